@@ -1,4 +1,4 @@
-"""Settings of the site, read from the environment (see .env.example). A bad value stops the start with one clear line."""
+"""Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
 from pathlib import Path
 

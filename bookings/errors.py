@@ -1,0 +1,43 @@
+"""What a booking may be refused with (see experts/errors.py for the base and for Busy)."""
+
+from django.utils.translation import gettext_lazy as _
+
+from experts.errors import Busy, NotFound, Refused
+
+__all__ = ["Busy", "IdempotencyMismatch", "InvalidDetails", "NotFound", "Refused", "SlotTaken"]
+
+
+class SlotTaken(Refused):
+    """The slot cannot be had. ``reason`` is its state (full, held, closed, past) or ``party``: too few seats left.
+
+    No booking was written; the demand (TurnedAway) and the answer of the idempotency key were.
+    """
+
+    code = "slot_taken"
+    status = 409
+    message = _("This slot was just taken.")
+
+    def __init__(self, slot, reason: str):
+        self.slot = slot
+        self.reason = reason
+        super().__init__()
+
+
+class InvalidDetails(Refused):
+    """Details that cannot be accepted. ``fields`` maps a field to its messages."""
+
+    code = "invalid"
+    status = 422
+    message = _("Some details need a fix.")
+
+    def __init__(self, fields: dict[str, list[str]]):
+        self.fields = fields
+        super().__init__()
+
+
+class IdempotencyMismatch(Refused):
+    """The idempotency key was used before, with other details."""
+
+    code = "idempotency_mismatch"
+    status = 422
+    message = _("This request was sent before with other details.")

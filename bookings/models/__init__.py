@@ -1,0 +1,6 @@
+from bookings.models.booking import Booking, Source
+from bookings.models.idempotency import Idempotency
+from bookings.models.turned_away import TurnedAway
+from bookings.transitions import Status
+
+__all__ = ["Booking", "Idempotency", "Source", "Status", "TurnedAway"]

@@ -1,0 +1,164 @@
+import secrets
+
+import pghistory
+import pgtrigger
+from django.core.validators import MaxLengthValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.transitions import OCCUPYING, Status
+from bookings.validators import validate_plain_text, validate_printable
+from experts.models import Slot
+from experts.zones import validate_zone
+
+# No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
+REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"
+
+
+def new_reference() -> str:
+    """A short readable name such as ``EB-9FD4-K7TQ`` (36 bits). It opens nothing by itself."""
+    letters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
+    return f"EB-{letters[:4]}-{letters[4:]}"
+
+
+class Source(models.TextChoices):
+    """Where a request came from."""
+
+    WEB = "web", _("Web page")
+    API = "api", _("API")
+    STAFF = "staff", _("Staff")
+
+
+class BookingQuerySet(models.QuerySet):
+    def occupying(self):
+        """Bookings that take seats."""
+        return self.filter(status__in=OCCUPYING)
+
+    def of_visitor(self, visitor: str):
+        """What was booked in one browser, holds left out. Nothing for a browser that has no identity yet."""
+        if not visitor:
+            return self.none()
+        return self.filter(holder=visitor).exclude(status=Status.HELD).exclude(name="")
+
+    def with_slot(self):
+        return self.select_related("slot__expert__organization", "slot__expert__category")
+
+    def upcoming(self):
+        """Those that are still ahead or going on, soonest first."""
+        active = [Status.PENDING, Status.CONFIRMED]
+        return self.filter(status__in=active, slot__ends_at__gt=Now()).order_by("slot__starts_at")
+
+    def earlier(self):
+        """All others, latest first."""
+        active = [Status.PENDING, Status.CONFIRMED]
+        return self.exclude(status__in=active, slot__ends_at__gt=Now()).order_by("-slot__starts_at")
+
+
+class Booking(models.Model):
+    """Who booked what. Written by bookings/services.py only; its trigger keeps the counters of the slots."""
+
+    slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings", verbose_name=_("slot"))
+    seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices)
+    name = models.CharField(_("full name"), max_length=120, blank=True, validators=[validate_plain_text])
+    email = models.EmailField(_("e-mail"), max_length=254, blank=True, validators=[validate_plain_text])
+    phone = models.CharField(_("phone"), max_length=40, blank=True, validators=[validate_plain_text])
+    notes = models.TextField(
+        _("notes"), blank=True, max_length=2000, validators=[MaxLengthValidator(2000), validate_printable]
+    )
+    reference = models.CharField(_("reference"), max_length=12, unique=True, default=new_reference, editable=False)
+    holder = models.CharField(max_length=32, blank=True, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    language = models.CharField(_("language"), max_length=10, default="en")
+    timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
+    source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(seats__gte=1), name="booking_has_a_seat"),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),
+                name="booking_hold_or_request_expires",
+            ),
+            models.CheckConstraint(
+                condition=~Q(email="") | Q(source="staff") | Q(status__in=["HELD", "EXPIRED"]),
+                name="booking_has_email_unless_by_staff",
+            ),
+        ]
+        indexes = [
+            models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
+            models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
+        ]
+        triggers = [
+            # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.
+            pgtrigger.Trigger(
+                name="booking_keeps_slot_counters",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert
+                | pgtrigger.Delete
+                | pgtrigger.UpdateOf("slot_id", "status", "seats", "expires_at"),
+                declare=[("change", "RECORD")],
+                func="""
+                    -- In id order, so that two moves in opposite directions wait for each other instead of deadlocking.
+                    FOR change IN
+                        SELECT touched.slot_id,
+                               sum(touched.held)::int AS held,
+                               sum(touched.booked)::int AS booked,
+                               bool_or(touched.is_hold) AS is_hold
+                        FROM (
+                            SELECT OLD.slot_id,
+                                   CASE WHEN OLD.status = 'HELD' THEN -OLD.seats ELSE 0 END AS held,
+                                   CASE WHEN OLD.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
+                                        THEN -OLD.seats ELSE 0 END AS booked,
+                                   OLD.status = 'HELD' AS is_hold
+                            UNION ALL
+                            SELECT NEW.slot_id,
+                                   CASE WHEN NEW.status = 'HELD' THEN NEW.seats ELSE 0 END,
+                                   CASE WHEN NEW.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
+                                        THEN NEW.seats ELSE 0 END,
+                                   NEW.status = 'HELD'
+                        ) AS touched
+                        WHERE touched.slot_id IS NOT NULL
+                        GROUP BY touched.slot_id
+                        ORDER BY touched.slot_id
+                    LOOP
+                        IF change.is_hold THEN
+                            -- The earliest expiry is read from other rows, so it needs the lock first and then,
+                            -- in a new statement, a fresh look.
+                            PERFORM 1 FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
+                            UPDATE experts_slot
+                            SET seats_held = seats_held + change.held,
+                                seats_booked = seats_booked + change.booked,
+                                next_hold_expiry = (
+                                    SELECT min(expires_at) FROM bookings_booking
+                                    WHERE slot_id = change.slot_id AND status = 'HELD')
+                            WHERE id = change.slot_id;
+                        ELSIF change.held <> 0 OR change.booked <> 0 THEN
+                            UPDATE experts_slot
+                            SET seats_held = seats_held + change.held,
+                                seats_booked = seats_booked + change.booked
+                            WHERE id = change.slot_id;
+                        END IF;
+                    END LOOP;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self):
+        return self.reference
+
+
+# Notes may hold what only the expert should read, and a visitor's identity is a secret: neither is copied.
+pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    exclude=["notes", "holder"],
+)(Booking)

@@ -1,0 +1,31 @@
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.booking import Source
+from experts.models import Slot
+
+
+class TurnedAway(models.Model):
+    """Somebody wanted a slot and could not have it. Tells staff about demand; holds nothing personal."""
+
+    class Reason(models.TextChoices):
+        """The state that the slot was in, or that too few seats were left for the party."""
+
+        FULL = "full", _("Full")
+        HELD = "held", _("Being booked by others")
+        CLOSED = "closed", _("Closed")
+        PAST = "past", _("Too late")
+        PARTY = "party", _("Too few seats for the party")
+
+    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="turned_away", verbose_name=_("slot"))
+    reason = models.CharField(_("reason"), max_length=10, choices=Reason.choices)
+    source = models.CharField(_("source"), max_length=5, choices=Source.choices)
+    created_at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name_plural = _("turned away")
+
+    def __str__(self):
+        return f"{self.slot}: {self.get_reason_display()}"

@@ -1,0 +1,31 @@
+"""The life of a booking, as data: which status may follow which, and which of them occupy a seat."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Status(models.TextChoices):
+    HELD = "HELD", _("Held")
+    PENDING = "PENDING", _("Pending approval")
+    CONFIRMED = "CONFIRMED", _("Confirmed")
+    COMPLETED = "COMPLETED", _("Completed")
+    NO_SHOW = "NO_SHOW", _("No-show")
+    CANCELLED = "CANCELLED", _("Cancelled")
+    REJECTED = "REJECTED", _("Rejected")
+    EXPIRED = "EXPIRED", _("Expired")
+
+
+# None is "no booking yet".
+TRANSITIONS: dict[Status | None, frozenset[Status]] = {
+    None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED}),
+    Status.HELD: frozenset({Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
+    Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
+    Status.CONFIRMED: frozenset({Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
+    Status.COMPLETED: frozenset({Status.NO_SHOW}),
+    Status.NO_SHOW: frozenset({Status.COMPLETED}),
+    Status.CANCELLED: frozenset(),
+    Status.REJECTED: frozenset(),
+    Status.EXPIRED: frozenset(),
+}
+
+OCCUPYING = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})

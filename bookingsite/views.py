@@ -1,0 +1,43 @@
+"""What belongs to the site as a whole: health checks and a person's preferences."""
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpResponse, HttpResponseRedirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from bookingsite.middleware import THEMES
+from experts.zones import zone_names
+
+ONE_YEAR = 365 * 24 * 3600
+
+
+def healthz(request):
+    """The process answers."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@never_cache
+def readyz(request):
+    """The process can do its work: the database answers. Valkey is not asked, booking works without it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ready", content_type="text/plain")
+
+
+@require_POST
+def preferences(request):
+    """Keep the chosen theme or time zone in a cookie and go back."""
+    back = request.POST.get("next", "/")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        back = "/"
+    response = HttpResponseRedirect(back)
+    response.status_code = 303
+    for name, allowed in (("theme", THEMES), ("zone", zone_names())):
+        if request.POST.get(name) in allowed:
+            # Readable by site.js, which sets the zone on a first visit.
+            response.set_cookie(
+                name, request.POST[name], max_age=ONE_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+            )
+    return response

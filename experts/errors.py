@@ -1,0 +1,42 @@
+"""What a service may refuse with. Views and API turn each into a page or a status; none of them is a bug."""
+
+from django.utils.translation import gettext_lazy as _
+
+
+class Refused(Exception):
+    """A request that cannot be fulfilled. Nothing was written, unless a subclass says otherwise.
+
+    ``code`` names the reason for programs, ``status`` is the HTTP status, ``str(error)`` is for people.
+    """
+
+    code = "refused"
+    status = 409
+    message = _("This is not possible.")
+
+    def __init__(self, message=None):
+        self.message = message or self.message
+        super().__init__(self.message)
+
+    def __str__(self):
+        return str(self.message)
+
+
+class Busy(Refused):
+    """Others hold the slot for too long, or the database is away. The same request may be sent again."""
+
+    code = "busy"
+    status = 503
+    message = _("Many people are booking right now. Please try again in a moment.")
+
+
+class NotFound(Refused):
+    code = "not_found"
+    status = 404
+    message = _("There is no such slot.")
+
+
+class InvalidSlot(Refused):
+    """A slot that cannot exist: it overlaps another one, its time is skipped that day, it has too few seats …"""
+
+    code = "invalid"
+    status = 422

@@ -1,0 +1,47 @@
+"""The one way to open a transaction that locks slots."""
+
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import DatabaseError, OperationalError, connection, transaction
+
+from experts.errors import Busy, NotFound
+from experts.models import Slot
+
+LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION_FAILURE = "55P03", "40P01", "40001"
+
+
+def sqlstate(error: DatabaseError) -> str | None:
+    """PostgreSQL's five-letter code of the error, as psycopg reports it."""
+    return getattr(error.__cause__, "sqlstate", None)
+
+
+def violated_constraint(error: DatabaseError) -> str | None:
+    """The name of the constraint that refused the statement."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+
+
+@contextmanager
+def slot_transaction():
+    """A transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
+
+    Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
+    database connection is to be had.
+    """
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                # Local to the transaction: session settings do not survive a pooler in transaction mode.
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
+            yield
+    except OperationalError as error:
+        raise Busy from error
+
+
+def lock_slot(slot_id: int) -> None:
+    """Lock the slot's row until the end of the transaction; read it in a later statement. Raises NotFound.
+
+    NO KEY: bookings that point to the slot may be inserted meanwhile, but their trigger waits.
+    """
+    if Slot.objects.select_for_update(no_key=True).filter(pk=slot_id).values_list("pk").first() is None:
+        raise NotFound

@@ -1,0 +1,225 @@
+import hashlib
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+import pghistory
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from experts.models.organization import Organization
+from experts.search import fold, search_condition, search_vector
+from experts.zones import city, validate_zone
+
+LANGUAGES = {
+    "ar": _("Arabic"),
+    "de": _("German"),
+    "en": _("English"),
+    "es": _("Spanish"),
+    "fr": _("French"),
+    "hi": _("Hindi"),
+    "it": _("Italian"),
+    "ja": _("Japanese"),
+    "ne": _("Nepali"),
+    "nl": _("Dutch"),
+    "pl": _("Polish"),
+    "pt": _("Portuguese"),
+    "ru": _("Russian"),
+    "sv": _("Swedish"),
+    "tr": _("Turkish"),
+    "uk": _("Ukrainian"),
+    "zh": _("Chinese"),
+}
+AVATAR_TINTS = 8
+
+
+class CategoryQuerySet(models.QuerySet):
+    def with_expert_count(self, experts):
+        """Categories that ``experts`` fall into, each with ``expert_count``."""
+        return self.filter(experts__in=experts).annotate(expert_count=Count("experts")).order_by("position", "name")
+
+
+class Category(models.Model):
+    """A field of work, shared by all organisations of the installation."""
+
+    name = models.CharField(_("name"), max_length=60, unique=True)
+    slug = models.SlugField(_("address"), max_length=60, unique=True)
+    icon = models.CharField(_("icon"), max_length=40, default="briefcase", help_text=_("Name of a Lucide icon."))
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    objects = CategoryQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position", "name"]
+        verbose_name_plural = _("categories")
+
+    def __str__(self):
+        return self.name
+
+    def save(self, *args, **kwargs):
+        """Save, and keep the experts' search words true when the name changed."""
+        super().save(*args, **kwargs)
+        self.experts.all().refresh_search_text()
+
+
+class ExpertQuerySet(models.QuerySet):
+    def active(self):
+        """Experts that visitors may see."""
+        return self.filter(is_active=True, organization__is_active=True)
+
+    def matching(self, text: str):
+        """Experts with a word in name, headline, category or organisation that begins with each word of ``text``."""
+        matches = search_condition(text)
+        return self if matches is None else self.filter(matches)
+
+    def with_next_slot(self):
+        """Each with ``next_slot_id`` and ``next_slot_at`` (UTC) of its first bookable slot, or None."""
+        from experts.models.slot import Slot  # models of one app that know each other
+
+        first = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
+        return self.annotate(
+            next_slot_id=Subquery(first.values("pk")[:1]), next_slot_at=Subquery(first.values("starts_at")[:1])
+        )
+
+    def refresh_search_text(self):
+        """Write the search words again where they are no longer true. Returns how many changed."""
+        changed = []
+        for expert in self.select_related("category", "organization"):
+            text = expert.make_search_text()
+            if text != expert.search_text:
+                expert.search_text = text
+                changed.append(expert)
+        return self.model.objects.bulk_update(changed, ["search_text"], batch_size=500)
+
+
+class Venue(models.TextChoices):
+    IN_PERSON = "in_person", _("In person")
+    PHONE = "phone", _("Phone")
+    VIDEO = "video", _("Video call")
+
+
+class Expert(models.Model):
+    """Somebody who can be booked. Policy fields left empty follow the organisation (see ``policy``)."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="experts", verbose_name=_("organisation")
+    )
+    category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="experts", verbose_name=_("category"))
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="expert"
+    )
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(_("address"), max_length=80, unique=True)
+    headline = models.CharField(_("headline"), max_length=120, blank=True)
+    bio = models.TextField(_("about"), blank=True, max_length=4000)
+    photo = models.FileField(_("photo"), upload_to="experts/", blank=True)
+    timezone = models.CharField(_("time zone"), max_length=64, validators=[validate_zone])
+    languages = ArrayField(
+        models.CharField(max_length=5, choices=LANGUAGES.items()), verbose_name=_("languages"), default=list, blank=True
+    )
+    session_minutes = models.PositiveSmallIntegerField(_("session length in minutes"), default=30)
+    default_capacity = models.PositiveSmallIntegerField(_("seats in a slot"), default=1)
+    venue = models.CharField(_("how it takes place"), max_length=10, choices=Venue.choices, default=Venue.IN_PERSON)
+    venue_note = models.CharField(_("address or link"), max_length=300, blank=True)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    requires_approval = models.BooleanField(_("bookings need approval"), null=True, blank=True)
+    hold_minutes = models.PositiveSmallIntegerField(_("minutes that a hold lasts"), null=True, blank=True)
+    approval_hours = models.PositiveSmallIntegerField(_("hours to approve within"), null=True, blank=True)
+    min_notice = models.DurationField(_("minimum notice"), null=True, blank=True)
+    horizon_days = models.PositiveSmallIntegerField(_("days that can be booked ahead"), null=True, blank=True)
+    cancel_until = models.DurationField(_("cancel until, before the start"), null=True, blank=True)
+    max_party = models.PositiveSmallIntegerField(_("most seats in one booking"), null=True, blank=True)
+
+    search_text = models.TextField(editable=False, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = ExpertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        indexes = [
+            GinIndex(search_vector(), name="expert_search_words"),
+            models.Index("organization", "name", name="expert_by_organization"),
+            models.Index("category", "name", name="expert_by_category"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(session_minutes__gte=1, default_capacity__gte=1), name="expert_session_positive"
+            ),
+            models.CheckConstraint(
+                condition=(Q(hold_minutes=None) | Q(hold_minutes__gte=1))
+                & (Q(approval_hours=None) | Q(approval_hours__gte=1))
+                & (Q(horizon_days=None) | Q(horizon_days__gte=1))
+                & (Q(max_party=None) | Q(max_party__gte=1))
+                & (Q(min_notice=None) | Q(min_notice__gte=timedelta(0)))
+                & (Q(cancel_until=None) | Q(cancel_until__gte=timedelta(0))),
+                name="expert_policy_positive",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def save(self, *args, **kwargs):
+        self.search_text = self.make_search_text()
+        if (fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*fields, "search_text"}
+        super().save(*args, **kwargs)
+
+    def make_search_text(self) -> str:
+        """The folded words that search looks at."""
+        return fold(f"{self.name} {self.headline} {self.category.name} {self.organization.name}")
+
+    def policy(self, name: str):
+        """A policy value: the expert's own, else the organisation's."""
+        own = getattr(self, name)
+        return getattr(self.organization, name) if own is None else own
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def zone_city(self) -> str:
+        return city(self.zone)
+
+    def today(self, now: datetime | None = None) -> date:
+        """The calendar day it is where the expert is."""
+        return (now or timezone.now()).astimezone(self.zone).date()
+
+    def last_bookable_day(self, now: datetime | None = None) -> date:
+        return self.today(now) + timedelta(days=self.policy("horizon_days"))
+
+    @property
+    def initials(self) -> str:
+        """``Dr Amara Okafor`` -> ``AO``: first and last word, titles left out."""
+        words = [w for w in self.name.split() if w.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
+        return "".join(w[0] for w in (words[:1] + words[1:][-1:])).upper() or "?"
+
+    @property
+    def tint(self) -> int:
+        """Which of the avatar colours: stable for a slug, the same in every process."""
+        return hashlib.sha256(self.slug.encode()).digest()[0] % AVATAR_TINTS
+
+    @property
+    def language_names(self) -> str:
+        return ", ".join(str(LANGUAGES.get(code, code)) for code in self.languages)
+
+    @property
+    def venue_icon(self) -> str:
+        return {Venue.IN_PERSON: "map-pin", Venue.PHONE: "phone", Venue.VIDEO: "video"}[self.venue]
+
+
+pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    exclude=["photo", "search_text"],
+)(Expert)

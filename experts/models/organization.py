@@ -1,0 +1,75 @@
+from datetime import timedelta
+
+import pghistory
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from experts.zones import validate_zone
+
+
+class Accent(models.TextChoices):
+    """Presets only: each is checked for contrast in both themes (static/src/app.css)."""
+
+    PETROL = "petrol", _("Petrol")
+    OCEAN = "ocean", _("Ocean")
+    INDIGO = "indigo", _("Indigo")
+    PLUM = "plum", _("Plum")
+    BRICK = "brick", _("Brick")
+    OLIVE = "olive", _("Olive")
+    FOREST = "forest", _("Forest")
+    GRAPHITE = "graphite", _("Graphite")
+
+
+@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo"])
+class Organization(models.Model):
+    """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
+
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(_("address"), max_length=60, unique=True)
+    timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_zone])
+    accent = models.CharField(_("accent"), max_length=10, choices=Accent.choices, default=Accent.PETROL)
+    logo = models.FileField(_("logo"), upload_to="logos/", blank=True)
+    contact_email = models.EmailField(_("contact e-mail"), blank=True)
+    mail_footer = models.TextField(_("text below every e-mail"), blank=True, max_length=2000)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    requires_approval = models.BooleanField(_("bookings need approval"), default=False)
+    hold_minutes = models.PositiveSmallIntegerField(
+        _("minutes that a hold lasts"), default=5, validators=[MinValueValidator(1), MaxValueValidator(60)]
+    )
+    approval_hours = models.PositiveSmallIntegerField(
+        _("hours to approve within"), default=24, validators=[MinValueValidator(1), MaxValueValidator(720)]
+    )
+    min_notice = models.DurationField(_("minimum notice"), default=timedelta(hours=1))
+    horizon_days = models.PositiveSmallIntegerField(
+        _("days that can be booked ahead"), default=60, validators=[MinValueValidator(1), MaxValueValidator(730)]
+    )
+    cancel_until = models.DurationField(_("cancel until, before the start"), default=timedelta(hours=2))
+    max_party = models.PositiveSmallIntegerField(
+        _("most seats in one booking"), default=1, validators=[MinValueValidator(1), MaxValueValidator(50)]
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(hold_minutes__gte=1, approval_hours__gte=1, horizon_days__gte=1, max_party__gte=1),
+                name="organization_policy_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_notice__gte=timedelta(0), cancel_until__gte=timedelta(0)),
+                name="organization_durations_not_negative",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    def save(self, *args, **kwargs):
+        """Save, and keep the experts' search words true when the name changed."""
+        super().save(*args, **kwargs)
+        self.experts.all().refresh_search_text()

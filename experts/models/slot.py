@@ -1,0 +1,203 @@
+from datetime import date, datetime, timedelta
+
+import pghistory
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from experts.models.expert import Expert
+
+BOOKABLE_STATES = frozenset({"open", "few"})
+
+
+class SlotQuerySet(models.QuerySet):
+    def bookable(self, now: datetime | None = None):
+        """Slots that a visitor can book at ``now`` (by the database's clock if not given).
+
+        With ``Slot.state_at`` this is the one rule of what can be booked: this method says in SQL exactly
+        ``state_at(now) in BOOKABLE_STATES``, and tests/experts/test_bookable.py holds the two together.
+        """
+        at = Now() if now is None else Value(now, output_field=models.DateTimeField())
+        notice = Coalesce("expert__min_notice", "expert__organization__min_notice")
+        horizon = Func(
+            Coalesce("expert__horizon_days", "expert__organization__horizon_days"),
+            template="(%(expressions)s * interval '24 hours')",
+            output_field=models.DurationField(),
+        )
+        return self.filter(
+            # The expiry is part of the rule: an abandoned hold must never block, even with every worker down.
+            Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__lte=at),
+            expert__is_active=True,
+            expert__organization__is_active=True,
+            is_closed=False,
+            starts_at__gt=at + notice,
+            starts_at__lte=at + horizon,
+        )
+
+    def with_expert(self):
+        """Each with its expert and organisation, whose policy decides about its state."""
+        return self.select_related("expert__organization", "expert__category")
+
+    def on_days(self, first: date, last: date):
+        """Slots on the expert's calendar days from first to last, both included."""
+        return self.filter(date__range=(first, last)).order_by("date", "time")
+
+    def nearest_to(self, slot: "Slot", *, count: int = 3) -> list["Slot"]:
+        """The bookable slots of the same expert that start closest to ``slot``, closest first."""
+        others = self.bookable().with_expert().filter(expert_id=slot.expert_id).exclude(pk=slot.pk)
+        # Two short walks along the index, rather than the distance to each of the expert's slots.
+        later = others.filter(starts_at__gte=slot.starts_at).order_by("starts_at")[:count]
+        earlier = others.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:count]
+        return sorted([*later, *earlier], key=lambda s: (abs(s.starts_at - slot.starts_at), s.starts_at))[:count]
+
+
+class Slot(models.Model):
+    """A stretch of an expert's time that can be booked, with one or several seats.
+
+    ``date`` and ``time`` are the expert's wall clock, ``starts_at`` and ``ends_at`` the instants (UTC). The counters
+    ``seats_held`` (running holds), ``seats_booked`` (all other bookings that occupy a seat) and ``next_hold_expiry``
+    belong to the trigger on Booking: whatever else writes to them is ignored. In-memory values are stale after a
+    booking; read the row again before use.
+    """
+
+    expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="slots", verbose_name=_("expert"))
+    date = models.DateField(_("date"))
+    time = models.TimeField(_("time"))
+    starts_at = models.DateTimeField(_("starts at"))
+    ends_at = models.DateTimeField(_("ends at"))
+    title = models.CharField(_("title"), max_length=80, blank=True)
+    capacity = models.PositiveSmallIntegerField(_("seats"), default=1)
+    seats_held = models.PositiveSmallIntegerField(_("seats held"), default=0, editable=False)
+    seats_booked = models.PositiveSmallIntegerField(_("seats booked"), default=0, editable=False)
+    next_hold_expiry = models.DateTimeField(null=True, editable=False)
+    is_closed = models.BooleanField(_("closed"), default=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = SlotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["expert", "date", "time"],
+                name="slot_once_per_expert_date_time",
+                violation_error_message=_("This expert already has a slot at that date and time."),
+            ),
+            models.CheckConstraint(
+                condition=Q(seats_held__gte=0, seats_booked__gte=0, capacity__gte=F("seats_held") + F("seats_booked")),
+                name="slot_never_overbooked",
+                violation_error_message=_("More seats are taken than that."),
+            ),
+            models.CheckConstraint(condition=Q(capacity__gte=1), name="slot_has_a_seat"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="slot_ends_after_start"),
+            # A range of one expert id stands in for equality, so that no extension (btree_gist) is needed.
+            ExclusionConstraint(
+                name="slot_no_overlap_for_expert",
+                expressions=[
+                    (Func("expert_id", "expert_id", Value("[]"), function="int8range"), RangeOperators.OVERLAPS),
+                    (Func("starts_at", "ends_at", function="tstzrange"), RangeOperators.OVERLAPS),
+                ],
+                violation_error_message=_("This overlaps another slot of the expert."),
+            ),
+        ]
+        indexes = [
+            # The expert's next bookable slot, without walking along full ones.
+            models.Index(
+                "expert",
+                "starts_at",
+                name="slot_next_bookable",
+                condition=Q(is_closed=False)
+                & (Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)),
+            ),
+        ]
+        triggers = [
+            # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
+            # only at trigger depth 2, that is from the trigger on Booking.
+            pgtrigger.Trigger(
+                name="slot_counters_and_version",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    IF TG_OP = 'INSERT' THEN
+                        NEW.seats_held := 0;
+                        NEW.seats_booked := 0;
+                        NEW.next_hold_expiry := NULL;
+                        NEW.version := 1;
+                        RETURN NEW;
+                    END IF;
+                    IF pg_trigger_depth() < 2 THEN
+                        NEW.seats_held := OLD.seats_held;
+                        NEW.seats_booked := OLD.seats_booked;
+                        NEW.next_hold_expiry := OLD.next_hold_expiry;
+                    END IF;
+                    NEW.version := OLD.version;
+                    IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at, NEW.ends_at, NEW.title, NEW.capacity,
+                        NEW.is_closed, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
+                       IS DISTINCT FROM
+                       (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at, OLD.ends_at, OLD.title, OLD.capacity,
+                        OLD.is_closed, OLD.seats_held, OLD.seats_booked, OLD.next_hold_expiry)
+                    THEN
+                        NEW.version := OLD.version + 1;
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.date} {self.time:%H:%M}"
+
+    def seats_left_at(self, now: datetime) -> int:
+        """Seats that can be taken at ``now``; a hold that ran out counts as free although its row still stands."""
+        left = self.capacity - self.seats_booked - self.seats_held
+        if self.next_hold_expiry is not None and self.next_hold_expiry <= now:
+            return max(left, 1)  # how many holds ran out is known under the lock only; at least one did
+        return left
+
+    def state_at(self, now: datetime) -> str:
+        """The rule of what can be booked: ``open``, ``few``, ``held``, ``full``, ``closed`` or ``past``.
+
+        Needs the expert and the organisation (``with_expert()``). The twin of ``SlotQuerySet.bookable``.
+        """
+        expert = self.expert
+        if self.starts_at <= now + expert.policy("min_notice"):
+            return "past"
+        beyond_horizon = self.starts_at > now + timedelta(days=expert.policy("horizon_days"))
+        if self.is_closed or not expert.is_active or not expert.organization.is_active or beyond_horizon:
+            return "closed"
+        left = self.seats_left_at(now)
+        if left <= 0:
+            return "held" if self.seats_held else "full"
+        taken = self.capacity - left
+        return "few" if taken >= 1 and (left <= 2 or left * 3 <= self.capacity) else "open"
+
+    @property
+    def state(self) -> str:
+        return self.state_at(timezone.now())
+
+    @property
+    def seats_left(self) -> int:
+        return self.seats_left_at(timezone.now())
+
+    @property
+    def is_bookable(self) -> bool:
+        return self.state in BOOKABLE_STATES
+
+    @property
+    def minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+# Without the counters: they change with every booking, whose own history tells why.
+pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    fields=["expert", "date", "time", "starts_at", "ends_at", "title", "capacity", "is_closed"],
+    model_name="SlotEvent",
+)(Slot)

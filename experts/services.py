@@ -1,0 +1,110 @@
+"""Every write to a slot. Seats that are taken are written by bookings/services.py; counters by their trigger only."""
+
+from collections.abc import Iterable
+from contextlib import contextmanager
+from datetime import date, time, timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.db.models import ProtectedError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from experts.errors import InvalidSlot
+from experts.locking import lock_slot, slot_transaction, violated_constraint
+from experts.models import Expert, Slot
+from experts.zones import instant_of
+
+_MESSAGES = {
+    "slot_once_per_expert_date_time": gettext_lazy("This expert already has a slot at that date and time."),
+    "slot_no_overlap_for_expert": gettext_lazy("This overlaps another slot of the expert."),
+    "slot_never_overbooked": gettext_lazy("More seats are taken than that."),
+    "slot_has_a_seat": gettext_lazy("A slot has at least one seat."),
+}
+LONGEST_MINUTES = 24 * 60
+
+
+def add_slots(
+    *,
+    expert: Expert,
+    starts: Iterable[tuple[date, time]],
+    minutes: int | None = None,
+    capacity: int | None = None,
+    title: str = "",
+) -> list[Slot]:
+    """Add slots at the expert's wall-clock ``starts``, all or none.
+
+    ``minutes`` and ``capacity`` default to the expert's. A start that the day's change to summer time skips yields no
+    slot. Raises InvalidSlot when one overlaps another slot or has a bad length or capacity.
+    """
+    minutes = expert.session_minutes if minutes is None else minutes
+    capacity = expert.default_capacity if capacity is None else capacity
+    if not 1 <= minutes <= LONGEST_MINUTES:
+        raise InvalidSlot(_("A slot lasts between 1 minute and 24 hours."))
+    slots = []
+    for day, wall_clock in starts:
+        starts_at = instant_of(day, wall_clock, expert.zone)
+        if starts_at is None:
+            continue
+        slot = Slot(
+            expert=expert,
+            date=day,
+            time=wall_clock,
+            starts_at=starts_at,
+            ends_at=starts_at + timedelta(minutes=minutes),
+            capacity=capacity,
+            title=title,
+        )
+        try:
+            slot.clean_fields(exclude=["expert"])
+        except ValidationError as error:
+            raise InvalidSlot(" ".join(error.messages)) from error
+        slots.append(slot)
+    with _refusals_as_messages(), slot_transaction():
+        return Slot.objects.bulk_create(slots, batch_size=1000)
+
+
+def close_slot(*, slot_id: int) -> Slot:
+    """Offer the slot to nobody any more; bookings in it stay. Locks the slot. Raises NotFound, Busy."""
+    return _change(slot_id, is_closed=True)
+
+
+def reopen_slot(*, slot_id: int) -> Slot:
+    """Offer a closed slot again. Locks the slot. Raises NotFound, Busy."""
+    return _change(slot_id, is_closed=False)
+
+
+def set_capacity(*, slot_id: int, capacity: int) -> Slot:
+    """Give the slot more or fewer seats. Locks the slot. Raises InvalidSlot below what is taken, NotFound, Busy."""
+    if not 1 <= capacity <= 32767:
+        raise InvalidSlot(_("A slot has at least one seat."))
+    return _change(slot_id, capacity=capacity)
+
+
+def delete_slot(*, slot_id: int) -> None:
+    """Delete a slot that nobody ever booked. Locks the slot. Raises InvalidSlot, NotFound, Busy."""
+    with slot_transaction():
+        lock_slot(slot_id)
+        try:
+            Slot.objects.get(pk=slot_id).delete()
+        except ProtectedError as error:
+            raise InvalidSlot(_("This slot has bookings. Close it instead.")) from error
+
+
+def _change(slot_id: int, **values) -> Slot:
+    with _refusals_as_messages(), slot_transaction():
+        lock_slot(slot_id)
+        Slot.objects.filter(pk=slot_id).update(**values)
+        return Slot.objects.with_expert().get(pk=slot_id)
+
+
+@contextmanager
+def _refusals_as_messages():
+    """A constraint that says no becomes InvalidSlot with words for people."""
+    try:
+        yield
+    except DatabaseError as error:
+        message = _MESSAGES.get(violated_constraint(error))
+        if message is None:
+            raise
+        raise InvalidSlot(message) from error
