@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from experts.errors import Busy, NotFound, Refused
 
-__all__ = ["Busy", "IdempotencyMismatch", "InvalidDetails", "NotFound", "Refused", "SlotTaken"]
+__all__ = ["Busy", "IdempotencyMismatch", "InvalidDetails", "NotFound", "Refused", "SlotTaken", "TooMany"]
 
 
 class SlotTaken(Refused):
@@ -41,3 +41,15 @@ class IdempotencyMismatch(Refused):
     code = "idempotency_mismatch"
     status = 422
     message = _("This request was sent before with other details.")
+
+
+class TooMany(Refused):
+    """Too many requests from one visitor or address. ``retry_after`` is in seconds."""
+
+    code = "too_many_requests"
+    status = 429
+    message = _("You have tried very often in a short time. Please wait a moment and try again.")
+
+    def __init__(self, retry_after: int):
+        self.retry_after = retry_after
+        super().__init__()

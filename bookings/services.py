@@ -112,6 +112,12 @@ def _book_under_lock(booking: Booking, answer: "_Answer") -> SlotTaken | None:
     return None
 
 
+def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
+    """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
+    if reason in (TurnedAway.Reason.FULL, TurnedAway.Reason.HELD):
+        TurnedAway.objects.create(slot_id=slot_id, reason=reason, source=source)
+
+
 def _check_details(booking: Booking) -> None:
     """Raise InvalidDetails unless the details are acceptable."""
     fields: dict[str, list[str]] = {}

@@ -1,17 +1,21 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
+import os
 from pathlib import Path
 
+import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvError
 
+from bookingsite import embedded
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
 env = Env()
-env.read_env(BASE_DIR / ".env", recurse=False)
+env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"), recurse=False)
 
 try:
     DEBUG = env.bool("DEBUG", False)
@@ -20,23 +24,39 @@ try:
     CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
     TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [])
     RATE_LIMITS = env.bool("RATE_LIMITS", True)
-    DATABASE = env.dj_db_url("DATABASE_URL", "")
+    DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     REDIS_URL = env.str("REDIS_URL", "")
     REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "expertbook")
-    EMAIL = env.dj_email_url("EMAIL_URL", "console:" if not DEBUG else f"file:{DATA_DIR / 'mail'}")
+    EMAIL = env.dj_email_url("EMAIL_URL", "console:" if not DEBUG else f"file:///{DATA_DIR / 'mail'}")
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "ExpertBook <bookings@localhost>")
     SITE_URL = env.str("SITE_URL", "http://localhost:8000")
     HTTPS = env.bool("HTTPS", not DEBUG)
+    STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from error
 
-if not SECRET_KEY:
-    if not DEBUG:
-        raise ImproperlyConfigured("SECRET_KEY is missing. Set it to a long random text, or set DEBUG=on on a laptop.")
-    SECRET_KEY = "only-for-a-laptop-" + "x" * 40
-if not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5):
+if DEBUG:
+    # A laptop. The servers of this checkout (`make run` starts them) and the secret that `make run` uses.
+    SECRET_KEY = SECRET_KEY or embedded.kept_secret(DATA_DIR / "secret-key")
+    DATABASE_URL = DATABASE_URL or embedded.place().database_url()
+    REDIS_URL = REDIS_URL or embedded.place().redis_url
+if SECRET_KEY and not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5):
     raise ImproperlyConfigured("SECRET_KEY is too weak. Use at least 50 random characters.")
+for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():
+    if not value:
+        raise ImproperlyConfigured(f"{name} is missing. Set it (see .env.example), or set DEBUG=on on a laptop.")
+# None of these messages repeats an address: it may hold a password.
+if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
+    raise ImproperlyConfigured("DATABASE_URL must look like postgresql://user:password@host:5432/name")
+try:
+    DATABASE = dj_database_url.parse(DATABASE_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {error}") from error
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
+    raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
+if "EMAIL_BACKEND" not in EMAIL:
+    raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:587/?tls=on, or console: or memory:")
 
 INSTALLED_APPS = [
     "daphne",
@@ -72,6 +92,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "bookingsite.middleware.BusyMiddleware",
     "bookingsite.middleware.PreferencesMiddleware",
+    "bookings.visitor.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
 ]
 
@@ -157,7 +178,6 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -197,4 +217,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
+    "loggers": {"procrastinate.blueprints": {"level": "WARNING"}},  # it names each set of tasks at each start
 }

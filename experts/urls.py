@@ -1,1 +1,9 @@
-urlpatterns = []
+from django.urls import path
+
+from experts import views
+
+urlpatterns = [
+    path("", views.discover, name="home"),
+    path("experts/", views.discover, name="discover"),
+    path("o/<slug:slug>/", views.organization, name="organization"),
+]

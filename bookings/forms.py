@@ -1,0 +1,97 @@
+"""The details of a booking, as a form. The model's validators decide what is acceptable, the same for the API."""
+
+import secrets
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings.models import Booking
+
+_NUMBER_WORDS = {
+    2: gettext_lazy("Two"),
+    3: gettext_lazy("Three"),
+    4: gettext_lazy("Four"),
+    5: gettext_lazy("Five"),
+    6: gettext_lazy("Six"),
+}
+
+
+def new_key() -> str:
+    """A one-time key of a form: it makes sending the form twice one booking."""
+    return secrets.token_urlsafe(18)
+
+
+class _EmailField(forms.EmailField):
+    """An e-mail address, with a hint about what is wrong with it."""
+
+    def clean(self, value):
+        try:
+            return super().clean(value)
+        except forms.ValidationError as error:
+            if "invalid" not in {problem.code for problem in error.error_list}:
+                raise
+            _local, at, domain = str(value).rpartition("@")
+            if at and domain and "." not in domain:
+                raise forms.ValidationError(_("Add the ending, like name@example.com."), code="invalid") from error
+            raise forms.ValidationError(_("Enter an address like name@example.com."), code="invalid") from error
+
+
+class BookingForm(forms.ModelForm):
+    """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps."""
+
+    agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
+    key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
+    again = forms.BooleanField(widget=forms.HiddenInput, required=False)
+
+    class Meta:
+        model = Booking
+        fields = ("name", "email", "phone", "notes", "seats")
+        widgets = {
+            "name": forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
+            "email": forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
+            "phone": forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel", "type": "tel"}),
+            "notes": forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+        }
+        field_classes = {"email": _EmailField}
+        labels = {
+            "name": gettext_lazy("Full name"),
+            "email": gettext_lazy("Email"),
+            "notes": gettext_lazy("What would you like help with?"),
+        }
+        error_messages = {
+            "name": {"required": gettext_lazy("Enter your name.")},
+            "email": {"required": gettext_lazy("Enter your email address.")},
+        }
+
+    def __init__(self, *args, slot, **kwargs):
+        super().__init__(*args, **kwargs)
+        expert = slot.expert
+        self.fields["name"].required = self.fields["email"].required = True
+        self.fields["agree"].label = _("I agree that %(organization)s uses these details to arrange my session.") % {
+            "organization": expert.organization.name
+        }
+        most = expert.policy("max_party")
+        if not self.is_bound:
+            # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
+            most = min(most, max(slot.seats_left, 1))
+        if most > 1:
+            self.fields["seats"] = forms.TypedChoiceField(
+                label=_("Seats"), coerce=int, choices=[(n, str(n)) for n in range(1, most + 1)], initial=1
+            )
+        else:
+            del self.fields["seats"]
+
+    @property
+    def summary_title(self) -> str:
+        """``Two things need a fix``"""
+        count = len(self.errors)
+        return ngettext("One thing needs a fix", "%(count)s things need a fix", count) % {
+            "count": _NUMBER_WORDS.get(count, count)
+        }
+
+    def details(self) -> list[tuple[str, str]]:
+        """What was filled in, as (label, text), for the review."""
+        names = ("name", "email", "phone", "notes", "seats")
+        rows = [(self.fields[n].label, self.cleaned_data[n]) for n in names if self.cleaned_data.get(n)]
+        return [(str(label), str(value)) for label, value in rows]

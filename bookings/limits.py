@@ -1,0 +1,48 @@
+"""Limits on how often one visitor or address may try to book. They live in Valkey; without it there are none."""
+
+import logging
+import time
+from functools import cache
+
+from django.conf import settings
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from bookings.errors import TooMany
+
+logger = logging.getLogger(__name__)
+# A family books for its members; an office or a school shares one address.
+PER_VISITOR = (parse("10/minute"), parse("60/hour"))
+PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
+
+
+def check_booking_limits(*, visitor: str, address: str) -> None:
+    """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many."""
+    if not settings.RATE_LIMITS:
+        return
+    counted = [(limit, "visitor", visitor) for limit in PER_VISITOR]
+    counted += [(limit, "address", address) for limit in PER_ADDRESS]
+    try:
+        for limit, kind, who in counted:
+            if not _limiter().hit(limit, "book", kind, who):
+                until = _limiter().get_window_stats(limit, "book", kind, who).reset_time
+                raise TooMany(retry_after=max(1, int(until - time.time()) + 1))
+    except StorageError as error:
+        # Booking works while Valkey is down; a limit is not worth a refusal.
+        logger.warning("Limits are off, Valkey did not answer: %s", type(error.storage_error).__name__)
+
+
+@cache
+def _limiter() -> FixedWindowRateLimiter:
+    url = settings.REDIS_URL
+    return FixedWindowRateLimiter(
+        storage_from_string(
+            f"redis+{url}" if url.startswith("unix://") else url,
+            wrap_exceptions=True,
+            key_prefix=f"{settings.REDIS_KEY_PREFIX}:limits",
+            socket_timeout=0.5,
+            socket_connect_timeout=0.5,
+        )
+    )

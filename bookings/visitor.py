@@ -1,0 +1,66 @@
+"""Who is at the other end: a browser's random identity in a signed cookie, and its network address."""
+
+import ipaddress
+import secrets
+
+from django.conf import settings
+
+COOKIE = "visitor"
+_SALT = "bookings.visitor"
+_MAX_AGE = 400 * 24 * 3600  # seconds; browsers keep no cookie longer
+_LENGTH = 32
+
+
+class VisitorMiddleware:
+    """Gives requests ``request.visitor``: the browser's identity, or "" for one that has none yet."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        known = request.get_signed_cookie(COOKIE, default="", salt=_SALT, max_age=_MAX_AGE)
+        request.visitor = known if len(known) == _LENGTH else ""
+        before = request.visitor
+        response = self.get_response(request)
+        if request.visitor != before:
+            response.set_signed_cookie(
+                COOKIE,
+                request.visitor,
+                salt=_SALT,
+                max_age=_MAX_AGE,
+                httponly=True,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
+        return response
+
+
+def ensure_visitor(request) -> str:
+    """The browser's identity, made now if it has none. The cookie goes out with the answer."""
+    if not request.visitor:
+        request.visitor = secrets.token_hex(_LENGTH // 2)
+    return request.visitor
+
+
+def client_address(request) -> str:
+    """The address that the request came from, seen through the proxies in TRUSTED_PROXIES and no others.
+
+    IPv6 addresses are cut to their /64: one household has all of it.
+    """
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    address = request.META.get("REMOTE_ADDR") or ""
+    while hops and _is_trusted(address):
+        address = hops.pop()
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
+
+
+def _is_trusted(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return not address  # a Unix socket has no address; only our own proxy can reach it
+    return any(parsed in ipaddress.ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES)

@@ -1,0 +1,50 @@
+"""Discovery: finding an expert. The expert page itself belongs to bookings, which knows what is the viewer's own."""
+
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from experts.discovery import Query, cards, filters
+from experts.models import Organization
+
+PAGE_SIZE = 9
+
+
+@require_safe
+def discover(request):
+    """All organisations' experts, searched, filtered and paged by the address."""
+    return _list(request, None, reverse("discover"))
+
+
+@require_safe
+def organization(request, slug):
+    """One organisation's experts, in its accent."""
+    found = get_object_or_404(Organization, slug=slug, is_active=True)
+    return _list(request, found, reverse("organization", args=[slug]))
+
+
+def _list(request, organization, base_url):
+    experts, categories, organizations = filters(organization)
+    query = Query.from_request(request, categories=categories, organizations=organizations)
+    found = query.experts(experts, request.zone) if query.can_match else experts.none()
+    paginator = Paginator(found, PAGE_SIZE)
+    page = paginator.get_page(request.GET.get("page"))
+    page.object_list = cards(list(page.object_list), request.zone)
+    context = {
+        "query": query,
+        "base_url": base_url,
+        "organization": organization,
+        "organizations": organizations,
+        "categories": categories,
+        "total": sum(category.expert_count for category in categories),
+        "page": page,
+        "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        "other_days": 0,
+    }
+    if paginator.count == 0 and query.when and query.can_match:
+        context["other_days"] = query.experts(experts, request.zone, any_day=True).count()
+    if organization is not None:
+        context["accent"] = organization.accent
+    partial = request.htmx and request.htmx.request_type == "partial"
+    return render(request, "experts/_results.html" if partial else "experts/discover.html", context)
