@@ -46,7 +46,8 @@ SOCKET_PATH_BYTES = 103
 # PostgreSQL and libpq read lists of folders and of hosts, with quoting rules of their own. Other paths move to /tmp.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
-NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+# For tests: fast, of no use after a crash of the machine, and a test that waits for its own lock fails instead of hanging.
+FOR_TESTS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "lock_timeout=60s")
 
 
 class CannotStartError(Exception):
@@ -402,7 +403,7 @@ def _start_postgres(
         "unix_socket_permissions=0700",
         f"max_connections={MAX_CONNECTIONS}",
         "timezone=UTC",
-        *(() if durable else NOT_DURABLE),
+        *(() if durable else FOR_TESTS),
     ]
     command = [binaries / "postgres", "-D", where.data, *(part for option in options for part in ("-c", option))]
     log = where.folder / "postgres.log"

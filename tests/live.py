@@ -1,0 +1,77 @@
+"""Our own daphne, as a process of its own: what browsers, sockets and crowds of clients are tested against."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from bookingsite import embedded
+
+
+class LiveSite:
+    """One `daphne bookingsite.asgi:application` on 127.0.0.1 and a free port, on the test database of this worker.
+
+    `url` is its address without a final slash, `log` the file of what it says. `environ` overrides settings.
+    """
+
+    def __init__(self, log: Path, database: str, **environ: str) -> None:
+        self.log = log
+        self._environ = site_environ(database) | environ
+        self._start()
+
+    def _start(self) -> None:
+        # The process inherits a socket that already listens: no other process can take the port in between.
+        with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+            self.port = server.getsockname()[1]
+            with self.log.open("a") as output:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "daphne", "--fd", str(server.fileno()), "bookingsite.asgi:application"],
+                    cwd=embedded.BASE_DIR,
+                    env=self._environ | {"SITE_URL": self.url},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    pass_fds=[server.fileno()],
+                    preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+                )
+        if not embedded.wait_until(lambda: self.process.poll() is not None or self._answers(), seconds=60):
+            self.stop()
+        if self.process.poll() is not None:
+            raise AssertionError(f"The live site does not start:\n{self.log.read_text()}")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def __str__(self) -> str:
+        return self.url
+
+    def ensure_running(self) -> None:
+        """Start it again if a test has ended it, or if it has crashed."""
+        if self.process.poll() is not None:
+            self._start()
+
+    def stop(self) -> None:
+        embedded.stop(self.process, signal.SIGTERM)
+
+    def _answers(self) -> bool:
+        """Whether it answers, be it with 404."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", "/healthz")
+            return bool(connection.getresponse().status)
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+
+def site_environ(database: str) -> dict[str, str]:
+    """The environment of a process that serves this worker's test: its database, its keys, and a pool as in production."""
+    environ = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
+    address = urlsplit(environ["DATABASE_URL"])._replace(path=f"/{quote(database, safe='')}").geturl()
+    return environ | {"DATABASE_URL": address, "DATABASE_POOL": "10"}
