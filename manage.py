@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command-line utility, with bad settings reported in one line."""
+"""Django's command-line utility, with bad settings and a database out of reach reported in one line."""
 
 import os
 import sys
@@ -7,13 +7,14 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
-    from django.core.exceptions import ImproperlyConfigured
+    # A command uses one connection. A pool would wait for a database that is down, and then not say why.
+    os.environ.setdefault("DATABASE_POOL", "0")
     from django.core.management import execute_from_command_line
 
-    try:
+    from bookingsite.startup import one_line_errors
+
+    with one_line_errors():
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(f"ExpertBook cannot start: {error}")
 
 
 if __name__ == "__main__":

@@ -4,5 +4,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from bookingsite.startup import one_line_errors
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
-application = get_asgi_application()
+with one_line_errors():
+    application = get_asgi_application()

@@ -46,8 +46,11 @@ SOCKET_PATH_BYTES = 103
 # PostgreSQL and libpq read lists of folders and of hosts, with quoting rules of their own. Other paths move to /tmp.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
-# For tests: fast, of no use after a crash of the machine, and a test that waits for its own lock fails instead of hanging.
+# For tests: fast, worthless after a crash of the machine; a test that waits for its own lock fails instead of hanging.
 FOR_TESTS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "lock_timeout=60s")
+
+LIBC = ctypes.CDLL(None)  # loaded here, because a child must not load anything between fork and exec
+PR_SET_PDEATHSIG = 1
 
 
 class CannotStartError(Exception):
@@ -156,14 +159,21 @@ def _make_folders(where: Place, user: pwd.struct_passwd | None) -> None:
     _make_folder(where.sockets, 0o700, user)
 
 
-def kept_secret(path: Path) -> str:
-    """A random text that is made once and then kept in `path`, readable by its owner only."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-    return path.read_text()
+def kept_secret(path: Path, length: int = 64) -> str:
+    """A random text that is made once and then kept in `path`, readable by its owner only. Raises CannotStartError."""
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if not path.exists():
+            # Named in one step, so that nobody reads a secret that is not written yet; the first one stays.
+            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(length)[:length])
+            with contextlib.suppress(FileExistsError):
+                os.link(new, path)
+            new.unlink()
+        return path.read_text()
+    except OSError as error:
+        raise CannotStartError(f"{path} cannot be used: {error.strerror}.") from error
 
 
 # The life of a pair
@@ -321,17 +331,21 @@ def _programs(home: Path, user: pwd.struct_passwd | None) -> Path:
     return copy
 
 
-def die_with_parent(signal_number: int) -> Callable[[], None]:
-    """A `preexec_fn` by which a child is sent a signal when its parent dies, even by kill -9. Linux only, else nothing.
+def set_death_signal(number: int) -> None:
+    """Have this process sent a signal when its parent dies, even by kill -9. Linux only, else nothing.
 
-    The kernel means the thread that started the child: start children from the main thread.
+    The kernel means the thread that started the process: start children from the main thread.
     """
-    if not sys.platform.startswith("linux"):
-        return lambda: None
-    libc, parent, set_parent_death_signal = ctypes.CDLL(None), os.getpid(), 1
+    if sys.platform.startswith("linux"):
+        LIBC.prctl(PR_SET_PDEATHSIG, number)
+
+
+def die_with_parent(number: int) -> Callable[[], None]:
+    """A `preexec_fn` by which a child is sent a signal when this process dies. See `set_death_signal`."""
+    parent = os.getpid()
 
     def preexec() -> None:
-        libc.prctl(set_parent_death_signal, signal_number)
+        set_death_signal(number)
         if os.getppid() != parent:  # it died before the line above
             os._exit(1)
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+import pghistory
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
@@ -150,6 +151,8 @@ CHANNEL_LAYERS = {
     }
 }
 
+PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="events")
+
 # Workers poll: a NOTIFY takes a database-wide lock at commit (docs/decisions/0005-queue-without-notify.md).
 PROCRASTINATE_WORKER_DEFAULTS = {"listen_notify": False, "fetch_job_polling_interval": 1.0}
 
@@ -217,5 +220,6 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
-    "loggers": {"procrastinate.blueprints": {"level": "WARNING"}},  # it names each set of tasks at each start
+    # They say at each start what `make run` says in one line.
+    "loggers": {"procrastinate.blueprints": {"level": "WARNING"}, "daphne": {"level": "WARNING"}},
 }

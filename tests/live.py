@@ -71,7 +71,7 @@ class LiveSite:
 
 
 def site_environ(database: str) -> dict[str, str]:
-    """The environment of a process that serves this worker's test: its database, its keys, and a pool as in production."""
+    """The environment of a process that serves this worker: its database, its keys, and a pool as in production."""
     environ = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     address = urlsplit(environ["DATABASE_URL"])._replace(path=f"/{quote(database, safe='')}").geturl()
     return environ | {"DATABASE_URL": address, "DATABASE_POOL": "10"}

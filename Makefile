@@ -1,0 +1,32 @@
+# `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
+# registries. The first call makes .venv; it is brought up to date when the pins change.
+
+.PHONY: run test lint css
+.DEFAULT_GOAL := run
+
+PY := .venv/bin/python
+
+run: .venv/installed
+	@exec $(PY) -m bookingsite.dev
+
+test: .venv/installed
+	@exec $(PY) -m tests.suite
+
+lint: .venv/installed
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
+
+# Needs Node; the built file is committed, so that nothing else does.
+css:
+	@cd static/src && npm ci --silent --no-fund --no-audit && npm run --silent build
+
+# A name on the PATH proves little: it may be a stub, too old, or without venv.
+.venv/installed: requirements.txt requirements-dev.txt
+	@for python in python3.13 python3.12 python3.11 python3; do \
+	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	  python=; \
+	done; \
+	if [ -z "$$python" ]; then echo "ExpertBook needs Python 3.11 or newer with venv; there is none on the PATH." >&2; exit 1; fi; \
+	echo "Installing into .venv ..."; \
+	"$$python" -m venv .venv && $(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

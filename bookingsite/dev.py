@@ -1,0 +1,176 @@
+"""`make run`: the whole site on a laptop, from embedded servers to demo data, until Ctrl-C.
+
+Starts PostgreSQL and Valkey unless DATABASE_URL and REDIS_URL name others, migrates, loads the demo data into an empty
+database, makes a staff account, and then watches over one web process and one worker. Whatever ends this process, also
+kill -9 (on Linux), ends what it has started.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bookingsite import embedded, startup
+
+DATA_DIR = embedded.BASE_DIR / ".data"
+STAFF = "staff"
+
+
+def main() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
+    if "MAKELEVEL" in os.environ:  # a child of make: kill -9 of make ends the site, too
+        embedded.set_death_signal(signal.SIGTERM)
+    with startup.one_line_errors():
+        _run()
+
+
+def _end(number, frame) -> None:
+    """Leave every `with` block in turn: that stops the processes. A second Ctrl-C must not interrupt this."""
+    for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(other, signal.SIG_IGN)
+    _say("Stopping.")
+    sys.exit(0)
+
+
+def _run() -> None:
+    from environs import Env
+
+    Env.read_env(os.environ.get("ENV_FILE", embedded.BASE_DIR / ".env"), recurse=False)
+    port = _port()
+    url = f"http://127.0.0.1:{port}/"
+    where = embedded.place()
+    with embedded.running(where, environ=os.environ, note=f"{url} (process {os.getpid()})") as servers:
+        _check_port(port)
+        os.environ.update(servers.urls)
+        os.environ["DEBUG"] = os.environ.get("DEBUG") or "on"
+        os.environ["SECRET_KEY"] = os.environ.get("SECRET_KEY") or embedded.kept_secret(DATA_DIR / "secret-key")
+        os.environ["SITE_URL"] = os.environ.get("SITE_URL") or url.rstrip("/")
+        environ = dict(os.environ)
+        staff = _prepare()
+        with contextlib.ExitStack() as children:
+            web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
+            # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
+            worker_process = _start(children, ["manage.py", "procrastinate", "worker"], environ)
+            web_process = _start(children, web, environ)
+            processes = servers.processes | {"the worker": worker_process, "the web process": web_process}
+            if embedded.wait_until(lambda: _ended(processes) or _listens(port), seconds=60) and not _ended(processes):
+                data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
+                _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}\n  Data   {data}\n")
+                _say("Stop it with Ctrl-C.")
+            while not (ended := _ended(processes)):
+                time.sleep(0.2)
+            sys.exit(f"ExpertBook stops: {ended}.")
+
+
+def _port() -> int:
+    text = os.environ.get("PORT") or "8000"
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise embedded.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+    return int(text)
+
+
+def _check_port(port: int) -> None:
+    """Raise unless the port is free. A web process whose supervisor was just killed gets a moment to let go of it."""
+    reason = ""
+
+    def is_free() -> bool:
+        nonlocal reason
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError as error:
+            reason = error.strerror
+            return False
+        return True
+
+    if not embedded.wait_until(is_free, seconds=2):
+        raise embedded.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
+
+
+def _prepare() -> str:
+    """Bring the database up to date. Returns the staff login, as a text for people."""
+    os.environ["DATABASE_POOL"] = "0"  # of this process, which forks and uses one connection: no pool, so no threads
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
+    import django
+    from django.conf import settings
+
+    _check_redis(settings.REDIS_URL)
+    django.setup()
+    from django.core.management import call_command, get_commands
+    from django.db import connection, transaction
+
+    from experts.models import Expert
+
+    connection.ensure_connection()
+    _say("Preparing the database ...")
+    call_command("migrate", interactive=False, verbosity=0)
+    if "seed_demo" in get_commands() and not Expert.objects.exists():
+        _say("Loading the demo data ...")
+        with transaction.atomic():  # whole or not at all: half of it would never be completed
+            call_command("seed_demo", verbosity=0)
+    staff = _staff_login(DATA_DIR / "staff-password")
+    connection.close()
+    return staff
+
+
+def _check_redis(url: str) -> None:
+    import redis
+
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise embedded.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
+
+
+def _staff_login(password_file: Path) -> str:
+    """Make the staff account at the first start. Its password is kept so that later starts can print it, too."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    user = users.filter(username=STAFF).first()
+    if not user:
+        users.create_superuser(STAFF, "staff@example.com", embedded.kept_secret(password_file, length=16))
+    elif not password_file.exists() or not user.check_password(password_file.read_text()):
+        return f"{STAFF}, with the password that was set for it (manage.py changepassword {STAFF})"
+    return f"{STAFF} / {password_file.read_text()}"
+
+
+def _start(children: contextlib.ExitStack, arguments: list[str], environ: dict[str, str]) -> subprocess.Popen:
+    """Start a Python process that is stopped when `children` ends, and not by Ctrl-C itself: the order matters."""
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=embedded.BASE_DIR,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+    )
+    children.callback(embedded.stop, process, signal.SIGTERM)
+    return process
+
+
+def _ended(processes: dict[str, subprocess.Popen]) -> str:
+    """Which of the processes has ended and how, or an empty text."""
+    for name, process in processes.items():
+        if (code := process.poll()) is not None:
+            return f"{name} has ended " + (f"(exit code {code})" if code >= 0 else f"(signal {-code})")
+    return ""
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Find a Chromium that starts, or get one: from the PATH, else through playwright, else through apt when root.
+
+`python -m tests.browser.chromium` gets one and says which; it ends with 0 even if there is none, as the browser tests
+are then skipped (and fail when CI is set, see conftest.py).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+INSTALL_SECONDS = 600
+
+
+def find() -> str | None:
+    """The path of a Chromium that starts, or None."""
+    return next((path for path in _candidates() if _starts(path)), None)
+
+
+def _candidates() -> Iterator[str]:
+    yield from filter(None, map(shutil.which, NAMES))
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    if Path(path).exists():
+        yield path
+
+
+def _starts(path: str) -> bool:
+    """Whether it is more than a stub, and no library is missing."""
+    return _run([path, "--version"], seconds=30)
+
+
+def get() -> str | None:
+    """`find`, after installing one if need be."""
+    if path := find():
+        return path
+    _run([sys.executable, "-m", "playwright", "install", "chromium"], seconds=INSTALL_SECONDS)
+    if path := find():
+        return path
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        # Without the fonts the pages have no letters, only boxes.
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-liberation"]
+        for command in (["apt-get", "update", "-qq"], install):
+            _run(command, seconds=INSTALL_SECONDS, DEBIAN_FRONTEND="noninteractive")
+    return find()
+
+
+def _run(command: list[str], *, seconds: float, **environ: str) -> bool:
+    try:
+        done = subprocess.run(
+            command,
+            env=os.environ | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    print(get() or "No Chromium can be had: the browser tests are skipped.")  # noqa: T201

@@ -1,0 +1,45 @@
+"""`make test`: every check in turn, each with the time it took. The first that fails ends it."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+
+from bookingsite import embedded, startup
+
+PYTHON = sys.executable
+PHASES = {
+    "ruff check": [PYTHON, "-m", "ruff", "check", "--quiet"],
+    "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet"],
+    "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
+    "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+    "chromium": [PYTHON, "-m", "tests.browser.chromium"],
+    "pytest": [PYTHON, "-m", "pytest", "-n", "auto", *sys.argv[1:]],
+}
+
+
+def main() -> int:
+    start = time.monotonic()
+    with embedded.running_for_tests(environ=os.environ) as servers:
+        production = {
+            "ENV_FILE": os.devnull,
+            "DEBUG": "off",
+            "SECRET_KEY": secrets.token_urlsafe(64),
+            "ALLOWED_HOSTS": "bookings.example.org",
+            "SITE_URL": "https://bookings.example.org",
+        }
+        environ = os.environ | production | servers.urls
+        for name, command in PHASES.items():
+            phase = time.monotonic()
+            code = subprocess.run(command, cwd=embedded.BASE_DIR, env=environ, check=False).returncode
+            print(f"{'failed' if code else 'passed'} {time.monotonic() - phase:6.1f} s  {name}", flush=True)  # noqa: T201
+            if code:
+                return code
+    print(f"passed {time.monotonic() - start:6.1f} s  in all")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    with startup.one_line_errors():
+        sys.exit(main())
