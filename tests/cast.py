@@ -1,0 +1,92 @@
+"""The people and things that tests are about. Plain functions; every default can be overridden by name."""
+
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+
+from bookings import services
+from bookings.models import Booking, Status
+from experts.models import Category, Expert, Organization, Slot
+from experts.zones import instant_of
+
+_numbers = count(1)
+
+
+def make_organization(**values) -> Organization:
+    n = next(_numbers)
+    return Organization.objects.create(
+        **{"name": f"Northgate {n}", "slug": f"northgate-{n}", "timezone": "Europe/London"} | values
+    )
+
+
+def make_category(**values) -> Category:
+    n = next(_numbers)
+    return Category.objects.create(**{"name": f"Health {n}", "slug": f"health-{n}", "icon": "stethoscope"} | values)
+
+
+def make_expert(**values) -> Expert:
+    n = next(_numbers)
+    defaults = {
+        "name": f"Amara Okafor {n}",
+        "slug": f"amara-{n}",
+        "headline": "Physiotherapist",
+        "timezone": "Europe/London",
+    }
+    if "organization" not in values:
+        defaults["organization"] = make_organization()
+    if "category" not in values:
+        defaults["category"] = make_category()
+    return Expert.objects.create(**defaults | values)
+
+
+def day_ahead(days: int = 2) -> date:
+    """A day that lies within every notice and horizon."""
+    return timezone.now().date() + timedelta(days=days)
+
+
+def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str = "10:00", **values) -> Slot:
+    """A slot on the expert's wall clock, in two days at 10:00 unless told otherwise. Read back: counters are real."""
+    expert = expert or make_expert()
+    day, wall_clock = day or day_ahead(), time.fromisoformat(at)
+    starts_at = values.pop("starts_at", None) or instant_of(day, wall_clock, ZoneInfo(expert.timezone))
+    minutes = values.pop("minutes", expert.session_minutes)
+    slot = Slot.objects.create(
+        expert=expert,
+        date=day,
+        time=wall_clock,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=minutes),
+        **values,
+    )
+    return fresh(slot)
+
+
+def make_booking(slot: Slot, **values) -> Booking:
+    """A row as it is, without the service's rules: for states that the test needs to start from."""
+    n = next(_numbers)
+    defaults = {"name": f"Lena {n}", "email": f"lena{n}@example.com", "status": Status.CONFIRMED}
+    if values.get("status") in (Status.HELD, Status.PENDING):
+        defaults["expires_at"] = timezone.now() + timedelta(minutes=5)
+    return Booking.objects.create(slot=slot, **defaults | values)
+
+
+def book(slot: Slot, **values) -> Booking:
+    """Through the service, with a name and an address of its own."""
+    n = next(_numbers)
+    return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values)
+
+
+def fresh(slot: Slot) -> Slot:
+    """The slot as the database has it now."""
+    return Slot.objects.with_expert().get(pk=slot.pk)
+
+
+def details(**values) -> dict[str, str]:
+    """The fields of the booking form, filled in."""
+    return {"name": "Lena Fischer", "email": "lena@example.com", "agree": "on", "key": "key-1"} | values
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC"))
