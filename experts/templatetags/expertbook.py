@@ -1,3 +1,115 @@
+"""What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
+
+from urllib.parse import urlencode
+
 from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext, pgettext
 
 register = template.Library()
+
+QUERY_FIELDS = ("search", "category", "organization", "when", "sort")
+DEFAULT_SORT = "soonest"
+MOST_PIPS = 8  # above that, dots are slower to read than a number
+
+
+@register.simple_tag
+def icon(name, size=""):
+    """An icon of the sprite (static/icons.svg), as decoration: the words beside it carry the meaning."""
+    css = f"icon icon-{size}" if size else "icon"
+    return format_html(
+        '<svg class="{}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css,
+        static("icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def pips(slot):
+    """The seats of a small group slot as dots, free ones filled. They say no more than the words beside them."""
+    if slot.capacity > MOST_PIPS:
+        return icon("users", "sm")
+    free = slot.seats_left
+    dots = format_html_join(
+        "", '<span class="pip{}"></span>', ((" is-free" if seat < free else "",) for seat in range(slot.capacity))
+    )
+    return format_html('<span class="pips" aria-hidden="true">{}</span>', dots)
+
+
+@register.simple_tag(takes_context=True)
+def discover_url(context, **changes):
+    """The address of the list of experts with some filters changed: ``{% discover_url category="law" %}``.
+
+    Empty values are left out, and so is the page unless it is given: another filter starts at the first page.
+    """
+    query = context["query"]
+    values = {name: _value(query, name) for name in QUERY_FIELDS} | changes
+    if values["sort"] == DEFAULT_SORT:
+        values["sort"] = ""
+    if values.get("page") == 1:
+        values["page"] = ""
+    if context.get("organization"):  # it is in the path already
+        values["organization"] = ""
+    kept = {name: value for name, value in values.items() if value not in ("", None)}
+    base = context.get("base_url") or context["request"].path
+    return f"{base}?{urlencode(kept)}" if kept else base
+
+
+def _value(query, name):
+    return query.get(name, "") if isinstance(query, dict) else getattr(query, name, "")
+
+
+@register.simple_tag
+def zone_options(preferences):
+    """All time zones as <option>s, the chosen one selected. The list is made once: it has some 500 entries."""
+    if "all" not in _zone_options:
+        _zone_options["all"] = format_html_join(
+            "",
+            '<optgroup label="{}">{}</optgroup>',
+            (
+                (region, format_html_join("", '<option value="{}">{}</option>', zones))
+                for region, zones in preferences.zones
+            ),
+        )
+    options = _zone_options["all"]
+    if preferences.zone:
+        chosen = format_html('<option value="{}"', preferences.zone.key)
+        options = mark_safe(options.replace(chosen, f"{chosen} selected"))
+    return options
+
+
+_zone_options: dict[str, str] = {}
+
+
+@register.simple_tag
+def widget(field, css="input", **attrs):
+    """A form field's control, tied to its error or help text and marked when it is wrong."""
+    attrs = {name.replace("_", "-"): value for name, value in attrs.items()}
+    attrs["class"] = css
+    if field.errors:
+        attrs["aria-invalid"] = "true"
+        attrs["aria-describedby"] = f"{field.auto_id}-error"
+    elif field.help_text:
+        attrs["aria-describedby"] = f"{field.auto_id}-help"
+    return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def number_word(number):
+    """Small numbers as words: 4 -> "four". Others stay figures."""
+    words = (
+        pgettext("number", "no"),
+        gettext("one"),
+        gettext("two"),
+        gettext("three"),
+        gettext("four"),
+        gettext("five"),
+        gettext("six"),
+        gettext("seven"),
+        gettext("eight"),
+        gettext("nine"),
+    )
+    return words[number] if isinstance(number, int) and 0 <= number < len(words) else number

@@ -1,0 +1,214 @@
+// What HTML and htmx do not do by themselves. Every page works without this file.
+
+const modal = document.getElementById("modal");
+const modalBody = document.getElementById("modal-body");
+const toasts = document.getElementById("toasts");
+const root = document.documentElement;
+
+// ---------- Small helpers ----------
+
+function cookie(name) {
+  return document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
+}
+
+function setCookie(name, value) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
+function toast(text) {
+  // A modal dialog hides what is outside of it from assistive technology, so the messages move into it.
+  const home = modal.open ? modal : document.body;
+  if (toasts.parentNode !== home) home.append(toasts);
+  const item = document.createElement("p");
+  item.className = "toast";
+  item.textContent = text;
+  toasts.replaceChildren(item);
+  setTimeout(() => item.remove(), 8000);
+}
+
+// ---------- The booking dialog ----------
+
+let openerId = "";
+
+function focusStep(booking) {
+  const target = booking.querySelector(".error-summary") ?? booking.querySelector("h2");
+  target?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const tile = event.target.closest("[hx-target='#modal-body']");
+  if (tile && !modal.open) openerId = tile.id;
+
+  const closes = event.target.closest("[data-close]");
+  if (closes && modal.open && modal.contains(closes)) {
+    event.preventDefault();
+    modal.close();
+  }
+});
+
+// A click on the backdrop reaches the dialog itself, outside of its box. Only when nothing was typed.
+modal.addEventListener("mousedown", (event) => {
+  const box = modal.getBoundingClientRect();
+  const inside =
+    event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+  const typed = [...modal.querySelectorAll("input:not([type=hidden]), textarea")].some(
+    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
+  );
+  if (event.target === modal && !inside && !typed) modal.close();
+});
+
+modal.addEventListener("close", () => {
+  modalBody.replaceChildren();
+  // The browser gives focus back to the tile. When the tile is no longer a link, its place gets it.
+  setTimeout(() => {
+    if (!document.activeElement || document.activeElement === document.body) document.getElementById(openerId)?.focus();
+  });
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  const target = event.detail.ctx.target;
+  if (!(target instanceof Element) || !target.matches("#modal-body, .booking")) return;
+  const booking = modalBody.querySelector(".booking");
+  if (booking && !modal.open) modal.showModal();
+  if (modal.open) modal.scrollTop = 0;
+  const step = booking ?? document.querySelector("#main .booking");
+  if (step) focusStep(step);
+});
+
+// A page that was sent after a form without htmx: read the errors first.
+const errorSummary = document.querySelector("#main .error-summary");
+if (errorSummary) errorSummary.focus();
+
+// The links of an error summary lead to their field, not only near it.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest(".error-links a");
+  const field = link && document.getElementById(link.hash.slice(1));
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+});
+
+// ---------- Requests that fail ----------
+
+// An error page is a whole page: it must not land in a part of this one. Its own heading says what happened.
+document.addEventListener("htmx:before:swap", (event) => {
+  const { response, text } = event.detail.ctx;
+  if (!(response?.status >= 400) || !/<html/i.test(text ?? "")) return;
+  event.preventDefault();
+  const heading = new DOMParser().parseFromString(text, "text/html").querySelector("main h1");
+  toast(heading?.textContent.trim() || toasts.dataset.failed);
+});
+
+document.addEventListener("htmx:response:error", (event) => {
+  const { response, text } = event.detail.ctx;
+  if (response.status >= 500 && !/class="booking|<html/i.test(text ?? "")) toast(toasts.dataset.failed);
+});
+
+document.addEventListener("htmx:error", (event) => {
+  if (event.detail.error instanceof TypeError) toast(toasts.dataset.offline);
+});
+
+// ---------- Links and forms ----------
+
+// htmx would swallow a click that asks for a new tab or window.
+document.addEventListener(
+  "click",
+  (event) => {
+    if ((event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a[href][hx-get]")) {
+      event.stopPropagation();
+    }
+  },
+  true,
+);
+
+// A filter applies as soon as it is chosen; without script the Search button does it.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+});
+
+// Addresses that people share carry no empty filters.
+document.addEventListener("htmx:config:request", (event) => {
+  const { sourceElement, request } = event.detail.ctx;
+  if (sourceElement.id !== "search") return;
+  for (const [name, value] of [...request.body]) {
+    if (!value || (name === "sort" && value === "soonest")) request.body.delete(name);
+  }
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    toast(toasts.dataset.copied);
+  } catch {
+    getSelection().selectAllChildren(button.parentNode.querySelector(".reference-code")); // at least marked, ready for Ctrl-C
+  }
+});
+
+// ---------- Menus ----------
+
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+// ---------- Theme ----------
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "theme-form") return;
+  event.preventDefault();
+  const theme = event.submitter.value;
+  setCookie("theme", theme);
+  root.dataset.theme = theme === "dark" ? "expertbook-dark" : "expertbook";
+  event.target.querySelector(theme === "dark" ? "[value=light]" : "[value=dark]").focus();
+});
+
+// ---------- Time zone and clock ----------
+
+function tick() {
+  const zone = document.getElementById("zone-menu")?.dataset.zone;
+  if (!zone) return;
+  for (const clock of document.querySelectorAll("[data-clock]")) {
+    clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format();
+  }
+}
+
+// First visit: the server does not know the zone yet. Tell it once, and show this page's times in it.
+async function learnZone() {
+  if (cookie("zone")) return;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone) return;
+  setCookie("zone", zone);
+  if (!cookie("zone")) return; // cookies are off: asking again would show the same
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok) return;
+  const text = await response.text();
+  const sourceElement = document.body;
+  await htmx.swap({ text, sourceElement, target: "#zone-menu", select: "#zone-menu", swap: "outerMorph" });
+  await htmx.swap({ text, sourceElement, target: "#main", select: "#main", swap: "outerMorph" });
+}
+
+learnZone().catch(() => {}); // the page stays right, in the zone that it names
+setInterval(tick, 5000);
+tick();
+
+// ---------- The day strip on a small screen ----------
+
+function showChosenDay() {
+  const day = document.querySelector(".day[aria-current]");
+  const strip = day?.closest(".day-strip");
+  if (strip) strip.scrollLeft = day.offsetLeft - strip.clientWidth / 2 + day.offsetWidth / 2;
+}
+showChosenDay();
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id === "day" && event.detail.ctx.sourceElement?.id !== "") showChosenDay();
+});

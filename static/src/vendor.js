@@ -1,0 +1,31 @@
+// Copies what the site serves from npm packages: htmx and its socket extension, and the fonts. Run by `npm run build`.
+import { createHash } from "node:crypto";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+
+const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`)).version;
+
+const scripts = { "htmx.min.js": "dist/htmx.min.js", "hx-ws.min.js": "dist/ext/hx-ws.min.js" };
+mkdirSync("../vendor", { recursive: true });
+const rows = Object.entries(scripts).map(([name, path]) => {
+  const content = readFileSync(`node_modules/htmx.org/${path}`);
+  writeFileSync(`../vendor/${name}`, content);
+  return `| ${name} | htmx.org ${version("htmx.org")}, \`${path}\` | \`${createHash("sha256").update(content).digest("hex")}\` |`;
+});
+writeFileSync(
+  "../vendor/README.md",
+  `# Vendored scripts
+
+Unchanged copies from npm, written by \`npm run vendor\` in \`static/src\`. Licence: Zero-Clause BSD (htmx).
+
+| file | from | sha256 |
+|---|---|---|
+${rows.join("\n")}
+`,
+);
+
+mkdirSync("../fonts", { recursive: true });
+const inter = "node_modules/@fontsource-variable/inter";
+for (const subset of ["latin", "latin-ext"]) {
+  copyFileSync(`${inter}/files/inter-${subset}-opsz-normal.woff2`, `../fonts/inter-${subset}.woff2`);
+}
+copyFileSync(`${inter}/LICENSE`, "../fonts/LICENSE.txt");
