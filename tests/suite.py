@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -32,7 +33,7 @@ def main() -> int:
         environ = os.environ | production | servers.urls
         for name, command in PHASES.items():
             phase = time.monotonic()
-            code = subprocess.run(command, cwd=embedded.BASE_DIR, env=environ, check=False).returncode
+            code = _run(command, environ)
             print(f"{'failed' if code else 'passed'} {time.monotonic() - phase:6.1f} s  {name}", flush=True)  # noqa: T201
             if code:
                 return code
@@ -40,6 +41,21 @@ def main() -> int:
     return 0
 
 
+def _run(command: list[str], environ: dict[str, str]) -> int:
+    """Run one phase. It is ended with this process, so that no test goes on without its servers."""
+    return subprocess.run(
+        command,
+        cwd=embedded.BASE_DIR,
+        env=environ,
+        preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+        check=False,
+    ).returncode
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave the `with` block, which stops the servers
     with startup.one_line_errors():
-        sys.exit(main())
+        try:
+            sys.exit(main())
+        except KeyboardInterrupt:
+            sys.exit("Interrupted.")
