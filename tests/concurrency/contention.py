@@ -1,0 +1,71 @@
+"""Forces a race instead of hoping for one: hold a slot's row, let the contenders pile up behind it, let go."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import psycopg
+from django.db import connection, connections
+
+from tests.live import site_environ
+
+CONTENDERS = 32
+
+
+def run_together(work: Callable[[int], object], count: int = CONTENDERS) -> list:
+    """Run ``work(0)`` … ``work(count - 1)`` in threads that start together. Results or exceptions, in order."""
+    start = threading.Barrier(count)
+    results: list = [None] * count
+
+    def contender(number: int) -> None:
+        try:
+            start.wait(timeout=30)
+            results[number] = work(number)
+        except BaseException as error:
+            results[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+        assert not thread.is_alive(), "a contender hangs"
+    return results
+
+
+@contextmanager
+def held_row(slot):
+    """Holds the slot's row lock from another session; ``let_go()`` ends that, and so does leaving the block.
+
+    Yields an object with ``let_go`` and ``wait_for(count)``, which returns once ``count`` sessions wait for a lock.
+    """
+    with (
+        psycopg.connect(_address(), autocommit=False) as holder,
+        psycopg.connect(_address(), autocommit=True) as eye,
+    ):
+        holder.execute("SELECT 1 FROM experts_slot WHERE id = %s FOR NO KEY UPDATE", [slot.pk])
+        yield _Held(holder, eye)
+        holder.rollback()
+
+
+class _Held:
+    def __init__(self, holder, eye):
+        self._holder, self._eye = holder, eye
+
+    def let_go(self):
+        self._holder.rollback()
+
+    def wait_for(self, count: int) -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        deadline = time.monotonic() + 30
+        while self._eye.execute(waiting).fetchone()[0] < count:
+            assert time.monotonic() < deadline, f"fewer than {count} sessions came to wait for the lock"
+
+
+def _address() -> str:
+    return site_environ(connection.settings_dict["NAME"])["DATABASE_URL"]
