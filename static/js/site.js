@@ -4,6 +4,7 @@ const modal = document.getElementById("modal");
 const modalBody = document.getElementById("modal-body");
 const toasts = document.getElementById("toasts");
 const root = document.documentElement;
+root.classList.add("js");
 
 // ---------- Small helpers ----------
 
