@@ -28,7 +28,9 @@ class BusyMiddleware:
         if not isinstance(exception, OperationalError):
             return None
         logger.error("The database did not answer: %s", type(exception.__cause__ or exception).__name__)
-        return render(request, "503.html", status=503, headers={"Retry-After": "5"})
+        response = render(request, "503.html", status=503)
+        response["Retry-After"] = "5"
+        return response
 
 
 class PreferencesMiddleware:

@@ -1,0 +1,69 @@
+"""Limits on booking requests: on by default, per visitor and per address, and no obstacle when Valkey is down."""
+
+import pytest
+
+from bookings import limits
+from bookings.errors import TooMany
+from bookings.models import Booking
+from bookings.visitor import client_address
+from tests.cast import details, make_slot
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def limits_on(settings):
+    settings.RATE_LIMITS = True
+    limits._limiter.cache_clear()
+    yield
+    limits._limiter.cache_clear()
+
+
+def test_a_visitor_who_tries_too_often_has_to_wait(client):
+    slot = make_slot(capacity=30)
+    for n in range(10):
+        assert client.post(f"/slots/{slot.pk}/book/", details(step="confirm", key=f"k{n}")).status_code == 302
+    response = client.post(f"/slots/{slot.pk}/book/", details(step="confirm", key="k10", notes="Kept"))
+    assert response.status_code == 429
+    assert 1 <= int(response["Retry-After"]) <= 61
+    assert "Kept" in response.content.decode()
+    assert Booking.objects.count() == 10
+
+
+def test_an_address_has_a_limit_of_its_own():
+    for n in range(60):
+        limits.check_booking_limits(visitor=f"visitor {n}", address="203.0.113.1")
+    with pytest.raises(TooMany):
+        limits.check_booking_limits(visitor="another", address="203.0.113.1")
+    limits.check_booking_limits(visitor="another", address="203.0.113.2")
+
+
+def test_the_setting_turns_them_off(settings):
+    settings.RATE_LIMITS = False
+    for _ in range(100):
+        limits.check_booking_limits(visitor="v", address="a")
+
+
+def test_booking_works_while_valkey_is_down(client, settings):
+    settings.REDIS_URL = "redis://127.0.0.1:1"
+    slot = make_slot()
+    assert client.post(f"/slots/{slot.pk}/book/", details(step="confirm")).status_code == 302
+
+
+class TestAddress:
+    def address(self, rf, settings, remote, forwarded="", trusted=()):
+        settings.TRUSTED_PROXIES = list(trusted)
+        return client_address(rf.get("/", REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR=forwarded))
+
+    def test_nobody_can_choose_an_address(self, rf, settings):
+        assert self.address(rf, settings, "203.0.113.9", "10.0.0.1") == "203.0.113.9"
+
+    def test_through_trusted_proxies_only(self, rf, settings):
+        chain = "6.6.6.6, 198.51.100.7, 10.0.0.2"
+        assert self.address(rf, settings, "10.0.0.1", chain, ["10.0.0.0/8"]) == "198.51.100.7"
+
+    def test_ipv6_counts_by_household(self, rf, settings):
+        assert self.address(rf, settings, "2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64"
+
+    def test_nonsense(self, rf, settings):
+        assert self.address(rf, settings, "10.0.0.1", "<script>", ["10.0.0.0/8"]) == "unknown"

@@ -1,0 +1,41 @@
+"""No traceback reaches a person, whatever breaks."""
+
+import pytest
+from django.db import OperationalError
+from django.template.loader import render_to_string
+from django.test import Client
+
+from experts import views
+
+
+def test_a_database_that_is_away_is_503_please_retry(client, monkeypatch):
+    def away(*args, **kwargs):
+        raise OperationalError("the connection pool is exhausted, secret=hunter2")
+
+    monkeypatch.setattr(views, "filters", away)
+    response = client.get("/")
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "hunter2" not in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_bug_is_a_calm_500(monkeypatch):
+    def bug(*args, **kwargs):
+        raise RuntimeError("secret=hunter2")
+
+    monkeypatch.setattr(views, "filters", bug)
+    response = Client(raise_request_exception=False).get("/")
+    assert response.status_code == 500
+    assert "<h1" in response.content.decode()
+    assert "hunter2" not in response.content.decode()
+
+
+def test_the_500_page_needs_nothing():
+    assert "<h1" in render_to_string("500.html")
+
+
+@pytest.mark.django_db
+def test_health(client):
+    assert client.get("/healthz").content == b"ok"
+    assert client.get("/readyz").content == b"ready"
