@@ -44,19 +44,20 @@ def _run() -> None:
     port = _port()
     url = f"http://127.0.0.1:{port}/"
     where = embedded.place()
-    with embedded.running(where, environ=os.environ, note=f"{url} (process {os.getpid()})") as servers:
+    given = dict(os.environ)
+    defaults = {"DEBUG": "on", "SECRET_KEY": "", "SITE_URL": url.rstrip("/")} | where.urls
+    os.environ.update({name: os.environ.get(name) or value for name, value in defaults.items()})
+    if not os.environ["SECRET_KEY"]:
+        os.environ["SECRET_KEY"] = embedded.kept_secret(DATA_DIR / "secret-key")
+    _read_settings()
+    with embedded.running(where, environ=given, note=f"{url} (process {os.getpid()})") as servers:
         _check_port(port)
-        os.environ.update(servers.urls)
-        os.environ["DEBUG"] = os.environ.get("DEBUG") or "on"
-        os.environ["SECRET_KEY"] = os.environ.get("SECRET_KEY") or embedded.kept_secret(DATA_DIR / "secret-key")
-        os.environ["SITE_URL"] = os.environ.get("SITE_URL") or url.rstrip("/")
-        environ = dict(os.environ)
         staff = _prepare()
         with contextlib.ExitStack() as children:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
-            worker_process = _start(children, ["manage.py", "procrastinate", "worker"], environ)
-            web_process = _start(children, web, environ)
+            worker_process = _start(children, ["manage.py", "procrastinate", "worker"])
+            web_process = _start(children, web)
             processes = servers.processes | {"the worker": worker_process, "the web process": web_process}
             if embedded.wait_until(lambda: _ended(processes) or _listens(port), seconds=60) and not _ended(processes):
                 data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
@@ -81,7 +82,9 @@ def _check_port(port: int) -> None:
     def is_free() -> bool:
         nonlocal reason
         try:
-            socket.create_server(("127.0.0.1", port)).close()
+            with socket.socket() as server:
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the web process does
+                server.bind(("127.0.0.1", port))
         except OSError as error:
             reason = error.strerror
             return False
@@ -91,10 +94,19 @@ def _check_port(port: int) -> None:
         raise embedded.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
 
 
+def _read_settings() -> None:
+    """Raise ImproperlyConfigured for a bad setting, before anything is started."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
+    from django.conf import settings
+
+    # This process forks and needs one connection: no pool, hence no threads.
+    options = settings.DATABASES["default"]["OPTIONS"]
+    options.pop("pool", None)
+    options["connect_timeout"] = 5
+
+
 def _prepare() -> str:
     """Bring the database up to date. Returns the staff login, as a text for people."""
-    os.environ["DATABASE_POOL"] = "0"  # of this process, which forks and uses one connection: no pool, so no threads
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
     import django
     from django.conf import settings
 
@@ -140,12 +152,11 @@ def _staff_login(password_file: Path) -> str:
     return f"{STAFF} / {password_file.read_text()}"
 
 
-def _start(children: contextlib.ExitStack, arguments: list[str], environ: dict[str, str]) -> subprocess.Popen:
+def _start(children: contextlib.ExitStack, arguments: list[str]) -> subprocess.Popen:
     """Start a Python process that is stopped when `children` ends, and not by Ctrl-C itself: the order matters."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=embedded.BASE_DIR,
-        env=environ,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)

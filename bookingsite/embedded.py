@@ -59,8 +59,9 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where one pair of servers keeps its data, logs and lock (`folder`) and its sockets (`sockets`)."""
+    """Where the servers of `checkout` keep their data, logs and lock (`folder`) and their sockets (`sockets`)."""
 
+    checkout: Path
     folder: Path
     sockets: Path
 
@@ -104,7 +105,7 @@ def place(checkout: Path = BASE_DIR, name: str = "run") -> Place:
     if longest > SOCKET_PATH_BYTES or not PLAIN_PATH.fullmatch(str(sockets)):
         # Not tempfile.gettempdir(): two terminals with another TMPDIR must agree.
         sockets = Path("/tmp") / f"{NAME}-{os.geteuid()}" / _short_hash(folder)
-    return Place(folder, sockets)
+    return Place(checkout, folder, sockets)
 
 
 def new_test_place(checkout: Path = BASE_DIR) -> Place:
@@ -144,10 +145,12 @@ def _make_folder(path: Path, mode: int, owner: pwd.struct_passwd | None = None) 
     return path
 
 
-def _make_home(home: Path, user: pwd.struct_passwd | None) -> None:
+def _make_home(where: Place, user: pwd.struct_passwd | None) -> None:
+    home = where.folder.parent
     if user:  # root: `nobody` passes through these folders, and lists none of them
         _make_folder(home.parent, 0o711)
         _make_folder(home, 0o711)
+        (home / "checkout").write_text(f"{where.checkout}\n")  # a hash says nothing to those who clean up
     else:
         home.mkdir(mode=0o700, exist_ok=True)
 
@@ -193,7 +196,7 @@ def running(where: Place, *, environ: Mapping[str, str], note: str = "", durable
     with contextlib.ExitStack() as stack:
         try:
             user = _server_user()
-            _make_home(where.folder.parent, user)
+            _make_home(where, user)
             with _locked(where.folder.parent, wait=True):  # else a clean-up could take the folder before it is locked
                 _make_folders(where, user)
                 stack.enter_context(_locked(where.folder, note))

@@ -47,7 +47,7 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
         command,
         cwd=embedded.BASE_DIR,
         env=environ,
-        preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+        preexec_fn=embedded.die_with_parent(signal.SIGTERM),
         check=False,
     ).returncode
 

@@ -1,0 +1,181 @@
+"""`make run` as a person sees it, in a copy of the project of its own."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bookingsite import embedded
+from tests.live import site_environ
+
+DATABASE_OUT_OF_REACH = "postgresql://user:a-password@127.0.0.1:1/db"
+
+
+def dev(clone: Path, environ: dict, *, command=("-m", "bookingsite.dev")) -> subprocess.CompletedProcess:
+    """Call a command that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, *command], cwd=clone, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def assert_one_line(done: subprocess.CompletedProcess, expected: str) -> None:
+    assert done.returncode > 0
+    assert re.fullmatch(rf"ExpertBook cannot start: .*{re.escape(expected)}.*\n", done.stderr), done.stderr
+    assert "Traceback" not in done.stdout
+    assert "a-password" not in done.stdout + done.stderr
+
+
+class Running:
+    """A `make run` that goes on until it is stopped."""
+
+    def __init__(self, clone: Path, environ: dict):
+        self.log = clone.parent / "output.txt"
+        with self.log.open("w") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bookingsite.dev"],
+                cwd=clone,
+                env=environ,
+                stdout=output,
+                stderr=output,
+                preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+            )
+        self.url = f"http://127.0.0.1:{environ['PORT']}/"
+        ready = embedded.wait_until(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, seconds=90)
+        assert ready, self.output
+        assert self.process.poll() is None, self.output
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def child(self, words: str) -> psutil.Process:
+        return next(child for child in self.children if words in " ".join(child.cmdline()))
+
+    def wait(self) -> int:
+        """Wait for its end and for that of all that it started, and return its exit code."""
+        code = self.process.wait(60)
+        assert embedded.wait_until(lambda: not any(map(is_alive, self.children)), seconds=30), self.children
+        assert "Traceback" not in self.output
+        return code
+
+
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture
+def environ(plain_environ):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return plain_environ | {"PORT": str(server.getsockname()[1])}
+
+
+def test_the_life_of_a_site(clone, environ):
+    first = Running(clone, environ)
+    assert urllib.request.urlopen(first.url).status == 200
+    login = re.search(r"staff / \S{16}\n", first.output)[0]
+    for name in ("secret-key", "staff-password"):
+        assert stat.S_IMODE((clone / ".data" / name).stat().st_mode) == 0o600
+
+    # A second start in the same clone says where the first one runs, and leaves it alone.
+    assert_one_line(dev(clone, environ), f"it already runs in this checkout: {first.url}")
+    assert urllib.request.urlopen(first.url).status == 200
+
+    # When one process ends, the others do not stay behind.
+    first.child("procrastinate").kill()
+    assert first.wait() == 1
+    assert first.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
+
+    # kill -9 leaves nothing running either, and the next start works, with the same login.
+    second = Running(clone, environ)
+    assert login in second.output
+    assert "Loading" not in second.output
+    second.process.kill()
+    second.wait()
+
+    third = Running(clone, environ)
+    assert urllib.request.urlopen(third.url).status == 200
+    third.process.send_signal(signal.SIGINT)
+    assert third.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"PORT": "eighty"}, "PORT must be a number from 1 to 65535, not 'eighty'."),
+        ({"PORT": "65536"}, "PORT must be a number"),
+        ({"DEBUG": "perhaps"}, "DEBUG"),
+        ({"DEBUG": "off", "SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+        ({"DATABASE_POOL": "many"}, "DATABASE_POOL"),
+        ({"EMAIL_URL": "pigeon://"}, "EMAIL_URL must look like"),
+        ({"DATABASE_URL": "mysql://user:a-password@localhost/db"}, "DATABASE_URL must look like postgresql://"),
+        ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
+        ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL must start with"),
+    ],
+)
+def test_one_line_says_what_is_wrong(clone, environ, setting, expected):
+    # What a case is not about is running already, which is quicker than to start it.
+    servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    assert_one_line(dev(clone, environ | servers | setting), expected)
+
+
+def test_one_line_says_that_the_login_of_the_database_is_wrong(clone, environ):
+    address = site_environ("expertbook")["DATABASE_URL"].replace("//expertbook@", "//stranger:a-password@")
+    servers = {"DATABASE_URL": address, "REDIS_URL": os.environ["REDIS_URL"]}
+    assert_one_line(dev(clone, environ | servers), "Check DATABASE_URL.")
+
+
+def test_one_line_says_that_the_port_is_in_use(clone, environ):
+    servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        done = dev(clone, environ | servers | {"PORT": port})
+    assert_one_line(done, f"port {port} cannot be used (Address already in use)")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({}, "SECRET_KEY is missing"),
+        ({"SECRET_KEY": "x" * 60}, "SECRET_KEY is too weak"),
+        ({"SECRET_KEY": "0123456789" * 6}, "DATABASE_URL is missing"),
+        ({"SECRET_KEY": "0123456789" * 6, "DATABASE_URL": DATABASE_OUT_OF_REACH}, "REDIS_URL is missing"),
+        ({"DEBUG": "on"}, "Start `make run`, or set DATABASE_URL."),
+        ({"DEBUG": "on", "DATABASE_URL": DATABASE_OUT_OF_REACH}, "Check DATABASE_URL."),
+    ],
+)
+def test_commands_say_it_in_one_line(clone, plain_environ, setting, expected):
+    assert_one_line(dev(clone, plain_environ | setting, command=("manage.py", "migrate")), expected)
+
+
+@pytest.mark.parametrize("module", ["asgi", "wsgi"])
+def test_servers_say_it_in_one_line(clone, plain_environ, module):
+    done = dev(clone, plain_environ | {"SECRET_KEY": "short"}, command=("-c", f"import bookingsite.{module}"))
+    assert_one_line(done, "SECRET_KEY is too weak")
+
+
+def test_make_says_that_there_is_no_python(clone, plain_environ, tmp_path):
+    for name in ("python3.13", "python3.12", "python3.11", "python3"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")  # too old, or without venv
+        (tmp_path / name).chmod(0o755)
+    make = shutil.which("make")
+    done = subprocess.run(
+        [make, "run"], cwd=clone, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode > 0
+    assert "ExpertBook needs Python 3.11 or newer with venv; there is none on the PATH.\n" in done.stderr
+    assert done.stdout == ""
+    assert not (clone / ".venv").exists()
