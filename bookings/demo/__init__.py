@@ -1,0 +1,17 @@
+"""A site that looks lived in, for laptops and screenshots. `manage.py seed_demo` is the way in.
+
+Everything is drawn from random numbers with fixed seeds and laid out around today: the same day gives the same site on
+every machine, and whenever it is made, it looks alive.
+
+    organizations.py   who runs the site, and its categories
+    experts.toml       sixty experts, as a person would describe them
+    profiles.py        reads these, and makes up more when more are asked for
+    hours.py           weekly hours in one line -> starts of slots
+    clients.py         who books, and what they say
+    diary.py           one expert's slots -> the bookings in them
+    plant.py           writes it all
+"""
+
+from bookings.demo.plant import NotEmpty, Summary, plant
+
+__all__ = ["NotEmpty", "Summary", "plant"]

@@ -1,0 +1,121 @@
+"""Writes the demo site, all of it or nothing."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from bookings.demo import hours
+from bookings.demo.diary import Diary
+from bookings.demo.organizations import categories, organizations
+from bookings.demo.profiles import Profile, profiles
+from bookings.models import Booking
+from experts import services
+from experts.models import Category, Expert, Organization, Slot
+
+SEED = "expertbook demo 1"
+DAYS_BACK, DAYS_AHEAD = 7, 28
+_BATCH = 2000  # rows in one statement
+
+
+class NotEmpty(Exception):
+    """There are organisations already; demo data is never mixed with real data."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    organizations: int
+    categories: int
+    experts: int
+    slots: int
+    bookings: int
+
+
+def plant(*, experts: int = 60, now: datetime | None = None) -> Summary:
+    """Write the demo site as it looks at ``now``, in one transaction. Sends nothing. Raises NotEmpty."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        # Two first starts at once: the second waits here, and then finds the site made.
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {Organization._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+        if Organization.objects.exists():
+            raise NotEmpty
+        made_organizations = Organization.objects.bulk_create(organizations())
+        made_categories = Category.objects.bulk_create(categories())
+        described = profiles(experts, SEED)
+        made_experts = _make_experts(described, made_organizations, made_categories)
+        slots, bookings = _fill_diaries(made_experts, described, now)
+    return Summary(len(made_organizations), len(made_categories), len(made_experts), slots, bookings)
+
+
+def _make_experts(
+    described: list[Profile], organizations: list[Organization], categories: list[Category]
+) -> list[Expert]:
+    organization_of = {organization.slug: organization for organization in organizations}
+    category_of = {category.slug: category for category in categories}
+    experts = []
+    for profile in described:
+        organization = organization_of[profile.organization]
+        expert = Expert(
+            organization=organization,
+            category=category_of[profile.category],
+            name=profile.name,
+            slug=profile.slug,
+            headline=profile.headline,
+            bio=profile.bio,
+            timezone=profile.timezone or organization.timezone,
+            languages=profile.languages,
+            session_minutes=profile.minutes,
+            default_capacity=profile.seats,
+            venue=profile.venue,
+            venue_note=profile.address,
+            requires_approval=profile.approval,
+            max_party=profile.party,
+        )
+        expert.search_text = expert.make_search_text()  # bulk_create does not call save()
+        experts.append(expert)
+    return Expert.objects.bulk_create(experts, batch_size=_BATCH)
+
+
+def _fill_diaries(experts: list[Expert], described: list[Profile], now: datetime) -> tuple[int, int]:
+    """Make the slots and bookings of all experts. Returns how many there are of each."""
+    today = now.date()
+    slots = bookings = 0
+    waiting: list[Booking] = []
+    closed: list[Slot] = []
+    references: set[str] = set()
+    for place, (expert, profile) in enumerate(zip(experts, described, strict=True)):
+        made = _add_slots(expert, profile, today)
+        diary = Diary(expert=expert, profile=profile, seed=SEED, today=today, now=now, references=references)
+        diary.fill(made)
+        if place % 3 == 0:
+            diary.add_hold(running=place % 2 == 0)
+        slots += len(made)
+        bookings += len(diary.bookings)
+        waiting += diary.bookings
+        closed += diary.closed
+        if len(waiting) >= _BATCH:
+            _write(waiting, closed)
+    _write(waiting, closed)
+    return slots, bookings
+
+
+def _add_slots(expert: Expert, profile: Profile, today: date) -> list[Slot]:
+    days = [today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)]
+    starts = hours.starts(
+        profile.hours,
+        days,
+        minutes=profile.minutes,
+        pause=profile.pause,
+        busy_day=today if profile.showcase else None,
+    )
+    return services.add_slots(expert=expert, starts=starts, title=profile.title)
+
+
+def _write(bookings: list[Booking], closed: list[Slot]) -> None:
+    """Write and forget. Not through bookings.services: what is made up must not send e-mail."""
+    Booking.objects.bulk_create(bookings, batch_size=_BATCH)
+    Slot.objects.filter(pk__in=[slot.pk for slot in closed]).update(is_closed=True)
+    bookings.clear()
+    closed.clear()
