@@ -1,7 +1,6 @@
 """Site-wide middleware: busy answers, a person's preferences, who and from where for the history."""
 
 import logging
-from zoneinfo import ZoneInfo
 
 import pghistory.middleware
 from django.db import OperationalError
@@ -9,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
-from experts.zones import zone_names
+from experts.zones import known_zone
 
 logger = logging.getLogger(__name__)
 THEMES = ("light", "dark")
@@ -45,8 +44,7 @@ class PreferencesMiddleware:
     def __call__(self, request):
         theme = request.COOKIES.get("theme")
         request.theme = theme if theme in THEMES else "auto"
-        zone = request.COOKIES.get("zone")
-        request.zone = ZoneInfo(zone) if zone in zone_names() else None
+        request.zone = known_zone(request.COOKIES.get("zone"))
         with timezone.override(request.zone):
             response = self.get_response(request)
         if response.get("Content-Type", "").startswith("text/html"):

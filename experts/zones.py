@@ -7,11 +7,41 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+_REGIONS = frozenset(
+    {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+)
+# Names that browsers still report although the places are spelt otherwise today (links in the tz database).
+_RENAMED = {
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Godthab": "America/Nuuk",
+    "Asia/Ashkhabad": "Asia/Ashgabat",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Dacca": "Asia/Dhaka",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Macao": "Asia/Macau",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Asia/Saigon": "Asia/Ho_Chi_Minh",
+    "Asia/Thimbu": "Asia/Thimphu",
+    "Asia/Ujung_Pandang": "Asia/Makassar",
+    "Asia/Ulan_Bator": "Asia/Ulaanbaatar",
+    "Atlantic/Faeroe": "Atlantic/Faroe",
+    "Europe/Kiev": "Europe/Kyiv",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+}
+
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Zones that a person can choose: places, not the legacy abbreviations such as ``EST5EDT``."""
-    return frozenset(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")) | {"UTC"}
+    """Zones that a person can choose: places by their present names, without relics such as ``EST5EDT``."""
+    places = {name for name in available_timezones() if name.partition("/")[0] in _REGIONS and "/" in name}
+    return frozenset(places - _RENAMED.keys()) | {"UTC"}
+
+
+def known_zone(name: str | None) -> ZoneInfo | None:
+    """The zone that a browser names, by its present name; None for anything else."""
+    name = _RENAMED.get(name, name)
+    return ZoneInfo(name) if name in zone_names() else None
 
 
 def validate_zone(name: str) -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experts.zones import city, instant_of, offset_label, validate_zone, zone_names
+from experts.zones import city, instant_of, known_zone, offset_label, validate_zone, zone_names
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 LORD_HOWE, KATHMANDU = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")
@@ -77,6 +77,14 @@ def test_the_offset_is_that_of_the_day_not_of_today():
     assert offset_label(KATHMANDU, datetime(2026, 7, 15, 12, tzinfo=UTC)) == "GMT+5:45"
     assert offset_label(ZoneInfo("America/St_Johns"), datetime(2026, 1, 15, 12, tzinfo=UTC)) == "GMT−3:30"
     assert offset_label(ZoneInfo("Europe/London"), datetime(2026, 1, 15, 12, tzinfo=UTC)) == "GMT"
+
+
+def test_what_browsers_call_a_zone_is_known_by_its_present_name():
+    assert known_zone("Asia/Katmandu").key == "Asia/Kathmandu"
+    assert known_zone("Europe/Berlin").key == "Europe/Berlin"
+    assert known_zone("UTC").key == "UTC"
+    for name in ("Mars/Olympus", "../etc/passwd", "US/Eastern", "", None):
+        assert known_zone(name) is None
 
 
 def test_zones_are_places():

@@ -1,0 +1,263 @@
+"""The whole job, as a person does it: by mouse, phone or keyboard, without JavaScript, and when others are faster."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from bookings.models import Booking
+from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_slot
+
+
+@pytest.fixture
+def slot(live_site):
+    """14:30 in London, with a neighbour on each side."""
+    organization = make_organization(name="Northgate Clinic", slug="northgate")
+    expert = make_expert(
+        name="Dr Amara Okafor",
+        slug="amara-okafor",
+        headline="Musculoskeletal physiotherapist",
+        organization=organization,
+        category=make_category(name="Health", slug="health"),
+        session_minutes=45,
+    )
+    make_expert(name="Daniel Osei", slug="daniel-osei", organization=organization)
+    for at in ("13:00", "15:15", "17:30"):
+        make_slot(expert, at=at)
+    return make_slot(expert, at="14:30")
+
+
+def tile(page, slot):
+    return page.locator(f"#slot-{slot.pk}")
+
+
+def fill_details(page, *, name="Lena Fischer", email="lena@example.com", notes="Lower back pain"):
+    page.get_by_label("Full name").fill(name)
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("What would you like help with?").fill(notes)
+    page.get_by_label("I agree that Northgate Clinic").check()
+
+
+def heading(page, text):
+    return page.get_by_role("heading", name=text, exact=True)
+
+
+def test_the_whole_job(page, slot):
+    page.goto("/")
+    page.get_by_role("searchbox").fill("amara")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_text("1 expert", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("search=amara"))
+    page.get_by_role("link", name="Dr Amara Okafor").click()
+
+    expect(heading(page, "Dr Amara Okafor")).to_be_visible()
+    expect(tile(page, slot)).to_contain_text("15:30")  # Berlin
+    tile(page, slot).click()
+
+    dialog = page.get_by_role("dialog")
+    expect(heading(dialog, "Your details")).to_be_focused()
+    expect(dialog.locator(".booking-summary")).to_contain_text("15:30 to 16:15")
+    expect(dialog.locator(".booking-summary")).to_contain_text("14:30 in London")
+    fill_details(dialog, email="lena@example")
+    dialog.get_by_role("button", name="Review booking").click()
+
+    expect(dialog.get_by_text("One thing needs a fix")).to_be_visible()
+    expect(dialog.get_by_label("Full name")).to_have_value("Lena Fischer")
+    dialog.get_by_role("link", name=re.compile("Add the ending")).click()
+    expect(dialog.get_by_label("Email")).to_be_focused()
+    dialog.get_by_label("Email").fill("lena@example.com")
+    dialog.get_by_role("button", name="Review booking").click()
+
+    expect(heading(dialog, "Check and confirm")).to_be_focused()
+    expect(dialog.get_by_text("Lower back pain")).to_be_visible()
+    dialog.get_by_role("button", name="Confirm booking").click()
+
+    expect(heading(dialog, "You’re booked")).to_be_focused()
+    booking = Booking.objects.get()
+    expect(dialog.get_by_text(booking.reference)).to_be_visible()
+    expect(tile(page, slot)).to_contain_text("You’re booked")  # behind the dialog, without a reload
+    dialog.get_by_role("link", name="View my bookings").click()
+
+    expect(page).to_have_url(re.compile("/bookings/$"))
+    expect(page.get_by_text("Dr Amara Okafor")).to_be_visible()
+    expect(page.get_by_text("Confirmed")).to_be_visible()
+
+
+def test_the_whole_job_without_javascript(page_without_js, slot):
+    page = page_without_js
+    page.goto("/")
+    page.get_by_role("searchbox").fill("okafor")
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name="Dr Amara Okafor").click()
+    expect(tile(page, slot)).to_contain_text("14:30")  # the expert's time: the visitor's zone is not known
+    tile(page, slot).click()
+    expect(heading(page, "Your details")).to_be_visible()
+    fill_details(page, email="wrong")
+    page.get_by_role("button", name="Review booking").click()
+    expect(page.get_by_text("One thing needs a fix")).to_be_visible()
+    page.get_by_label("Email").fill("lena@example.com")
+    page.get_by_role("button", name="Review booking").click()
+    expect(heading(page, "Check and confirm")).to_be_visible()
+    page.get_by_role("button", name="Confirm booking").click()
+    expect(heading(page, "You’re booked")).to_be_visible()
+    page.reload()  # a reload shows the same and sends nothing
+    expect(page.get_by_text(Booking.objects.get().reference)).to_be_visible()
+    page.get_by_role("link", name="View my bookings").click()
+    expect(page.get_by_text("Confirmed")).to_be_visible()
+
+
+def test_the_whole_job_on_a_phone(phone_page, slot):
+    page = phone_page
+    page.goto("/experts/amara-okafor/")
+    tile(page, slot).tap()
+    dialog = page.get_by_role("dialog")
+    fill_details(dialog)
+    box = dialog.bounding_box()
+    assert (box["x"], box["width"]) == (0, 390), "the dialog fills the screen"
+    for name in ("Review booking", "Confirm booking"):
+        button = dialog.get_by_role("button", name=name)
+        expect(button).to_be_in_viewport(ratio=1)  # the bar with the actions stays in reach of the thumb
+        button.tap()
+    expect(heading(dialog, "You’re booked")).to_be_visible()
+    assert Booking.objects.count() == 1
+
+
+def test_the_whole_job_with_the_keyboard_only(page, slot):
+    def tab_to(locator):
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if locator.evaluate("element => element === document.activeElement"):
+                return
+        raise AssertionError(f"Tab does not reach {locator}")
+
+    page.goto("/experts/amara-okafor/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    tab_to(tile(page, slot))
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(heading(dialog, "Your details")).to_be_focused()
+    tab_to(dialog.get_by_label("Full name"))
+    page.keyboard.type("Lena Fischer")
+    page.keyboard.press("Tab")
+    page.keyboard.type("lena@example.com")
+    tab_to(dialog.get_by_label("I agree that"))
+    page.keyboard.press("Space")
+    tab_to(dialog.get_by_role("button", name="Review booking"))
+    page.keyboard.press("Enter")
+    expect(heading(dialog, "Check and confirm")).to_be_focused()
+    tab_to(dialog.get_by_role("button", name="Confirm booking"))
+    page.keyboard.press("Enter")
+    expect(heading(dialog, "You’re booked")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(tile(page, slot)).to_be_focused()
+    assert Booking.objects.get().slot == slot
+
+
+def test_escape_leaves_the_dialog_and_gives_focus_back(page, slot):
+    page.goto("/experts/amara-okafor/")
+    tile(page, slot).click()
+    expect(heading(page.get_by_role("dialog"), "Your details")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(tile(page, slot)).to_be_focused()
+
+
+def test_the_loser_of_a_race_keeps_the_details_and_gets_the_nearest_times(page, slot):
+    page.goto("/experts/amara-okafor/")
+    tile(page, slot).click()
+    dialog = page.get_by_role("dialog")
+    fill_details(dialog)
+    dialog.get_by_role("button", name="Review booking").click()
+    expect(heading(dialog, "Check and confirm")).to_be_visible()
+    book(slot)  # somebody else is faster
+    expect(tile(page, slot)).to_contain_text("Open")
+
+    dialog.get_by_role("button", name="Confirm booking").click()
+    expect(heading(dialog, "This slot was just taken")).to_be_focused()
+    expect(dialog).to_contain_text("Nothing was booked, and your details are saved.")
+    expect(dialog.locator("button[value=resume]")).to_have_text(
+        [re.compile("16:15.*45 min later", re.S), re.compile("14:00.*90 min earlier", re.S), re.compile("18:30", re.S)]
+    )
+    expect(tile(page, slot)).to_contain_text("Full")  # the grid behind is right again
+
+    dialog.locator("button[value=resume]").first.click()
+    expect(dialog.get_by_label("Full name")).to_have_value("Lena Fischer")
+    expect(dialog.get_by_label("What would you like help with?")).to_have_value("Lower back pain")
+    dialog.get_by_role("button", name="Review booking").click()
+    dialog.get_by_role("button", name="Confirm booking").click()
+    expect(heading(dialog, "You’re booked")).to_be_visible()
+    assert fresh(slot).seats_booked == 1
+    assert Booking.objects.count() == 2
+
+
+def test_the_loser_of_a_race_without_javascript(page_without_js, slot):
+    page = page_without_js
+    page.goto(f"/slots/{slot.pk}/book/")
+    fill_details(page)
+    page.get_by_role("button", name="Review booking").click()
+    book(slot)
+    page.get_by_role("button", name="Confirm booking").click()
+    expect(heading(page, "This slot was just taken")).to_be_visible()
+    page.locator("button[value=resume]").first.click()
+    expect(page.get_by_label("Full name")).to_have_value("Lena Fischer")
+
+
+def test_a_double_click_books_once(page, slot):
+    page.goto("/experts/amara-okafor/")
+    tile(page, slot).click()
+    dialog = page.get_by_role("dialog")
+    fill_details(dialog)
+    dialog.get_by_role("button", name="Review booking").click()
+    dialog.get_by_role("button", name="Confirm booking").dblclick()
+    expect(heading(dialog, "You’re booked")).to_be_visible()
+    assert Booking.objects.count() == 1
+
+
+def test_back_and_sending_again_books_once(page_without_js, slot):
+    page = page_without_js
+    page.goto(f"/slots/{slot.pk}/book/")
+    fill_details(page)
+    page.get_by_role("button", name="Review booking").click()
+    page.get_by_role("button", name="Confirm booking").click()
+    expect(heading(page, "You’re booked")).to_be_visible()
+    page.go_back()
+    page.go_back()
+    page.goto(f"/slots/{slot.pk}/book/")
+    expect(heading(page, "You’re already booked at 14:30")).to_be_visible()
+    assert Booking.objects.count() == 1
+
+
+def test_days_weeks_and_the_switch_of_zones(page, slot):
+    make_slot(slot.expert, day=day_ahead(9), at="10:00")
+    page.goto("/experts/amara-okafor/")
+    page.get_by_role("link", name="Expert’s, London").click()
+    expect(tile(page, slot)).to_contain_text("14:30")
+    expect(page).to_have_url(re.compile("zone=expert"))
+    page.get_by_role("link", name="Next free time").click()
+    expect(page.locator(".day[aria-current]")).to_contain_text(str(day_ahead(9).day))
+    page.go_back()
+    expect(tile(page, slot)).to_contain_text("14:30")
+    expect(heading(page, "Dr Amara Okafor")).to_be_visible()  # a page and not a bare fragment
+    page.go_back()
+    expect(tile(page, slot)).to_contain_text("15:30")
+
+
+def test_a_tile_opens_in_a_new_tab_when_asked_to(page, slot):
+    page.goto("/experts/amara-okafor/")
+    with page.context.expect_page() as opened:
+        tile(page, slot).click(modifiers=["ControlOrMeta"])
+    expect(heading(opened.value, "Your details")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_what_is_gone_says_so_without_wrecking_the_page(make_context, slot):
+    page = make_context(statuses={404}).new_page()
+    page.goto("/experts/amara-okafor/")
+    gone = tile(page, slot)
+    expect(gone).to_contain_text("15:30")  # the browser's zone is known: the page does not load itself anew
+    slot.delete()
+    gone.click()
+    expect(page.get_by_role("status").filter(has_text="There is no such slot")).to_be_visible()
+    expect(heading(page, "Dr Amara Okafor")).to_be_visible()

@@ -1,0 +1,33 @@
+import re
+
+from playwright.sync_api import expect
+
+from tests.cast import make_expert
+
+
+def test_the_theme_is_kept_and_works_without_javascript(page, page_without_js):
+    for visitor in (page, page_without_js):
+        visitor.goto("/")
+        visitor.get_by_role("button", name=re.compile("dark", re.I)).click()
+        expect(visitor.locator("html")).to_have_attribute("data-theme", "expertbook-dark")
+        visitor.goto("/bookings/")
+        expect(visitor.locator("html")).to_have_attribute("data-theme", "expertbook-dark")
+
+
+def test_the_zone_of_the_browser_is_learnt_on_the_first_visit(make_context, live_site):
+    make_expert()
+    page = make_context(timezone_id="Asia/Kathmandu").new_page()
+    page.goto("/")
+    expect(page.locator("#zone-menu")).to_contain_text("Kathmandu")
+    # Chromium still says Asia/Katmandu, as it did before the city's name was changed.
+    assert {c["name"]: c["value"] for c in page.context.cookies()}["zone"] in ("Asia/Kathmandu", "Asia/Katmandu")
+
+
+def test_another_zone_can_be_chosen(page, live_site):
+    page.goto("/")
+    expect(page.locator("#zone-menu")).to_contain_text("Berlin")
+    page.locator("#zone-menu summary").click()
+    page.locator("#zone-menu select").select_option("America/New_York")
+    if page.locator("#zone-menu button").is_visible():
+        page.locator("#zone-menu button").click()
+    expect(page.locator("#zone-menu")).to_contain_text("New York")
