@@ -17,13 +17,13 @@ function setCookie(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
 }
 
-function toast(text) {
+function toast(text, kind = "problem") {
   // A modal dialog hides what is outside of it from assistive technology, so the messages move into it.
   const home = modal.open ? modal : document.body;
   if (toasts.parentNode !== home) home.append(toasts);
-  const item = document.createElement("p");
-  item.className = "toast";
-  item.textContent = text;
+  const item = document.getElementById("toast").content.firstElementChild.cloneNode(true);
+  item.dataset.kind = kind;
+  item.querySelector("span").textContent = text;
   toasts.replaceChildren(item);
   setTimeout(() => item.remove(), 8000);
 }
@@ -142,7 +142,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    toast(toasts.dataset.copied);
+    toast(toasts.dataset.copied, "done");
   } catch {
     getSelection().selectAllChildren(button.parentNode.querySelector(".reference-code")); // at least marked, ready for Ctrl-C
   }
