@@ -167,10 +167,13 @@ def book_url(slot: Slot, zone_choice: str) -> str:
 
 
 def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:
-    """The zone to show an expert's times in and the choice behind it: the visitor's (``mine``) or the ``expert``'s."""
-    if request.GET.get("zone") == "expert" or request.zone is None:
+    """The zone to show an expert's times in and the choice behind it: the visitor's (``mine``) or the ``expert``'s.
+
+    A visitor whose zone is not known yet sees the expert's without having chosen it, and addresses do not say so.
+    """
+    if request.GET.get("zone") == "expert":
         return expert.zone, "expert"
-    return request.zone, "mine"
+    return request.zone or expert.zone, "mine"
 
 
 def _part_of_day(shown: datetime) -> tuple[str, str]:
