@@ -77,7 +77,13 @@ class BookingForm(forms.ModelForm):
             most = min(most, max(slot.seats_left, 1))
         if most > 1:
             self.fields["seats"] = forms.TypedChoiceField(
-                label=_("Seats"), coerce=int, choices=[(n, str(n)) for n in range(1, most + 1)], initial=1
+                label=_("Seats"),
+                coerce=int,
+                choices=[(n, str(n)) for n in range(1, most + 1)],
+                initial=1,
+                # Nothing to choose was shown when one seat was left.
+                required=False,
+                empty_value=1,
             )
         else:
             del self.fields["seats"]

@@ -179,6 +179,13 @@ class TestTheLoser:
         [row] = TurnedAway.objects.values()
         assert set(row) == {"id", "slot_id", "reason", "source", "created_at"}
 
+    def test_the_last_seat_of_a_group_needs_no_choice_of_seats(self, client):
+        slot = make_slot(make_expert(max_party=3), capacity=5)
+        make_booking(slot, seats=4)
+        assert "seats" not in client.get(url(slot)).context["form"].fields
+        assert send(client, slot, "review").status_code == 200
+        assert send(client, slot, "confirm").status_code == 302
+
     def test_a_party_that_does_not_fit(self, client):
         slot = make_slot(make_expert(max_party=4), capacity=4)
         make_booking(slot, seats=2)
