@@ -9,9 +9,9 @@ every machine, and whenever it is made, it looks alive.
     hours.py           weekly hours in one line -> starts of slots
     clients.py         who books, and what they say
     diary.py           one expert's slots -> the bookings in them
-    plant.py           writes it all
+    planting.py        writes it all
 """
 
-from bookings.demo.plant import NotEmpty, Summary, plant
+from bookings.demo.planting import NotEmpty, Summary, plant
 
 __all__ = ["NotEmpty", "Summary", "plant"]

@@ -1,0 +1,262 @@
+from datetime import UTC, datetime, time, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.db.models import Count, F, Min, Q, Sum
+from django.db.models.functions import Coalesce
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from bookings import demo
+from bookings.demo import hours, planting
+from bookings.demo.profiles import profiles, written
+from bookings.models import Booking, Source, Status
+from bookings.transitions import OCCUPYING
+from experts.models import Category, Expert, Organization, Slot
+from experts.zones import instant_of
+
+# Both sides of the Atlantic change to summer time within the five weeks around it, on different days.
+NOW = datetime(2026, 3, 10, 9, 42, tzinfo=UTC)
+MODELS = (Organization, Category, Expert, Slot, Booking)
+
+
+def seed_demo(*arguments) -> str:
+    out = StringIO()
+    call_command("seed_demo", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def rows(**options) -> list[list[tuple]]:
+    """All that one planting writes, ids left out; then it is undone."""
+    with transaction.atomic():
+        demo.plant(**options)
+        written_rows = []
+        for model in MODELS:
+            names = [f.name for f in model._meta.concrete_fields if not f.is_relation and f.name != "id"]
+            if model is not Booking:
+                names = [name for name in names if name != "created_at"]  # the database's own clock
+            parent = {Slot: ["expert__slug"], Booking: ["slot__expert__slug", "slot__starts_at"]}.get(model, [])
+            written_rows.append(sorted(model.objects.order_by().values_list(*parent, *names), key=repr))
+        transaction.set_rollback(True)
+    return written_rows
+
+
+@pytest.fixture(scope="class")
+def site(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield demo.plant(now=NOW)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("site")
+class TestSite:
+    """Sixty experts, planted once for the whole class."""
+
+    def test_the_summary_counts_what_was_written(self, site):
+        counted = [model.objects.count() for model in MODELS]
+        assert counted == [site.organizations, site.categories, site.experts, site.slots, site.bookings]
+        assert counted[:3] == [3, 8, 60]
+
+    def test_every_status_is_there(self):
+        assert set(Booking.objects.values_list("status", flat=True).distinct()) == set(Status)
+
+    def test_the_organisations_differ(self):
+        for name in ("timezone", "accent", "requires_approval", "min_notice", "horizon_days"):
+            assert Organization.objects.values(name).distinct().count() >= 2, name
+        assert not Organization.objects.exclude(contact_email__endswith=".example.com").exists()
+
+    def test_counters_equal_the_rows_and_no_slot_is_overbooked(self):
+        held, booked = Q(bookings__status=Status.HELD), Q(bookings__status__in=OCCUPYING - {Status.HELD})
+        slots = Slot.objects.annotate(
+            held=Coalesce(Sum("bookings__seats", filter=held), 0),
+            booked=Coalesce(Sum("bookings__seats", filter=booked), 0),
+            expiry=Min("bookings__expires_at", filter=held),
+        )
+        right = Q(seats_held=F("held"), seats_booked=F("booked"), capacity__gte=F("held") + F("booked"))
+        same_expiry = Q(expiry=F("next_hold_expiry")) | Q(expiry=None, next_hold_expiry=None)
+        assert not slots.exclude(right & same_expiry).exists()
+
+    def test_every_status_fits_the_time(self):
+        ahead = Booking.objects.filter(slot__starts_at__gt=NOW)
+        over = Booking.objects.filter(slot__ends_at__lte=NOW)
+        assert set(over.values_list("status", flat=True)) <= set(Status) - {
+            Status.HELD,
+            Status.PENDING,
+            Status.CONFIRMED,
+        }
+        assert not ahead.filter(status__in=[Status.COMPLETED, Status.NO_SHOW]).exists()
+        pending = Booking.objects.filter(status=Status.PENDING)
+        assert not pending.exclude(expires_at__gt=NOW, expires_at__lte=F("slot__starts_at")).exists()
+        assert not Booking.objects.filter(status=Status.EXPIRED).exclude(expires_at__lte=NOW).exists()
+
+    def test_nothing_was_booked_in_the_future_or_after_its_start(self):
+        assert not Booking.objects.filter(Q(created_at__gt=NOW) | Q(created_at__gte=F("slot__starts_at"))).exists()
+
+    def test_only_experts_who_approve_have_requests(self):
+        answered = Booking.objects.filter(status__in=[Status.PENDING, Status.REJECTED]).with_slot()
+        assert all(booking.slot.expert.policy("requires_approval") for booking in answered)
+
+    def test_some_holds_run_and_some_were_left_behind(self):
+        holds = Booking.objects.filter(status=Status.HELD)
+        assert holds.filter(expires_at__gt=NOW).count() >= 5
+        assert holds.filter(expires_at__lte=NOW).count() >= 5
+        assert not holds.filter(holder="").exists()
+
+    def test_nobody_books_more_seats_than_the_policy_gives(self):
+        for expert in Expert.objects.select_related("organization"):
+            most = (
+                Booking.objects.filter(slot__expert=expert).order_by("-seats").values_list("seats", flat=True).first()
+            )
+            assert most <= expert.policy("max_party")
+
+    def test_nobody_has_two_bookings_in_one_slot(self):
+        named = Booking.objects.exclude(name="").values("slot", "name").annotate(times=Count("pk"))
+        assert not named.filter(times__gt=1).exists()
+
+    def test_the_showcase_is_busy_today_in_every_part_of_the_day(self):
+        slots = Slot.objects.with_expert().filter(expert__slug="dr-amara-okafor", date=NOW.date())
+        assert set(slots.values_list("capacity", flat=True)) == {5}
+        for first, last in ((time(6), time(12)), (time(12), time(17)), (time(17), time(22))):
+            assert slots.filter(time__gte=first, time__lt=last).count() >= 4
+        assert {slot.state_at(NOW) for slot in slots} == {"past", "open", "few", "held", "full"}
+
+    def test_one_expert_is_fully_booked_and_another_for_days(self):
+        free = Slot.objects.bookable(NOW)
+        assert Slot.objects.filter(expert__slug="sofia-marchetti", starts_at__gt=NOW).exists()
+        assert not free.filter(expert__slug="sofia-marchetti").exists()
+        first = free.filter(expert__slug="dr-tomas-herrera").order_by("starts_at").first()
+        assert first.date >= NOW.date() + timedelta(days=6)
+
+    def test_everybody_else_can_be_booked(self):
+        without = Expert.objects.exclude(slots__in=Slot.objects.bookable(NOW))
+        assert list(without.values_list("slug", flat=True)) == ["sofia-marchetti"]
+
+    def test_slots_are_closed_full_few_and_of_many_sizes(self):
+        states = {slot.state_at(NOW) for slot in Slot.objects.with_expert()}
+        assert states == {"open", "few", "held", "full", "closed", "past"}
+        assert {1, 5, 20} <= set(Slot.objects.values_list("capacity", flat=True))
+
+    def test_slots_start_when_the_experts_clock_says_so(self):
+        zones = set()
+        for slot in Slot.objects.select_related("expert"):
+            assert slot.starts_at == instant_of(slot.date, slot.time, slot.expert.zone)
+            zones.add(slot.expert.timezone)
+        assert len(zones) > 3
+        assert Expert.objects.exclude(timezone=F("organization__timezone")).count() >= 5
+
+    def test_what_is_written_would_pass_the_forms(self):
+        for expert in Expert.objects.select_related("organization", "category"):
+            expert.clean_fields(exclude=["organization", "category"])
+            assert expert.search_text == expert.make_search_text()
+        for booking in Booking.objects.exclude(status=Status.HELD).order_by("email", "name").distinct("email", "name"):
+            booking.clean_fields(exclude=["slot"] if booking.email else ["slot", "email"])
+
+    def test_people_are_made_up(self):
+        people = Booking.objects.exclude(status=Status.HELD)
+        assert not people.exclude(email__endswith="@example.com").exclude(email="", source=Source.STAFF).exists()
+        assert people.values("email").distinct().count() > 500
+
+    def test_nothing_is_queued(self):
+        assert not ProcrastinateJob.objects.exists()
+
+    def test_the_icons_are_in_the_sprite(self):
+        sprite = (Path(settings.BASE_DIR) / "static" / "icons.svg").read_text()
+        assert all(f'id="{icon}"' in sprite for icon in Category.objects.values_list("icon", flat=True))
+
+
+def test_the_same_moment_gives_the_same_site(db):
+    assert rows(experts=8, now=NOW) == rows(experts=8, now=NOW)
+
+
+def test_the_same_day_has_the_same_slots_and_the_same_people(db):
+    """By the evening sessions are over and other holds run, but nobody has swapped seats."""
+
+    def people(now):
+        with transaction.atomic():
+            demo.plant(experts=8, now=now)
+            seated = Booking.objects.occupying().exclude(status=Status.HELD)
+            found = sorted(seated.values_list("slot__expert__slug", "slot__starts_at", "name", "seats", "reference"))
+            slots = sorted(Slot.objects.values_list("expert__slug", "starts_at", "is_closed"))
+            transaction.set_rollback(True)
+        return slots, found
+
+    assert people(NOW.replace(hour=0, minute=0)) == people(NOW.replace(hour=23, minute=59))
+
+
+def test_the_showcase_has_a_full_day_on_a_sunday_too(db):
+    sunday = NOW.replace(day=15)
+    demo.plant(experts=1, now=sunday)
+    assert Slot.objects.filter(date=sunday.date()).count() >= 12
+
+
+def test_a_second_run_changes_nothing_and_says_so(db):
+    assert "5 experts" in seed_demo("--experts", "5")
+    before = [list(model.objects.order_by("pk").values()) for model in MODELS]
+    assert seed_demo() == "There are organisations already: no demo data added.\n"
+    assert [list(model.objects.order_by("pk").values()) for model in MODELS] == before
+
+
+def test_it_says_in_one_line_what_it_did(db):
+    said = seed_demo("--experts", "2")
+    assert said.startswith("Demo data: 3 organisations, 8 categories, 2 experts, ")
+    assert said.count("\n") == 1
+
+
+def test_it_leaves_a_site_in_use_alone(db):
+    Organization.objects.create(name="Ours", slug="ours")
+    seed_demo()
+    assert [model.objects.count() for model in MODELS] == [1, 0, 0, 0, 0]
+
+
+def test_a_failure_leaves_nothing_behind(db, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(planting, "_write", fail)
+    with pytest.raises(RuntimeError):
+        demo.plant(experts=2, now=NOW)
+    assert not any(model.objects.exists() for model in MODELS)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5", "100001", "9" * 40])
+def test_it_refuses_an_odd_number_of_experts(number):
+    with pytest.raises(CommandError, match="is not a number from 1 to 100000"):
+        seed_demo(f"--experts={number}")
+
+
+def test_sixty_people_have_something_of_their_own_to_say():
+    assert len(written()) == 60
+    assert len({profile.bio for profile in written()}) == 60
+    assert len({profile.name for profile in written()}) == 60
+
+
+def test_more_experts_are_made_up_with_addresses_of_their_own():
+    many = profiles(3000, "seed")
+    assert many == profiles(3000, "seed")
+    assert len({profile.slug for profile in many}) == 3000
+    assert max(len(profile.slug) for profile in many) <= 80
+    assert "ibrahim-yilmaz" in {profile.slug for profile in many}
+
+
+def test_made_up_experts_get_slots_and_bookings_too(db):
+    demo.plant(experts=70, now=NOW)
+    assert not Expert.objects.filter(slots=None).exists()
+    assert not Slot.objects.filter(capacity__lt=F("seats_held") + F("seats_booked")).exists()
+
+
+def test_weekly_hours_become_starts():
+    week = [NOW.date() + timedelta(days=offset) for offset in range(7)]  # from a Tuesday
+    found = list(hours.starts("tue-wed 09:00-10:30 14:00-15:00; sat 09:00-09:45", week, minutes=45, pause=0))
+    tuesday, wednesday, saturday = week[0], week[1], week[4]
+    assert found == [
+        *((day, at) for day in (tuesday, wednesday) for at in (time(9), time(9, 45), time(14))),
+        (saturday, time(9)),
+    ]
+
+
+def test_a_pause_comes_between_sessions_but_not_after_the_last():
+    found = hours.starts("tue 09:00-11:00", [NOW.date()], minutes=50, pause=20)
+    assert [at for _, at in found] == [time(9), time(10, 10)]
