@@ -75,15 +75,14 @@ class BookingForm(forms.ModelForm):
         if not self.is_bound:
             # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
             most = min(most, max(slot.seats_left, 1))
+        elif "seats" not in self.data:
+            most = 1  # one seat was left, so there was nothing to choose
         if most > 1:
             self.fields["seats"] = forms.TypedChoiceField(
                 label=_("Seats"),
                 coerce=int,
                 choices=[(n, str(n)) for n in range(1, most + 1)],
                 initial=1,
-                # Nothing to choose was shown when one seat was left.
-                required=False,
-                empty_value=1,
             )
         else:
             del self.fields["seats"]
