@@ -93,13 +93,14 @@ def valkey():
 @pytest.fixture(autouse=True)
 def _forget(request, valkey):
     """Remove what a test leaves in Valkey and, when it commits, the jobs that it queued: Django's flush skips them."""
+    marker = request.node.get_closest_marker("django_db")
+    commits = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
+    database = request.getfixturevalue("worker_database") if commits else ""
     yield
     if keys := list(valkey.scan_iter(f"{os.environ['REDIS_KEY_PREFIX']}*", count=1000)):
         valkey.delete(*keys)
-    marker = request.node.get_closest_marker("django_db")
-    if "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction")):
-        address = site_environ(request.getfixturevalue("worker_database"))["DATABASE_URL"]
-        with psycopg.connect(address) as connection:
+    if database:
+        with psycopg.connect(site_environ(database)["DATABASE_URL"]) as connection:
             connection.execute("SET lock_timeout = '20s'")
             connection.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
 

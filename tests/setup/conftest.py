@@ -14,9 +14,19 @@ CLONED += ("Makefile", "requirements.txt", "requirements-dev.txt")
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def new_checkout(tmp_path):
     """A folder that stands for a clone of the project, closed to others like /root."""
-    folder = tmp_path / "clone"
+    yield from _checkout(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """One that several tests use in turn, because PostgreSQL's first start takes longer than all others."""
+    yield from _checkout(tmp_path_factory.mktemp("shared"))
+
+
+def _checkout(parent: Path):
+    folder = parent / "clone"
     folder.mkdir(mode=0o700)
     yield folder
     forget(folder)
@@ -47,7 +57,9 @@ def forget(checkout: Path) -> None:
 class Owner:
     """Another process that runs the servers of a checkout, to be killed. `start` is the code of a context manager."""
 
-    def __init__(self, checkout: Path, start: str = "running(place(checkout), environ={})", before: str = "pass"):
+    def __init__(
+        self, checkout: Path, start: str = "running(place(checkout), environ={}, durable=False)", before: str = "pass"
+    ):
         code = f"""
 import pathlib, sys
 from bookingsite import embedded

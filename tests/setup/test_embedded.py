@@ -9,12 +9,18 @@ from bookingsite import embedded
 from tests.setup.conftest import forget
 
 
+def run(where: embedded.Place, **options):
+    """Run both servers without waiting for the disk, which is all that `durable` changes."""
+    return embedded.running(where, environ={}, durable=False, **options)
+
+
 def connect(where: embedded.Place):
     return psycopg.connect(where.database_url(), autocommit=True)
 
 
 def write(where: embedded.Place, word: str) -> None:
     with connect(where) as connection:
+        connection.execute("DROP TABLE IF EXISTS word")
         connection.execute("CREATE TABLE word AS SELECT %s::text AS word", [word])
     with redis.Redis.from_url(where.redis_url) as client:
         client.set("word", word)
@@ -29,7 +35,7 @@ def test_two_clones_run_side_by_side_and_share_nothing(tmp_path):
     first, second = embedded.place(tmp_path / "first"), embedded.place(tmp_path / "second")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-    with embedded.running(first, environ={}), embedded.running(second, environ={}):
+    with run(first), run(second):
         write(first, "one")
         write(second, "two")
         assert (read(first), read(second)) == ("one", "two")
@@ -45,24 +51,24 @@ def test_only_what_is_unset_is_started(checkout):
         assert servers.urls["DATABASE_URL"] == "postgresql://elsewhere/db"
 
 
-def test_nothing_is_written_when_both_are_set(checkout):
-    with embedded.running(embedded.place(checkout), environ={"DATABASE_URL": "a", "REDIS_URL": "b"}) as servers:
+def test_nothing_is_written_when_both_are_set(new_checkout):
+    with embedded.running(embedded.place(new_checkout), environ={"DATABASE_URL": "a", "REDIS_URL": "b"}) as servers:
         assert (servers.urls, servers.processes) == ({"DATABASE_URL": "a", "REDIS_URL": "b"}, {})
-    assert not embedded.place(checkout).folder.exists()
+    assert not embedded.place(new_checkout).folder.exists()
 
 
 def test_both_are_stopped_and_data_is_kept(checkout):
     where = embedded.place(checkout)
-    with embedded.running(where, environ={}) as servers:
+    with run(where) as servers:
         write(where, "kept")
     assert all(process.poll() is not None for process in servers.processes.values())
-    with embedded.running(where, environ={}):
+    with run(where):
         assert read(where) == "kept"
 
 
 def test_no_other_user_and_no_network_reaches_them(checkout):
     where = embedded.place(checkout)
-    with embedded.running(where, environ={}):
+    with run(where):
         for folder in (where.data, where.sockets):
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
             assert folder.stat().st_uid != 0
@@ -71,33 +77,33 @@ def test_no_other_user_and_no_network_reaches_them(checkout):
         assert redis.Redis.from_url(where.redis_url).config_get("port") == {"port": "0"}
 
 
-def test_no_folder_that_exists_is_opened(checkout):
-    where = embedded.place(checkout)
-    folders = [folder for folder in {checkout, *checkout.parents, *where.folder.parents} if folder.exists()]
+def test_no_folder_that_exists_is_opened(new_checkout):
+    where = embedded.place(new_checkout)
+    folders = [folder for folder in {new_checkout, *new_checkout.parents, *where.folder.parents} if folder.exists()]
     before = {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in folders}
-    with embedded.running(where, environ={}):
+    with run(where):
         write(where, "it works below a closed folder")
     assert {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in folders} == before
 
 
-def test_a_folder_of_somebody_else_is_refused(checkout):
-    where = embedded.place(checkout)
+def test_a_folder_of_somebody_else_is_refused(new_checkout):
+    where = embedded.place(new_checkout)
     where.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    where.folder.symlink_to(checkout)
+    where.folder.symlink_to(new_checkout)
     with (
         pytest.raises(embedded.CannotStartError, match="belongs to somebody else"),
-        embedded.running(where, environ={}),
+        run(where),
     ):
         pass
 
 
 def test_a_second_start_is_told_about_the_first(checkout):
     where = embedded.place(checkout)
-    with embedded.running(where, environ={}, note="http://127.0.0.1:8000/"):
+    with run(where, note="http://127.0.0.1:8000/"):
         refusal = pytest.raises(
             embedded.CannotStartError, match=r"already runs in this checkout: http://127.0.0.1:8000/"
         )
-        with refusal, embedded.running(where, environ={}):
+        with refusal, run(where):
             pass
         write(where, "the first is left alone")
 
@@ -109,7 +115,7 @@ def test_servers_end_with_a_killed_owner_and_start_again(checkout, owner):
     first.kill()
     assert embedded.wait_until(lambda: not embedded._database_answers(where), seconds=10)
     assert embedded.wait_until(lambda: not embedded._valkey_answers(where), seconds=10)
-    with embedded.running(where, environ={}):
+    with run(where):
         assert read(where) == "kept"
 
 
@@ -122,7 +128,7 @@ def test_servers_that_outlived_their_owner_are_replaced(checkout, owner):
     orphan = embedded._leftover_postgres(where)
     assert orphan
     assert embedded._valkey_answers(where)
-    with embedded.running(where, environ={}) as servers:
+    with run(where) as servers:
         assert not orphan.is_running() or orphan.status() == "zombie"
         assert embedded._leftover_postgres(where).pid == servers.processes["PostgreSQL"].pid
         assert read(where) == "kept"
@@ -136,17 +142,17 @@ def test_it_starts_after_a_crash_of_postgres_itself(checkout):
         servers.processes["PostgreSQL"].kill()
         servers.processes["PostgreSQL"].wait()
     assert (where.data / "postmaster.pid").exists()
-    with embedded.running(where, environ={}):
+    with run(where):
         assert read(where) == "kept"
     connection.close()
 
 
 def test_the_number_of_a_dead_server_may_belong_to_another_process(checkout):
     where = embedded.place(checkout)
-    with embedded.running(where, environ={}):
+    with run(where):
         lines = (where.data / "postmaster.pid").read_text().split("\n")
     (where.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:]]))
-    with embedded.running(where, environ={}):
+    with run(where):
         write(where, "and this process lives on")
 
 
@@ -155,7 +161,7 @@ def test_a_deep_or_oddly_named_checkout(tmp_path, name):
     checkout = tmp_path / name
     checkout.mkdir()
     where = embedded.place(checkout)
-    with embedded.running(where, environ={}):
+    with run(where):
         write(where, "works")
         assert stat.S_IMODE(where.sockets.stat().st_mode) == 0o700
     forget(checkout)
