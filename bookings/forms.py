@@ -97,6 +97,7 @@ class BookingForm(forms.ModelForm):
 
     def details(self) -> list[tuple[str, str]]:
         """What was filled in, as (label, text), for the review."""
-        names = ("name", "email", "phone", "notes", "seats")
-        rows = [(self.fields[n].label, self.cleaned_data[n]) for n in names if self.cleaned_data.get(n)]
-        return [(str(label), str(value)) for label, value in rows]
+        labels = {"name": _("Name"), "email": _("Email"), "phone": _("Phone"), "notes": _("Help with")}
+        rows = [(label, self.cleaned_data[name]) for name, label in labels.items() if self.cleaned_data[name]]
+        seats = self.cleaned_data.get("seats", 1)
+        return [*rows, (_("Seats"), str(seats))] if seats > 1 else rows

@@ -32,7 +32,7 @@ class TestTheJob:
         review = send(client, slot, "review", key=key, notes="Back pain")
         assert review.status_code == 200
         assert review.context["step"] == "review"
-        assert ("Full name", "Lena Fischer") in review.context["details"]
+        assert ("Name", "Lena Fischer") in review.context["details"]
         assert not Booking.objects.exists()
 
         sent = send(client, slot, "confirm", key=key, notes="Back pain")
