@@ -9,11 +9,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
     # A command uses one connection. A pool would wait for a database that is down, and then not say why.
     os.environ.setdefault("DATABASE_POOL", "0")
+    from django.conf import settings
     from django.core.management import execute_from_command_line
 
     from bookingsite.startup import one_line_errors
 
     with one_line_errors():
+        # Django would keep a bad setting to itself, and fail later with "Models aren't loaded yet".
+        settings.INSTALLED_APPS  # noqa: B018
         execute_from_command_line(sys.argv)
 
 

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bookings.calendar import book_url
 from experts import wording
 from experts.models import Slot
 
@@ -13,6 +14,7 @@ from experts.models import Slot
 @dataclass(frozen=True)
 class Alternative:
     slot: Slot
+    url: str
     time: str
     day: str
     distance: str
@@ -59,12 +61,13 @@ class Conflict:
         }[self.reason] % names
         return f"{what} {_('Nothing was booked, and your details are saved.') if self.was_race else ''}".strip()
 
-    def alternatives(self, zone: ZoneInfo) -> list[Alternative]:
+    def alternatives(self, zone: ZoneInfo, zone_choice: str) -> list[Alternative]:
         """The three bookable slots of the same expert that start closest, as they read in ``zone``."""
         today = timezone.now().astimezone(zone).date()
         return [
             Alternative(
                 slot=slot,
+                url=book_url(slot, zone_choice),
                 time=wording.clock(slot.starts_at, zone),
                 day=wording.day_name(slot.starts_at.astimezone(zone).date(), today),
                 distance=wording.distance(slot.starts_at, self.slot.starts_at, zone),

@@ -124,13 +124,13 @@ def _please_retry(request, slot, form, error):
 
 
 def _conflict(request, slot, conflict, form):
-    zone, _choice = shown_zone(request, slot.expert)
+    zone, zone_choice = shown_zone(request, slot.expert)
     context = {
         "form": form,
         "reason": conflict.reason,
         "title": conflict.title,
         "text": conflict.text(zone),
-        "alternatives": conflict.alternatives(zone),
+        "alternatives": conflict.alternatives(zone, zone_choice),
     }
     return _changed(_step(request, slot, "conflict", context, status=409))
 
