@@ -112,7 +112,7 @@ def _prepare() -> str:
 
     _check_redis(settings.REDIS_URL)
     django.setup()
-    from django.core.management import call_command, get_commands
+    from django.core.management import call_command
     from django.db import connection, transaction
 
     from experts.models import Expert
@@ -120,7 +120,7 @@ def _prepare() -> str:
     connection.ensure_connection()
     _say("Preparing the database ...")
     call_command("migrate", interactive=False, verbosity=0)
-    if "seed_demo" in get_commands() and not Expert.objects.exists():
+    if not Expert.objects.exists():
         _say("Loading the demo data ...")
         with transaction.atomic():  # whole or not at all: half of it would never be completed
             call_command("seed_demo", verbosity=0)
@@ -159,7 +159,8 @@ def _start(children: contextlib.ExitStack, arguments: list[str]) -> subprocess.P
         cwd=embedded.BASE_DIR,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+        # After kill -9 the database ends as well: a worker that was asked politely would wait for it.
+        preexec_fn=embedded.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
     )
     children.callback(embedded.stop, process, signal.SIGTERM)
     return process

@@ -36,7 +36,7 @@ class LiveSite:
                     stdout=output,
                     stderr=output,
                     pass_fds=[server.fileno()],
-                    preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+                    preexec_fn=embedded.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
                 )
         if not embedded.wait_until(lambda: self.process.poll() is not None or self._answers(), seconds=60):
             self.stop()
