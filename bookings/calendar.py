@@ -161,9 +161,12 @@ class Calendar:
         return note
 
 
-def book_url(slot: Slot, zone_choice: str) -> str:
-    """Where the slot is booked, keeping the choice of zone."""
-    return reverse("book", args=[slot.pk]) + ("?zone=expert" if zone_choice == "expert" else "")
+def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
+    """Where the slot is booked, keeping the choice of zone; ``again``: by somebody who has booked it before."""
+    query = {"zone": "expert"} if zone_choice == "expert" else {}
+    if again:
+        query["again"] = "1"
+    return reverse("book", args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
 
 
 def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:

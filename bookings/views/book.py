@@ -113,7 +113,9 @@ def _done(request, slot, booking):
 
 def _again(request, slot, booking):
     """Asks before the same visitor books the same slot twice."""
-    return _step(request, slot, "again", {"booking": booking, "can_book_more": slot.is_bookable})
+    _zone, zone_choice = shown_zone(request, slot.expert)
+    again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
+    return _step(request, slot, "again", {"booking": booking, "again_url": again_url})
 
 
 def _please_retry(request, slot, form, error):
