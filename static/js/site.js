@@ -92,13 +92,14 @@ document.addEventListener("click", (event) => {
 
 // ---------- Requests that fail ----------
 
-// An error page is a whole page: it must not land in a part of this one. Its own heading says what happened.
+// An error page is a whole page: it must not land in a part of this one. Its own words say what happened.
 document.addEventListener("htmx:before:swap", (event) => {
   const { response, text } = event.detail.ctx;
   if (!(response?.status >= 400) || !/<html/i.test(text ?? "")) return;
   event.preventDefault();
-  const heading = new DOMParser().parseFromString(text, "text/html").querySelector("main h1");
-  toast(heading?.textContent.trim() || toasts.dataset.failed);
+  const page = new DOMParser().parseFromString(text, "text/html");
+  const reason = page.querySelector("main [data-message]") ?? page.querySelector("main h1");
+  toast(reason?.textContent.trim() || toasts.dataset.failed);
 });
 
 document.addEventListener("htmx:response:error", (event) => {
