@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from bookings import tasks
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
 from bookings.models import Booking, Idempotency, Source, Status, TurnedAway
+from experts import live
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -87,6 +88,7 @@ def _book_under_lock(booking: Booking, answer: "_Answer") -> SlotTaken | None:
         # 3. Holds that ran out free their seats now, whether or not a worker is alive.
         if slot.next_hold_expiry is not None and slot.next_hold_expiry <= slot.read_at:
             slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
+            live.slot_changed(slot)
             slot = _read_slot(slot.pk)
         # 4. The same rule as everywhere, now with nobody able to change the slot.
         reason = _refusal(slot, booking.seats)
@@ -107,9 +109,22 @@ def _book_under_lock(booking: Booking, answer: "_Answer") -> SlotTaken | None:
         booking.status = Status.CONFIRMED
     booking.save(force_insert=True)
     answer.record(booking=booking)
-    # 6. What follows from the booking is queued with it, or not at all.
+    # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
     tasks.send_booking_mail.defer(booking_id=booking.pk)
+    _publish(booking)
     return None
+
+
+def visitor_group(visitor: str) -> str:
+    """The group of a browser's own pages. Hashed: the identity itself opens bookings."""
+    return f"visitor.{_sha256('visitor', visitor)[:32]}"
+
+
+def _publish(booking: Booking) -> None:
+    """After commit, tell everybody's pages about the slot, and the booker's about the booking."""
+    live.slot_changed(booking.slot)
+    if booking.holder:
+        live.publish_on_commit(visitor_group(booking.holder), {"type": "bookings.changed"})
 
 
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:

@@ -10,6 +10,7 @@ from django.db.models import ProtectedError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from experts import live
 from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
@@ -61,7 +62,10 @@ def add_slots(
             raise InvalidSlot(" ".join(error.messages)) from error
         slots.append(slot)
     with _refusals_as_messages(), slot_transaction():
-        return Slot.objects.bulk_create(slots, batch_size=1000)
+        added = Slot.objects.bulk_create(slots, batch_size=1000)
+        for slot in {slot.date: slot for slot in added}.values():  # one word a day is enough
+            live.slot_changed(slot)
+        return added
 
 
 def close_slot(*, slot_id: int) -> Slot:
@@ -85,8 +89,10 @@ def delete_slot(*, slot_id: int) -> None:
     """Delete a slot that nobody ever booked. Locks the slot. Raises InvalidSlot, NotFound, Busy."""
     with slot_transaction():
         lock_slot(slot_id)
+        slot = Slot.objects.get(pk=slot_id)
+        live.slot_changed(slot)
         try:
-            Slot.objects.get(pk=slot_id).delete()
+            slot.delete()
         except ProtectedError as error:
             raise InvalidSlot(_("This slot has bookings. Close it instead.")) from error
 
@@ -95,7 +101,9 @@ def _change(slot_id: int, **values) -> Slot:
     with _refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
         Slot.objects.filter(pk=slot_id).update(**values)
-        return Slot.objects.with_expert().get(pk=slot_id)
+        slot = Slot.objects.with_expert().get(pk=slot_id)
+        live.slot_changed(slot)
+        return slot
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""The only publisher of what pages show live.
+
+A message is a hint that something changed, never the new state: whoever shows it reads the database again, so that
+messages that are late, doubled, out of order or lost do no harm (docs/decisions/0007-live-hints.md).
+
+Messages leave through the channel layer from an event loop in a thread of its own, which each process starts when it
+first has something to say: a request never waits for Valkey, and works while Valkey is down.
+"""
+
+import asyncio
+import atexit
+import concurrent.futures
+import logging
+import os
+import threading
+import time
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from experts.models import Slot
+
+logger = logging.getLogger(__name__)
+MOST_WAITING = 10_000  # messages; beyond that they are dropped, and pages find the change by themselves
+SEND_SECONDS = 2.0
+DRAIN_SECONDS = 2.0  # how long a process that ends waits for its last messages
+_COMPLAIN_EVERY = 30.0  # seconds
+
+
+def expert_group(expert_id: int) -> str:
+    """The group of everybody who shows a day of this expert."""
+    return f"expert.{expert_id}"
+
+
+def slot_changed(slot: Slot) -> None:
+    """After commit, tell the pages that show the slot's expert: seats, capacity, closing, a new or a deleted slot."""
+    publish_on_commit(
+        expert_group(slot.expert_id), {"type": "slot.changed", "slot": slot.pk, "day": slot.date.isoformat()}
+    )
+
+
+def publish_on_commit(group: str, message: dict) -> None:
+    """Send ``message`` to ``group`` once the transaction is committed, if it is. Never waits, never fails."""
+    # Robust: even if a message could not be queued, the commit stands and the answer is given.
+    transaction.on_commit(lambda: _publisher().send(group, message), robust=True)
+
+
+class _Publisher:
+    """An event loop in a daemon thread, and what is still on its way through it."""
+
+    def __init__(self):
+        self.pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._waiting: set[concurrent.futures.Future] = set()
+        self._complained_at = 0.0
+        threading.Thread(target=self._loop.run_forever, name="live-publisher", daemon=True).start()
+        atexit.register(self.drain)
+
+    def send(self, group: str, message: dict) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            self._complain("too many messages wait")
+            return
+        future = asyncio.run_coroutine_threadsafe(self._send(group, message), self._loop)
+        self._waiting.add(future)
+        future.add_done_callback(self._waiting.discard)
+
+    def drain(self) -> None:
+        """Wait, for a bounded time, until what was sent has left the process."""
+        concurrent.futures.wait(list(self._waiting), timeout=DRAIN_SECONDS)
+
+    async def _send(self, group: str, message: dict) -> None:
+        try:
+            await asyncio.wait_for(get_channel_layer().group_send(group, message), SEND_SECONDS)
+        except Exception as error:
+            self._complain(type(error).__name__)
+
+    def _complain(self, reason: str) -> None:
+        now = time.monotonic()
+        if now - self._complained_at >= _COMPLAIN_EVERY:
+            self._complained_at = now
+            logger.warning("Live messages are not sent (%s); pages look for changes by themselves.", reason)
+
+
+_current: _Publisher | None = None
+_starting = threading.Lock()
+
+
+def _publisher() -> _Publisher:
+    """This process's publisher. Started lazily: a thread does not survive the fork of a web server's worker."""
+    global _current  # noqa: PLW0603
+    with _starting:
+        if _current is None or _current.pid != os.getpid():
+            _current = _Publisher()
+        return _current
