@@ -7,7 +7,6 @@ from django.conf import settings
 from django.core import signing
 
 COOKIE = "visitor"
-_SALT = "bookings.visitor"
 _MAX_AGE = 400 * 24 * 3600  # seconds; browsers keep no cookie longer
 _LENGTH = 32
 
@@ -23,10 +22,9 @@ class VisitorMiddleware:
         before = request.visitor
         response = self.get_response(request)
         if request.visitor != before:
-            response.set_signed_cookie(
+            response.set_cookie(
                 COOKIE,
-                request.visitor,
-                salt=_SALT,
+                _signer().sign(request.visitor),
                 max_age=_MAX_AGE,
                 httponly=True,
                 samesite="Lax",
@@ -38,10 +36,15 @@ class VisitorMiddleware:
 def identify(cookies: dict[str, str]) -> str:
     """The identity in a request's or a socket's cookies; "" when there is none, or a forged one."""
     try:
-        known = signing.get_cookie_signer(salt=COOKIE + _SALT).unsign(cookies.get(COOKIE, ""), max_age=_MAX_AGE)
+        known = _signer().unsign(cookies.get(COOKIE, ""), max_age=_MAX_AGE)
     except signing.BadSignature:
         return ""
     return known if len(known) == _LENGTH else ""
+
+
+def _signer() -> signing.TimestampSigner:
+    """Our own rather than a signed cookie's: a socket has cookies but no request to read them with."""
+    return signing.TimestampSigner(salt="bookings.visitor")
 
 
 def ensure_visitor(request) -> str:
