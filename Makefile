@@ -28,5 +28,5 @@ css:
 	done; \
 	if [ -z "$$python" ]; then echo "ExpertBook needs Python 3.11 or newer with venv; there is none on the PATH." >&2; exit 1; fi; \
 	echo "Installing into .venv ..."; \
-	"$$python" -m venv .venv && $(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	"$$python" -m venv .venv && $(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
