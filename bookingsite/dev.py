@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from bookingsite import embedded, startup
+from bookingsite import embedded, places, processes, startup
 
-DATA_DIR = embedded.BASE_DIR / ".data"
+DATA_DIR = places.BASE_DIR / ".data"
 STAFF = "staff"
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if "MAKELEVEL" in os.environ:  # a child of make: kill -9 of make ends the site, too
-        embedded.set_death_signal(signal.SIGTERM)
+        processes.set_death_signal(signal.SIGTERM)
     with startup.one_line_errors():
         _run()
 
@@ -40,15 +40,15 @@ def _end(number, frame) -> None:
 def _run() -> None:
     from environs import Env
 
-    Env.read_env(os.environ.get("ENV_FILE", embedded.BASE_DIR / ".env"), recurse=False)
+    Env.read_env(os.environ.get("ENV_FILE", places.BASE_DIR / ".env"), recurse=False)
     port = _port()
     url = f"http://127.0.0.1:{port}/"
-    where = embedded.place()
+    where = places.place()
     given = dict(os.environ)
     defaults = {"DEBUG": "on", "SECRET_KEY": "", "SITE_URL": url.rstrip("/")} | where.urls
     os.environ.update({name: os.environ.get(name) or value for name, value in defaults.items()})
     if not os.environ["SECRET_KEY"]:
-        os.environ["SECRET_KEY"] = embedded.kept_secret(DATA_DIR / "secret-key")
+        os.environ["SECRET_KEY"] = places.kept_secret(DATA_DIR / "secret-key")
     _read_settings()
     with embedded.running(where, environ=given, note=f"{url} (process {os.getpid()})") as servers:
         _check_port(port)
@@ -58,12 +58,12 @@ def _run() -> None:
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
             worker_process = _start(children, ["manage.py", "procrastinate", "worker"])
             web_process = _start(children, web)
-            processes = servers.processes | {"the worker": worker_process, "the web process": web_process}
-            if embedded.wait_until(lambda: _ended(processes) or _listens(port), seconds=60) and not _ended(processes):
+            parts = servers.processes | {"the worker": worker_process, "the web process": web_process}
+            if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
                 data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
                 _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}\n  Data   {data}\n")
                 _say("Stop it with Ctrl-C.")
-            while not (ended := _ended(processes)):
+            while not (ended := _ended(parts)):
                 time.sleep(0.2)
             sys.exit(f"ExpertBook stops: {ended}.")
 
@@ -71,7 +71,7 @@ def _run() -> None:
 def _port() -> int:
     text = os.environ.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise embedded.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        raise places.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 
@@ -90,8 +90,8 @@ def _check_port(port: int) -> None:
             return False
         return True
 
-    if not embedded.wait_until(is_free, seconds=2):
-        raise embedded.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
+    if not processes.wait_until(is_free, seconds=2):
+        raise places.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
 
 
 def _read_settings() -> None:
@@ -136,7 +136,7 @@ def _check_redis(url: str) -> None:
         with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        raise embedded.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
+        raise places.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
 
 
 def _staff_login(password_file: Path) -> str:
@@ -146,7 +146,7 @@ def _staff_login(password_file: Path) -> str:
     users = get_user_model().objects
     user = users.filter(username=STAFF).first()
     if not user:
-        users.create_superuser(STAFF, "staff@example.com", embedded.kept_secret(password_file, length=16))
+        users.create_superuser(STAFF, "staff@example.com", places.kept_secret(password_file, length=16))
     elif not password_file.exists() or not user.check_password(password_file.read_text()):
         return f"{STAFF}, with the password that was set for it (manage.py changepassword {STAFF})"
     return f"{STAFF} / {password_file.read_text()}"
@@ -156,19 +156,19 @@ def _start(children: contextlib.ExitStack, arguments: list[str]) -> subprocess.P
     """Start a Python process that is stopped when `children` ends, and not by Ctrl-C itself: the order matters."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
-        cwd=embedded.BASE_DIR,
+        cwd=places.BASE_DIR,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         # After kill -9 the database ends as well: a worker that was asked politely would wait for it.
-        preexec_fn=embedded.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
+        preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
     )
-    children.callback(embedded.stop, process, signal.SIGTERM)
+    children.callback(processes.stop, process, signal.SIGTERM)
     return process
 
 
-def _ended(processes: dict[str, subprocess.Popen]) -> str:
+def _ended(parts: dict[str, subprocess.Popen]) -> str:
     """Which of the processes has ended and how, or an empty text."""
-    for name, process in processes.items():
+    for name, process in parts.items():
         if (code := process.poll()) is not None:
             return f"{name} has ended " + (f"(exit code {code})" if code >= 0 else f"(signal {-code})")
     return ""

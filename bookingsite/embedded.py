@@ -2,88 +2,49 @@
 
 The programs come from two wheels (requirements-dev.txt); initdb and the starts are ours. Each checkout has servers of
 its own, reached only through Unix sockets in a folder of mode 0700: no TCP port that a second clone could collide with,
-and no other user who could connect. What lies where:
+and no other user who could connect. `places.py` tells what lies where.
 
-    an ordinary user   <checkout>/.data/run/
-    root               /var/lib/expertbook/<hash of the checkout's path>/run/
-
-PostgreSQL refuses to run as root, so root runs both servers as `nobody`. `nobody` can seldom reach the checkout (think
-of /root, which is 0700), and opening folders for it would expose what lies beside them: data and a copy of the programs
-go to a place of their own instead. Sockets move to /tmp when the checkout's path is too long for a socket.
+PostgreSQL refuses to run as root: root runs both servers as `nobody`, from a copy of the programs that it can read.
 
 A lock file tells a running pair from what a killed one left behind, and the kernel stops the servers when the process
 that started them dies (on Linux; elsewhere the next start stops them).
 """
 
 import contextlib
-import ctypes
-import fcntl
-import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import pwd
-import re
 import secrets
 import shutil
 import signal
 import socket
-import stat
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from bookingsite.places import (
+    BASE_DIR,
+    NAME,
+    CannotStartError,
+    Place,
+    home_of,
+    locked,
+    make_folder,
+    make_folders,
+    make_home,
+    new_test_place,
+    place,
+    server_user,
+)
+from bookingsite.processes import die_with_parent, stop, wait_until
 
-NAME = "expertbook"  # of the role and of the database
 MAX_CONNECTIONS = 300
-# sun_path has room for 104 bytes on macOS and 108 on Linux, the final NUL included.
-SOCKET_PATH_BYTES = 103
-# PostgreSQL and libpq read lists of folders and of hosts, with quoting rules of their own. Other paths move to /tmp.
-PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
 
 # For tests: fast, worthless after a crash of the machine; a test that waits for its own lock fails instead of hanging.
 FOR_TESTS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "lock_timeout=60s")
-
-LIBC = ctypes.CDLL(None)  # loaded here, because a child must not load anything between fork and exec
-PR_SET_PDEATHSIG = 1
-
-
-class CannotStartError(Exception):
-    """A server cannot be started. The text is one line for the person at the terminal."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the servers of `checkout` keep their data, logs and lock (`folder`) and their sockets (`sockets`)."""
-
-    checkout: Path
-    folder: Path
-    sockets: Path
-
-    @property
-    def data(self) -> Path:
-        return self.folder / "postgres"
-
-    @property
-    def valkey_socket(self) -> Path:
-        return self.sockets / "valkey.sock"
-
-    def database_url(self, name: str = NAME) -> str:
-        """The address of database `name`. The port only names the socket's file."""
-        return f"postgresql://{NAME}@:5432/{name}?host={quote(str(self.sockets), safe='')}"
-
-    @property
-    def redis_url(self) -> str:
-        return f"unix://{quote(str(self.valkey_socket))}?db=0"
-
-    @property
-    def urls(self) -> dict[str, str]:
-        return {"DATABASE_URL": self.database_url(), "REDIS_URL": self.redis_url}
 
 
 @dataclass
@@ -92,91 +53,6 @@ class Servers:
 
     urls: dict[str, str]
     processes: dict[str, subprocess.Popen] = field(default_factory=dict)
-
-
-# Where things lie
-
-
-def place(checkout: Path = BASE_DIR, name: str = "run") -> Place:
-    """Where the servers of `checkout` live, whether they run or not. Nothing is started or written."""
-    folder = _home(checkout) / name
-    sockets = folder / "sockets"
-    longest = len(os.fsencode(sockets)) + len("/.s.PGSQL.5432")
-    if longest > SOCKET_PATH_BYTES or not PLAIN_PATH.fullmatch(str(sockets)):
-        # Not tempfile.gettempdir(): two terminals with another TMPDIR must agree.
-        sockets = Path("/tmp") / f"{NAME}-{os.geteuid()}" / _short_hash(folder)
-    return Place(checkout, folder, sockets)
-
-
-def new_test_place(checkout: Path = BASE_DIR) -> Place:
-    """A place that nothing else uses: any number of test runs may go on in one checkout."""
-    return place(checkout, f"tests-{secrets.token_hex(4)}")
-
-
-def _home(checkout: Path) -> Path:
-    if os.geteuid() != 0:
-        return checkout / ".data"
-    for base in (Path("/var/lib"), Path("/var/tmp"), Path("/tmp")):
-        if os.access(base, os.W_OK) and all(folder.stat().st_mode & stat.S_IXOTH for folder in (base, *base.parents)):
-            return base / NAME / _short_hash(checkout)
-    raise CannotStartError(
-        "no folder for the data of the embedded servers can be written; set DATABASE_URL and REDIS_URL."
-    )
-
-
-def _short_hash(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-
-
-def _make_folder(path: Path, mode: int, owner: pwd.struct_passwd | None = None) -> Path:
-    """Make a folder, or take one that nobody else can have put there. Permissions are only ever tightened."""
-    uid = owner.pw_uid if owner else os.geteuid()
-    try:
-        path.mkdir(mode=0o700)
-    except FileExistsError:
-        found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:
-            raise CannotStartError(f"{path} belongs to somebody else; remove it and start again.") from None
-        path.chmod(found.st_mode & mode)
-    else:
-        path.chmod(mode)
-        if owner:
-            os.chown(path, owner.pw_uid, owner.pw_gid)
-    return path
-
-
-def _make_home(where: Place, user: pwd.struct_passwd | None) -> None:
-    home = where.folder.parent
-    if user:  # root: `nobody` passes through these folders, and lists none of them
-        _make_folder(home.parent, 0o711)
-        _make_folder(home, 0o711)
-        (home / "checkout").write_text(f"{where.checkout}\n")  # a hash says nothing to those who clean up
-    else:
-        home.mkdir(mode=0o700, exist_ok=True)
-
-
-def _make_folders(where: Place, user: pwd.struct_passwd | None) -> None:
-    _make_folder(where.folder, 0o711 if user else 0o700)
-    if where.sockets.parent != where.folder:
-        _make_folder(where.sockets.parent, 0o711 if user else 0o700)
-    _make_folder(where.sockets, 0o700, user)
-
-
-def kept_secret(path: Path, length: int = 64) -> str:
-    """A random text that is made once and then kept in `path`, readable by its owner only. Raises CannotStartError."""
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            # Named in one step, so that nobody reads a secret that is not written yet; the first one stays.
-            new = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(length)[:length])
-            with contextlib.suppress(FileExistsError):
-                os.link(new, path)
-            new.unlink()
-        return path.read_text()
-    except OSError as error:
-        raise CannotStartError(f"{path} cannot be used: {error.strerror}.") from error
 
 
 # The life of a pair
@@ -195,11 +71,11 @@ def running(where: Place, *, environ: Mapping[str, str], note: str = "", durable
         return
     with contextlib.ExitStack() as stack:
         try:
-            user = _server_user()
-            _make_home(where, user)
-            with _locked(where.folder.parent, wait=True):  # else a clean-up could take the folder before it is locked
-                _make_folders(where, user)
-                stack.enter_context(_locked(where.folder, note))
+            user = server_user()
+            make_home(where, user)
+            with locked(where.folder.parent, wait=True):  # else a clean-up could take the folder before it is locked
+                make_folders(where, user)
+                stack.enter_context(locked(where.folder, note))
             _stop_leftovers(where)
             programs = _programs(where.folder.parent, user)
             if not environ.get("REDIS_URL"):
@@ -224,14 +100,14 @@ def running_for_tests(*, environ: Mapping[str, str], checkout: Path = BASE_DIR) 
 
 
 def _remove_dead_test_places(checkout: Path) -> None:
-    home = _home(checkout)
+    home = home_of(checkout)
     if not home.exists():
         return
-    with _locked(home, wait=True):
+    with locked(home, wait=True):
         for folder in home.glob("tests-*"):
             dead = place(checkout, folder.name)
             # A place in use is locked; CannotStartError says so.
-            with contextlib.suppress(CannotStartError, OSError), _locked(folder):
+            with contextlib.suppress(CannotStartError, OSError), locked(folder):
                 _stop_leftovers(dead)
                 _remove(dead)
 
@@ -239,21 +115,6 @@ def _remove_dead_test_places(checkout: Path) -> None:
 def _remove(where: Place) -> None:
     for folder in (where.sockets, where.folder):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path, note: str = "", *, wait: bool = False) -> Iterator[None]:
-    """Hold the folder's lock. The kernel lets go of it however the process ends: a held lock has a live owner."""
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise CannotStartError(f"it already runs in this checkout: {file.read()}".rstrip(": ")) from None
-        file.truncate()
-        file.write(note)
-        file.flush()
-        yield
 
 
 def _stop_leftovers(where: Place) -> None:
@@ -282,18 +143,6 @@ def _leftover_postgres(where: Place):
 
 
 # The programs
-
-
-def _server_user() -> pwd.struct_passwd | None:
-    """Who runs the servers: None for the present user, `nobody` for root."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        return pwd.getpwnam("nobody")
-    except KeyError:
-        raise CannotStartError(
-            "PostgreSQL refuses to run as root and there is no user `nobody`; set DATABASE_URL."
-        ) from None
 
 
 def _package(name: str) -> Path:
@@ -334,27 +183,6 @@ def _programs(home: Path, user: pwd.struct_passwd | None) -> Path:
     return copy
 
 
-def set_death_signal(number: int) -> None:
-    """Have this process sent a signal when its parent dies, even by kill -9. Linux only, else nothing.
-
-    The kernel means the thread that started the process: start children from the main thread.
-    """
-    if sys.platform.startswith("linux"):
-        LIBC.prctl(PR_SET_PDEATHSIG, number)
-
-
-def die_with_parent(number: int) -> Callable[[], None]:
-    """A `preexec_fn` by which a child is sent a signal when this process dies. See `set_death_signal`."""
-    parent = os.getpid()
-
-    def preexec() -> None:
-        set_death_signal(number)
-        if os.getppid() != parent:  # it died before the line above
-            os._exit(1)
-
-    return preexec
-
-
 def _launch(stack, command: list, *, log: Path, user: pwd.struct_passwd | None, stops: tuple) -> subprocess.Popen:
     """Start a server in a session of its own (Ctrl-C is for its parent alone), which is stopped when `stack` ends."""
     with open(log, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
@@ -377,26 +205,6 @@ def _as_user(user: pwd.struct_passwd | None) -> dict:
     if user:
         options |= {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     return options
-
-
-def stop(process: subprocess.Popen, *signals: int, seconds: float = 15) -> None:
-    """Send one signal after the other until the process is gone, waiting `seconds` after each; SIGKILL is the last."""
-    for number in (*signals, signal.SIGKILL):
-        if process.poll() is not None:
-            return
-        process.send_signal(number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(seconds)
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
-    """Look every 20 ms whether `condition` has come true; False when it has not within `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def _is_ready(process: subprocess.Popen, answers: Callable[[], bool]) -> bool:
@@ -438,7 +246,7 @@ def _start_postgres(
 def _init_postgres(where: Place, binaries: Path, user: pwd.struct_passwd | None, durable: bool) -> None:
     unfinished = where.folder / "postgres.new"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _make_folder(unfinished, 0o700, user)
+    make_folder(unfinished, 0o700, user)
     # `trust` lets in whoever reaches the socket: its folder is closed to all but the servers' user (and root).
     # The builtin locale knows the case of all letters and sorts alike on every machine.
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]

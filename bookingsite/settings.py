@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvError
 
-from bookingsite import embedded
+from bookingsite import places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
@@ -39,9 +39,9 @@ except (EnvError, ValueError) as error:
 
 if DEBUG:
     # A laptop. The servers of this checkout (`make run` starts them) and the secret that `make run` uses.
-    SECRET_KEY = SECRET_KEY or embedded.kept_secret(DATA_DIR / "secret-key")
-    DATABASE_URL = DATABASE_URL or embedded.place().database_url()
-    REDIS_URL = REDIS_URL or embedded.place().redis_url
+    SECRET_KEY = SECRET_KEY or places.kept_secret(DATA_DIR / "secret-key")
+    DATABASE_URL = DATABASE_URL or places.place().database_url()
+    REDIS_URL = REDIS_URL or places.place().redis_url
 if SECRET_KEY and not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5):
     raise ImproperlyConfigured("SECRET_KEY is too weak. Use at least 50 random characters.")
 for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import redis
 
-from bookingsite import embedded
+from bookingsite import embedded, places
 from tests.live import LiveSite, site_environ
 
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
@@ -48,7 +48,7 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # xdist's workers inherit all this
         try:
             servers = owned.enter_context(embedded.running_for_tests(environ=os.environ))
-        except embedded.CannotStartError as error:
+        except places.CannotStartError as error:
             raise pytest.UsageError(str(error)) from error
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
         run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from bookingsite import embedded
+from bookingsite import places, processes
 
 
 class LiveSite:
@@ -30,15 +30,15 @@ class LiveSite:
             with self.log.open("a") as output:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "daphne", "--fd", str(server.fileno()), "bookingsite.asgi:application"],
-                    cwd=embedded.BASE_DIR,
+                    cwd=places.BASE_DIR,
                     env=self._environ | {"SITE_URL": self.url},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
                     pass_fds=[server.fileno()],
-                    preexec_fn=embedded.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
+                    preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
                 )
-        if not embedded.wait_until(lambda: self.process.poll() is not None or self._answers(), seconds=60):
+        if not processes.wait_until(lambda: self.process.poll() is not None or self._answers(), seconds=60):
             self.stop()
         if self.process.poll() is not None:
             raise AssertionError(f"The live site does not start:\n{self.log.read_text()}")
@@ -56,7 +56,7 @@ class LiveSite:
             self._start()
 
     def stop(self) -> None:
-        embedded.stop(self.process, signal.SIGTERM)
+        processes.stop(self.process, signal.SIGTERM)
 
     def _answers(self) -> bool:
         """Whether it answers, be it with 404."""

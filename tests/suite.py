@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from bookingsite import embedded, startup
+from bookingsite import embedded, places, processes, startup
 
 PYTHON = sys.executable
 PHASES = {
@@ -45,9 +45,9 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
     """Run one phase. It is ended with this process, so that no test goes on without its servers."""
     return subprocess.run(
         command,
-        cwd=embedded.BASE_DIR,
+        cwd=places.BASE_DIR,
         env=environ,
-        preexec_fn=embedded.die_with_parent(signal.SIGTERM),
+        preexec_fn=processes.die_with_parent(signal.SIGTERM),
         check=False,
     ).returncode
 

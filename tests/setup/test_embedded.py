@@ -5,20 +5,20 @@ import psycopg
 import pytest
 import redis
 
-from bookingsite import embedded
+from bookingsite import embedded, places, processes
 from tests.setup.conftest import forget
 
 
-def run(where: embedded.Place, **options):
+def run(where: places.Place, **options):
     """Run both servers without waiting for the disk, which is all that `durable` changes."""
     return embedded.running(where, environ={}, durable=False, **options)
 
 
-def connect(where: embedded.Place):
+def connect(where: places.Place):
     return psycopg.connect(where.database_url(), autocommit=True)
 
 
-def write(where: embedded.Place, word: str) -> None:
+def write(where: places.Place, word: str) -> None:
     with connect(where) as connection:
         connection.execute("DROP TABLE IF EXISTS word")
         connection.execute("CREATE TABLE word AS SELECT %s::text AS word", [word])
@@ -26,13 +26,13 @@ def write(where: embedded.Place, word: str) -> None:
         client.set("word", word)
 
 
-def read(where: embedded.Place) -> str:
+def read(where: places.Place) -> str:
     with connect(where) as connection:
         return connection.execute("SELECT word FROM word").fetchone()[0]
 
 
 def test_two_clones_run_side_by_side_and_share_nothing(tmp_path):
-    first, second = embedded.place(tmp_path / "first"), embedded.place(tmp_path / "second")
+    first, second = places.place(tmp_path / "first"), places.place(tmp_path / "second")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     with run(first), run(second):
@@ -46,19 +46,19 @@ def test_two_clones_run_side_by_side_and_share_nothing(tmp_path):
 
 def test_only_what_is_unset_is_started(checkout):
     environ = {"DATABASE_URL": "postgresql://elsewhere/db"}
-    with embedded.running(embedded.place(checkout), environ=environ) as servers:
+    with embedded.running(places.place(checkout), environ=environ) as servers:
         assert list(servers.processes) == ["Valkey"]
         assert servers.urls["DATABASE_URL"] == "postgresql://elsewhere/db"
 
 
 def test_nothing_is_written_when_both_are_set(new_checkout):
-    with embedded.running(embedded.place(new_checkout), environ={"DATABASE_URL": "a", "REDIS_URL": "b"}) as servers:
+    with embedded.running(places.place(new_checkout), environ={"DATABASE_URL": "a", "REDIS_URL": "b"}) as servers:
         assert (servers.urls, servers.processes) == ({"DATABASE_URL": "a", "REDIS_URL": "b"}, {})
-    assert not embedded.place(new_checkout).folder.exists()
+    assert not places.place(new_checkout).folder.exists()
 
 
 def test_both_are_stopped_and_data_is_kept(checkout):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with run(where) as servers:
         write(where, "kept")
     assert all(process.poll() is not None for process in servers.processes.values())
@@ -67,7 +67,7 @@ def test_both_are_stopped_and_data_is_kept(checkout):
 
 
 def test_no_other_user_and_no_network_reaches_them(checkout):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with run(where):
         for folder in (where.data, where.sockets):
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -78,7 +78,7 @@ def test_no_other_user_and_no_network_reaches_them(checkout):
 
 
 def test_no_folder_that_exists_is_opened(new_checkout):
-    where = embedded.place(new_checkout)
+    where = places.place(new_checkout)
     folders = [folder for folder in {new_checkout, *new_checkout.parents, *where.folder.parents} if folder.exists()]
     before = {folder: (folder.stat().st_mode, folder.stat().st_uid) for folder in folders}
     with run(where):
@@ -87,42 +87,40 @@ def test_no_folder_that_exists_is_opened(new_checkout):
 
 
 def test_a_folder_of_somebody_else_is_refused(new_checkout):
-    where = embedded.place(new_checkout)
+    where = places.place(new_checkout)
     where.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     where.folder.symlink_to(new_checkout)
     with (
-        pytest.raises(embedded.CannotStartError, match="belongs to somebody else"),
+        pytest.raises(places.CannotStartError, match="belongs to somebody else"),
         run(where),
     ):
         pass
 
 
 def test_a_second_start_is_told_about_the_first(checkout):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with run(where, note="http://127.0.0.1:8000/"):
-        refusal = pytest.raises(
-            embedded.CannotStartError, match=r"already runs in this checkout: http://127.0.0.1:8000/"
-        )
+        refusal = pytest.raises(places.CannotStartError, match=r"already runs in this checkout: http://127.0.0.1:8000/")
         with refusal, run(where):
             pass
         write(where, "the first is left alone")
 
 
 def test_servers_end_with_a_killed_owner_and_start_again(checkout, owner):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     first = owner(checkout)
     write(where, "kept")
     first.kill()
-    assert embedded.wait_until(lambda: not embedded._database_answers(where), seconds=10)
-    assert embedded.wait_until(lambda: not embedded._valkey_answers(where), seconds=10)
+    assert processes.wait_until(lambda: not embedded._database_answers(where), seconds=10)
+    assert processes.wait_until(lambda: not embedded._valkey_answers(where), seconds=10)
     with run(where):
         assert read(where) == "kept"
 
 
 def test_servers_that_outlived_their_owner_are_replaced(checkout, owner):
     """Without the kernel's help (on macOS) a killed owner leaves its servers running."""
-    where = embedded.place(checkout)
-    first = owner(checkout, before="embedded.set_death_signal = lambda number: None")
+    where = places.place(checkout)
+    first = owner(checkout, before="processes.set_death_signal = lambda number: None")
     write(where, "kept")
     first.kill()
     orphan = embedded._leftover_postgres(where)
@@ -135,7 +133,7 @@ def test_servers_that_outlived_their_owner_are_replaced(checkout, owner):
 
 
 def test_it_starts_after_a_crash_of_postgres_itself(checkout):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with embedded.running(where, environ={}) as servers:
         write(where, "kept")
         connection = connect(where)  # its session outlives the server for a moment
@@ -148,7 +146,7 @@ def test_it_starts_after_a_crash_of_postgres_itself(checkout):
 
 
 def test_the_number_of_a_dead_server_may_belong_to_another_process(checkout):
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with run(where):
         lines = (where.data / "postmaster.pid").read_text().split("\n")
     (where.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:]]))
@@ -160,7 +158,7 @@ def test_the_number_of_a_dead_server_may_belong_to_another_process(checkout):
 def test_a_deep_or_oddly_named_checkout(tmp_path, name):
     checkout = tmp_path / name
     checkout.mkdir()
-    where = embedded.place(checkout)
+    where = places.place(checkout)
     with run(where):
         write(where, "works")
         assert stat.S_IMODE(where.sockets.stat().st_mode) == 0o700
@@ -168,7 +166,7 @@ def test_a_deep_or_oddly_named_checkout(tmp_path, name):
 
 
 def test_what_a_killed_test_run_left_is_removed(checkout, owner):
-    home = embedded.place(checkout).folder.parent
+    home = places.place(checkout).folder.parent
     first = owner(checkout, "running_for_tests(environ={}, checkout=checkout)")
     (dead,) = home.glob("tests-*")
     first.kill()
@@ -181,8 +179,8 @@ def test_what_a_killed_test_run_left_is_removed(checkout, owner):
 
 def test_a_secret_is_made_once_and_for_its_owner_only(tmp_path):
     path = tmp_path / ".data" / "secret"
-    secret = embedded.kept_secret(path)
+    secret = places.kept_secret(path)
     assert len(secret) == 64
-    assert embedded.kept_secret(path) == secret
+    assert places.kept_secret(path) == secret
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [*path.parent.iterdir()] == [path]

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bookingsite import embedded
+from bookingsite import processes
 from tests.live import site_environ
 
 DATABASE_OUT_OF_REACH = "postgresql://user:a-password@127.0.0.1:1/db"
@@ -46,10 +46,10 @@ class Running:
                 env=environ,
                 stdout=output,
                 stderr=output,
-                preexec_fn=embedded.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+                preexec_fn=processes.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
             )
         self.url = f"http://127.0.0.1:{environ['PORT']}/"
-        ready = embedded.wait_until(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, seconds=90)
+        ready = processes.wait_until(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, seconds=90)
         assert ready, self.output
         assert self.process.poll() is None, self.output
         self.children = psutil.Process(self.process.pid).children(recursive=True)
@@ -64,7 +64,7 @@ class Running:
     def wait(self) -> int:
         """Wait for its end and for that of all that it started, and return its exit code."""
         code = self.process.wait(60)
-        assert embedded.wait_until(lambda: not any(map(is_alive, self.children)), seconds=30), self.children
+        assert processes.wait_until(lambda: not any(map(is_alive, self.children)), seconds=30), self.children
         assert "Traceback" not in self.output
         return code
 

@@ -1,11 +1,11 @@
 import re
 
-from bookingsite import embedded
+from bookingsite import places
 
 
 def test_every_setting_is_explained():
-    settings = (embedded.BASE_DIR / "bookingsite" / "settings.py").read_text()
-    example = (embedded.BASE_DIR / ".env.example").read_text()
+    settings = (places.BASE_DIR / "bookingsite" / "settings.py").read_text()
+    example = (places.BASE_DIR / ".env.example").read_text()
     read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', settings))
     assert read - set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) == set()
     assert {"SECRET_KEY", "DATABASE_URL"} <= read
