@@ -127,6 +127,22 @@ def _publish(booking: Booking) -> None:
         live.publish_on_commit(visitor_group(booking.holder), {"type": "bookings.changed"})
 
 
+def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:
+    """Correct who a booking is for. Slot, seats and status stay as they are. Locks the booking's row.
+
+    Raises InvalidDetails, NotFound, Busy.
+    """
+    with slot_transaction():
+        booking = Booking.objects.select_for_update(no_key=True).filter(pk=booking_id).first()
+        if booking is None:
+            raise NotFound(_("There is no such booking."))
+        booking.name, booking.email = name.strip(), email.strip()
+        booking.phone, booking.notes = phone.strip(), notes.strip()
+        _check_details(booking)
+        booking.save(update_fields=["name", "email", "phone", "notes"])
+    return booking
+
+
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
     """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
     if reason in (TurnedAway.Reason.FULL, TurnedAway.Reason.HELD):

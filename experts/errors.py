@@ -6,15 +6,17 @@ from django.utils.translation import gettext_lazy as _
 class Refused(Exception):
     """A request that cannot be fulfilled. Nothing was written, unless a subclass says otherwise.
 
-    ``code`` names the reason for programs, ``status`` is the HTTP status, ``str(error)`` is for people.
+    ``code`` names the reason for programs, ``status`` is the HTTP status, ``str(error)`` is for people, ``field`` is
+    what it is about, where it is about one value.
     """
 
     code = "refused"
     status = 409
     message = _("This is not possible.")
 
-    def __init__(self, message=None):
+    def __init__(self, message=None, *, field: str = ""):
         self.message = message or self.message
+        self.field = field
         super().__init__(self.message)
 
     def __str__(self):
@@ -37,6 +39,13 @@ class NotFound(Refused):
 
 class InvalidSlot(Refused):
     """A slot that cannot exist: it overlaps another one, its time is skipped that day, it has too few seats …"""
+
+    code = "invalid"
+    status = 422
+
+
+class InvalidExpert(Refused):
+    """A change of an expert that would make slots untrue."""
 
     code = "invalid"
     status = 422

@@ -1,26 +1,31 @@
-"""Every write to a slot. Seats that are taken are written by bookings/services.py; counters by their trigger only."""
+"""Every write to a slot, and to the experts and organisations whose rules it follows.
+
+Seats that are taken are written by bookings/services.py; counters by their trigger only.
+"""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
 from django.db.models import ProtectedError
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts import live
-from experts.errors import InvalidSlot
+from experts.errors import InvalidExpert, InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
-from experts.models import Expert, Slot
+from experts.models import Expert, Organization, Slot
 from experts.zones import instant_of
 
+# Constraint -> what it means for people, and the value that it is about.
 _MESSAGES = {
-    "slot_once_per_expert_date_time": gettext_lazy("This expert already has a slot at that date and time."),
-    "slot_no_overlap_for_expert": gettext_lazy("This overlaps another slot of the expert."),
-    "slot_never_overbooked": gettext_lazy("More seats are taken than that."),
-    "slot_has_a_seat": gettext_lazy("A slot has at least one seat."),
+    "slot_once_per_expert_date_time": (gettext_lazy("This expert already has a slot at that date and time."), "time"),
+    "slot_no_overlap_for_expert": (gettext_lazy("This overlaps another slot of the expert."), "time"),
+    "slot_never_overbooked": (gettext_lazy("More seats are taken than that."), "capacity"),
+    "slot_has_a_seat": (gettext_lazy("A slot has at least one seat."), "capacity"),
 }
 LONGEST_MINUTES = 24 * 60
 
@@ -41,7 +46,7 @@ def add_slots(
     minutes = expert.session_minutes if minutes is None else minutes
     capacity = expert.default_capacity if capacity is None else capacity
     if not 1 <= minutes <= LONGEST_MINUTES:
-        raise InvalidSlot(_("A slot lasts between 1 minute and 24 hours."))
+        raise InvalidSlot(_("A slot lasts between 1 minute and 24 hours."), field="minutes")
     slots = []
     for day, wall_clock in starts:
         starts_at = instant_of(day, wall_clock, expert.zone)
@@ -59,7 +64,7 @@ def add_slots(
         try:
             slot.clean_fields(exclude=["expert"])
         except ValidationError as error:
-            raise InvalidSlot(" ".join(error.messages)) from error
+            raise _invalid(error) from error
         slots.append(slot)
     with _refusals_as_messages(), slot_transaction():
         added = Slot.objects.bulk_create(slots, batch_size=1000)
@@ -81,8 +86,17 @@ def reopen_slot(*, slot_id: int) -> Slot:
 def set_capacity(*, slot_id: int, capacity: int) -> Slot:
     """Give the slot more or fewer seats. Locks the slot. Raises InvalidSlot below what is taken, NotFound, Busy."""
     if not 1 <= capacity <= 32767:
-        raise InvalidSlot(_("A slot has at least one seat."))
+        raise InvalidSlot(_("A slot has at least one seat."), field="capacity")
     return _change(slot_id, capacity=capacity)
+
+
+def set_title(*, slot_id: int, title: str) -> Slot:
+    """Say what the slot is for, or nothing special. Locks the slot. Raises InvalidSlot if too long, NotFound, Busy."""
+    try:
+        Slot._meta.get_field("title").clean(title, None)
+    except ValidationError as error:
+        raise InvalidSlot(" ".join(error.messages), field="title") from error
+    return _change(slot_id, title=title)
 
 
 def delete_slot(*, slot_id: int) -> None:
@@ -97,6 +111,34 @@ def delete_slot(*, slot_id: int) -> None:
             raise InvalidSlot(_("This slot has bookings. Close it instead.")) from error
 
 
+def save_expert(*, expert: Expert) -> Expert:
+    """Add an expert, or write what was changed. Locks the expert's row.
+
+    Raises InvalidExpert when the time zone changes although slots lie ahead: their wall-clock times would no longer be
+    the expert's. Raises Busy.
+    """
+    with slot_transaction():
+        if expert.pk:
+            # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
+            zone = Expert.objects.select_for_update().filter(pk=expert.pk).values_list("timezone", flat=True).first()
+            changes_zone = zone is not None and zone != expert.timezone
+            if changes_zone and Slot.objects.filter(expert=expert, ends_at__gt=Now()).exists():
+                raise InvalidExpert(
+                    _("There are slots ahead at %(zone)s times. Delete them first, then change the time zone.")
+                    % {"zone": zone},
+                    field="timezone",
+                )
+        expert.save()
+    return expert
+
+
+def save_organization(*, organization: Organization) -> Organization:
+    """Add an organisation, or write what was changed. Its policy counts from the next request on. Raises Busy."""
+    with slot_transaction():
+        organization.save()
+    return organization
+
+
 def _change(slot_id: int, **values) -> Slot:
     with _refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
@@ -106,13 +148,18 @@ def _change(slot_id: int, **values) -> Slot:
         return slot
 
 
+def _invalid(error: ValidationError) -> InvalidSlot:
+    field = next(iter(error.message_dict))
+    return InvalidSlot(" ".join(error.messages), field=field if field != NON_FIELD_ERRORS else "")
+
+
 @contextmanager
 def _refusals_as_messages():
     """A constraint that says no becomes InvalidSlot with words for people."""
     try:
         yield
     except DatabaseError as error:
-        message = _MESSAGES.get(violated_constraint(error))
-        if message is None:
+        if (constraint := violated_constraint(error)) not in _MESSAGES:
             raise
-        raise InvalidSlot(message) from error
+        message, field = _MESSAGES[constraint]
+        raise InvalidSlot(message, field=field) from error
