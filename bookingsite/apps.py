@@ -1,3 +1,4 @@
+from django.contrib.admin import apps as admin_apps
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
@@ -5,3 +6,10 @@ class StaticSourcesConfig(StaticFilesConfig):
     """Static files, without the sources that they are built from."""
 
     ignore_patterns = [*StaticFilesConfig.ignore_patterns, "src"]
+
+
+class AdminConfig(admin_apps.AdminConfig):
+    """The admin, with our own site."""
+
+    default = False  # the entry "bookingsite" in INSTALLED_APPS means the project and not this
+    default_site = "bookingsite.adminsite.AdminSite"

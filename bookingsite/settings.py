@@ -1,6 +1,7 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -61,7 +62,9 @@ if "EMAIL_BACKEND" not in EMAIL:
 
 INSTALLED_APPS = [
     "daphne",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "bookingsite.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -69,6 +72,7 @@ INSTALLED_APPS = [
     "bookingsite.apps.StaticSourcesConfig",
     "django.contrib.postgres",
     "channels",
+    "axes",
     "csp",
     "django_htmx",
     "pgtrigger",
@@ -95,6 +99,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.PreferencesMiddleware",
     "bookings.visitor.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "bookingsite.urls"
@@ -214,12 +219,50 @@ SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "bookingsite.errors.csrf_failure"
 
+# The admin: looks by django-unfold (docs/decisions/0006-admin-with-unfold.md), locked after too many wrong passwords.
+UNFOLD = {
+    "SITE_TITLE": "ExpertBook",
+    "SITE_HEADER": "ExpertBook",
+    "SITE_SUBHEADER": _("Staff"),
+    "SITE_URL": "/",
+    "SITE_ICON": "bookingsite.adminsite.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bookingsite.adminsite.logo"}],
+    "STYLES": ["bookingsite.adminsite.stylesheet"],
+    "ENVIRONMENT": "bookingsite.adminsite.environment",
+    "DASHBOARD_CALLBACK": "bookings.admin.dashboard.dashboard",
+    "SIDEBAR": {"navigation": "bookingsite.adminsite.navigation"},
+}
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # the cache may be away
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "bookingsite.adminsite.login_address"
+AXES_LOCKOUT_CALLABLE = "bookingsite.adminsite.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "bookingsite.logs.TokenlessFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
-    # They say at each start what `make run` says in one line.
-    "loggers": {"procrastinate.blueprints": {"level": "WARNING"}, "daphne": {"level": "WARNING"}},
+    "loggers": {
+        # Django's own handlers would print addresses of links with their tokens, and everything twice.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
+        # They say at each start what `make run` says in one line.
+        "procrastinate.blueprints": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
 }

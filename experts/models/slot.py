@@ -114,6 +114,8 @@ class Slot(models.Model):
                 condition=Q(is_closed=False)
                 & (Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)),
             ),
+            # What comes next, for all experts at once: staff's list and first page.
+            models.Index("starts_at", name="slot_by_start"),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through

@@ -1,0 +1,147 @@
+"""The first page of the admin: today in a few numbers, what comes next, and what waits for somebody.
+
+Each query is bounded: by a day, a week or a partial index, whatever the number of slots and bookings.
+"""
+
+from datetime import datetime, timedelta
+
+from django.contrib import admin
+from django.db.models import Count, Min
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.models import Booking, Status, TurnedAway
+from experts import wording
+from experts.models import Slot
+from experts.services import LONGEST_MINUTES
+
+SESSIONS, REQUESTS, EXPERTS = 10, 5, 5
+AHEAD = timedelta(days=7)
+BACK = timedelta(days=7)
+_TODAY = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
+
+
+def dashboard(request, context):
+    """Fill ``context`` for templates/admin/index.html with what this person may see."""
+    now = timezone.now()
+    slots, bookings, refused = (_visible(request, model) for model in (Slot, Booking, TurnedAway))
+    zone = timezone.get_current_timezone()
+    cards = []
+    if bookings is not None:
+        cards += [_booked_today(bookings, now), _waiting(bookings, now)]
+        context["requests"] = _requests(bookings, now)
+    if refused is not None:
+        recent = refused.filter(created_at__gt=now - BACK)
+        cards.append(
+            {
+                "label": _("Turned away, 7 days"),
+                "number": recent.count(),
+                "note": _("Somebody opened or wanted a full slot"),
+                "url": reverse("admin:bookings_turnedaway_changelist"),
+            }
+        )
+        context["demand"] = _demand(recent)
+    if slots is not None:
+        context["sessions"] = _sessions(slots, now)
+    context["cards"] = cards
+    context["title"] = wording.full_day(timezone.localdate(), timezone.localdate())
+    context["zone_line"] = _("%(zone)s, %(time)s") % {
+        "zone": wording.zone_label(zone, now) if hasattr(zone, "key") else "UTC",
+        "time": wording.clock(now, zone),
+    }
+    return context
+
+
+def _visible(request, model):
+    """What this person may see of a model, by its own page in the admin; None when nothing."""
+    page = admin.site.get_model_admin(model)
+    return page.get_queryset(request) if page.has_view_permission(request) else None
+
+
+def _booked_today(bookings, now: datetime) -> dict:
+    start = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = bookings.filter(
+        slot__starts_at__gte=start, slot__starts_at__lt=start + timedelta(days=1), status__in=_TODAY
+    )
+    return {
+        "label": _("Booked today"),
+        "number": today.count(),
+        "note": _("Sessions that start today"),
+        "url": f"{reverse('admin:bookings_booking_changelist')}?slot__date_from={start:%Y-%m-%d}"
+        f"&slot__date_to={start:%Y-%m-%d}",
+    }
+
+
+def _waiting(bookings, now: datetime) -> dict:
+    found = bookings.filter(status=Status.PENDING).aggregate(number=Count("pk"), first=Min("expires_at"))
+    note = _("Nobody waits")
+    if found["first"]:
+        left = found["first"] - now
+        note = (
+            _("The first runs out in %(span)s") % {"span": wording.duration(left)}
+            if left > timedelta(0)
+            else _("Some have run out")
+        )
+    return {
+        "label": _("Waiting for approval"),
+        "number": found["number"],
+        "note": note,
+        "url": f"{reverse('admin:bookings_booking_changelist')}?status__exact=PENDING",
+    }
+
+
+def _requests(bookings, now: datetime) -> list[dict]:
+    """Those whose time runs out first."""
+    rows = bookings.filter(status=Status.PENDING).order_by("expires_at")[:REQUESTS]
+    return [
+        {
+            "name": row.name,
+            "when": wording.soon(row.slot.starts_at, row.slot.expert.zone, now),
+            "expert": row.slot.expert.name,
+            "left": wording.duration(max(row.expires_at - now, timedelta(0))),
+            "url": reverse("admin:bookings_booking_change", args=[row.pk]),
+        }
+        for row in rows
+    ]
+
+
+def _sessions(slots, now: datetime) -> list[dict]:
+    """Booked sessions, those going on first."""
+    going_on = now - timedelta(minutes=LONGEST_MINUTES)
+    rows = slots.filter(
+        starts_at__gt=going_on, starts_at__lt=now + AHEAD, ends_at__gt=now, seats_booked__gt=0
+    ).order_by("starts_at")[:SESSIONS]
+    return [
+        {
+            "when": wording.soon(slot.starts_at, slot.expert.zone, now),
+            "city": slot.expert.zone_city,
+            "expert": slot.expert.name,
+            "text": _("%(title)s, %(minutes)d min") % {"title": slot.title, "minutes": slot.minutes}
+            if slot.title
+            else _("%(minutes)d min") % {"minutes": slot.minutes},
+            "taken": _("%(taken)d of %(capacity)d") % {"taken": slot.seats_booked, "capacity": slot.capacity},
+            "is_on": slot.starts_at <= now,
+            "url": reverse("admin:experts_slot_change", args=[slot.pk]),
+        }
+        for slot in rows
+    ]
+
+
+def _demand(recent) -> list[dict]:
+    """The experts whose slots were missed most."""
+    rows = (
+        recent.order_by()
+        .values("slot__expert_id", "slot__expert__name")
+        .annotate(number=Count("pk"))
+        .order_by("-number", "slot__expert__name")[:EXPERTS]
+    )
+    return [
+        {
+            "expert": row["slot__expert__name"],
+            "text": ngettext("%(count)d time", "%(count)d times", row["number"]) % {"count": row["number"]},
+            "url": f"{reverse('admin:experts_slot_add')}?expert={row['slot__expert_id']}",
+        }
+        for row in rows
+    ]

@@ -1,0 +1,156 @@
+"""The admin site: its name and look, what its menu offers, and a content security policy of its own."""
+
+from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.decorators import csp_replace
+from django.conf import settings
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.core.paginator import Paginator
+from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from unfold.dataclasses import SearchResult
+from unfold.sites import UnfoldAdminSite
+
+from bookings.models import Booking
+from bookings.visitor import client_address
+from experts.models import Expert
+
+# Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.
+POLICY = csp_replace(
+    {
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src-elem": [SELF],
+        "style-src-attr": [UNSAFE_INLINE],
+    }
+)
+FOUND = 8
+
+
+class AutocompleteView(AutocompleteJsonView):
+    """Suggestions by the names that people know things by."""
+
+    def serialize_result(self, obj, to_field_name):
+        result = super().serialize_result(obj, to_field_name)
+        if name_of := getattr(self.model_admin, "name_of", None):
+            result["text"] = name_of(obj)
+        return result
+
+
+class AdminSite(UnfoldAdminSite):
+    index_title = ""
+
+    def admin_view(self, view, cacheable=False):
+        return POLICY(super().admin_view(view, cacheable))
+
+    @method_decorator(POLICY)
+    def login(self, request, extra_context=None):
+        return super().login(request, extra_context)
+
+    def autocomplete_view(self, request):
+        return AutocompleteView.as_view(admin_site=self)(request)
+
+    def each_context(self, request):
+        # The colours are in static/css/admin.css: unfold would write them into the page, as an inline style.
+        return super().each_context(request) | {"colors": None}
+
+    def search(self, request, extra_context=None):
+        """Pages, experts, and a booking by its reference. Unfold's own search keeps what it found in the cache."""
+        text = request.GET.get("s", "").strip()[:100]
+        results = self._find(request, text) if text else []
+        extended = "extended" in request.GET
+        context = {
+            "page_obj": Paginator(results, 100),
+            "results": Paginator(results, 100).page(1),
+            "page_counter": 0,
+            "execution_time": 0,
+            "command_show_history": False,
+        }
+        template = "command_results" if extended else "search_results"
+        return TemplateResponse(request, f"unfold/helpers/{template}.html", context, headers={"HX-Trigger": "search"})
+
+    def _find(self, request, text: str) -> list[SearchResult]:
+        results = self._search_apps(self.get_app_list(request), text.lower())
+        bookings, experts = self.get_model_admin(Booking), self.get_model_admin(Expert)
+        if bookings.has_view_permission(request):
+            for booking in bookings.get_queryset(request).filter(reference=text.upper()):
+                url = reverse("admin:bookings_booking_change", args=[booking.pk])
+                results.append(SearchResult(booking.reference, _("Booking"), url, "event_available"))
+        if experts.has_view_permission(request):
+            for expert in experts.get_queryset(request).matching(text)[:FOUND]:
+                url = reverse("admin:experts_expert_change", args=[expert.pk])
+                results.append(SearchResult(expert.name, _("Expert"), url, "person"))
+        return results
+
+
+# What settings.UNFOLD names: called for each page, as addresses of static files are known late.
+
+
+def logo(request):
+    return static("favicon.svg")
+
+
+def stylesheet(request):
+    return static("css/admin.css")
+
+
+def environment(request):
+    return [_("Development"), "warning"] if settings.DEBUG else None
+
+
+def navigation(request):
+    """The menu. An entry is shown to those who may see its page."""
+
+    def item(title, icon, app, model):
+        return {
+            "title": title,
+            "icon": icon,
+            "link": reverse(f"admin:{app}_{model}_changelist"),
+            "permission": lambda request: (
+                request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
+            ),
+        }
+
+    groups = [
+        (None, [{"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")}]),
+        (
+            _("Calendar"),
+            [
+                item(_("Bookings"), "event_available", "bookings", "booking"),
+                item(_("Slots"), "calendar_clock", "experts", "slot"),
+                item(_("Turned away"), "event_busy", "bookings", "turnedaway"),
+            ],
+        ),
+        (
+            _("People"),
+            [
+                item(_("Experts"), "group", "experts", "expert"),
+                item(_("Categories"), "category", "experts", "category"),
+            ],
+        ),
+        (_("Organisation"), [item(_("Organisations"), "apartment", "experts", "organization")]),
+        (
+            _("Accounts"),
+            [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "badge", "auth", "group")],
+        ),
+    ]
+    return [{"title": title, "items": items, "separator": title is not None} for title, items in groups]
+
+
+# Log-in throttling (django-axes)
+
+
+def login_address(request) -> str | None:
+    """The caller's address for the list of failed log-ins, which keeps plain addresses: of a network, its first."""
+    address = client_address(request).partition("/")[0]
+    return None if address == "unknown" else address
+
+
+def locked_out(request, original_response=None, credentials=None):
+    """Too many wrong passwords. Says so in the same words whether or not there is such an account."""
+    minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
+    response = render(request, "admin/locked_out.html", {"minutes": minutes}, status=429)
+    response["Retry-After"] = str(minutes * 60)
+    return response

@@ -1,0 +1,154 @@
+"""What the admin pages of this project have in common: writes through services, and lists that never count."""
+
+from collections.abc import Callable
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import DurationField, Model, ProtectedError, QuerySet
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from experts.admin.fields import SpanField
+from experts.admin.history import read_history
+from experts.errors import Refused
+
+MOST_IN_ONE_ACTION = 500
+MOST_REFUSALS_SHOWN = 10
+
+
+class ServiceForm(forms.ModelForm):
+    """A form that can show why the service refused what was sent. The service has the last word about what is right."""
+
+    refusal: dict[str | None, list[str]] = {}
+
+    def _post_clean(self):
+        super()._post_clean()
+        for field, texts in self.refusal.items():
+            self.add_error(field if field in self.fields else None, texts)
+
+
+class ServiceAdmin(ModelAdmin):
+    """Writes go through services, in ``save_model`` and ``delete_model``; what they refuse is a message, never a 500.
+
+    Django saves inside one transaction, so a refusal, which ends it, leaves nothing half-written.
+    """
+
+    form = ServiceForm
+    formfield_overrides = {DurationField: {"form_class": SpanField, "widget": UnfoldAdminTextInputWidget}}
+    # The list neither counts what it holds nor offers to act on rows that nobody has seen.
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_disable_select_all = True
+    list_filter_submit = True
+    list_per_page = 50
+    list_max_show_all = 0
+    compressed_fields = True
+    warn_unsaved_form = True
+    has_events = False
+
+    def get_actions(self, request):
+        """Without Django's own bulk deletion, which knows no services."""
+        actions = super().get_actions(request)
+        if "delete_selected" not in (self.actions or ()):
+            actions.pop("delete_selected", None)
+        return actions
+
+    # Refusals on a form
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change, **kwargs)  # a class of its own for each request
+        form.refusal = getattr(request, "refusal", {})
+        return form
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refused as refusal:
+            # The transaction is over and undone. The same form again, now with the reason.
+            request.refusal = self.explain(request, refusal)
+            return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def explain(self, request, refusal: Refused) -> dict[str | None, list[str]]:
+        """The texts for each field; None is the whole form."""
+        return getattr(refusal, "fields", None) or {refusal.field or None: [str(refusal)]}
+
+    # Deletion
+
+    def reason_to_keep(self, obj: Model) -> str:
+        """Why the object cannot be deleted, as far as that is known before it is tried."""
+        return ""
+
+    def get_deleted_objects(self, objs, request):
+        """The object alone: Django would list all that refers to it, which may be a million rows."""
+        return [self.name_of(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
+
+    def delete_view(self, request, object_id, extra_context=None):
+        obj = self.get_object(request, unquote(object_id))
+        reason = self.reason_to_keep(obj) if obj and self.has_delete_permission(request, obj) else ""
+        if not reason:
+            try:
+                return super().delete_view(request, object_id, extra_context)
+            except Refused as refusal:
+                reason = str(refusal)
+            except ProtectedError:
+                reason = _("Others refer to it.")
+        self.message_user(request, _("Nothing was deleted. %(reason)s") % {"reason": reason}, messages.ERROR)
+        change = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=[quote(unquote(object_id))])
+        return HttpResponseRedirect(change)
+
+    # Actions on several rows
+
+    def each(self, request, rows: QuerySet, act: Callable[[Model], None], done: Callable[[int], str]) -> list:
+        """Do something to each row on its own; say how many went well, and of each other one why not."""
+        went_well, refusals = [], []
+        for row in rows[:MOST_IN_ONE_ACTION]:
+            try:
+                act(row)
+            except Refused as refusal:
+                refusals.append(f"{self.name_of(row)}: {refusal}")
+            else:
+                went_well.append(row)
+        if went_well:
+            self.message_user(request, done(len(went_well)), messages.SUCCESS)
+        for text in refusals[:MOST_REFUSALS_SHOWN]:
+            self.message_user(request, text, messages.WARNING)
+        if (more := len(refusals) - MOST_REFUSALS_SHOWN) > 0:
+            text = ngettext("%(count)d more was refused.", "%(count)d more were refused.", more) % {"count": more}
+            self.message_user(request, text, messages.WARNING)
+        return went_well
+
+    def name_of(self, row: Model) -> str:
+        return str(row)
+
+    # History
+
+    def history_view(self, request, object_id, extra_context=None):
+        """What changed, when, by whom and from where, as the database kept it; Django's own log for other models."""
+        if not self.has_events:
+            return super().history_view(request, object_id, extra_context)
+        obj = self.get_object(request, unquote(object_id))
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        if not self.has_view_or_change_permission(request, obj):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("History of %(name)s") % {"name": self.name_of(obj)},
+            "subtitle": None,
+            "opts": self.opts,
+            "object": obj,
+            "original": obj,
+            "history": read_history(obj, page=request.GET.get("page")),
+            **(extra_context or {}),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/event_history.html", context)

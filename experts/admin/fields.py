@@ -1,0 +1,53 @@
+"""Form fields that read what people write."""
+
+import re
+from datetime import timedelta
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+_PART = re.compile(r"(\d{1,6})\s*(d|days?|h|hours?|m|mins?|minutes?)")
+_CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::00)?")
+LONGEST = timedelta(days=366)
+
+
+def span_text(span: timedelta) -> str:
+    """``1 day 2 hours``, in units that SpanField reads back."""
+    hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"
+
+
+class SpanField(forms.CharField):
+    """A length of time as people write it: ``90 min``, ``2 h``, ``1 d 12 h``, or ``1:30``. Minutes are the finest."""
+
+    default_error_messages = {"invalid": gettext_lazy("Write a length of time such as 90 min, 2 h or 1 d.")}
+
+    def prepare_value(self, value):
+        return span_text(value) if isinstance(value, timedelta) else value
+
+    def to_python(self, value) -> timedelta | None:
+        text = super().to_python(value).lower().replace(",", " ").strip()
+        if not text:
+            return None
+        if clock := _CLOCK.fullmatch(text):
+            span = timedelta(hours=int(clock[1]), minutes=int(clock[2]))
+        elif text == "0":
+            span = timedelta(0)
+        else:
+            if _PART.sub("", text).strip() or not (parts := _PART.findall(text)):
+                raise ValidationError(self.error_messages["invalid"], code="invalid")
+            span = sum((timedelta(**{_UNITS[unit[0]]: int(number)}) for number, unit in parts), timedelta(0))
+        if span > LONGEST:
+            raise ValidationError(_("At most 366 days."), code="too_long")
+        return span
+
+    def has_changed(self, initial, data) -> bool:
+        try:
+            return initial != self.to_python(data)
+        except ValidationError:
+            return True

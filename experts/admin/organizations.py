@@ -1,0 +1,48 @@
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from experts import services
+from experts.admin.base import ServiceAdmin
+from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
+from experts.models import Organization
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ServiceAdmin):
+    form = PolicyForm
+    paginator = Paginator
+    has_events = True
+    list_display = ("name", "slug", "timezone", "requires_approval", "is_active")
+    list_filter = ("is_active", "requires_approval")
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "timezone", "contact_email", "is_active")}),
+        (
+            gettext_lazy("Booking rules"),
+            {
+                "fields": POLICY_FIELDS,
+                "description": gettext_lazy(
+                    "They hold for all experts of the organisation who have no rule of their own."
+                ),
+            },
+        ),
+        (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
+    )
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        if db_field.name == "timezone":
+            return zone_field(db_field)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def save_model(self, request, obj, form, change):
+        services.save_organization(organization=obj)
+
+    def reason_to_keep(self, obj):
+        return _("It has experts. Make it inactive instead.") if obj.experts.exists() else ""
+
+    def view_on_site(self, obj):
+        return reverse("organization", args=[obj.slug]) if obj.is_active else None

@@ -1,0 +1,301 @@
+"""Slots in the admin. The calendar is the expert's: date and time are read on the expert's clock."""
+
+from datetime import date, timedelta
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter, RangeDateFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from experts import services
+from experts.admin.base import ServiceAdmin, ServiceForm
+from experts.errors import InvalidSlot
+from experts.models import Expert, Slot
+from experts.zones import instant_of
+
+# Beyond it nobody can book (the longest horizon), and dates would come near the end of the calendar.
+_FARTHEST = timedelta(days=730)
+_COLOURS = {
+    "open": "success",
+    "few": "warning",
+    "held": "info",
+    "full": "danger",
+    "closed": "default",
+    "past": "default",
+}
+_STATES = {
+    "open": gettext_lazy("Open"),
+    "few": gettext_lazy("Nearly full"),
+    "held": gettext_lazy("Being booked"),
+    "full": gettext_lazy("Full"),
+    "closed": gettext_lazy("Closed"),
+    "past": gettext_lazy("Past"),
+}
+
+
+class WhenFilter(RadioFilter):
+    """What lies ahead, unless the past is asked for: it is what the day's work is about."""
+
+    title = gettext_lazy("when")
+    parameter_name = "when"
+    all_option = None
+
+    def lookups(self, request, model_admin):
+        return [("ahead", _("Ahead")), ("past", _("Past")), ("all", _("All"))]
+
+    def value(self):
+        return super().value() or "ahead"
+
+    def queryset(self, request, queryset):
+        now = timezone.now()
+        if self.value() == "past":
+            return queryset.filter(starts_at__lt=now, ends_at__lte=now)
+        # A date that was chosen is meant, even one that has passed.
+        asked_for_dates = any(request.GET.get(name) for name in ("date_from", "date_to"))
+        if self.value() == "all" or (asked_for_dates and "when" not in request.GET):
+            return queryset
+        # The longest slot lasts a day, so the index on the start serves what is still going on, too.
+        return queryset.filter(starts_at__gt=now - timedelta(minutes=services.LONGEST_MINUTES), ends_at__gt=now)
+
+
+class _SlotForm(ServiceForm):
+    def clean(self):
+        # Without super(): the service tells which slots cannot be, and which field that is about.
+        return self.cleaned_data
+
+
+class AddSlotForm(_SlotForm):
+    minutes = forms.IntegerField(
+        label=gettext_lazy("Length in minutes"),
+        required=False,
+        min_value=1,
+        max_value=services.LONGEST_MINUTES,
+        help_text=gettext_lazy("The expert's usual length if left empty."),
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    capacity = forms.IntegerField(
+        label=gettext_lazy("Seats"),
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text=gettext_lazy("The expert's usual number if left empty."),
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+
+    class Meta:
+        model = Slot
+        fields = ("expert", "date", "time", "minutes", "capacity", "title")
+
+    def clean_date(self) -> date:
+        day, expert = self.cleaned_data["date"], self.cleaned_data.get("expert")
+        today = expert.today() if expert else timezone.now().date()
+        if day < today:
+            raise forms.ValidationError(_("This day is over."))
+        if day > today + _FARTHEST:
+            raise forms.ValidationError(_("At most two years ahead."))
+        return day
+
+    def _post_clean(self):
+        # An empty number of seats is the expert's own and nothing that a slot could have.
+        if self.cleaned_data.get("capacity") is None and (expert := self.cleaned_data.get("expert")):
+            self.cleaned_data["capacity"] = expert.default_capacity
+        super()._post_clean()
+
+
+class ChangeSlotForm(_SlotForm):
+    class Meta:
+        model = Slot
+        fields = ("title", "capacity", "is_closed")
+        labels = {"capacity": gettext_lazy("Seats")}
+        help_texts = {
+            "title": gettext_lazy("What it is for, if that is special: “First visit”."),
+            "capacity": gettext_lazy("Never fewer than are taken."),
+            "is_closed": gettext_lazy("Nobody can book a closed slot. Bookings that it has stay."),
+        }
+
+
+@admin.register(Slot)
+class SlotAdmin(ServiceAdmin):
+    form = ChangeSlotForm
+    has_events = True
+    list_display = ("when", "expert", "state_label", "seats", "title")
+    list_display_links = ("when",)
+    list_filter = (WhenFilter, ("expert", AutocompleteSelectFilter), ("date", RangeDateFilter), "is_closed")
+    search_fields = ("expert__search_text",)
+    search_help_text = gettext_lazy("Expert, and a day such as 2027-03-10")
+    autocomplete_fields = ("expert",)
+    ordering = ("starts_at", "id")
+    sortable_by = ("when",)
+    actions = ("close", "reopen", "delete_selected")
+    readonly_fields = ("expert", "when_long", "state_label", "seats")
+    add_fieldsets = (
+        (
+            None,
+            {
+                "fields": ("expert", "date", "time", "minutes", "capacity", "title"),
+                "description": gettext_lazy("Date and time are read on the expert's clock."),
+            },
+        ),
+    )
+    fieldsets = (
+        (None, {"fields": ("expert", "when_long", "state_label", "seats")}),
+        (gettext_lazy("Change"), {"fields": ("title", "capacity", "is_closed")}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_expert()
+
+    def get_search_results(self, request, queryset, search_term):
+        """By the expert's words, and by days written like 2027-03-10."""
+        words, days = [], []
+        for word in search_term.split():
+            try:
+                days.append(date.fromisoformat(word))
+            except ValueError:
+                words.append(word)
+        if words:
+            queryset = queryset.filter(expert__in=Expert.objects.matching(" ".join(words)))
+        if days:
+            queryset = queryset.filter(date__in=days)
+        if "field_name" in request.GET:  # chosen from within a form: only what can be booked
+            queryset = queryset.bookable()
+        return queryset, False
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": AddSlotForm}))
+
+    def get_readonly_fields(self, request, obj=None):
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_changeform_initial_data(self, request):
+        return {"date": timezone.localdate(), **super().get_changeform_initial_data(request)}
+
+    # Columns
+
+    @display(description=gettext_lazy("when"), ordering="starts_at")
+    def when(self, slot):
+        return f"{_day(slot.date)}, {slot.time:%H:%M}"
+
+    @display(description=gettext_lazy("when"))
+    def when_long(self, slot):
+        end = slot.ends_at.astimezone(slot.expert.zone)
+        times = {"day": _day(slot.date), "start": f"{slot.time:%H:%M}", "end": f"{end:%H:%M}"}
+        return _("%(day)s, %(start)s to %(end)s, %(city)s time") % (times | {"city": slot.expert.zone_city})
+
+    @display(description=gettext_lazy("state"), label=_COLOURS)
+    def state_label(self, slot):
+        state = slot.state
+        return state, _STATES[state]
+
+    @display(description=gettext_lazy("taken"))
+    def seats(self, slot):
+        numbers = {"taken": slot.seats_booked + slot.seats_held, "capacity": slot.capacity}
+        return _("%(taken)d of %(capacity)d") % numbers
+
+    def name_of(self, slot):
+        return f"{_day(slot.date)}, {slot.time:%H:%M}, {slot.expert.name}"
+
+    def view_on_site(self, slot):
+        if not (slot.expert.is_active and slot.expert.organization.is_active):
+            return None
+        return f"{reverse('expert', args=[slot.expert.slug])}?day={slot.date:%Y-%m-%d}"
+
+    # Writes
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            self._add(request, obj, form.cleaned_data)
+            return
+        if "capacity" in form.changed_data:
+            services.set_capacity(slot_id=obj.pk, capacity=obj.capacity)
+        if "title" in form.changed_data:
+            services.set_title(slot_id=obj.pk, title=obj.title)
+        if "is_closed" in form.changed_data:
+            act = services.close_slot if obj.is_closed else services.reopen_slot
+            act(slot_id=obj.pk)
+
+    def _add(self, request, obj, values):
+        expert, day, at = values["expert"], values["date"], values["time"]
+        added = services.add_slots(
+            expert=expert,
+            starts=[(day, at)],
+            minutes=values["minutes"],
+            capacity=values["capacity"],
+            title=values["title"],
+        )
+        if not added:
+            text = _("The clocks skip %(time)s on that day. Choose another time.") % {"time": f"{at:%H:%M}"}
+            raise InvalidSlot(text, field="time")
+        obj.pk = added[0].pk
+        if _happens_twice(expert, day, at):
+            text = _("%(time)s happens twice that night. The slot is at the first.") % {"time": f"{at:%H:%M}"}
+            self.message_user(request, text, messages.WARNING)
+
+    def delete_model(self, request, obj):
+        services.delete_slot(slot_id=obj.pk)
+
+    @admin.action(description=gettext_lazy("Close"), permissions=["change"])
+    def close(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda slot: services.close_slot(slot_id=slot.pk),
+            lambda n: ngettext("%(count)d slot closed.", "%(count)d slots closed.", n) % {"count": n},
+        )
+
+    @admin.action(description=gettext_lazy("Reopen"), permissions=["change"])
+    def reopen(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda slot: services.reopen_slot(slot_id=slot.pk),
+            lambda n: ngettext("%(count)d slot reopened.", "%(count)d slots reopened.", n) % {"count": n},
+        )
+
+    @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])
+    def delete_selected(self, request, queryset):
+        """Ask, then delete what nobody ever booked. Under Django's name, which its page for the question sends."""
+        if request.POST.get("post"):
+            self.each(request, queryset, lambda slot: self._delete_one(request, slot), _deleted)
+            return None
+        rows = list(queryset[:500])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Delete these slots?"),
+            "subtitle": None,
+            "objects_name": str(self.opts.verbose_name_plural),
+            "deletable_objects": [[self.name_of(slot) for slot in rows]],
+            "model_count": {self.opts.verbose_name_plural: len(rows)}.items(),
+            "queryset": rows,
+            "opts": self.opts,
+            "action_checkbox_name": helpers.ACTION_CHECKBOX_NAME,
+            "media": self.media,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/delete_selected_confirmation.html", context)
+
+    def _delete_one(self, request, slot):
+        services.delete_slot(slot_id=slot.pk)
+        self.log_deletions(request, [slot])
+
+
+def _deleted(count: int) -> str:
+    return ngettext("%(count)d slot deleted.", "%(count)d slots deleted.", count) % {"count": count}
+
+
+def _day(day: date) -> str:
+    return date_format(day, "D j M Y")
+
+
+def _happens_twice(expert: Expert, day: date, at) -> bool:
+    """Whether the clocks show that time twice that day, as on the night that ends summer time."""
+    first = instant_of(day, at, expert.zone).astimezone(expert.zone)
+    return first.utcoffset() != first.replace(fold=1).utcoffset()
