@@ -4,7 +4,18 @@ from django.utils.translation import gettext_lazy as _
 
 from experts.errors import Busy, NotFound, Refused
 
-__all__ = ["Busy", "IdempotencyMismatch", "InvalidDetails", "NotFound", "Refused", "SlotTaken", "TooMany"]
+__all__ = [
+    "Busy",
+    "IdempotencyMismatch",
+    "InvalidDetails",
+    "LinkGone",
+    "LinkUnknown",
+    "NoSuchBooking",
+    "NotFound",
+    "Refused",
+    "SlotTaken",
+    "TooMany",
+]
 
 
 class SlotTaken(Refused):
@@ -53,3 +64,25 @@ class TooMany(Refused):
     def __init__(self, retry_after: int):
         self.retry_after = retry_after
         super().__init__()
+
+
+class NoSuchBooking(Refused):
+    """A reference and an address that do not fit together. Does not tell which of them is wrong."""
+
+    code = "not_found"
+    status = 422
+    message = _("We found no booking with this reference and email. Check both, or let us email you a link instead.")
+
+
+class LinkUnknown(Refused):
+    """The link of an e-mail that we did not send, or not to this address."""
+
+    code = "not_found"
+    status = 404
+    message = _("This link doesn’t work")
+
+
+class LinkGone(LinkUnknown):
+    """The link of an e-mail that was used already, or whose time is over."""
+
+    status = 410

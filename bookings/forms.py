@@ -1,4 +1,4 @@
-"""The details of a booking, as a form. The model's validators decide what is acceptable, the same for the API."""
+"""Booking and looking up, as forms. The model's validators decide what is acceptable, the same for the API."""
 
 import secrets
 
@@ -7,6 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.models import Booking
+from bookings.models.booking import read_reference
+from bookings.validators import validate_plain_text
 
 _NUMBER_WORDS = {
     2: gettext_lazy("Two"),
@@ -101,3 +103,30 @@ class BookingForm(forms.ModelForm):
         rows = [(label, self.cleaned_data[name]) for name, label in labels.items() if self.cleaned_data[name]]
         seats = self.cleaned_data.get("seats", 1)
         return [*rows, (_("Seats"), str(seats))] if seats > 1 else rows
+
+
+class LookupForm(forms.Form):
+    """An e-mail address, and a reference when one booking is to be opened at once."""
+
+    email = _EmailField(
+        label=gettext_lazy("Email"),
+        max_length=254,
+        validators=[validate_plain_text],
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
+        error_messages={"required": gettext_lazy("Enter the email address you booked with.")},
+    )
+    reference = forms.CharField(
+        label=gettext_lazy("Reference"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "EB-9FD4-K7TQ"}),
+    )
+
+    def clean_reference(self) -> str:
+        typed = self.cleaned_data["reference"]
+        reference = read_reference(typed)
+        if typed and not reference:
+            raise forms.ValidationError(_("A reference looks like EB-9FD4-K7TQ."), code="invalid")
+        if not typed and self.data.get("by") == "reference":
+            raise forms.ValidationError(_("Enter the reference of your booking."), code="required")
+        return reference

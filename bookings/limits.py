@@ -1,4 +1,4 @@
-"""Limits on how often one visitor or address may try to book. They live in Valkey; without it there are none."""
+"""Limits on how often one visitor or address may try something. They live in Valkey; without it there are none."""
 
 import logging
 import time
@@ -16,19 +16,30 @@ logger = logging.getLogger(__name__)
 # A family books for its members; an office or a school shares one address.
 PER_VISITOR = (parse("10/minute"), parse("60/hour"))
 PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
+# Whoever guesses references gets a new identity for each guess, but not a new address.
+LOOKUPS_PER_VISITOR = (parse("10/minute"), parse("50/hour"))
+LOOKUPS_PER_ADDRESS = (parse("30/minute"), parse("300/hour"))
 
 
 def check_booking_limits(*, visitor: str, address: str) -> None:
     """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many."""
+    _count("book", {"visitor": (visitor, PER_VISITOR), "address": (address, PER_ADDRESS)})
+
+
+def check_lookup_limits(*, visitor: str, address: str) -> None:
+    """Count one try to look bookings up. Raises TooMany, as for booking."""
+    _count("lookup", {"visitor": (visitor, LOOKUPS_PER_VISITOR), "address": (address, LOOKUPS_PER_ADDRESS)})
+
+
+def _count(action: str, who: dict[str, tuple[str, tuple]]) -> None:
     if not settings.RATE_LIMITS:
         return
-    counted = [(limit, "visitor", visitor) for limit in PER_VISITOR]
-    counted += [(limit, "address", address) for limit in PER_ADDRESS]
     try:
-        for limit, kind, who in counted:
-            if not _limiter().hit(limit, "book", kind, who):
-                until = _limiter().get_window_stats(limit, "book", kind, who).reset_time
-                raise TooMany(retry_after=max(1, int(until - time.time()) + 1))
+        for kind, (name, allowed) in who.items():
+            for limit in allowed:
+                if not _limiter().hit(limit, action, kind, name):
+                    until = _limiter().get_window_stats(limit, action, kind, name).reset_time
+                    raise TooMany(retry_after=max(1, int(until - time.time()) + 1))
     except StorageError as error:
         # Booking works while Valkey is down; a limit is not worth a refusal.
         logger.warning("Limits are off, Valkey did not answer: %s", type(error.storage_error).__name__)

@@ -1,16 +1,13 @@
-"""Jobs of the worker. Each reads the booking again before it acts, and may run more than once."""
+"""Jobs of the worker. Each reads again what it is about before it acts, and may run more than once.
 
-from zoneinfo import ZoneInfo
+Arguments are ids only: procrastinate logs them and keeps them in its table.
+"""
 
-from django.conf import settings
-from django.core.mail import EmailMessage
-from django.template.loader import render_to_string
-from django.utils import timezone, translation
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from bookings.models import Booking, Status
-from experts.zones import city, offset_label
+from bookings import housekeeping, links, mail
+from bookings.models import Booking, LookupRequest, Status
 
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=2)
 
@@ -21,24 +18,24 @@ def send_booking_mail(*, booking_id: int) -> None:
     booking = Booking.objects.with_slot().filter(pk=booking_id).first()
     if booking is None or not booking.email or booking.status not in (Status.CONFIRMED, Status.PENDING):
         return
-    slot, expert = booking.slot, booking.slot.expert
-    zone = ZoneInfo(booking.timezone) if booking.timezone else expert.zone
-    with translation.override(booking.language), timezone.override(zone):
-        context = {
-            "booking": booking,
-            "slot": slot,
-            "expert": expert,
-            "zone_label": f"{city(zone)} ({offset_label(zone, slot.starts_at)})",
-            "is_pending": booking.status == Status.PENDING,
-            "my_bookings_url": f"{settings.SITE_URL.rstrip('/')}/bookings/",
-        }
-        subject = " ".join(render_to_string("emails/booking_subject.txt", context).split())
-        body = render_to_string("emails/booking.txt", context)
-    EmailMessage(
-        subject,
-        body,
-        to=[booking.email],
-        reply_to=[expert.organization.contact_email] if expert.organization.contact_email else None,
-        # The same for every attempt, so that a mail sent twice is one mail to the reader's program.
-        headers={"Message-ID": f"<{booking.reference.lower()}.{booking.status.lower()}@expertbook>"},
-    ).send()
+    mail.send_booking_mail(booking)
+
+
+@app.task(queue="mail", retry=_RETRY)
+def send_lookup_link(*, request_id: int) -> None:
+    """Send a link to the bookings of an address, if it has any, and no more than three in an hour.
+
+    Only here it is found out whether the address is known: whoever asked has had the answer by now.
+    """
+    request = LookupRequest.objects.filter(pk=request_id).first()
+    if request is None or not Booking.objects.of_address(request.email).exists() or links.too_many_sent(request):
+        return
+    token, link = links.make_lookup_token(request)
+    mail.send_lookup_link(request, links.link_url(token), link.expires_at)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queue="housekeeping")
+def tidy_up(timestamp: int) -> None:
+    """Every hour: delete what is no longer needed."""
+    housekeeping.delete_old()

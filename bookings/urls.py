@@ -6,4 +6,7 @@ urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),
     path("bookings/", views.my_bookings, name="my_bookings"),
+    path("bookings/sign-out/", views.sign_out, name="sign_out"),
+    path("bookings/link/<str:token>/", views.link, name="link"),
+    path("bookings/<str:reference>/", views.booking, name="booking"),
 ]

@@ -6,7 +6,6 @@ import secrets
 from django.conf import settings
 from django.core import signing
 
-COOKIE = "visitor"
 _MAX_AGE = 400 * 24 * 3600  # seconds; browsers keep no cookie longer
 _LENGTH = 32
 
@@ -21,22 +20,29 @@ class VisitorMiddleware:
         request.visitor = identify(request.COOKIES)
         before = request.visitor
         response = self.get_response(request)
-        if request.visitor != before:
+        if request.visitor and request.visitor != before:
             response.set_cookie(
-                COOKIE,
+                cookie_name(),
                 _signer().sign(request.visitor),
                 max_age=_MAX_AGE,
                 httponly=True,
                 samesite="Lax",
                 secure=settings.SESSION_COOKIE_SECURE,
             )
+        elif before and not request.visitor:
+            response.delete_cookie(cookie_name(), samesite="Lax")
         return response
+
+
+def cookie_name() -> str:
+    """With https a name that browsers accept from this very host only: no sibling subdomain can plant an identity."""
+    return "__Host-visitor" if settings.SESSION_COOKIE_SECURE else "visitor"
 
 
 def identify(cookies: dict[str, str]) -> str:
     """The identity in a request's or a socket's cookies; "" when there is none, or a forged one."""
     try:
-        known = _signer().unsign(cookies.get(COOKIE, ""), max_age=_MAX_AGE)
+        known = _signer().unsign(cookies.get(cookie_name(), ""), max_age=_MAX_AGE)
     except signing.BadSignature:
         return ""
     return known if len(known) == _LENGTH else ""
@@ -54,13 +60,22 @@ def ensure_visitor(request) -> str:
     return request.visitor
 
 
+def forget_visitor(request) -> None:
+    """Take the identity from the browser. The order to delete the cookie goes out with the answer."""
+    request.visitor = ""
+
+
 def client_address(request) -> str:
     """The address that the request came from, seen through the proxies in TRUSTED_PROXIES and no others.
 
     IPv6 addresses are cut to their /64: one household has all of it.
     """
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-    address = request.META.get("REMOTE_ADDR") or ""
+    return address_behind_proxies(request.META.get("REMOTE_ADDR") or "", request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_behind_proxies(address: str, forwarded_for: str) -> str:
+    """As ``client_address``, from the peer's address and the X-Forwarded-For header."""
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     while hops and _is_trusted(address):
         address = hops.pop()
     try:

@@ -1,12 +1,15 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookingsite import views
+from bookingsite import mailbox, views
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
+    path("dev/mailbox/<str:key>/", mailbox.mail, name="mail"),
+    path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),
     path("", include("bookings.urls")),

@@ -1,13 +1,15 @@
+import re
 import secrets
 
 import pghistory
 import pgtrigger
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from bookings.models.proof import Proof
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import validate_plain_text, validate_printable
 from experts.models import Slot
@@ -20,6 +22,14 @@ REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"
 def new_reference() -> str:
     """A short readable name such as ``EB-9FD4-K7TQ`` (36 bits). It opens nothing by itself."""
     letters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
+    return f"EB-{letters[:4]}-{letters[4:]}"
+
+
+def read_reference(text: str) -> str:
+    """A reference as people type it (``eb 9fd4 k7tq``) in its proper form; "" when it cannot be one."""
+    letters = re.sub(r"[^0-9A-Z]", "", text.upper()).removeprefix("EB")
+    if len(letters) != 8 or not set(letters) <= set(REFERENCE_ALPHABET):
+        return ""
     return f"EB-{letters[:4]}-{letters[4:]}"
 
 
@@ -40,7 +50,32 @@ class BookingQuerySet(models.QuerySet):
         """What was booked in one browser, holds left out. Nothing for a browser that has no identity yet."""
         if not visitor:
             return self.none()
-        return self.filter(holder=visitor).exclude(status=Status.HELD).exclude(name="")
+        return self.filter(holder=visitor).shown()
+
+    def of_address(self, email: str):
+        """What was booked with an address, however its letters were written; holds left out."""
+        if not email:
+            return self.none()
+        return self.annotate(address=Lower("email")).filter(address=Lower(Value(email))).shown()
+
+    def proven_to(self, visitor: str):
+        """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
+
+        Holds are left out: they are nobody's booking yet. Nothing for a browser that has no identity yet.
+        """
+        if not visitor:
+            return self.none()
+        proofs = Proof.objects.live(visitor)
+        addresses = proofs.exclude(email="").values(address=Lower("email"))
+        # A union rather than conditions joined by OR: each branch has its index, an OR of them would read every row.
+        mine = Booking.objects.filter(holder=visitor).values("pk")
+        one_by_one = proofs.exclude(booking=None).values("booking_id")
+        by_address = Booking.objects.annotate(address=Lower("email")).filter(address__in=addresses).values("pk")
+        return self.filter(pk__in=mine.union(one_by_one, by_address, all=True)).shown()
+
+    def shown(self):
+        """Bookings that somebody made, whatever became of them. A hold that nobody completed is none."""
+        return self.exclude(status=Status.HELD).exclude(name="")
 
     def with_slot(self):
         return self.select_related("slot__expert__organization", "slot__expert__category")
@@ -94,6 +129,7 @@ class Booking(models.Model):
         indexes = [
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
+            models.Index(Lower("email"), name="booking_of_address"),
         ]
         triggers = [
             # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.
@@ -153,6 +189,11 @@ class Booking(models.Model):
 
     def __str__(self):
         return self.reference
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the session is still meant to take place."""
+        return self.status in (Status.PENDING, Status.CONFIRMED)
 
 
 # Notes may hold what only the expert should read, and a visitor's identity is a secret: neither is copied.

@@ -1,5 +1,7 @@
 from bookings.views.book import book
+from bookings.views.booking import booking
 from bookings.views.expert import expert
-from bookings.views.mine import my_bookings
+from bookings.views.link import link
+from bookings.views.mine import my_bookings, sign_out
 
-__all__ = ["book", "expert", "my_bookings"]
+__all__ = ["book", "booking", "expert", "link", "my_bookings", "sign_out"]

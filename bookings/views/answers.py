@@ -1,4 +1,4 @@
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
 
@@ -10,3 +10,13 @@ def is_partial(request) -> bool:
 def not_found(request, message: str, back_url: str, back_label: str) -> HttpResponse:
     """A 404 that says what is missing and leads on."""
     return render(request, "404.html", {"message": message, "back_url": back_url, "back_label": back_label}, status=404)
+
+
+def see_other(url: str) -> HttpResponse:
+    """After a form: look there (303). A reload shows that page and sends nothing again."""
+    return HttpResponseRedirect(url, status=303)
+
+
+def load_instead(url: str) -> HttpResponse:
+    """The answer to a fragment's request when there is nothing left to show in its place: the page goes there."""
+    return HttpResponse(status=204, headers={"HX-Redirect": url})

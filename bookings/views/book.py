@@ -32,7 +32,7 @@ def book(request, slot_id):
         steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume}
         return steps.get(request.POST.get("step"), _review)(request, slot)
     if reference := request.GET.get("booking"):
-        booking = Booking.objects.of_visitor(request.visitor).filter(slot=slot, reference=reference).first()
+        booking = Booking.objects.proven_to(request.visitor).filter(slot=slot, reference=reference).first()
         if booking is not None:
             return _done(request, slot, booking)
     return _details(request, slot, _empty_form(slot, again=bool(request.GET.get("again"))))
@@ -183,7 +183,7 @@ def _summary(slot, zone) -> dict[str, str]:
 
 
 def _own_booking(request, slot):
-    return Booking.objects.of_visitor(request.visitor).occupying().filter(slot=slot).first()
+    return Booking.objects.proven_to(request.visitor).occupying().filter(slot=slot).first()
 
 
 def _empty_form(slot, *, again):

@@ -1,14 +1,21 @@
-"""My bookings: what was booked in this browser."""
+"""My bookings: what was booked in this browser or proven to it. With nothing to see: the way to find bookings."""
 
 from dataclasses import dataclass
 
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
 
-from bookings.models import Booking, Status
+from bookings import lookup
+from bookings.models import Booking, Proof, Status
+from bookings.views import lookup as lookup_views
+from bookings.views.answers import is_partial, load_instead, see_other
+from bookings.views.booking import close_in_time
+from bookings.visitor import forget_visitor
 from experts import wording
 from experts.models import Expert, Slot
 
@@ -27,14 +34,34 @@ class Row:
     note_icon: str
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache  # a shared computer must not show it again after "Sign out" and Back
 def my_bookings(request):
-    mine = Booking.objects.of_visitor(request.visitor).with_slot()
-    context = {
-        "coming": [_row(booking, request.zone) for booking in mine.upcoming()],
-        "earlier": [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]],
-    }
-    return render(request, "bookings/my_bookings.html", context)
+    if request.method == "POST":
+        return lookup_views.submit(request)
+    if "sent" in request.GET:
+        return lookup_views.sent(request)
+    if "find" in request.GET:
+        return lookup_views.find(request)
+    mine = Booking.objects.proven_to(request.visitor).with_slot()
+    coming = [_row(booking, request.zone) for booking in mine.upcoming()]
+    earlier = [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
+    if not coming and not earlier:
+        return load_instead(request.path) if is_partial(request) else lookup_views.find(request)
+    proofs = list(Proof.objects.live(request.visitor))
+    context = {"coming": coming, "earlier": earlier, "addresses": [proof.email for proof in proofs if proof.email]}
+    template = "bookings/_bookings.html" if is_partial(request) else "bookings/my_bookings.html"
+    return close_in_time(render(request, template, context), proofs)
+
+
+@require_POST
+@never_cache
+def sign_out(request):
+    """Forget who this browser is and what it has proven."""
+    if request.visitor:
+        lookup.forget_browser(visitor=request.visitor)
+        forget_visitor(request)
+    return see_other(reverse("my_bookings") + "?signed-out=1")
 
 
 def _row(booking, zone) -> Row:

@@ -19,7 +19,7 @@ def test_confirmation_names_the_time_in_the_bookers_zone(mailoutbox):
     assert mail.to == ["lena@example.com"]
     assert mail.reply_to == ["desk@example.com"]
     assert mail.subject == "You're booked: Priya <Raman>, Thu 1 Jul, 14:30"
-    assert "Thursday 1 July 2027, 14:30 – 15:00, Berlin (GMT+2)" in mail.body
+    assert "Thursday 1 July 2027, 14:30 – 15:00, Berlin time (GMT+2)" in mail.body
     assert booking.reference in mail.body
     assert "Hale & Partners" in mail.body
 

@@ -1,0 +1,24 @@
+"""Deletes what has done its work and would only pile up, addresses of people among it."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from bookings.models import Idempotency, LookupRequest, Proof
+
+LOOKUPS_KEPT = timedelta(days=1)
+ANSWERS_KEPT = timedelta(days=7)  # nobody retries a request with the same key after that
+
+
+def delete_old() -> dict[str, int]:
+    """Delete look-ups with their links after a day, proofs that ran out, and answers to idempotency keys after a week.
+
+    Returns how many of each.
+    """
+    now = timezone.now()
+    old = {
+        "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
+        "proofs": Proof.objects.filter(expires_at__lt=now),
+        "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
+    }
+    return {name: rows.delete()[0] for name, rows in old.items()}

@@ -1,0 +1,119 @@
+"""What became of a booking, step by step: from its history, its status and the clock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.models import Booking, Status
+from experts import wording
+
+DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the time line. ``state`` is done, now, next, or over (ended otherwise than planned)."""
+
+    name: str
+    icon: str
+    state: str
+    text: str = ""
+
+
+def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
+    """The steps of a booking in order, its history included. Needs ``with_slot()``; one query."""
+    return _Story(booking, zone, now).steps()
+
+
+def lead(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
+    """``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1).``, and the expert's own time if it differs."""
+    slot, expert = booking.slot, booking.slot.expert
+    when = _distance(slot.starts_at, zone, now) if now < slot.starts_at and booking.is_open else ""
+    text = _("With %(name)s, %(when)s.") if when else _("With %(name)s.")
+    text = text % {"name": expert.name, "when": when}
+    text += " " + _("Times are in %(zone)s.") % {"zone": wording.zone_label(zone, slot.starts_at)}
+    if wording.zone_difference(expert.zone, zone, slot.starts_at):
+        there = {"time": wording.clock(slot.starts_at, expert.zone), "city": expert.zone_city}
+        text += " " + _("%(time)s in %(city)s.") % there
+    return text
+
+
+def _distance(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``in 25 minutes``, ``today``, ``tomorrow``, ``in 3 days``: by the calendar, as people count."""
+    days = (instant.astimezone(zone).date() - now.astimezone(zone).date()).days
+    minutes = int((instant - now).total_seconds() // 60)
+    if minutes < 90:
+        return ngettext("in %(count)d minute", "in %(count)d minutes", minutes) % {"count": minutes}
+    if days == 0:
+        return _("today")
+    if days == 1:
+        return _("tomorrow")
+    return ngettext("in %(count)d day", "in %(count)d days", days) % {"count": days}
+
+
+class _Story:
+    def __init__(self, booking: Booking, zone: ZoneInfo, now: datetime):
+        self.booking, self.zone, self.now = booking, zone, now
+        self.organization = booking.slot.expert.organization.name
+        events = list(booking.events.order_by("pgh_id").values_list("status", "pgh_label", "pgh_created_at"))
+        self.was_requested = any(status == Status.PENDING for status, _label, _at in events) or booking.status in (
+            Status.PENDING,
+            Status.REJECTED,
+            Status.EXPIRED,
+        )
+        # When it took on its present status. What was written with that status from the start has no such moment.
+        self.changes: dict[str, datetime] = {}
+        previous = events[0][0] if events else None
+        for status, _label, at in events:
+            if status != previous:
+                self.changes[status] = at
+            previous = status
+
+    def steps(self) -> list[Step]:
+        status = self.booking.status
+        name = _("Requested") if self.was_requested else _("Booked")
+        first = Step(name, "check", DONE, self._at(self.booking.created_at))
+        if status == Status.PENDING:
+            return [first, self._decision(), self._session(NEXT)]
+        if status == Status.REJECTED:
+            return [first, self._end(_("Declined by %(organization)s"), "circle-x")]
+        if status == Status.EXPIRED:
+            return [first, self._end(_("Expired"), "timer-off", _("No answer in time, so the seat was freed."))]
+        steps = [first]
+        if self.was_requested and (status != Status.CANCELLED or Status.CONFIRMED in self.changes):
+            approved = _("Approved by %(organization)s") % {"organization": self.organization}
+            steps.append(Step(approved, "check", DONE, self._when(Status.CONFIRMED)))
+        if status == Status.CANCELLED:
+            return [*steps, self._end(_("Cancelled"), "circle-slash")]
+        if status == Status.COMPLETED:
+            return [*steps, self._session(DONE), Step(_("Completed"), "check-check", DONE)]
+        if status == Status.NO_SHOW:
+            return [*steps, self._session(OVER), Step(_("Missed"), "user-x", OVER)]
+        is_over = self.booking.slot.ends_at <= self.now
+        return [*steps, self._session(DONE if is_over else NOW), Step(_("Completed"), "check-check", NEXT)]
+
+    def _decision(self) -> Step:
+        text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {
+            "when": self._at(self.booking.expires_at)
+        }
+        return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
+
+    def _session(self, state: str) -> Step:
+        slot = self.booking.slot
+        day = date_format(slot.starts_at.astimezone(self.zone), "D j F")
+        text = f"{day}, {wording.time_span(slot.starts_at, slot.ends_at, self.zone)}"
+        return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
+
+    def _end(self, name: str, icon: str, text: str = "") -> Step:
+        texts = [text for text in (self._when(self.booking.status), text) if text]
+        return Step(name % {"organization": self.organization}, icon, OVER, ". ".join(texts))
+
+    def _when(self, status: str) -> str:
+        return self._at(self.changes[status]) if status in self.changes else ""
+
+    def _at(self, instant: datetime) -> str:
+        return date_format(instant.astimezone(self.zone), "D j F, H:i")

@@ -1,0 +1,62 @@
+"""One booking, for whoever has proven that it is theirs. To everybody else it looks as if it did not exist."""
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from bookings import timeline
+from bookings.models import Booking, Proof
+from bookings.models.booking import read_reference
+from bookings.views.answers import is_partial, load_instead, not_found
+from experts import wording
+from experts.zones import known_zone
+
+
+@require_safe
+@never_cache  # a shared computer must not show it again after "Sign out" and Back
+def booking(request, reference):
+    found = Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
+    if found is None:
+        find_url = reverse("my_bookings") + "?find=1"
+        if is_partial(request):
+            return load_instead(find_url)
+        message = _("We can’t show this booking here. Open it with the button in its email, or look it up.")
+        return not_found(request, message, find_url, _("Find your bookings"))
+    proofs = list(Proof.objects.live(request.visitor))
+    template = "bookings/_booking_status.html" if is_partial(request) else "bookings/booking.html"
+    response = render(request, template, _context(request, found))
+    return response if _stays_open(request, found, proofs) else close_in_time(response, proofs)
+
+
+def _stays_open(request, found, proofs) -> bool:
+    """Whether the booking was made or opened one by one in this browser, and not only by its address."""
+    return found.holder == request.visitor or any(proof.booking_id == found.pk for proof in proofs)
+
+
+def _context(request, found) -> dict:
+    slot, expert = found.slot, found.slot.expert
+    zone = request.zone or known_zone(found.timezone) or expert.zone
+    now = timezone.now()
+    start = slot.starts_at.astimezone(zone)
+    return {
+        "accent": expert.organization.accent,
+        "booking": found,
+        "slot": slot,
+        "expert": expert,
+        "title": f"{wording.full_day(start.date(), now.astimezone(zone).date())}, {wording.clock(start, zone)}",
+        "lead": timeline.lead(found, zone, now),
+        "steps": timeline.timeline(found, zone, now),
+        "expert_url": reverse("expert", args=[expert.slug]),
+    }
+
+
+def close_in_time(response, proofs: list[Proof]):
+    """Make the page leave the screen when the address proof that it needs ends, also without JavaScript."""
+    ends = [proof.expires_at for proof in proofs if proof.email]
+    if ends:
+        seconds = max(1, int((min(ends) - timezone.now()).total_seconds()) + 1)
+        response["Refresh"] = f"{seconds}; url={reverse('my_bookings')}"
+    return response

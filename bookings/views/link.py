@@ -1,0 +1,38 @@
+"""The links in e-mails. Opening one takes a button: programs that scan mails follow links, but send no forms."""
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from bookings import lookup
+from bookings.errors import LinkGone, LinkUnknown
+from bookings.links import opens_one_booking
+from bookings.views.answers import see_other
+from bookings.visitor import ensure_visitor
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def link(request, token):
+    response = _open(request, token) if request.method == "POST" else _ask(request, token)
+    # The address is a key: no other page or file is told it. "no-referrer" would make the form's origin "null",
+    # and the form would be refused.
+    response["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _ask(request, token):
+    """The page with the button, the same for every token of a kind: it asks the database nothing."""
+    # Known from now on, so that both clicks of a double click come from one browser.
+    ensure_visitor(request)
+    return render(request, "bookings/link.html", {"opens_one": opens_one_booking(token)})
+
+
+def _open(request, token):
+    try:
+        booking = lookup.open_link(visitor=ensure_visitor(request), token=token)
+    except LinkUnknown as error:
+        context = {"is_over": isinstance(error, LinkGone), "opens_one": opens_one_booking(token)}
+        return render(request, "bookings/link_over.html", context, status=error.status)
+    return see_other(reverse("booking", args=[booking.reference]) if booking else reverse("my_bookings"))

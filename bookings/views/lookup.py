@@ -1,0 +1,63 @@
+"""Finding bookings that this browser did not make: by e-mail alone, or by reference and e-mail.
+
+What is answered to an e-mail alone never depends on whether anybody booked with it; the worker finds that out later.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from bookings import lookup
+from bookings.errors import NoSuchBooking, TooMany
+from bookings.forms import LookupForm
+from bookings.limits import check_lookup_limits
+from bookings.models import LookupRequest
+from bookings.views.answers import see_other
+from bookings.visitor import client_address, ensure_visitor
+
+SENT_SHOWN = timedelta(hours=1)
+
+
+def find(request, *, form=None, status=200):
+    """The form."""
+    context = {"form": form or LookupForm(), "signed_out": "signed-out" in request.GET}
+    return render(request, "bookings/lookup.html", context, status=status)
+
+
+def submit(request):
+    """The form was sent: open one booking, or ask for a link."""
+    form = LookupForm(request.POST)
+    if not form.is_valid():
+        return find(request, form=form, status=422)
+    visitor, email = ensure_visitor(request), form.cleaned_data["email"]
+    try:
+        check_lookup_limits(visitor=visitor, address=client_address(request))
+        if reference := form.cleaned_data["reference"]:
+            booking = lookup.open_by_reference(visitor=visitor, reference=reference, email=email)
+            return see_other(reverse("booking", args=[booking.reference]))
+    except (NoSuchBooking, TooMany) as error:
+        form.add_error(None, str(error))
+        response = find(request, form=form, status=error.status)
+        if isinstance(error, TooMany):
+            response["Retry-After"] = error.retry_after
+        return response
+    lookup.request_link(
+        visitor=visitor,
+        email=email,
+        language=translation.get_language() or "en",
+        timezone=request.zone.key if request.zone else "",
+    )
+    return see_other(reverse("my_bookings") + "?sent=1")
+
+
+def sent(request):
+    """Says what was done, with the address that this very browser typed: it is in no URL."""
+    asked = LookupRequest.objects.filter(visitor=request.visitor, created_at__gt=timezone.now() - SENT_SHOWN)
+    latest = asked.order_by("-created_at", "-id").first() if request.visitor else None
+    if latest is None:
+        return find(request)
+    context = {"email": latest.email, "shows_mailbox": settings.DEBUG}
+    return render(request, "bookings/lookup_sent.html", context)

@@ -1,0 +1,16 @@
+"""What logs must not hold: the tokens of links in e-mails, each of which opens somebody's bookings."""
+
+import logging
+import re
+
+_TOKEN = re.compile(r"(/bookings/link/)[^/\s\"'?]+")
+
+
+class TokenlessFormatter(logging.Formatter):
+    """Writes ``…`` in place of tokens, wherever they come from: Django's messages about requests quote the path.
+
+    A formatter and not a filter, so that it sees the whole text, tracebacks included.
+    """
+
+    def format(self, record):
+        return _TOKEN.sub(r"\1…", super().format(record))
