@@ -15,6 +15,7 @@ from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
 from bookings.models import Booking
+from bookings.models.booking import read_reference
 from bookings.visitor import client_address
 from experts.models import Expert
 
@@ -75,7 +76,7 @@ class AdminSite(UnfoldAdminSite):
         results = self._search_apps(self.get_app_list(request), text.lower())
         bookings, experts = self.get_model_admin(Booking), self.get_model_admin(Expert)
         if bookings.has_view_permission(request):
-            for booking in bookings.get_queryset(request).filter(reference=text.upper()):
+            for booking in bookings.get_queryset(request).filter(reference=read_reference(text)):
                 url = reverse("admin:bookings_booking_change", args=[booking.pk])
                 results.append(SearchResult(booking.reference, _("Booking"), url, "event_available"))
         if experts.has_view_permission(request):
@@ -94,6 +95,10 @@ def logo(request):
 
 def stylesheet(request):
     return static("css/admin.css")
+
+
+def script(request):
+    return static("js/admin.js")
 
 
 def environment(request):

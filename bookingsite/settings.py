@@ -29,6 +29,7 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     REDIS_URL = env.str("REDIS_URL", "")
+    LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
     REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "expertbook")
     EMAIL = env.dj_email_url("EMAIL_URL", "console:" if not DEBUG else f"file:///{DATA_DIR / 'mail'}")
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "ExpertBook <bookings@localhost>")
@@ -228,6 +229,7 @@ UNFOLD = {
     "SITE_ICON": "bookingsite.adminsite.logo",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bookingsite.adminsite.logo"}],
     "STYLES": ["bookingsite.adminsite.stylesheet"],
+    "SCRIPTS": ["bookingsite.adminsite.script"],
     "ENVIRONMENT": "bookingsite.adminsite.environment",
     "DASHBOARD_CALLBACK": "bookings.admin.dashboard.dashboard",
     "SIDEBAR": {"navigation": "bookingsite.adminsite.navigation"},

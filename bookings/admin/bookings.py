@@ -1,8 +1,11 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
+from datetime import datetime
+
 from django import forms
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -15,8 +18,10 @@ from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
-from experts.admin.base import ServiceAdmin, ServiceForm
+from bookings.models.booking import read_reference
+from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
 from experts.models import Slot
+from experts.zones import offset_label
 
 COLOURS = {
     Status.HELD: "info",
@@ -39,6 +44,11 @@ class BookingForm(ServiceForm):
         model = Booking
         fields = ("slot", "seats", "name", "email", "phone", "notes")
         help_texts = {"email": gettext_lazy("Without one, nobody gets a confirmation.")}
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:
+            self.fields["name"].required = True
 
     def clean(self):
         # Without super(): the service tells what is wrong, and with which field.
@@ -74,9 +84,9 @@ class BookingAdmin(ServiceAdmin):
         ),
     )
     fieldsets = (
-        (None, {"fields": ("reference", "status_label", "when_long", "expert", "slot_link", "seats", "expires_at")}),
+        (None, {"fields": ("reference", "status_label", "when_long", "expert", "slot_link", "seats", "runs_out")}),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
-        (gettext_lazy("Request"), {"fields": ("source", "created_at", "language", "timezone")}),
+        (gettext_lazy("Request"), {"fields": ("source", "created", "language", "timezone")}),
     )
     _fixed = (
         "reference",
@@ -85,9 +95,9 @@ class BookingAdmin(ServiceAdmin):
         "expert",
         "slot_link",
         "seats",
-        "expires_at",
+        "runs_out",
         "source",
-        "created_at",
+        "created",
         "language",
         "timezone",
     )
@@ -97,8 +107,8 @@ class BookingAdmin(ServiceAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         """A whole reference by its index; anything else in names and addresses."""
-        if found := queryset.filter(reference=search_term.strip().upper()):
-            return found, False
+        if reference := read_reference(search_term):
+            return queryset.filter(reference=reference), False
         return super().get_search_results(request, queryset, search_term)
 
     def get_readonly_fields(self, request, obj=None):
@@ -114,12 +124,13 @@ class BookingAdmin(ServiceAdmin):
         if db_field.name == "slot":
             field.label_from_instance = self.admin_site.get_model_admin(Slot).name_of
             field.help_text = _(
-                "Type the expert's name, and a day such as 2027-03-10. Only what can be booked is listed."
+                "Type the expert’s name, and a day such as 2027-03-10. Only what can be booked is listed."
             )
-            # A slot is made and changed on its own page.
-            for what in ("add", "change", "delete", "view"):
-                setattr(field.widget, f"can_{what}_related", False)
         return field
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_menu(field) if db_field.name == "slot" else field
 
     def has_delete_permission(self, request, obj=None):
         """Never: a booking is cancelled, so that its person is told and its history stays."""
@@ -144,9 +155,17 @@ class BookingAdmin(ServiceAdmin):
         url = reverse("admin:experts_slot_change", args=[booking.slot_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, _("Open the slot"))
 
-    @display(description=gettext_lazy("status"), label=COLOURS)
+    @display(description=gettext_lazy("status"))
     def status_label(self, booking):
-        return booking.status, booking.get_status_display()
+        return label(booking.get_status_display(), COLOURS[booking.status])
+
+    @display(description=gettext_lazy("created"))
+    def created(self, booking):
+        return _instant(booking.created_at)
+
+    @display(description=gettext_lazy("runs out"))
+    def runs_out(self, booking):
+        return _instant(booking.expires_at) if booking.expires_at else None
 
     # Writes
 
@@ -172,3 +191,9 @@ class BookingAdmin(ServiceAdmin):
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
         conflict = Conflict.on_opening(refusal.slot, refusal.reason)
         return {"slot": [f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}"]}
+
+
+def _instant(at: datetime) -> str:
+    """In the zone of this browser, which is named: it need not be the expert's."""
+    zone = timezone.get_current_timezone()
+    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"

@@ -46,12 +46,17 @@ def dashboard(request, context):
     if slots is not None:
         context["sessions"] = _sessions(slots, now)
     context["cards"] = cards
+    context["may_book"], context["may_add_slot"] = _may_add(request, Booking), _may_add(request, Slot)
     context["title"] = wording.full_day(timezone.localdate(), timezone.localdate())
     context["zone_line"] = _("%(zone)s, %(time)s") % {
-        "zone": wording.zone_label(zone, now) if hasattr(zone, "key") else "UTC",
+        "zone": "UTC" if zone.key == "UTC" else wording.zone_label(zone, now),
         "time": wording.clock(now, zone),
     }
     return context
+
+
+def _may_add(request, model) -> bool:
+    return admin.site.get_model_admin(model).has_add_permission(request)
 
 
 def _visible(request, model):

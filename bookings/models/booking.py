@@ -130,6 +130,7 @@ class Booking(models.Model):
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             models.Index(Lower("email"), name="booking_of_address"),
+            models.Index("expires_at", name="booking_awaiting_approval", condition=Q(status="PENDING")),
         ]
         triggers = [
             # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.

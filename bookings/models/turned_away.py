@@ -25,6 +25,7 @@ class TurnedAway(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [models.Index("created_at", name="turned_away_by_time")]
         verbose_name_plural = _("turned away")
 
     def __str__(self):

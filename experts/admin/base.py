@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField
@@ -22,6 +23,17 @@ from experts.errors import Refused
 
 MOST_IN_ONE_ACTION = 500
 MOST_REFUSALS_SHOWN = 10
+
+
+def label(text: str, colour: str) -> str:
+    """A short coloured label: success, warning, danger, info or default. The text says it all, the colour helps."""
+    return display_for_label((colour, str(text)), "", {colour: colour})
+
+
+def without_menu(field: forms.Field) -> forms.Field:
+    """A choice of something that is made and changed elsewhere: without the menu to do so from here."""
+    field.widget = getattr(field.widget, "widget", field.widget)
+    return field
 
 
 class ServiceForm(forms.ModelForm):

@@ -59,8 +59,10 @@ class ExpertAdmin(ServiceAdmin):
                 widget=UnfoldAdminSelect2MultipleWidget,
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "user" and field:
-            field.help_text = _("The person's own login, if there is one.")
+        if db_field.name == "requires_approval":
+            field.widget.choices = [("unknown", _("As the organisation")), ("true", _("Yes")), ("false", _("No"))]
+        if db_field.name == "user":
+            field.help_text = _("The person’s own login, if there is one.")
         return field
 
     def save_model(self, request, obj, form, change):

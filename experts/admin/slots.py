@@ -1,4 +1,4 @@
-"""Slots in the admin. The calendar is the expert's: date and time are read on the expert's clock."""
+"""Slots in the admin. The calendar is the expert's: date and time are read on the expert’s clock."""
 
 from datetime import date, timedelta
 
@@ -16,7 +16,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from experts import services
-from experts.admin.base import ServiceAdmin, ServiceForm
+from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
 from experts.zones import instant_of
@@ -78,7 +78,7 @@ class AddSlotForm(_SlotForm):
         required=False,
         min_value=1,
         max_value=services.LONGEST_MINUTES,
-        help_text=gettext_lazy("The expert's usual length if left empty."),
+        help_text=gettext_lazy("The expert’s usual length if left empty."),
         widget=UnfoldAdminIntegerFieldWidget,
     )
     capacity = forms.IntegerField(
@@ -86,7 +86,7 @@ class AddSlotForm(_SlotForm):
         required=False,
         min_value=1,
         max_value=1000,
-        help_text=gettext_lazy("The expert's usual number if left empty."),
+        help_text=gettext_lazy("The expert’s usual number if left empty."),
         widget=UnfoldAdminIntegerFieldWidget,
     )
 
@@ -141,7 +141,7 @@ class SlotAdmin(ServiceAdmin):
             None,
             {
                 "fields": ("expert", "date", "time", "minutes", "capacity", "title"),
-                "description": gettext_lazy("Date and time are read on the expert's clock."),
+                "description": gettext_lazy("Date and time are read on the expert’s clock."),
             },
         ),
     )
@@ -178,6 +178,10 @@ class SlotAdmin(ServiceAdmin):
     def get_changeform_initial_data(self, request):
         return {"date": timezone.localdate(), **super().get_changeform_initial_data(request)}
 
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_menu(field) if db_field.name == "expert" else field
+
     # Columns
 
     @display(description=gettext_lazy("when"), ordering="starts_at")
@@ -190,10 +194,10 @@ class SlotAdmin(ServiceAdmin):
         times = {"day": _day(slot.date), "start": f"{slot.time:%H:%M}", "end": f"{end:%H:%M}"}
         return _("%(day)s, %(start)s to %(end)s, %(city)s time") % (times | {"city": slot.expert.zone_city})
 
-    @display(description=gettext_lazy("state"), label=_COLOURS)
+    @display(description=gettext_lazy("state"))
     def state_label(self, slot):
         state = slot.state
-        return state, _STATES[state]
+        return label(_STATES[state], _COLOURS[state])
 
     @display(description=gettext_lazy("taken"))
     def seats(self, slot):

@@ -55,6 +55,8 @@ class Organization(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
         constraints = [
             models.CheckConstraint(
                 condition=Q(hold_minutes__gte=1, approval_hours__gte=1, horizon_days__gte=1, max_party__gte=1),

@@ -1,0 +1,12 @@
+// Loaded on each page of the admin right after htmx, before it starts.
+
+// htmx would write a style element into the page, and may evaluate text as code; the admin uses neither.
+htmx.config.includeIndicatorStyles = false;
+htmx.config.allowEval = false;
+
+// Times are shown in the zone of this browser, as on the site, where it can be changed.
+if (!document.cookie.split("; ").some((pair) => pair.startsWith("zone="))) {
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
