@@ -265,6 +265,7 @@ LOGGING = {
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # They say at each start what `make run` says in one line.
         "procrastinate.blueprints": {"level": "WARNING"},
+        "procrastinate.periodic": {"level": "WARNING"},
         "daphne": {"level": "WARNING"},
     },
 }
