@@ -9,24 +9,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from bookings.models import Booking
+from bookings.own import own_slots
+from bookings.week import PLAIN_STATES, DayCount, Week
 from experts import wording
 from experts.models import Expert, Slot
-from experts.models.slot import BOOKABLE_STATES
 from experts.zones import city
 
 
 @dataclass(frozen=True)
 class Day:
-    """One day of the strip. ``state`` is open, full, closed or past; ``open`` counts slots that can be booked."""
+    """One day of the strip: what everybody sees of it, and where it leads."""
 
-    date: date
+    count: DayCount
     label: str
-    open: int
-    state: str
-    text: str
     url: str
     is_selected: bool
 
@@ -36,6 +32,8 @@ class Tile:
     """A slot as this viewer sees it. ``mark`` says what is the viewer's own; ``day_note`` names another shown date."""
 
     slot: Slot
+    state: str
+    is_link: bool
     mark: str
     url: str
     day_note: str
@@ -56,17 +54,9 @@ class Calendar:
         self.now = timezone.now()
         self.today = expert.today(self.now)
         self.monday = day - timedelta(days=day.weekday())
-        self._booked = set(
-            Booking.objects.of_visitor(visitor)
-            .occupying()
-            .filter(slot__expert=expert)
-            .values_list("slot_id", flat=True)
-        )
-        slots = Slot.objects.on_days(self.monday, self.monday + timedelta(days=6)).filter(expert=expert)
-        self._slots: dict[date, list[Slot]] = {}
-        for slot in slots:
-            slot.expert = expert  # its policy decides about the state; known already
-            self._slots.setdefault(slot.date, []).append(slot)
+        self._week = Week.read(expert, self.monday, self.now)
+        own = own_slots([visitor]).filter(slot__expert=expert) if visitor else []
+        self._booked = {slot_id for _visitor, slot_id in own}
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """The address of a day of this expert."""
@@ -77,28 +67,16 @@ class Calendar:
 
     @property
     def week(self) -> list[Day]:
-        return [self._day(self.monday + timedelta(days=n)) for n in range(7)]
+        return [self._day(day) for day in self._week.days]
 
     def _day(self, day: date) -> Day:
-        states = [slot.state_at(self.now) for slot in self._slots.get(day, [])]
-        count = sum(state in BOOKABLE_STATES for state in states)
-        if count:
-            state, text = "open", ngettext("%(count)d open", "%(count)d open", count) % {"count": count}
-        elif day < self.today or (states and all(state == "past" for state in states)):
-            state, text = "past", _("Past")
-        elif any(state in ("full", "held") for state in states):
-            state, text = "full", _("Full")
-        else:
-            state, text = "closed", _("Closed")
-        return Day(
-            date=day,
-            label=_("Today") if day == self.today else date_format(day, "D"),
-            open=count,
-            state=state,
-            text=text,
-            url=self.url(day),
-            is_selected=day == self.day,
-        )
+        label = _("Today") if day == self.today else date_format(day, "D")
+        return Day(self._week.count(day), label, self.url(day), is_selected=day == self.day)
+
+    @property
+    def grid_key(self) -> str:
+        """Names the tiles that are shown, for the comparison with what the server tells."""
+        return self._week.grid_key(self.day)
 
     @property
     def week_label(self) -> str:
@@ -125,26 +103,30 @@ class Calendar:
 
     @property
     def open_count(self) -> int:
-        return sum(slot.state_at(self.now) in BOOKABLE_STATES for slot in self._slots.get(self.day, []))
+        return self._week.open_count(self.day)
 
     @property
     def parts(self) -> list[Part]:
         """The day's slots by part of day in the shown zone, in order of time."""
         parts: list[Part] = []
-        for slot in sorted(self._slots.get(self.day, []), key=lambda s: s.starts_at):
+        for slot in sorted(self._week.on(self.day), key=lambda s: s.starts_at):
             shown = slot.starts_at.astimezone(self.zone)
             name, icon = _part_of_day(shown)
             if not parts or parts[-1].name != name:
                 parts.append(Part(name, icon))
-            parts[-1].tiles.append(
-                Tile(
-                    slot=slot,
-                    mark="booked" if slot.pk in self._booked else "",
-                    url=book_url(slot, self.zone_choice),
-                    day_note=date_format(shown, "D j") if shown.date() != self.day else "",
-                )
-            )
+            parts[-1].tiles.append(self._tile(slot, shown))
         return parts
+
+    def _tile(self, slot: Slot, shown: datetime) -> Tile:
+        state = self._week.states[slot.pk]
+        return Tile(
+            slot=slot,
+            state=state,
+            is_link=state not in PLAIN_STATES,
+            mark="booked" if slot.pk in self._booked else "",
+            url=book_url(slot, self.zone_choice),
+            day_note=date_format(shown, "D j") if shown.date() != self.day else "",
+        )
 
     @property
     def zone_note(self) -> str:
@@ -167,6 +149,24 @@ def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
     if again:
         query["again"] = "1"
     return reverse("book", args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
+
+
+# Days outside of this are nobody's calendar, and would only make dates overflow.
+_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
+
+
+def parse_day(text: str | None, expert: Expert) -> date | None:
+    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
+    today = expert.today()
+    if not text:
+        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
+        return slot.date if slot else today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
+    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None
 
 
 def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:

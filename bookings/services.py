@@ -124,7 +124,8 @@ def _publish(booking: Booking) -> None:
     """After commit, tell everybody's pages about the slot, and the booker's about the booking."""
     live.slot_changed(booking.slot)
     if booking.holder:
-        live.publish_on_commit(visitor_group(booking.holder), {"type": "bookings.changed"})
+        group = visitor_group(booking.holder)
+        live.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})
 
 
 def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:

@@ -19,7 +19,6 @@ from tests.live import LiveSite, site_environ
 
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
 ENVIRONMENT = {
-    "DJANGO_SETTINGS_MODULE": "bookingsite.settings",
     "ENV_FILE": os.devnull,
     "DEBUG": "off",
     "HTTPS": "off",
@@ -54,10 +53,14 @@ def pytest_configure(config):
         run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
         os.environ.update(ENVIRONMENT | servers.urls | run)
     os.environ["REDIS_KEY_PREFIX"] = f"{os.environ['TEST_RUN']}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}."
+    os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
 
     from django.conf import settings
 
-    assert settings.DATABASES  # pytest-django leaves Django alone until its settings have been read
+    # pytest-django leaves Django alone until its settings have been read.
+    assert os.environ["REDIS_KEY_PREFIX"] == settings.REDIS_KEY_PREFIX, "the settings were read before they were made"
+    # A worker that inherited this would read its settings before it gets here.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_sessionstart(session):

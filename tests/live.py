@@ -23,9 +23,9 @@ class LiveSite:
         self._environ = site_environ(database) | environ
         self._start()
 
-    def _start(self) -> None:
+    def _start(self, port: int = 0) -> None:
         # The process inherits a socket that already listens: no other process can take the port in between.
-        with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
+        with socket.create_server(("127.0.0.1", port), backlog=1024) as server:
             self.port = server.getsockname()[1]
             with self.log.open("a") as output:
                 self.process = subprocess.Popen(
@@ -54,6 +54,11 @@ class LiveSite:
         """Start it again if a test has ended it, or if it has crashed."""
         if self.process.poll() is not None:
             self._start()
+
+    def restart(self) -> None:
+        """Start again on the same port, as a service manager would: pages find it where it was."""
+        self.stop()
+        self._start(self.port)
 
     def stop(self) -> None:
         processes.stop(self.process, signal.SIGTERM)

@@ -1,20 +1,16 @@
 """The expert page: choose a time."""
 
-from datetime import date, timedelta
-
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bookings.calendar import Calendar, shown_zone
+from bookings.calendar import Calendar, parse_day, shown_zone
 from bookings.policy import policy_text
 from bookings.views.answers import is_partial, not_found
-from experts.models import Expert, Slot
-
-# Days outside of this are nobody's calendar, and would only make dates overflow.
-_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
+from bookings.visitor import ensure_visitor
+from experts.models import Expert
 
 
 @require_safe
@@ -22,11 +18,14 @@ def expert(request, slug):
     found = Expert.objects.active().select_related("organization", "category").filter(slug=slug).first()
     if found is None:
         return not_found(request, _("We don't know this expert."), reverse("discover"), _("See all experts"))
-    day = _day(request.GET.get("day"), found)
+    day = parse_day(request.GET.get("day"), found)
     if day is None:
         return not_found(request, _("There is no such day."), reverse("expert", args=[slug]), _("See open times"))
     zone, zone_choice = shown_zone(request, found)
-    calendar = Calendar(found, day, zone, visitor=request.visitor, zone_choice=zone_choice)
+    # The page's socket is this browser's from the start, so that it hears of a booking that another tab makes.
+    known_visitor = request.visitor
+    ensure_visitor(request)
+    calendar = Calendar(found, day, zone, visitor=known_visitor, zone_choice=zone_choice)
     switchable = request.zone is not None and request.zone != found.zone
     context = {
         "accent": found.organization.accent,
@@ -34,6 +33,7 @@ def expert(request, slug):
         "calendar": calendar,
         "day": day,
         "day_url": calendar.url(),
+        "socket_url": f"/ws/experts/{found.slug}/?day={day.isoformat()}",
         "zone": zone,
         "zone_choice": zone_choice,
         "expert_zone": found.zone,
@@ -55,19 +55,6 @@ _CALENDAR = (
     "next_free_url",
     "parts",
     "open_count",
+    "grid_key",
     "zone_note",
 )
-
-
-def _day(text: str | None, expert: Expert) -> date | None:
-    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
-    today = expert.today()
-    if not text:
-        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
-        return slot.date if slot else today
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
-    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from bookings.models import Status
+from experts.models import Slot
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -45,13 +46,15 @@ def test_every_state_is_told_in_words(client):
     assert response.context["open_count"] == 4
 
 
-def test_only_what_can_be_booked_is_a_link(client):
+def test_what_is_over_or_closed_is_no_link_and_what_is_full_leads_to_the_nearest_times(client):
     expert = make_expert()
-    free, full = make_slot(expert, at="09:00"), make_slot(expert, at="10:00")
+    free, full, closed = (make_slot(expert, at=at) for at in ("09:00", "10:00", "11:00"))
     make_booking(full)
+    Slot.objects.filter(pk=closed.pk).update(is_closed=True)
     body = page(client, expert).content.decode()
     assert f"/slots/{free.pk}/book/" in body
-    assert f"/slots/{full.pk}/book/" not in body
+    assert f"/slots/{full.pk}/book/" in body
+    assert f"/slots/{closed.pk}/book/" not in body
 
 
 def test_days_of_the_strip(client):
@@ -61,8 +64,8 @@ def test_days_of_the_strip(client):
     make_booking(make_slot(expert, day=monday + timedelta(days=1)))
     make_slot(expert, day=monday + timedelta(days=2), is_closed=True)
     week = page(client, expert, day=monday.isoformat()).context["week"]
-    assert [day.state for day in week] == ["open", "full", "closed", "closed", "closed", "closed", "closed"]
-    assert [day.text for day in week[:3]] == ["1 open", "Full", "Closed"]
+    assert [day.count.state for day in week] == ["open", "full", "closed", "closed", "closed", "closed", "closed"]
+    assert [day.count.text for day in week[:3]] == ["1 open", "Full", "Closed"]
     assert [day.is_selected for day in week] == [True] + [False] * 6
 
 

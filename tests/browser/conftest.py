@@ -25,6 +25,7 @@ DESKTOP = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "timez
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 # Answers that are part of the product (taken, invalid, too many, busy); Chromium writes each to the console.
 EXPECTED_STATUSES = frozenset({409, 422, 429, 503})
+LOST_CONNECTION = re.compile(r"WebSocket connection to|htmx:ws:error|htmx:error|net::ERR_|Failed to fetch")
 FAILED_LOAD = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
 
@@ -56,17 +57,20 @@ def browser():
 def make_context(browser, live_site):
     """Make one more browser context, a person with cookies of their own: `make_context(locale="de-DE")`.
 
-    Takes what playwright's `new_context` takes, and `statuses`, answers that this test expects besides the usual ones.
+    Takes what playwright's `new_context` takes, and `statuses`, answers that this test expects besides the usual ones;
+    `loses_sockets` when the test cuts connections, which Chromium writes to the console.
     """
     contexts, errors = [], []
 
-    def make(*, statuses=(), **options):
+    def make(*, statuses=(), loses_sockets=False, **options):
         context = browser.new_context(**{"base_url": live_site.url} | DESKTOP | options)
         context.set_default_timeout(10_000)
         expected = EXPECTED_STATUSES | set(statuses)
 
         def on_console(message):
             failed = FAILED_LOAD.match(message.text)
+            if loses_sockets and LOST_CONNECTION.search(message.text):
+                return
             if message.type == "error" and not (failed and int(failed[1]) in expected):
                 errors.append(f"{message.text} ({message.location.get('url', '')})")
 

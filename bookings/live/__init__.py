@@ -1,0 +1,1 @@
+"""What connected pages show, kept equal to the database: one hub in each process that serves sockets."""

@@ -1,0 +1,373 @@
+"""The hub: all sockets of one process, the rooms they are in, and what keeps the rooms equal to the database.
+
+A room is one expert's week. Whatever happens (a socket joins, a message says that a slot changed, the comparison every
+few seconds finds a difference, time turns a slot to past) leads to the same step: read the week again, send what
+differs. Readings of one room follow each other, and what comes during one is answered by the next, so that a
+thousand sockets that join at once cost a few queries.
+"""
+
+import asyncio
+import json
+import logging
+from collections import Counter, defaultdict
+from datetime import date, timedelta
+
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from bookings.live import fragments, queries
+from bookings.live.room import Picture
+from bookings.services import visitor_group
+from experts.live import expert_group
+
+logger = logging.getLogger(__name__)
+BEAT_SECONDS = 5.0  # between signs of life; static/js/live.js waits for three of them
+MOST_SOCKETS_PER_VISITOR = 20
+MOST_SOCKETS_PER_ADDRESS = 500  # browsers without an identity yet: an office or a school shares one address
+
+
+class Room:
+    """One expert's week, the sockets that show one of its days, and the last picture that they were sent."""
+
+    def __init__(self, hub: "Hub", key: queries.WeekKey):
+        self.hub, self.key = hub, key
+        self.sockets: set = set()
+        self.picture: Picture | None = None
+        self.versions: tuple | None = None
+        self.marks: dict[str, dict[int, str]] = {}
+        self.rendering = asyncio.Lock()
+        self._asked_marks: set[str] = set()
+        self._again = asyncio.Event()
+        self._read = asyncio.Condition()
+        self._readings = 0
+        self._task = asyncio.create_task(self._keep_reading())
+
+    def refresh(self, visitor: str = "") -> None:
+        """Read again soon; with a visitor, what is that visitor's own, too."""
+        if visitor:
+            self._asked_marks.add(visitor)
+        self._again.set()
+
+    async def refreshed(self, visitor: str = "") -> None:
+        """Wait until the week was read, all of it after this call."""
+        # A reading that is under way may have begun before the change that the caller must see.
+        target = self._readings + (2 if self._busy else 1)
+        self.refresh(visitor)
+        async with self._read:
+            await self._read.wait_for(lambda: self._readings >= target)
+
+    def close(self) -> None:
+        self._task.cancel()
+
+    _busy = False
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await self._again.wait()
+            self._again.clear()
+            self._busy = True
+            try:
+                await self._read_and_send()
+            except DatabaseError as error:
+                # The pages keep what they have and are told, by the beat, that it may be old.
+                self.hub.note_trouble(error)
+                await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+                self._again.set()
+                continue
+            finally:
+                self._busy = False
+            async with self._read:
+                self._readings += 1
+                self._read.notify_all()
+
+    async def _read_and_send(self) -> None:
+        visitors = self._asked_marks
+        self._asked_marks = set()
+        try:
+            picture = await database_sync_to_async(queries.read_week)(self.key)
+            marks = await database_sync_to_async(queries.read_marks)(self.key, visitors) if visitors else {}
+        except BaseException:
+            self._asked_marks |= visitors
+            raise
+        old = self.picture
+        if picture is None or (old is not None and picture.is_older_than(old)):
+            return
+        self.picture = picture
+        changed = self.take_marks(marks)
+        if old is not None:
+            await self._send_changes(old, picture)
+        for visitor, slot_ids in changed.items():
+            for socket in [s for s in self.sockets if s.visitor == visitor and s.is_ready]:
+                await socket.say(
+                    "".join(fragments.mark(i, marks[visitor].get(i, ""), socket.language) for i in slot_ids)
+                )
+
+    def take_marks(self, marks: dict[str, dict[int, str]]) -> dict[str, list[int]]:
+        """Keep the marks; which slots' marks changed, by visitor."""
+        changed = {}
+        for visitor, new in marks.items():
+            old = self.marks.get(visitor, {})
+            changed[visitor] = sorted(i for i in old.keys() | new.keys() if old.get(i) != new.get(i))
+            self.marks[visitor] = new
+        return changed
+
+    async def _send_changes(self, old: Picture, picture: Picture) -> None:
+        audiences = defaultdict(list)
+        for socket in self.sockets:
+            if socket.is_ready:
+                audiences[socket.day, socket.language].append(socket)
+        for (day, language), sockets in audiences.items():
+            # Rendering is quick but not free, and templates may not run in the event loop's way.
+            html = await sync_to_async(picture.changes_since, thread_sensitive=False)(old, day, language)
+            other_tiles = old.week.grid_key(day) != picture.week.grid_key(day)
+            for socket in sockets:
+                if html:
+                    await socket.say(html)
+                if other_tiles:
+                    await socket.beat(picture.week.grid_key(day), fresh=True)
+
+
+class Hub:
+    """All sockets of the process. Made when the first one comes; lives in that event loop."""
+
+    def __init__(self):
+        self.rooms: dict[queries.WeekKey, Room] = {}
+        self.own_pages: dict[str, set] = defaultdict(set)
+        self.own_keys: dict[str, str] = {}
+        self._days: dict[tuple, asyncio.Task] = {}
+        self._per_owner: Counter[str] = Counter()
+        self._groups: set[str] = set()
+        self._wanted: Counter[str] = Counter()
+        self._channel: str | None = None
+        self._is_fresh = True
+        self._tasks = {asyncio.create_task(work()) for work in (self._listen, self._check, self._beat)}
+
+    # ---------- Sockets ----------
+
+    def admit(self, owner: str, most: int) -> bool:
+        """Count one more socket of an owner (a visitor or an address); False when that is one too many."""
+        if self._per_owner[owner] >= most:
+            return False
+        self._per_owner[owner] += 1
+        return True
+
+    def dismiss(self, owner: str) -> None:
+        self._per_owner[owner] -= 1
+        if self._per_owner[owner] <= 0:
+            del self._per_owner[owner]
+
+    async def find_day(self, slug: str, day: str | None) -> tuple[int, date] | None:
+        """The expert and day of an address. Asked once for all who come while the answer is on its way."""
+        address = (slug, day)
+        if address not in self._days:
+            self._days[address] = asyncio.create_task(database_sync_to_async(queries.find_day)(slug, day))
+            self._days[address].add_done_callback(lambda _task: self._days.pop(address, None))
+        return await asyncio.shield(self._days[address])
+
+    async def join_room(self, socket, expert_id: int) -> bool:
+        """Put the socket into its room and send it the whole picture, read after it began to listen.
+
+        False when there is nothing to show: the expert is gone.
+        """
+        key = (expert_id, socket.day - timedelta(days=socket.day.weekday()))
+        room = self.rooms.get(key) or self.rooms.setdefault(key, Room(self, key))
+        room.sockets.add(socket)
+        socket.room = room
+        await self._want(expert_group(expert_id))
+        if socket.visitor:
+            await self._want(visitor_group(socket.visitor))
+        await room.refreshed(socket.visitor)
+        return await self._send_snapshot(socket, room)
+
+    async def _send_snapshot(self, socket, room: Room) -> bool:
+        picture = room.picture
+        if picture is None:
+            return False
+        async with room.rendering:  # the first one renders, the others find it done
+            html = await sync_to_async(picture.snapshot, thread_sensitive=False)(socket.day, socket.language)
+        own = room.marks.get(socket.visitor, {})
+        marks = "".join(fragments.mark(i, m, socket.language) for i, m in own.items())
+        if room.picture is not picture:  # something changed meanwhile, and was not sent to a socket that is not ready
+            return await self._send_snapshot(socket, room)
+        socket.is_ready = True
+        await socket.say(html + marks)
+        await socket.beat(picture.week.grid_key(socket.day), fresh=self._is_fresh)
+        return True
+
+    async def leave_room(self, socket) -> None:
+        room = socket.room
+        room.sockets.discard(socket)
+        await self._unwant(expert_group(room.key[0]))
+        if socket.visitor:
+            await self._unwant(visitor_group(socket.visitor))
+            if not any(other.visitor == socket.visitor for other in room.sockets):
+                room.marks.pop(socket.visitor, None)
+        if not room.sockets and self.rooms.get(room.key) is room:
+            room.close()
+            del self.rooms[room.key]
+
+    async def join_own(self, socket) -> None:
+        """Tell the socket whenever the visitor's bookings change."""
+        self.own_pages[socket.visitor].add(socket)
+        await self._want(visitor_group(socket.visitor))
+        await self._check_own([socket.visitor])
+        await socket.beat(self.own_keys[socket.visitor], fresh=self._is_fresh)
+
+    async def leave_own(self, socket) -> None:
+        self.own_pages[socket.visitor].discard(socket)
+        if not self.own_pages[socket.visitor]:
+            del self.own_pages[socket.visitor]
+            self.own_keys.pop(socket.visitor, None)
+        await self._unwant(visitor_group(socket.visitor))
+
+    # ---------- Messages ----------
+
+    async def _want(self, group: str) -> None:
+        self._wanted[group] += 1
+        await self._subscribe()
+
+    async def _unwant(self, group: str) -> None:
+        self._wanted[group] -= 1
+        if self._wanted[group] > 0:
+            return
+        del self._wanted[group]
+        if group in self._groups and self._channel:
+            self._groups.discard(group)
+            try:
+                await get_channel_layer().group_discard(group, self._channel)
+            except Exception:
+                logger.debug("The group %s was not left; its messages are ignored.", group)
+
+    async def _subscribe(self) -> bool:
+        """Join the groups that are wanted. False when Valkey is away: the next comparison tries again."""
+        missing = self._wanted.keys() - self._groups
+        if not missing or self._channel is None:
+            return not missing
+        try:
+            for group in missing:
+                await asyncio.wait_for(get_channel_layer().group_add(group, self._channel), 2)
+                self._groups.add(group)
+        except Exception as error:
+            logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
+            return False
+        return True
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        while self._channel is None:
+            try:
+                self._channel = await asyncio.wait_for(layer.new_channel("hub."), 2)
+            except Exception:
+                await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+        await self._subscribe()
+        while True:
+            message = await layer.receive(self._channel)
+            try:
+                self._hear(message)
+            except Exception:  # whatever anybody may publish must not end the listening
+                logger.exception("A live message could not be understood")
+
+    def _hear(self, message: dict) -> None:
+        if message.get("type") == "slot.changed":
+            day = date.fromisoformat(message["day"])
+            for key, room in self.rooms.items():
+                if key[1] <= day < key[1] + timedelta(days=7):
+                    room.refresh()
+        elif message.get("type") == "bookings.changed":
+            self._own_changed(message["visitor"])
+
+    def _own_changed(self, group: str) -> None:
+        for room in self.rooms.values():
+            for visitor in {s.visitor for s in room.sockets if s.visitor and visitor_group(s.visitor) == group}:
+                room.refresh(visitor)
+        own = [visitor for visitor in self.own_pages if visitor_group(visitor) == group]
+        if own:
+            self._keep(asyncio.create_task(self._check_own(own)))
+
+    def _keep(self, task: asyncio.Task) -> None:
+        """The loop itself does not hold on to a task that nobody waits for."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---------- The clock ----------
+
+    def note_trouble(self, error: Exception) -> None:
+        if self._is_fresh:
+            logger.warning("The database did not answer (%s); pages are told so.", type(error).__name__)
+        self._is_fresh = False
+
+    async def _check(self) -> None:
+        """Find what no message told: raw SQL, lost messages, time that passed."""
+        while True:
+            await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+            try:
+                await self._subscribe()
+                await self._check_rooms()
+                await self._check_own(list(self.own_pages))
+                self._is_fresh = True
+            except DatabaseError as error:
+                self.note_trouble(error)
+            except Exception:
+                logger.exception("The comparison with the database failed")
+
+    async def _check_rooms(self) -> None:
+        keys = list(self.rooms)
+        if not keys:
+            return
+        versions = await database_sync_to_async(queries.read_versions)(keys)
+        for key in keys:
+            room = self.rooms.get(key)
+            if room is None:
+                continue
+            if versions.get(key) != room.versions or (
+                room.picture is not None and room.picture.has_aged(timezone.now())
+            ):
+                room.versions = versions.get(key)
+                for visitor in {s.visitor for s in room.sockets if s.visitor}:
+                    room.refresh(visitor)
+                room.refresh()
+
+    async def _check_own(self, visitors: list[str]) -> None:
+        if not visitors:
+            return
+        keys = await database_sync_to_async(queries.read_own_keys)(visitors)
+        for visitor, key in keys.items():
+            if visitor in self.own_pages and self.own_keys.get(visitor) != key:
+                self.own_keys[visitor] = key
+                for socket in list(self.own_pages[visitor]):
+                    await socket.beat(key, fresh=self._is_fresh)
+
+    async def _beat(self) -> None:
+        """Tell every page that this server is alive, whether its knowledge is fresh, and which tiles there are."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            for room in list(self.rooms.values()):
+                for socket in list(room.sockets):
+                    if socket.is_ready:
+                        key = room.picture.week.grid_key(socket.day) if room.picture else ""
+                        await socket.beat(key, fresh=self._is_fresh)
+            for visitor, sockets in list(self.own_pages.items()):
+                for socket in list(sockets):
+                    await socket.beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """This event loop's hub."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        for closed in [other for other in _hubs if other.is_closed()]:
+            del _hubs[closed]
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+def beat_message(grid: str, *, fresh: bool) -> str:
+    """A frame without HTML: htmx swaps nothing, static/js/live.js reads it."""
+    return json.dumps({"beat": {"grid": grid, "fresh": fresh}})

@@ -1,0 +1,66 @@
+"""What the hub asks the database. Plain functions, run in its one database thread."""
+
+from datetime import date, timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from bookings.calendar import parse_day
+from bookings.live.room import Picture
+from bookings.own import own_key, own_slots
+from bookings.week import Week
+from experts.models import Expert, Slot
+
+WeekKey = tuple[int, date]  # expert, Monday
+
+
+def find_day(slug: str, day: str | None) -> tuple[int, date] | None:
+    """The expert and the day that a socket's address names; None when there is no such."""
+    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
+    found = parse_day(day, expert) if expert else None
+    return (expert.pk, found) if found else None
+
+
+def read_week(key: WeekKey) -> Picture | None:
+    """The week as it is now; None when the expert is gone. Two queries."""
+    expert_id, monday = key
+    expert = Expert.objects.select_related("organization").filter(pk=expert_id).first()
+    if expert is None:
+        return None
+    # By this machine's clock, like the page's: time alone turns slots to past and lets holds run out.
+    return Picture.of(Week.read(expert, monday, timezone.now()))
+
+
+def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, str]]:
+    """What is the visitors' own in a week: visitor -> slot -> mark. One query, however many visitors there are."""
+    expert_id, monday = key
+    marks: dict[str, dict[int, str]] = {visitor: {} for visitor in visitors}
+    own = own_slots(visitors).filter(slot__expert=expert_id, slot__date__range=(monday, monday + timedelta(days=6)))
+    for visitor, slot_id in own:
+        marks[visitor][slot_id] = "booked"
+    return marks
+
+
+def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
+    """A fingerprint of each week, by which any change in the database shows: one query for all of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT shown.expert, shown.monday,
+                   (SELECT coalesce(sum(hashint8extended(s.id * 4294967296 + s.version, 0)), 0)
+                    FROM {Slot._meta.db_table} s
+                    WHERE s.expert_id = shown.expert AND s.date BETWEEN shown.monday AND shown.monday + 6),
+                   e.is_active AND o.is_active,
+                   coalesce(e.min_notice, o.min_notice), coalesce(e.horizon_days, o.horizon_days), e.timezone
+            FROM unnest(%s::bigint[], %s::date[]) AS shown(expert, monday)
+            JOIN experts_expert e ON e.id = shown.expert
+            JOIN experts_organization o ON o.id = e.organization_id
+            """,
+            [[key[0] for key in keys], [key[1] for key in keys]],
+        )
+        return {(row[0], row[1]): tuple(row[2:]) for row in cursor.fetchall()}
+
+
+def read_own_keys(visitors: list[str]) -> dict[str, str]:
+    """For each visitor the key of what My bookings shows (bookings/own.py)."""
+    return {visitor: own_key(visitor) for visitor in visitors}

@@ -1,0 +1,140 @@
+// Keeps a page with a socket honest: says Live or Reconnecting, looks again while the socket is down, and never lets an
+// older answer overwrite what a newer message said. htmx swaps what the socket sends; this file decides when to ask.
+
+const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
+const SILENCE_SECONDS = 3 * BEAT_SECONDS;
+const POLL_SECONDS = 5;
+
+const html = document.documentElement;
+const sockets = () => [...document.querySelectorAll("[hx-ws\\:connect]")];
+
+// ---------- The state that the page shows ----------
+
+let heardAt = 0;
+let hasBeenLive = false;
+let isStopped = false; // the server does not want this page's socket again
+let poll = 0;
+
+function show(state) {
+  html.dataset.live = state;
+  if (state === "on") {
+    clearInterval(poll);
+    poll = 0;
+    hasBeenLive = true;
+  } else if (!poll) {
+    poll = setInterval(() => document.hidden || resync(), POLL_SECONDS * 1000);
+  }
+}
+
+function down() {
+  show(navigator.onLine ? "waiting" : "offline");
+}
+
+function resync() {
+  for (const element of document.querySelectorAll("[data-resync]")) htmx.trigger(element, "resync");
+}
+
+// A thousand pages hear at once that a day has other tiles; they need not ask at once.
+function resyncSoon() {
+  setTimeout(resync, Math.random() * 600);
+}
+
+function redial() {
+  for (const element of sockets()) htmx.process(element, true);
+}
+
+// ---------- What the socket does ----------
+
+document.addEventListener("htmx:ws:after:connection", () => {
+  heardAt = Date.now();
+  isStopped = false;
+});
+
+document.addEventListener("htmx:ws:close", (event) => {
+  const { reason, code } = event.detail;
+  if (reason === "removed" || !sockets().length) return;
+  if (code >= 3000) isStopped = true; // over the limit, or unknown: looking now and then has to do
+  if (!document.hidden) down();
+});
+
+document.addEventListener("htmx:ws:error", () => {
+  if (sockets().length && !document.hidden) down();
+});
+
+document.addEventListener("htmx:ws:before:message:incoming", (event) => {
+  const data = event.detail.message.data;
+  heardAt = Date.now();
+  if (!data.startsWith("{")) return;
+  event.preventDefault(); // nothing to swap
+  const { beat } = JSON.parse(data);
+  if (!beat) return;
+  show(beat.fresh ? "on" : "waiting");
+  const section = sockets()[0];
+  if (beat.grid && section?.dataset.grid && beat.grid !== section.dataset.grid) resyncSoon();
+});
+
+// A server that hangs closes nothing; neither does a laptop that slept.
+setInterval(() => {
+  if (!sockets().length || document.hidden || isStopped || !hasBeenLive) return;
+  if (Date.now() - heardAt > SILENCE_SECONDS * 1000) {
+    down();
+    heardAt = Date.now(); // one attempt at a time
+    redial();
+  }
+}, 1000);
+
+addEventListener("offline", () => sockets().length && down());
+addEventListener("online", () => {
+  if (!sockets().length) return;
+  down();
+  resync();
+  redial();
+});
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && sockets().length && html.dataset.live !== "on") resync();
+});
+
+// ---------- Older never wins ----------
+
+// A day that was loaded before a message came may arrive after it. What is newer on the page is put back.
+let newest = new Map();
+
+function versions() {
+  return [...document.querySelectorAll("#day [data-version]")].map((part) => [part.id, part]);
+}
+
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "day") return;
+  newest = new Map(versions().map(([id, part]) => [id, { version: Number(part.dataset.version), copy: part.cloneNode(true) }]));
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "day") return;
+  for (const [id, part] of versions()) {
+    const before = newest.get(id);
+    if (before && before.version > Number(part.dataset.version)) part.replaceWith(before.copy);
+  }
+  newest.clear();
+});
+
+// ---------- What changed, for eyes and ears ----------
+
+const FLAG_SECONDS = 6;
+const announcer = document.getElementById("announcer");
+
+function noticeChanges() {
+  for (const state of document.querySelectorAll("[data-change]:not([data-noticed])")) {
+    state.dataset.noticed = "";
+    if (state.dataset.change === "opened") {
+      const time = state.parentNode.querySelector("time")?.textContent ?? "";
+      announcer.textContent = announcer.dataset.opened.replace("TIME", time);
+    }
+    setTimeout(() => {
+      state.querySelector(".tile-flag")?.remove();
+      delete state.dataset.change;
+      delete state.dataset.noticed;
+    }, FLAG_SECONDS * 1000);
+  }
+}
+
+document.addEventListener("htmx:ws:after:message:incoming", noticeChanges);
