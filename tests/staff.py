@@ -3,22 +3,24 @@
 from itertools import count
 
 from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
+PASSWORD = "maya knows the way"
 _numbers = count(1)
 
 
 def make_superuser(**values) -> User:
     """Somebody who may do everything in the admin."""
     n = next(_numbers)
-    return User.objects.create_superuser(**{"username": f"maya{n}", "password": "a long password 1"} | values)
+    return User.objects.create_superuser(**{"username": f"maya{n}", "password": PASSWORD} | values)
 
 
 def make_user(**values) -> User:
     """Somebody with an account and no rights."""
     n = next(_numbers)
-    return User.objects.create_user(**{"username": f"plain{n}", "password": "a long password 1"} | values)
+    return User.objects.create_user(**{"username": f"plain{n}", "password": PASSWORD} | values)
 
 
 def logged_in(user: User) -> Client:
@@ -27,12 +29,22 @@ def logged_in(user: User) -> Client:
     return client
 
 
-def page(model, what: str = "changelist", *args) -> str:
-    """The address of a page of the model in the admin."""
-    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{what}", args=args)
+def admin_url(model, page: str = "changelist", *args) -> str:
+    """The address of one of the model's pages in the admin."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-def texts(response) -> list[str]:
-    """The messages that the answer shows, or the next page will."""
-    found = response.context["messages"] if response.context and "messages" in response.context else []
-    return [str(message) for message in found]
+def messages_of(response) -> list[str]:
+    """The messages that an answer leaves for the next page."""
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors_of(response) -> dict[str, list[str]]:
+    """What a form that was sent back says about its fields."""
+    return dict(response.context["adminform"].form.errors)
+
+
+def run_action(client: Client, model, action: str, rows, **values):
+    """Choose an action for rows of the list."""
+    data = {"action": action, "_selected_action": [row.pk for row in rows], "index": 0} | values
+    return client.post(admin_url(model), data)

@@ -19,7 +19,7 @@ from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
 from experts.models import Slot
 from experts.zones import offset_label
 
@@ -35,7 +35,7 @@ COLOURS = {
 }
 
 
-class BookingForm(ServiceForm):
+class BookingForm(SeatsForm):
     """Who the booking is for, and for a new one the slot and a one-time key against a double click."""
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False, initial=new_key)
@@ -49,10 +49,6 @@ class BookingForm(ServiceForm):
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             self.fields["name"].required = True
-
-    def clean(self):
-        # Without super(): the service tells what is wrong, and with which field.
-        return self.cleaned_data
 
 
 @admin.register(Booking)
@@ -111,11 +107,12 @@ class BookingAdmin(ServiceAdmin):
             return queryset.filter(reference=reference), False
         return super().get_search_results(request, queryset, search_term)
 
+    def lookup_allowed(self, lookup, value, request=None):
+        """Not what nobody is shown, which could otherwise be asked for letter by letter."""
+        return not lookup.startswith(("holder", "notes")) and super().lookup_allowed(lookup, value, request)
+
     def get_readonly_fields(self, request, obj=None):
-        if obj is None:
-            return ()
-        # Nobody is there yet in a hold: its person fills in the form at this moment.
-        return (*self._fixed, "name", "email", "phone", "notes") if obj.status == Status.HELD else self._fixed
+        return self._fixed if obj else ()
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         if db_field.name == "slot":
@@ -131,6 +128,10 @@ class BookingAdmin(ServiceAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         return without_menu(field) if db_field.name == "slot" else field
+
+    def has_change_permission(self, request, obj=None):
+        """Not a hold: its person fills in the form at this moment."""
+        return super().has_change_permission(request, obj) and not (obj and obj.status == Status.HELD)
 
     def has_delete_permission(self, request, obj=None):
         """Never: a booking is cancelled, so that its person is told and its history stays."""

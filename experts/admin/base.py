@@ -17,7 +17,7 @@ from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from experts.admin.fields import SpanField
+from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
 from experts.errors import Refused
 
@@ -47,6 +47,20 @@ class ServiceForm(forms.ModelForm):
             self.add_error(field if field in self.fields else None, texts)
 
 
+class SeatsForm(ServiceForm):
+    """A form for what takes seats: uniqueness and constraints are left to the service, which judges under the lock.
+
+    The service also knows which field each of them is about.
+    """
+
+    def clean(self):
+        return self.cleaned_data  # without super(), which would ask for uniqueness
+
+    def _post_clean(self):
+        self.instance.validate_constraints = lambda exclude=None: None
+        super()._post_clean()
+
+
 class ServiceAdmin(ModelAdmin):
     """Writes go through services, in ``save_model`` and ``delete_model``; what they refuse is a message, never a 500.
 
@@ -73,6 +87,11 @@ class ServiceAdmin(ModelAdmin):
         if "delete_selected" not in (self.actions or ()):
             actions.pop("delete_selected", None)
         return actions
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", Suggestions(db_field, self.admin_site, using=kwargs.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     # Refusals on a form
 

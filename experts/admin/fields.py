@@ -4,12 +4,13 @@ import re
 from datetime import timedelta
 
 from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
-_PART = re.compile(r"(\d{1,6})\s*(d|days?|h|hours?|m|mins?|minutes?)")
+_PART = re.compile(r"(\d{1,6})\s*(days?|d|hours?|h|minutes?|mins?|m)(?![a-z])")
 _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::00)?")
 LONGEST = timedelta(days=366)
 
@@ -20,6 +21,13 @@ def span_text(span: timedelta) -> str:
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "min")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"
+
+
+class Suggestions(AutocompleteSelect):
+    """A choice among very many, suggested while one types. What cannot be a key is nothing, rather than an error."""
+
+    def optgroups(self, name, value, attr=None):
+        return super().optgroups(name, [key for key in value if not key or str(key).isdecimal()], attr)
 
 
 class SpanField(forms.CharField):

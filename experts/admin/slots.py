@@ -1,10 +1,12 @@
 """Slots in the admin. The calendar is the expert's: date and time are read on the expert’s clock."""
 
 from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -12,11 +14,11 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter, RangeDateFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from experts import services
-from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
 from experts.zones import instant_of
@@ -66,13 +68,7 @@ class WhenFilter(RadioFilter):
         return queryset.filter(starts_at__gt=now - timedelta(minutes=services.LONGEST_MINUTES), ends_at__gt=now)
 
 
-class _SlotForm(ServiceForm):
-    def clean(self):
-        # Without super(): the service tells which slots cannot be, and which field that is about.
-        return self.cleaned_data
-
-
-class AddSlotForm(_SlotForm):
+class AddSlotForm(SeatsForm):
     minutes = forms.IntegerField(
         label=gettext_lazy("Length in minutes"),
         required=False,
@@ -110,7 +106,7 @@ class AddSlotForm(_SlotForm):
         super()._post_clean()
 
 
-class ChangeSlotForm(_SlotForm):
+class ChangeSlotForm(SeatsForm):
     class Meta:
         model = Slot
         fields = ("title", "capacity", "is_closed")
@@ -135,6 +131,7 @@ class SlotAdmin(ServiceAdmin):
     ordering = ("starts_at", "id")
     sortable_by = ("when",)
     actions = ("close", "reopen", "delete_selected")
+    actions_detail = ("book", "show_bookings")
     readonly_fields = ("expert", "when_long", "state_label", "seats")
     add_fieldsets = (
         (
@@ -211,6 +208,17 @@ class SlotAdmin(ServiceAdmin):
         if not (slot.expert.is_active and slot.expert.organization.is_active):
             return None
         return f"{reverse('expert', args=[slot.expert.slug])}?day={slot.date:%Y-%m-%d}"
+
+    # Ways from here, by address only: bookings know slots, and not the other way round
+
+    @action(description=gettext_lazy("Book for somebody"), icon="event_available", permissions=["bookings.add_booking"])
+    def book(self, request, object_id):
+        return HttpResponseRedirect(f"{reverse('admin:bookings_booking_add')}?{urlencode({'slot': object_id})}")
+
+    @action(description=gettext_lazy("Bookings"), icon="list", permissions=["bookings.view_booking"])
+    def show_bookings(self, request, object_id):
+        where = urlencode({"slot__id__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:bookings_booking_changelist')}?{where}")
 
     # Writes
 

@@ -10,3 +10,11 @@ if (!document.cookie.split("; ").some((pair) => pair.startsWith("zone="))) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
 }
+
+// Unfold's icons are letters of a font that spell the icon's name: beside words, nobody needs to hear them.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const icon of document.querySelectorAll(".material-symbols-outlined")) {
+    const owner = icon.closest("a, button, label") ?? icon.parentElement;
+    if (owner.textContent.trim() !== icon.textContent.trim()) icon.setAttribute("aria-hidden", "true");
+  }
+});
