@@ -10,6 +10,7 @@ from django.views.decorators.http import require_safe
 from bookings import timeline
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
+from bookings.own import own_key
 from bookings.views.answers import is_partial, load_instead, not_found
 from experts import wording
 from experts.zones import known_zone
@@ -18,6 +19,7 @@ from experts.zones import known_zone
 @require_safe
 @never_cache  # a shared computer must not show it again after "Sign out" and Back
 def booking(request, reference):
+    key = own_key(request.visitor)  # before the row: what changes in between makes the page look again
     found = Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
     if found is None:
         find_url = reverse("my_bookings") + "?find=1"
@@ -27,7 +29,7 @@ def booking(request, reference):
         return not_found(request, message, find_url, _("Find your bookings"))
     proofs = list(Proof.objects.live(request.visitor))
     template = "bookings/_booking_status.html" if is_partial(request) else "bookings/booking.html"
-    response = render(request, template, _context(request, found))
+    response = render(request, template, _context(request, found) | {"own_key": key})
     return response if _stays_open(request, found, proofs) else close_in_time(response, proofs)
 
 

@@ -1,6 +1,7 @@
 """My bookings: what was booked in this browser or proven to it. With nothing to see: the way to find bookings."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import lookup
 from bookings.models import Booking, Proof, Status
+from bookings.own import own_key
 from bookings.views import lookup as lookup_views
 from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.booking import close_in_time
@@ -43,13 +45,19 @@ def my_bookings(request):
         return lookup_views.sent(request)
     if "find" in request.GET:
         return lookup_views.find(request)
+    key = own_key(request.visitor)  # before the rows: what changes in between makes the page look again
     mine = Booking.objects.proven_to(request.visitor).with_slot()
     coming = [_row(booking, request.zone) for booking in mine.upcoming()]
     earlier = [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
     if not coming and not earlier:
         return load_instead(request.path) if is_partial(request) else lookup_views.find(request)
     proofs = list(Proof.objects.live(request.visitor))
-    context = {"coming": coming, "earlier": earlier, "addresses": [proof.email for proof in proofs if proof.email]}
+    context = {
+        "coming": coming,
+        "earlier": earlier,
+        "addresses": [proof.email for proof in proofs if proof.email],
+        "own_key": key,
+    }
     template = "bookings/_bookings.html" if is_partial(request) else "bookings/my_bookings.html"
     return close_in_time(render(request, template, context), proofs)
 
@@ -76,16 +84,26 @@ def _row(booking, zone) -> Row:
         expert=expert,
         month=date_format(start, "M"),
         day=date_format(start, "j"),
-        when=f"{wording.day_name(start.date(), today)}, {wording.time_span(slot.starts_at, slot.ends_at, zone)}",
+        when=f"{_day(start.date(), today)}, {wording.time_span(slot.starts_at, slot.ends_at, zone)}",
         note=note,
         note_icon=icon,
     )
 
 
+def _day(day, today) -> str:
+    """The date stands beside it, so the weekday is enough, unless it is of another year."""
+    if day.year != today.year or abs(day - today) <= timedelta(days=1):
+        return wording.day_name(day, today)
+    return date_format(day, "D")
+
+
 def _note(booking, zone, now) -> tuple[str, str]:
     if booking.status == Status.PENDING:
-        deadline = wording.soon(booking.expires_at, zone, now)
-        return _("Decision by %(deadline)s") % {"deadline": deadline}, "hourglass"
+        days = (booking.expires_at.astimezone(zone).date() - now.astimezone(zone).date()).days
+        texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}
+        text = texts.get(days, _("Decision by %(when)s"))
+        words = {"time": wording.clock(booking.expires_at, zone), "when": wording.soon(booking.expires_at, zone, now)}
+        return text % words, "hourglass"
     if booking.status == Status.EXPIRED:
         return _("No answer in time, so the seat was freed"), "timer-off"
     expert = booking.slot.expert

@@ -171,7 +171,8 @@ class TestTimeline:
 def test_the_open_page_fetches_its_changing_part(client, visitor, slot):
     booking = make_booking(slot, holder=visitor)
     body = client.get(f"/bookings/{booking.reference}/", headers=PARTIAL).content.decode()
-    assert f'<div id="booking" data-resync hx-get="/bookings/{booking.reference}/"' in body
+    assert f'data-resync hx-get="/bookings/{booking.reference}/"' in body
+    assert 'hx-ws:connect="/ws/bookings/"' in body
     assert "<html" not in body
 
 
@@ -179,7 +180,7 @@ def test_a_constant_number_of_queries(client, visitor, slot, django_assert_num_q
     booking = make_booking(slot, holder=visitor, status=Status.PENDING)
     for status in (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.COMPLETED):
         Booking.objects.update(status=status)
-    with django_assert_num_queries(3):  # the booking, proofs, history
+    with django_assert_num_queries(4):  # the booking, proofs, history, key
         page(client, booking)
 
 
