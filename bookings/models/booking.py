@@ -68,9 +68,10 @@ class BookingQuerySet(models.QuerySet):
         proofs = Proof.objects.live(visitor)
         addresses = proofs.exclude(email="").values(address=Lower("email"))
         # A union rather than conditions joined by OR: each branch has its index, an OR of them would read every row.
-        mine = Booking.objects.filter(holder=visitor).values("pk")
+        mine = Booking.objects.order_by().filter(holder=visitor).values("pk")
         one_by_one = proofs.exclude(booking=None).values("booking_id")
-        by_address = Booking.objects.annotate(address=Lower("email")).filter(address__in=addresses).values("pk")
+        with_address = Booking.objects.order_by().annotate(address=Lower("email"))
+        by_address = with_address.filter(address__in=addresses).values("pk")
         return self.filter(pk__in=mine.union(one_by_one, by_address, all=True)).shown()
 
     def shown(self):
