@@ -55,8 +55,9 @@ class Calendar:
         self.today = expert.today(self.now)
         self.monday = day - timedelta(days=day.weekday())
         self._week = Week.read(expert, self.monday, self.now)
-        own = own_slots([visitor]).filter(slot__expert=expert) if visitor else []
-        self._booked = {slot_id for _visitor, slot_id in own}
+        self._booked: set[int] = set()
+        if visitor:
+            self._booked = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """The address of a day of this expert."""

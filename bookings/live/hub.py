@@ -20,7 +20,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from bookings.live import fragments, queries
-from bookings.live.room import Picture
+from bookings.live.room import Room
 from bookings.services import visitor_group
 from experts.live import expert_group
 
@@ -28,107 +28,6 @@ logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0  # between signs of life; static/js/live.js waits for three of them
 MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # browsers without an identity yet: an office or a school shares one address
-
-
-class Room:
-    """One expert's week, the sockets that show one of its days, and the last picture that they were sent."""
-
-    def __init__(self, hub: "Hub", key: queries.WeekKey):
-        self.hub, self.key = hub, key
-        self.sockets: set = set()
-        self.picture: Picture | None = None
-        self.versions: tuple | None = None
-        self.marks: dict[str, dict[int, str]] = {}
-        self.rendering = asyncio.Lock()
-        self._asked_marks: set[str] = set()
-        self._again = asyncio.Event()
-        self._read = asyncio.Condition()
-        self._readings = 0
-        self._task = asyncio.create_task(self._keep_reading())
-
-    def refresh(self, visitor: str = "") -> None:
-        """Read again soon; with a visitor, what is that visitor's own, too."""
-        if visitor:
-            self._asked_marks.add(visitor)
-        self._again.set()
-
-    async def refreshed(self, visitor: str = "") -> None:
-        """Wait until the week was read, all of it after this call."""
-        # A reading that is under way may have begun before the change that the caller must see.
-        target = self._readings + (2 if self._busy else 1)
-        self.refresh(visitor)
-        async with self._read:
-            await self._read.wait_for(lambda: self._readings >= target)
-
-    def close(self) -> None:
-        self._task.cancel()
-
-    _busy = False
-
-    async def _keep_reading(self) -> None:
-        while True:
-            await self._again.wait()
-            self._again.clear()
-            self._busy = True
-            try:
-                await self._read_and_send()
-            except DatabaseError as error:
-                # The pages keep what they have and are told, by the beat, that it may be old.
-                self.hub.note_trouble(error)
-                await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-                self._again.set()
-                continue
-            finally:
-                self._busy = False
-            async with self._read:
-                self._readings += 1
-                self._read.notify_all()
-
-    async def _read_and_send(self) -> None:
-        visitors = self._asked_marks
-        self._asked_marks = set()
-        try:
-            picture = await database_sync_to_async(queries.read_week)(self.key)
-            marks = await database_sync_to_async(queries.read_marks)(self.key, visitors) if visitors else {}
-        except BaseException:
-            self._asked_marks |= visitors
-            raise
-        old = self.picture
-        if picture is None or (old is not None and picture.is_older_than(old)):
-            return
-        self.picture = picture
-        changed = self.take_marks(marks)
-        if old is not None:
-            await self._send_changes(old, picture)
-        for visitor, slot_ids in changed.items():
-            for socket in [s for s in self.sockets if s.visitor == visitor and s.is_ready]:
-                await socket.say(
-                    "".join(fragments.mark(i, marks[visitor].get(i, ""), socket.language) for i in slot_ids)
-                )
-
-    def take_marks(self, marks: dict[str, dict[int, str]]) -> dict[str, list[int]]:
-        """Keep the marks; which slots' marks changed, by visitor."""
-        changed = {}
-        for visitor, new in marks.items():
-            old = self.marks.get(visitor, {})
-            changed[visitor] = sorted(i for i in old.keys() | new.keys() if old.get(i) != new.get(i))
-            self.marks[visitor] = new
-        return changed
-
-    async def _send_changes(self, old: Picture, picture: Picture) -> None:
-        audiences = defaultdict(list)
-        for socket in self.sockets:
-            if socket.is_ready:
-                audiences[socket.day, socket.language].append(socket)
-        for (day, language), sockets in audiences.items():
-            # Rendering is quick but not free, and templates may not run in the event loop's way.
-            html = await sync_to_async(picture.changes_since, thread_sensitive=False)(old, day, language)
-            other_tiles = old.week.grid_key(day) != picture.week.grid_key(day)
-            for socket in sockets:
-                if html:
-                    await socket.say(html)
-                if other_tiles:
-                    await socket.beat(picture.week.grid_key(day), fresh=True)
 
 
 class Hub:
@@ -214,8 +113,10 @@ class Hub:
         """Tell the socket whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
         await self._want(visitor_group(socket.visitor))
-        await self._check_own([socket.visitor])
-        await socket.beat(self.own_keys[socket.visitor], fresh=self._is_fresh)
+        known = self.own_keys.get(socket.visitor)
+        await self._check_own([socket.visitor])  # tells all of the visitor's pages when the key is new
+        if self.own_keys.get(socket.visitor) == known:
+            await socket.beat(known, fresh=self._is_fresh)
 
     async def leave_own(self, socket) -> None:
         self.own_pages[socket.visitor].discard(socket)
@@ -366,6 +267,15 @@ def hub() -> Hub:
             del _hubs[closed]
         _hubs[loop] = Hub()
     return _hubs[loop]
+
+
+async def close_hub() -> None:
+    """End this event loop's hub: its tasks and its channel."""
+    closing = _hubs.pop(asyncio.get_running_loop(), None)
+    if closing is not None:
+        for task in closing._tasks:
+            task.cancel()
+        await asyncio.gather(*closing._tasks, return_exceptions=True)
 
 
 def beat_message(grid: str, *, fresh: bool) -> str:

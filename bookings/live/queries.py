@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.calendar import parse_day
-from bookings.live.room import Picture
+from bookings.live.picture import Picture
 from bookings.own import own_key, own_slots
 from bookings.week import Week
 from experts.models import Expert, Slot
@@ -32,13 +32,10 @@ def read_week(key: WeekKey) -> Picture | None:
 
 
 def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, str]]:
-    """What is the visitors' own in a week: visitor -> slot -> mark. One query, however many visitors there are."""
+    """What is the visitors' own in a week: visitor -> slot -> mark. As many queries for a thousand as for one."""
     expert_id, monday = key
-    marks: dict[str, dict[int, str]] = {visitor: {} for visitor in visitors}
-    own = own_slots(visitors).filter(slot__expert=expert_id, slot__date__range=(monday, monday + timedelta(days=6)))
-    for visitor, slot_id in own:
-        marks[visitor][slot_id] = "booked"
-    return marks
+    own = own_slots(visitors, expert_id=expert_id, first=monday, last=monday + timedelta(days=6))
+    return {visitor: dict.fromkeys(slot_ids, "booked") for visitor, slot_ids in own.items()}
 
 
 def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:

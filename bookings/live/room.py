@@ -1,97 +1,117 @@
-"""One expert's week as this process's sockets show it."""
+"""A room: everybody in this process who looks at one expert's week."""
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING
 
-from bookings.live import fragments
-from bookings.week import PLAIN_STATES, Week
-from experts.models.slot import BOOKABLE_STATES
+from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
 
+from bookings.live import fragments, queries
+from bookings.live.picture import Picture
 
-@dataclass(frozen=True)
-class Shown:
-    """What was last said of a slot."""
-
-    version: int
-    state: str
-    seats_left: int
-
-
-@dataclass
-class Picture:
-    """A week as it was read at one moment, and the HTML of its parts in the languages that were asked for."""
-
-    week: Week
-    shown: dict[int, Shown]
-    _html: dict[tuple, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, week: Week) -> "Picture":
-        return cls(
-            week,
-            {
-                slot.pk: Shown(slot.version, week.states[slot.pk], slot.seats_left_at(week.now))
-                for slots in week.slots.values()
-                for slot in slots
-            },
-        )
-
-    def is_older_than(self, other: "Picture") -> bool:
-        """Whether a slot went back in time, as when two readings overtook each other."""
-        return any(shown.version < other.shown[pk].version for pk, shown in self.shown.items() if pk in other.shown)
-
-    def has_aged(self, now: datetime) -> bool:
-        """Whether time alone has changed what this shows: a start, a hold that ran out, midnight."""
-        if self.week.expert.today(now) != self.week.today:
-            return True
-        return any(
-            (self.shown[slot.pk].state, self.shown[slot.pk].seats_left) != (slot.state_at(now), slot.seats_left_at(now))
-            for slots in self.week.slots.values()
-            for slot in slots
-        )
-
-    def snapshot(self, day: date, language: str) -> str:
-        """Everything that a page on ``day`` shows; rendered once for all who ask."""
-        key = ("snapshot", day, language)
-        if key not in self._html:
-            states = "".join(self._state(slot, language) for slot in self.week.on(day))
-            self._html[key] = states + self._counts(tuple(self.week.days), day, language)
-        return self._html[key]
-
-    def changes_since(self, old: "Picture", day: date, language: str) -> str:
-        """What a page on ``day`` has to change to go from ``old`` to this; "" for nothing."""
-        html = "".join(
-            self._state(slot, language, _change(old.shown.get(slot.pk), self.shown[slot.pk]))
-            for slot in self.week.on(day)
-            if self.is_news(old, slot.pk)
-        )
-        days = tuple(d for d in self.week.days if self.week.count(d) != old.week.count(d))
-        return html + (self._counts(days, day, language) if days else "")
-
-    def is_news(self, old: "Picture", slot_id: int) -> bool:
-        """Whether a slot looks different, and not because this picture is the older one."""
-        before, now = old.shown.get(slot_id), self.shown[slot_id]
-        return before is None or (now != before and now.version >= before.version)
-
-    def _state(self, slot, language: str, change: str = "") -> str:
-        key = (slot.pk, language, change)
-        if key not in self._html:
-            self._html[key] = fragments.slot_state(slot, self.shown[slot.pk].state, language, change)
-        return self._html[key]
-
-    def _counts(self, days: tuple[date, ...], day: date, language: str) -> str:
-        key = (days, day, language)
-        if key not in self._html:
-            counts = fragments.day_counts(self.week, list(days), language)
-            own = fragments.open_count(self.week, day, language) if day in days else ""
-            self._html[key] = counts + own
-        return self._html[key]
+if TYPE_CHECKING:
+    from bookings.live.hub import Hub
 
 
-def _change(before: Shown | None, now: Shown) -> str:
-    """How a change is shown: a slot that can be booked again is worth a flag, one that merely grew old is not."""
-    if before is None or now.state in PLAIN_STATES:
-        return ""
-    if now.state in BOOKABLE_STATES and before.state not in BOOKABLE_STATES:
-        return "opened"
-    return "changed"
+class Room:
+    """One expert's week, the sockets that show one of its days, and the last picture that they were sent."""
+
+    def __init__(self, hub: "Hub", key: queries.WeekKey):
+        self.hub, self.key = hub, key
+        self.sockets: set = set()
+        self.picture: Picture | None = None
+        self.versions: tuple | None = None
+        self.marks: dict[str, dict[int, str]] = {}
+        self.rendering = asyncio.Lock()
+        self._asked_marks: set[str] = set()
+        self._again = asyncio.Event()
+        self._read = asyncio.Condition()
+        self._readings = 0
+        self._task = asyncio.create_task(self._keep_reading())
+
+    def refresh(self, visitor: str = "") -> None:
+        """Read again soon; with a visitor, what is that visitor's own, too."""
+        if visitor:
+            self._asked_marks.add(visitor)
+        self._again.set()
+
+    async def refreshed(self, visitor: str = "") -> None:
+        """Wait until the week was read, all of it after this call."""
+        # A reading that is under way may have begun before the change that the caller must see.
+        target = self._readings + (2 if self._busy else 1)
+        self.refresh(visitor)
+        async with self._read:
+            await self._read.wait_for(lambda: self._readings >= target)
+
+    def close(self) -> None:
+        self._task.cancel()
+
+    _busy = False
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await self._again.wait()
+            self._again.clear()
+            self._busy = True
+            try:
+                await self._read_and_send()
+            except DatabaseError as error:
+                # The pages keep what they have and are told, by the beat, that it may be old.
+                self.hub.note_trouble(error)
+                await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+                self._again.set()
+                continue
+            finally:
+                self._busy = False
+            async with self._read:
+                self._readings += 1
+                self._read.notify_all()
+
+    async def _read_and_send(self) -> None:
+        visitors = self._asked_marks
+        self._asked_marks = set()
+        try:
+            picture = await database_sync_to_async(queries.read_week)(self.key)
+            marks = await database_sync_to_async(queries.read_marks)(self.key, visitors) if visitors else {}
+        except BaseException:
+            self._asked_marks |= visitors
+            raise
+        old = self.picture
+        if picture is None or (old is not None and picture.is_older_than(old)):
+            return
+        self.picture = picture
+        changed = self.take_marks(marks)
+        if old is not None:
+            await self._send_changes(old, picture)
+        for visitor, slot_ids in changed.items():
+            for socket in [s for s in self.sockets if s.visitor == visitor and s.is_ready]:
+                await socket.say(
+                    "".join(fragments.mark(i, marks[visitor].get(i, ""), socket.language) for i in slot_ids)
+                )
+
+    def take_marks(self, marks: dict[str, dict[int, str]]) -> dict[str, list[int]]:
+        """Keep the marks; which slots' marks changed, by visitor."""
+        changed = {}
+        for visitor, new in marks.items():
+            old = self.marks.get(visitor, {})
+            changed[visitor] = sorted(i for i in old.keys() | new.keys() if old.get(i) != new.get(i))
+            self.marks[visitor] = new
+        return changed
+
+    async def _send_changes(self, old: Picture, picture: Picture) -> None:
+        audiences = defaultdict(list)
+        for socket in self.sockets:
+            if socket.is_ready:
+                audiences[socket.day, socket.language].append(socket)
+        for (day, language), sockets in audiences.items():
+            # Rendering is quick but not free, and templates may not run in the event loop's way.
+            html = await sync_to_async(picture.changes_since, thread_sensitive=False)(old, day, language)
+            other_tiles = old.week.grid_key(day) != picture.week.grid_key(day)
+            for socket in sockets:
+                if html:
+                    await socket.say(html)
+                if other_tiles:
+                    await socket.beat(picture.week.grid_key(day), fresh=True)

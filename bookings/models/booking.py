@@ -46,12 +46,6 @@ class BookingQuerySet(models.QuerySet):
         """Bookings that take seats."""
         return self.filter(status__in=OCCUPYING)
 
-    def of_visitor(self, visitor: str):
-        """What was booked in one browser, holds left out. Nothing for a browser that has no identity yet."""
-        if not visitor:
-            return self.none()
-        return self.filter(holder=visitor).shown()
-
     def of_address(self, email: str):
         """What was booked with an address, however its letters were written; holds left out."""
         if not email:
