@@ -42,9 +42,13 @@ class ServiceForm(forms.ModelForm):
     refusal: dict[str | None, list[str]] = {}
 
     def _post_clean(self):
+        stored = dict(vars(self.instance))
         super()._post_clean()
         for field, texts in self.refusal.items():
             self.add_error(field if field in self.fields else None, texts)
+        if self.errors:
+            # What is shown beside the fields is how things are, not how somebody wanted them.
+            vars(self.instance).update(stored)
 
 
 class SeatsForm(ServiceForm):

@@ -150,6 +150,10 @@ class SlotAdmin(ServiceAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).with_expert()
 
+    def get_ordering(self, request):
+        """Soonest first; what is past, latest first."""
+        return ("-starts_at", "-id") if request.GET.get("when") == "past" else self.ordering
+
     def get_search_results(self, request, queryset, search_term):
         """By the expert's words, and by days written like 2027-03-10."""
         words, days = [], []
@@ -163,7 +167,7 @@ class SlotAdmin(ServiceAdmin):
         if days:
             queryset = queryset.filter(date__in=days)
         if "field_name" in request.GET:  # chosen from within a form: only what can be booked
-            queryset = queryset.bookable()
+            queryset = queryset.filter(starts_at__gt=timezone.now()).bookable()  # a start that the index knows
         return queryset, False
 
     def get_form(self, request, obj=None, change=False, **kwargs):

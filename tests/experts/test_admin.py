@@ -159,7 +159,7 @@ def test_experts_are_found_by_the_beginnings_of_words(staff):
 
 def test_slots_are_filtered(staff):
     expert = make_expert()
-    past = make_slot(expert, day=day_ahead(-2))
+    older, past = make_slot(expert, day=day_ahead(-5)), make_slot(expert, day=day_ahead(-2))
     soon = make_slot(expert, day=day_ahead(2))
     closed = make_slot(make_expert(), day=day_ahead(9), is_closed=True)
 
@@ -167,8 +167,8 @@ def test_slots_are_filtered(staff):
         return list(staff.get(admin_url(Slot), query).context["cl"].result_list)
 
     assert rows() == [soon, closed]
-    assert rows(when="past") == [past]
-    assert rows(when="all") == [past, soon, closed]
+    assert rows(when="past") == [past, older], "latest first"
+    assert rows(when="all") == [older, past, soon, closed]
     assert rows(expert__id__exact=expert.pk) == [soon]
     assert rows(is_closed__exact="1") == [closed]
     assert rows(date_from=f"{day_ahead(8)}", date_to=f"{day_ahead(10)}") == [closed]
@@ -304,6 +304,7 @@ def test_fewer_seats_than_are_taken_is_a_message_at_the_field_and_nothing_else_i
     response = staff.post(admin_url(Slot, "change", slot.pk), {"title": "Group", "capacity": 1, "is_closed": "on"})
     assert errors_of(response) == {"capacity": ["More seats are taken than that."]}
     assert "More seats are taken than that." in response.text
+    assert "2 of 3" in response.text, "how it is, not how it was wanted"
     slot = fresh(slot)
     assert (slot.title, slot.capacity, slot.is_closed) == ("", 3, False)
     assert list(slot.events.values_list("pgh_label", flat=True)) == ["insert"]
