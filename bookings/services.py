@@ -123,6 +123,10 @@ def visitor_group(visitor: str) -> str:
 def _publish(booking: Booking) -> None:
     """After commit, tell everybody's pages about the slot, and the booker's about the booking."""
     live.slot_changed(booking.slot)
+    _publish_to_booker(booking)
+
+
+def _publish_to_booker(booking: Booking) -> None:
     if booking.holder:
         group = visitor_group(booking.holder)
         live.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})
@@ -131,16 +135,22 @@ def _publish(booking: Booking) -> None:
 def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:
     """Correct who a booking is for. Slot, seats and status stay as they are. Locks the booking's row.
 
+    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more.
+
     Raises InvalidDetails, NotFound, Busy.
     """
     with slot_transaction():
         booking = Booking.objects.select_for_update(no_key=True).filter(pk=booking_id).first()
         if booking is None:
             raise NotFound(_("There is no such booking."))
+        old_email = booking.email
         booking.name, booking.email = name.strip(), email.strip()
         booking.phone, booking.notes = phone.strip(), notes.strip()
         _check_details(booking)
         booking.save(update_fields=["name", "email", "phone", "notes"])
+        if booking.email and booking.email != old_email:
+            tasks.send_booking_mail.defer(booking_id=booking.pk)
+        _publish_to_booker(booking)
     return booking
 
 

@@ -61,7 +61,8 @@ def _run() -> None:
             parts = servers.processes | {"the worker": worker_process, "the web process": web_process}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
                 data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
-                _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}\n  Data   {data}\n")
+                _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}")
+                _say(f"  Mail   {url}dev/mailbox/\n  Data   {data}\n")
                 _say("Stop it with Ctrl-C.")
             while not (ended := _ended(parts)):
                 time.sleep(0.2)

@@ -160,7 +160,7 @@ CHANNEL_LAYERS = {
 PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="events")
 
 # Workers poll: a NOTIFY takes a database-wide lock at commit (docs/decisions/0005-queue-without-notify.md).
-PROCRASTINATE_WORKER_DEFAULTS = {"listen_notify": False, "fetch_job_polling_interval": 1.0}
+PROCRASTINATE_WORKER_DEFAULTS = {"listen_notify": False, "fetch_job_polling_interval": 1.0, "delete_jobs": "successful"}
 
 EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL["EMAIL_HOST"]
