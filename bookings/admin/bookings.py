@@ -103,8 +103,10 @@ class BookingAdmin(ServiceAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         """A whole reference by its index; anything else in names and addresses."""
-        if reference := read_reference(search_term):
-            return queryset.filter(reference=reference), False
+        # Some names could be references, too: Margaret has eight such letters.
+        reference = read_reference(search_term)
+        if reference and (found := queryset.filter(reference=reference)).exists():
+            return found, False
         return super().get_search_results(request, queryset, search_term)
 
     def lookup_allowed(self, lookup, value, request=None):

@@ -215,11 +215,18 @@ class SlotAdmin(ServiceAdmin):
 
     # Ways from here, by address only: bookings know slots, and not the other way round
 
-    @action(description=gettext_lazy("Book for somebody"), icon="event_available", permissions=["bookings.add_booking"])
+    # No "bookings.add_booking" in the decorators: the check of unfold would look for it in a database, empty or not.
+    def has_book_permission(self, request, object_id=None):
+        return request.user.has_perm("bookings.add_booking")
+
+    def has_show_bookings_permission(self, request, object_id=None):
+        return request.user.has_perm("bookings.view_booking") or request.user.has_perm("bookings.change_booking")
+
+    @action(description=gettext_lazy("Book for somebody"), icon="event_available", permissions=["book"])
     def book(self, request, object_id):
         return HttpResponseRedirect(f"{reverse('admin:bookings_booking_add')}?{urlencode({'slot': object_id})}")
 
-    @action(description=gettext_lazy("Bookings"), icon="list", permissions=["bookings.view_booking"])
+    @action(description=gettext_lazy("Bookings"), icon="list", permissions=["show_bookings"])
     def show_bookings(self, request, object_id):
         where = urlencode({"slot__id__exact": object_id})
         return HttpResponseRedirect(f"{reverse('admin:bookings_booking_changelist')}?{where}")

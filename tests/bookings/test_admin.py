@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings.models import Booking, Source, Status, TurnedAway
 from experts.models import Slot
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
-from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_superuser, messages_of
+from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_superuser, make_user, messages_of
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,8 @@ def test_bookings_are_found_by_reference_name_and_address(staff):
     assert rows(staff, q="fischer") == [lena]
     assert rows(staff, q="KARIM@EXAMPLE.ORG") == [karim]
     assert rows(staff, q="nobody") == []
+    margaret = book(make_slot(), name="Margaret Hale")
+    assert rows(staff, q="Margaret") == [margaret], "although these letters could be a reference"
 
 
 def test_bookings_are_filtered(staff):
@@ -424,6 +426,17 @@ def test_the_slot_page_leads_to_booking_it_and_to_its_bookings(staff):
         .context["cl"]
         .result_list
     )
+
+
+def test_ways_to_bookings_are_shown_to_those_who_may_go_them():
+    slot, user = make_slot(), make_user(is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_slot"))
+    client = logged_in(user)
+    page = client.get(admin_url(Slot, "change", slot.pk)).text
+    for way in ("book", "show_bookings"):
+        url = reverse(f"admin:experts_slot_{way}", args=[slot.pk])
+        assert url not in page
+        assert client.get(url).status_code == 403
 
 
 @pytest.mark.parametrize("slot", ["nonsense", "999999", "9" * 30, "-1"])
