@@ -11,10 +11,12 @@ __all__ = [
     "LinkGone",
     "LinkUnknown",
     "NoSuchBooking",
+    "NotAllowed",
     "NotFound",
     "Refused",
     "SlotTaken",
     "TooMany",
+    "TooManyHolds",
 ]
 
 
@@ -86,3 +88,19 @@ class LinkGone(LinkUnknown):
     """The link of an e-mail that was used already, or whose time is over."""
 
     status = 410
+
+
+class TooManyHolds(Refused):
+    """The visitor holds as many slots as one may."""
+
+    code = "too_many_holds"
+    status = 409
+    message = _("You are keeping two other times already. Book or release one of them first.")
+
+
+class NotAllowed(Refused):
+    """The booking's status, or the policy, does not permit that."""
+
+    code = "not_allowed"
+    status = 409
+    message = _("That is not possible any more.")

@@ -34,6 +34,14 @@ def send_lookup_link(*, request_id: int) -> None:
     mail.send_lookup_link(request, links.link_url(token), link.expires_at)
 
 
+@app.task(queue="expiry", retry=_RETRY)
+def expire_booking(*, booking_id: int) -> None:
+    """Free the seats of a hold or a request when its time is over; nothing if it went on, moved or was renewed."""
+    from bookings import services  # the services queue this job
+
+    services.expire(booking_id=booking_id)
+
+
 @app.periodic(cron="17 * * * *")
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:

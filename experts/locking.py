@@ -1,5 +1,6 @@
 """The one way to open a transaction that locks slots."""
 
+from collections.abc import Iterable
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -38,10 +39,17 @@ def slot_transaction():
         raise Busy from error
 
 
-def lock_slot(slot_id: int) -> None:
-    """Lock the slot's row until the end of the transaction; read it in a later statement. Raises NotFound.
+def lock_slots(slot_ids: Iterable[int]) -> None:
+    """Lock the slots' rows, in id order, until the end of the transaction; read them in a later statement.
 
-    NO KEY: bookings that point to the slot may be inserted meanwhile, but their trigger waits.
+    NO KEY: bookings that point to the slots may be inserted meanwhile, but their trigger waits. Raises NotFound.
     """
-    if Slot.objects.select_for_update(no_key=True).filter(pk=slot_id).values_list("pk").first() is None:
+    wanted = set(slot_ids)
+    rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk").values_list("pk")
+    if len(rows) < len(wanted):
         raise NotFound
+
+
+def lock_slot(slot_id: int) -> None:
+    """As ``lock_slots``, for one."""
+    lock_slots([slot_id])

@@ -100,6 +100,12 @@ class Booking(models.Model):
     )
     reference = models.CharField(_("reference"), max_length=12, unique=True, default=new_reference, editable=False)
     holder = models.CharField(max_length=32, blank=True, editable=False)
+    reason = models.TextField(
+        _("message to the customer"),
+        blank=True,
+        max_length=1000,
+        validators=[MaxLengthValidator(1000), validate_printable],
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])

@@ -1,0 +1,22 @@
+"""Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
+
+from bookings.services.booking import book, change_details, note_opened_full
+from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
+from bookings.services.holds import hold_slot, release_hold
+from bookings.services.shared import visitor_group
+
+__all__ = [
+    "approve",
+    "book",
+    "cancel",
+    "change_details",
+    "complete",
+    "expire",
+    "hold_slot",
+    "mark_no_show",
+    "note_opened_full",
+    "reject",
+    "release_hold",
+    "reschedule",
+    "visitor_group",
+]

@@ -1,0 +1,141 @@
+"""What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
+
+from django.utils.translation import gettext as _
+
+from bookings import tasks
+from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
+from bookings.models import Booking, Status
+from bookings.services.shared import check_party, lapse_holds, publish, read_slot, refusal_of
+from bookings.transitions import TRANSITIONS
+from experts import live
+from experts.locking import lock_slots, slot_transaction
+from experts.models import Slot
+
+
+def approve(*, booking_id: int) -> Booking:
+    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy."""
+    return _decide(booking_id, Status.CONFIRMED)
+
+
+def reject(*, booking_id: int, reason: str = "") -> Booking:
+    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``."""
+    return _decide(booking_id, Status.REJECTED, reason=reason)
+
+
+def cancel(*, booking_id: int, by_customer: bool, reason: str = "") -> Booking:
+    """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
+
+    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer.
+    """
+    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason)
+
+
+def complete(*, booking_id: int) -> Booking:
+    """The session took place. Locks and raises as ``approve``; NotAllowed before its end."""
+    return _decide(booking_id, Status.COMPLETED, after_end=True)
+
+
+def mark_no_show(*, booking_id: int) -> Booking:
+    """The booker did not come. Locks and raises as ``approve``; NotAllowed before the start."""
+    return _decide(booking_id, Status.NO_SHOW, after_start=True)
+
+
+def expire(*, booking_id: int) -> bool:
+    """Free the seats of a hold or a request whose time is over. False if there is nothing to expire. Locks the slot."""
+    with slot_transaction():
+        booking, slot = _locked(booking_id)
+        if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
+            return False
+        was_request = booking.status == Status.PENDING
+        _change(booking, Status.EXPIRED)
+        if was_request:
+            tasks.send_booking_mail.defer(booking_id=booking.pk)
+        return True
+
+
+def reschedule(*, booking_id: int, slot_id: int, by_customer: bool) -> Booking:
+    """Move a booking to another slot of the same expert, with the same reference, in one statement.
+
+    Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
+    (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
+    """
+    with slot_transaction():
+        booking, old = _locked(booking_id, slot_id)
+        new = lapse_holds(read_slot(slot_id))
+        if booking.status not in (Status.PENDING, Status.CONFIRMED):
+            raise NotAllowed(_("This booking cannot be moved any more."))
+        if old.expert_id != new.expert_id or old.pk == new.pk:
+            raise NotAllowed(_("Choose another time of the same expert."))
+        if by_customer:
+            _check_window(old)
+            check_party(new, booking)
+        if reason := refusal_of(new, booking.seats):
+            raise SlotTaken(new, reason)
+        live.slot_changed(old)
+        booking.slot = new
+        fields = ["slot"]
+        if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
+            booking.expires_at = new.starts_at
+            fields.append("expires_at")
+        booking.save(update_fields=fields)
+        tasks.send_booking_mail.defer(booking_id=booking.pk)
+        publish(booking)
+        return booking
+
+
+def _decide(
+    booking_id: int,
+    to: Status,
+    *,
+    reason: str = "",
+    within_policy: bool = False,
+    after_start: bool = False,
+    after_end: bool = False,
+) -> Booking:
+    with slot_transaction():
+        booking, slot = _locked(booking_id)
+        # A hold is nobody's booking yet: it becomes one by ``book`` and nothing else.
+        if booking.status == Status.HELD or to not in TRANSITIONS[booking.status]:
+            raise NotAllowed(
+                _("This booking is %(status)s, so that is not possible any more.")
+                % {"status": booking.get_status_display().lower()}
+            )
+        if within_policy:
+            _check_window(slot)
+        if after_start and slot.starts_at > slot.read_at:
+            raise NotAllowed(_("The session has not begun."))
+        if after_end and slot.ends_at > slot.read_at:
+            raise NotAllowed(_("The session is not over."))
+        if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.expires_at <= slot.read_at:
+            raise NotAllowed(_("The time to approve this request is over."))
+        booking.reason = reason.strip()
+        _change(booking, to)
+        if to in (Status.CONFIRMED, Status.REJECTED, Status.CANCELLED):
+            tasks.send_booking_mail.defer(booking_id=booking.pk)
+        return booking
+
+
+def _change(booking: Booking, to: Status) -> None:
+    booking.status = to
+    booking.save(update_fields=["status", "reason"])
+    publish(booking)
+
+
+def _check_window(slot: Slot) -> None:
+    """Raise NotAllowed when customers may not cancel or move any more."""
+    if slot.read_at > slot.starts_at - slot.expert.policy("cancel_until"):
+        raise NotAllowed(_("It is too late to cancel or move this booking online. Please get in touch."))
+
+
+def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
+    """The booking and its slot, read under the locks of the slots and then of the booking."""
+    for _attempt in range(3):
+        slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
+        if slot_id is None:
+            raise NotFound(_("There is no such booking."))
+        lock_slots([slot_id, *other_slots])
+        booking = Booking.objects.select_for_update(no_key=True).get(pk=booking_id)
+        if booking.slot_id == slot_id:  # else it was moved while we waited for the lock
+            booking.slot = read_slot(slot_id)
+            return booking, booking.slot
+    raise Busy

@@ -1,0 +1,106 @@
+"""Holds: a seat that is kept for a visitor while the details are filled in."""
+
+from datetime import timedelta
+
+from django.db import connection
+
+from bookings import tasks
+from bookings.errors import SlotTaken, TooManyHolds
+from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.services.answers import sha256
+from bookings.services.shared import check_party, lapse_holds, own_hold, publish, read_slot, refusal_of
+from experts import live
+from experts.locking import lock_slots, slot_transaction
+
+MOST_HOLDS = 2  # of one visitor, with different experts
+
+
+def hold_slot(*, slot_id: int, visitor: str, seats: int = 1, source: str = Source.WEB) -> Booking:
+    """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
+
+    Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
+    moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy.
+    """
+    with slot_transaction():
+        hold, refused = _hold_under_lock(slot_id, visitor, seats, source)
+    if refused is not None:
+        raise refused
+    return hold
+
+
+def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tuple[Booking | None, SlotTaken | None]:
+    """The body of ``hold_slot``: the hold, or a refusal whose record is committed."""
+    # 1. Refuse what can already be seen to be impossible, before any lock.
+    slot = read_slot(slot_id)
+    wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source)
+    check_party(slot, wanted)
+    if reason := refusal_of(slot, seats, own=own_hold(slot, visitor), holds_may_lapse=True):
+        return None, _turn_away(slot, reason, source)
+    # 2. One visitor's requests come one after another, or two tabs would make three holds.
+    _lock_visitor(visitor)
+    moving = (
+        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id)
+        .exclude(slot=slot)
+        .select_related("slot")
+        .first()
+    )
+    lock_slots([slot.pk, moving.slot_id] if moving else [slot.pk])
+    # 3. Under the lock, the same rule again.
+    slot = lapse_holds(read_slot(slot.pk))
+    own = own_hold(slot, visitor)
+    if reason := refusal_of(slot, seats, own=own):
+        return None, _turn_away(slot, reason, source)
+    if own is not None:
+        if own.seats != seats:
+            own.seats = seats
+            own.save(update_fields=["seats"])
+            publish(own)
+        return own, None
+    if moving is not None:
+        moving.refresh_from_db()
+        if moving.status != Status.HELD:  # it ran out, or was booked in another tab, while we waited
+            moving = None
+    expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
+    if moving is None:
+        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at).count()
+        if running >= MOST_HOLDS:
+            raise TooManyHolds
+        hold = wanted
+        hold.expires_at = expires_at
+        hold.save(force_insert=True)
+    else:
+        live.slot_changed(moving.slot)
+        hold = moving
+        hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
+        hold.save(update_fields=["slot", "seats", "expires_at"])
+    # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
+    tasks.expire_booking.configure(schedule_at=expires_at).defer(booking_id=hold.pk)
+    publish(hold)
+    return hold, None
+
+
+def release_hold(*, slot_id: int, visitor: str) -> bool:
+    """Let go of the visitor's hold in a slot. False if there was none: asking twice does no harm. Locks the slot."""
+    if not visitor:
+        return False
+    with slot_transaction():
+        lock_slots([slot_id])
+        hold = Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD).select_related("slot").first()
+        if hold is None:
+            return False
+        hold.status = Status.EXPIRED
+        hold.save(update_fields=["status"])
+        publish(hold)
+        return True
+
+
+def _turn_away(slot, reason: str, source: str) -> SlotTaken:
+    TurnedAway.objects.create(slot=slot, reason=reason, source=source)
+    return SlotTaken(slot, reason)
+
+
+def _lock_visitor(visitor: str) -> None:
+    """A lock that ends with the transaction, so it works behind a pooler; taken before any slot's."""
+    number = int(sha256("holds", visitor)[:15], 16)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])

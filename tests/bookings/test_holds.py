@@ -1,0 +1,206 @@
+"""Holds: kept for one visitor, never a way to lock others or oneself out."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from bookings import services
+from bookings.errors import InvalidDetails, NotFound, SlotTaken, TooManyHolds
+from bookings.models import Booking, Status, TurnedAway
+from tests.cast import book, fresh, make_booking, make_expert, make_slot
+from tests.concurrency.contention import run_together
+
+VISITOR, OTHER = "a" * 32, "b" * 32
+
+
+def hold(slot, visitor=VISITOR, **values):
+    return services.hold_slot(slot_id=slot.pk, visitor=visitor, **values)
+
+
+def let_run_out(booking):
+    Booking.objects.filter(pk=booking.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.mark.django_db
+class TestHolding:
+    def test_keeps_a_seat_for_the_policys_time(self):
+        slot = make_slot(make_expert(hold_minutes=7))
+        held = hold(slot)
+        assert held.status == Status.HELD
+        assert abs(held.expires_at - timezone.now() - timedelta(minutes=7)) < timedelta(seconds=10)
+        assert fresh(slot).state == "held"
+        [job] = ProcrastinateJob.objects.values("task_name", "args", "scheduled_at")
+        assert job["task_name"] == "bookings.tasks.expire_booking"
+        assert job["scheduled_at"] == held.expires_at
+
+    def test_somebody_else_is_refused(self):
+        slot = make_slot()
+        hold(slot)
+        with pytest.raises(SlotTaken) as refused:
+            hold(slot, OTHER)
+        assert refused.value.reason == "held"
+        with pytest.raises(SlotTaken):
+            book(slot, visitor=OTHER)
+        assert TurnedAway.objects.count() == 2
+
+    def test_coming_back_finds_ones_own_hold_with_its_time_running(self):
+        slot = make_slot()
+        assert hold(slot) == hold(slot)
+        assert Booking.objects.count() == 1
+
+    def test_choosing_another_slot_of_the_expert_moves_it(self):
+        expert = make_expert()
+        first, second = make_slot(expert, at="09:00"), make_slot(expert, at="10:00")
+        assert hold(first) == hold(second)
+        assert (fresh(first).state, fresh(second).state) == ("open", "held")
+
+    def test_a_move_that_is_refused_keeps_the_hold(self):
+        expert = make_expert()
+        first, full = make_slot(expert, at="09:00"), make_slot(expert, at="10:00")
+        make_booking(full)
+        held = hold(first)
+        with pytest.raises(SlotTaken):
+            hold(full)
+        held.refresh_from_db()
+        assert (held.slot, held.status) == (first, Status.HELD)
+
+    def test_at_most_two_holds_and_a_lapsed_one_does_not_count(self):
+        slots = [make_slot() for _ in range(4)]
+        first = hold(slots[0])
+        hold(slots[1])
+        with pytest.raises(TooManyHolds):
+            hold(slots[2])
+        hold(slots[2], OTHER)
+        let_run_out(first)
+        hold(slots[3])
+
+    def test_party_size_is_held_and_can_change(self):
+        slot = make_slot(make_expert(max_party=3), capacity=3)
+        hold(slot, seats=3)
+        assert fresh(slot).seats_left == 0
+        hold(slot, seats=1)
+        assert fresh(slot).seats_left == 2
+        with pytest.raises(InvalidDetails):
+            hold(slot, seats=4)
+
+    def test_nobody_can_hold_what_cannot_be_booked(self):
+        slot = make_slot(is_closed=True)
+        with pytest.raises(SlotTaken):
+            hold(slot)
+        with pytest.raises(NotFound):
+            services.hold_slot(slot_id=10**12, visitor=VISITOR)
+        assert not Booking.objects.exists()
+
+
+@pytest.mark.django_db
+class TestRelease:
+    def test_frees_the_seat_at_once_and_twice_does_no_harm(self):
+        slot = make_slot()
+        hold(slot)
+        assert not services.release_hold(slot_id=slot.pk, visitor=OTHER)
+        assert fresh(slot).state == "held"
+        assert services.release_hold(slot_id=slot.pk, visitor=VISITOR)
+        assert fresh(slot).state == "open"
+        assert not services.release_hold(slot_id=slot.pk, visitor=VISITOR)
+
+
+@pytest.mark.django_db
+class TestRunningOut:
+    def test_never_blocks_even_without_a_worker(self):
+        slot = make_slot()
+        lapsed = hold(slot)
+        let_run_out(lapsed)
+        assert fresh(slot).state == "open"
+        assert hold(slot, OTHER).holder == OTHER
+        lapsed.refresh_from_db()
+        assert lapsed.status == Status.EXPIRED
+
+    def test_the_job_frees_the_seat_and_only_when_its_time_has_come(self):
+        slot = make_slot()
+        held = hold(slot)
+        assert not services.expire(booking_id=held.pk)
+        let_run_out(held)
+        assert services.expire(booking_id=held.pk)
+        assert not services.expire(booking_id=held.pk)
+        assert (fresh(slot).seats_held, fresh(slot).next_hold_expiry) == (0, None)
+
+
+@pytest.mark.django_db
+class TestBookingIt:
+    def test_the_hold_becomes_the_booking(self):
+        slot = make_slot()
+        held = hold(slot)
+        booking = book(slot, visitor=VISITOR, name="Lena")
+        booking.refresh_from_db()
+        assert (booking.pk, booking.reference) == (held.pk, held.reference)
+        assert (booking.status, booking.name, booking.expires_at) == (Status.CONFIRMED, "Lena", None)
+        assert Booking.objects.count() == 1
+        slot = fresh(slot)
+        assert (slot.seats_held, slot.seats_booked, slot.next_hold_expiry) == (0, 1, None)
+
+    def test_with_approval_it_becomes_a_request(self):
+        slot = make_slot(make_expert(requires_approval=True))
+        hold(slot)
+        assert book(slot, visitor=VISITOR).status == Status.PENDING
+
+    def test_a_hold_that_ran_out_is_renewed_while_the_seat_is_free(self):
+        slot = make_slot()
+        let_run_out(hold(slot))
+        assert book(slot, visitor=VISITOR).status == Status.CONFIRMED
+
+    def test_and_is_refused_when_the_seat_is_gone(self):
+        slot = make_slot()
+        let_run_out(hold(slot))
+        book(slot)
+        with pytest.raises(SlotTaken):
+            book(slot, visitor=VISITOR)
+
+    def test_the_party_may_grow_on_the_way_if_there_is_room(self):
+        slot = make_slot(make_expert(max_party=4), capacity=4)
+        hold(slot, seats=1)
+        make_booking(slot, seats=2)
+        with pytest.raises(SlotTaken):
+            book(slot, visitor=VISITOR, seats=3)
+        assert book(slot, visitor=VISITOR, seats=2).seats == 2
+
+    def test_a_closed_slot_is_closed_also_for_who_holds_it(self):
+        slot = make_slot()
+        hold(slot)
+        slot.is_closed = True
+        slot.save()
+        with pytest.raises(SlotTaken) as refused:
+            book(slot, visitor=VISITOR)
+        assert refused.value.reason == "closed"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_many_visitors_one_seat(self):
+        slot = make_slot()
+        results = run_together(lambda n: hold(slot, f"{n:032}"), count=16)
+        assert sum(isinstance(result, Booking) for result in results) == 1
+        assert all(isinstance(result, Booking | SlotTaken) for result in results)
+
+    def test_one_visitor_in_many_tabs_never_has_more_than_two(self, settings):
+        settings.LOCK_TIMEOUT_MS = 30_000
+        slots = [make_slot(capacity=3) for _ in range(8)]
+        results = run_together(lambda n: hold(slots[n]), count=8)
+        assert sum(isinstance(result, Booking) for result in results) == 2
+        assert sum(isinstance(result, TooManyHolds) for result in results) == 6
+        assert Booking.objects.filter(status=Status.HELD).count() == 2
+
+    def test_opposite_moves_never_end_in_an_error(self, settings):
+        settings.LOCK_TIMEOUT_MS = 30_000
+        expert = make_expert()
+        one, two = make_slot(expert, at="09:00", capacity=2), make_slot(expert, at="10:00", capacity=2)
+        first, second = book(one), book(two)
+        moves = [(first, two), (second, one)] * 4
+        results = run_together(
+            lambda n: services.reschedule(booking_id=moves[n][0].pk, slot_id=moves[n][1].pk, by_customer=False), count=8
+        )
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert (first.slot, second.slot) == (two, one), results
+        assert (fresh(one).seats_booked, fresh(two).seats_booked) == (1, 1)
