@@ -103,6 +103,8 @@ class Booking(models.Model):
     reason = models.TextField(
         _("message to the customer"),
         blank=True,
+        default="",
+        db_default="",
         max_length=1000,
         validators=[MaxLengthValidator(1000), validate_printable],
     )
