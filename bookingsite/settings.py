@@ -100,6 +100,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.PreferencesMiddleware",
     "bookings.visitor.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
+    "bookingsite.middleware.AdminInputMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 
