@@ -9,4 +9,5 @@ urlpatterns = [
     path("bookings/sign-out/", views.sign_out, name="sign_out"),
     path("bookings/link/<str:token>/", views.link, name="link"),
     path("bookings/<str:reference>/", views.booking, name="booking"),
+    path("bookings/<str:reference>/cancel/", views.cancel, name="cancel"),
 ]

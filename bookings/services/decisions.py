@@ -5,8 +5,9 @@ from django.utils.translation import gettext as _
 from bookings import tasks
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Status
+from bookings.policy import change_deadline
 from bookings.services.shared import check_party, lapse_holds, publish, read_slot, refusal_of
-from bookings.transitions import TRANSITIONS
+from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
@@ -22,12 +23,13 @@ def reject(*, booking_id: int, reason: str = "") -> Booking:
     return _decide(booking_id, Status.REJECTED, reason=reason)
 
 
-def cancel(*, booking_id: int, by_customer: bool, reason: str = "") -> Booking:
+def cancel(*, booking_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
     Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer.
+    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
     """
-    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason)
+    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason, seen_sequence=seen_sequence)
 
 
 def complete(*, booking_id: int) -> Booking:
@@ -53,17 +55,19 @@ def expire(*, booking_id: int) -> bool:
         return True
 
 
-def reschedule(*, booking_id: int, slot_id: int, by_customer: bool) -> Booking:
+def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequence: int | None = None) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
     Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
     (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
+    ``seen_sequence`` as for ``cancel``.
     """
     with slot_transaction():
         booking, old = _locked(booking_id, slot_id)
         new = lapse_holds(read_slot(slot_id))
         if booking.status not in (Status.PENDING, Status.CONFIRMED):
             raise NotAllowed(_("This booking cannot be moved any more."))
+        _check_seen(booking, seen_sequence)
         if old.expert_id != new.expert_id or old.pk == new.pk:
             raise NotAllowed(_("Choose another time of the same expert."))
         if by_customer:
@@ -73,7 +77,8 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool) -> Booking:
             raise SlotTaken(new, reason)
         live.slot_changed(old)
         booking.slot = new
-        fields = ["slot"]
+        booking.sequence += 1
+        fields = ["slot", "sequence"]
         if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
             booking.expires_at = new.starts_at
             fields.append("expires_at")
@@ -91,6 +96,7 @@ def _decide(
     within_policy: bool = False,
     after_start: bool = False,
     after_end: bool = False,
+    seen_sequence: int | None = None,
 ) -> Booking:
     with slot_transaction():
         booking, slot = _locked(booking_id)
@@ -100,6 +106,7 @@ def _decide(
                 _("This booking is %(status)s, so that is not possible any more.")
                 % {"status": booking.get_status_display().lower()}
             )
+        _check_seen(booking, seen_sequence)
         if within_policy:
             _check_window(slot)
         if after_start and slot.starts_at > slot.read_at:
@@ -116,15 +123,23 @@ def _decide(
 
 
 def _change(booking: Booking, to: Status) -> None:
+    if booking.is_open and to not in OCCUPYING:
+        booking.sequence += 1
     booking.status = to
-    booking.save(update_fields=["status", "reason"])
+    booking.save(update_fields=["status", "reason", "sequence"])
     publish(booking)
 
 
 def _check_window(slot: Slot) -> None:
     """Raise NotAllowed when customers may not cancel or move any more."""
-    if slot.read_at > slot.starts_at - slot.expert.policy("cancel_until"):
+    if slot.read_at > change_deadline(slot):
         raise NotAllowed(_("It is too late to cancel or move this booking online. Please get in touch."))
+
+
+def _check_seen(booking: Booking, seen_sequence: int | None) -> None:
+    """Raise NotAllowed when somebody decides about a booking that is not what they saw any more."""
+    if seen_sequence is not None and booking.sequence != seen_sequence:
+        raise NotAllowed(_("This booking was moved to another time meanwhile. Look at it again first."))
 
 
 def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:

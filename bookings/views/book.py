@@ -13,7 +13,7 @@ from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound,
 from bookings.forms import BookingForm, new_key
 from bookings.limits import check_booking_limits
 from bookings.models import Booking, Source, Status
-from bookings.policy import policy_text
+from bookings.policy import cancel_line, policy_text
 from bookings.views.answers import is_partial, not_found
 from bookings.visitor import client_address, ensure_visitor
 from experts import wording
@@ -158,6 +158,7 @@ def _step(request, slot, step, context, *, status=200):
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
+        "cancel_line": cancel_line(slot, zone, timezone.now()),
         **context,
     }
     with timezone.override(zone):
