@@ -111,7 +111,7 @@ class Booking(models.Model):
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
-    # Grows whenever a calendar entry of this booking must change: SEQUENCE of RFC 5545. Also tells an old form from a new.
+    # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
     sequence = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)

@@ -2,15 +2,30 @@
 
 from django.utils.translation import gettext as _
 
-from bookings import tasks
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
+from bookings.kinds import MailKind
 from bookings.models import Booking, Status
 from bookings.policy import change_deadline
-from bookings.services.shared import check_party, lapse_holds, publish, read_slot, refusal_of
+from bookings.services.shared import (
+    check_party,
+    lapse_holds,
+    publish,
+    queue_expiry,
+    queue_mail,
+    read_slot,
+    refusal_of,
+)
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
+
+# Whoever is told. That a session is over, or was missed, is nothing to write about.
+_MAIL_OF = {
+    Status.CONFIRMED: MailKind.CONFIRMED,
+    Status.REJECTED: MailKind.REJECTED,
+    Status.CANCELLED: MailKind.CANCELLED,
+}
 
 
 def approve(*, booking_id: int) -> Booking:
@@ -51,7 +66,7 @@ def expire(*, booking_id: int) -> bool:
         was_request = booking.status == Status.PENDING
         _change(booking, Status.EXPIRED)
         if was_request:
-            tasks.send_booking_mail.defer(booking_id=booking.pk)
+            queue_mail(booking, MailKind.EXPIRED)
         return True
 
 
@@ -83,7 +98,9 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
             booking.expires_at = new.starts_at
             fields.append("expires_at")
         booking.save(update_fields=fields)
-        tasks.send_booking_mail.defer(booking_id=booking.pk)
+        if "expires_at" in fields:
+            queue_expiry(booking)
+        queue_mail(booking, MailKind.RESCHEDULED)
         publish(booking)
         return booking
 
@@ -117,8 +134,7 @@ def _decide(
             raise NotAllowed(_("The time to approve this request is over."))
         booking.reason = reason.strip()
         _change(booking, to)
-        if to in (Status.CONFIRMED, Status.REJECTED, Status.CANCELLED):
-            tasks.send_booking_mail.defer(booking_id=booking.pk)
+        queue_mail(booking, _MAIL_OF.get(to))
         return booking
 
 

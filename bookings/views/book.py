@@ -11,6 +11,7 @@ from bookings.calendar import book_url, shown_zone
 from bookings.conflict import Conflict
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany
 from bookings.forms import BookingForm, new_key
+from bookings.ics import google_url
 from bookings.limits import check_booking_limits
 from bookings.models import Booking, Source, Status
 from bookings.policy import cancel_line, policy_text
@@ -108,7 +109,9 @@ def _confirm(request, slot):
 
 
 def _done(request, slot, booking):
-    return _step(request, slot, "pending" if booking.status == Status.PENDING else "done", {"booking": booking})
+    booking.slot = slot
+    context = {"booking": booking, "google_url": google_url(booking)}
+    return _step(request, slot, "pending" if booking.status == Status.PENDING else "done", context)
 
 
 def _again(request, slot, booking):

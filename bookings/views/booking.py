@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from bookings import timeline
+from bookings.ics import google_url
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.own import own_key
@@ -78,6 +79,7 @@ def _context(request, found) -> dict:
         "expert_url": reverse("expert", args=[expert.slug]),
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, zone),
+        "google_url": google_url(found),
     }
 
 
