@@ -48,6 +48,15 @@ def expire_booking(*, booking_id: int) -> None:
     services.expire(booking_id=booking_id)
 
 
+@app.periodic(cron="* * * * *")
+@app.task(queue="expiry")
+def catch_up(timestamp: int) -> None:
+    """Every minute: end what the queue missed, and complete the sessions that are over."""
+    from bookings.catching_up import catch_up  # it calls the services, which queue jobs
+
+    catch_up()
+
+
 @app.periodic(cron="17 * * * *")
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:

@@ -10,5 +10,6 @@ urlpatterns = [
     path("bookings/link/<str:token>/", views.link, name="link"),
     path("bookings/<str:reference>/", views.booking, name="booking"),
     path("bookings/<str:reference>/cancel/", views.cancel, name="cancel"),
+    path("bookings/<str:reference>/reschedule/", views.reschedule, name="reschedule"),
     path("bookings/<str:reference>/calendar.ics", views.calendar_file, name="calendar_file"),
 ]
