@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.kinds import kind_of
-from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.models import Booking, Proof, Source, Status, TurnedAway
 from bookings.services.answers import Answer
 from bookings.services.shared import (
     check_details,
@@ -132,7 +132,8 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
 def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:
     """Correct who a booking is for. Slot, seats and status stay as they are. Locks the booking's row.
 
-    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more.
+    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more,
+    and browsers that they have opened it in see it no longer. The browser that booked does.
 
     Raises InvalidDetails, NotFound, Busy.
     """
@@ -145,6 +146,8 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
         booking.phone, booking.notes = phone.strip(), notes.strip()
         check_details(booking)
         booking.save(update_fields=["name", "email", "phone", "notes"])
+        if booking.email.lower() != old_email.lower():
+            Proof.objects.filter(booking=booking).delete()
         if booking.email and booking.email != old_email:
             queue_mail(booking, kind_of(booking))
         publish_to_booker(booking)

@@ -3,6 +3,7 @@
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -14,8 +15,9 @@ from bookings.forms import BookingForm, new_key
 from bookings.ics import google_url
 from bookings.limits import check_booking_limits
 from bookings.models import Booking, Source, Status
+from bookings.models.booking import read_reference
 from bookings.policy import cancel_line, policy_text
-from bookings.views.answers import is_partial, not_found
+from bookings.views.answers import is_partial, load_instead, not_found, see_other
 from bookings.visitor import client_address, ensure_visitor
 from experts import wording
 from experts.models import Slot
@@ -32,7 +34,7 @@ def book(request, slot_id):
     if request.method == "POST":
         steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume}
         return steps.get(request.POST.get("step"), _review)(request, slot)
-    if reference := request.GET.get("booking"):
+    if reference := read_reference(request.GET.get("booking", "")):
         booking = Booking.objects.proven_to(request.visitor).filter(slot=slot, reference=reference).first()
         if booking is not None:
             return _done(request, slot, booking)
@@ -109,9 +111,15 @@ def _confirm(request, slot):
 
 
 def _done(request, slot, booking):
+    """Step 4, also when the page is loaded or the form is sent again: what has become of it since has its own page."""
+    if not booking.is_open or booking.slot_id != slot.pk:
+        url = reverse("booking", args=[booking.reference])
+        return load_instead(url) if is_partial(request) else see_other(url)
     booking.slot = slot
     context = {"booking": booking, "google_url": google_url(booking)}
-    return _step(request, slot, "pending" if booking.status == Status.PENDING else "done", context)
+    response = _step(request, slot, "pending" if booking.status == Status.PENDING else "done", context)
+    add_never_cache_headers(response)  # a shared computer must not show it again after "Sign out" and Back
+    return response
 
 
 def _again(request, slot, booking):
@@ -191,12 +199,12 @@ def _own_booking(request, slot):
 
 
 def _empty_form(slot, *, again):
-    return BookingForm(slot=slot, initial={"key": new_key(), "again": again})
+    return BookingForm(slot=slot, initial={"key": new_key(), "again": "1" if again else ""})
 
 
 def _form_with_values(request, slot, *, key):
     """The form with what was typed, not yet judged."""
     names = ("name", "email", "phone", "notes", "seats")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
-    ticked = {name: bool(request.POST.get(name)) for name in ("agree", "again")}
-    return BookingForm(slot=slot, initial={**values, **ticked, "key": key})
+    asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
+    return BookingForm(slot=slot, initial={**values, **asked, "key": key})

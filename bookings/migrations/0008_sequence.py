@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0006_reason'),
+        ('bookings', '0007_slot_checked_at_once'),
         ('experts', '0003_organisation_in_words'),
     ]
 
