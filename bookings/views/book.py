@@ -105,7 +105,7 @@ def _confirm(request, slot):
         return _please_retry(request, slot, form, error)
     except NotFound:
         return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
-    if is_partial(request):
+    if is_partial(request) or booking.slot_id != slot.pk:  # an answer given before, to what was moved since
         return _changed(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
 

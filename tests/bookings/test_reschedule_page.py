@@ -8,7 +8,7 @@ from django.test import Client
 from bookings import services
 from bookings.models import Booking, Status
 from tests.bookings.test_lookup import assert_nothing_private
-from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +98,21 @@ class TestMoving:
         strict = Client(enforce_csrf_checks=True)
         strict.cookies = client.cookies
         assert send(strict, booking, new).status_code == 403
+
+
+def test_the_old_form_of_what_was_moved_since_leads_to_the_booking(client, booking, new):
+    send(client, booking, new)
+    Booking.objects.update(name="Lena Fischer", email="lena@example.com")
+    old = booking.slot
+    form = details(step="confirm")
+    first = client.post(f"/slots/{old.pk}/book/", form | {"key": "k"})
+    moved = Booking.objects.latest("pk")
+    assert first["Location"] == f"/slots/{old.pk}/book/?booking={moved.reference}"
+    services.reschedule(
+        booking_id=moved.pk, slot_id=make_slot(old.expert, at="17:00").pk, by_customer=True, seen_sequence=0
+    )
+    again = client.post(f"/slots/{old.pk}/book/", form | {"key": "k"})
+    assert (again.status_code, again["Location"]) == (303, f"/bookings/{moved.reference}/")
 
 
 class TestRefusals:
