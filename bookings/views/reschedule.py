@@ -1,7 +1,7 @@
 """Moving a booking to another time of the same expert: a plain page of days and times, and what comes of a choice."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -83,7 +83,8 @@ def _choose(request, booking, *, refusal=None):
         "slot": slot,
         "expert": expert,
         "title": booking_title(booking, zone, now),
-        "zone_label": wording.zone_label(zone, slot.starts_at),
+        # Of the day that is shown: between the two, the clocks may change.
+        "zone_label": wording.zone_label(zone, datetime.combine(day, time(12), tzinfo=zone)),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
         "problem": _problem(booking, refusal, is_possible),

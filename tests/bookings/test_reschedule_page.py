@@ -70,7 +70,7 @@ class TestChoices:
     def test_in_the_visitors_zone(self, client, booking, new):
         client.cookies["zone"] = "Asia/Tokyo"
         body = client.get(url(booking), {"day": day_ahead().isoformat()}).content.decode()
-        assert "Times are in Tokyo time (GMT+9)" in body
+        assert "The times below are in Tokyo time (GMT+9)" in body
 
     def test_a_day_without_times(self, client, booking):
         assert "No other time is open" in client.get(url(booking), {"day": day_ahead(4).isoformat()}).content.decode()
