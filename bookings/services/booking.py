@@ -1,6 +1,7 @@
 """Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
 
 import re
+from copy import copy
 from datetime import timedelta
 
 from django.db import IntegrityError
@@ -9,6 +10,7 @@ from django.utils.translation import gettext as _
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.kinds import kind_of
 from bookings.models import Booking, Proof, Source, Status, TurnedAway
+from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
 from bookings.services.shared import (
     check_details,
@@ -67,18 +69,22 @@ def book(
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
     answer = Answer.for_request(booking, idempotency_key, idempotency_scope)
-    try:
-        with slot_transaction():
-            refused = _book_under_lock(booking, answer)
-    except IntegrityError as error:
-        if violated_constraint(error) == "slot_never_overbooked":
-            # Cannot happen under the lock; the database has the last word all the same.
-            raise SlotTaken(read_slot(slot_id), "full") from error
-        # Two requests with one key met, or two bookings drew one reference: trying again settles both.
-        raise Busy from error
-    if refused is not None:
-        raise refused
-    return answer.replayed or booking
+    for _attempt in range(3):
+        attempt = copy(booking)
+        attempt.reference = new_reference()
+        try:
+            with slot_transaction():
+                refused = _book_under_lock(attempt, answer)
+        except IntegrityError as error:
+            if violated_constraint(error) == "slot_never_overbooked":
+                # Cannot happen under the lock; the database has the last word all the same.
+                raise SlotTaken(read_slot(slot_id), "full") from error
+            # Two requests with one key met, or two bookings drew one reference: looking again settles both.
+            continue
+        if refused is not None:
+            raise refused
+        return answer.replayed or attempt
+    raise Busy
 
 
 def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
