@@ -53,6 +53,7 @@ def _ask(request, booking, *, refusal=None):
         "title": booking_title(booking, zone, now),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
+        "is_dialog": is_partial(request),
         "problem": str(refusal) if refusal else _why_not(booking, slot, now),
         "cancel_url": reverse("cancel", args=[booking.reference]),
         "booking_url": reverse("booking", args=[booking.reference]),

@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from bookings import services
 from bookings.models import Booking, Status
+from tests.browser.conftest import PHONE
 from tests.cast import fresh, make_category, make_expert, make_organization, make_slot
 
 
@@ -53,6 +54,7 @@ def test_cancel_in_the_dialog(page, slot):
     dialog = page.get_by_role("dialog")
     expect(heading(dialog, "Cancel this booking?")).to_be_visible()
     expect(dialog.get_by_role("link", name="Keep booking")).to_be_focused()
+    expect(page.locator("h1")).to_have_count(1)
     page.keyboard.press("Enter")
     expect(dialog).to_be_hidden()
     expect(page.get_by_role("link", name="Cancel booking")).to_be_focused()
@@ -65,8 +67,8 @@ def test_cancel_in_the_dialog(page, slot):
     assert fresh(slot).state == "open"
 
 
-def test_cancel_on_a_phone(phone_page, slot):
-    page = phone_page
+def test_cancel_on_a_phone(make_context, slot):
+    page = make_context(**PHONE, reduced_motion="reduce").new_page()
     booking = open_booking(page, slot)
     page.get_by_role("link", name="Cancel booking").tap()
     dialog = page.get_by_role("dialog")
