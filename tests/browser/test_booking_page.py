@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from bookings import services
 from bookings.models import Booking, Status
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.test_accessibility import problems
 from tests.cast import fresh, make_category, make_expert, make_organization, make_slot
 
 
@@ -123,3 +124,21 @@ def test_the_file_is_a_download(page, slot):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download .ics").click()
     assert download.value.suggested_filename == f"{booking.reference}.ics"
+
+
+@pytest.mark.parametrize("look", [DESKTOP | {"color_scheme": "light"}, PHONE | {"color_scheme": "dark"}])
+def test_axe_finds_nothing_on_these_pages(make_context, slot, look):
+    page = make_context(**look, reduced_motion="reduce").new_page()
+    booking = open_booking(page, slot)
+    found = problems(page, "booking")
+    page.get_by_role("link", name="Cancel booking").click()
+    expect(heading(page.get_by_role("dialog"), "Cancel this booking?")).to_be_visible()
+    found += problems(page, "question")
+    for step in ("cancel/", f"reschedule/?day={slot.date}"):
+        page.goto(f"/bookings/{booking.reference}/{step}")
+        found += problems(page, step)
+    services.cancel(booking_id=booking.pk, by_customer=False, reason="Priya is ill.")
+    for step in ("", "cancel/", "reschedule/"):
+        page.goto(f"/bookings/{booking.reference}/{step}")
+        found += problems(page, f"cancelled {step}")
+    assert found == []
