@@ -13,7 +13,7 @@ from bookings.conflict import Conflict
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany
 from bookings.forms import BookingForm, new_key
 from bookings.ics import google_url
-from bookings.limits import check_booking_limits
+from bookings.limits import check_booking_limits, is_new_wish
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.policy import cancel_line, policy_text
@@ -47,7 +47,10 @@ def _details(request, slot, form, *, status=200):
         return _again(request, slot, booking)
     state = slot.state
     if state not in BOOKABLE_STATES:
-        services.note_opened_full(slot_id=slot.pk, reason=state)
+        if request.method == "GET" and is_new_wish(
+            visitor=request.visitor, address=client_address(request), slot_id=slot.pk
+        ):
+            services.note_opened_full(slot_id=slot.pk, reason=state)
         return _conflict(request, slot, Conflict.on_opening(slot, state), form)
     return _step(request, slot, "details", {"form": form}, status=status)
 
@@ -81,7 +84,7 @@ def _confirm(request, slot):
     if not form.is_valid():
         return _step(request, slot, "details", {"form": form}, status=422)
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request))
+        check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
         booking = services.book(
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},
