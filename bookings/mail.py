@@ -7,8 +7,10 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from bookings import links
+from bookings import ics, links
+from bookings.kinds import MailKind
 from bookings.models import Booking, LookupRequest, Status
+from bookings.policy import cancel_line
 from experts.models import Organization
 from experts.models.organization import Accent
 from experts.wording import zone_label
@@ -31,17 +33,21 @@ class MailNotSentError(Exception):
     """A mail that could not be sent, without the words of the error: mail servers repeat the address in them."""
 
 
-def send_booking_mail(booking: Booking) -> None:
-    """Say that the booking is confirmed or was requested, with the link that opens it. Needs ``with_slot()``."""
+def send_booking_mail(booking: Booking, kind: MailKind) -> None:
+    """Say what became of the booking, with the link that opens it and a calendar file. Needs ``with_slot()``."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
+    with translation.override(booking.language):
+        policy_line = cancel_line(slot, zone, timezone.now()) if booking.is_open else ""
     _send(
         "booking",
         {
             "booking": booking,
             "slot": slot,
             "expert": expert,
+            "kind": kind.value,
             "is_pending": booking.status == Status.PENDING,
+            "policy_line": policy_line,
             "url": links.link_url(links.booking_token(booking)),
         },
         to=booking.email,
@@ -49,8 +55,17 @@ def send_booking_mail(booking: Booking) -> None:
         zone=zone,
         at=slot.starts_at,
         organization=expert.organization,
-        message_id=f"{booking.reference}.{booking.status}",
+        message_id=f"{booking.reference}.{kind}.{booking.sequence}",
+        calendar_method=_calendar_method(booking, kind),
+        booking=booking,
     )
+
+
+def _calendar_method(booking: Booking, kind: MailKind) -> str:
+    """What the mail tells the reader's calendar; "" for nothing: a request is no appointment yet."""
+    if kind == MailKind.CANCELLED:
+        return ics.CANCEL
+    return ics.REQUEST if booking.status == Status.CONFIRMED else ""
 
 
 def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> None:
@@ -77,8 +92,13 @@ def _send(
     at: datetime,
     organization: Organization | None,
     message_id: str,
+    calendar_method: str = "",
+    booking: Booking | None = None,
 ) -> None:
-    """Render ``templates/emails/<name>`` in the reader's language and zone, and send it. Raises MailNotSentError."""
+    """Render ``templates/emails/<name>`` in the reader's language and zone, and send it. Raises MailNotSentError.
+
+    With ``calendar_method``, the ``booking`` goes along as a calendar file.
+    """
     light, dark, on_dark = ACCENT_COLOURS[organization.accent if organization else Accent.PETROL]
     with translation.override(language), timezone.override(zone):
         context = {
@@ -106,6 +126,9 @@ def _send(
         },
     )
     mail.attach_alternative(html, "text/html")
+    if calendar_method:
+        calendar = ics.calendar_file(booking, calendar_method).decode()
+        mail.attach("booking.ics", calendar, f"text/calendar; method={calendar_method}")
     try:
         mail.send()
     except Exception as error:

@@ -1,14 +1,45 @@
 """An expert's booking policy in words."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from experts.models import Expert
+from experts import wording
+from experts.models import Expert, Slot
 
 
 def policy_text(expert: Expert) -> str:
-    """What happens after somebody books."""
+    """What happens after somebody books, and until when it can be undone."""
     if expert.policy("requires_approval"):
-        return _("%(organization)s approves each booking by hand. Your seat is kept while you wait.") % {
+        text = _("%(organization)s approves each booking by hand. Your seat is kept while you wait.") % {
             "organization": expert.organization.name
         }
-    return _("Confirmed at once.")
+    else:
+        text = _("Confirmed at once.")
+    span = expert.policy("cancel_until")
+    if not span:
+        return f"{text} {_('Free to move or cancel until it starts.')}"
+    return f"{text} {_('Free to move or cancel until %(span)s before.') % {'span': wording.duration(span)}}"
+
+
+def change_deadline(slot: Slot) -> datetime:
+    """The last instant at which customers may cancel or move a booking of this slot."""
+    return slot.starts_at - slot.expert.policy("cancel_until")
+
+
+def can_change(slot: Slot, now: datetime) -> bool:
+    return now <= change_deadline(slot)
+
+
+def deadline_text(slot: Slot, zone: ZoneInfo) -> str:
+    """The deadline as the zone's clocks show it: ``Wed 11 March, 16:15``."""
+    return date_format(change_deadline(slot).astimezone(zone), "D j F, H:i")
+
+
+def cancel_line(slot: Slot, zone: ZoneInfo, now: datetime) -> str:
+    """Until when a booking of this slot can be moved or cancelled, in one sentence."""
+    if can_change(slot, now):
+        return _("Free to move or cancel until %(when)s.") % {"when": deadline_text(slot, zone)}
+    return _("It starts soon, so it can’t be moved or cancelled online any more.")

@@ -3,22 +3,28 @@
 Arguments are ids only: procrastinate logs them and keeps them in its table.
 """
 
+from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from bookings import housekeeping, links, mail
-from bookings.models import Booking, LookupRequest, Status
+from bookings.kinds import MailKind, still_true
+from bookings.models import Booking, LookupRequest
 
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=2)
 
 
 @app.task(queue="mail", retry=_RETRY)
-def send_booking_mail(*, booking_id: int) -> None:
-    """Tell the booker that the booking is confirmed or waits for approval; nothing if neither is true any more."""
-    booking = Booking.objects.with_slot().filter(pk=booking_id).first()
-    if booking is None or not booking.email or booking.status not in (Status.CONFIRMED, Status.PENDING):
+def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
+    """Tell the booker what became of the booking; nothing if that is not how it is any more.
+
+    ``kind`` is a MailKind, ``sequence`` the booking's when the job was queued.
+    """
+    booking = Booking.objects.shown().with_slot().filter(pk=booking_id).first()
+    if booking is None or not booking.email:
         return
-    mail.send_booking_mail(booking)
+    if still_true(MailKind(kind), booking, sequence, timezone.now()):
+        mail.send_booking_mail(booking, MailKind(kind))
 
 
 @app.task(queue="mail", retry=_RETRY)
@@ -40,6 +46,15 @@ def expire_booking(*, booking_id: int) -> None:
     from bookings import services  # the services queue this job
 
     services.expire(booking_id=booking_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="expiry")
+def catch_up(timestamp: int) -> None:
+    """Every minute: end what the queue missed, and complete the sessions that are over."""
+    from bookings.catching_up import catch_up  # it calls the services, which queue jobs
+
+    catch_up()
 
 
 @app.periodic(cron="17 * * * *")

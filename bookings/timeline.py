@@ -22,6 +22,7 @@ class Step:
     icon: str
     state: str
     text: str = ""
+    quote: str = ""
 
 
 def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
@@ -110,7 +111,7 @@ class _Story:
 
     def _end(self, name: str, icon: str, text: str = "") -> Step:
         texts = [text for text in (self._when(self.booking.status), text) if text]
-        return Step(name % {"organization": self.organization}, icon, OVER, ". ".join(texts))
+        return Step(name % {"organization": self.organization}, icon, OVER, ". ".join(texts), self.booking.reason)
 
     def _when(self, status: str) -> str:
         return self._at(self.changes[status]) if status in self.changes else ""

@@ -9,4 +9,7 @@ urlpatterns = [
     path("bookings/sign-out/", views.sign_out, name="sign_out"),
     path("bookings/link/<str:token>/", views.link, name="link"),
     path("bookings/<str:reference>/", views.booking, name="booking"),
+    path("bookings/<str:reference>/cancel/", views.cancel, name="cancel"),
+    path("bookings/<str:reference>/reschedule/", views.reschedule, name="reschedule"),
+    path("bookings/<str:reference>/calendar.ics", views.calendar_file, name="calendar_file"),
 ]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
@@ -68,6 +68,7 @@ class BookingAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
+    actions = ("approve", "reject", "cancel")
     add_fieldsets = (
         (
             None,
@@ -186,6 +187,35 @@ class BookingAdmin(ServiceAdmin):
             **person,
         )
         obj.pk, obj.reference, obj.status = booked.pk, booked.reference, booked.status
+
+    # Decisions about several, each on its own
+
+    @admin.action(description=gettext_lazy("Approve"), permissions=["change"])
+    def approve(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda booking: services.approve(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d booking approved.", "%(count)d bookings approved.", n) % {"count": n},
+        )
+
+    @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
+    def reject(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda booking: services.reject(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d booking rejected.", "%(count)d bookings rejected.", n) % {"count": n},
+        )
+
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
+    def cancel(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda booking: services.cancel(booking_id=booking.pk, by_customer=False),
+            lambda n: ngettext("%(count)d booking cancelled.", "%(count)d bookings cancelled.", n) % {"count": n},
+        )
 
     def explain(self, request, refusal):
         if not isinstance(refusal, SlotTaken):

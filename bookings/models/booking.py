@@ -111,6 +111,8 @@ class Booking(models.Model):
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
+    # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
+    sequence = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -134,6 +136,7 @@ class Booking(models.Model):
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             models.Index(Lower("email"), name="booking_of_address"),
             models.Index("expires_at", name="booking_awaiting_approval", condition=Q(status="PENDING")),
+            models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]
         triggers = [
             # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.

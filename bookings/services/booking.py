@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
-from bookings import tasks
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
+from bookings.kinds import kind_of
 from bookings.models import Booking, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
@@ -19,6 +19,8 @@ from bookings.services.shared import (
     own_hold,
     publish,
     publish_to_booker,
+    queue_expiry,
+    queue_mail,
     read_slot,
     refusal_of,
 )
@@ -114,6 +116,7 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     booking.slot = slot
     if hold is not None:
         booking.pk, booking.reference, booking.created_at = hold.pk, hold.reference, hold.created_at
+        booking.sequence = hold.sequence
     if slot.expert.policy("requires_approval"):
         booking.status = Status.PENDING
         booking.expires_at = min(slot.read_at + timedelta(hours=slot.expert.policy("approval_hours")), slot.starts_at)
@@ -125,7 +128,9 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         booking.save(force_update=True)
     answer.record(booking=booking)
     # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
-    tasks.send_booking_mail.defer(booking_id=booking.pk)
+    queue_mail(booking, kind_of(booking))
+    if booking.status == Status.PENDING:
+        queue_expiry(booking)
     publish(booking)
     return None
 
@@ -150,7 +155,7 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
         if booking.email.lower() != old_email.lower():
             Proof.objects.filter(booking=booking).delete()
         if booking.email and booking.email != old_email:
-            tasks.send_booking_mail.defer(booking_id=booking.pk)
+            queue_mail(booking, kind_of(booking))
         publish_to_booker(booking)
     return booking
 

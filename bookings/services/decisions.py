@@ -3,14 +3,30 @@
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings import tasks
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
+from bookings.kinds import MailKind
 from bookings.models import Booking, Status
-from bookings.services.shared import check_party, lapse_holds, publish, read_slot, refusal_of
-from bookings.transitions import TRANSITIONS
+from bookings.policy import change_deadline
+from bookings.services.shared import (
+    check_party,
+    lapse_holds,
+    publish,
+    queue_expiry,
+    queue_mail,
+    read_slot,
+    refusal_of,
+)
+from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
+
+# Whoever is told. That a session is over, or was missed, is nothing to write about.
+_MAIL_OF = {
+    Status.CONFIRMED: MailKind.CONFIRMED,
+    Status.REJECTED: MailKind.REJECTED,
+    Status.CANCELLED: MailKind.CANCELLED,
+}
 
 
 def approve(*, booking_id: int) -> Booking:
@@ -23,12 +39,13 @@ def reject(*, booking_id: int, reason: str = "") -> Booking:
     return _decide(booking_id, Status.REJECTED, reason=reason)
 
 
-def cancel(*, booking_id: int, by_customer: bool, reason: str = "") -> Booking:
+def cancel(*, booking_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
     Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer.
+    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
     """
-    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason)
+    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason, seen_sequence=seen_sequence)
 
 
 def complete(*, booking_id: int) -> Booking:
@@ -50,21 +67,23 @@ def expire(*, booking_id: int) -> bool:
         was_request = booking.status == Status.PENDING
         _change(booking, Status.EXPIRED)
         if was_request:
-            tasks.send_booking_mail.defer(booking_id=booking.pk)
+            queue_mail(booking, MailKind.EXPIRED)
         return True
 
 
-def reschedule(*, booking_id: int, slot_id: int, by_customer: bool) -> Booking:
+def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequence: int | None = None) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
     Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
     (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
+    ``seen_sequence`` as for ``cancel``.
     """
     with slot_transaction():
         booking, old = _locked(booking_id, slot_id)
         new = lapse_holds(read_slot(slot_id))
         if booking.status not in (Status.PENDING, Status.CONFIRMED):
             raise NotAllowed(_("This booking cannot be moved any more."))
+        _check_seen(booking, seen_sequence)
         if old.expert_id != new.expert_id or old.pk == new.pk:
             raise NotAllowed(_("Choose another time of the same expert."))
         if by_customer:
@@ -74,12 +93,15 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool) -> Booking:
             raise SlotTaken(new, reason)
         live.slot_changed(old)
         booking.slot = new
-        fields = ["slot"]
+        booking.sequence += 1
+        fields = ["slot", "sequence"]
         if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
             booking.expires_at = new.starts_at
             fields.append("expires_at")
         booking.save(update_fields=fields)
-        tasks.send_booking_mail.defer(booking_id=booking.pk)
+        if "expires_at" in fields:
+            queue_expiry(booking)
+        queue_mail(booking, MailKind.RESCHEDULED)
         publish(booking)
         return booking
 
@@ -92,6 +114,7 @@ def _decide(
     within_policy: bool = False,
     after_start: bool = False,
     after_end: bool = False,
+    seen_sequence: int | None = None,
 ) -> Booking:
     with slot_transaction():
         booking, slot = _locked(booking_id)
@@ -101,6 +124,7 @@ def _decide(
                 _("This booking is %(status)s, so that is not possible any more.")
                 % {"status": booking.get_status_display().lower()}
             )
+        _check_seen(booking, seen_sequence)
         if within_policy:
             _check_window(slot)
         if after_start and slot.starts_at > slot.read_at:
@@ -111,21 +135,28 @@ def _decide(
             raise NotAllowed(_("The time to approve this request is over."))
         booking.reason = reason.strip()
         _change(booking, to)
-        if to in (Status.CONFIRMED, Status.REJECTED, Status.CANCELLED):
-            tasks.send_booking_mail.defer(booking_id=booking.pk)
+        queue_mail(booking, _MAIL_OF.get(to))
         return booking
 
 
 def _change(booking: Booking, to: Status) -> None:
+    if booking.is_open and to not in OCCUPYING:
+        booking.sequence += 1
     booking.status = to
-    booking.save(update_fields=["status", "reason"])
+    booking.save(update_fields=["status", "reason", "sequence"])
     publish(booking)
 
 
 def _check_window(slot: Slot) -> None:
     """Raise NotAllowed when customers may not cancel or move any more."""
-    if slot.read_at > slot.starts_at - slot.expert.policy("cancel_until"):
+    if slot.read_at > change_deadline(slot):
         raise NotAllowed(_("It is too late to cancel or move this booking online. Please get in touch."))
+
+
+def _check_seen(booking: Booking, seen_sequence: int | None) -> None:
+    """Raise NotAllowed when somebody decides about a booking that is not what they saw any more."""
+    if seen_sequence is not None and booking.sequence != seen_sequence:
+        raise NotAllowed(_("This booking was moved to another time meanwhile. Look at it again first."))
 
 
 def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:

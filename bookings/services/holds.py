@@ -4,11 +4,10 @@ from datetime import timedelta
 
 from django.db import connection
 
-from bookings import tasks
 from bookings.errors import SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.services.answers import sha256
-from bookings.services.shared import check_party, lapse_holds, own_hold, publish, read_slot, refusal_of
+from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 
@@ -74,7 +73,7 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tup
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])
     # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
-    tasks.expire_booking.configure(schedule_at=expires_at).defer(booking_id=hold.pk)
+    queue_expiry(hold)
     publish(hold)
     return hold, None
 

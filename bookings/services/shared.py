@@ -6,7 +6,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import DateTimeField, Func
 from django.utils.translation import gettext as _
 
+from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound
+from bookings.kinds import MailKind
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.services.answers import sha256
 from experts import live
@@ -87,6 +89,17 @@ def check_details(booking: Booking) -> None:
 def visitor_group(visitor: str) -> str:
     """The group of a browser's own pages. Hashed: the identity itself opens bookings."""
     return f"visitor.{sha256('visitor', visitor)[:32]}"
+
+
+def queue_mail(booking: Booking, kind: MailKind | None) -> None:
+    """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
+    if kind is not None:
+        tasks.send_booking_mail.defer(booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+
+
+def queue_expiry(booking: Booking) -> None:
+    """Queue the end of a hold or a request for its time. The job does nothing if that time has moved on."""
+    tasks.expire_booking.configure(schedule_at=booking.expires_at).defer(booking_id=booking.pk)
 
 
 def publish(booking: Booking) -> None:

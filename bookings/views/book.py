@@ -12,10 +12,11 @@ from bookings.calendar import book_url, shown_zone
 from bookings.conflict import Conflict
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany
 from bookings.forms import BookingForm, new_key
+from bookings.ics import google_url
 from bookings.limits import check_booking_limits, is_new_wish
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from bookings.policy import policy_text
+from bookings.policy import cancel_line, policy_text
 from bookings.views.answers import is_partial, load_instead, not_found, see_other
 from bookings.visitor import client_address, ensure_visitor
 from experts import wording
@@ -107,17 +108,19 @@ def _confirm(request, slot):
         return _please_retry(request, slot, form, error)
     except NotFound:
         return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
-    if is_partial(request):
+    if is_partial(request) or booking.slot_id != slot.pk:  # an answer given before, to what was moved since
         return _changed(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
 
 
 def _done(request, slot, booking):
     """Step 4, also when the page is loaded or the form is sent again: what has become of it since has its own page."""
-    if not booking.is_open:
+    if not booking.is_open or booking.slot_id != slot.pk:
         url = reverse("booking", args=[booking.reference])
         return load_instead(url) if is_partial(request) else see_other(url)
-    response = _step(request, slot, "pending" if booking.status == Status.PENDING else "done", {"booking": booking})
+    booking.slot = slot
+    context = {"booking": booking, "google_url": google_url(booking)}
+    response = _step(request, slot, "pending" if booking.status == Status.PENDING else "done", context)
     add_never_cache_headers(response)  # a shared computer must not show it again after "Sign out" and Back
     return response
 
@@ -169,6 +172,7 @@ def _step(request, slot, step, context, *, status=200):
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
+        "cancel_line": cancel_line(slot, zone, timezone.now()),
         **context,
     }
     with timezone.override(zone):

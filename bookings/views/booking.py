@@ -1,5 +1,8 @@
 """One booking, for whoever has proven that it is theirs. To everybody else it looks as if it did not exist."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -8,9 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from bookings import timeline
+from bookings.ics import google_url
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.own import own_key
+from bookings.policy import can_change, deadline_text
 from bookings.views.answers import is_partial, load_instead, not_found
 from experts import wording
 from experts.zones import known_zone
@@ -20,17 +25,38 @@ from experts.zones import known_zone
 @never_cache  # a shared computer must not show it again after "Sign out" and Back
 def booking(request, reference):
     key = own_key(request.visitor)  # before the row: what changes in between makes the page look again
-    found = Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
+    found = proven_booking(request, reference)
     if found is None:
-        find_url = reverse("my_bookings") + "?find=1"
-        if is_partial(request):
-            return load_instead(find_url)
-        message = _("We can’t show this booking here. Open it with the button in its email, or look it up.")
-        return not_found(request, message, find_url, _("Find your bookings"))
+        return not_shown(request)
     proofs = list(Proof.objects.live(request.visitor))
     template = "bookings/_booking_status.html" if is_partial(request) else "bookings/booking.html"
     response = render(request, template, _context(request, found) | {"own_key": key})
     return response if _stays_open(request, found, proofs) else close_in_time(response, proofs)
+
+
+def proven_booking(request, reference: str) -> Booking | None:
+    """The booking, if this browser has proven that it is its own; None for everybody else's and for nonsense."""
+    return Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
+
+
+def not_shown(request):
+    """The answer to a booking that is not the visitor's, or not there: which of them, nobody can tell."""
+    find_url = reverse("my_bookings") + "?find=1"
+    if is_partial(request):
+        return load_instead(find_url)
+    message = _("We can’t show this booking here. Open it with the button in its email, or look it up.")
+    return not_found(request, message, find_url, _("Find your bookings"))
+
+
+def shown_zone_of(request, booking: Booking) -> ZoneInfo:
+    """The zone to show a booking's times in: the visitor's, else the one that it was booked in, else the expert's."""
+    return request.zone or known_zone(booking.timezone) or booking.slot.expert.zone
+
+
+def booking_title(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
+    """``Thursday 12 March, 16:15``"""
+    start = booking.slot.starts_at.astimezone(zone)
+    return f"{wording.full_day(start.date(), now.astimezone(zone).date())}, {wording.clock(start, zone)}"
 
 
 def _stays_open(request, found, proofs) -> bool:
@@ -40,18 +66,20 @@ def _stays_open(request, found, proofs) -> bool:
 
 def _context(request, found) -> dict:
     slot, expert = found.slot, found.slot.expert
-    zone = request.zone or known_zone(found.timezone) or expert.zone
+    zone = shown_zone_of(request, found)
     now = timezone.now()
-    start = slot.starts_at.astimezone(zone)
     return {
         "accent": expert.organization.accent,
         "booking": found,
         "slot": slot,
         "expert": expert,
-        "title": f"{wording.full_day(start.date(), now.astimezone(zone).date())}, {wording.clock(start, zone)}",
+        "title": booking_title(found, zone, now),
         "lead": timeline.lead(found, zone, now),
         "steps": timeline.timeline(found, zone, now),
         "expert_url": reverse("expert", args=[expert.slug]),
+        "can_change": can_change(slot, now),
+        "deadline": deadline_text(slot, zone),
+        "google_url": google_url(found),
     }
 
 

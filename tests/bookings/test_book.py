@@ -33,7 +33,9 @@ def test_books_and_queues_the_mail_in_one_go():
         None,
     )
     assert fresh(slot).state == "full"
-    assert queued() == [("bookings.tasks.send_booking_mail", {"booking_id": booking.pk})]
+    assert queued() == [
+        ("bookings.tasks.send_booking_mail", {"booking_id": booking.pk, "kind": "confirmed", "sequence": 0})
+    ]
 
 
 def test_nothing_is_queued_when_the_transaction_rolls_back():

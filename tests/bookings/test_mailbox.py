@@ -54,7 +54,7 @@ def test_several_mails_in_one_file(client, mailbox):
 
 def test_the_html_may_style_itself_and_nothing_else(client, mailbox):
     booking = make_booking(make_slot())
-    send_booking_mail(booking_id=booking.pk)
+    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
     first = re.search(r'href="(/dev/mailbox/[^"]+/)"', client.get("/dev/mailbox/").content.decode())[1]
     response = client.get(f"{first}html/")
     policy = response["Content-Security-Policy"]

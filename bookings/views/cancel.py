@@ -1,0 +1,75 @@
+"""Cancelling a booking: a question, as a page or in a dialog, and its answer."""
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from bookings import services
+from bookings.errors import Busy, NotAllowed
+from bookings.policy import can_change, deadline_text
+from bookings.views.answers import is_partial, load_instead, see_other
+from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def cancel(request, reference):
+    booking = proven_booking(request, reference)
+    if booking is None:
+        return not_shown(request)
+    if request.method != "POST":
+        return _ask(request, booking)
+    try:
+        services.cancel(booking_id=booking.pk, by_customer=True, seen_sequence=seen_sequence(request))
+    except (NotAllowed, Busy) as error:
+        return _ask(request, proven_booking(request, reference) or booking, refusal=error)
+    url = reverse("booking", args=[booking.reference])
+    return load_instead(url) if is_partial(request) else see_other(url)
+
+
+def seen_sequence(request) -> int:
+    """The sequence that the form was made with; one that no booking has when it does not say."""
+    try:
+        return int(request.POST.get("sequence", ""))
+    except ValueError:
+        return -1
+
+
+def _ask(request, booking, *, refusal=None):
+    """The question; or, when it makes no sense, why not. A refusal that passes (Busy) leaves the question standing."""
+    slot = booking.slot
+    zone, now = shown_zone_of(request, booking), timezone.now()
+    is_possible = booking.is_open and can_change(slot, now)
+    if isinstance(refusal, NotAllowed):
+        is_possible = False
+    context = {
+        "accent": slot.expert.organization.accent,
+        "booking": booking,
+        "slot": slot,
+        "expert": slot.expert,
+        "title": booking_title(booking, zone, now),
+        "deadline": deadline_text(slot, zone),
+        "is_possible": is_possible,
+        "is_dialog": is_partial(request),
+        "problem": str(refusal) if refusal else _why_not(booking, slot, now),
+        "cancel_url": reverse("cancel", args=[booking.reference]),
+        "booking_url": reverse("booking", args=[booking.reference]),
+    }
+    template = "bookings/_cancel.html" if is_partial(request) else "bookings/cancel.html"
+    response = render(request, template, context, status=refusal.status if refusal else 200)
+    if isinstance(refusal, Busy):
+        response["Retry-After"] = 2
+    return response
+
+
+def _why_not(booking, slot, now) -> str:
+    if not booking.is_open:
+        return _("This booking is %(status)s, so there is nothing to cancel.") % {
+            "status": booking.get_status_display().lower()
+        }
+    if not can_change(slot, now):
+        return _("It is too late to cancel or move this booking online. Please get in touch.")
+    return ""
