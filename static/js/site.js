@@ -191,6 +191,11 @@ function tick() {
 }
 
 // First visit: the server does not know the zone yet. Tell it once, and show this page's times in it.
+let isTouched = false;
+for (const kind of ["input", "submit"]) {
+  document.addEventListener(kind, (event) => (isTouched ||= Boolean(event.target.closest?.("#main"))), true);
+}
+
 async function learnZone() {
   if (cookie("zone")) return;
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -202,6 +207,7 @@ async function learnZone() {
   const text = await response.text();
   const sourceElement = document.body;
   for (const target of ["#zone-menu", "#main"]) {
+    if (target === "#main" && isTouched) continue; // what somebody has begun is worth more than the zone
     if (document.querySelector(target)) await htmx.swap({ text, sourceElement, target, select: target, swap: "outerMorph" });
   }
 }

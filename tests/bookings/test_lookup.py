@@ -253,7 +253,7 @@ class TestLimits:
 
     def test_booking_and_looking_up_are_counted_apart(self, limits_on):
         for _ in range(10):
-            limits.check_booking_limits(visitor="v", address="a")
+            limits.check_booking_limits(visitor="v", address="a", email="e")
         limits.check_lookup_limits(visitor="v", address="a")
 
 
