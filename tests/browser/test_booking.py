@@ -244,14 +244,6 @@ def test_days_weeks_and_the_switch_of_zones(page, slot):
     expect(tile(page, slot)).to_contain_text("15:30")
 
 
-def test_a_tile_opens_in_a_new_tab_when_asked_to(page, slot):
-    page.goto("/experts/amara-okafor/")
-    with page.context.expect_page() as opened:
-        tile(page, slot).click(modifiers=["ControlOrMeta"])
-    expect(heading(opened.value, "Your details")).to_be_visible()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-
-
 def test_what_is_gone_says_so_without_wrecking_the_page(make_context, slot):
     page = make_context(statuses={404}).new_page()
     page.goto("/experts/amara-okafor/")
