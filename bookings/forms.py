@@ -44,7 +44,8 @@ class BookingForm(forms.ModelForm):
 
     agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
     key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
-    again = forms.BooleanField(widget=forms.HiddenInput, required=False)
+    # Text, as a hidden box would say "False" and mean it: whatever is in it says that a second booking is wanted.
+    again = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Booking

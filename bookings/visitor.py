@@ -78,16 +78,25 @@ def address_behind_proxies(address: str, forwarded_for: str) -> str:
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     while hops and _is_trusted(address):
         address = hops.pop()
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
+    parsed = _parse(address)
+    if parsed is None:
         return "unknown"
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
 
 
 def _is_trusted(address: str) -> bool:
+    parsed = _parse(address)
+    if parsed is None:
+        return not address  # a Unix socket has no address; only our own proxy can reach it
+    return any(parsed in ipaddress.ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES)
+
+
+def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address; None for what is none. A server that listens on IPv6 and IPv4 at once reports the latter as
+    ``::ffff:192.0.2.1``, which must not make one household of all who have such addresses.
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return not address  # a Unix socket has no address; only our own proxy can reach it
-    return any(parsed in ipaddress.ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES)
+        return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -28,6 +28,7 @@ POLICY = csp_replace(
     }
 )
 FOUND = 8
+LONGEST_LISTED_NAME = 255
 
 
 class AutocompleteView(AutocompleteJsonView):
@@ -151,6 +152,12 @@ def login_address(request) -> str | None:
     """The caller's address for the list of failed log-ins, which keeps plain addresses: of a network, its first."""
     address = client_address(request).partition("/")[0]
     return None if address == "unknown" else address
+
+
+def login_name(request, credentials=None) -> str | None:
+    """The name that was tried, as far as the list of failed log-ins has room for it: a longer one is nobody's."""
+    name = (credentials or request.POST).get("username")
+    return name and name[:LONGEST_LISTED_NAME]
 
 
 def locked_out(request, original_response=None, credentials=None):

@@ -64,4 +64,8 @@ class HistoryMiddleware(pghistory.middleware.HistoryMiddleware):
         return super().__call__(request)
 
     def get_context(self, request):
-        return {**super().get_context(request), "source": "staff" if request.path.startswith("/admin/") else "web"}
+        """Who, from where, and in the admin on which page. Other addresses may hold a link's token or a reference."""
+        context = super().get_context(request)
+        if request.path.startswith("/admin/"):
+            return {**context, "source": "staff"}
+        return {"user": context["user"], "source": "web"}

@@ -242,6 +242,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "bookingsite.adminsite.login_address"
+AXES_USERNAME_CALLABLE = "bookingsite.adminsite.login_name"
 AXES_LOCKOUT_CALLABLE = "bookingsite.adminsite.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False

@@ -3,9 +3,10 @@
 from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from bookingsite.middleware import THEMES
 from experts.zones import zone_names
@@ -26,13 +27,19 @@ def readyz(request):
     return HttpResponse("ready", content_type="text/plain")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request):
-    """Keep the chosen theme or time zone in a cookie and go back."""
-    back = request.POST.get("next", "/")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
-        back = "/"
-    response = HttpResponseRedirect(back)
+    """Choose a time zone; keep the chosen theme or time zone in a cookie and go back."""
+    if request.method == "POST":
+        return _keep_preferences(request)
+    partial = request.htmx.request_type == "partial"
+    return render(
+        request, "_zone_form.html" if partial else "preferences.html", {"next": _way_back(request, request.GET)}
+    )
+
+
+def _keep_preferences(request):
+    response = HttpResponseRedirect(_way_back(request, request.POST))
     response.status_code = 303
     for name, allowed in (("theme", THEMES), ("zone", zone_names())):
         if request.POST.get(name) in allowed:
@@ -41,3 +48,11 @@ def preferences(request):
                 name, request.POST[name], max_age=ONE_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
             )
     return response
+
+
+def _way_back(request, data) -> str:
+    """Where the person came from: a page of this site, whatever the address says."""
+    back = data.get("next", "/")
+    if url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}, require_https=request.is_secure()):
+        return back
+    return "/"

@@ -35,7 +35,8 @@ def expert_group(expert_id: int) -> str:
 def slot_changed(slot: Slot) -> None:
     """After commit, tell the pages that show the slot's expert: seats, capacity, closing, a new or a deleted slot."""
     publish_on_commit(
-        expert_group(slot.expert_id), {"type": "slot.changed", "slot": slot.pk, "day": slot.date.isoformat()}
+        expert_group(slot.expert_id),
+        {"type": "slot.changed", "expert": slot.expert_id, "slot": slot.pk, "day": slot.date.isoformat()},
     )
 
 

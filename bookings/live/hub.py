@@ -16,7 +16,7 @@ from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from bookings.live import fragments, queries
@@ -72,13 +72,11 @@ class Hub:
 
         False when there is nothing to show: the expert is gone.
         """
-        key = (expert_id, socket.day - timedelta(days=socket.day.weekday()))
+        key = (expert_id, _monday(socket.day))
         room = self.rooms.get(key) or self.rooms.setdefault(key, Room(self, key))
         room.sockets.add(socket)
         socket.room = room
-        await self._want(expert_group(expert_id))
-        if socket.visitor:
-            await self._want(visitor_group(socket.visitor))
+        await self._want(_groups_of(socket))
         await room.refreshed(socket.visitor)
         return await self._send_snapshot(socket, room)
 
@@ -100,19 +98,18 @@ class Hub:
     async def leave_room(self, socket) -> None:
         room = socket.room
         room.sockets.discard(socket)
-        await self._unwant(expert_group(room.key[0]))
-        if socket.visitor:
-            await self._unwant(visitor_group(socket.visitor))
-            if not any(other.visitor == socket.visitor for other in room.sockets):
-                room.marks.pop(socket.visitor, None)
+        # Before anything is waited for: the server may cancel a socket that takes long to leave, more than once.
+        if not any(other.visitor == socket.visitor for other in room.sockets):
+            room.marks.pop(socket.visitor, None)
         if not room.sockets and self.rooms.get(room.key) is room:
             room.close()
             del self.rooms[room.key]
+        await self._unwant(_groups_of(socket))
 
     async def join_own(self, socket) -> None:
         """Tell the socket whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
-        await self._want(visitor_group(socket.visitor))
+        await self._want([visitor_group(socket.visitor)])
         known = self.own_keys.get(socket.visitor)
         await self._check_own([socket.visitor])  # tells all of the visitor's pages when the key is new
         if self.own_keys.get(socket.visitor) == known:
@@ -123,20 +120,24 @@ class Hub:
         if not self.own_pages[socket.visitor]:
             del self.own_pages[socket.visitor]
             self.own_keys.pop(socket.visitor, None)
-        await self._unwant(visitor_group(socket.visitor))
+        await self._unwant([visitor_group(socket.visitor)])
 
     # ---------- Messages ----------
 
-    async def _want(self, group: str) -> None:
-        self._wanted[group] += 1
+    async def _want(self, groups: list[str]) -> None:
+        self._wanted.update(groups)
         await self._subscribe()
 
-    async def _unwant(self, group: str) -> None:
-        self._wanted[group] -= 1
-        if self._wanted[group] > 0:
-            return
-        del self._wanted[group]
-        if group in self._groups and self._channel:
+    async def _unwant(self, groups: list[str]) -> None:
+        for group in groups:
+            self._wanted[group] -= 1
+            if self._wanted[group] <= 0:
+                del self._wanted[group]
+        await self._unsubscribe()
+
+    async def _unsubscribe(self) -> None:
+        """Leave the groups that nobody wants any more, those too that were just being joined when it was given up."""
+        for group in self._groups - self._wanted.keys():
             self._groups.discard(group)
             try:
                 await get_channel_layer().group_discard(group, self._channel)
@@ -175,9 +176,9 @@ class Hub:
     def _hear(self, message: dict) -> None:
         if message.get("type") == "slot.changed":
             day = date.fromisoformat(message["day"])
-            for key, room in self.rooms.items():
-                if key[1] <= day < key[1] + timedelta(days=7):
-                    room.refresh()
+            # Its room and no other: an evening of many bookings must not have every week that is shown read again.
+            if room := self.rooms.get((message["expert"], _monday(day))):
+                room.refresh()
         elif message.get("type") == "bookings.changed":
             self._own_changed(message["visitor"])
 
@@ -211,6 +212,7 @@ class Hub:
             await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
             try:
                 await self._subscribe()
+                await self._unsubscribe()
                 await self._check_rooms()
                 await self._check_own(list(self.own_pages))
                 self._is_fresh = True
@@ -254,14 +256,20 @@ class Hub:
         """Tell every page that this server is alive, whether its knowledge is fresh, and which tiles there are."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
-            for room in list(self.rooms.values()):
-                for socket in list(room.sockets):
-                    if socket.is_ready:
-                        key = room.picture.week.grid_key(socket.day) if room.picture else ""
-                        await socket.beat(key, fresh=self._is_fresh)
-            for visitor, sockets in list(self.own_pages.items()):
-                for socket in list(sockets):
-                    await socket.beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+            try:
+                await self._beat_once()
+            except Exception:  # without signs of life every page would think that the server is gone
+                logger.exception("A sign of life was not sent to all pages")
+
+    async def _beat_once(self) -> None:
+        for room in list(self.rooms.values()):
+            for socket in list(room.sockets):
+                if socket.is_ready:
+                    key = room.picture.week.grid_key(socket.day) if room.picture else ""
+                    await socket.beat(key, fresh=self._is_fresh)
+        for visitor, sockets in list(self.own_pages.items()):
+            for socket in list(sockets):
+                await socket.beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -284,6 +292,16 @@ async def close_hub() -> None:
         for task in closing._tasks:
             task.cancel()
         await asyncio.gather(*closing._tasks, return_exceptions=True)
+
+
+def _monday(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _groups_of(socket) -> list[str]:
+    """The groups that tell what a page of an expert shows: the expert's, and that of the viewer's own bookings."""
+    own = [visitor_group(socket.visitor)] if socket.visitor else []
+    return [expert_group(socket.room.key[0]), *own]
 
 
 def own_message() -> str:

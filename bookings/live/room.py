@@ -1,6 +1,7 @@
 """A room: everybody in this process who looks at one expert's week."""
 
 import asyncio
+import logging
 from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 
 from bookings.live import fragments, queries
 from bookings.live.picture import Picture
@@ -16,6 +17,9 @@ from bookings.own import Mark
 
 if TYPE_CHECKING:
     from bookings.live.hub import Hub
+
+
+logger = logging.getLogger(__name__)
 
 
 class Room:
@@ -63,14 +67,21 @@ class Room:
             except DatabaseError as error:
                 # The pages keep what they have and are told, by the beat, that it may be old.
                 self.hub.note_trouble(error)
-                await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-                self._again.set()
+                await self._read_later()
+                continue
+            except Exception:  # whatever it was must not end the reading: the room would show one moment for ever
+                logger.exception("A week could not be shown")
+                await self._read_later()
                 continue
             finally:
                 self._busy = False
             async with self._read:
                 self._readings += 1
                 self._read.notify_all()
+
+    async def _read_later(self) -> None:
+        await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
+        self._again.set()
 
     async def _read_and_send(self) -> None:
         visitors = self._asked_marks

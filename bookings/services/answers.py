@@ -27,7 +27,8 @@ class Answer:
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
             key,
-            sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats),
+            # The browser is part of the request: the answer shows a booking, and to nobody else.
+            sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
         )
 
     def was_given(self) -> bool:

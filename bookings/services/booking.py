@@ -1,6 +1,7 @@
 """Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
 
 import re
+from copy import copy
 from datetime import timedelta
 
 from django.db import IntegrityError
@@ -8,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from bookings import tasks
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
-from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.models import Booking, Proof, Source, Status, TurnedAway
+from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
 from bookings.services.shared import (
     check_details,
@@ -65,18 +67,22 @@ def book(
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
     answer = Answer.for_request(booking, idempotency_key, idempotency_scope)
-    try:
-        with slot_transaction():
-            refused = _book_under_lock(booking, answer)
-    except IntegrityError as error:
-        if violated_constraint(error) == "slot_never_overbooked":
-            # Cannot happen under the lock; the database has the last word all the same.
-            raise SlotTaken(read_slot(slot_id), "full") from error
-        # Two requests with one key met, or two bookings drew one reference: trying again settles both.
-        raise Busy from error
-    if refused is not None:
-        raise refused
-    return answer.replayed or booking
+    for _attempt in range(3):
+        attempt = copy(booking)
+        attempt.reference = new_reference()
+        try:
+            with slot_transaction():
+                refused = _book_under_lock(attempt, answer)
+        except IntegrityError as error:
+            if violated_constraint(error) == "slot_never_overbooked":
+                # Cannot happen under the lock; the database has the last word all the same.
+                raise SlotTaken(read_slot(slot_id), "full") from error
+            # Two requests with one key met, or two bookings drew one reference: looking again settles both.
+            continue
+        if refused is not None:
+            raise refused
+        return answer.replayed or attempt
+    raise Busy
 
 
 def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
@@ -127,7 +133,8 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
 def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:
     """Correct who a booking is for. Slot, seats and status stay as they are. Locks the booking's row.
 
-    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more.
+    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more,
+    and browsers that they have opened it in see it no longer. The browser that booked does.
 
     Raises InvalidDetails, NotFound, Busy.
     """
@@ -140,6 +147,8 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
         booking.phone, booking.notes = phone.strip(), notes.strip()
         check_details(booking)
         booking.save(update_fields=["name", "email", "phone", "notes"])
+        if booking.email.lower() != old_email.lower():
+            Proof.objects.filter(booking=booking).delete()
         if booking.email and booking.email != old_email:
             tasks.send_booking_mail.defer(booking_id=booking.pk)
         publish_to_booker(booking)

@@ -1,5 +1,6 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings import tasks
@@ -128,14 +129,28 @@ def _check_window(slot: Slot) -> None:
 
 
 def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
-    """The booking and its slot, read under the locks of the slots and then of the booking."""
-    for _attempt in range(3):
+    """The booking and its slot, read under the locks of its slot and of ``other_slots``.
+
+    A booking changes its slot only under the locks of both, so the lock of the slot is the booking's, too.
+    """
+    for _attempt in range(10):
         slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
         if slot_id is None:
             raise NotFound(_("There is no such booking."))
-        lock_slots([slot_id, *other_slots])
-        booking = Booking.objects.select_for_update(no_key=True).get(pk=booking_id)
-        if booking.slot_id == slot_id:  # else it was moved while we waited for the lock
-            booking.slot = read_slot(slot_id)
-            return booking, booking.slot
+        try:
+            with transaction.atomic():
+                lock_slots([slot_id, *other_slots])
+                booking = Booking.objects.get(pk=booking_id)
+                if booking.slot_id != slot_id:
+                    # It was moved while we waited. These locks must go before the next are taken, or the order of ids
+                    # is broken and two of us can wait for each other.
+                    raise _MovedMeanwhile
+        except _MovedMeanwhile:
+            continue
+        booking.slot = read_slot(slot_id)
+        return booking, booking.slot
     raise Busy
+
+
+class _MovedMeanwhile(Exception):
+    pass

@@ -3,6 +3,7 @@
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
@@ -11,7 +12,8 @@ from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound,
 from bookings.forms import BookingForm, new_key
 from bookings.limits import check_booking_limits, check_hold_limits
 from bookings.models import Booking, Source, Status
-from bookings.views.answers import is_partial
+from bookings.models.booking import read_reference
+from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.steps import (
     changed,
     empty_form,
@@ -40,7 +42,7 @@ def book(request, slot_id):
     if request.method == "POST":
         steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume, "expired": _expired}
         return steps.get(request.POST.get("step"), _review)(request, slot)
-    if reference := request.GET.get("booking"):
+    if reference := read_reference(request.GET.get("booking", "")):
         booking = Booking.objects.proven_to(request.visitor).filter(slot=slot, reference=reference).first()
         if booking is not None:
             return _done(request, slot, booking)
@@ -186,4 +188,11 @@ def _invalid(request, slot, form, error: InvalidDetails, hold):
 
 
 def _done(request, slot, booking):
-    return show_step(request, slot, "pending" if booking.status == Status.PENDING else "done", {"booking": booking})
+    """Step 4, also when the page is loaded or the form is sent again: what has become of it since has its own page."""
+    if not booking.is_open:
+        url = reverse("booking", args=[booking.reference])
+        return load_instead(url) if is_partial(request) else see_other(url)
+    step = "pending" if booking.status == Status.PENDING else "done"
+    response = show_step(request, slot, step, {"booking": booking})
+    add_never_cache_headers(response)  # a shared computer must not show it again after "Sign out" and Back
+    return response

@@ -32,15 +32,17 @@ def own_hold(request, slot) -> Booking | None:
 
 
 def empty_form(slot, hold=None, *, again=False) -> BookingForm:
-    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial={"key": new_key(), "again": again})
+    return BookingForm(
+        slot=slot, held=hold.seats if hold else 0, initial={"key": new_key(), "again": "1" if again else ""}
+    )
 
 
 def form_with_values(request, slot, hold=None, *, key) -> BookingForm:
     """The form with what was typed, not yet judged."""
     names = ("name", "email", "phone", "notes", "seats")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
-    ticked = {name: bool(request.POST.get(name)) for name in ("agree", "again")}
-    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial={**values, **ticked, "key": key})
+    asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
+    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial={**values, **asked, "key": key})
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):

@@ -191,6 +191,12 @@ document.addEventListener("keydown", (event) => {
   menu.querySelector("summary").focus();
 });
 
+// The page may have changed its address (another day, another filter) since its menus were written.
+document.addEventListener("submit", (event) => {
+  const next = event.target.closest(".menu") && event.target.elements.next;
+  if (next) next.value = location.pathname + location.search;
+});
+
 // ---------- Theme ----------
 
 document.addEventListener("submit", (event) => {
@@ -223,8 +229,9 @@ async function learnZone() {
   if (!response.ok) return;
   const text = await response.text();
   const sourceElement = document.body;
-  await htmx.swap({ text, sourceElement, target: "#zone-menu", select: "#zone-menu", swap: "outerMorph" });
-  await htmx.swap({ text, sourceElement, target: "#main", select: "#main", swap: "outerMorph" });
+  for (const target of ["#zone-menu", "#main"]) {
+    if (document.querySelector(target)) await htmx.swap({ text, sourceElement, target, select: target, swap: "outerMorph" });
+  }
 }
 
 learnZone().catch(() => {}); // the page stays right, in the zone that it names

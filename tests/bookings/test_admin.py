@@ -361,6 +361,13 @@ def test_the_answer_does_not_tell_whether_there_is_such_an_account():
     assert answers("maya") == answers("nobody")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "9" * 5000, "nul\x00", ""])
+def test_odd_names_are_wrong_names(name):
+    answer = log_in(Client(), name, "wrong")
+    assert answer.status_code == 200
+    assert answer.context["form"].errors
+
+
 def test_the_lock_ends():
     maya, client = make_superuser(), Client()
     for _ in range(8):

@@ -117,6 +117,23 @@ class TestNeverTwice:
         assert response.status_code == 200
         assert response.context["again_url"] == ""
 
+    def test_a_form_that_was_opened_before_asks_first_too(self, client):
+        slot = make_slot(capacity=3)
+        opened = client.get(url(slot)).context["form"]
+        send(client, slot, "confirm")
+        hidden = {field.html_name: field.value() for field in opened.hidden_fields()}
+        assert "again_url" in send(client, slot, "review", **hidden).context
+        assert Booking.objects.count() == 1
+
+    def test_of_a_booking_that_was_cancelled_it_does_not_say_that_it_is_done(self, client):
+        slot = make_slot()
+        done = send(client, slot, "confirm")["Location"]
+        Booking.objects.update(status=Status.CANCELLED)
+        page = f"/bookings/{Booking.objects.get().reference}/"
+        assert client.get(done)["Location"] == page
+        assert client.get(send(client, slot, "confirm")["Location"])["Location"] == page
+        assert send(client, slot, "confirm", headers=PARTIAL)["HX-Redirect"] == page
+
 
 class TestTheLoser:
     def test_409_with_the_nearest_times_and_nothing_lost(self, client):
@@ -248,6 +265,7 @@ class TestBadInput:
         assert client.post(url(slot), {"step": "conquer"}).status_code == 422
         assert client.post(url(slot), b"\xff\xfe", content_type="application/json").status_code == 422
         assert client.get(url(slot), {"booking": "EB-NOPE", "again": "\x00"}).status_code == 200
+        assert client.get(url(slot), {"booking": "\x00"}).status_code == 200
         assert send(client, slot, "confirm", key="x" * 500).status_code == 422
         assert send(client, slot, "confirm", key="nul\x00").status_code == 422
         assert send(client, slot, "confirm", key="ключ").status_code == 422
@@ -264,12 +282,28 @@ class TestBadInput:
 
 
 class TestPrivacy:
+    def test_the_last_step_is_kept_nowhere(self, client):
+        slot = make_slot()
+        assert "no-store" in client.get(send(client, slot, "confirm")["Location"])["Cache-Control"]
+
     def test_a_reference_alone_opens_nothing(self, client):
         slot = make_slot(capacity=2)
         booking = make_booking(slot, name="Private Person", holder="v" * 32)
         body = client.get(url(slot), {"booking": booking.reference}).content.decode()
         assert "Private Person" not in body
         assert booking.email not in body
+
+    def test_a_form_that_somebody_else_sent_does_not_show_their_booking(self, client):
+        """As on a shared computer: Back to the last step after "Sign out", and once more "Confirm"."""
+        slot = make_slot(capacity=2)
+        send(client, slot, "confirm")
+        booking = Booking.objects.get()
+        client.post("/bookings/sign-out/")
+        for headers in ({}, PARTIAL):
+            answer = send(client, slot, "confirm", headers=headers)
+            assert booking.reference not in answer.content.decode() + answer.get("Location", "")
+            assert answer.context["step"] == "details"
+        assert Booking.objects.get() == booking
 
     def test_anothers_bookings_are_not_listed(self, client):
         make_booking(make_slot(), holder="v" * 32)

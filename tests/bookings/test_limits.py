@@ -65,5 +65,9 @@ class TestAddress:
     def test_ipv6_counts_by_household(self, rf, settings):
         assert self.address(rf, settings, "2001:db8:1:2:3:4:5:6") == "2001:db8:1:2::/64"
 
+    def test_ipv4_in_the_clothes_of_ipv6_is_ipv4(self, rf, settings):
+        assert self.address(rf, settings, "::ffff:203.0.113.9") == "203.0.113.9"
+        assert self.address(rf, settings, "::ffff:10.0.0.1", "198.51.100.7", ["10.0.0.0/8"]) == "198.51.100.7"
+
     def test_nonsense(self, rf, settings):
         assert self.address(rf, settings, "10.0.0.1", "<script>", ["10.0.0.0/8"]) == "unknown"

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bookings import links, lookup
+from bookings import links, lookup, services
 from bookings.models import Booking, LookupLink, LookupRequest, Proof, Status
 from experts.models import Slot
 from tests.bookings.test_lookup import assert_nothing_private, shape
@@ -176,6 +176,16 @@ class TestBookingLink:
     def test_opens_nothing_when_the_address_it_was_sent_to_was_wrong(self, client, booking, booking_token):
         Booking.objects.update(email="lena.fischer@example.com")
         assert client.post(url(booking_token)).status_code == 404
+
+    def test_what_it_opened_closes_when_the_address_it_was_sent_to_was_wrong(self, client, booking, booking_token):
+        client.post(url(booking_token))
+        page = f"/bookings/{booking.reference}/"
+        assert client.get(page).status_code == 200
+        change = {"booking_id": booking.pk, "name": booking.name, "phone": "", "notes": ""}
+        services.change_details(email=booking.email.upper(), **change)
+        assert client.get(page).status_code == 200
+        services.change_details(email="right@example.com", **change)
+        assert client.get(page).status_code == 404
 
     def test_does_not_mind_a_change_of_case(self, client, booking, booking_token):
         Booking.objects.update(email="Lena@Example.com")

@@ -1,19 +1,24 @@
 """Sockets without a browser: what each page is told, what it is not, and what strangers are refused."""
 
+import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.core import signing
+from django.db import InterfaceError, OperationalError
 
 from bookings import own
 from bookings import services as bookings
 from bookings.consumers import LONGEST_MESSAGE, MOST_MESSAGES, NOBODY, NOT_FOUND, TALKATIVE, TOO_MANY
 from bookings.live import hub as hub_module
+from bookings.live import queries
 from bookings.live.picture import Picture
 from bookings.models import Booking, Proof, Status
 from bookings.week import Week
@@ -61,8 +66,8 @@ async def socket(path, *, visitor="", origin="http://testserver"):
         await communicator.disconnect()
 
 
-def day_path(slot):
-    return f"/ws/experts/{slot.expert.slug}/?day={slot.date}"
+def day_path(slot, weeks=0):
+    return f"/ws/experts/{slot.expert.slug}/?day={slot.date + timedelta(weeks=weeks)}"
 
 
 async def closing_code(communicator):
@@ -107,7 +112,7 @@ class TestSnapshot:
     @in_loop
     async def test_a_change_goes_to_those_who_look_at_its_day(self):
         slot = await sync_to_async(make_slot)(capacity=3)
-        async with socket(day_path(slot)) as page, socket(f"{day_path(slot)[:-10]}2027-03-01") as elsewhere:
+        async with socket(day_path(slot)) as page, socket(day_path(slot, weeks=4)) as elsewhere:
             await frames(page, is_beat)
             await frames(elsewhere, is_beat)
             await sync_to_async(book)(slot)
@@ -152,8 +157,15 @@ class TestOrder:
             await frames(page, shows(slot, "2 of 3 left"))
             await frames(page, is_beat)
             for stale in (
-                {"type": "slot.changed", "slot": slot.pk, "day": str(slot.date), "version": 1, "state": "open"},
-                {"type": "slot.changed", "slot": slot.pk, "day": "nonsense"},
+                {
+                    "type": "slot.changed",
+                    "expert": slot.expert_id,
+                    "day": str(slot.date),
+                    "version": 1,
+                    "state": "open",
+                },
+                {"type": "slot.changed", "expert": slot.expert_id, "day": "nonsense"},
+                {"type": "slot.changed", "expert": ["nobody"], "day": str(slot.date)},
                 {"type": "unknown"},
             ):
                 await get_channel_layer().group_send(expert_group(slot.expert_id), stale)
@@ -171,6 +183,65 @@ class TestOrder:
         assert not newer.is_older_than(older)
         assert "2 of 3 left" in newer.changes_since(older, slot.date, "en")
         assert older.changes_since(newer, slot.date, "en").count("tile-state") == 0
+
+
+class TestReading:
+    @in_loop
+    async def test_a_change_has_no_other_experts_week_read_again(self, monkeypatch):
+        slot, other = [await sync_to_async(make_slot)(capacity=3) for _ in range(2)]
+        async with socket(day_path(slot)) as page, socket(day_path(other)) as elsewhere:
+            await frames(page, is_beat)
+            await frames(elsewhere, is_beat)
+            read, real = [], queries.read_week
+            monkeypatch.setattr(queries, "read_week", lambda key: read.append(key[0]) or real(key))
+            await sync_to_async(book)(slot)
+            await frames(page, shows(slot, "2 of 3 left"))
+        assert set(read) == {slot.expert_id}
+
+    @pytest.mark.parametrize("error", [OperationalError, InterfaceError, ZoneInfoNotFoundError])
+    @in_loop
+    async def test_goes_on_after_it_failed(self, monkeypatch, settings, error):
+        settings.LIVE_CHECK_SECONDS = 0.1
+        slot = await sync_to_async(make_slot)(capacity=3)
+        async with socket(day_path(slot)) as page:
+            await frames(page, is_beat)
+            failures, real = [error("gone")], queries.read_week
+
+            def read_week(key):
+                if failures:
+                    raise failures.pop()
+                return real(key)
+
+            monkeypatch.setattr(queries, "read_week", read_week)
+            await sync_to_async(book)(slot)
+            assert await frames(page, shows(slot, "2 of 3 left"))
+        assert not failures
+
+    @in_loop
+    async def test_a_page_that_goes_while_it_joins_takes_nothing_from_the_others(self, monkeypatch):
+        """The server cancels it, perhaps before it has joined all its groups, and again while it leaves them."""
+        slot = await sync_to_async(make_slot)()
+        async with socket(day_path(slot), visitor=VISITOR) as page:
+            await frames(page, is_beat)
+            hub = hub_module.hub()
+            wanted = dict(hub._wanted)
+            hangs = asyncio.Event()
+            with monkeypatch.context() as patch:
+                patch.setattr(hub, "_subscribe", hangs.wait)
+                other = SimpleNamespace(visitor=VISITOR, day=slot.date, language="en", room=None, is_ready=False)
+                joining = asyncio.create_task(hub.join_room(other, slot.expert_id))
+                await asyncio.sleep(0)
+                joining.cancel()
+                await asyncio.gather(joining, return_exceptions=True)
+                patch.setattr(hub, "_unsubscribe", hangs.wait)
+                leaving = asyncio.create_task(hub.leave_room(other))
+                await asyncio.sleep(0)
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
+            assert dict(hub._wanted) == wanted
+            [room] = hub.rooms.values()
+            assert len(room.sockets) == 1
+        assert (hub.rooms, dict(hub._wanted)) == ({}, {})
 
 
 class TestOwnMarks:

@@ -25,8 +25,24 @@ def test_unknown_values_are_ignored(client):
     assert client.get("/").context["preferences"].theme == "auto"
 
 
-def test_get_is_refused(client):
-    assert client.get("/preferences/").status_code == 405
+def test_the_zones_are_on_a_page_of_their_own(client):
+    client.cookies["zone"] = "Asia/Kathmandu"
+    page = client.get("/preferences/", {"next": "/bookings/"})
+    assert page.context["next"] == "/bookings/"
+    assert '<option value="Asia/Kathmandu" selected>' in page.content.decode()
+    assert "Pacific/Auckland" in page.content.decode()
+    assert "Pacific/Auckland" not in client.get("/").content.decode()
+
+
+def test_the_menu_gets_the_form_alone(client):
+    fragment = client.get("/preferences/", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert "<form" in fragment.content.decode()
+    assert "<html" not in fragment.content.decode()
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
+def test_the_page_links_to_nowhere_else(client, target):
+    assert client.get("/preferences/", {"next": target}).context["next"] == "/"
 
 
 def test_pages_are_not_shared_between_people(client):

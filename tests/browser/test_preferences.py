@@ -24,10 +24,20 @@ def test_the_zone_of_the_browser_is_learnt_on_the_first_visit(make_context, live
 
 
 def test_another_zone_can_be_chosen(page, live_site):
-    page.goto("/")
+    page.goto("/?when=week")
     expect(page.locator("#zone-menu")).to_contain_text("Berlin")
     page.locator("#zone-menu summary").click()
-    page.locator("#zone-menu select").select_option("America/New_York")
-    if page.locator("#zone-menu button").is_visible():
-        page.locator("#zone-menu button").click()
+    page.get_by_label("Show times in").select_option("America/New_York")
+    page.get_by_role("button", name="Use this time zone").click()
     expect(page.locator("#zone-menu")).to_contain_text("New York")
+    expect(page).to_have_url(re.compile(r"/\?when=week$"))
+
+
+def test_another_zone_can_be_chosen_without_javascript(page_without_js):
+    page_without_js.goto("/?when=week")
+    page_without_js.locator("#zone-menu summary").click()
+    page_without_js.get_by_role("link", name="Choose another time zone").click()
+    page_without_js.get_by_label("Show times in").select_option("America/New_York")
+    page_without_js.get_by_role("button", name="Use this time zone").click()
+    expect(page_without_js.locator("#zone-menu")).to_contain_text("New York")
+    expect(page_without_js).to_have_url(re.compile(r"/\?when=week$"))

@@ -172,3 +172,25 @@ def test_version_grows_with_a_booking_and_cannot_be_set_back():
     assert fresh(slot).version == 2
     Slot.objects.filter(pk=slot.pk).update(version=1)
     assert fresh(slot).version == 2
+
+
+class TestASlotIsTheSameAsLongAsItHasBookings:
+    """Or its counters, which live in its row, would part from the bookings, which point to its id."""
+
+    def test_it_cannot_be_deleted_and_inserted_again(self):
+        slot = make_slot()
+        fill(slot)
+        with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
+            sql("DELETE FROM experts_slot WHERE id = %s", slot.pk)
+        assert fresh(slot).seats_booked == 1
+
+    def test_it_keeps_its_id(self):
+        slot = make_slot()
+        fill(slot)
+        with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
+            sql("UPDATE experts_slot SET id = id + 1000 WHERE id = %s", slot.pk)
+
+    def test_it_is_there_before_its_bookings(self):
+        slot = make_slot()
+        with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
+            make_booking(Slot(pk=slot.pk + 1000))

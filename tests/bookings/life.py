@@ -1,0 +1,164 @@
+"""Random lives of bookings: the moves that people, staff and time can make, and what must be true after each."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from bookings import services
+from bookings.errors import Refused
+from bookings.models import Booking, Status
+from bookings.transitions import OCCUPYING, TRANSITIONS
+from experts import services as slot_services
+from experts.models import Slot
+from tests.cast import day_ahead, make_expert, make_slot
+
+VISITORS = [letter * 32 for letter in "abcde"]
+
+
+@dataclass
+class World:
+    """One expert with slots of 1 to 4 seats a day apart, and everything that can happen to them.
+
+    ``dice`` chooses; a refusal is a fine answer, any other error is not. Time passes by moving all into the past.
+    """
+
+    dice: random.Random
+    slots: list[int] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, dice: random.Random, capacities=(1, 2, 4)) -> "World":
+        expert = make_expert(
+            max_party=2,
+            requires_approval=dice.random() < 0.4,
+            min_notice=timedelta(0),
+            cancel_until=timedelta(0),
+            approval_hours=3,
+        )
+        world = cls(dice)
+        world.slots = [make_slot(expert, day=day_ahead(2 + n), capacity=c).pk for n, c in enumerate(capacities)]
+        return world
+
+    MOVES = ("hold", "hold", "book", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
+    RARE_MOVES = ("no_show", "complete", "close", "reopen", "capacity")
+
+    def step(self) -> None:
+        move = self.dice.choice(self.MOVES + self.RARE_MOVES)
+        try:
+            getattr(self, move)()
+        except Refused as refusal:
+            self.refused.append(refusal.code)
+
+    # ---------- People ----------
+
+    def hold(self):
+        services.hold_slot(slot_id=self._slot(), visitor=self._visitor(), seats=self.dice.randint(1, 2))
+
+    def release(self):
+        services.release_hold(slot_id=self._slot(), visitor=self._visitor())
+
+    def book(self):
+        services.book(
+            slot_id=self._slot(),
+            visitor=self._visitor(),
+            seats=self.dice.randint(1, 2),
+            name="Lena",
+            email=f"lena{self.dice.randint(1, 9)}@example.com",
+            idempotency_key=f"key-{self.dice.randint(1, 40)}",
+        )
+
+    def cancel(self):
+        if booking := self._booking():
+            services.cancel(booking_id=booking, by_customer=self.dice.random() < 0.5)
+
+    def reschedule(self):
+        if booking := self._booking():
+            services.reschedule(booking_id=booking, slot_id=self._slot(), by_customer=self.dice.random() < 0.5)
+
+    # ---------- Staff and worker ----------
+
+    def approve(self):
+        if booking := self._booking():
+            services.approve(booking_id=booking)
+
+    def reject(self):
+        if booking := self._booking():
+            services.reject(booking_id=booking)
+
+    def no_show(self):
+        if booking := self._booking():
+            services.mark_no_show(booking_id=booking)
+
+    def complete(self):
+        if booking := self._booking():
+            services.complete(booking_id=booking)
+
+    def expire(self):
+        if booking := self._booking():
+            services.expire(booking_id=booking)
+
+    def close(self):
+        slot_services.close_slot(slot_id=self._slot())
+
+    def reopen(self):
+        slot_services.reopen_slot(slot_id=self._slot())
+
+    def capacity(self):
+        slot_services.set_capacity(slot_id=self._slot(), capacity=self.dice.randint(1, 4))
+
+    def let_time_pass(self, span: timedelta) -> None:
+        for slot in Slot.objects.filter(pk__in=self.slots).order_by("starts_at"):  # one by one, or they would overlap
+            Slot.objects.filter(pk=slot.pk).update(starts_at=F("starts_at") - span, ends_at=F("ends_at") - span)
+        Booking.objects.filter(slot__in=self.slots).update(expires_at=F("expires_at") - span)
+
+    def _slot(self) -> int:
+        return self.dice.choice(self.slots)
+
+    def _visitor(self) -> str:
+        return self.dice.choice(VISITORS)
+
+    def _booking(self) -> int | None:
+        keys = list(Booking.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
+        return self.dice.choice(keys) if keys else None
+
+    # ---------- What must be true ----------
+
+    def check(self) -> None:
+        for slot in Slot.objects.with_expert().filter(pk__in=self.slots):
+            rows = list(Booking.objects.filter(slot=slot))
+            holds = [b for b in rows if b.status == Status.HELD]
+            booked = sum(b.seats for b in rows if b.status in OCCUPYING and b.status != Status.HELD)
+            assert (slot.seats_held, slot.seats_booked) == (sum(b.seats for b in holds), booked)
+            assert slot.next_hold_expiry == min((b.expires_at for b in holds), default=None)
+            assert slot.seats_held + slot.seats_booked <= slot.capacity
+        self.check_transitions()
+
+    def check_transitions(self) -> None:
+        """The history holds allowed transitions only."""
+        for booking in Booking.objects.filter(slot__in=self.slots):
+            before = None
+            for after in booking.events.order_by("pgh_id").values_list("status", flat=True):
+                if after != before:
+                    assert Status(after) in TRANSITIONS[before and Status(before)], f"{before} -> {after}"
+                before = after
+
+    def check_bookable(self) -> None:
+        """What is shown as bookable is what a stranger can then book, and nothing else."""
+        for slot_id in self.slots:
+            shown = Slot.objects.bookable().filter(pk=slot_id).exists()
+            try:
+                with transaction.atomic():
+                    services.book(slot_id=slot_id, name="Stranger", email="stranger@example.com")
+                    transaction.set_rollback(True)
+                got = True
+            except Refused:
+                got = False
+            assert shown == got, f"shown as {'bookable' if shown else 'not bookable'}"
+
+
+def make_shared_world(seed: int) -> World:
+    """A world for several threads: each plays on the same slots with dice of its own."""
+    return World.make(random.Random(seed), capacities=(1, 2, 3, 4))

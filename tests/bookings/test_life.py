@@ -1,0 +1,89 @@
+"""Whatever people, staff and time do to bookings, in any order, keeps the promises; also from eight threads at once."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from bookings.models import Booking, Status
+from tests.bookings.life import World, make_shared_world
+from tests.concurrency.contention import run_together
+
+
+class Life(RuleBasedStateMachine):
+    """Hypothesis chooses the steps and shrinks a sequence that breaks a promise."""
+
+    world: World
+
+    @initialize(seed=st.integers(0, 2**32))
+    def begin(self, seed):
+        self.world = World.make(random.Random(seed))
+
+    @rule(seed=st.integers(0, 2**32))
+    def somebody_acts(self, seed):
+        self.world.dice.seed(seed)
+        self.world.step()
+
+    @rule(minutes=st.sampled_from([2, 6, 200, 60 * 24, 60 * 60]))
+    def time_passes(self, minutes):
+        self.world.let_time_pass(timedelta(minutes=minutes))
+
+    @rule()
+    def a_stranger_looks(self):
+        self.world.check_bookable()
+
+    @invariant()
+    def promises_are_kept(self):
+        if hasattr(self, "world"):
+            self.world.check()
+
+
+@pytest.mark.django_db
+def test_any_life():
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=12,
+            stateful_step_count=20,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.django_db
+def test_random_lives_reach_every_status():
+    """Otherwise the sequences above would prove little."""
+    reached = set()
+    for seed in range(6):
+        world = World.make(random.Random(seed))
+        for span in (0, 6, 200, 60 * 24 * 9):  # minutes; at last all sessions are over
+            world.let_time_pass(timedelta(minutes=span))
+            for _ in range(40):
+                world.step()
+        world.check()
+        reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
+    assert reached == set(Status.values)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_eight_threads_at_once(seed, settings):
+    settings.LOCK_TIMEOUT_MS = 30_000
+    shared = make_shared_world(seed)
+
+    def play(number):
+        world = World(random.Random(f"{seed}-{number}"), shared.slots)
+        for _ in range(40):
+            world.step()
+        return world.refused
+
+    refused = run_together(play, count=8)
+    for answer in refused:
+        assert isinstance(answer, list), answer
+    assert "busy" not in {code for codes in refused for code in codes}, "a deadlock or a lock time-out reached a person"
+    shared.check()
+    assert Booking.objects.count() > 8
