@@ -24,8 +24,11 @@ class PageConsumer(AsyncWebsocketConsumer):
     visitor = ""
     language = "en"
     is_ready = False
-    _owner = ""
     _messages = 0
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._owners: list[str] = []
 
     async def connect(self):
         await self.accept()  # a refusal before this is dialled again for ever
@@ -50,8 +53,8 @@ class PageConsumer(AsyncWebsocketConsumer):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._owner:
-                hub().dismiss(self._owner)
+            for owner in self._owners:
+                hub().dismiss(owner)
             await self.leave()
 
     async def receive(self, text_data=None, bytes_data=None):
@@ -80,10 +83,14 @@ class PageConsumer(AsyncWebsocketConsumer):
         address = (self.scope.get("client") or ["", 0])[0]
         headers = dict(self.scope.get("headers", []))
         behind = address_behind_proxies(address, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
-        owner = f"visitor {self.visitor}" if self.visitor else f"address {behind}"
-        if not hub().admit(owner, MOST_SOCKETS_PER_VISITOR if self.visitor else MOST_SOCKETS_PER_ADDRESS):
-            return False
-        self._owner = owner
+        # Both: an identity costs nothing, so it must not be a way around the limit of the address.
+        owners = {f"address {behind}": MOST_SOCKETS_PER_ADDRESS}
+        if self.visitor:
+            owners[f"visitor {self.visitor}"] = MOST_SOCKETS_PER_VISITOR
+        for owner, most in owners.items():
+            if not hub().admit(owner, most):
+                return False
+            self._owners.append(owner)
         return True
 
 

@@ -1,5 +1,6 @@
 """Limits on how often one visitor or address may try something. They live in Valkey; without it there are none."""
 
+import hashlib
 import logging
 import time
 from functools import cache
@@ -22,11 +23,37 @@ HOLDS_PER_ADDRESS = (parse("120/minute"), parse("1200/hour"))
 # Whoever guesses references gets a new identity for each guess, but not a new address.
 LOOKUPS_PER_VISITOR = (parse("10/minute"), parse("50/hour"))
 LOOKUPS_PER_ADDRESS = (parse("30/minute"), parse("300/hour"))
+# Each booking sends a mail, and anybody can type anybody's address. A secretary books for a whole office.
+PER_RECIPIENT = (parse("20/hour"),)
+# Who opens a full slot again and again wants it once; a crawler wants nothing.
+WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
+WISHES_PER_ADDRESS = (parse("60/hour"),)
 
 
-def check_booking_limits(*, visitor: str, address: str) -> None:
+def check_booking_limits(*, visitor: str, address: str, email: str) -> None:
     """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many."""
-    _count("book", {"visitor": (visitor, PER_VISITOR), "address": (address, PER_ADDRESS)})
+    recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
+    _count(
+        "book",
+        {
+            "visitor": (visitor, PER_VISITOR),
+            "address": (address, PER_ADDRESS),
+            "recipient": (recipient, PER_RECIPIENT),
+        },
+    )
+
+
+def is_new_wish(*, visitor: str, address: str, slot_id: int) -> bool:
+    """Whether opening a full slot counts as turned away: once an hour for each visitor and slot."""
+    who = {
+        "wish": (f"{visitor} {slot_id}", WISHES_PER_VISITOR_AND_SLOT),
+        "address": (address, WISHES_PER_ADDRESS),
+    }
+    try:
+        _count("wish", who)
+    except TooMany:
+        return False
+    return True
 
 
 def check_hold_limits(*, visitor: str, address: str) -> None:

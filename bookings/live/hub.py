@@ -27,7 +27,7 @@ from experts.live import expert_group
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 5.0  # between signs of life; static/js/live.js waits for three of them
 MOST_SOCKETS_PER_VISITOR = 20
-MOST_SOCKETS_PER_ADDRESS = 500  # browsers without an identity yet: an office or a school shares one address
+MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 
 
 class Hub:

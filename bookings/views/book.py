@@ -10,7 +10,7 @@ from bookings import services
 from bookings.conflict import Conflict
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany, TooManyHolds
 from bookings.forms import BookingForm, new_key
-from bookings.limits import check_booking_limits, check_hold_limits
+from bookings.limits import check_booking_limits, check_hold_limits, is_new_wish
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.views.answers import is_partial, load_instead, see_other
@@ -56,7 +56,10 @@ def _details(request, slot, form, hold):
         return show_again(request, slot, booking)
     state = services.without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
-        services.note_opened_full(slot_id=slot.pk, reason=state)
+        if request.method == "GET" and is_new_wish(
+            visitor=request.visitor, address=client_address(request), slot_id=slot.pk
+        ):
+            services.note_opened_full(slot_id=slot.pk, reason=state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
     return show_step(request, slot, "details", {"form": form}, hold=hold)
 
@@ -142,7 +145,7 @@ def _confirm(request, slot):
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=own_hold(request, slot), status=422)
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request))
+        check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
         booking = services.book(
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},

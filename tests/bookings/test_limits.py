@@ -4,9 +4,9 @@ import pytest
 
 from bookings import limits
 from bookings.errors import TooMany
-from bookings.models import Booking
+from bookings.models import Booking, TurnedAway
 from bookings.visitor import client_address
-from tests.cast import details, make_slot
+from tests.cast import details, make_booking, make_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -32,16 +32,33 @@ def test_a_visitor_who_tries_too_often_has_to_wait(client):
 
 def test_an_address_has_a_limit_of_its_own():
     for n in range(60):
-        limits.check_booking_limits(visitor=f"visitor {n}", address="203.0.113.1")
+        limits.check_booking_limits(visitor=f"visitor {n}", address="203.0.113.1", email=f"{n}@example.com")
     with pytest.raises(TooMany):
-        limits.check_booking_limits(visitor="another", address="203.0.113.1")
-    limits.check_booking_limits(visitor="another", address="203.0.113.2")
+        limits.check_booking_limits(visitor="another", address="203.0.113.1", email="x@example.com")
+    limits.check_booking_limits(visitor="another", address="203.0.113.2", email="x@example.com")
 
 
 def test_the_setting_turns_them_off(settings):
     settings.RATE_LIMITS = False
     for _ in range(100):
-        limits.check_booking_limits(visitor="v", address="a")
+        limits.check_booking_limits(visitor="v", address="a", email="e")
+
+
+def test_nobodys_mailbox_is_flooded():
+    for n in range(20):
+        limits.check_booking_limits(visitor=f"v{n}", address=f"203.0.113.{n}", email="Lena@example.com")
+    with pytest.raises(TooMany):
+        limits.check_booking_limits(visitor="another", address="203.0.113.99", email=" lena@EXAMPLE.com")
+    limits.check_booking_limits(visitor="another", address="203.0.113.99", email="priya@example.com")
+
+
+def test_who_opens_a_full_slot_often_wants_it_once(client):
+    slot = make_slot()
+    make_booking(slot)
+    for _ in range(5):
+        client.get(f"/slots/{slot.pk}/book/")
+        client.head(f"/slots/{slot.pk}/book/")
+    assert TurnedAway.objects.count() == 1
 
 
 def test_booking_works_while_valkey_is_down(client, settings):

@@ -423,7 +423,7 @@ class TestStrangers:
         assert (await sync_to_async(fresh)(slot)).version == slot.version
 
     @in_loop
-    async def test_a_visitor_has_twenty_sockets_and_no_more(self, settings):
+    async def test_a_visitor_has_twenty_sockets_and_no_more(self, settings, monkeypatch):
         settings.RATE_LIMITS = True
         slot = await sync_to_async(make_slot)()
         sockets = [socket(day_path(slot), visitor=VISITOR) for _ in range(hub_module.MOST_SOCKETS_PER_VISITOR)]
@@ -433,6 +433,12 @@ class TestStrangers:
             assert await closing_code(page) == TOO_MANY
         async with socket(day_path(slot), visitor=OTHER) as page:
             await frames(page, is_beat)
+        # A new identity costs nothing, so an address has a limit, too.
+        monkeypatch.setattr("bookings.consumers.MOST_SOCKETS_PER_ADDRESS", hub_module.MOST_SOCKETS_PER_VISITOR)
+        async with socket(day_path(slot), visitor=OTHER) as page:
+            assert await closing_code(page) == TOO_MANY
+        monkeypatch.undo()
+        settings.RATE_LIMITS = True
         await sockets[0].__aexit__(None, None, None)
         async with socket(day_path(slot), visitor=VISITOR) as page:
             await frames(page, is_beat)

@@ -35,7 +35,7 @@ def book_over_http(site, slot, email):
     return visitor.confirm(slot, visitor.open_form(slot), email=email).status
 
 
-def test_changes_while_valkey_is_down_are_shown_and_after_it_is_back(make_context, site, slot, valkey_of_its_own):
+def test_changes_while_valkey_is_down_are_shown_and_after_it_is_back(site, make_context, slot, valkey_of_its_own):
     page = make_context(base_url=site.url).new_page()
     page.goto(f"/experts/{slot.expert.slug}/?day={slot.date}")
     expect(page.locator("html")).to_have_attribute("data-live", "on")
@@ -48,7 +48,7 @@ def test_changes_while_valkey_is_down_are_shown_and_after_it_is_back(make_contex
     expect(page.locator("html")).to_have_attribute("data-live", "on")
 
 
-def test_a_page_that_is_opened_while_valkey_is_down_is_live(make_context, site, slot, valkey_of_its_own):
+def test_a_page_that_is_opened_while_valkey_is_down_is_live(site, make_context, slot, valkey_of_its_own):
     valkey_of_its_own.stop()
     page = make_context(base_url=site.url).new_page()
     page.goto(f"/experts/{slot.expert.slug}/?day={slot.date}")
