@@ -10,7 +10,9 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from bookings.own import own_slots
+from bookings.countdown import Countdown
+from bookings.models import Booking
+from bookings.own import Mark, own_slots
 from bookings.week import PLAIN_STATES, DayCount, Week
 from experts import wording
 from experts.models import Expert, Slot
@@ -29,14 +31,29 @@ class Day:
 
 @dataclass(frozen=True)
 class Tile:
-    """A slot as this viewer sees it. ``mark`` says what is the viewer's own; ``day_note`` names another shown date."""
+    """A slot as this viewer sees it. ``mark`` says what is the viewer's own; ``day_note`` names another shown date.
+
+    ``is_button``: pressing it does something, in whatever state the slot is by then (bookings/views/hold.py).
+    """
 
     slot: Slot
     state: str
-    is_link: bool
-    mark: str
+    is_button: bool
+    mark: Mark | None
+    countdown: Countdown | None
     url: str
     day_note: str
+
+
+@dataclass(frozen=True)
+class HoldBar:
+    """What is being kept for the viewer, for the bar below the calendar: ``when`` in words, ``url`` to go on."""
+
+    slot: Slot
+    when: str
+    countdown: Countdown
+    url: str
+    release_url: str
 
 
 @dataclass
@@ -47,7 +64,7 @@ class Part:
 
 
 class Calendar:
-    """An expert's week around ``day``, for one viewer. Three queries, however many slots there are."""
+    """An expert's week around ``day``, for one viewer. A few queries, however many slots there are."""
 
     def __init__(self, expert: Expert, day: date, zone: ZoneInfo, *, visitor: str, zone_choice: str):
         self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
@@ -55,9 +72,10 @@ class Calendar:
         self.today = expert.today(self.now)
         self.monday = day - timedelta(days=day.weekday())
         self._week = Week.read(expert, self.monday, self.now)
-        self._booked: set[int] = set()
+        self._visitor = visitor
+        self._own: dict[int, Mark] = {}
         if visitor:
-            self._booked = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
+            self._own = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """The address of a day of this expert."""
@@ -120,13 +138,30 @@ class Calendar:
 
     def _tile(self, slot: Slot, shown: datetime) -> Tile:
         state = self._week.states[slot.pk]
+        mark = self._own.get(slot.pk)
         return Tile(
             slot=slot,
             state=state,
-            is_link=state not in PLAIN_STATES,
-            mark="booked" if slot.pk in self._booked else "",
-            url=book_url(slot, self.zone_choice),
+            is_button=state not in PLAIN_STATES,
+            mark=mark,
+            countdown=Countdown(mark.until) if mark and mark.until else None,
+            url=hold_url(slot, self.zone_choice),
             day_note=date_format(shown, "D j") if shown.date() != self.day else "",
+        )
+
+    @property
+    def hold_bar(self) -> HoldBar | None:
+        """The viewer's hold with this expert, whatever day it is on."""
+        holds = Booking.objects.running_holds(self._visitor).filter(slot__expert=self.expert)
+        hold = holds.select_related("slot").first() if self._visitor else None
+        if hold is None:
+            return None
+        return HoldBar(
+            slot=hold.slot,
+            when=wording.soon(hold.slot.starts_at, self.zone, self.now),
+            countdown=Countdown(hold.expires_at),
+            url=book_url(hold.slot, self.zone_choice),
+            release_url=release_url(hold.slot, self.zone_choice),
         )
 
     @property
@@ -144,12 +179,30 @@ class Calendar:
         return note
 
 
+def expert_url(slot: Slot, zone_choice: str) -> str:
+    """The expert's page on the day of the slot."""
+    query = {"day": slot.date.isoformat()} | ({"zone": "expert"} if zone_choice == "expert" else {})
+    return f"{reverse('expert', args=[slot.expert.slug])}?{urlencode(query)}"
+
+
 def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
     """Where the slot is booked, keeping the choice of zone; ``again``: by somebody who has booked it before."""
-    query = {"zone": "expert"} if zone_choice == "expert" else {}
-    if again:
-        query["again"] = "1"
-    return reverse("book", args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
+    return _slot_url("book", slot, zone_choice, {"again": "1"} if again else {})
+
+
+def hold_url(slot: Slot, zone_choice: str) -> str:
+    """Where a seat of the slot is asked for (POST)."""
+    return _slot_url("hold", slot, zone_choice)
+
+
+def release_url(slot: Slot, zone_choice: str) -> str:
+    """Where a hold is let go (POST)."""
+    return _slot_url("release", slot, zone_choice)
+
+
+def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:
+    query = ({"zone": "expert"} if zone_choice == "expert" else {}) | (query or {})
+    return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
 
 
 # Days outside of this are nobody's calendar, and would only make dates overflow.

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import QueryDict
 
-from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, beat_message, hub
+from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, beat_message, hub, own_message
 from bookings.visitor import address_behind_proxies, identify
 
 # Codes from 3000 on end the page's attempts for good (static/js/live.js), others make it dial again.
@@ -71,6 +71,11 @@ class PageConsumer(AsyncWebsocketConsumer):
 
     async def beat(self, grid: str, *, fresh: bool) -> None:
         await self.say(beat_message(grid, fresh=fresh))
+
+    async def tell_own(self) -> None:
+        """Say that what is the viewer's own has changed."""
+        if self.is_ready:
+            await self.say(own_message())
 
     def _admit(self) -> bool:
         if not settings.RATE_LIMITS:

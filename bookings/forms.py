@@ -67,7 +67,8 @@ class BookingForm(forms.ModelForm):
             "email": {"required": gettext_lazy("Enter your email address.")},
         }
 
-    def __init__(self, *args, slot, **kwargs):
+    def __init__(self, *args, slot, held=0, **kwargs):
+        """``held``: the seats that the visitor holds in the slot already."""
         super().__init__(*args, **kwargs)
         expert = slot.expert
         self.fields["name"].required = self.fields["email"].required = True
@@ -77,7 +78,7 @@ class BookingForm(forms.ModelForm):
         most = expert.policy("max_party")
         if not self.is_bound:
             # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
-            most = min(most, max(slot.seats_left, 1))
+            most = min(most, max(slot.seats_left + held, 1))
         elif "seats" not in self.data:
             most = 1  # one seat was left, so there was nothing to choose
         if most > 1:
@@ -85,7 +86,7 @@ class BookingForm(forms.ModelForm):
                 label=_("Seats"),
                 coerce=int,
                 choices=[(n, str(n)) for n in range(1, most + 1)],
-                initial=1,
+                initial=held or 1,
             )
         else:
             del self.fields["seats"]

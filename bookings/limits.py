@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 # A family books for its members; an office or a school shares one address.
 PER_VISITOR = (parse("10/minute"), parse("60/hour"))
 PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
+# Looking around moves a hold with each click.
+HOLDS_PER_VISITOR = (parse("30/minute"), parse("300/hour"))
+HOLDS_PER_ADDRESS = (parse("120/minute"), parse("1200/hour"))
 # Whoever guesses references gets a new identity for each guess, but not a new address.
 LOOKUPS_PER_VISITOR = (parse("10/minute"), parse("50/hour"))
 LOOKUPS_PER_ADDRESS = (parse("30/minute"), parse("300/hour"))
@@ -51,6 +54,11 @@ def is_new_wish(*, visitor: str, address: str, slot_id: int) -> bool:
     except TooMany:
         return False
     return True
+
+
+def check_hold_limits(*, visitor: str, address: str) -> None:
+    """Count one try to hold a slot. Raises TooMany, as for booking."""
+    _count("hold", {"visitor": (visitor, HOLDS_PER_VISITOR), "address": (address, HOLDS_PER_ADDRESS)})
 
 
 def check_lookup_limits(*, visitor: str, address: str) -> None:

@@ -2,25 +2,47 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from zlib import crc32
 
+from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from bookings.models import Booking, Proof
+from bookings.models import Booking, Proof, Status
 
 
-def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, set[int]]:
-    """The slots of an expert on some days in which each browser has a seat that it has booked or proven to be its own.
+@dataclass(frozen=True)
+class Mark:
+    """What is a viewer's own in a slot: ``booked``, or ``held`` until an instant."""
 
-    Says for many browsers at once what ``Booking.objects.proven_to`` says for one; two queries, a third one when
-    somebody has proven an address.
+    kind: str
+    until: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        return self.until is not None and self.until <= now
+
+
+BOOKED = Mark("booked")
+
+
+def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
+    """The slots of an expert on some days in which each browser has a seat that it holds, has booked or proven its own.
+
+    Says for many browsers at once what ``Booking.objects.proven_to`` and ``running_holds`` say for one; two queries,
+    a third one when somebody has proven an address.
     """
-    seats = Booking.objects.occupying().shown().filter(slot__expert=expert_id, slot__date__range=(first, last))
-    found: dict[str, set[int]] = {visitor: set() for visitor in visitors}
-    for visitor, slot_id in seats.filter(holder__in=visitors).values_list("holder", "slot_id"):
-        found[visitor].add(slot_id)
+    taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
+    found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
+    mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
+    rows = mine.filter(holder__in=visitors).values_list("holder", "slot_id", "status", "expires_at")
+    for visitor, slot_id, status, expires_at in rows:
+        if status != Status.HELD:
+            found[visitor][slot_id] = BOOKED
+        else:
+            found[visitor].setdefault(slot_id, Mark("held", expires_at))
+    seats = taken.shown()
 
     proofs = Proof.objects.filter(visitor__in=visitors, expires_at__gt=Now()).values_list("visitor", "booking", "email")
     by_booking, by_address = defaultdict(set), defaultdict(set)
@@ -32,7 +54,7 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
         rows = proven.filter(pk__in=list(by_booking)).union(proven.filter(address__in=list(by_address)), all=True)
         for booking_id, address, slot_id in rows.values_list("pk", "address", "slot_id"):
             for visitor in by_booking.get(booking_id, set()) | by_address.get(address, set()):
-                found[visitor].add(slot_id)
+                found[visitor][slot_id] = BOOKED
     return found
 
 

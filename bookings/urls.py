@@ -4,6 +4,8 @@ from bookings import views
 
 urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
+    path("slots/<int:slot_id>/hold/", views.hold, name="hold"),
+    path("slots/<int:slot_id>/release/", views.release, name="release"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),
     path("bookings/", views.my_bookings, name="my_bookings"),
     path("bookings/sign-out/", views.sign_out, name="sign_out"),

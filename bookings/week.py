@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 
-# Slots in these states are no links, so a change to or from them changes the frame of the tile and not only its state.
+# Slots in these states are no buttons: a change to or from them changes the frame of the tile and not only its state.
 PLAIN_STATES = frozenset({"past", "closed"})
 
 
@@ -67,7 +67,7 @@ class Week:
         return DayCount(day, open_slots, state, text)
 
     def grid_key(self, day: date) -> str:
-        """Names the tiles of a day: which slots, when, and which of them are links. Their states are no part of it.
+        """Names the tiles of a day: which slots, when, and which of them are buttons. Their states are no part of it.
 
         A page compares its own with the one that the server tells, and loads the day again when they differ.
         """

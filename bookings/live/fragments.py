@@ -5,6 +5,8 @@ from datetime import date
 from django.template.loader import render_to_string
 from django.utils import translation
 
+from bookings.countdown import Countdown
+from bookings.own import Mark
 from bookings.week import Week
 from experts.models import Slot
 
@@ -30,7 +32,10 @@ def open_count(week: Week, day: date, language: str) -> str:
         return render_to_string("bookings/_open_count.html", {"open_count": week.open_count(day), "oob": True})
 
 
-def mark(slot_id: int, mark: str, language: str) -> str:
-    """What is the viewer's own on a tile; for that viewer alone."""
+def mark(slot_id: int, mark: Mark | None, language: str) -> str:
+    """What is the viewer's own on a tile; for that viewer alone. No time of day in it: the zone is the page's."""
+    left = Countdown(mark.until) if mark and mark.until else None
     with translation.override(language):
-        return render_to_string("bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "oob": True})
+        return render_to_string(
+            "bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "countdown": left, "oob": True}
+        )

@@ -184,8 +184,12 @@ class Hub:
 
     def _own_changed(self, group: str) -> None:
         for room in self.rooms.values():
-            for visitor in {s.visitor for s in room.sockets if s.visitor and visitor_group(s.visitor) == group}:
+            mine = [s for s in room.sockets if s.visitor and visitor_group(s.visitor) == group]
+            for visitor in {socket.visitor for socket in mine}:
                 room.refresh(visitor)
+            # What is kept on another day or week has no tile here, but the page's bar speaks of it.
+            for socket in mine:
+                self._keep(asyncio.create_task(socket.tell_own()))
         own = [visitor for visitor in self.own_pages if visitor_group(visitor) == group]
         if own:
             self._keep(asyncio.create_task(self._check_own(own)))
@@ -226,13 +230,17 @@ class Hub:
             room = self.rooms.get(key)
             if room is None:
                 continue
-            if versions.get(key) != room.versions or (
-                room.picture is not None and room.picture.has_aged(timezone.now())
-            ):
+            now = timezone.now()
+            visitors = {s.visitor for s in room.sockets if s.visitor}
+            if versions.get(key) != room.versions or (room.picture is not None and room.picture.has_aged(now)):
                 room.versions = versions.get(key)
-                for visitor in {s.visitor for s in room.sockets if s.visitor}:
+                for visitor in visitors:
                     room.refresh(visitor)
                 room.refresh()
+            else:
+                for visitor in visitors:
+                    if room.has_lapsed_marks(visitor, now):
+                        room.refresh(visitor)
 
     async def _check_own(self, visitors: list[str]) -> None:
         if not visitors:
@@ -294,6 +302,11 @@ def _groups_of(socket) -> list[str]:
     """The groups that tell what a page of an expert shows: the expert's, and that of the viewer's own bookings."""
     own = [visitor_group(socket.visitor)] if socket.visitor else []
     return [expert_group(socket.room.key[0]), *own]
+
+
+def own_message() -> str:
+    """As a beat: what is the viewer's own has changed. The page looks again (static/js/live.js)."""
+    return json.dumps({"own": True})
 
 
 def beat_message(grid: str, *, fresh: bool) -> str:

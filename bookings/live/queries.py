@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings.calendar import parse_day
 from bookings.live.picture import Picture
-from bookings.own import own_key, own_slots
+from bookings.own import Mark, own_key, own_slots
 from bookings.week import Week
 from experts.models import Expert, Slot
 
@@ -31,11 +31,10 @@ def read_week(key: WeekKey) -> Picture | None:
     return Picture.of(Week.read(expert, monday, timezone.now()))
 
 
-def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, str]]:
+def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, Mark]]:
     """What is the visitors' own in a week: visitor -> slot -> mark. As many queries for a thousand as for one."""
     expert_id, monday = key
-    own = own_slots(visitors, expert_id=expert_id, first=monday, last=monday + timedelta(days=6))
-    return {visitor: dict.fromkeys(slot_ids, "booked") for visitor, slot_ids in own.items()}
+    return own_slots(visitors, expert_id=expert_id, first=monday, last=monday + timedelta(days=6))
 
 
 def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from django.db import Error as DatabaseError
 
 from bookings.live import fragments, queries
 from bookings.live.picture import Picture
+from bookings.own import Mark
 
 if TYPE_CHECKING:
     from bookings.live.hub import Hub
@@ -28,7 +30,7 @@ class Room:
         self.sockets: set = set()
         self.picture: Picture | None = None
         self.versions: tuple | None = None
-        self.marks: dict[str, dict[int, str]] = {}
+        self.marks: dict[str, dict[int, Mark]] = {}
         self.rendering = asyncio.Lock()
         self._asked_marks: set[str] = set()
         self._again = asyncio.Event()
@@ -99,11 +101,15 @@ class Room:
             await self._send_changes(old, picture)
         for visitor, slot_ids in changed.items():
             for socket in [s for s in self.sockets if s.visitor == visitor and s.is_ready]:
-                await socket.say(
-                    "".join(fragments.mark(i, marks[visitor].get(i, ""), socket.language) for i in slot_ids)
-                )
+                await socket.say("".join(fragments.mark(i, marks[visitor].get(i), socket.language) for i in slot_ids))
+                if slot_ids:
+                    await socket.tell_own()
 
-    def take_marks(self, marks: dict[str, dict[int, str]]) -> dict[str, list[int]]:
+    def has_lapsed_marks(self, visitor: str, now: datetime) -> bool:
+        """Whether a hold of the visitor ran out since its mark was sent."""
+        return any(mark.is_over(now) for mark in self.marks.get(visitor, {}).values())
+
+    def take_marks(self, marks: dict[str, dict[int, Mark]]) -> dict[str, list[int]]:
         """Keep the marks; which slots' marks changed, by visitor."""
         changed = {}
         for visitor, new in marks.items():

@@ -46,6 +46,10 @@ class BookingQuerySet(models.QuerySet):
         """Bookings that take seats."""
         return self.filter(status__in=OCCUPYING)
 
+    def running_holds(self, visitor: str):
+        """What is being kept for a browser at this moment."""
+        return self.filter(holder=visitor, status=Status.HELD, expires_at__gt=Now()) if visitor else self.none()
+
     def of_address(self, email: str):
         """What was booked with an address, however its letters were written; holds left out."""
         if not email:

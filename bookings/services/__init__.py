@@ -3,7 +3,7 @@
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
-from bookings.services.shared import visitor_group
+from bookings.services.shared import visitor_group, without_hold
 
 __all__ = [
     "approve",
@@ -19,4 +19,5 @@ __all__ = [
     "release_hold",
     "reschedule",
     "visitor_group",
+    "without_hold",
 ]

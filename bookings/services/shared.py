@@ -52,9 +52,7 @@ def refusal_of(slot: Slot, seats: int, *, own: Booking | None = None, holds_may_
     Before the lock it is not known how many seats the lapsed holds will free: parties get the benefit of the doubt.
     """
     now = slot.read_at
-    if own is not None:
-        slot = copy(slot)
-        slot.seats_held -= own.seats
+    slot = without_hold(slot, own)
     state = slot.state_at(now)
     if state not in BOOKABLE_STATES:
         return state
@@ -62,6 +60,15 @@ def refusal_of(slot: Slot, seats: int, *, own: Booking | None = None, holds_may_
         lapsing = holds_may_lapse and slot.next_hold_expiry is not None and slot.next_hold_expiry <= now
         return None if lapsing else TurnedAway.Reason.PARTY
     return None
+
+
+def without_hold(slot: Slot, own: Booking | None) -> Slot:
+    """The slot as it is for the owner of the hold ``own``: those seats are free. The slot itself if there is none."""
+    if own is None:
+        return slot
+    slot = copy(slot)
+    slot.seats_held -= own.seats
+    return slot
 
 
 def check_party(slot: Slot, booking: Booking) -> None:

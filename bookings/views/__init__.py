@@ -3,8 +3,21 @@ from bookings.views.booking import booking
 from bookings.views.calendar_file import calendar_file
 from bookings.views.cancel import cancel
 from bookings.views.expert import expert
+from bookings.views.hold import hold, release
 from bookings.views.link import link
 from bookings.views.mine import my_bookings, sign_out
 from bookings.views.reschedule import reschedule
 
-__all__ = ["book", "booking", "calendar_file", "cancel", "expert", "link", "my_bookings", "reschedule", "sign_out"]
+__all__ = [
+    "book",
+    "booking",
+    "calendar_file",
+    "cancel",
+    "expert",
+    "hold",
+    "link",
+    "my_bookings",
+    "release",
+    "reschedule",
+    "sign_out",
+]

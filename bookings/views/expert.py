@@ -55,6 +55,7 @@ _CALENDAR = (
     "next_free_url",
     "parts",
     "open_count",
+    "hold_bar",
     "grid_key",
     "zone_note",
 )

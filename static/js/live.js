@@ -34,6 +34,14 @@ function resync() {
   for (const element of document.querySelectorAll("[data-resync]")) htmx.trigger(element, "resync");
 }
 
+// What is this visitor's own has changed, here or in another tab. Some changes are told twice.
+let own = 0;
+
+function resyncOwn() {
+  clearTimeout(own);
+  own = setTimeout(resync, 150);
+}
+
 // A thousand pages hear at once that a day has other tiles; they need not ask at once.
 function resyncSoon() {
   setTimeout(resync, Math.random() * 600);
@@ -66,7 +74,8 @@ document.addEventListener("htmx:ws:before:message:incoming", (event) => {
   heardAt = Date.now();
   if (!data.startsWith("{")) return;
   event.preventDefault(); // nothing to swap
-  const { beat } = JSON.parse(data);
+  const { beat, own } = JSON.parse(data);
+  if (own) resyncOwn();
   if (!beat) return;
   show(beat.fresh ? "on" : "waiting");
   const section = sockets()[0];
@@ -127,7 +136,7 @@ function noticeChanges() {
     state.dataset.noticed = "";
     if (state.dataset.change === "opened") {
       const time = state.parentNode.querySelector("time")?.textContent ?? "";
-      announcer.textContent = announcer.dataset.opened.replace("TIME", time);
+      if (!modal.open) announcer.textContent = announcer.dataset.opened.replace("TIME", time);
     }
     setTimeout(() => {
       state.querySelector(".tile-flag")?.remove();

@@ -33,7 +33,7 @@ class TestTheJob:
         assert review.status_code == 200
         assert review.context["step"] == "review"
         assert ("Name", "Lena Fischer") in review.context["details"]
-        assert not Booking.objects.exists()
+        assert Booking.objects.get().status == Status.HELD
 
         sent = send(client, slot, "confirm", key=key, notes="Back pain")
         assert sent.status_code == 302

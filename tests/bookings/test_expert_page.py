@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from bookings.models import Status
+from bookings.own import BOOKED
 from experts.models import Slot
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 
@@ -48,15 +49,15 @@ def test_every_state_is_told_in_words(client):
     assert response.context["open_count"] == 4
 
 
-def test_what_is_over_or_closed_is_no_link_and_what_is_full_leads_to_the_nearest_times(client):
+def test_what_is_over_or_closed_is_no_button_and_what_is_full_leads_to_the_nearest_times(client):
     expert = make_expert()
     free, full, closed = (make_slot(expert, at=at) for at in ("09:00", "10:00", "11:00"))
     make_booking(full)
     Slot.objects.filter(pk=closed.pk).update(is_closed=True)
     body = page(client, expert).content.decode()
-    assert f"/slots/{free.pk}/book/" in body
-    assert f"/slots/{full.pk}/book/" in body
-    assert f"/slots/{closed.pk}/book/" not in body
+    assert f"/slots/{free.pk}/hold/" in body
+    assert f"/slots/{full.pk}/hold/" in body
+    assert f"/slots/{closed.pk}/hold/" not in body
 
 
 def test_days_of_the_strip(client):
@@ -131,15 +132,15 @@ class TestOwnMark:
         client.get(f"/slots/{slot.pk}/book/")
         visitor = client.cookies["visitor"].value.split(":")[0]
         book(slot, visitor=visitor)
-        assert tiles(page(client, slot.expert))[slot.pk].mark == "booked"
+        assert tiles(page(client, slot.expert))[slot.pk].mark == BOOKED
         client.cookies.clear()
-        assert tiles(page(client, slot.expert))[slot.pk].mark == ""
+        assert tiles(page(client, slot.expert))[slot.pk].mark is None
 
     def test_a_forged_cookie_is_nobody(self, client):
         slot = make_slot(capacity=3)
         book(slot, visitor="v" * 32)
         client.cookies["visitor"] = "v" * 32 + ":x:y"
-        assert tiles(page(client, slot.expert))[slot.pk].mark == ""
+        assert tiles(page(client, slot.expert))[slot.pk].mark is None
 
 
 @pytest.mark.parametrize(

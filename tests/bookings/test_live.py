@@ -15,6 +15,7 @@ from django.core import signing
 from django.db import InterfaceError, OperationalError
 
 from bookings import own
+from bookings import services as bookings
 from bookings.consumers import LONGEST_MESSAGE, MOST_MESSAGES, NOBODY, NOT_FOUND, TALKATIVE, TOO_MANY
 from bookings.live import hub as hub_module
 from bookings.live import queries
@@ -264,6 +265,71 @@ class TestOwnMarks:
             snapshot, _beat = await frames(page, is_beat)
         assert 'data-mark="booked"' in snapshot
 
+    @in_loop
+    async def test_a_hold_counts_down_for_its_owner_and_is_being_booked_for_others(self):
+        slot = await sync_to_async(make_slot)()
+        async with socket(day_path(slot), visitor=VISITOR) as mine, socket(day_path(slot), visitor=OTHER) as theirs:
+            await frames(mine, is_beat)
+            await frames(theirs, is_beat)
+            await sync_to_async(bookings.hold_slot)(slot_id=slot.pk, visitor=VISITOR)
+            mark = (await frames(mine, lambda frame: 'data-mark="held"' in frame))[-1]
+            assert 295 <= int(re.search(r'data-left="(\d+)"', mark)[1]) <= 300
+            heard = await frames(theirs, shows(slot, "Being booked"))
+            assert not any("data-mark" in frame for frame in heard)
+            assert await theirs.receive_nothing(timeout=0.2)
+            await sync_to_async(bookings.release_hold)(slot_id=slot.pk, visitor=VISITOR)
+            assert await frames(mine, lambda frame: f'id="slot-{slot.pk}-mark" hx-swap-oob' in frame)
+
+    @in_loop
+    async def test_a_hold_is_part_of_the_snapshot_and_a_lapsed_one_is_not(self):
+        slot = await sync_to_async(make_slot)(capacity=2)
+        held = await sync_to_async(bookings.hold_slot)(slot_id=slot.pk, visitor=VISITOR)
+        async with socket(day_path(slot), visitor=VISITOR) as page:
+            snapshot, _beat = await frames(page, is_beat)
+        assert 'data-mark="held"' in snapshot
+        await Booking.objects.filter(pk=held.pk).aupdate(expires_at=fresh_now() - timedelta(seconds=1))
+        async with socket(day_path(slot), visitor=VISITOR) as page:
+            snapshot, _beat = await frames(page, is_beat)
+        assert "data-mark" not in snapshot
+
+    @in_loop
+    async def test_a_hold_that_runs_out_is_told_without_a_worker(self, settings):
+        """Seats enough are left, so that nothing else of the slot changes with the time."""
+        settings.LIVE_CHECK_SECONDS = 0.2
+        slot = await sync_to_async(make_slot)(capacity=5)
+        held = await sync_to_async(bookings.hold_slot)(slot_id=slot.pk, visitor=VISITOR)
+        await Booking.objects.filter(pk=held.pk).aupdate(expires_at=fresh_now() + timedelta(seconds=1.5))
+        async with socket(day_path(slot), visitor=VISITOR) as page:
+            snapshot, _beat = await frames(page, is_beat)
+            assert 'data-mark="held"' in snapshot
+            assert await frames(page, lambda frame: f'id="slot-{slot.pk}-mark" hx-swap-oob' in frame)
+
+    @in_loop
+    async def test_a_hold_on_another_week_is_told_without_a_tile(self):
+        """The bar below the calendar speaks of it; the page looks again."""
+        slot = await sync_to_async(make_slot)()
+        later = await sync_to_async(make_slot)(slot.expert, day=slot.date + timedelta(days=14))
+        async with socket(day_path(slot), visitor=VISITOR) as mine, socket(day_path(slot), visitor=OTHER) as theirs:
+            await frames(mine, is_beat)
+            await frames(theirs, is_beat)
+            await sync_to_async(bookings.hold_slot)(slot_id=later.pk, visitor=VISITOR)
+            assert await frames(mine, lambda frame: frame == '{"own": true}')
+            assert await theirs.receive_nothing(timeout=0.2)
+
+    def test_holds_of_many_are_read_at_once(self, django_assert_num_queries):
+        slots = [make_slot(capacity=3)]
+        slots.append(make_slot(slots[0].expert, at="15:00", capacity=3))
+        booked = book(slots[0], visitor=VISITOR)
+        for visitor in (VISITOR, OTHER):
+            make_booking(slots[0], name="", status=Status.HELD, holder=visitor)
+        make_booking(slots[1], name="", status=Status.HELD, holder=OTHER, expires_at=fresh_now())
+        with django_assert_num_queries(2):
+            found = own.own_slots(
+                [VISITOR, OTHER], expert_id=booked.slot.expert_id, first=slots[0].date, last=slots[0].date
+            )
+        assert found[VISITOR] == {slots[0].pk: own.BOOKED}, "what is booked outweighs what is held"
+        assert {pk: mark.kind for pk, mark in found[OTHER].items()} == {slots[0].pk: "held"}
+
     def test_proven_bookings_are_ones_own(self):
         slots = [make_slot(capacity=3) for _ in range(3)]
         expert = slots[0].expert
@@ -275,7 +341,7 @@ class TestOwnMarks:
         Proof.objects.create(visitor=VISITOR, email="lena@example.com", expires_at=until)
         Proof.objects.create(visitor=OTHER, email="lena@example.com", expires_at=fresh_now())  # over
         found = own.own_slots([VISITOR, OTHER], expert_id=expert.pk, first=by_mail.date, last=by_mail.date)
-        assert found == {VISITOR: {by_link.pk, by_mail.pk}, OTHER: set()}
+        assert found == {VISITOR: {by_link.pk: own.BOOKED, by_mail.pk: own.BOOKED}, OTHER: {}}
 
 
 class TestOwnPages:

@@ -63,7 +63,7 @@ class TestPushed:
         dialog.get_by_label("Seats").select_option("3")
         dialog.get_by_label("I agree").check()
         dialog.get_by_role("button", name="Review booking").click()
-        expect(state(watching, slot)).to_have_text("3 seats")
+        expect(state(watching, slot)).to_have_text("Being booked")
         dialog.get_by_role("button", name="Confirm booking").click()
         expect(state(watching, slot)).to_have_text("Full")
         expect(count(watching, slot)).to_have_text("1 open")
@@ -83,9 +83,9 @@ class TestPushed:
         expect(page.locator("#announcer")).to_have_text("15:30 just opened")
         services.close_slot(slot_id=slot.pk)
         expect(state(page, slot)).to_have_text("Closed")
-        expect(page.locator(f"a#slot-{slot.pk}")).to_have_count(0)
+        expect(page.locator(f"button#slot-{slot.pk}")).to_have_count(0)
         services.reopen_slot(slot_id=slot.pk)
-        expect(page.locator(f"a#slot-{slot.pk}")).to_be_visible()
+        expect(page.locator(f"button#slot-{slot.pk}")).to_be_visible()
 
     def test_a_slot_that_is_added_or_deleted(self, page, slot):
         open_page(page, slot)

@@ -1,0 +1,58 @@
+"""Keeping a slot for a visitor, and letting go of it. Tiles ask for it, whatever state they are in by then."""
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from bookings import services
+from bookings.calendar import book_url, expert_url, shown_zone
+from bookings.errors import Busy, NotFound
+from bookings.views.answers import is_partial, see_other
+from bookings.views.book import hold_and_show
+from bookings.views.steps import (
+    changed,
+    empty_form,
+    no_such_slot,
+    own_booking,
+    own_hold,
+    show_again,
+    show_please_retry,
+)
+from bookings.visitor import ensure_visitor
+from experts.models import Slot
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def hold(request, slot_id):
+    """A tile was pressed: the details with the hold's countdown, or the friendly answer that fits the slot now."""
+    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    if slot is None:
+        return no_such_slot(request)
+    _zone, zone_choice = shown_zone(request, slot.expert)
+    if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
+        return see_other(book_url(slot, zone_choice))
+    ensure_visitor(request)
+    own = own_hold(request, slot)
+    if own is None and (booking := own_booking(request, slot)):
+        return show_again(request, slot, booking)
+    form = empty_form(slot, own)
+    response = hold_and_show(request, slot, own.seats if own else 1, form)
+    if response.status_code == 200 and not is_partial(request):
+        return see_other(book_url(slot, zone_choice))
+    return response
+
+
+@require_POST
+def release(request, slot_id):
+    """Let go of a hold. Asking twice does no harm."""
+    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    if slot is None:
+        return no_such_slot(request)
+    try:
+        services.release_hold(slot_id=slot.pk, visitor=request.visitor)
+    except NotFound:
+        return no_such_slot(request)
+    except Busy as error:
+        return show_please_retry(request, slot, empty_form(slot), error, retry="resume")
+    if is_partial(request):
+        return changed(HttpResponse(status=204))
+    return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

@@ -1,0 +1,148 @@
+"""How the steps of booking are shown: a plain page, or a fragment for the dialog. Views decide which one."""
+
+from datetime import timedelta
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.calendar import book_url, expert_url, release_url, shown_zone
+from bookings.conflict import Conflict
+from bookings.countdown import Countdown
+from bookings.forms import BookingForm, new_key
+from bookings.models import Booking
+from bookings.policy import cancel_line, policy_text
+from bookings.views.answers import is_partial, not_found
+from experts import wording
+from experts.zones import city
+
+
+def no_such_slot(request):
+    return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
+
+
+def own_booking(request, slot) -> Booking | None:
+    return Booking.objects.proven_to(request.visitor).occupying().filter(slot=slot).first()
+
+
+def own_hold(request, slot) -> Booking | None:
+    return Booking.objects.running_holds(request.visitor).filter(slot=slot).first()
+
+
+def empty_form(slot, hold=None, *, again=False) -> BookingForm:
+    return BookingForm(
+        slot=slot, held=hold.seats if hold else 0, initial={"key": new_key(), "again": "1" if again else ""}
+    )
+
+
+def form_with_values(request, slot, hold=None, *, key) -> BookingForm:
+    """The form with what was typed, not yet judged."""
+    names = ("name", "email", "phone", "notes", "seats")
+    values = {name: request.POST[name] for name in names if request.POST.get(name)}
+    asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
+    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial={**values, **asked, "key": key})
+
+
+def show_step(request, slot, step, context, *, hold=None, status=200):
+    """One step. With a hold it counts down, and offers to let go of it."""
+    expert = slot.expert
+    zone, zone_choice = shown_zone(request, expert)
+    context = {
+        "accent": expert.organization.accent,
+        "slot": slot,
+        "expert": expert,
+        "zone": zone,
+        "summary": _summary(slot, zone),
+        "book_url": book_url(slot, zone_choice),
+        "release_url": release_url(slot, zone_choice),
+        "countdown": Countdown(hold.expires_at, timedelta(minutes=expert.policy("hold_minutes"))) if hold else None,
+        "back_url": expert_url(slot, zone_choice),
+        "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
+        "step_template": f"bookings/_book_{step}.html",
+        "policy_text": policy_text(expert),
+        "cancel_line": cancel_line(slot, zone, timezone.now()),
+        **context,
+    }
+    with timezone.override(zone):
+        template = context["step_template"] if is_partial(request) else "bookings/book.html"
+        return render(request, template, context, status=status)
+
+
+def show_again(request, slot, booking):
+    """Asks before the same visitor books the same slot twice."""
+    _zone, zone_choice = shown_zone(request, slot.expert)
+    again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
+    return show_step(request, slot, "again", {"booking": booking, "again_url": again_url})
+
+
+def show_please_retry(request, slot, form, error, *, retry, hold=None):
+    """Busy, or too often: the same ``retry`` step may be sent again."""
+    title = _("Not booked yet") if retry == "confirm" else _("Not held yet")
+    context = {"form": form, "title": title, "text": str(error), "retry": retry}
+    response = show_step(request, slot, "busy", context, hold=hold, status=error.status)
+    response["Retry-After"] = getattr(error, "retry_after", 2)
+    return response
+
+
+def show_conflict(request, slot, conflict: Conflict, form):
+    zone, zone_choice = shown_zone(request, slot.expert)
+    context = {
+        "form": form,
+        "reason": conflict.reason,
+        "title": conflict.title,
+        "text": conflict.text(zone),
+        "alternatives": conflict.alternatives(zone, zone_choice),
+    }
+    return changed(show_step(request, slot, "conflict", context, status=409))
+
+
+def show_expired(request, slot, form):
+    """The hold ran out while the page was open, and the seat is still free."""
+    minutes = slot.expert.policy("hold_minutes")
+    text = ngettext(
+        "We keep a time for %(count)d minute, so everyone gets a fair chance. Your details are saved.",
+        "We keep a time for %(count)d minutes, so everyone gets a fair chance. Your details are saved.",
+        minutes,
+    )
+    return changed(show_step(request, slot, "expired", {"form": form, "text": text % {"count": minutes}}))
+
+
+def show_too_many_holds(request, slot, form, error):
+    """As many times are kept as one may keep. Each can be let go for this one."""
+    zone, zone_choice = shown_zone(request, slot.expert)
+    now = timezone.now()
+    holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
+    kept = [
+        {
+            "slot": hold.slot,
+            "when": wording.soon(hold.slot.starts_at, zone, now),
+            "url": book_url(hold.slot, zone_choice),
+        }
+        for hold in holds
+    ]
+    return show_step(request, slot, "kept", {"form": form, "text": str(error), "kept": kept}, status=error.status)
+
+
+def changed(response):
+    """Makes the grid behind the dialog fetch itself anew."""
+    response["HX-Trigger"] = "slots-changed"
+    return response
+
+
+def _summary(slot, zone) -> dict[str, str]:
+    """The slot in words: its day, its time, and the zone, with the expert's own time where that differs."""
+    start, now = slot.starts_at, timezone.now()
+    zone_line = _("%(zone)s.") % {"zone": wording.zone_label(zone, start)}
+    expert_zone = slot.expert.zone
+    if wording.zone_difference(expert_zone, zone, start):
+        zone_line += " " + _("%(time)s in %(city)s.") % {
+            "time": wording.clock(start, expert_zone),
+            "city": city(expert_zone),
+        }
+    return {
+        "day": wording.full_day(start.astimezone(zone).date(), now.astimezone(zone).date()),
+        "time": wording.time_span(start, slot.ends_at, zone),
+        "zone_line": zone_line,
+    }
