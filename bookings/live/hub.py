@@ -25,6 +25,7 @@ from bookings.services import visitor_group
 from experts.live import expert_group
 
 logger = logging.getLogger(__name__)
+VALKEY_SECONDS = 2.0  # to wait for Valkey; changes are found without it
 BEAT_SECONDS = 5.0  # between signs of life; static/js/live.js waits for three of them
 MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
@@ -151,7 +152,9 @@ class Hub:
             return not missing
         try:
             for group in missing:
-                await asyncio.wait_for(get_channel_layer().group_add(group, self._channel), 2)
+                # Not wait_for(): before Python 3.12 it can swallow a cancellation, and this task would never end.
+                async with asyncio.timeout(VALKEY_SECONDS):
+                    await get_channel_layer().group_add(group, self._channel)
                 self._groups.add(group)
         except Exception as error:
             logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
@@ -162,7 +165,8 @@ class Hub:
         layer = get_channel_layer()
         while self._channel is None:
             try:
-                self._channel = await asyncio.wait_for(layer.new_channel("hub."), 2)
+                async with asyncio.timeout(VALKEY_SECONDS):
+                    self._channel = await layer.new_channel("hub.")
             except Exception:
                 await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
         await self._subscribe()
@@ -288,10 +292,11 @@ def hub() -> Hub:
 async def close_hub() -> None:
     """End this event loop's hub: its tasks and its channel."""
     closing = _hubs.pop(asyncio.get_running_loop(), None)
-    if closing is not None:
-        for task in closing._tasks:
+    running = set(closing._tasks) if closing is not None else set()
+    while running:  # a library on the way may swallow a cancellation, so ask until all have ended
+        for task in running:
             task.cancel()
-        await asyncio.gather(*closing._tasks, return_exceptions=True)
+        _ended, running = await asyncio.wait(running, timeout=1)
 
 
 def _monday(day: date) -> date:
