@@ -9,13 +9,6 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from experts.errors import Busy, NotFound
 from experts.models import Slot
 
-LOCK_NOT_AVAILABLE, DEADLOCK, SERIALIZATION_FAILURE = "55P03", "40P01", "40001"
-
-
-def sqlstate(error: DatabaseError) -> str | None:
-    """PostgreSQL's five-letter code of the error, as psycopg reports it."""
-    return getattr(error.__cause__, "sqlstate", None)
-
 
 def violated_constraint(error: DatabaseError) -> str | None:
     """The name of the constraint that refused the statement."""

@@ -1,6 +1,6 @@
 """Every write to a slot, and to the experts and organisations whose rules it follows.
 
-Seats that are taken are written by bookings/services.py; counters by their trigger only.
+Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
 
 from collections.abc import Iterable

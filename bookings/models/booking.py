@@ -91,7 +91,7 @@ class BookingQuerySet(models.QuerySet):
 
 
 class Booking(models.Model):
-    """Who booked what. Written by bookings/services.py only; its trigger keeps the counters of the slots."""
+    """Who booked what. Written by bookings/services/ only; its trigger keeps the counters of the slots."""
 
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings", verbose_name=_("slot"))
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
