@@ -1,7 +1,4 @@
-"""Every write to a slot, and to the experts and organisations whose rules it follows.
-
-Seats that are taken are written by bookings/services/; counters by their trigger only.
-"""
+"""Slots: added, closed, reopened, resized, deleted."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -10,14 +7,13 @@ from datetime import date, time, timedelta
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
 from django.db.models import ProtectedError
-from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts import live
-from experts.errors import InvalidExpert, InvalidSlot
+from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
-from experts.models import Expert, Organization, Slot
+from experts.models import Expert, Slot
 from experts.zones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
@@ -109,34 +105,6 @@ def delete_slot(*, slot_id: int) -> None:
             slot.delete()
         except ProtectedError as error:
             raise InvalidSlot(_("This slot has bookings. Close it instead.")) from error
-
-
-def save_expert(*, expert: Expert) -> Expert:
-    """Add an expert, or write what was changed. Locks the expert's row.
-
-    Raises InvalidExpert when the time zone changes although slots lie ahead: their wall-clock times would no longer be
-    the expert's. Raises Busy.
-    """
-    with slot_transaction():
-        if expert.pk:
-            # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
-            zone = Expert.objects.select_for_update().filter(pk=expert.pk).values_list("timezone", flat=True).first()
-            changes_zone = zone is not None and zone != expert.timezone
-            if changes_zone and Slot.objects.filter(expert=expert, ends_at__gt=Now()).exists():
-                raise InvalidExpert(
-                    _("There are slots ahead at %(zone)s times. Delete them first, then change the time zone.")
-                    % {"zone": zone},
-                    field="timezone",
-                )
-        expert.save()
-    return expert
-
-
-def save_organization(*, organization: Organization) -> Organization:
-    """Add an organisation, or write what was changed. Its policy counts from the next request on. Raises Busy."""
-    with slot_transaction():
-        organization.save()
-    return organization
 
 
 def _change(slot_id: int, **values) -> Slot:

@@ -1,0 +1,27 @@
+"""Every write to a slot, and to the experts and organisations whose rules it follows.
+
+Seats that are taken are written by bookings/services/; counters by their trigger only.
+"""
+
+from experts.services.people import save_expert, save_organization
+from experts.services.slots import (
+    LONGEST_MINUTES,
+    add_slots,
+    close_slot,
+    delete_slot,
+    reopen_slot,
+    set_capacity,
+    set_title,
+)
+
+__all__ = [
+    "LONGEST_MINUTES",
+    "add_slots",
+    "close_slot",
+    "delete_slot",
+    "reopen_slot",
+    "save_expert",
+    "save_organization",
+    "set_capacity",
+    "set_title",
+]
