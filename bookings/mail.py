@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 
 from bookings import ics, links
 from bookings.kinds import MailKind
-from bookings.models import Booking, LookupRequest, Status
+from bookings.models import Booking, LookupRequest, Status, WaitlistEntry
 from bookings.policy import cancel_line
 from experts.models import Organization
 from experts.models.organization import Accent
@@ -79,6 +79,28 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
         at=expires_at,
         organization=None,
         message_id=f"lookup.{request.pk}",
+    )
+
+
+def send_waitlist_offer(entry: WaitlistEntry) -> None:
+    """Say that a seat is kept, until when, and how to take it or give it back. Needs hold, slot and expert."""
+    slot, expert = entry.slot, entry.slot.expert
+    zone = known_zone(entry.timezone) or expert.zone
+    _send(
+        "waitlist",
+        {
+            "entry": entry,
+            "slot": slot,
+            "expert": expert,
+            "until": entry.hold.expires_at,
+            "url": links.link_url(links.offer_token(entry)),
+        },
+        to=entry.email,
+        language=entry.language,
+        zone=zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=f"waitlist.{entry.pk}",
     )
 
 

@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from bookings import housekeeping, links, mail
 from bookings.kinds import MailKind, still_true
-from bookings.models import Booking, LookupRequest
+from bookings.models import Booking, LookupRequest, WaitlistEntry
 
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=2)
 
@@ -38,6 +38,14 @@ def send_lookup_link(*, request_id: int) -> None:
         return
     token, link = links.make_lookup_token(request)
     mail.send_lookup_link(request, links.link_url(token), link.expires_at)
+
+
+@app.task(queue="mail", retry=_RETRY)
+def send_waitlist_offer(*, entry_id: int) -> None:
+    """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
+    entry = WaitlistEntry.objects.select_related("hold", "slot__expert__organization").filter(pk=entry_id).first()
+    if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
+        mail.send_waitlist_offer(entry)
 
 
 @app.task(queue="expiry", retry=_RETRY)

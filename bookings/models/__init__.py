@@ -3,6 +3,17 @@ from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
+from bookings.models.waitlist import WaitlistEntry
 from bookings.transitions import Status
 
-__all__ = ["Booking", "Idempotency", "LookupLink", "LookupRequest", "Proof", "Source", "Status", "TurnedAway"]
+__all__ = [
+    "Booking",
+    "Idempotency",
+    "LookupLink",
+    "LookupRequest",
+    "Proof",
+    "Source",
+    "Status",
+    "TurnedAway",
+    "WaitlistEntry",
+]

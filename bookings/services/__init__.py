@@ -4,20 +4,25 @@ from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.shared import visitor_group, without_hold
+from bookings.services.waitlist import claim_offer, join_waitlist, leave_waitlist, serve
 
 __all__ = [
     "approve",
     "book",
     "cancel",
     "change_details",
+    "claim_offer",
     "complete",
     "expire",
     "hold_slot",
+    "join_waitlist",
+    "leave_waitlist",
     "mark_no_show",
     "note_opened_full",
     "reject",
     "release_hold",
     "reschedule",
+    "serve",
     "visitor_group",
     "without_hold",
 ]

@@ -24,6 +24,7 @@ from bookings.services.shared import (
     read_slot,
     refusal_of,
 )
+from bookings.services.waitlist import serve_waitlist
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -100,7 +101,9 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         if answer.was_given():
             return answer.refusal(slot)
         # 3. Holds that ran out free their seats now, whether or not a worker is alive.
-        slot = lapse_holds(read_slot(slot.pk))
+        locked = read_slot(slot.pk)
+        slot = lapse_holds(locked)
+        has_lapsed = slot is not locked
         # 4. The same rule as everywhere, now with nobody able to change the slot; one's own hold is no obstacle.
         hold = own_hold(slot, booking.holder)
         reason = refusal_of(slot, booking.seats, own=hold)
@@ -132,6 +135,8 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     if booking.status == Status.PENDING:
         queue_expiry(booking)
     publish(booking)
+    if hold is not None or has_lapsed:
+        serve_waitlist(slot)  # an offer was taken, or fewer seats than were held, or than had run out
     return None
 
 

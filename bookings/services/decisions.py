@@ -16,6 +16,7 @@ from bookings.services.shared import (
     read_slot,
     refusal_of,
 )
+from bookings.services.waitlist import serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
@@ -103,6 +104,7 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
         publish(booking)
+        serve_waitlist(old)
         return booking
 
 
@@ -145,6 +147,8 @@ def _change(booking: Booking, to: Status) -> None:
     booking.status = to
     booking.save(update_fields=["status", "reason", "sequence"])
     publish(booking)
+    if to not in OCCUPYING:
+        serve_waitlist(booking.slot)
 
 
 def _check_window(slot: Slot) -> None:

@@ -8,6 +8,7 @@ from bookings.errors import SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.services.answers import sha256
 from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
+from bookings.services.waitlist import serve_waitlist
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 
@@ -38,14 +39,17 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tup
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
     moving = (
-        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id)
+        # What the waitlist offered stays: who waited for it may look around.
+        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id, offer=None)
         .exclude(slot=slot)
         .select_related("slot")
         .first()
     )
     lock_slots([slot.pk, moving.slot_id] if moving else [slot.pk])
     # 3. Under the lock, the same rule again.
-    slot = lapse_holds(read_slot(slot.pk))
+    locked = read_slot(slot.pk)
+    slot = lapse_holds(locked)
+    has_freed = slot is not locked
     own = own_hold(slot, visitor)
     if reason := refusal_of(slot, seats, own=own):
         return None, _turn_away(slot, reason, source)
@@ -54,6 +58,7 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tup
             own.seats = seats
             own.save(update_fields=["seats"])
             publish(own)
+            serve_waitlist(slot)
         return own, None
     if moving is not None:
         moving.refresh_from_db()
@@ -61,17 +66,21 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tup
             moving = None
     expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
     if moving is None:
-        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at).count()
-        if running >= MOST_HOLDS:
+        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at, offer=None)
+        if running.count() >= MOST_HOLDS:
             raise TooManyHolds
         hold = wanted
         hold.expires_at = expires_at
         hold.save(force_insert=True)
     else:
-        live.slot_changed(moving.slot)
+        left = moving.slot
+        live.slot_changed(left)
         hold = moving
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])
+        serve_waitlist(left)
+    if has_freed:
+        serve_waitlist(slot)
     # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
     queue_expiry(hold)
     publish(hold)
@@ -90,6 +99,7 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
         hold.status = Status.EXPIRED
         hold.save(update_fields=["status"])
         publish(hold)
+        serve_waitlist(hold.slot)
         return True
 
 

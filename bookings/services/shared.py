@@ -116,6 +116,11 @@ def publish(booking: Booking) -> None:
 
 
 def publish_to_booker(booking: Booking) -> None:
-    if booking.holder:
-        group = visitor_group(booking.holder)
+    publish_to_visitor(booking.holder)
+
+
+def publish_to_visitor(visitor: str) -> None:
+    """After commit, tell a browser's own pages that something of its own has changed."""
+    if visitor:
+        group = visitor_group(visitor)
         live.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})

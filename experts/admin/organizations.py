@@ -24,7 +24,7 @@ class OrganizationAdmin(ServiceAdmin):
         (
             gettext_lazy("Booking rules"),
             {
-                "fields": POLICY_FIELDS,
+                "fields": (*POLICY_FIELDS, "offer_minutes"),
                 "description": gettext_lazy(
                     "They hold for all experts of the organisation who have no rule of their own."
                 ),

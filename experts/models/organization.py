@@ -51,6 +51,12 @@ class Organization(models.Model):
     max_party = models.PositiveSmallIntegerField(
         _("most seats in one booking"), default=1, validators=[MinValueValidator(1), MaxValueValidator(50)]
     )
+    offer_minutes = models.PositiveSmallIntegerField(
+        _("minutes that a waitlist offer lasts"),
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(5), MaxValueValidator(1440)],
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -59,7 +65,13 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             models.CheckConstraint(
-                condition=Q(hold_minutes__gte=1, approval_hours__gte=1, horizon_days__gte=1, max_party__gte=1),
+                condition=Q(
+                    hold_minutes__gte=1,
+                    offer_minutes__gte=1,
+                    approval_hours__gte=1,
+                    horizon_days__gte=1,
+                    max_party__gte=1,
+                ),
                 name="organization_policy_positive",
             ),
             models.CheckConstraint(

@@ -14,6 +14,7 @@ from experts import live
 from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
+from experts.signals import slot_changing
 from experts.zones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
@@ -113,6 +114,7 @@ def _change(slot_id: int, **values) -> Slot:
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         live.slot_changed(slot)
+        slot_changing.send(Slot, slot=slot)
         return slot
 
 
