@@ -200,6 +200,11 @@ def release_url(slot: Slot, zone_choice: str) -> str:
     return _slot_url("release", slot, zone_choice)
 
 
+def waitlist_url(slot: Slot, zone_choice: str) -> str:
+    """Where one waits for a seat of the slot."""
+    return _slot_url("waitlist", slot, zone_choice)
+
+
 def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:
     query = ({"zone": "expert"} if zone_choice == "expert" else {}) | (query or {})
     return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")

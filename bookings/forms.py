@@ -67,8 +67,8 @@ class BookingForm(forms.ModelForm):
             "email": {"required": gettext_lazy("Enter your email address.")},
         }
 
-    def __init__(self, *args, slot, held=0, **kwargs):
-        """``held``: the seats that the visitor holds in the slot already."""
+    def __init__(self, *args, slot, held=0, for_waitlist=False, **kwargs):
+        """``held``: the seats that the visitor holds in the slot already. ``for_waitlist``: no seat has to be free."""
         super().__init__(*args, **kwargs)
         expert = slot.expert
         self.fields["name"].required = self.fields["email"].required = True
@@ -76,7 +76,9 @@ class BookingForm(forms.ModelForm):
             "organization": expert.organization.name
         }
         most = expert.policy("max_party")
-        if not self.is_bound:
+        if for_waitlist:
+            most = min(most, slot.capacity)
+        elif not self.is_bound:
             # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
             most = min(most, max(slot.seats_left + held, 1))
         elif "seats" not in self.data:

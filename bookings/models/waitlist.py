@@ -20,6 +20,16 @@ class WaitlistQuerySet(models.QuerySet):
         """What a browser is waiting for, as it was told."""
         return self.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING) if visitor else self.none()
 
+    def shown_to(self, visitor: str):
+        """What a browser waits for or is offered, in slots that still lie ahead, soonest first."""
+        if not visitor:
+            return self.none()
+        active = self.filter(visitor=visitor, slot__starts_at__gt=Now()).filter(
+            Q(status=WaitlistEntry.Status.WAITING)
+            | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
+        )
+        return active.order_by("slot__starts_at", "pk")
+
     def offered(self):
         """Offers that have not been settled: their hold may have run out, or have become a booking."""
         return self.filter(status=WaitlistEntry.Status.OFFERED)
@@ -73,7 +83,9 @@ class WaitlistEntry(models.Model):
         indexes = [
             models.Index("slot", "id", name="waitlist_line", condition=Q(status="WAITING")),
             models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
-            models.Index("visitor", name="waitlist_of_visitor", condition=Q(status="WAITING") & ~Q(visitor="")),
+            models.Index(
+                "visitor", name="waitlist_of_visitor", condition=Q(status__in=["WAITING", "OFFERED"]) & ~Q(visitor="")
+            ),
         ]
 
     def __str__(self):

@@ -4,9 +4,10 @@ from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.shared import visitor_group, without_hold
-from bookings.services.waitlist import claim_offer, join_waitlist, leave_waitlist, serve
+from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
 
 __all__ = [
+    "WORTH_WAITING",
     "approve",
     "book",
     "cancel",

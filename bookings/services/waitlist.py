@@ -32,7 +32,7 @@ from experts.signals import slot_changing
 
 LONGEST_LINE = 500  # of one slot
 MOST_ENTRIES = 20  # of one visitor
-_WORTH_WAITING = frozenset({TurnedAway.Reason.FULL, TurnedAway.Reason.HELD, TurnedAway.Reason.PARTY})
+WORTH_WAITING = frozenset({TurnedAway.Reason.FULL, TurnedAway.Reason.HELD, TurnedAway.Reason.PARTY})
 
 
 def join_waitlist(
@@ -61,7 +61,7 @@ def join_waitlist(
         reason = refusal_of(slot, seats)
         if reason is None:
             raise SeatFree
-        if reason not in _WORTH_WAITING:
+        if reason not in WORTH_WAITING:
             raise SlotTaken(slot, reason)
         active = WaitlistEntry.objects.filter(
             slot=slot, status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.OFFERED]

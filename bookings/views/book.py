@@ -28,6 +28,8 @@ from bookings.views.steps import (
     show_please_retry,
     show_step,
     show_too_many_holds,
+    show_waiting,
+    waiting_entry,
 )
 from bookings.visitor import client_address, ensure_visitor
 from experts.models import Slot
@@ -57,6 +59,8 @@ def _details(request, slot, form, hold):
         return show_again(request, slot, booking)
     state = services.without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
+        if entry := waiting_entry(request, slot):
+            return show_waiting(request, slot, entry)
         if request.method == "GET" and is_new_wish(
             visitor=request.visitor, address=client_address(request), slot_id=slot.pk
         ):

@@ -180,7 +180,7 @@ def test_a_constant_number_of_queries(client, visitor, slot, django_assert_num_q
     booking = make_booking(slot, holder=visitor, status=Status.PENDING)
     for status in (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.COMPLETED):
         Booking.objects.update(status=status)
-    with django_assert_num_queries(4):  # the booking, proofs, history, key
+    with django_assert_num_queries(5):  # the booking, proofs, history, key, waitlist
         page(client, booking)
 
 

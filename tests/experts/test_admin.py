@@ -472,6 +472,7 @@ def test_an_organisation_is_changed_and_its_experts_are_found_by_its_new_name(st
         "accent": "plum",
         "approval_hours": 12,
         "hold_minutes": 5,
+        "offer_minutes": 45,
         "min_notice": "90 min",
         "horizon_days": 30,
         "cancel_until": "1 d",
@@ -481,6 +482,7 @@ def test_an_organisation_is_changed_and_its_experts_are_found_by_its_new_name(st
     staff.post(admin_url(Organization, "change", organization.pk), form)
     organization.refresh_from_db()
     assert (organization.name, organization.min_notice) == ("Harbour Law", timedelta(minutes=90))
+    assert organization.offer_minutes == 45
     assert Expert.objects.matching("harbour").exists()
 
 
