@@ -1,21 +1,25 @@
 """Random lives of bookings: the moves that people, staff and time can make, and what must be true after each."""
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.errors import Refused
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WaitlistEntry
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import services as slot_services
 from experts.models import Slot
 from tests.cast import day_ahead, make_expert, make_slot
 
 VISITORS = [letter * 32 for letter in "abcde"]
+# A status -> the mail about it.
+MAIL_ABOUT = {"PENDING": "pending", "CONFIRMED": "confirmed", "REJECTED": "rejected", "CANCELLED": "cancelled"}
 
 
 @dataclass
@@ -43,7 +47,7 @@ class World:
         return world
 
     MOVES = ("hold", "hold", "book", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
-    RARE_MOVES = ("no_show", "complete", "close", "reopen", "capacity")
+    RARE_MOVES = ("no_show", "complete", "close", "reopen", "capacity", "join", "join", "leave", "claim", "serve")
 
     def step(self) -> None:
         move = self.dice.choice(self.MOVES + self.RARE_MOVES)
@@ -78,6 +82,23 @@ class World:
         if booking := self._booking():
             services.reschedule(booking_id=booking, slot_id=self._slot(), by_customer=self.dice.random() < 0.5)
 
+    def join(self):
+        services.join_waitlist(
+            slot_id=self._slot(),
+            visitor=self._visitor(),
+            seats=self.dice.randint(1, 2),
+            name="Omar",
+            email=f"omar{self.dice.randint(1, 6)}@example.com",
+        )
+
+    def leave(self):
+        if entry := self._entry():
+            services.leave_waitlist(entry_id=entry)
+
+    def claim(self):
+        if entry := self._entry():
+            services.claim_offer(entry_id=entry, visitor=self._visitor())
+
     # ---------- Staff and worker ----------
 
     def approve(self):
@@ -99,6 +120,9 @@ class World:
     def expire(self):
         if booking := self._booking():
             services.expire(booking_id=booking)
+
+    def serve(self):
+        services.serve(slot_id=self._slot())
 
     def close(self):
         slot_services.close_slot(slot_id=self._slot())
@@ -124,6 +148,10 @@ class World:
         keys = list(Booking.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
         return self.dice.choice(keys) if keys else None
 
+    def _entry(self) -> int | None:
+        keys = list(WaitlistEntry.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
+        return self.dice.choice(keys) if keys else None
+
     # ---------- What must be true ----------
 
     def check(self) -> None:
@@ -135,6 +163,46 @@ class World:
             assert slot.next_hold_expiry == min((b.expires_at for b in holds), default=None)
             assert slot.seats_held + slot.seats_booked <= slot.capacity
         self.check_transitions()
+        self.check_mails()
+        self.check_waitlist()
+
+    def check_mails(self) -> None:
+        """Each thing that became of a booking has its one mail in the queue, and there is none about anything else."""
+        expected = Counter()
+        for booking in Booking.objects.filter(slot__in=self.slots):
+            before = was_in = None
+            for status, slot, sequence in booking.events.order_by("pgh_id").values_list("status", "slot", "sequence"):
+                kind = ""
+                if status == "EXPIRED":
+                    kind = "expired" if before == "PENDING" else ""  # a hold that ran out is no news
+                elif status != before:
+                    kind = MAIL_ABOUT.get(status, "")
+                elif slot != was_in and status != "HELD":
+                    kind = "rescheduled"
+                if kind:
+                    expected[booking.pk, kind, sequence] += 1
+                before, was_in = status, slot
+        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_booking_mail").values_list(
+            "args", flat=True
+        )
+        queued = Counter((job["booking_id"], job["kind"], job["sequence"]) for job in jobs)
+        mine = set(Booking.objects.filter(slot__in=self.slots).values_list("pk", flat=True))
+        assert {key: n for key, n in queued.items() if key[0] in mine} == expected
+
+    def check_waitlist(self) -> None:
+        """Who is offered a seat has a hold and one mail about it; an address is in line once."""
+        entries = WaitlistEntry.objects.filter(slot__in=self.slots).select_related("hold")
+        offered = [entry for entry in entries if entry.hold_id]
+        for entry in offered:
+            assert entry.status != WaitlistEntry.Status.WAITING
+            # What the trigger or a raw change did to the hold is written down when its slot is next touched.
+            assert entry.status != WaitlistEntry.Status.OFFERED or entry.hold.status in (Status.HELD, Status.EXPIRED)
+        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_waitlist_offer")
+        mails = Counter(job["entry_id"] for job in jobs.values_list("args", flat=True))
+        keys = {entry.pk for entry in entries}
+        assert {key: n for key, n in mails.items() if key in keys} == dict.fromkeys([e.pk for e in offered], 1)
+        line = Counter((entry.slot_id, entry.email) for entry in entries.in_line())
+        assert all(n == 1 for n in line.values())
 
     def check_transitions(self) -> None:
         """The history holds allowed transitions only."""

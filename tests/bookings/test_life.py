@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WaitlistEntry
 from tests.bookings.life import World, make_shared_world
 from tests.concurrency.contention import run_together
 
@@ -57,7 +57,7 @@ def test_any_life():
 @pytest.mark.django_db
 def test_random_lives_reach_every_status():
     """Otherwise the sequences above would prove little."""
-    reached = set()
+    reached, waited = set(), set()
     for seed in range(6):
         world = World.make(random.Random(seed))
         for span in (0, 6, 200, 60 * 24 * 9):  # minutes; at last all sessions are over
@@ -66,7 +66,9 @@ def test_random_lives_reach_every_status():
                 world.step()
         world.check()
         reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
+        waited |= set(WaitlistEntry.objects.filter(slot__in=world.slots).values_list("status", flat=True))
     assert reached == set(Status.values)
+    assert waited == set(WaitlistEntry.Status.values)
 
 
 @pytest.mark.django_db(transaction=True)
