@@ -47,7 +47,19 @@ class World:
         return world
 
     MOVES = ("hold", "hold", "book", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
-    RARE_MOVES = ("no_show", "complete", "close", "reopen", "capacity", "join", "join", "leave", "claim", "serve")
+    RARE_MOVES = (
+        "no_show",
+        "complete",
+        "close",
+        "reopen",
+        "capacity",
+        "join",
+        "join",
+        "leave",
+        "claim",
+        "serve",
+        "take",
+    )
 
     def step(self) -> None:
         move = self.dice.choice(self.MOVES + self.RARE_MOVES)
@@ -99,6 +111,18 @@ class World:
         if entry := self._entry():
             services.claim_offer(entry_id=entry, visitor=self._visitor())
 
+    def take(self):
+        offers = WaitlistEntry.objects.offered().filter(slot__in=self.slots).select_related("hold").order_by("pk")
+        if offers:
+            offer = self.dice.choice(list(offers))
+            services.book(
+                slot_id=offer.slot_id,
+                visitor=offer.visitor,
+                seats=offer.seats,
+                name=offer.name,
+                email=offer.email,
+            )
+
     # ---------- Staff and worker ----------
 
     def approve(self):
@@ -118,7 +142,7 @@ class World:
             services.complete(booking_id=booking)
 
     def expire(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.HELD, Status.PENDING):
             services.expire(booking_id=booking)
 
     def serve(self):
@@ -144,8 +168,9 @@ class World:
     def _visitor(self) -> str:
         return self.dice.choice(VISITORS)
 
-    def _booking(self) -> int | None:
-        keys = list(Booking.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
+    def _booking(self, *statuses: str) -> int | None:
+        bookings = Booking.objects.filter(slot__in=self.slots, status__in=statuses or Status.values)
+        keys = list(bookings.order_by("pk").values_list("pk", flat=True))
         return self.dice.choice(keys) if keys else None
 
     def _entry(self) -> int | None:
@@ -182,10 +207,8 @@ class World:
                 if kind:
                     expected[booking.pk, kind, sequence] += 1
                 before, was_in = status, slot
-        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_booking_mail").values_list(
-            "args", flat=True
-        )
-        queued = Counter((job["booking_id"], job["kind"], job["sequence"]) for job in jobs)
+        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_booking_mail")
+        queued = Counter((j["booking_id"], j["kind"], j["sequence"]) for j in jobs.values_list("args", flat=True))
         mine = set(Booking.objects.filter(slot__in=self.slots).values_list("pk", flat=True))
         assert {key: n for key, n in queued.items() if key[0] in mine} == expected
 
