@@ -46,23 +46,12 @@ class World:
         world.slots = [make_slot(expert, day=day_ahead(2 + n), capacity=c).pk for n, c in enumerate(capacities)]
         return world
 
-    MOVES = ("hold", "hold", "book", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
-    RARE_MOVES = (
-        "no_show",
-        "complete",
-        "close",
-        "reopen",
-        "capacity",
-        "join",
-        "join",
-        "leave",
-        "claim",
-        "serve",
-        "take",
-    )
+    MOVES = ("hold", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
+    WAITLIST_MOVES = ("join", "join", "leave", "claim", "serve", "take")
+    RARE_MOVES = ("no_show", "complete", "close", "reopen", "reopen", "capacity")
 
     def step(self) -> None:
-        move = self.dice.choice(self.MOVES + self.RARE_MOVES)
+        move = self.dice.choice(self.MOVES * 3 + self.WAITLIST_MOVES + self.RARE_MOVES)
         try:
             getattr(self, move)()
         except Refused as refusal:
@@ -134,11 +123,11 @@ class World:
             services.reject(booking_id=booking)
 
     def no_show(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.CONFIRMED, Status.COMPLETED):
             services.mark_no_show(booking_id=booking)
 
     def complete(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.CONFIRMED, Status.NO_SHOW):
             services.complete(booking_id=booking)
 
     def expire(self):

@@ -64,9 +64,9 @@ def test_random_lives_reach_every_status():
             world.let_time_pass(timedelta(minutes=span))
             for _ in range(40):
                 world.step()
+            reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
+            waited |= set(WaitlistEntry.objects.filter(slot__in=world.slots).values_list("status", flat=True))
         world.check()
-        reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
-        waited |= set(WaitlistEntry.objects.filter(slot__in=world.slots).values_list("status", flat=True))
     assert reached == set(Status.values)
     assert waited == set(WaitlistEntry.Status.values)
 
@@ -79,7 +79,7 @@ def test_eight_threads_at_once(seed, settings):
 
     def play(number):
         world = World(random.Random(f"{seed}-{number}"), shared.slots)
-        for _ in range(40):
+        for _ in range(60):
             world.step()
         return world.refused
 
