@@ -24,7 +24,7 @@ from bookings.services.shared import (
     read_slot,
     refusal_of,
 )
-from bookings.services.waitlist import serve_waitlist
+from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -167,5 +167,5 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
 
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
     """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
-    if reason in (TurnedAway.Reason.FULL, TurnedAway.Reason.HELD):
+    if reason in WORTH_WAITING:
         TurnedAway.objects.create(slot_id=slot_id, reason=reason, source=source)

@@ -61,12 +61,16 @@ def _details(request, slot, form, hold):
     if state not in BOOKABLE_STATES:
         if entry := waiting_entry(request, slot):
             return show_waiting(request, slot, entry)
-        if request.method == "GET" and is_new_wish(
-            visitor=request.visitor, address=client_address(request), slot_id=slot.pk
-        ):
-            services.note_opened_full(slot_id=slot.pk, reason=state)
+        if request.method == "GET":
+            _note_wish(request, slot, state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
     return show_step(request, slot, "details", {"form": form}, hold=hold)
+
+
+def _note_wish(request, slot, reason: str) -> None:
+    """Keep, for staff, that somebody wanted the slot and could not have it."""
+    if is_new_wish(visitor=request.visitor, address=client_address(request), slot_id=slot.pk):
+        services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
 def _edit(request, slot):
@@ -103,6 +107,7 @@ def hold_and_show(request, slot, seats: int, form, *, conflict=Conflict.on_openi
         check_hold_limits(visitor=request.visitor, address=client_address(request))
         hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
     except SlotTaken as error:
+        _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, conflict(error.slot, error.reason), form)
     except TooManyHolds as error:
         return show_too_many_holds(request, slot, form, error)
@@ -132,6 +137,7 @@ def _review(request, slot):
         seats = form.cleaned_data.get("seats") or 1
         hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
     except SlotTaken as error:
+        _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, hold)
