@@ -84,7 +84,7 @@ def test_the_whole_job(page, slot):
     booking = Booking.objects.get()
     expect(dialog.get_by_text(booking.reference)).to_be_visible()
     expect(tile(page, slot)).to_contain_text("You’re booked")  # behind the dialog, without a reload
-    dialog.get_by_role("link", name="View my bookings").click()
+    dialog.get_by_role("link", name="View booking").click()
 
     expect(page).to_have_url(re.compile("/bookings/$"))
     expect(page.get_by_text("Dr Amara Okafor")).to_be_visible()
