@@ -161,7 +161,9 @@ class TestTimeline:
         Booking.objects.update(status=Status.CANCELLED)
         assert steps(client, booking) == [("Requested", DONE), ("Cancelled", OVER)]
 
-    @pytest.mark.parametrize(("by_customer", "name"), [(True, "Cancelled by you"), (False, "Cancelled by Secret Clinic")])
+    @pytest.mark.parametrize(
+        ("by_customer", "name"), [(True, "Cancelled by you"), (False, "Cancelled by Secret Clinic")]
+    )
     def test_who_cancelled(self, client, visitor, slot, by_customer, name):
         booking = book(slot, visitor=visitor)
         services.cancel(booking_id=booking.pk, by_customer=by_customer)
