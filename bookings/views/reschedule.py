@@ -1,7 +1,7 @@
 """Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.shortcuts import render
@@ -116,7 +116,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "expert": expert,
         "title": booking_title(booking, zone, now),
         # Of the day that is shown: between the two, the clocks may change.
-        "zone_label": wording.zone_label(zone, datetime.combine(day, time(12), tzinfo=zone)),
+        "zone_label": wording.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),

@@ -25,7 +25,7 @@ def no_such_slot(request):
 
 
 def find_slot(request, slot_id: int) -> Slot | None:
-    """The slot that an address names. One of an expert who is not shown any more, only to those who have a seat there."""
+    """The slot that an address names; one of an expert who is shown no more, only for those who have a seat in it."""
     slot = Slot.objects.with_expert().filter(pk=slot_id).first()
     if slot is None or (slot.expert.is_active and slot.expert.organization.is_active):
         return slot
