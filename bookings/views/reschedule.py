@@ -126,6 +126,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "choices": choices,
         "chosen_id": chosen_id,
         "is_gone": is_gone,
+        "words_are_below": is_gone and bool(choices),  # beside the button: that is where somebody looks who has chosen
         "previous_url": _day_url(url, max(day - timedelta(days=7), week.today)) if monday > week.today else "",
         "next_url": _day_url(url, day + timedelta(days=7))
         if monday + timedelta(days=7) <= expert.last_bookable_day(now)
