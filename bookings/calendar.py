@@ -168,7 +168,7 @@ class Calendar:
     def zone_note(self) -> str:
         """Which zone the times are in, and how the expert's differs, on the day that is shown."""
         noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
-        note = _("All times are in %(zone)s.") % {"zone": wording.zone_label(self.zone, noon)}
+        note = _("All times are in %(zone)s.") % {"zone": wording.zone_label_of_day(self.zone, self.day)}
         difference = wording.zone_difference(self.expert.zone, self.zone, noon)
         if difference:
             note += " " + _("%(expert)s is in %(city)s, %(difference)s.") % {

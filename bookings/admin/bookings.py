@@ -81,7 +81,21 @@ class BookingAdmin(ServiceAdmin):
         ),
     )
     fieldsets = (
-        (None, {"fields": ("reference", "status_label", "when_long", "expert", "slot_link", "seats", "runs_out")}),
+        (
+            None,
+            {
+                "fields": (
+                    "reference",
+                    "status_label",
+                    "when_long",
+                    "expert",
+                    "slot_link",
+                    "seats",
+                    "runs_out",
+                    "cancel_reason",
+                )
+            },
+        ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
         (gettext_lazy("Request"), {"fields": ("source", "created", "language", "timezone")}),
     )
@@ -93,6 +107,7 @@ class BookingAdmin(ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "cancel_reason",
         "source",
         "created",
         "language",

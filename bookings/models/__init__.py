@@ -1,4 +1,4 @@
-from bookings.models.booking import Booking, Source
+from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.proof import Proof
@@ -8,6 +8,7 @@ from bookings.transitions import Status
 
 __all__ = [
     "Booking",
+    "CancelReason",
     "Idempotency",
     "LookupLink",
     "LookupRequest",

@@ -41,6 +41,15 @@ class Source(models.TextChoices):
     STAFF = "staff", _("Staff")
 
 
+class CancelReason(models.TextChoices):
+    """Why a customer cancelled, if they said so."""
+
+    PLANS = "plans", _("My plans changed")
+    BETTER = "better", _("I don’t need it any more")
+    ELSEWHERE = "elsewhere", _("I found another time or place")
+    OTHER = "other", _("Something else")
+
+
 class BookingQuerySet(models.QuerySet):
     def occupying(self):
         """Bookings that take seats."""
@@ -111,6 +120,10 @@ class Booking(models.Model):
         db_default="",
         max_length=1000,
         validators=[MaxLengthValidator(1000), validate_printable],
+    )
+    # A choice and no text: what people write about themselves would end up in the history.
+    cancel_reason = models.CharField(
+        _("reason of the customer"), max_length=10, choices=CancelReason.choices, blank=True, default="", db_default=""
     )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")

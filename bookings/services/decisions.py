@@ -1,11 +1,12 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
+import pghistory
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
 from bookings.kinds import MailKind
-from bookings.models import Booking, Status
+from bookings.models import Booking, CancelReason, Status
 from bookings.policy import change_deadline
 from bookings.services.shared import (
     check_party,
@@ -40,13 +41,29 @@ def reject(*, booking_id: int, reason: str = "") -> Booking:
     return _decide(booking_id, Status.REJECTED, reason=reason)
 
 
-def cancel(*, booking_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None) -> Booking:
+def cancel(
+    *,
+    booking_id: int,
+    by_customer: bool,
+    reason: str = "",
+    cancel_reason: CancelReason | str = "",
+    seen_sequence: int | None = None,
+) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
-    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer.
+    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer,
+    ``cancel_reason``, a CancelReason or "", by staff. The history keeps which of the two cancelled.
     With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
     """
-    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason, seen_sequence=seen_sequence)
+    with pghistory.context(by="customer" if by_customer else "staff"):
+        return _decide(
+            booking_id,
+            Status.CANCELLED,
+            within_policy=by_customer,
+            reason=reason,
+            cancel_reason=CancelReason(cancel_reason).value if cancel_reason else "",
+            seen_sequence=seen_sequence,
+        )
 
 
 def complete(*, booking_id: int) -> Booking:
@@ -113,6 +130,7 @@ def _decide(
     to: Status,
     *,
     reason: str = "",
+    cancel_reason: str = "",
     within_policy: bool = False,
     after_start: bool = False,
     after_end: bool = False,
@@ -136,6 +154,7 @@ def _decide(
         if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.expires_at <= slot.read_at:
             raise NotAllowed(_("The time to approve this request is over."))
         booking.reason = reason.strip()
+        booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
         return booking
@@ -145,7 +164,7 @@ def _change(booking: Booking, to: Status) -> None:
     if booking.is_open and to not in OCCUPYING:
         booking.sequence += 1
     booking.status = to
-    booking.save(update_fields=["status", "reason", "sequence"])
+    booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
     publish(booking)
     if to not in OCCUPYING:
         serve_waitlist(booking.slot)

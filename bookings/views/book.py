@@ -18,6 +18,7 @@ from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.steps import (
     changed,
     empty_form,
+    find_slot,
     form_with_values,
     no_such_slot,
     own_booking,
@@ -38,7 +39,7 @@ from experts.models.slot import BOOKABLE_STATES
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def book(request, slot_id):
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    slot = find_slot(request, slot_id)
     if slot is None:
         return no_such_slot(request)
     ensure_visitor(request)

@@ -11,6 +11,7 @@ from bookings.views.book import hold_and_show
 from bookings.views.steps import (
     changed,
     empty_form,
+    find_slot,
     no_such_slot,
     own_booking,
     own_hold,
@@ -26,7 +27,7 @@ from experts.models import Slot
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request, slot_id):
     """A tile was pressed: the details with the hold's countdown, or the friendly answer that fits the slot now."""
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    slot = find_slot(request, slot_id)
     if slot is None:
         return no_such_slot(request)
     _zone, zone_choice = shown_zone(request, slot.expert)

@@ -17,11 +17,21 @@ from bookings.models import Booking, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.views.answers import is_partial, not_found
 from experts import wording
+from experts.models import Slot
 from experts.zones import city
 
 
 def no_such_slot(request):
     return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
+
+
+def find_slot(request, slot_id: int) -> Slot | None:
+    """The slot that an address names; one of an expert who is shown no more, only for those who have a seat in it."""
+    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    if slot is None or (slot.expert.is_active and slot.expert.organization.is_active):
+        return slot
+    is_theirs = own_hold(request, slot) or Booking.objects.proven_to(request.visitor).filter(slot=slot).exists()
+    return slot if is_theirs else None
 
 
 def own_booking(request, slot) -> Booking | None:
