@@ -241,7 +241,7 @@ class TestMoves:
             services.reschedule(
                 booking_id=booking.pk, slot_id=make_slot(slot.expert, at=f"{hour}:00").pk, by_customer=True
             )
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             page(client, booking)
 
 
