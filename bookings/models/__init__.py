@@ -1,8 +1,20 @@
 from bookings.models.booking import Booking, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.notification import MailKind, Notification
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
 from bookings.transitions import Status
 
-__all__ = ["Booking", "Idempotency", "LookupLink", "LookupRequest", "Proof", "Source", "Status", "TurnedAway"]
+__all__ = [
+    "Booking",
+    "Idempotency",
+    "LookupLink",
+    "LookupRequest",
+    "MailKind",
+    "Notification",
+    "Proof",
+    "Source",
+    "Status",
+    "TurnedAway",
+]

@@ -13,6 +13,7 @@ from bookings.services.shared import (
     publish,
     queue_expiry,
     queue_mail,
+    queue_reminders,
     read_slot,
     refusal_of,
 )
@@ -68,6 +69,7 @@ def expire(*, booking_id: int) -> bool:
         _change(booking, Status.EXPIRED)
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
+            queue_mail(booking, MailKind.STAFF_EXPIRED)
         return True
 
 
@@ -102,6 +104,9 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
+        queue_reminders(booking)
+        if booking.status == Status.PENDING:
+            queue_mail(booking, MailKind.STAFF_REQUEST)
         publish(booking)
         return booking
 
@@ -136,6 +141,7 @@ def _decide(
         booking.reason = reason.strip()
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
+        queue_reminders(booking)
         return booking
 
 
