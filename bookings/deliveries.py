@@ -1,8 +1,8 @@
 """The log of e-mails (Notification): every attempt is written down before it is made, and what came of it after.
 
-Each write is committed on its own, so that it survives a job that fails and a worker that is killed. What was sent is not
-sent again by a job that runs twice. Killed between the mail server's yes and our note of it, a worker sends it once more,
-with the same Message-ID: at least once, never not at all.
+Each write is committed on its own, so that it survives a job that fails and a worker that is killed. What was sent is
+not sent again by a job that runs twice. Killed between the mail server's yes and our note of it, a worker sends it once
+more, with the same Message-ID: at least once, never not at all.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """Jobs of the worker. Each reads again what it is about before it acts, and may run more than once.
 
-Arguments are ids only: procrastinate logs them and keeps them in its table. What frees seats goes before mails, so that a
-mail server that hangs holds nothing up, and reminders come last: thousands of them lie ahead.
+Arguments are ids only: procrastinate logs them and keeps them in its table. What frees seats goes before mails, so that
+a mail server that hangs holds nothing up, and reminders come last: thousands of them lie ahead.
 """
 
 from django.conf import settings

@@ -1,9 +1,11 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -11,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from bookings import services
 from bookings.conflict import Conflict
@@ -69,6 +71,7 @@ class BookingAdmin(ServiceAdmin):
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
     actions = ("approve", "reject", "cancel")
+    actions_detail = ("show_mails",)
     add_fieldsets = (
         (
             None,
@@ -170,6 +173,16 @@ class BookingAdmin(ServiceAdmin):
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
         return _instant(booking.expires_at) if booking.expires_at else None
+
+    # Ways from here
+
+    def has_show_mails_permission(self, request, object_id=None):
+        return any(request.user.has_perm(f"bookings.{may}_notification") for may in ("view", "change"))
+
+    @action(description=gettext_lazy("E-mails"), icon="mail", permissions=["show_mails"])
+    def show_mails(self, request, object_id):
+        where = urlencode({"booking__id__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:bookings_notification_changelist')}?{where}")
 
     # Writes
 

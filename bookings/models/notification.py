@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -56,6 +57,15 @@ class Notification(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        indexes = [
+            # What staff look for among many that went well.
+            models.Index(
+                "status",
+                F("id").desc(),
+                name="notification_not_sent",
+                condition=Q(status__in=["queued", "sending", "failed"]),
+            ),
+        ]
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
 
