@@ -77,6 +77,8 @@ def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
             "booking": booking,
             "slot": slot,
             "expert": expert,
+            # The clocks may change between the deadline and the session.
+            "deadline_zone": zone_label(expert.zone, booking.expires_at),
             "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk]),
         },
         to=to,
