@@ -17,6 +17,7 @@ from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from bookings import services
+from bookings.admin.words import instant
 from bookings.errors import Refused
 from bookings.models import Notification
 from bookings.models.booking import read_reference
@@ -53,7 +54,7 @@ class NotificationAdmin(ServiceAdmin):
     """To read. Who may change e-mails may have one sent again."""
 
     change_form_template = "admin/notification.html"
-    list_display = ("created_at", "kind", "to", "reference", "status_label", "attempts")
+    list_display = ("created", "kind", "to", "reference", "status_label", "attempts")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
@@ -70,7 +71,7 @@ class NotificationAdmin(ServiceAdmin):
         (None, {"fields": ("kind", "status_label", "audience", "to", "booking_link")}),
         (
             gettext_lazy("Delivery"),
-            {"fields": ("attempts", "last_attempt_at", "sent_at", "last_error", "created_at", "message_id")},
+            {"fields": ("attempts", "last_attempt", "sent", "last_error", "created", "message_id")},
         ),
     )
 
@@ -100,6 +101,18 @@ class NotificationAdmin(ServiceAdmin):
         return request.user.has_perm("bookings.change_notification")
 
     # Columns
+
+    @display(description=gettext_lazy("created"))
+    def created(self, row):
+        return instant(row.created_at)
+
+    @display(description=gettext_lazy("last attempt"))
+    def last_attempt(self, row):
+        return instant(row.last_attempt_at) if row.last_attempt_at else None
+
+    @display(description=gettext_lazy("sent"))
+    def sent(self, row):
+        return instant(row.sent_at) if row.sent_at else None
 
     @display(description=gettext_lazy("booking"))
     def reference(self, row):
