@@ -219,3 +219,9 @@ def test_attempts_go_on_for_a_day_and_come_at_least_every_half_hour():
     assert waits[:4] == [2, 4, 8, 16]
     assert max(waits) == timedelta(minutes=30).total_seconds()
     assert timedelta(hours=24) < timedelta(seconds=sum(waits)) < timedelta(hours=36)
+
+
+def test_jobs_of_dead_workers_are_looked_for_every_minute():
+    """That they are done is shown with real workers in tests/concurrency/test_worker.py."""
+    periodic = {task.task.name: task.cron for task in tasks.app.periodic_registry.periodic_tasks.values()}
+    assert periodic[tasks.recover.name] == "* * * * *"
