@@ -66,7 +66,7 @@ def test_a_mail_that_was_sent_is_logged_without_its_words(mailoutbox):
         (smtplib.SMTPDataError(451, b"<lena@example.com> try later"), "SMTPDataError 451"),
         (refused(450), "SMTPRecipientsRefused 450"),
     ],
-    ids=str,
+    ids=["refused connection", "451", "450"],
 )
 def test_each_attempt_that_failed_is_logged_without_the_address(server, mailoutbox, error, words):
     booking = book(make_slot(), email="lena@example.com")

@@ -66,7 +66,7 @@ def test_a_move_makes_new_ones_and_the_old_say_nothing(mailoutbox):
         (timedelta(hours=3, minutes=1), {HOUR}),
         (timedelta(hours=2, minutes=59), set()),
     ],
-    ids=str,
+    ids=["26:01", "25:59", "3:01", "2:59"],
 )
 def test_nobody_is_reminded_of_what_they_have_just_booked(ahead, kinds):
     slot = make_slot(make_expert(min_notice=timedelta(0)), starts_at=timezone.now() + ahead)
