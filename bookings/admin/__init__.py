@@ -1,4 +1,5 @@
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 
-__all__ = ["BookingAdmin", "TurnedAwayAdmin"]
+__all__ = ["BookingAdmin", "NotificationAdmin", "TurnedAwayAdmin"]

@@ -1,19 +1,20 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
-from datetime import datetime
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from bookings import services
+from bookings.admin.words import instant
 from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
@@ -21,7 +22,6 @@ from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
 from experts.models import Slot
-from experts.zones import offset_label
 
 COLOURS = {
     Status.HELD: "info",
@@ -69,6 +69,7 @@ class BookingAdmin(ServiceAdmin):
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
     actions = ("approve", "reject", "cancel")
+    actions_detail = ("show_mails",)
     add_fieldsets = (
         (
             None,
@@ -180,11 +181,21 @@ class BookingAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("created"))
     def created(self, booking):
-        return _instant(booking.created_at)
+        return instant(booking.created_at)
 
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
-        return _instant(booking.expires_at) if booking.expires_at else None
+        return instant(booking.expires_at) if booking.expires_at else None
+
+    # Ways from here
+
+    def has_show_mails_permission(self, request, object_id=None):
+        return any(request.user.has_perm(f"bookings.{may}_notification") for may in ("view", "change"))
+
+    @action(description=gettext_lazy("E-mails"), icon="mail", permissions=["show_mails"])
+    def show_mails(self, request, object_id):
+        where = urlencode({"booking__id__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:bookings_notification_changelist')}?{where}")
 
     # Writes
 
@@ -239,9 +250,3 @@ class BookingAdmin(ServiceAdmin):
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
         conflict = Conflict.on_opening(refusal.slot, refusal.reason)
         return {"slot": [f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}"]}
-
-
-def _instant(at: datetime) -> str:
-    """In the zone of this browser, which is named: it need not be the expert's."""
-    zone = timezone.get_current_timezone()
-    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"

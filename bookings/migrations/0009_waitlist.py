@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bookings', '0008_sequence'),
-        ('experts', '0004_waitlist_offers'),
+        ('experts', '0003_organisation_in_words'),
     ]
 
     operations = [

@@ -1,6 +1,7 @@
 from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.notification import MailKind, Notification
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
@@ -12,6 +13,8 @@ __all__ = [
     "Idempotency",
     "LookupLink",
     "LookupRequest",
+    "MailKind",
+    "Notification",
     "Proof",
     "Source",
     "Status",

@@ -3,6 +3,7 @@
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
+from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
 
@@ -23,6 +24,7 @@ __all__ = [
     "reject",
     "release_hold",
     "reschedule",
+    "send_again",
     "serve",
     "visitor_group",
     "without_hold",

@@ -8,7 +8,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
-from bookings.kinds import kind_of
+from bookings.kinds import MailKind, kind_of
 from bookings.models import Booking, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
@@ -21,6 +21,7 @@ from bookings.services.shared import (
     publish_to_booker,
     queue_expiry,
     queue_mail,
+    queue_reminders,
     read_slot,
     refusal_of,
 )
@@ -132,7 +133,9 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     answer.record(booking=booking)
     # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
     queue_mail(booking, kind_of(booking))
+    queue_reminders(booking)
     if booking.status == Status.PENDING:
+        queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_expiry(booking)
     publish(booking)
     if hold is not None or has_lapsed:

@@ -14,6 +14,7 @@ from bookings.services.shared import (
     publish,
     queue_expiry,
     queue_mail,
+    queue_reminders,
     read_slot,
     refusal_of,
 )
@@ -86,6 +87,7 @@ def expire(*, booking_id: int) -> bool:
         _change(booking, Status.EXPIRED)
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
+            queue_mail(booking, MailKind.STAFF_EXPIRED)
         return True
 
 
@@ -120,6 +122,9 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
+        queue_reminders(booking)
+        if booking.status == Status.PENDING:
+            queue_mail(booking, MailKind.STAFF_REQUEST)
         publish(booking)
         serve_waitlist(old)
         return booking
@@ -157,6 +162,7 @@ def _decide(
         booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
+        queue_reminders(booking)
         return booking
 
 

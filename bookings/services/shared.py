@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound
-from bookings.kinds import MailKind
+from bookings.kinds import MailKind, reminders_due
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.services.answers import sha256
 from experts import live
@@ -102,6 +102,24 @@ def queue_mail(booking: Booking, kind: MailKind | None) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
     if kind is not None:
         tasks.send_booking_mail.defer(booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+
+
+def queue_reminders(booking: Booking) -> None:
+    """Queue the reminders of a confirmed booking for their times. Each is sent only if nothing has changed by then.
+
+    Whether the organisation wants them is asked then, too, so that its switch works for what is booked already.
+    """
+    if booking.status != Status.CONFIRMED:
+        return
+    due = reminders_due(booking.slot.starts_at, booking.slot.read_at)
+    jobs = [
+        tasks.send_booking_mail.configure(schedule_at=at, priority=tasks.LAST).make_new_job(
+            booking_id=booking.pk, kind=kind.value, sequence=booking.sequence
+        )
+        for kind, at in due.items()
+    ]
+    if jobs:
+        tasks.app.job_manager.batch_defer_jobs(jobs)  # one statement for all
 
 
 def queue_expiry(booking: Booking) -> None:

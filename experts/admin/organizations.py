@@ -30,6 +30,16 @@ class OrganizationAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("Reminders"),
+            {
+                "fields": ("reminds_day_before", "reminds_hour_before"),
+                "description": gettext_lazy(
+                    "E-mails to customers, 24 hours and 1 hour before a confirmed session. A change holds for all "
+                    "sessions that lie ahead."
+                ),
+            },
+        ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
 

@@ -34,6 +34,9 @@ class Organization(models.Model):
     logo = models.FileField(_("logo"), upload_to="logos/", blank=True)
     contact_email = models.EmailField(_("contact e-mail"), blank=True)
     mail_footer = models.TextField(_("text below every e-mail"), blank=True, max_length=2000)
+    # Two switches and not a list of times: what people expect, and nothing to get wrong.
+    reminds_day_before = models.BooleanField(_("reminder the day before"), default=True, db_default=True)
+    reminds_hour_before = models.BooleanField(_("reminder an hour before"), default=True, db_default=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     requires_approval = models.BooleanField(_("bookings need approval"), default=False)

@@ -133,7 +133,10 @@ def test_a_request_that_needs_approval_waits_for_it(staff):
     slot = make_slot(make_expert(organization=make_organization(requires_approval=True)))
     staff.post(admin_url(Booking, "add"), request_for(slot))
     assert Booking.objects.get().status == Status.PENDING
-    assert ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail").count() == 1
+    assert set(ProcrastinateJob.objects.filter(queue_name="mail").values_list("args__kind", flat=True)) == {
+        "pending",
+        "staff_request",
+    }
 
 
 def test_sending_the_form_twice_books_once(staff):
@@ -490,7 +493,7 @@ def test_deciding_about_several_and_hearing_of_each_that_could_not_be(staff, act
         assert booking.status == after
     over.refresh_from_db()
     assert over.status == Status.EXPIRED
-    mails = ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail")
+    mails = ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail", scheduled_at=None)
     assert set(mails.values_list("args__kind", flat=True)) == {after.lower()}
 
 

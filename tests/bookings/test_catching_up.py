@@ -30,7 +30,9 @@ def test_requests_and_holds_end_when_their_time_is_over():
             make_booking(make_slot(), status=status, expires_at=expires_at)
     assert catch_up() == {"expired": 2, "completed": 0, "offered": 0}
     assert statuses() == [Status.EXPIRED, Status.PENDING, Status.EXPIRED, Status.HELD]
-    assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired"], "a hold is no news"
+    assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired", "staff_expired"], (
+        "a hold is no news"
+    )
 
 
 def test_sessions_that_are_over_are_completed():
