@@ -79,7 +79,7 @@ class _Story:
         name = _("Requested") if self.was_requested else _("Booked")
         first = Step(name, "check", DONE, self._at(self.booking.created_at))
         if status == Status.PENDING:
-            return [first, self._decision(), self._session(NEXT)]
+            return [first, *self._move(), self._decision(), self._session(NEXT)]
         if status == Status.REJECTED:
             return [first, self._end(_("Declined by %(organization)s"), "circle-x")]
         if status == Status.EXPIRED:
@@ -95,13 +95,25 @@ class _Story:
         if status == Status.NO_SHOW:
             return [*steps, self._session(OVER), Step(_("Missed"), "user-x", OVER)]
         is_over = self.booking.slot.ends_at <= self.now
-        return [*steps, self._session(DONE if is_over else NOW), Step(_("Completed"), "check-check", NEXT)]
+        return [
+            *steps,
+            *self._move(),
+            self._session(DONE if is_over else NOW),
+            Step(_("Completed"), "check-check", NEXT),
+        ]
 
     def _decision(self) -> Step:
         text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {
             "when": self._at(self.booking.expires_at)
         }
         return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
+
+    def _move(self) -> list[Step]:
+        """What staff wrote when they moved the booking: an open one has a message for no other reason."""
+        if not self.booking.reason:
+            return []
+        name = _("Moved by %(organization)s") % {"organization": self.organization}
+        return [Step(name, "calendar-sync", DONE, quote=self.booking.reason)]
 
     def _session(self, state: str) -> Step:
         slot = self.booking.slot

@@ -9,11 +9,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from bookings import services
+from bookings.admin.decisions import DecisionsAdmin
 from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
@@ -52,7 +53,7 @@ class BookingForm(SeatsForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(ServiceAdmin):
+class BookingAdmin(DecisionsAdmin, ServiceAdmin):
     form = BookingForm
     has_events = True
     list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
@@ -68,7 +69,7 @@ class BookingAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel")
+    actions = ("approve", "reject", "cancel", "complete", "no_show")
     add_fieldsets = (
         (
             None,
@@ -81,7 +82,21 @@ class BookingAdmin(ServiceAdmin):
         ),
     )
     fieldsets = (
-        (None, {"fields": ("reference", "status_label", "when_long", "expert", "slot_link", "seats", "runs_out")}),
+        (
+            None,
+            {
+                "fields": (
+                    "reference",
+                    "status_label",
+                    "when_long",
+                    "expert",
+                    "slot_link",
+                    "seats",
+                    "runs_out",
+                    "message",
+                )
+            },
+        ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
         (gettext_lazy("Request"), {"fields": ("source", "created", "language", "timezone")}),
     )
@@ -93,6 +108,7 @@ class BookingAdmin(ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "message",
         "source",
         "created",
         "language",
@@ -171,6 +187,10 @@ class BookingAdmin(ServiceAdmin):
     def runs_out(self, booking):
         return _instant(booking.expires_at) if booking.expires_at else None
 
+    @display(description=gettext_lazy("message to the customer"))
+    def message(self, booking):
+        return booking.reason or None
+
     # Writes
 
     def save_model(self, request, obj, form, change):
@@ -187,35 +207,6 @@ class BookingAdmin(ServiceAdmin):
             **person,
         )
         obj.pk, obj.reference, obj.status = booked.pk, booked.reference, booked.status
-
-    # Decisions about several, each on its own
-
-    @admin.action(description=gettext_lazy("Approve"), permissions=["change"])
-    def approve(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.approve(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking approved.", "%(count)d bookings approved.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
-    def reject(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.reject(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking rejected.", "%(count)d bookings rejected.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
-    def cancel(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.cancel(booking_id=booking.pk, by_customer=False),
-            lambda n: ngettext("%(count)d booking cancelled.", "%(count)d bookings cancelled.", n) % {"count": n},
-        )
 
     def explain(self, request, refusal):
         if not isinstance(refusal, SlotTaken):

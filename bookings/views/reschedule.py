@@ -21,7 +21,6 @@ from bookings.views.cancel import seen_sequence
 from bookings.week import DayCount, Week
 from experts import wording
 from experts.models import Slot
-from experts.models.slot import BOOKABLE_STATES
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,7 @@ def _choose(request, booking, *, refusal=None):
         "day": day,
         "choices": [
             Choice(other, wording.clock(other.starts_at, zone), _day_note(other, day, zone))
-            for other in week.on(day)
-            if week.states[other.pk] in BOOKABLE_STATES
-            and other.pk != slot.pk
-            and other.seats_left_at(now) >= booking.seats
+            for other in week.open_to(booking, day)
         ],
         "previous_url": _day_url(url, max(day - timedelta(days=7), week.today)) if monday > week.today else "",
         "next_url": _day_url(url, day + timedelta(days=7))

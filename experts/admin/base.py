@@ -10,6 +10,7 @@ from django.db.models import DurationField, Model, ProtectedError, QuerySet
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from unfold.admin import ModelAdmin
@@ -143,7 +144,7 @@ class ServiceAdmin(ModelAdmin):
     # Actions on several rows
 
     def each(self, request, rows: QuerySet, act: Callable[[Model], None], done: Callable[[int], str]) -> list:
-        """Do something to each row on its own; say how many went well, and of each other one why not."""
+        """Do something to each row on its own; say in one message how many went well, and of each other why not."""
         went_well, refusals = [], []
         for row in rows[:MOST_IN_ONE_ACTION]:
             try:
@@ -152,13 +153,16 @@ class ServiceAdmin(ModelAdmin):
                 refusals.append(f"{self.name_of(row)}: {refusal}")
             else:
                 went_well.append(row)
-        if went_well:
-            self.message_user(request, done(len(went_well)), messages.SUCCESS)
-        for text in refusals[:MOST_REFUSALS_SHOWN]:
-            self.message_user(request, text, messages.WARNING)
+        texts = [done(len(went_well))] if went_well else []
+        if refusals:
+            texts.append(ngettext("%(count)d refused:", "%(count)d refused:", len(refusals)) % {"count": len(refusals)})
+        lines = refusals[:MOST_REFUSALS_SHOWN]
         if (more := len(refusals) - MOST_REFUSALS_SHOWN) > 0:
-            text = ngettext("%(count)d more was refused.", "%(count)d more were refused.", more) % {"count": more}
-            self.message_user(request, text, messages.WARNING)
+            lines.append(ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
+        if texts:
+            listed = format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((line,) for line in lines)))
+            said = format_html("{}{}", " ".join(texts), listed if lines else "")
+            self.message_user(request, said, messages.WARNING if refusals else messages.SUCCESS)
         return went_well
 
     def name_of(self, row: Model) -> str:

@@ -12,7 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings.models import Booking, Source, Status, TurnedAway
 from experts.models import Slot
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
-from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_superuser, make_user, messages_of, run_action
+from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_superuser, make_user, messages_of
 
 pytestmark = pytest.mark.django_db
 
@@ -465,40 +465,3 @@ def test_markup_in_what_people_type_stays_text(staff):
         page = staff.get(url).text
         assert "<img src=x" not in page, url
         assert "<b x-data" not in page, url
-
-
-# Deciding
-
-
-@pytest.mark.parametrize(
-    ("action", "after", "words"),
-    [
-        ("approve", Status.CONFIRMED, "2 bookings approved."),
-        ("reject", Status.REJECTED, "2 bookings rejected."),
-        ("cancel", Status.CANCELLED, "2 bookings cancelled."),
-    ],
-)
-def test_deciding_about_several_and_hearing_of_each_that_could_not_be(staff, action, after, words):
-    requests = [make_booking(make_slot(), status=Status.PENDING) for _ in range(2)]
-    over = make_booking(make_slot(), status=Status.EXPIRED)
-    said = messages_of(run_action(staff, Booking, action, [*requests, over]))
-    assert said[0] == words
-    assert over.reference in said[1]
-    assert "is expired" in said[1]
-    for booking in requests:
-        booking.refresh_from_db()
-        assert booking.status == after
-    over.refresh_from_db()
-    assert over.status == Status.EXPIRED
-    mails = ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail")
-    assert set(mails.values_list("args__kind", flat=True)) == {after.lower()}
-
-
-def test_who_may_only_look_decides_nothing():
-    booking = make_booking(make_slot(), status=Status.PENDING)
-    user = make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_booking"))
-    for action in ("approve", "reject", "cancel"):
-        run_action(logged_in(user), Booking, action, [booking])
-    booking.refresh_from_db()
-    assert booking.status == Status.PENDING
