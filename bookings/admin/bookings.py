@@ -119,12 +119,12 @@ class BookingAdmin(DecisionsAdmin, ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference by its index; anything else in names and addresses."""
+        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
             return found, False
-        return super().get_search_results(request, queryset, search_term)
+        return queryset.matching(search_term), False
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not what nobody is shown, which could otherwise be asked for letter by letter."""
