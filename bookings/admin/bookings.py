@@ -1,11 +1,8 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
-from datetime import datetime
-
 from django import forms
 from django.contrib import admin
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -14,15 +11,14 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from bookings import services
-from bookings.admin.decisions import DecisionsAdmin
+from bookings.admin.deciding import DecidingAdmin
 from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.models import Slot
-from experts.zones import offset_label
 
 COLOURS = {
     Status.HELD: "info",
@@ -53,7 +49,7 @@ class BookingForm(SeatsForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(DecisionsAdmin, ServiceAdmin):
+class BookingAdmin(DecidingAdmin, ServiceAdmin):
     form = BookingForm
     has_events = True
     list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
@@ -181,11 +177,11 @@ class BookingAdmin(DecisionsAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("created"))
     def created(self, booking):
-        return _instant(booking.created_at)
+        return instant(booking.created_at)
 
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
-        return _instant(booking.expires_at) if booking.expires_at else None
+        return instant(booking.expires_at) if booking.expires_at else None
 
     @display(description=gettext_lazy("message to the customer"))
     def message(self, booking):
@@ -215,9 +211,3 @@ class BookingAdmin(DecisionsAdmin, ServiceAdmin):
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
         conflict = Conflict.on_opening(refusal.slot, refusal.reason)
         return {"slot": [f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}"]}
-
-
-def _instant(at: datetime) -> str:
-    """In the zone of this browser, which is named: it need not be the expert's."""
-    zone = timezone.get_current_timezone()
-    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"

@@ -8,7 +8,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from bookings.models import TurnedAway
-from experts.admin.base import ServiceAdmin
+from experts.admin.base import ServiceAdmin, instant
 from experts.models import Slot
 
 BACK = timedelta(days=7)
@@ -19,7 +19,7 @@ MOST_DAYS = 10
 class TurnedAwayAdmin(ServiceAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
-    list_display = ("created_at", "expert", "when", "reason", "source")
+    list_display = ("at", "expert", "when", "reason", "source")
     list_select_related = ("slot__expert",)
     list_filter = (
         ("slot__expert", AutocompleteSelectFilter),
@@ -29,7 +29,7 @@ class TurnedAwayAdmin(ServiceAdmin):
     # As it happened: newest first, by the primary key.
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("created_at", "expert", "when", "reason", "source")
+    fields = ("at", "expert", "when", "reason", "source")
 
     def get_readonly_fields(self, request, obj=None):
         return self.fields
@@ -64,6 +64,10 @@ class TurnedAwayAdmin(ServiceAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    @display(description=gettext_lazy("when"))
+    def at(self, row):
+        return instant(row.created_at)
 
     @display(description=gettext_lazy("expert"))
     def expert(self, row):

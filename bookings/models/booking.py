@@ -43,7 +43,7 @@ class Source(models.TextChoices):
     STAFF = "staff", _("Staff")
 
 
-# Between words: without it PostgreSQL would take "Dr.Weiss" for the name of a computer, and a curly apostrophe for a letter.
+# Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
 _JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
 _WORDS_OF_NAME = SearchVector(
     Func(

@@ -1,6 +1,7 @@
 """What the admin pages of this project have in common: writes through services, and lists that never count."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,17 +11,20 @@ from django.db.models import DurationField, Model, ProtectedError, QuerySet
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from unfold import paginator
 from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
 from experts.errors import Refused
+from experts.zones import offset_label
 
 MOST_IN_ONE_ACTION = 500
 MOST_REFUSALS_SHOWN = 10
@@ -31,16 +35,23 @@ def label(text: str, colour: str) -> str:
     return display_for_label((colour, str(text)), "", {colour: colour})
 
 
+def instant(at: datetime) -> str:
+    """In the zone of this browser, which is named: it need not be the expert's."""
+    zone = timezone.get_current_timezone()
+    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"
+
+
 def without_menu(field: forms.Field) -> forms.Field:
     """A choice of something that is made and changed elsewhere: without the menu to do so from here."""
     field.widget = getattr(field.widget, "widget", field.widget)
     return field
 
 
-class ListPaginator(InfinitePaginator):
+class InfinitePaginator(paginator.InfinitePaginator):
     """Pages of a list that nobody counts. What a row refers to is read for the rows of the page only.
 
-    In one query PostgreSQL would join the rows of all earlier pages, too, before it skips them.
+    In one query PostgreSQL would join the rows of all earlier pages, too, before it skips them. The name is unfold's:
+    its templates know by it that there is no number of results to show.
     """
 
     def page(self, number):
@@ -88,7 +99,7 @@ class ServiceAdmin(ModelAdmin):
     form = ServiceForm
     formfield_overrides = {DurationField: {"form_class": SpanField, "widget": UnfoldAdminTextInputWidget}}
     # The list neither counts what it holds nor offers to act on rows that nobody has seen.
-    paginator = ListPaginator
+    paginator = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_disable_select_all = True
