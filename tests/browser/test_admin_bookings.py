@@ -1,4 +1,4 @@
-"""A receptionist's day in a real browser: somebody calls and books, calls again to move it, and is cancelled in the end."""
+"""A receptionist's day in a browser: somebody calls to book, calls again to move it, and is cancelled in the end."""
 
 import re
 
