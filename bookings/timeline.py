@@ -1,6 +1,6 @@
 """What became of a booking, step by step: from its history, its status and the clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -128,6 +128,9 @@ class _Story:
             known = [starts_at for slot_id, at, starts_at in times if slot_id == left and at <= moved_at]
             name = _("Moved from %(when)s") % {"when": self._at(known[-1])} if known else _("Moved")
             steps.append(Step(name, "calendar-sync", DONE, self._at(moved_at)))
+        if steps and self.booking.is_open:
+            # An open booking has a message for no other reason than that staff moved it.
+            steps[-1] = replace(steps[-1], quote=self.booking.reason)
         return steps
 
     def _decision(self) -> Step:

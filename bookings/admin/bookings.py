@@ -9,18 +9,18 @@ from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action, display
 
 from bookings import services
-from bookings.admin.words import instant
+from bookings.admin.deciding import DecidingAdmin
 from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.models import Slot
 
 COLOURS = {
@@ -52,7 +52,7 @@ class BookingForm(SeatsForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(ServiceAdmin):
+class BookingAdmin(DecidingAdmin, ServiceAdmin):
     form = BookingForm
     has_events = True
     list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
@@ -68,7 +68,7 @@ class BookingAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel")
+    actions = ("approve", "reject", "cancel", "complete", "no_show")
     actions_detail = ("show_mails",)
     add_fieldsets = (
         (
@@ -94,6 +94,7 @@ class BookingAdmin(ServiceAdmin):
                     "seats",
                     "runs_out",
                     "cancel_reason",
+                    "message",
                 )
             },
         ),
@@ -109,6 +110,7 @@ class BookingAdmin(ServiceAdmin):
         "seats",
         "runs_out",
         "cancel_reason",
+        "message",
         "source",
         "created",
         "language",
@@ -119,12 +121,12 @@ class BookingAdmin(ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference by its index; anything else in names and addresses."""
+        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
             return found, False
-        return super().get_search_results(request, queryset, search_term)
+        return queryset.matching(search_term), False
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not what nobody is shown, which could otherwise be asked for letter by letter."""
@@ -197,6 +199,10 @@ class BookingAdmin(ServiceAdmin):
         where = urlencode({"booking__id__exact": object_id})
         return HttpResponseRedirect(f"{reverse('admin:bookings_notification_changelist')}?{where}")
 
+    @display(description=gettext_lazy("message to the customer"))
+    def message(self, booking):
+        return booking.reason or None
+
     # Writes
 
     def save_model(self, request, obj, form, change):
@@ -213,35 +219,6 @@ class BookingAdmin(ServiceAdmin):
             **person,
         )
         obj.pk, obj.reference, obj.status = booked.pk, booked.reference, booked.status
-
-    # Decisions about several, each on its own
-
-    @admin.action(description=gettext_lazy("Approve"), permissions=["change"])
-    def approve(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.approve(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking approved.", "%(count)d bookings approved.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
-    def reject(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.reject(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking rejected.", "%(count)d bookings rejected.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
-    def cancel(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.cancel(booking_id=booking.pk, by_customer=False),
-            lambda n: ngettext("%(count)d booking cancelled.", "%(count)d bookings cancelled.", n) % {"count": n},
-        )
 
     def explain(self, request, refusal):
         if not isinstance(refusal, SlotTaken):

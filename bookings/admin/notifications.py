@@ -17,11 +17,10 @@ from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from bookings import services
-from bookings.admin.words import instant
 from bookings.errors import Refused
 from bookings.models import Notification
 from bookings.models.booking import read_reference
-from experts.admin.base import ServiceAdmin, label
+from experts.admin.base import ServiceAdmin, instant, label
 
 COLOURS = {
     Notification.Status.QUEUED: "info",

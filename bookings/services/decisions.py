@@ -84,6 +84,7 @@ def expire(*, booking_id: int) -> bool:
         if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
             return False
         was_request = booking.status == Status.PENDING
+        booking.reason = ""  # of an earlier move, and no reason for this
         _change(booking, Status.EXPIRED)
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
@@ -91,12 +92,14 @@ def expire(*, booking_id: int) -> bool:
         return True
 
 
-def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequence: int | None = None) -> Booking:
+def reschedule(
+    *, booking_id: int, slot_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None
+) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
     Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
     (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
-    ``seen_sequence`` as for ``cancel``.
+    ``reason`` and ``seen_sequence`` as for ``cancel``.
     """
     with slot_transaction():
         booking, old = _locked(booking_id, slot_id)
@@ -109,12 +112,13 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if by_customer:
             _check_window(old)
             check_party(new, booking)
-        if reason := refusal_of(new, booking.seats):
-            raise SlotTaken(new, reason)
+        if refusal := refusal_of(new, booking.seats):
+            raise SlotTaken(new, refusal)
         live.slot_changed(old)
         booking.slot = new
         booking.sequence += 1
-        fields = ["slot", "sequence"]
+        booking.reason = reason.strip()
+        fields = ["slot", "sequence", "reason"]
         if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
             booking.expires_at = new.starts_at
             fields.append("expires_at")

@@ -1,7 +1,7 @@
 """Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from urllib.parse import urlencode
 
 from django.shortcuts import render
@@ -24,7 +24,6 @@ from bookings.visitor import client_address
 from bookings.week import DayCount, Week
 from experts import wording
 from experts.models import Slot
-from experts.models.slot import BOOKABLE_STATES
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         return load_instead(_day_url(url, day))  # it was cancelled, or it is too late by now: the page says which
     monday = day - timedelta(days=day.weekday())
     week = Week.read(expert, monday, now)
-    choices = _choices(week, day, booking, zone, now)
+    choices = _choices(week, day, booking, zone)
     chosen_id = _slot_id(chosen)
     is_gone = bool(chosen) and not problem and all(choice.slot.pk != chosen_id for choice in choices)
     if is_gone:
@@ -140,14 +139,11 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     return render(request, template, context, status=status)
 
 
-def _choices(week: Week, day: date, booking, zone, now: datetime) -> list[Choice]:
+def _choices(week: Week, day: date, booking, zone) -> list[Choice]:
     """The times of the day that have room for the booking, without its own."""
     return [
         Choice(slot, wording.clock(slot.starts_at, zone), _day_note(slot, day, zone))
-        for slot in sorted(week.on(day), key=lambda slot: slot.starts_at)
-        if week.states[slot.pk] in BOOKABLE_STATES
-        and slot.pk != booking.slot_id
-        and slot.seats_left_at(now) >= booking.seats
+        for slot in sorted(week.open_to(booking, day), key=lambda slot: slot.starts_at)
     ]
 
 

@@ -115,6 +115,14 @@ class TestTimes:
 
 
 class TestTimeline:
+    def test_moved_with_a_message(self, client, visitor, slot):
+        booking = book(slot, visitor=visitor)
+        later = make_slot(slot.expert, at="17:00")
+        services.reschedule(booking_id=booking.pk, slot_id=later.pk, by_customer=False, reason="Our lift is <broken>")
+        step = page(client, booking).context["steps"][1]
+        assert (step.name.startswith("Moved from "), step.state, step.quote) == (True, DONE, "Our lift is <broken>")
+        assert "Our lift is &lt;broken&gt;" in page(client, booking).content.decode()
+
     def test_confirmed_at_once(self, client, visitor, slot):
         booking = book(slot, visitor=visitor)
         assert steps(client, booking) == [("Booked", DONE), ("Session", NOW), ("Completed", NEXT)]

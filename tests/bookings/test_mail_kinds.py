@@ -90,6 +90,18 @@ class TestEachChangeHasItsMail:
         for body in bodies(mail):
             assert re.search(r"15:00 – 15:30.*Before: .* 09:00 – 09:30", body, re.DOTALL)
 
+    def test_rescheduled_with_the_reason_of_staff(self, expert, work):
+        booking = make_booking(make_slot(expert, at="09:00"), status=Status.PENDING)
+        slot = make_slot(expert, at="15:00")
+        services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=False, reason="Our lift is <broken>")
+        [mail] = work()
+        assert "Hale & Partners writes:\nOur lift is <broken>" in mail.body
+        assert "Our lift is &lt;broken&gt;" in bodies(mail)[1]
+        Booking.objects.update(expires_at=timezone.now())
+        assert services.expire(booking_id=booking.pk)
+        [mail] = work()
+        assert "lift" not in mail.body, "that was the reason of the move"
+
     def test_a_request_that_expired(self, expert, work):
         booking = make_booking(make_slot(expert), status=Status.PENDING, expires_at=timezone.now())
         assert services.expire(booking_id=booking.pk)
