@@ -48,7 +48,9 @@ def offered(client, booking):
 
 
 def mails():
-    return [job.args["kind"] for job in ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail")]
+    """What is said at once; reminders wait for their time."""
+    jobs = ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail", scheduled_at=None)
+    return [job.args["kind"] for job in jobs]
 
 
 def now_is(booking, **values):

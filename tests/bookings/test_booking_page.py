@@ -180,7 +180,7 @@ class TestTimeline:
     def test_who_cancelled_on_the_site_and_in_the_admin(self, client, visitor, slot, admin_client):
         first, second = (book(slot, visitor=visitor) for _ in range(2))
         client.post(f"/bookings/{first.reference}/cancel/", {"sequence": 0})
-        rows = {"action": "cancel", "_selected_action": [second.pk]}
+        rows = {"action": "cancel", "_selected_action": [second.pk], "post": "yes"}
         admin_client.post("/admin/bookings/booking/", rows)
         assert steps(client, first)[-1] == ("Cancelled by you", OVER)
         assert steps(client, second)[-1] == ("Cancelled by Secret Clinic", OVER)

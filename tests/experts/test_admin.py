@@ -38,7 +38,7 @@ def one_of_each():
     booking = book(slot)
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
-    Notification.objects.create(message_id="<1@expertbook>", **mail)
+    Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
 
 
 def new_slot(expert, **values):
