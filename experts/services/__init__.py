@@ -3,6 +3,13 @@
 Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
 
+from experts.services.hours import (
+    apply_hours,
+    check_hours,
+    delete_time_off,
+    extend_horizon,
+    save_time_off,
+)
 from experts.services.people import save_expert, save_organization
 from experts.services.slots import (
     LONGEST_MINUTES,
@@ -17,11 +24,16 @@ from experts.services.slots import (
 __all__ = [
     "LONGEST_MINUTES",
     "add_slots",
+    "apply_hours",
+    "check_hours",
     "close_slot",
     "delete_slot",
+    "delete_time_off",
+    "extend_horizon",
     "reopen_slot",
     "save_expert",
     "save_organization",
+    "save_time_off",
     "set_capacity",
     "set_title",
 ]
