@@ -124,7 +124,13 @@ class SlotAdmin(ServiceAdmin):
     has_events = True
     list_display = ("when", "expert", "state_label", "seats", "title")
     list_display_links = ("when",)
-    list_filter = (WhenFilter, ("expert", AutocompleteSelectFilter), ("date", RangeDateFilter), "is_closed")
+    list_filter = (
+        WhenFilter,
+        ("expert", AutocompleteSelectFilter),
+        ("date", RangeDateFilter),
+        "is_closed",
+        "closed_by_hours",
+    )
     search_fields = ("expert__search_text",)
     search_help_text = gettext_lazy("Expert, and a day such as 2027-03-10")
     autocomplete_fields = ("expert",)
