@@ -1,18 +1,40 @@
 """Weekly hours as a grid on the expert's page, and time off. What they do to slots is shown first (preview.py)."""
 
+from datetime import date, time
+
 from django import forms
 from django.contrib import admin
+from django.db.models import DateField, TimeField
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
 from experts.admin.preview import WithPreview
 from experts.models import TimeOff, WeeklyHours
+
+
+class ClockInput(UnfoldAdminTextInputWidget):
+    """The browser's own field for a time of day: narrow, to the minute, and good on a phone."""
+
+    input_type = "time"
+
+    def format_value(self, value):
+        return f"{value:%H:%M}" if isinstance(value, time) else value
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    """The browser's own field for a day."""
+
+    input_type = "date"
+
+    def format_value(self, value):
+        return value.isoformat() if isinstance(value, date) else value
 
 
 class HoursForm(SeatsForm):
@@ -79,8 +101,17 @@ class WeeklyHoursInline(TabularInline):
     model = WeeklyHours
     form = HoursForm
     formset = HoursFormSet
+    formfield_overrides = {TimeField: {"widget": ClockInput}, DateField: {"widget": DayInput}}
     extra = 1
+    hide_title = True
+    verbose_name = gettext_lazy("line")
     verbose_name_plural = gettext_lazy("Weekly hours, on the expert’s clock. Two lines with a gap make a break.")
+
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        """With nothing chosen in a new line, or a line that was left alone would look filled in."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        field.choices = [("", "–"), *db_field.flatchoices]
+        return field
 
 
 class TimeOffForm(ServiceForm):
@@ -117,6 +148,10 @@ class TimeOffAdmin(WithPreview, ServiceAdmin):
     list_filter = (("expert", AutocompleteSelectFilter), ("organization", AutocompleteSelectFilter))
     search_fields = ("expert__search_text", "organization__name", "reason")
     autocomplete_fields = ("expert", "organization")
+    formfield_overrides = ServiceAdmin.formfield_overrides | {
+        TimeField: {"widget": ClockInput},
+        DateField: {"widget": DayInput},
+    }
     ordering = ("-first_day", "-id")
     sortable_by = ()
     fieldsets = (

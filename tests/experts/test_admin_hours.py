@@ -116,7 +116,7 @@ def test_back_keeps_what_was_entered(staff, expert, day):
     response = press(staff, response, url, "_edit")
     assert response.status_code == 200
     assert "Nothing has been changed yet." in response.text
-    assert 'value="09:15' in response.text
+    assert 'value="09:15"' in response.text
     assert 'value="Yoga"' in response.text
     assert 'value="Amara O."' in response.text
     assert not WeeklyHours.objects.exists()
