@@ -66,10 +66,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A slot that the hours want and that cannot be, because ``by`` is there."""
+    """A slot that is wanted and cannot be, because ``by`` is there, or for its time itself."""
 
     wanted: WantedSlot
-    by: Slot
+    by: Slot | WantedSlot | None
 
 
 @dataclass

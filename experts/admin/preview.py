@@ -114,7 +114,7 @@ def sections_of(plans: list[Plan], *, may_see_bookings: bool) -> list[Section]:
         ),
         _days(
             _("Left out"),
-            _("Another slot is there already."),
+            _("Another slot is there already, or there is no such time left."),
             [(plan, skipped.wanted) for plan in plans for skipped in plan.skipped],
         ),
         _days(

@@ -11,6 +11,7 @@ from experts.services.hours import (
     save_time_off,
 )
 from experts.services.people import save_expert, save_organization
+from experts.services.series import add_series
 from experts.services.slots import (
     LONGEST_MINUTES,
     add_slots,
@@ -23,6 +24,7 @@ from experts.services.slots import (
 
 __all__ = [
     "LONGEST_MINUTES",
+    "add_series",
     "add_slots",
     "apply_hours",
     "check_hours",

@@ -76,7 +76,7 @@ def extend_horizon(*, expert_id: int) -> int:
         wanted = wanted_slots(calendar.hours, calendar.time_off, calendar.zone, first, last)
         free = [(slot, False) for slot in wanted if slot.starts_at > now and not blocked.find(slot)]
         _set_constraints_immediate()
-        _tell(_add(expert, free))
+        tell(insert(expert, free))
         Expert.objects.filter(pk=expert.pk).update(slots_until=last)
         return len(free)
 
@@ -133,11 +133,11 @@ def carry_out(changes: list[tuple[Expert, Calendar]], seen: str) -> list[Plan]:
     """
     experts = [expert for expert, _before in changes]
     # Once before the locks, so that nobody who books has to wait for a preview.
-    _see(_plans(changes), seen)
+    must_be_seen(_plans(changes), seen)
     mine = Slot.objects.filter(expert__in=experts, from_hours=True).ahead(timezone.now())
     list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     plans = _plans(changes)
-    _see(plans, seen)
+    must_be_seen(plans, seen)
     _set_constraints_immediate()
     for each in plans:
         _write(each)
@@ -149,7 +149,7 @@ def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
     return [plan(expert, before, Calendar.of(expert), now) for expert, before in changes]
 
 
-def _see(plans: list[Plan], seen: str) -> None:
+def must_be_seen(plans: list[Plan], seen: str) -> None:
     """Nothing is written that nobody has seen."""
     shown = [each for each in plans if not each.is_empty]
     key = hashlib.sha256("".join(each.key for each in shown).encode()).hexdigest()
@@ -190,7 +190,7 @@ def _write(plan: Plan) -> None:
         touched.append(slot)
     fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
-    _tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *_add(expert, plan.added)])
+    tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 
 
@@ -202,7 +202,8 @@ def _in_moving_order(plan: Plan) -> list:
     return [*reversed(forward), *back]
 
 
-def _add(expert: Expert, wanted: list[tuple[WantedSlot, bool]]) -> list[Slot]:
+def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours: bool = True) -> list[Slot]:
+    """Add the slots; with each: whether it is closed."""
     slots = [
         Slot(
             expert=expert,
@@ -213,14 +214,15 @@ def _add(expert: Expert, wanted: list[tuple[WantedSlot, bool]]) -> list[Slot]:
             capacity=slot.capacity,
             title=slot.title,
             is_closed=is_closed,
-            from_hours=True,
+            from_hours=from_hours,
         )
         for slot, is_closed in wanted
     ]
     return Slot.objects.bulk_create(slots, batch_size=_BATCH)
 
 
-def _tell(slots: list[Slot]) -> None:
+def tell(slots: list[Slot]) -> None:
+    """Let the pages that show these slots know."""
     for slot in {(slot.expert_id, slot.date): slot for slot in slots}.values():  # one word a day is enough
         live.slot_changed(slot)
 

@@ -72,7 +72,10 @@ def send(staff, expert, *lines, **values):
 def press(staff, response, url: str, button: str = ""):
     """Send the form of the preview, by its button."""
     fields = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', response.text)
-    data = {unescape(name): unescape(value) for name, value in fields if name != "csrfmiddlewaretoken"}
+    data = {}
+    for name, value in fields:
+        if name != "csrfmiddlewaretoken":
+            data.setdefault(unescape(name), []).append(unescape(value))
     return staff.post(url, data | ({button: "1"} if button else {}))
 
 

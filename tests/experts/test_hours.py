@@ -5,13 +5,17 @@ from datetime import date, time, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bookings.models import Status
 from experts import services
 from experts.errors import InvalidExpert, InvalidHours, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
+from experts.plan import Calendar
 from experts.tasks import extend_horizons
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.experts.test_schedule import weekly_hours
 
 pytestmark = pytest.mark.django_db
 
@@ -448,3 +452,39 @@ def test_an_expert_that_does_not_exist():
     for call in (services.extend_horizon, lambda expert_id: services.apply_hours(expert_id=expert_id, hours=[])):
         with pytest.raises(NotFound):
             call(expert_id=0)
+
+
+# Any change
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_whatever_changes_no_booking_is_lost_and_a_second_run_does_nothing(data):
+    zones = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu"])
+    expert = make_expert(horizon_days=6, timezone=data.draw(zones))
+    work(expert, *data.draw(weekly_hours()))
+    booked = [slot for slot in Slot.objects.filter(expert=expert) if data.draw(st.integers(0, 5)) == 0]
+    for slot in booked:
+        make_booking(slot)
+    hours = data.draw(weekly_hours())
+    expert.timezone = data.draw(zones)
+    agreed(services.save_expert, expert=expert, hours=hours)
+
+    expert = Expert.objects.get(pk=expert.pk)
+    now = timezone.now()
+    wanted = Calendar.of(expert).wanted(expert.today(now), expert.slots_until, now)
+    slots = {slot.starts_at: slot for slot in Slot.objects.filter(expert=expert, starts_at__gt=now)}
+    for slot in slots.values():
+        local = slot.starts_at.astimezone(expert.zone)
+        assert (slot.date, slot.time) == (local.date(), local.time())
+    kept = {slot.starts_at for slot in booked}
+    assert kept <= slots.keys(), "a booked slot is gone"
+    for start in slots.keys() - kept:
+        assert slots[start].ends_at == wanted[start].ends_at
+    for start in wanted.keys() - slots.keys():
+        assert any(slot.starts_at < wanted[start].ends_at and start < slot.ends_at for slot in booked)
+
+    before = list(Slot.objects.order_by("pk").values())
+    assert services.apply_hours(expert_id=expert.pk, hours=stored(expert))[0].is_empty
+    assert services.extend_horizon(expert_id=expert.pk) == 0
+    assert list(Slot.objects.order_by("pk").values()) == before
