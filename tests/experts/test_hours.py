@@ -5,13 +5,14 @@ from datetime import date, time, timedelta
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from bookings.models import Status
 from experts import services
 from experts.errors import InvalidExpert, InvalidHours, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
+from experts.models.hours import end_minutes
 from experts.plan import Calendar
 from experts.tasks import extend_horizons
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
@@ -457,16 +458,22 @@ def test_an_expert_that_does_not_exist():
 # Any change
 
 
-@settings(max_examples=25, deadline=None)
+def possible(rows: list[WeeklyHours]) -> list[WeeklyHours]:
+    """Without hours too short for one session, which the form refuses."""
+    return [row for row in rows if row.start.hour * 60 + row.start.minute + row.slot_minutes <= end_minutes(row.end)]
+
+
+# Without shrinking: each try is a whole change of a calendar.
+@settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_whatever_changes_no_booking_is_lost_and_a_second_run_does_nothing(data):
     zones = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu"])
     expert = make_expert(horizon_days=6, timezone=data.draw(zones))
-    work(expert, *data.draw(weekly_hours()))
+    work(expert, *possible(data.draw(weekly_hours())))
     booked = [slot for slot in Slot.objects.filter(expert=expert) if data.draw(st.integers(0, 5)) == 0]
     for slot in booked:
         make_booking(slot)
-    hours = data.draw(weekly_hours())
+    hours = possible(data.draw(weekly_hours()))
     expert.timezone = data.draw(zones)
     agreed(services.save_expert, expert=expert, hours=hours)
 
