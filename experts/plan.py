@@ -184,10 +184,10 @@ class _Planner:
             self._blocked.add(wanted)
 
     def _make_longer(self, change: Change) -> None:
-        """Once all that stays is known."""
+        """Once all that stays is known. One that cannot be as long as it is wanted is not wanted as it is."""
         if by := self._blocked.find(change.wanted):
             self._plan.skipped.append(Skipped(change.wanted, by))
-            self._blocked.add(change.slot)
+            self._unwanted(change.slot)
         else:
             self._plan.changed.append(change)
             self._blocked.add(change.wanted)
