@@ -11,7 +11,7 @@ from django.urls import reverse
 from bookings.models import TurnedAway
 from experts import services
 from experts.errors import Busy
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, Organization, Slot, TimeOff
 from tests.cast import (
     book,
     day_ahead,
@@ -37,6 +37,7 @@ def one_of_each():
     slot = make_slot(capacity=3)
     book(slot)
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
 
 
 def new_slot(expert, **values):
