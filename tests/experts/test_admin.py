@@ -11,7 +11,7 @@ from django.urls import reverse
 from bookings.models import Notification, TurnedAway
 from experts import services
 from experts.errors import Busy
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, Organization, Slot, TimeOff
 from tests.cast import (
     book,
     day_ahead,
@@ -39,6 +39,7 @@ def one_of_each():
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
+    TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
 
 
 def new_slot(expert, **values):
