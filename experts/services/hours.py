@@ -15,6 +15,7 @@ from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.plan import Blocked, Calendar, Plan, plan
 from experts.schedule import WantedSlot, wanted_slots
 from experts.services.slots import refusals_as_messages
+from experts.signals import slot_changing
 
 _BATCH = 1000  # rows in one statement
 
@@ -190,6 +191,9 @@ def _write(plan: Plan) -> None:
         touched.append(slot)
     fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
+    for change in plan.changed:
+        if change.slot.seats_booked or change.slot.seats_held:  # nobody waits for one that is empty
+            slot_changing.send(Slot, slot=change.slot)
     tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 

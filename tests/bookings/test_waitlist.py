@@ -1,6 +1,6 @@
 """The waitlist: whoever is first in line gets the seat that becomes free, in the transaction that frees it."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from django.utils import timezone
@@ -11,7 +11,8 @@ from bookings.catching_up import catch_up
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Status, WaitlistEntry
 from experts import services as slot_services
-from experts.models import Slot
+from experts.errors import PreviewNeeded
+from experts.models import Slot, WeeklyHours
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
 from tests.concurrency.contention import run_together
 
@@ -37,6 +38,13 @@ def cancel_one(slot):
 
 def offers():
     return ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_waitlist_offer")
+
+
+def confirm_preview(service, **values):
+    """See what a change does to the slots, and have it done."""
+    with pytest.raises(PreviewNeeded) as shown:
+        service(**values)
+    service(**values, seen=shown.value.key)
 
 
 def statuses(slot):
@@ -205,6 +213,18 @@ class TestServing:
                 entry.refresh_from_db()
                 assert entry.status == "WAITING", "a closed slot is offered to nobody"
                 slot_services.reopen_slot(slot_id=slot.pk)
+        entry.refresh_from_db()
+        assert entry.status == "OFFERED"
+
+    def test_more_seats_by_the_weekly_hours_serve_the_line(self):
+        expert = make_expert()
+        monday = WeeklyHours(weekday=0, start=time(9), end=time(9, 30), slot_minutes=30, capacity=1)
+        confirm_preview(slot_services.apply_hours, expert_id=expert.pk, hours=[monday])
+        slot = Slot.objects.filter(expert=expert).last()
+        book(slot)
+        entry = join(slot)
+        monday.capacity = 2
+        confirm_preview(slot_services.apply_hours, expert_id=expert.pk, hours=[monday])
         entry.refresh_from_db()
         assert entry.status == "OFFERED"
 
