@@ -46,8 +46,7 @@ def read_offer_token(token: str) -> WaitlistEntry:
     number, _dot, signature = token.removeprefix(_OFFER).partition(".")
     if not (number.isascii() and number.isdecimal() and len(number) < 19):
         raise LinkUnknown
-    entries = WaitlistEntry.objects.select_related("hold", "slot__expert__organization", "slot__expert__category")
-    entry = entries.filter(pk=int(number)).first()
+    entry = WaitlistEntry.objects.with_slot().filter(pk=int(number)).first()
     if entry is None:
         raise LinkUnknown
     try:

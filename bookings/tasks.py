@@ -76,7 +76,7 @@ def send_lookup_link(*, request_id: int) -> None:
 @app.task(queue="mail", retry=BackOff())
 def send_waitlist_offer(*, entry_id: int) -> None:
     """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
-    entry = WaitlistEntry.objects.select_related("hold", "slot__expert__organization").filter(pk=entry_id).first()
+    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
     if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
         mail.send_waitlist_offer(entry)
 

@@ -1,7 +1,7 @@
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower, Now
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
@@ -29,6 +29,17 @@ class WaitlistQuerySet(models.QuerySet):
             | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
         )
         return active.order_by("slot__starts_at", "pk")
+
+    def with_place(self):
+        """Each with its ``place`` in line: 1 is next. Counts all who joined before and still wait."""
+        ahead = WaitlistEntry.objects.filter(
+            slot=OuterRef("slot"), status=WaitlistEntry.Status.WAITING, pk__lt=OuterRef("pk")
+        )
+        count = ahead.order_by().values("slot").annotate(n=Count("pk")).values("n")
+        return self.annotate(place=Coalesce(Subquery(count), 0) + 1)
+
+    def with_slot(self):
+        return self.select_related("hold", "slot__expert__organization", "slot__expert__category")
 
     def offered(self):
         """Offers that have not been settled: their hold may have run out, or have become a booking."""
@@ -90,12 +101,6 @@ class WaitlistEntry(models.Model):
 
     def __str__(self):
         return str(self.pk)
-
-    @property
-    def place(self) -> int:
-        """The place in line: 1 is next. One query."""
-        ahead = WaitlistEntry.objects.filter(slot=self.slot_id, status=self.Status.WAITING, pk__lt=self.pk)
-        return ahead.count() + 1
 
     @property
     def has_running_offer(self) -> bool:

@@ -47,8 +47,9 @@ def join_waitlist(
 ) -> WaitlistEntry:
     """Wait for seats of a slot that has too few. Joining twice keeps one entry. Locks the slot.
 
-    The answer is the same whether or not the address is in line already (see WaitlistEntry). Raises InvalidDetails,
-    SeatFree (they can be booked now), SlotTaken (closed or past), WaitlistFull, NotFound, Busy.
+    Returns it with its ``place``. The answer is the same whether or not the address is in line already (see
+    WaitlistEntry). Raises InvalidDetails, SeatFree (they can be booked now), SlotTaken (closed or past), WaitlistFull,
+    NotFound, Busy.
     """
     asked = Booking(slot_id=slot_id, name=name.strip(), email=email.strip(), seats=seats, timezone=timezone)
     check_details(asked)
@@ -68,7 +69,7 @@ def join_waitlist(
         )
         same_address = active.annotate(address=Lower("email")).filter(address=asked.email.lower())
         if entry := same_address.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING).first():
-            return entry
+            return WaitlistEntry.objects.with_place().get(pk=entry.pk)
         mine = WaitlistEntry.objects.waiting_of(visitor)
         if active.count() >= LONGEST_LINE or mine.count() >= MOST_ENTRIES:
             raise WaitlistFull
@@ -83,7 +84,7 @@ def join_waitlist(
             timezone=timezone,
         )
         publish_to_visitor(visitor)
-        return entry
+        return WaitlistEntry.objects.with_place().get(pk=entry.pk)
 
 
 def leave_waitlist(*, entry_id: int) -> bool:

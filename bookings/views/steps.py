@@ -43,7 +43,7 @@ def own_hold(request, slot) -> Booking | None:
 
 
 def waiting_entry(request, slot) -> WaitlistEntry | None:
-    return WaitlistEntry.objects.waiting_of(request.visitor).filter(slot=slot).first()
+    return WaitlistEntry.objects.waiting_of(request.visitor).with_place().filter(slot=slot).first()
 
 
 def empty_form(slot, hold=None, *, again=False) -> BookingForm:

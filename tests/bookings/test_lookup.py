@@ -317,7 +317,7 @@ class TestMyBookings:
         ask(client)
         work()
         client.post(f"/bookings/link/{token_in(mail.outbox[0])}/")
-        with django_assert_num_queries(5):  # coming, earlier, proofs, key, waitlist
+        with django_assert_num_queries(6):  # coming, waiting, earlier, proofs, key, waitlist
             context = client.get("/bookings/").context
         assert (len(context["coming"]), len(context["earlier"])) == (bookings, bookings)
 

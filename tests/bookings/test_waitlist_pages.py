@@ -167,6 +167,27 @@ class TestJoining:
         join(client, slot)
         assert own_key(visitor_of(client)) != before
 
+    def test_my_bookings_show_the_place_and_the_turn(self, client):
+        slot = full_slot()
+        services.join_waitlist(slot_id=slot.pk, name="Ruth", email="ruth@example.com")
+        join(client, slot)
+        page = client.get("/bookings/").content.decode()
+        assert "Number 2 in line" in page
+        assert f'href="{url(slot)}"' in page
+        services.leave_waitlist(entry_id=WaitlistEntry.objects.get(name="Ruth").pk)
+        assert "Next in line" in client.get("/bookings/").content.decode()
+        services.cancel(booking_id=Booking.objects.get().pk, by_customer=False)
+        page = client.get("/bookings/").content.decode()
+        assert "Your turn" in page
+        assert f'href="/slots/{slot.pk}/book/"' in page
+
+    @pytest.mark.parametrize("entries", [1, 3])
+    def test_my_bookings_take_a_constant_number_of_queries(self, client, django_assert_num_queries, entries):
+        for _ in range(entries):
+            join(client, full_slot())
+        with django_assert_num_queries(6):  # coming, waiting, earlier, proofs, key, waitlist
+            client.get("/bookings/")
+
     def test_signing_out_forgets_it(self, client):
         slot = full_slot()
         join(client, slot)
