@@ -1,4 +1,4 @@
-"""Accounts of staff."""
+"""Accounts of staff: for superusers, as they are of no organisation. Members are in experts/admin/members.py."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -8,12 +8,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from experts.admin.scope import Scoped
+
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.
 admin.site.unregister([User, Group, ProcrastinateJob])
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(Scoped, DjangoUserAdmin, ModelAdmin):
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
@@ -21,5 +23,5 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(Scoped, DjangoGroupAdmin, ModelAdmin):
     show_full_result_count = False

@@ -1,10 +1,11 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from bookings.models import TurnedAway
 from experts.admin.base import ServiceAdmin
+from experts.admin.scope import WithinReach
 from experts.models import Slot
 
 
@@ -12,10 +13,12 @@ from experts.models import Slot
 class TurnedAwayAdmin(ServiceAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
+    organization_path = "slot__expert__organization_id"
+    person_path = "slot__expert__user_id"
     list_display = ("created_at", "expert", "when", "reason", "source")
     list_select_related = ("slot__expert",)
     list_filter = (
-        ("slot__expert", AutocompleteSelectFilter),
+        ("slot__expert", WithinReach),
         ("reason", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
     )

@@ -1,5 +1,6 @@
 from experts.models.expert import Category, Expert
+from experts.models.membership import Membership, Role
 from experts.models.organization import Organization
 from experts.models.slot import Slot
 
-__all__ = ["Category", "Expert", "Organization", "Slot"]
+__all__ = ["Category", "Expert", "Membership", "Organization", "Role", "Slot"]

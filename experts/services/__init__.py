@@ -1,8 +1,9 @@
-"""Every write to a slot, and to the experts and organisations whose rules it follows.
+"""Every write to a slot, to the experts and organisations whose rules it follows, and to those who work for them.
 
 Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
 
+from experts.services.members import add_member, change_role, remove_member
 from experts.services.people import save_expert, save_organization
 from experts.services.slots import (
     LONGEST_MINUTES,
@@ -16,9 +17,12 @@ from experts.services.slots import (
 
 __all__ = [
     "LONGEST_MINUTES",
+    "add_member",
     "add_slots",
+    "change_role",
     "close_slot",
     "delete_slot",
+    "remove_member",
     "reopen_slot",
     "save_expert",
     "save_organization",
