@@ -11,7 +11,7 @@ from bookings import ics, links
 from bookings.kinds import MailKind
 from bookings.models import Booking, LookupRequest, Status
 from bookings.policy import cancel_line
-from experts.models import Organization
+from experts.models import Invitation, Organization
 from experts.models.organization import Accent
 from experts.wording import zone_label
 from experts.zones import known_zone
@@ -79,6 +79,27 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
         at=expires_at,
         organization=None,
         message_id=f"lookup.{request.pk}",
+    )
+
+
+def send_invitation(invitation: Invitation, url: str) -> None:
+    """Send the link with which somebody joins an organisation, or founds one."""
+    organization = invitation.organization
+    zone = known_zone(organization.timezone if organization else invitation.timezone) or ZoneInfo("UTC")
+    _send(
+        "invitation",
+        {
+            "url": url,
+            "expires_at": invitation.expires_at,
+            "joined": organization.name if organization else invitation.organization_name,
+            "founds": organization is None,
+        },
+        to=invitation.email,
+        language="en",
+        zone=zone,
+        at=invitation.expires_at,
+        organization=organization,
+        message_id=f"invitation.{invitation.pk}",
     )
 
 

@@ -144,6 +144,7 @@ def navigation(request):
             [
                 item(_("Organisations"), "apartment", "experts", "organization"),
                 item(_("Members"), "badge", "experts", "membership"),
+                item(_("Invitations"), "mail", "experts", "invitation"),
             ],
         ),
         (

@@ -1,13 +1,15 @@
 """Who works for an organisation. Owners see and change their colleagues; nobody is listed who is none."""
 
 from django.contrib import admin
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from experts import services
 from experts.admin.base import ServiceAdmin
-from experts.admin.scope import WithinReach
+from experts.admin.scope import ADD, WithinReach, may
 from experts.models import Membership, Role
 
 
@@ -22,6 +24,7 @@ class MembershipAdmin(ServiceAdmin):
     search_help_text = _("Name or e-mail")
     autocomplete_fields = ("user", "organization")
     sortable_by = ()
+    actions_list = ("invite",)
     fieldsets = (
         (
             None,
@@ -40,6 +43,13 @@ class MembershipAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         return ("user", "organization") if obj else ()
+
+    def has_invite_permission(self, request, object_id=None):
+        return may(request, "experts.invitation", ADD)
+
+    @action(description=_("Invite somebody"), icon="person_add", permissions=["invite"])
+    def invite(self, request):
+        return HttpResponseRedirect(reverse("admin:experts_invitation_add"))
 
     @display(description=_("person"))
     def person(self, membership):

@@ -25,6 +25,7 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     "experts.organization": {Role.OWNER: _EDIT, Role.SCHEDULER: _LOOK},
     # People are added by an invitation that they accept.
     "experts.membership": {Role.OWNER: _ALL - {ADD}},
+    "experts.invitation": {Role.OWNER: _ALL - {CHANGE}},
     "experts.category": dict.fromkeys(Role, _LOOK),
     "experts.expert": {Role.OWNER: _ALL, Role.SCHEDULER: _EDIT, Role.EXPERT: _EDIT},
     "experts.slot": dict.fromkeys(Role, _ALL),

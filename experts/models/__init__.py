@@ -1,6 +1,7 @@
 from experts.models.expert import Category, Expert
+from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
 from experts.models.organization import Organization
 from experts.models.slot import Slot
 
-__all__ = ["Category", "Expert", "Membership", "Organization", "Role", "Slot"]
+__all__ = ["Category", "Expert", "Invitation", "Membership", "Organization", "Role", "Slot"]

@@ -5,21 +5,15 @@ from django.utils.translation import gettext as _
 
 from experts.errors import LastOwner, NotFound
 from experts.locking import slot_transaction
-from experts.models import Membership, Organization, Role
+from experts.models import Invitation, Membership, Organization, Role
 
 
 def add_member(*, user: User, organization: Organization, role: Role) -> Membership:
-    """Make somebody a member, or give a member that role; and let them into the admin. Locks the organisation's row.
-
-    Raises LastOwner, Busy.
-    """
+    """Make somebody a member, and let them into the admin. Who is one already stays as they are. Raises Busy."""
     with slot_transaction():
-        _lock(organization.pk)
-        membership = Membership.objects.filter(user=user, organization=organization).first()
-        if membership is None:
-            membership = Membership.objects.create(user=user, organization=organization, role=role)
-        else:
-            _give(membership, role)
+        membership, _made = Membership.objects.get_or_create(
+            user=user, organization=organization, defaults={"role": role}
+        )
         if not user.is_staff:
             user.is_staff = True
             user.save(update_fields=["is_staff"])
@@ -36,13 +30,13 @@ def remove_member(*, membership_id: int) -> None:
     """End a membership; the account stays. Locks the organisation's row. Raises LastOwner, NotFound, Busy."""
     with slot_transaction():
         membership = _locked(membership_id)
-        _keep_an_owner(membership)
+        _end_ownership(membership)
         membership.delete()
 
 
 def _give(membership: Membership, role: Role) -> None:
     if role != Role.OWNER:
-        _keep_an_owner(membership)
+        _end_ownership(membership)
     membership.role = role
     membership.save(update_fields=["role"])
 
@@ -62,7 +56,11 @@ def _lock(organization_id: int | None) -> None:
     list(Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).values_list("pk"))
 
 
-def _keep_an_owner(membership: Membership) -> None:
+def _end_ownership(membership: Membership) -> None:
+    """An owner must remain; and nobody comes back by an invitation that they sent to themselves before."""
     owners = Membership.objects.in_force().filter(organization=membership.organization_id, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise LastOwner(field="role")
+    Invitation.objects.filter(
+        organization=membership.organization_id, invited_by=membership.user_id, accepted_at=None
+    ).delete()
