@@ -12,7 +12,7 @@ from bookings.models import TurnedAway
 from experts import services
 from experts.admin import scope
 from experts.errors import Busy
-from experts.models import Category, Expert, Membership, Organization, Role, Slot
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot
 from tests.cast import (
     book,
     day_ahead,
@@ -39,6 +39,7 @@ def one_of_each():
     book(slot)
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
     make_member(slot.expert.organization)
+    Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)
 
 
 def new_slot(expert, **values):
