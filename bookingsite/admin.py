@@ -39,6 +39,8 @@ class InvitationForm(ServiceForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if "role" in self.fields:  # nobody becomes an owner because a list began with it
+            self.fields["role"].choices = [("", _("Choose a role")), *Role.choices]
         for name in ("organization", "email"):
             if name in self.fields:
                 self.fields[name].required = True

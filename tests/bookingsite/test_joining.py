@@ -62,6 +62,12 @@ def test_an_owner_invites_a_colleague_who_chooses_a_password_and_is_in(organizat
     assert noor.get(path).status_code == 410, "once"
 
 
+def test_nobody_becomes_an_owner_because_nothing_was_chosen(organization):
+    owner = logged_in(make_member(organization, password=None))
+    form = {"organization": organization.pk, "email": "noor@example.com", "role": "", "expert": ""}
+    assert list(errors_of(owner.post(admin_url(Invitation, "add"), form))) == ["role"]
+
+
 def test_an_expert_gets_their_own_calendar(organization):
     expert = make_expert(organization=organization)
     client = Client()
