@@ -39,6 +39,10 @@ class WaitlistAdmin(ServiceAdmin):
     def has_add_permission(self, request):
         return False
 
+    def has_change_permission(self, request, obj=None):
+        """People are taken off in the list; an entry itself is not written by hand."""
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request, obj=None):
         return False
 
