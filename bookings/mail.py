@@ -149,6 +149,7 @@ def send_invitation(invitation: Invitation, url: str) -> None:
     zone = known_zone(organization.timezone if organization else invitation.timezone) or ZoneInfo("UTC")
     _send(
         "invitation",
+        MailKind.INVITATION,
         {
             "url": url,
             "expires_at": invitation.expires_at,
@@ -160,7 +161,8 @@ def send_invitation(invitation: Invitation, url: str) -> None:
         zone=zone,
         at=invitation.expires_at,
         organization=organization,
-        message_id=f"invitation.{invitation.pk}",
+        message_id=deliveries.invitation_message_id(invitation),
+        reply_to=organization.contact_email if organization else "",
     )
 
 

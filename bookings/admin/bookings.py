@@ -21,7 +21,7 @@ from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
-from experts.admin.scope import WithinReach
+from experts.admin.scope import VIEW, WithinReach, may
 from experts.models import Slot
 
 COLOURS = {
@@ -195,7 +195,7 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
     # Ways from here
 
     def has_show_mails_permission(self, request, object_id=None):
-        return any(request.user.has_perm(f"bookings.{may}_notification") for may in ("view", "change"))
+        return may(request, "bookings.notification", VIEW)
 
     @action(description=gettext_lazy("E-mails"), icon="mail", permissions=["show_mails"])
     def show_mails(self, request, object_id):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -28,8 +29,14 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     "experts.invitation": {Role.OWNER: _ALL - {CHANGE}},
     "experts.category": dict.fromkeys(Role, _LOOK),
     "experts.expert": {Role.OWNER: _ALL, Role.SCHEDULER: _EDIT, Role.EXPERT: _EDIT},
+    "experts.weeklyhours": dict.fromkeys(Role, _ALL),
+    "experts.timeoff": dict.fromkeys(Role, _ALL),
     "experts.slot": dict.fromkeys(Role, _ALL),
     "bookings.booking": dict.fromkeys(Role, _ALL - {DELETE}),
+    # To change is to take somebody off the list.
+    "bookings.waitlistentry": dict.fromkeys(Role, _EDIT),
+    # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
+    "bookings.notification": {Role.OWNER: _EDIT, Role.SCHEDULER: _EDIT},
     "bookings.turnedaway": dict.fromkeys(Role, _LOOK),
 }
 
@@ -81,11 +88,11 @@ class Scoped:
     """A page of the admin, or an inline of one, that shows everybody their own part.
 
     ``organization_path`` leads from a row to the key of its organisation, ``person_path`` to the key of its expert's
-    user; without the latter the role "expert" reaches no row. ``shared`` rows belong to all organisations. With
-    neither, the page is for superusers only.
+    user; without the latter the role "expert" reaches no row. Rows that belong to an organisation in one of several
+    ways have several paths. ``shared`` rows belong to all organisations. With neither, the page is for superusers only.
     """
 
-    organization_path = ""
+    organization_path: str | tuple[str, ...] = ()
     person_path = ""
     shared = False
 
@@ -98,11 +105,15 @@ class Scoped:
         if self.shared:
             return rows if everywhere or own else rows.none()
         condition = Q(pk__in=())
-        if self.organization_path:
-            condition |= Q(**{f"{self.organization_path}__in": everywhere})
+        for path in self._organization_paths:
+            condition |= Q(**{f"{path}__in": everywhere})
             if self.person_path:
-                condition |= Q(**{f"{self.organization_path}__in": own, self.person_path: mine.user_id})
+                condition |= Q(**{f"{path}__in": own, self.person_path: mine.user_id})
         return rows.filter(condition)
+
+    @property
+    def _organization_paths(self) -> tuple[str, ...]:
+        return (self.organization_path,) if isinstance(self.organization_path, str) else self.organization_path
 
     def reaches(self, request, obj: Model, right: str = VIEW, *, label: str = "") -> bool:
         """As ``within``, for one object as it is in memory."""
@@ -112,12 +123,13 @@ class Scoped:
         everywhere, own = mine.with_right(label or self.opts.label_lower, right)
         if self.shared:
             return bool(everywhere or own)
-        if not self.organization_path:
+        organizations = {_follow(obj, path) for path in self._organization_paths} - {None}
+        if not organizations:
             return False
-        organization = _follow(obj, self.organization_path)
-        if organization in everywhere:
+        if organizations <= everywhere:
             return True
-        return organization in own and bool(self.person_path) and _follow(obj, self.person_path) == mine.user_id
+        is_own = bool(self.person_path) and _follow(obj, self.person_path) == mine.user_id
+        return is_own and organizations <= everywhere | own
 
     def _has_right(self, request, right: str, obj) -> bool:
         if not (self.shared or self.organization_path or reach(request).everything):
@@ -192,8 +204,10 @@ class Scoped:
     # What can be asked of a list
 
     def lookup_allowed(self, lookup, value, request=None):
-        """Not what others refer to a row with: that would tell of rows that belong to somebody else."""
-        return not _goes_backwards(self.model, lookup) and super().lookup_allowed(lookup, value, request)
+        """Not what others refer to a row with: that would tell of rows that belong to somebody else. And nothing that
+        an account holds: a password's hash could be asked for letter by letter.
+        """
+        return not _leads_astray(self.model, lookup) and super().lookup_allowed(lookup, value, request)
 
     def response_action(self, request, queryset):
         """Of the rows that were selected, those to which they have the right that the action asks for."""
@@ -219,13 +233,17 @@ def _follow(obj: Model, path: str):
     return reduce(lambda at, name: getattr(at, name, None), path.split("__"), obj)
 
 
-def _goes_backwards(model: type[Model], lookup: str) -> bool:
+def _leads_astray(model: type[Model], lookup: str) -> bool:
+    """Whether it goes backwards, or from something else into what an account holds."""
+    started_at = model
     for name in lookup.split("__"):
         try:
             field = model._meta.get_field(name)
         except FieldDoesNotExist:
             return False
         if field.auto_created and not field.concrete:
+            return True
+        if model is get_user_model() is not started_at and not field.primary_key:
             return True
         if not field.is_relation:
             return False

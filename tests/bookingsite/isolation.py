@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 from django.contrib import admin
@@ -13,9 +14,10 @@ from django.test import Client
 from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
-from bookings.models import Booking, TurnedAway
-from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot
-from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
+from bookings.admin.decisions import DECISIONS
+from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
+from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
 MISSING = 987654321  # the key of no row
@@ -49,6 +51,14 @@ def make_world() -> World:
         slot, name="Lena Quorlbath", email="quorlbath@example.com", phone="0151-77331", notes="Wobbleknee"
     )
     demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
+    sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
+    mail = Notification.objects.create(message_id="<quorl@expertbook>", to="quorlbath@example.com", **sent)
+    away = TimeOff.objects.create(expert=expert, first_day=day_ahead(4), last_day=day_ahead(4), reason="Gribblefever")
+    TimeOff.objects.create(
+        organization=organization, first_day=day_ahead(5), last_day=day_ahead(5), reason="Snorkelday"
+    )
+    make_hours(expert, title="Plumbic visit")
     ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
@@ -67,6 +77,12 @@ def make_world() -> World:
         "quorlbath@",
         "0151-77331",
         "Wobbleknee",
+        "Drabblestone",
+        "drabble@",
+        "quorl@expertbook",
+        "Gribblefever",
+        "Snorkelday",
+        "Plumbic",
     ]
     of_the_calendar += [booking.reference, "garthmail"]
     return World(
@@ -78,6 +94,9 @@ def make_world() -> World:
             Expert: expert,
             Slot: slot,
             Booking: booking,
+            TimeOff: away,
+            WaitlistEntry: waiting,
+            Notification: mail,
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
@@ -95,6 +114,12 @@ def make_world() -> World:
             "colleague": [*of_the_calendar, "Grobblegroup"],
         },
     )
+
+
+def make_hours(expert: Expert, **values) -> WeeklyHours:
+    """Hours whose slots nobody has made yet: on the weekday of a day ahead."""
+    usual = {"weekday": day_ahead(3).weekday(), "start": time(9), "end": time(11), "slot_minutes": 60, "capacity": 1}
+    return WeeklyHours.objects.create(expert=expert, **usual | values)
 
 
 # Every address
@@ -155,10 +180,13 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
     if not address.names:
         return [address.filled()]
     pk = key or world.objects[address.model].pk
-    return [address.filled(**{"object_id": pk, "id": pk}, **{n: None for n in address.names if n not in KEYS})]
+    asked = {name: pk for name in KEYS}
+    if "name" in address.names:  # of a decision about a booking
+        return [address.filled(**asked, name=name) for name in (*DECISIONS, "nonsense")]
+    return [address.filled(**asked)]
 
 
-KEYS = {"object_id", "id"}
+KEYS = {"object_id", "id", "pk"}
 
 
 # What an answer says
@@ -192,5 +220,5 @@ def everything_stored(world: World) -> dict:
             {name: value for name, value in row.items() if name not in hidden}
             for row in model._base_manager.order_by("pk").values()
         ]
-        for model in world.objects
+        for model in (*world.objects, WeeklyHours)
     }

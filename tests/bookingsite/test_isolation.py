@@ -50,7 +50,7 @@ def test_the_walk_knows_every_page_and_every_address(world):
     assert set(world.objects) == set(MODELS), "make one of these in tests/bookingsite/isolation.py"
     for address in ADDRESSES:
         calls(address, world)
-        assert set(address.names) <= {*isolation.KEYS, "content_type_id", "app_label", "url"}, address
+        assert set(address.names) <= {*isolation.KEYS, "content_type_id", "app_label", "url", "name"}, address
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
@@ -207,7 +207,7 @@ def test_no_form_offers_or_takes_it(world, who, model):
 def test_no_action_touches_it(world, who, model):
     page, before = admin.site.get_model_admin(model), everything_stored(world)
     for name in [getattr(action, "__name__", action) for action in page.actions or ()]:
-        response = run_action(world.people[who], model, name, [world.objects[model]], post="yes", reason="x")
+        response = run_action(world.people[who], model, name, [world.objects[model]], post="yes", reason="x", seats="5")
         assert response.status_code in (200, 302, 403)
         assert not leaks(response, world.words[who]), name
     assert everything_stored(world) == before
