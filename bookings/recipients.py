@@ -2,7 +2,7 @@
 
 from bookings.kinds import FOR_STAFF, MailKind
 from bookings.models import Booking
-from experts.models import Expert
+from experts.models import Expert, Membership
 
 
 def recipients(booking: Booking, kind: MailKind) -> list[str]:
@@ -13,6 +13,11 @@ def recipients(booking: Booking, kind: MailKind) -> list[str]:
 
 
 def staff_recipients(expert: Expert) -> list[str]:
-    """Who on staff hears of an expert's requests. Needs the organisation."""
-    address = expert.organization.contact_email
-    return [address] if address else []
+    """Who on staff hears of an expert's requests: those who answer them, or else the organisation's own address.
+
+    Needs the organisation.
+    """
+    members = Membership.objects.in_force().who_answer_for(expert).order_by("pk")
+    addresses = {address.lower(): address for address in members.values_list("user__email", flat=True) if address}
+    contact = expert.organization.contact_email
+    return list(addresses.values()) or ([contact] if contact else [])

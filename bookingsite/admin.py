@@ -12,8 +12,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from bookingsite import joining
 from experts.admin.base import ServiceAdmin, ServiceForm, without_menu
-from experts.admin.scope import Scoped, WithinReach
-from experts.models import Invitation, Organization, Role
+from experts.admin.scope import Scoped, WithinReach, only_organization
+from experts.models import Invitation, Role
 
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.
 admin.site.unregister([User, Group, ProcrastinateJob])
@@ -84,9 +84,7 @@ class InvitationAdmin(ServiceAdmin):
         return False
 
     def get_changeform_initial_data(self, request):
-        """With one organisation, there is nothing to choose."""
-        mine = self.admin_site.get_model_admin(Organization).get_queryset(request)[:2]
-        return ({"organization": mine[0].pk} if len(mine) == 1 else {}) | super().get_changeform_initial_data(request)
+        return only_organization(request) | super().get_changeform_initial_data(request)
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)

@@ -29,6 +29,7 @@ ENVIRONMENT = {
     "TRUSTED_PROXIES": "",
     "SITE_URL": "http://localhost:8000",
     "RATE_LIMITS": "off",
+    "SIGN_UP": "on",
     "DATABASE_POOL": "0",
     "EMAIL_URL": "memory:",
     "DEFAULT_FROM_EMAIL": "ExpertBook <bookings@localhost>",

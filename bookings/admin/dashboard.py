@@ -65,7 +65,7 @@ def checklist(request) -> dict | None:
         change = reverse("admin:experts_organization_change", args=[organization.pk])
         steps = [
             (_("Add your first expert"), organization.experts.exists(), reverse("admin:experts_expert_add")),
-            (_("Give them times"), slots.exists(), reverse("admin:experts_slot_add")),
+            (_("Set their weekly hours"), slots.exists(), _hours_url(organization)),
             (_("Choose your look and rules"), organization.events.filter(pgh_label="update").exists(), change),
             (
                 _("Make a test booking"),
@@ -79,6 +79,14 @@ def checklist(request) -> dict | None:
                 "steps": [{"label": label, "done": done, "url": url} for label, done, url in steps],
             }
     return None
+
+
+def _hours_url(organization: Organization) -> str:
+    """Weekly hours are on the expert's page; of somebody who has none yet, if there is anybody."""
+    expert = organization.experts.filter(hours=None).order_by("pk").first() or organization.experts.first()
+    if expert is None:
+        return reverse("admin:experts_expert_add")
+    return reverse("admin:experts_expert_change", args=[expert.pk]) + "#hours-group"
 
 
 def _may_add(request, model) -> bool:

@@ -12,8 +12,8 @@ from experts.admin.base import ServiceAdmin
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
-from experts.admin.scope import CHANGE, WithinReach, reach
-from experts.models import Expert, Role
+from experts.admin.scope import CHANGE, WithinReach, only_organization, reach
+from experts.models import Expert, Organization, Role
 from experts.models.expert import LANGUAGES
 
 # Where somebody works, under which address, and whose login opens the calendar, is for owners to say.
@@ -69,6 +69,20 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
         if Role.SCHEDULER in roles:
             return _FOR_OWNERS
         return tuple(name for name in flatten_fieldsets(self.fieldsets) if name not in _FOR_EXPERTS)
+
+    def get_changeform_initial_data(self, request):
+        """With one organisation, that one and its time zone."""
+        initial = only_organization(request)
+        for organization in Organization.objects.filter(pk__in=initial.values()):
+            initial["timezone"] = organization.timezone
+        return initial | super().get_changeform_initial_data(request)
+
+    def response_add(self, request, obj, post_url_continue=None):
+        """On to the expert's own page: that is where the weekly hours are."""
+        if "_addanother" not in request.POST:
+            request.POST = request.POST.copy()
+            request.POST["_continue"] = "1"
+        return super().response_add(request, obj, post_url_continue)
 
     def get_prepopulated_fields(self, request, obj=None):
         """An address that is out in the world does not follow a new name."""

@@ -73,6 +73,12 @@ class HoursFormSet(forms.BaseInlineFormSet):
     def get_form_kwargs(self, index):
         return {**super().get_form_kwargs(index), "expert": self.instance}
 
+    def add_fields(self, form, index):
+        """A line is one of the expert: Django would take the key of any, and tell by that whether it exists."""
+        super().add_fields(form, index)
+        key = form.fields[self.model._meta.pk.name]
+        key.queryset = key.queryset.filter(expert=self.instance)
+
     def clean(self):
         """Lines that overlap are told at the later one."""
         super().clean()

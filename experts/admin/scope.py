@@ -78,6 +78,12 @@ def _read(user) -> Reach:
     return Reach(user.pk, False, {role: frozenset(ids) for role, ids in roles.items()})
 
 
+def only_organization(request) -> dict[str, int]:
+    """The one to choose in a form when there is no choice: of those in which they work."""
+    mine = frozenset().union(*reach(request).organizations.values())
+    return {"organization": next(iter(mine))} if len(mine) == 1 else {}
+
+
 def may(request, label: str, right: str) -> bool:
     """Whether they may do that with a model ("bookings.booking") anywhere at all."""
     mine = reach(request)

@@ -1,6 +1,7 @@
 import pghistory
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,11 @@ class MembershipQuerySet(models.QuerySet):
     def in_force(self):
         """Those that count: of people who may log in, in organisations that are active."""
         return self.filter(user__is_active=True, organization__is_active=True)
+
+    def who_answer_for(self, expert):
+        """The owners and schedulers of the expert's organisation, and whoever's calendar it is."""
+        answers = Q(role__in=[Role.OWNER, Role.SCHEDULER]) | Q(user__isnull=False, user=expert.user_id)
+        return self.filter(answers, organization=expert.organization_id)
 
 
 class Membership(models.Model):

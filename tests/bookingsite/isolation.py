@@ -15,7 +15,8 @@ from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
 from bookings.admin.decisions import DECISIONS
-from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry
+from bookings.deliveries import booking_message_id
+from bookings.models import Booking, MailKind, Notification, TurnedAway, WaitlistEntry
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
@@ -53,7 +54,8 @@ def make_world() -> World:
     demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
     waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
     sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
-    mail = Notification.objects.create(message_id="<quorl@expertbook>", to="quorlbath@example.com", **sent)
+    message_id = booking_message_id(booking, MailKind.CONFIRMED, booking.email)
+    mail = Notification.objects.create(message_id=message_id, to=booking.email, **sent)
     away = TimeOff.objects.create(expert=expert, first_day=day_ahead(4), last_day=day_ahead(4), reason="Gribblefever")
     TimeOff.objects.create(
         organization=organization, first_day=day_ahead(5), last_day=day_ahead(5), reason="Snorkelday"
@@ -79,12 +81,11 @@ def make_world() -> World:
         "Wobbleknee",
         "Drabblestone",
         "drabble@",
-        "quorl@expertbook",
         "Gribblefever",
         "Snorkelday",
         "Plumbic",
     ]
-    of_the_calendar += [booking.reference, "garthmail"]
+    of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
         organization=organization,
         objects={

@@ -12,6 +12,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bookings import services as booking_services
+from bookings.errors import NotAllowed
+from bookings.models import Notification
 from bookingsite import joining, logs, tasks
 from experts import services
 from experts.errors import Refused
@@ -125,6 +128,26 @@ def test_a_link_ends(organization):
     assert Client().get(path_of(Invitation.objects.latest("pk"))).status_code == 410
 
 
+def test_the_mail_of_an_invitation_is_in_the_log_and_sent_once(organization):
+    invitation = invite(organization)
+    for _ in range(2):
+        send(invitation)
+    [row] = Notification.objects.all()
+    assert (row.kind, row.audience, row.to, row.status, row.attempts) == (
+        "invitation",
+        "staff",
+        "noor@example.com",
+        "sent",
+        1,
+    )
+    assert [m.extra_headers["Message-ID"] for m in mail.outbox] == [row.message_id]
+    # It is about no booking: whoever is invited is no other organisation's business.
+    owner = logged_in(make_member(organization, password=None))
+    assert not list(owner.get(admin_url(Notification)).context["cl"].result_list)
+    with pytest.raises(NotAllowed, match="Invite them again"):
+        booking_services.send_again(notification_id=row.pk)
+
+
 def test_an_owner_invites_only_into_their_own_organisation(organization):
     other, foreign = make_organization(), make_expert()
     owner = logged_in(make_member(organization, password=None))
@@ -167,15 +190,9 @@ def test_a_token_is_in_no_log(organization):
 # Founding
 
 
-@pytest.fixture
-def _open(settings):
-    settings.SIGN_UP = True
-
-
 START = {"organization": "Harbour Law", "email": "ida@example.com", "zone": "Europe/Berlin"}
 
 
-@pytest.mark.usefixtures("_open")
 def test_founding_an_organisation_ends_with_a_list_of_what_is_to_do():
     ida = Client()
     assert ida.post("/start/", START)["Location"] == "/start/?sent=1"
@@ -186,12 +203,14 @@ def test_founding_an_organisation_ends_with_a_list_of_what_is_to_do():
     organization = Organization.objects.get()
     assert (organization.slug, organization.timezone) == ("harbour-law", "Europe/Berlin")
     assert [step["done"] for step in page.context["checklist"]["steps"]] == [False, False, False, False]
-    make_expert(organization=organization)
+    expert = make_expert(organization=organization)
     page = ida.get(reverse("admin:index"))
-    assert [step["done"] for step in page.context["checklist"]["steps"]] == [True, False, False, False]
+    steps = page.context["checklist"]["steps"]
+    assert [step["done"] for step in steps] == [True, False, False, False]
+    assert steps[1]["url"] == admin_url(Expert, "change", expert.pk) + "#hours-group"
+    assert 'id="hours-group"' in ida.get(steps[1]["url"]).text
 
 
-@pytest.mark.usefixtures("_open")
 @pytest.mark.parametrize("values", [{"organization": ""}, {"email": "x"}, {"zone": "Mars/Olympus"}], ids=str)
 def test_what_cannot_be_founded_is_a_message_at_the_field(values):
     response = Client().post("/start/", START | values)
@@ -199,14 +218,12 @@ def test_what_cannot_be_founded_is_a_message_at_the_field(values):
     assert list(response.context["form"].errors) == list(values)
 
 
-@pytest.mark.usefixtures("_open")
 def test_the_answer_to_an_address_is_the_same_for_everybody():
     make_member(make_organization(), email="ida@example.com", password=None)
     known, new = (Client().post("/start/", START | {"email": email}) for email in ("ida@example.com", "new@x.io"))
     assert (known.status_code, known["Location"]) == (new.status_code, new["Location"])
 
 
-@pytest.mark.usefixtures("_open")
 def test_nobody_can_flood_a_mailbox(settings):
     settings.RATE_LIMITS = True
     answers = [Client().post("/start/", START) for _ in range(4)]
@@ -215,7 +232,8 @@ def test_nobody_can_flood_a_mailbox(settings):
     assert Invitation.objects.count() == 3
 
 
-def test_without_the_setting_nobody_founds_anything():
+def test_without_the_setting_nobody_founds_anything(settings):
+    settings.SIGN_UP = False
     for answer in (Client().get("/start/"), Client().post("/start/", START)):
         assert answer.status_code == 404
 

@@ -1,5 +1,7 @@
 """What owners, schedulers and experts may do in the admin. That they see nothing else: test_isolation.py."""
 
+from datetime import time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,10 +9,11 @@ from django.urls import reverse
 
 from bookings.models import Booking
 from experts.admin.scope import RIGHTS
-from experts.models import Expert, Membership, Organization, Role, Slot
+from experts.models import Expert, Membership, Organization, Role, Slot, TimeOff
 from tests.bookingsite import isolation
-from tests.bookingsite.isolation import everything_stored
+from tests.bookingsite.isolation import everything_stored, make_hours
 from tests.cast import day_ahead, make_expert, make_organization, make_slot
+from tests.experts.test_admin_hours import grid, line, press
 from tests.staff import admin_url, errors_of, logged_in, make_member, run_action
 
 pytestmark = pytest.mark.django_db
@@ -101,3 +104,16 @@ def test_an_action_takes_only_rows_to_which_one_has_the_right(world, monkeypatch
     there = make_slot(make_expert(organization=elsewhere))
     run_action(world.people["owner"], Slot, "close", [there, world.objects[Slot]])
     assert list(Slot.objects.filter(is_closed=True)) == [world.objects[Slot]]
+
+
+def test_an_expert_looks_after_the_own_week(world):
+    client, own = world.people["colleague"], Expert.objects.get(name="Amara Own")
+    hours, url = make_hours(own), admin_url(Expert, "change", own.pk)
+    response = client.post(url, grid(own, line(hours, end="12:00")))
+    assert press(client, response, url).status_code == 302
+    hours.refresh_from_db()
+    assert hours.end == time(12)
+    form = {"expert": own.pk, "organization": "", "first_day": day_ahead(3), "last_day": "", "reason": "Fair"}
+    response = client.post(admin_url(TimeOff, "add"), form)
+    assert press(client, response, admin_url(TimeOff, "add")).status_code == 302
+    assert list(client.get(admin_url(TimeOff)).context["cl"].result_list) == [TimeOff.objects.get(reason="Fair")]
