@@ -9,7 +9,7 @@ from procrastinate.contrib.django import app
 
 from bookings import housekeeping, links, mail
 from bookings.kinds import MailKind, still_true
-from bookings.models import Booking, LookupRequest
+from bookings.models import Booking, LookupRequest, WebhookEndpoint
 
 _RETRY = RetryStrategy(max_attempts=12, exponential_wait=2)
 
@@ -38,6 +38,25 @@ def send_lookup_link(*, request_id: int) -> None:
         return
     token, link = links.make_lookup_token(request)
     mail.send_lookup_link(request, links.link_url(token), link.expires_at)
+
+
+@app.task(queue="mail", retry=_RETRY)
+def send_webhook_paused(*, endpoint_id: int) -> None:
+    """Tell the owners of a webhook that it was paused; nothing if it is not any more."""
+    endpoint = WebhookEndpoint.objects.select_related("organization").filter(pk=endpoint_id).first()
+    if endpoint is not None and endpoint.paused_at is not None:
+        mail.send_webhook_paused(endpoint)
+
+
+@app.task(queue="webhooks", retry=_RETRY)
+async def deliver_webhook(*, delivery_id: int, due: str) -> None:
+    """Make the attempt that is due at that time (ISO 8601); nothing if that has changed. Retries are jobs of their own.
+
+    In a queue and a worker of its own, as receivers may hang.
+    """
+    from bookings.webhooks.delivering import deliver  # it calls the services, which queue this job
+
+    await deliver(delivery_id, due)
 
 
 @app.task(queue="expiry", retry=_RETRY)

@@ -3,6 +3,19 @@ from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
+from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.transitions import Status
 
-__all__ = ["Booking", "Idempotency", "LookupLink", "LookupRequest", "Proof", "Source", "Status", "TurnedAway"]
+__all__ = [
+    "Booking",
+    "EventType",
+    "Idempotency",
+    "LookupLink",
+    "LookupRequest",
+    "Proof",
+    "Source",
+    "Status",
+    "TurnedAway",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+]

@@ -4,6 +4,14 @@ from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.shared import visitor_group, without_hold
+from bookings.services.webhook_endpoints import (
+    delete_webhook,
+    renew_secret,
+    resume_webhook,
+    save_webhook,
+    send_test_webhook,
+    send_webhook_again,
+)
 
 __all__ = [
     "approve",
@@ -11,13 +19,19 @@ __all__ = [
     "cancel",
     "change_details",
     "complete",
+    "delete_webhook",
     "expire",
     "hold_slot",
     "mark_no_show",
     "note_opened_full",
     "reject",
     "release_hold",
+    "renew_secret",
     "reschedule",
+    "resume_webhook",
+    "save_webhook",
+    "send_test_webhook",
+    "send_webhook_again",
     "visitor_group",
     "without_hold",
 ]

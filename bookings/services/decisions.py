@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
 from bookings.kinds import MailKind
-from bookings.models import Booking, Status
+from bookings.models import Booking, EventType, Status
 from bookings.policy import change_deadline
 from bookings.services.shared import (
     check_party,
@@ -16,6 +16,7 @@ from bookings.services.shared import (
     read_slot,
     refusal_of,
 )
+from bookings.services.webhooks import booking_events, queue_webhooks, slot_left, slot_taken
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
@@ -26,6 +27,13 @@ _MAIL_OF = {
     Status.CONFIRMED: MailKind.CONFIRMED,
     Status.REJECTED: MailKind.REJECTED,
     Status.CANCELLED: MailKind.CANCELLED,
+}
+_EVENT_OF = {
+    Status.CONFIRMED: EventType.BOOKING_CONFIRMED,
+    Status.REJECTED: EventType.BOOKING_REJECTED,
+    Status.CANCELLED: EventType.BOOKING_CANCELLED,
+    Status.COMPLETED: EventType.BOOKING_COMPLETED,
+    Status.NO_SHOW: EventType.BOOKING_NO_SHOW,
 }
 
 
@@ -68,6 +76,7 @@ def expire(*, booking_id: int) -> bool:
         _change(booking, Status.EXPIRED)
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
+            queue_webhooks(booking_events(booking, EventType.BOOKING_EXPIRED) + slot_left(slot))
         return True
 
 
@@ -102,6 +111,11 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
+        queue_webhooks(
+            booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
+            + slot_left(old)
+            + slot_taken(new, booking.seats)
+        )
         publish(booking)
         return booking
 
@@ -136,6 +150,7 @@ def _decide(
         booking.reason = reason.strip()
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
+        queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
         return booking
 
 

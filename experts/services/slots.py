@@ -14,6 +14,7 @@ from experts import live
 from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
+from experts.signals import slot_changing
 from experts.zones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
@@ -110,9 +111,11 @@ def delete_slot(*, slot_id: int) -> None:
 def _change(slot_id: int, **values) -> Slot:
     with _refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
+        before = Slot.objects.get(pk=slot_id)
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         live.slot_changed(slot)
+        slot_changing.send(Slot, slot=slot, before=before)
         return slot
 
 
