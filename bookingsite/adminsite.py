@@ -136,7 +136,14 @@ def navigation(request):
                 item(_("Categories"), "category", "experts", "category"),
             ],
         ),
-        (_("Organisation"), [item(_("Organisations"), "apartment", "experts", "organization")]),
+        (
+            _("Organisation"),
+            [
+                item(_("Organisations"), "apartment", "experts", "organization"),
+                item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
+                item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
+            ],
+        ),
         (
             _("Accounts"),
             [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "badge", "auth", "group")],

@@ -5,19 +5,22 @@ from bookings.services.decisions import approve, cancel, complete, expire, mark_
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.shared import visitor_group, without_hold
 from bookings.services.webhook_endpoints import (
+    add_webhook,
+    change_webhook,
     delete_webhook,
     renew_secret,
     resume_webhook,
-    save_webhook,
     send_test_webhook,
     send_webhook_again,
 )
 
 __all__ = [
+    "add_webhook",
     "approve",
     "book",
     "cancel",
     "change_details",
+    "change_webhook",
     "complete",
     "delete_webhook",
     "expire",
@@ -29,7 +32,6 @@ __all__ = [
     "renew_secret",
     "reschedule",
     "resume_webhook",
-    "save_webhook",
     "send_test_webhook",
     "send_webhook_again",
     "visitor_group",

@@ -20,35 +20,43 @@ OLD_SECRET_KEPT = timedelta(hours=24)
 _Status = WebhookDelivery.Status
 
 
-def save_webhook(
-    *, endpoint: WebhookEndpoint | None = None, organization: Organization | None = None, url: str, **values
-) -> WebhookEndpoint:
-    """Add an endpoint of an organisation, or change one. ``values`` are event_types, sends_contacts, is_active.
+def add_webhook(*, organization: Organization, url: str, **values) -> WebhookEndpoint:
+    """Add an endpoint. ``values`` are event_types, sends_contacts and is_active.
 
-    Raises InvalidDetails (an address that cannot be used, no events), Busy.
+    Raises InvalidDetails (an address that cannot be used, no events, too many endpoints), Busy.
     """
-    endpoint = endpoint or WebhookEndpoint(organization=organization)
-    if endpoint.url != url.strip():
-        endpoint.url, endpoint.failing_since = url.strip(), None
+    endpoint = WebhookEndpoint(organization=organization)
+    _fill(endpoint, url, values)
+    with slot_transaction():
+        if organization.webhooks.count() >= MOST_ENDPOINTS:
+            text = _("An organisation has at most %(most)d webhooks.") % {"most": MOST_ENDPOINTS}
+            raise InvalidDetails({"url": [text]})
+        endpoint.save(force_insert=True)
+    return endpoint
+
+
+def change_webhook(*, endpoint_id: int, url: str, **values) -> WebhookEndpoint:
+    """Change an endpoint. What waits for one that is switched off is kept. Raises as ``add_webhook``, and NotFound."""
+    with slot_transaction():
+        endpoint = _locked(endpoint_id)
+        old_url = endpoint.url
+        _fill(endpoint, url, values)
+        if endpoint.url != old_url:
+            endpoint.failing_since = None  # nothing is known of this one
+        endpoint.save(update_fields=["url", "event_types", "sends_contacts", "is_active", "failing_since"])
+        if not endpoint.is_active:
+            endpoint.deliveries.filter(status=_Status.WAITING).update(status=_Status.KEPT, next_attempt_at=None)
+    return endpoint
+
+
+def _fill(endpoint: WebhookEndpoint, url: str, values: dict) -> None:
+    endpoint.url = url.strip()
     for name, value in values.items():
         setattr(endpoint, name, value)
-    endpoint.event_types = list(dict.fromkeys(endpoint.event_types))
     try:
         endpoint.clean_fields(exclude=["organization", "old_secret"])
     except ValidationError as error:
         raise InvalidDetails(error.message_dict) from error
-    with slot_transaction():
-        if endpoint.pk:
-            endpoint.save(update_fields=["url", "event_types", "sends_contacts", "is_active", "failing_since"])
-        else:
-            if organization.webhooks.count() >= MOST_ENDPOINTS:
-                raise InvalidDetails(
-                    {"url": [_("An organisation has at most %(most)d webhooks.") % {"most": MOST_ENDPOINTS}]}
-                )
-            endpoint.save(force_insert=True)
-        if not endpoint.is_active:
-            endpoint.deliveries.filter(status=_Status.WAITING).update(status=_Status.KEPT, next_attempt_at=None)
-    return endpoint
 
 
 def renew_secret(*, endpoint_id: int) -> WebhookEndpoint:
