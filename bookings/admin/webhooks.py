@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminCheckboxSelectMultiple
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from bookings import services
 from bookings.admin.words import instant
@@ -32,7 +32,7 @@ COLOURS = {
 
 class WebhookForm(ServiceForm):
     event_types = forms.MultipleChoiceField(
-        label=gettext_lazy("Events"), choices=CHOSEN_EVENTS, widget=UnfoldAdminCheckboxSelectMultiple
+        label=gettext_lazy("Events"), choices=CHOSEN_EVENTS, widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
 
     class Meta:

@@ -1,21 +1,27 @@
-from bookings.models.booking import Booking, Source
+from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.notification import MailKind, Notification
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
+from bookings.models.waitlist import WaitlistEntry
 from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.transitions import Status
 
 __all__ = [
     "Booking",
+    "CancelReason",
     "EventType",
     "Idempotency",
     "LookupLink",
     "LookupRequest",
+    "MailKind",
+    "Notification",
     "Proof",
     "Source",
     "Status",
     "TurnedAway",
+    "WaitlistEntry",
     "WebhookDelivery",
     "WebhookEndpoint",
 ]

@@ -3,7 +3,9 @@
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
+from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
+from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
 from bookings.services.webhook_endpoints import (
     add_webhook,
     change_webhook,
@@ -15,16 +17,20 @@ from bookings.services.webhook_endpoints import (
 )
 
 __all__ = [
+    "WORTH_WAITING",
     "add_webhook",
     "approve",
     "book",
     "cancel",
     "change_details",
     "change_webhook",
+    "claim_offer",
     "complete",
     "delete_webhook",
     "expire",
     "hold_slot",
+    "join_waitlist",
+    "leave_waitlist",
     "mark_no_show",
     "note_opened_full",
     "reject",
@@ -32,8 +38,10 @@ __all__ = [
     "renew_secret",
     "reschedule",
     "resume_webhook",
+    "send_again",
     "send_test_webhook",
     "send_webhook_again",
+    "serve",
     "visitor_group",
     "without_hold",
 ]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from bookings import tasks
 from bookings.models import EventType, WebhookDelivery, WebhookEndpoint
-from bookings.queueing import defer_jobs
+from bookings.queueing import defer
 from bookings.services.webhooks import queue_attempts
 from bookings.webhooks.sending import Outcome
 
@@ -113,4 +113,4 @@ def _pause(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
     endpoint.paused_at, endpoint.paused_reason = now, reason
     endpoint.save(update_fields=["paused_at", "paused_reason"])
     endpoint.deliveries.filter(status=_Status.WAITING).update(status=_Status.KEPT, next_attempt_at=None)
-    defer_jobs([tasks.send_webhook_paused.configure().make_new_job(endpoint_id=endpoint.pk)])
+    defer(tasks.send_webhook_paused, endpoint_id=endpoint.pk)

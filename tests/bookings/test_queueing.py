@@ -7,12 +7,12 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import tasks
-from bookings.queueing import defer_jobs
+from bookings.queueing import defer
 from tests.live import site_environ
 
 
 def queue(booking_id: int) -> None:
-    defer_jobs([tasks.expire_booking.configure().make_new_job(booking_id=booking_id)])
+    defer(tasks.expire_booking, booking_id=booking_id)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -147,9 +147,8 @@ def test_events_are_sent_again_one_by_one_and_together(staff):
     response = press(staff, rows[0], "send_one_again")
     assert response["Location"] == admin_url(WebhookDelivery, "change", rows[0].pk)
     response = run_action(staff, WebhookDelivery, "send_again", rows)
-    done, refused = messages_of(response)[-2:]
-    assert done == "2 events are sent again."
-    assert refused.endswith("This event is on its way.")
+    assert "2 events are sent again." in messages_of(response)[-1]
+    assert "This event is on its way." in messages_of(response)[-1]
     assert ProcrastinateJob.objects.filter(queue_name="webhooks").count() == 3
 
 
