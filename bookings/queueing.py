@@ -1,11 +1,14 @@
 """Jobs that belong to a transaction of Django's."""
 
+import logging
 from datetime import datetime
 
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from procrastinate.tasks import Task
+
+logger = logging.getLogger(__name__)
 
 
 def defer(task: Task, *, at: datetime | None = None, **arguments) -> None:
@@ -20,3 +23,4 @@ def defer(task: Task, *, at: datetime | None = None, **arguments) -> None:
 def defer_jobs(jobs: list[Job]) -> None:
     """As ``defer``, for several in one statement."""
     JobManager(DjangoConnector()).batch_defer_jobs(jobs)
+    logger.debug("Queued %s", ", ".join(job.call_string for job in jobs))
