@@ -54,10 +54,10 @@ def queue_webhooks(events: list[Event]) -> None:
     if not events:
         return
     organization_id = events[0].slot.expert.organization_id
-    asking = WebhookEndpoint.objects.filter(
-        organization_id=organization_id, is_active=True, event_types__overlap=[event.type.value for event in events]
-    )
-    if endpoints := list(asking):
+    if not WebhookEndpoint.objects.exist_for(organization_id):
+        return
+    types = [event.type.value for event in events]
+    if endpoints := list(WebhookEndpoint.objects.asking_for(organization_id, types)):
         _queue([(endpoint, event) for event in events for endpoint in endpoints if event.type in endpoint.event_types])
 
 

@@ -1,6 +1,7 @@
 """Which events an organisation is told of: each with its change, in the same transaction, and to nobody else."""
 
 import random
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
@@ -58,7 +59,7 @@ def test_the_lives_of_requests():
 
 
 def test_what_became_of_a_session(expert):
-    slot = make_slot(expert, starts_at=timezone.now() - timezone.timedelta(hours=2), capacity=2)
+    slot = make_slot(expert, starts_at=timezone.now() - timedelta(hours=2), capacity=2)
     booking = make_booking(slot)
     services.complete(booking_id=booking.pk)
     services.mark_no_show(booking_id=booking.pk)
