@@ -163,7 +163,7 @@ class WebhookEndpointAdmin(_ByButton):
 
     @display(description=gettext_lazy("signing secret"))
     def secret_text(self, endpoint):
-        code = format_html("<code>{}</code>", endpoint.secret)
+        code = format_html('<code class="eb-code">{}</code>', endpoint.secret)
         if not endpoint.old_secret_until:
             return code
         text = _("The one before signs beside it until %(until)s.") % {"until": instant(endpoint.old_secret_until)}
@@ -265,7 +265,7 @@ class WebhookDeliveryAdmin(_ByButton):
     @display(description=gettext_lazy("webhook"))
     def webhook(self, row):
         url = reverse("admin:bookings_webhookendpoint_change", args=[row.endpoint_id])
-        return format_html('<a class="text-link" href="{}">{}</a>', url, row.endpoint.url)
+        return format_html('<a class="text-link" href="{}">{}</a>', url, row.endpoint)
 
     @display(description=gettext_lazy("status"))
     def status_label(self, row):

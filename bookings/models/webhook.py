@@ -1,5 +1,6 @@
 import secrets
 from base64 import b64encode
+from urllib.parse import urlsplit
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
@@ -99,7 +100,9 @@ class WebhookEndpoint(models.Model):
         ]
 
     def __str__(self):
-        return self.url
+        """Without what may be a key."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}{parts.path}"
 
     @property
     def is_sending(self) -> bool:
