@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from bookings.kinds import FOR_STAFF, MailKind
-from bookings.models import Booking, LookupRequest, Notification, WaitlistEntry
+from bookings.models import Booking, LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
 from experts.models import Invitation
 
 _Status = Notification.Status
@@ -44,6 +44,12 @@ def offer_message_id(entry: WaitlistEntry) -> str:
 
 def invitation_message_id(invitation: Invitation) -> str:
     return f"<invitation.{invitation.pk}@expertbook>"
+
+
+def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
+    """Another one for each pause, and for each address."""
+    address = hashlib.sha256(to.lower().encode()).hexdigest()[:12]
+    return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
 def begin(*, message_id: str, kind: MailKind, to: str, booking: Booking | None = None) -> Notification | None:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from bookings import links, tasks
 from bookings.errors import LinkGone, NoSuchBooking
 from bookings.models import Booking, LookupRequest, Proof, WaitlistEntry
+from bookings.queueing import defer
 
 ADDRESS_PROOF_LASTS = timedelta(minutes=60)
 
@@ -44,7 +45,7 @@ def request_link(*, visitor: str, email: str, language: str = "en", timezone: st
     """Ask for a link to the bookings of an address. Does the same for every address: the worker looks it up."""
     with transaction.atomic():
         request = LookupRequest.objects.create(visitor=visitor, email=email, language=language, timezone=timezone)
-        tasks.send_lookup_link.defer(request_id=request.pk)
+        defer(tasks.send_lookup_link, request_id=request.pk)
     return request
 
 

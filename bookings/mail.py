@@ -2,6 +2,7 @@
 
 import smtplib
 from datetime import datetime
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -12,7 +13,7 @@ from django.utils import timezone, translation
 
 from bookings import deliveries, ics, links
 from bookings.kinds import FOR_STAFF
-from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry
+from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
 from experts.models import Invitation, Organization, Slot
 from experts.models.organization import Accent
@@ -163,6 +164,27 @@ def send_invitation(invitation: Invitation, url: str) -> None:
         organization=organization,
         message_id=deliveries.invitation_message_id(invitation),
         reply_to=organization.contact_email if organization else "",
+    )
+
+
+def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
+    """Say that a webhook is told nothing any more, why, and what to do. Needs the organisation."""
+    organization = endpoint.organization
+    zone = known_zone(organization.timezone) or ZoneInfo("UTC")
+    _send(
+        "webhook_paused",
+        MailKind.WEBHOOK_PAUSED,
+        {
+            "endpoint": endpoint,
+            "host": urlsplit(endpoint.url).hostname,  # the rest of an address may be a secret
+            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_webhookendpoint_change", args=[endpoint.pk]),
+        },
+        to=to,
+        language=settings.LANGUAGE_CODE,
+        zone=zone,
+        at=endpoint.paused_at,
+        organization=organization,
+        message_id=deliveries.webhook_message_id(endpoint, to),
     )
 
 

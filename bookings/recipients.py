@@ -2,7 +2,7 @@
 
 from bookings.kinds import FOR_STAFF, MailKind
 from bookings.models import Booking
-from experts.models import Expert, Membership
+from experts.models import Expert, Membership, Organization, Role
 
 
 def recipients(booking: Booking, kind: MailKind) -> list[str]:
@@ -18,6 +18,16 @@ def staff_recipients(expert: Expert) -> list[str]:
     Needs the organisation.
     """
     members = Membership.objects.in_force().who_answer_for(expert).order_by("pk")
-    addresses = {address.lower(): address for address in members.values_list("user__email", flat=True) if address}
-    contact = expert.organization.contact_email
-    return list(addresses.values()) or ([contact] if contact else [])
+    return _addresses(members, expert.organization)
+
+
+def owner_recipients(organization: Organization) -> list[str]:
+    """Who hears of what only owners can mend: they, or else the organisation's own address."""
+    owners = Membership.objects.in_force().filter(organization=organization, role=Role.OWNER).order_by("pk")
+    return _addresses(owners, organization)
+
+
+def _addresses(members, organization: Organization) -> list[str]:
+    found = {address.lower(): address for address in members.values_list("user__email", flat=True) if address}
+    contact = organization.contact_email
+    return list(found.values()) or ([contact] if contact else [])

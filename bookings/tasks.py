@@ -4,6 +4,8 @@ Arguments are ids only: procrastinate logs them and keeps them in its table. Wha
 a mail server that hangs holds nothing up, and reminders come last: thousands of them lie ahead.
 """
 
+import logging
+
 from django.conf import settings
 from django.utils import timezone
 from procrastinate import RetryDecision
@@ -12,9 +14,10 @@ from procrastinate.retry import BaseRetryStrategy
 
 from bookings import deliveries, housekeeping, links, mail
 from bookings.kinds import MailKind, still_true
-from bookings.models import Booking, LookupRequest, WaitlistEntry
-from bookings.recipients import recipients
+from bookings.models import Booking, LookupRequest, WaitlistEntry, WebhookEndpoint
+from bookings.recipients import owner_recipients, recipients
 
+logger = logging.getLogger(__name__)
 FIRST, LAST = 10, -10  # priorities; 0 is the usual one
 
 
@@ -79,6 +82,36 @@ def send_waitlist_offer(*, entry_id: int) -> None:
     entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
     if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
         mail.send_waitlist_offer(entry)
+
+
+@app.task(queue="mail", retry=BackOff())
+def send_webhook_paused(*, endpoint_id: int) -> None:
+    """Tell the owners of a webhook that it was paused; nothing if it is not any more."""
+    endpoint = WebhookEndpoint.objects.select_related("organization").filter(pk=endpoint_id).first()
+    if endpoint is None or endpoint.paused_at is None:
+        return
+    addresses, failure = owner_recipients(endpoint.organization), None
+    if not addresses:
+        logger.warning("Webhook %s was paused, and its organisation has no address to be told at.", endpoint_id)
+    for address in addresses:
+        try:
+            mail.send_webhook_paused(endpoint, address)
+        except deliveries.MailNotSentError as error:
+            if failure is None or failure.for_good:
+                failure = error
+    if failure is not None:
+        raise failure
+
+
+@app.task(queue="webhooks", retry=BackOff())
+async def deliver_webhook(*, delivery_id: int, due: str) -> None:
+    """Make the attempt that is due at that time (ISO 8601); nothing if that has changed. Retries are jobs of their own.
+
+    In a queue and a worker of its own, as receivers may hang.
+    """
+    from bookings.webhooks.delivering import deliver  # it calls the services, which queue this job
+
+    await deliver(delivery_id, due)
 
 
 @app.task(queue="expiry", priority=FIRST, retry=BackOff())

@@ -148,6 +148,8 @@ def navigation(request):
                 item(_("Organisations"), "apartment", "experts", "organization"),
                 item(_("Members"), "badge", "experts", "membership"),
                 item(_("Invitations"), "mail", "experts", "invitation"),
+                item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
+                item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
             ],
         ),
         (

@@ -1,7 +1,7 @@
 """`make run`: the whole site on a laptop, from embedded servers to demo data, until Ctrl-C.
 
 Starts PostgreSQL and Valkey unless DATABASE_URL and REDIS_URL name others, migrates, loads the demo data into an empty
-database, makes a staff account, and then watches over one web process and one worker. Whatever ends this process, also
+database, makes a staff account, and then watches over one web process and the workers. Whatever ends this process, also
 kill -9 (on Linux), ends what it has started.
 """
 
@@ -18,6 +18,11 @@ from bookingsite import embedded, places, processes, startup
 
 DATA_DIR = places.BASE_DIR / ".data"
 STAFF = "staff"
+# As in the Procfile. Webhooks have a worker of their own, as receivers may hang: nothing else waits for them.
+WORKERS = {
+    "the worker": ["--queues", "mail,expiry,housekeeping"],
+    "the worker for webhooks": ["--queues", "webhooks", "--concurrency", "20"],
+}
 
 
 def main() -> None:
@@ -56,9 +61,11 @@ def _run() -> None:
         with contextlib.ExitStack() as children:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
-            worker_process = _start(children, ["manage.py", "procrastinate", "worker"])
-            web_process = _start(children, web)
-            parts = servers.processes | {"the worker": worker_process, "the web process": web_process}
+            workers = {
+                name: _start(children, ["manage.py", "procrastinate", "worker", *arguments])
+                for name, arguments in WORKERS.items()
+            }
+            parts = servers.processes | workers | {"the web process": _start(children, web)}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
                 data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
                 _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}")

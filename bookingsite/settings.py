@@ -30,6 +30,7 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     REDIS_URL = env.str("REDIS_URL", "")
+    WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
     REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "expertbook")
     EMAIL = env.dj_email_url("EMAIL_URL", "console:" if not DEBUG else f"file:///{DATA_DIR / 'mail'}")

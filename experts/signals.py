@@ -3,5 +3,5 @@
 from django.dispatch import Signal
 
 # Sent by experts/services/ inside the transaction that changed a slot, with its lock held: who books, waits or is told
-# about it belongs to the same change. ``slot`` is the row as it is now.
+# about it belongs to the same change. ``slot`` is the row as it is now, ``before`` as it was.
 slot_changing = Signal()

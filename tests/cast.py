@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WebhookEndpoint
+from bookings.models.webhook import CHOSEN_EVENTS
 from experts.models import Category, Expert, Organization, Slot
 from experts.zones import instant_of
 
@@ -76,6 +77,16 @@ def book(slot: Slot, **values) -> Booking:
     """Through the service, with a name and an address of its own."""
     n = next(_numbers)
     return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values)
+
+
+def make_webhook(organization: Organization | None = None, **values) -> WebhookEndpoint:
+    """An endpoint that asks for every event."""
+    defaults = {
+        "organization": organization or make_organization(),
+        "url": "https://hooks.example.com/bookings",
+        "event_types": [name for name, _label in CHOSEN_EVENTS],
+    }
+    return WebhookEndpoint.objects.create(**defaults | values)
 
 
 def fresh(slot: Slot) -> Slot:

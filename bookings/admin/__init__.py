@@ -2,5 +2,13 @@ from bookings.admin.bookings import BookingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
+from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
-__all__ = ["BookingAdmin", "NotificationAdmin", "TurnedAwayAdmin", "WaitlistAdmin"]
+__all__ = [
+    "BookingAdmin",
+    "NotificationAdmin",
+    "TurnedAwayAdmin",
+    "WaitlistAdmin",
+    "WebhookDeliveryAdmin",
+    "WebhookEndpointAdmin",
+]

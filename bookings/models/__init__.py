@@ -5,11 +5,13 @@ from bookings.models.notification import MailKind, Notification
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
+from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.transitions import Status
 
 __all__ = [
     "Booking",
     "CancelReason",
+    "EventType",
     "Idempotency",
     "LookupLink",
     "LookupRequest",
@@ -20,4 +22,6 @@ __all__ = [
     "Status",
     "TurnedAway",
     "WaitlistEntry",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

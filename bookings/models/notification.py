@@ -20,6 +20,7 @@ class MailKind(models.TextChoices):
     STAFF_REQUEST = "staff_request", _("Staff: new request")
     STAFF_EXPIRED = "staff_expired", _("Staff: request expired")
     LOOKUP = "lookup", _("Link to bookings")
+    WEBHOOK_PAUSED = "webhook_paused", _("Staff: webhook paused")
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
     INVITATION = "invitation", _("Invitation")
 

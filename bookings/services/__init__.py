@@ -6,15 +6,27 @@ from bookings.services.holds import hold_slot, release_hold
 from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
+from bookings.services.webhook_endpoints import (
+    add_webhook,
+    change_webhook,
+    delete_webhook,
+    renew_secret,
+    resume_webhook,
+    send_test_webhook,
+    send_webhook_again,
+)
 
 __all__ = [
     "WORTH_WAITING",
+    "add_webhook",
     "approve",
     "book",
     "cancel",
     "change_details",
+    "change_webhook",
     "claim_offer",
     "complete",
+    "delete_webhook",
     "expire",
     "hold_slot",
     "join_waitlist",
@@ -23,8 +35,12 @@ __all__ = [
     "note_opened_full",
     "reject",
     "release_hold",
+    "renew_secret",
     "reschedule",
+    "resume_webhook",
     "send_again",
+    "send_test_webhook",
+    "send_webhook_again",
     "serve",
     "visitor_group",
     "without_hold",

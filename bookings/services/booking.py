@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.kinds import MailKind, kind_of
-from bookings.models import Booking, Proof, Source, Status, TurnedAway
+from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
 from bookings.services.shared import (
@@ -26,6 +26,7 @@ from bookings.services.shared import (
     refusal_of,
 )
 from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
+from bookings.services.webhooks import booking_events, queue_webhooks, slot_taken
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -137,6 +138,10 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     if booking.status == Status.PENDING:
         queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_expiry(booking)
+    told = [EventType.BOOKING_CREATED]
+    if booking.status == Status.CONFIRMED:
+        told.append(EventType.BOOKING_CONFIRMED)
+    queue_webhooks(booking_events(booking, *told) + slot_taken(slot, booking.seats))
     publish(booking)
     if hold is not None or has_lapsed:
         serve_waitlist(slot)  # an offer was taken, or fewer seats than were held, or than had run out

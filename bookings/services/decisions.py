@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
 from bookings.kinds import MailKind
-from bookings.models import Booking, CancelReason, Status
+from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
 from bookings.services.shared import (
     check_party,
@@ -19,6 +19,7 @@ from bookings.services.shared import (
     refusal_of,
 )
 from bookings.services.waitlist import serve_waitlist
+from bookings.services.webhooks import booking_events, queue_webhooks, slot_left, slot_taken
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
@@ -29,6 +30,13 @@ _MAIL_OF = {
     Status.CONFIRMED: MailKind.CONFIRMED,
     Status.REJECTED: MailKind.REJECTED,
     Status.CANCELLED: MailKind.CANCELLED,
+}
+_EVENT_OF = {
+    Status.CONFIRMED: EventType.BOOKING_CONFIRMED,
+    Status.REJECTED: EventType.BOOKING_REJECTED,
+    Status.CANCELLED: EventType.BOOKING_CANCELLED,
+    Status.COMPLETED: EventType.BOOKING_COMPLETED,
+    Status.NO_SHOW: EventType.BOOKING_NO_SHOW,
 }
 
 
@@ -89,6 +97,7 @@ def expire(*, booking_id: int) -> bool:
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
             queue_mail(booking, MailKind.STAFF_EXPIRED)
+            queue_webhooks(booking_events(booking, EventType.BOOKING_EXPIRED) + slot_left(slot))
         return True
 
 
@@ -129,6 +138,11 @@ def reschedule(
         queue_reminders(booking)
         if booking.status == Status.PENDING:
             queue_mail(booking, MailKind.STAFF_REQUEST)
+        queue_webhooks(
+            booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
+            + slot_left(old)
+            + slot_taken(new, booking.seats)
+        )
         publish(booking)
         serve_waitlist(old)
         return booking
@@ -167,6 +181,7 @@ def _decide(
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
         queue_reminders(booking)
+        queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
         return booking
 
 

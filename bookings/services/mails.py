@@ -10,6 +10,7 @@ from bookings.deliveries import booking_message_id
 from bookings.errors import NotAllowed, NotFound
 from bookings.kinds import still_true
 from bookings.models import Booking, MailKind, Notification, WaitlistEntry
+from bookings.queueing import defer
 from bookings.recipients import recipients
 from bookings.services.shared import queue_mail
 
@@ -29,6 +30,8 @@ def send_again(*, notification_id: int) -> Notification:
         kind = MailKind(row.kind)
         if kind == MailKind.LOOKUP:
             raise NotAllowed(_("A link to bookings works once and cannot be sent again. People can ask for a new one."))
+        if kind == MailKind.WEBHOOK_PAUSED:
+            raise NotAllowed(_("The page of the webhook says how it is now."))
         if kind == MailKind.WAITLIST_OFFER:
             return _offer_again(row)
         if kind == MailKind.INVITATION:
@@ -51,7 +54,7 @@ def _offer_again(row: Notification) -> Notification:
     if entry is None or not entry.has_running_offer or entry.hold.expires_at <= timezone.now():
         raise NotAllowed(_NOT_TRUE)
     _queue_again(row)
-    tasks.send_waitlist_offer.defer(entry_id=entry.pk)
+    defer(tasks.send_waitlist_offer, entry_id=entry.pk)
     return row
 
 

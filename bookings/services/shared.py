@@ -10,6 +10,7 @@ from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound
 from bookings.kinds import MailKind, reminders_due
 from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.queueing import defer, defer_jobs
 from bookings.services.answers import sha256
 from experts import live
 from experts.models import Slot
@@ -101,7 +102,7 @@ def visitor_group(visitor: str) -> str:
 def queue_mail(booking: Booking, kind: MailKind | None) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
     if kind is not None:
-        tasks.send_booking_mail.defer(booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+        defer(tasks.send_booking_mail, booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
 
 
 def queue_reminders(booking: Booking) -> None:
@@ -119,12 +120,12 @@ def queue_reminders(booking: Booking) -> None:
         for kind, at in due.items()
     ]
     if jobs:
-        tasks.app.job_manager.batch_defer_jobs(jobs)  # one statement for all
+        defer_jobs(jobs)
 
 
 def queue_expiry(booking: Booking) -> None:
     """Queue the end of a hold or a request for its time. The job does nothing if that time has moved on."""
-    tasks.expire_booking.configure(schedule_at=booking.expires_at).defer(booking_id=booking.pk)
+    defer(tasks.expire_booking, at=booking.expires_at, booking_id=booking.pk)
 
 
 def publish(booking: Booking) -> None:

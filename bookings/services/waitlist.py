@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
+from bookings.queueing import defer
 from bookings.services.shared import (
     check_details,
     check_party,
@@ -177,7 +178,7 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
     entry.status = WaitlistEntry.Status.OFFERED
     entry.save(update_fields=["hold", "status"])
     queue_expiry(entry.hold)
-    tasks.send_waitlist_offer.defer(entry_id=entry.pk)
+    defer(tasks.send_waitlist_offer, entry_id=entry.pk)
     publish(entry.hold)
 
 

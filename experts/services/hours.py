@@ -1,6 +1,7 @@
 """Weekly hours and time off: written together with what they do to the slots, once staff have seen it."""
 
 import hashlib
+from copy import copy
 from datetime import timedelta
 
 from django.core.exceptions import ValidationError
@@ -180,6 +181,7 @@ def _write(plan: Plan) -> None:
     for slot, clock in _in_moving_order(plan):
         slot.date, slot.time = clock.date(), clock.time()
         Slot.objects.filter(pk=slot.pk).update(date=slot.date, time=slot.time)
+    before = {change.slot.pk: copy(change.slot) for change in plan.changed}
     for change in plan.changed:
         slot, wanted, taken = change.slot, change.wanted, change.slot.seats_booked + change.slot.seats_held
         if not taken:
@@ -193,7 +195,7 @@ def _write(plan: Plan) -> None:
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
     for change in plan.changed:
         if change.slot.seats_booked or change.slot.seats_held:  # nobody waits for one that is empty
-            slot_changing.send(Slot, slot=change.slot)
+            slot_changing.send(Slot, slot=change.slot, before=before[change.slot.pk])
     tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 

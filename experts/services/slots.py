@@ -116,10 +116,11 @@ def delete_slot(*, slot_id: int) -> None:
 def _change(slot_id: int, **values) -> Slot:
     with refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
+        before = Slot.objects.get(pk=slot_id)
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         live.slot_changed(slot)
-        slot_changing.send(Slot, slot=slot)
+        slot_changing.send(Slot, slot=slot, before=before)
         return slot
 
 

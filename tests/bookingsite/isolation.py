@@ -16,7 +16,16 @@ from django.urls.resolvers import RegexPattern
 
 from bookings.admin.decisions import DECISIONS
 from bookings.deliveries import booking_message_id
-from bookings.models import Booking, MailKind, Notification, TurnedAway, WaitlistEntry
+from bookings.models import (
+    Booking,
+    MailKind,
+    Notification,
+    TurnedAway,
+    WaitlistEntry,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
+from bookings.services import add_webhook, send_test_webhook
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
@@ -61,6 +70,10 @@ def make_world() -> World:
         organization=organization, first_day=day_ahead(5), last_day=day_ahead(5), reason="Snorkelday"
     )
     make_hours(expert, title="Plumbic visit")
+    webhook = add_webhook(
+        organization=organization, url="https://hooks.quillfeather.example/in", event_types=["booking.created"]
+    )
+    delivery = send_test_webhook(endpoint_id=webhook.pk)
     ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
@@ -101,6 +114,8 @@ def make_world() -> World:
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
+            WebhookEndpoint: webhook,
+            WebhookDelivery: delivery,
             Group: Group.objects.create(name="Grobblegroup"),
         },
         people={

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bookings.models import Notification, TurnedAway, WaitlistEntry
+from bookings.models import Notification, TurnedAway, WaitlistEntry, WebhookDelivery
 from experts import services
 from experts.admin import scope
 from experts.errors import Busy
@@ -22,11 +22,12 @@ from tests.cast import (
     make_expert,
     make_organization,
     make_slot,
+    make_webhook,
 )
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
-WRITTEN_BY_THEMSELVES = (Notification, TurnedAway, WaitlistEntry)
+WRITTEN_BY_THEMSELVES = (WebhookDelivery, Notification, TurnedAway, WaitlistEntry)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -42,6 +43,8 @@ def one_of_each():
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")
+    endpoint = make_webhook(slot.expert.organization)
+    WebhookDelivery.objects.create(endpoint=endpoint, event_id="msg_1", type="slot.full", payload={}, status="kept")
     TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
     make_member(slot.expert.organization)
     Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)

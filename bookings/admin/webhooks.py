@@ -1,0 +1,296 @@
+"""Webhooks in the admin: where they go, what came of each event, resumed and sent again."""
+
+import json
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from bookings import services
+from bookings.admin.words import instant
+from bookings.errors import Refused
+from bookings.models import WebhookDelivery, WebhookEndpoint
+from bookings.models.webhook import CHOSEN_EVENTS
+from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
+from experts.admin.scope import WithinReach
+
+COLOURS = {
+    WebhookDelivery.Status.WAITING: "info",
+    WebhookDelivery.Status.DELIVERED: "success",
+    WebhookDelivery.Status.FAILED: "danger",
+    WebhookDelivery.Status.KEPT: "warning",
+}
+
+
+class WebhookForm(ServiceForm):
+    event_types = forms.MultipleChoiceField(
+        label=gettext_lazy("Events"), choices=CHOSEN_EVENTS, widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+
+    class Meta:
+        model = WebhookEndpoint
+        fields = ("organization", "url", "event_types", "sends_contacts", "is_active")
+        help_texts = {
+            "url": gettext_lazy("Where your program listens: https://…"),
+            "sends_contacts": gettext_lazy("Otherwise an event names the booking, and nobody in it."),
+        }
+
+
+class _ByButton(ServiceAdmin):
+    """Pages with buttons that do something with their row: ``buttons`` maps the end of an address to a method."""
+
+    buttons: dict[str, str] = {}
+
+    def get_urls(self):
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        ours = [
+            path(f"<int:pk>/{end}/", self.admin_site.admin_view(self._pressed(method)), name=f"{name}_{method}")
+            for end, method in self.buttons.items()
+        ]
+        return [*ours, *super().get_urls()]
+
+    def _pressed(self, method: str):
+        @require_POST
+        def view(request, pk):
+            row = self.get_object(request, str(pk))
+            if row is None:
+                return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
+            if not self.may_act(request, row):
+                raise PermissionDenied
+            try:
+                level, (row, text) = messages.SUCCESS, getattr(self, method)(row)
+            except Refused as refusal:
+                level, text = messages.ERROR, str(refusal)
+            self.message_user(request, text, level)
+            return HttpResponseRedirect(
+                reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+            )
+
+        return view
+
+    def may_act(self, request, row) -> bool:
+        raise NotImplementedError
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(_ByButton):
+    form = WebhookForm
+    organization_path = "organization_id"
+    has_events = True
+    change_form_template = "admin/webhook.html"
+    buttons = {
+        "test": "send_test",
+        "resume": "resume",
+        "resume-all": "resume_and_send",
+        "renew-secret": "renew_secret",
+    }
+    list_display = ("url", "organization", "status_label", "failing")
+    list_select_related = ("organization",)
+    list_filter = (("organization", WithinReach), "is_active")
+    search_fields = ("url",)
+    search_help_text = gettext_lazy("Address")
+    sortable_by = ()
+    autocomplete_fields = ("organization",)
+    readonly_fields = ("status_label", "failing", "secret_text", "log")
+    _settings = ("organization", "url", "event_types", "sends_contacts", "is_active")
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is None:
+            return [(None, {"fields": self._settings})]
+        return [
+            (None, {"fields": ("status_label", "failing", "log") if obj.failing_since else ("status_label", "log")}),
+            (_("What is told, and where"), {"fields": self._settings}),
+            (
+                _("Signature"),
+                {
+                    "fields": ("secret_text",),
+                    "description": _("Your program uses it to make sure that an event comes from us. Keep it secret."),
+                },
+            ),
+        ]
+
+    def get_readonly_fields(self, request, obj=None):
+        return (*self.readonly_fields, "organization") if obj else self.readonly_fields
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_menu(field) if db_field.name == "organization" else field
+
+    def may_act(self, request, row):
+        return self.has_change_permission(request, row)
+
+    def save_model(self, request, obj, form, change):
+        values = {name: form.cleaned_data[name] for name in self._settings if name in form.cleaned_data}
+        if change:
+            services.change_webhook(endpoint_id=obj.pk, **values)
+        else:
+            obj.pk = services.add_webhook(**values).pk
+
+    def delete_model(self, request, obj):
+        services.delete_webhook(endpoint_id=obj.pk)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        endpoint = self.get_object(request, object_id)
+        if endpoint is not None and self.may_act(request, endpoint):
+            kept = endpoint.deliveries.filter(status=WebhookDelivery.Status.KEPT).count() if endpoint.paused_at else 0
+            extra_context = {"may_act": True, "kept": kept} | (extra_context or {})
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    # Columns
+
+    @display(description=gettext_lazy("status"))
+    def status_label(self, endpoint):
+        if endpoint.paused_at:
+            return format_html(
+                "{} {}, {}",
+                label(_("Paused"), "danger"),
+                endpoint.get_paused_reason_display(),
+                instant(endpoint.paused_at),
+            )
+        return label(_("Active"), "success") if endpoint.is_active else label(_("Off"), "default")
+
+    @display(description=gettext_lazy("failing since"))
+    def failing(self, endpoint):
+        return instant(endpoint.failing_since) if endpoint.failing_since else None
+
+    @display(description=gettext_lazy("signing secret"))
+    def secret_text(self, endpoint):
+        code = format_html('<code class="eb-code">{}</code>', endpoint.secret)
+        if not endpoint.old_secret_until:
+            return code
+        text = _("The one before signs beside it until %(until)s.") % {"until": instant(endpoint.old_secret_until)}
+        return format_html("{}<br>{}", code, text)
+
+    @display(description=gettext_lazy("events sent"))
+    def log(self, endpoint):
+        url = reverse("admin:bookings_webhookdelivery_changelist")
+        return format_html(
+            '<a class="text-link" href="{}?endpoint__id__exact={}">{}</a>', url, endpoint.pk, _("What was sent")
+        )
+
+    # Buttons: each returns the row whose page comes next, and what to say there
+
+    def send_test(self, endpoint):
+        return services.send_test_webhook(endpoint_id=endpoint.pk), _(
+            "The test is on its way. Reload this page to see the answer."
+        )
+
+    def resume(self, endpoint):
+        services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=False)
+        return endpoint, _("The webhook is told of what happens from now on.")
+
+    def resume_and_send(self, endpoint):
+        count = services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
+        text = ngettext("%(count)d kept event is on its way.", "%(count)d kept events are on their way.", count)
+        return endpoint, text % {"count": count}
+
+    def renew_secret(self, endpoint):
+        services.renew_secret(endpoint_id=endpoint.pk)
+        return endpoint, _("There is a new secret. For a day, events are signed with the old one, too.")
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(_ByButton):
+    """To read, and to send again."""
+
+    organization_path = "endpoint__organization_id"
+    change_form_template = "admin/webhook_delivery.html"
+    buttons = {"send-again": "send_one_again"}
+    list_display = ("created", "type", "endpoint", "status_label", "response_status", "attempts")
+    list_select_related = ("endpoint",)
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("type", ChoicesDropdownFilter),
+        ("endpoint", WithinReach),
+    )
+    # As they happened: newest first, by the primary key.
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("send_again",)
+    fieldsets = (
+        (None, {"fields": ("status_label", "type", "created", "webhook", "event_id")}),
+        (
+            gettext_lazy("Delivery"),
+            {"fields": ("attempts", "last_attempt", "next_attempt", "response_status", "error", "response_text")},
+        ),
+        (gettext_lazy("What was sent"), {"fields": ("payload_text",)}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("endpoint")
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_send_permission(self, request):
+        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request)
+
+    def may_act(self, request, row):
+        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request, row.endpoint)
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        row = self.get_object(request, object_id)
+        if row is not None and self.may_act(request, row):
+            extra_context = {"may_act": True} | (extra_context or {})
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    # Columns
+
+    @display(description=gettext_lazy("created"))
+    def created(self, row):
+        return instant(row.created_at)
+
+    @display(description=gettext_lazy("last attempt"))
+    def last_attempt(self, row):
+        return instant(row.last_attempt_at) if row.last_attempt_at else None
+
+    @display(description=gettext_lazy("next attempt"))
+    def next_attempt(self, row):
+        return instant(row.next_attempt_at) if row.next_attempt_at else None
+
+    @display(description=gettext_lazy("webhook"))
+    def webhook(self, row):
+        url = reverse("admin:bookings_webhookendpoint_change", args=[row.endpoint_id])
+        return format_html('<a class="text-link" href="{}">{}</a>', url, row.endpoint)
+
+    @display(description=gettext_lazy("status"))
+    def status_label(self, row):
+        return label(row.get_status_display(), COLOURS[row.status])
+
+    @display(description=gettext_lazy("text of the answer"))
+    def response_text(self, row):
+        return format_html('<pre class="eb-code">{}</pre>', row.response) if row.response else None
+
+    @display(description=gettext_lazy("content"))
+    def payload_text(self, row):
+        return format_html('<pre class="eb-code">{}</pre>', json.dumps(row.payload, indent=2, ensure_ascii=False))
+
+    # Sending again
+
+    @admin.action(description=gettext_lazy("Send again"), permissions=["send"])
+    def send_again(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda row: services.send_webhook_again(delivery_id=row.pk),
+            lambda n: ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", n) % {"count": n},
+        )
+
+    def send_one_again(self, row):
+        services.send_webhook_again(delivery_id=row.pk)
+        return row, _("The event is on its way. Reload this page to see the answer.")

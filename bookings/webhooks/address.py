@@ -1,0 +1,70 @@
+"""Where webhooks may go: to public addresses only, or they would reach what only this machine can reach."""
+
+import re
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+_UNICAST = IPv6Network("2000::/3")  # all that is assigned to the public network (RFC 4291, 2.5.4)
+_NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address, as seen from a network without IPv4 (RFC 6052)
+# Called global by Python 3.11, or leading to another address: relays of 6to4, 6to4, Teredo, documentation.
+_NOT_PUBLIC = [
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("2002::/16"),
+    IPv6Network("2001::/32"),
+    IPv6Network("3fff::/20"),
+]
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address belongs to the public network: not private, loopback, link-local, multicast, reserved …"""
+    ip = ip_address(address)
+    if ip.version == 6:
+        if ip.ipv4_mapped:
+            ip = ip.ipv4_mapped
+        elif ip in _NAT64:
+            ip = IPv4Address(int(ip) & 0xFFFFFFFF)
+    if any(ip in network for network in _NOT_PUBLIC if network.version == ip.version):
+        return False
+    if ip.version == 6 and ip not in _UNICAST:
+        return False
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of an endpoint's address. Raises ValidationError, with words for people, unless it can be used.
+
+    What its name leads to is checked when something is sent, each time.
+    """
+    schemes = ("https", "http") if settings.WEBHOOKS_ALLOW_PRIVATE else ("https",)
+    try:
+        parts = urlsplit(url)
+        _port = parts.port  # raises for one that is no number
+        host = (parts.hostname or "").encode("idna").decode("ascii")
+    except ValueError as error:  # UnicodeError is one, too
+        raise ValidationError(_("Enter a valid address.")) from error
+    if parts.scheme not in schemes:
+        raise ValidationError(_("The address must start with %(scheme)s://") % {"scheme": schemes[0]})
+    if not host or re.search(r"[^\x21-\x7e]", parts.path + parts.query):
+        raise ValidationError(_("Enter a valid address."))
+    if parts.username is not None or parts.password is not None:
+        raise ValidationError(_("Leave out user name and password: the signature shows who is calling."))
+    if parts.fragment:
+        raise ValidationError(_("Leave out what follows the #."))
+    return parts
+
+
+def validate_url(url: str) -> None:
+    """Also refuses what can be seen to be no public address, so that nobody waits for a delivery to learn it."""
+    host = split_url(url).hostname
+    if settings.WEBHOOKS_ALLOW_PRIVATE:
+        return
+    try:
+        refused = not is_public(host)
+    except ValueError:  # a name
+        refused = host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+    if refused:
+        raise ValidationError(_("This address cannot be reached from the internet."))

@@ -1,0 +1,53 @@
+"""What a webhook says. Described for those who receive it, with examples, in docs/webhooks.md."""
+
+from datetime import UTC, datetime
+
+from bookings.models import Booking, EventType, WebhookEndpoint
+from experts.models import Slot
+
+
+def payload(kind: EventType, at: datetime, data: dict) -> dict:
+    """The whole body, as Standard Webhooks recommends it. ``at`` is when it happened."""
+    return {"type": kind.value, "timestamp": _instant(at), "data": data}
+
+
+def slot_data(slot: Slot, now: datetime) -> dict:
+    """A slot as the JSON API shows it. Needs ``with_expert()``."""
+    return {
+        "id": slot.pk,
+        "expert": slot.expert.slug,
+        "date": slot.date.isoformat(),
+        "time": f"{slot.time:%H:%M}",
+        "timezone": slot.expert.timezone,
+        "starts_at": _instant(slot.starts_at),
+        "ends_at": _instant(slot.ends_at),
+        "title": slot.title,
+        "capacity": slot.capacity,
+        "seats_left": max(slot.seats_left_at(now), 0),
+        "state": slot.state_at(now),
+    }
+
+
+def booking_data(booking: Booking, slot: dict, previous_slot: dict | None) -> dict:
+    """A booking, without what says who made it. Notes are never sent."""
+    data = {
+        "reference": booking.reference,
+        "status": booking.status,
+        "seats": booking.seats,
+        "source": booking.source,
+        "created_at": _instant(booking.created_at),
+        "slot": slot,
+    }
+    return data | ({"previous_slot": previous_slot} if previous_slot else {})
+
+
+def for_endpoint(body: dict, booking: Booking | None, endpoint: WebhookEndpoint) -> dict:
+    """The body as one endpoint gets it: with the person, if its organisation has asked for that."""
+    if booking is None or not endpoint.sends_contacts:
+        return body
+    contact = {"name": booking.name, "email": booking.email, "phone": booking.phone}
+    return body | {"data": body["data"] | {"contact": contact}}
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
