@@ -30,8 +30,11 @@ WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
 WISHES_PER_ADDRESS = (parse("60/hour"),)
 
 
-def check_booking_limits(*, visitor: str, address: str, email: str) -> None:
-    """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many."""
+def check_booking_limits(*, visitor: str = "", address: str, email: str) -> None:
+    """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many.
+
+    Programs have no ``visitor``.
+    """
     recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
     _count(
         "book",
@@ -71,7 +74,7 @@ def _count(action: str, who: dict[str, tuple[str, tuple]]) -> None:
         return
     try:
         for kind, (name, allowed) in who.items():
-            for limit in allowed:
+            for limit in allowed if name else ():
                 if not _limiter().hit(limit, action, kind, name):
                     until = _limiter().get_window_stats(limit, action, kind, name).reset_time
                     raise TooMany(retry_after=max(1, int(until - time.time()) + 1))

@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from bookingsite import mailbox, views
+from bookingsite.api import api
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -10,6 +11,7 @@ urlpatterns = [
     path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
     path("dev/mailbox/<str:key>/", mailbox.mail, name="mail"),
     path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
+    path("api/v1/", api.urls),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),
     path("", include("bookings.urls")),

@@ -1,3 +1,4 @@
+from bookings.models.api_token import ApiToken
 from bookings.models.booking import Booking, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
@@ -5,4 +6,14 @@ from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
 from bookings.transitions import Status
 
-__all__ = ["Booking", "Idempotency", "LookupLink", "LookupRequest", "Proof", "Source", "Status", "TurnedAway"]
+__all__ = [
+    "ApiToken",
+    "Booking",
+    "Idempotency",
+    "LookupLink",
+    "LookupRequest",
+    "Proof",
+    "Source",
+    "Status",
+    "TurnedAway",
+]
