@@ -11,7 +11,10 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.parser import Parser
 
 import bookings.api.public
+import bookings.api.staff
 import experts.api.public
+import experts.api.staff
+from bookings.api.tokens import StaffToken
 from bookingsite.apischema import Described
 from experts.api.errors import CODES
 from experts.errors import Busy, Refused
@@ -21,7 +24,8 @@ BUSY_SECONDS = 2  # before a request that was too busy is worth another try
 
 
 class Api(Described, NinjaAPI):
-    pass
+    def get_openapi_operation_id(self, operation):
+        return operation.view_func.__name__
 
 
 def problem(status: int, detail: str, *, code: str = "", fields: dict | None = None, headers=None) -> JsonResponse:
@@ -45,6 +49,8 @@ api = Api(
 api.add_router("", experts.api.public.router)
 api.add_router("", bookings.api.public.router)
 api.add_router("", bookings.api.public.of_booking)
+api.add_router("/admin", experts.api.staff.router, auth=StaffToken())
+api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
 
 
 @api.exception_handler(Refused)

@@ -4,6 +4,7 @@ from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.shared import visitor_group, without_hold
+from bookings.services.tokens import create_token, revoke_token
 
 __all__ = [
     "approve",
@@ -11,6 +12,7 @@ __all__ = [
     "cancel",
     "change_details",
     "complete",
+    "create_token",
     "expire",
     "hold_slot",
     "mark_no_show",
@@ -18,6 +20,7 @@ __all__ = [
     "reject",
     "release_hold",
     "reschedule",
+    "revoke_token",
     "visitor_group",
     "without_hold",
 ]

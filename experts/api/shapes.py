@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, time
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from experts.models import Expert, Slot
 
@@ -37,7 +37,7 @@ Day = Annotated[date, BeforeValidator(_day), AfterValidator(_sane_year)]
 Clock = Annotated[
     time,
     BeforeValidator(_clock),
-    Field(json_schema_extra={"format": "", "pattern": f"^{_CLOCK.pattern}$", "examples": ["16:15"]}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$", "examples": ["16:15"]}),
 ]
 Slug = Annotated[str, Field(max_length=80, pattern=r"^[-a-zA-Z0-9_]+$")]
 Whole = Annotated[int, Field(strict=True)]
@@ -72,6 +72,22 @@ EXPERT = {
 }
 
 
+def _plain(value: str) -> str:
+    """On one line, and nothing that nobody can see: such a text cannot be stored, or reads otherwise than it is."""
+    if not value.isprintable():
+        raise ValueError("Remove line breaks and invisible characters.")
+    return value
+
+
+def _printable(value: str) -> str:
+    _plain(value.replace("\n", "").replace("\r", "").replace("\t", ""))
+    return value
+
+
+Line = Annotated[str, AfterValidator(_plain)]
+Text = Annotated[str, AfterValidator(_printable)]
+
+
 def example(value: dict) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [value]})
 
@@ -87,6 +103,12 @@ class Listed(BaseModel, Generic[Item]):
 
     items: list[Item]
     count: int
+
+
+class Followed(Listed[Item], Generic[Item]):
+    """A page of a list of staff's. ``next`` is what to send as ``after`` to get the next page; null on the last one."""
+
+    next: str | None
 
 
 class SlotOut(BaseModel):

@@ -4,6 +4,9 @@ import json
 
 from django.test import Client
 
+from bookings import services
+from bookings.models import ApiToken
+
 
 class Caller:
     """Calls below /api/v1; with a token, as its bearer. Answers have ``status_code`` and ``json()``."""
@@ -27,3 +30,9 @@ def with_key(key: str) -> dict[str, str]:
 
 
 LENA = {"name": "Lena Fischer", "email": "lena@example.com"}
+
+
+def make_token(organization, **values) -> str:
+    """The secret of a new token that may write."""
+    token = ApiToken(**{"organization": organization, "name": "Till", "scope": ApiToken.Scope.WRITE} | values)
+    return services.create_token(token=token)
