@@ -168,7 +168,7 @@ class Calendar:
     def zone_note(self) -> str:
         """Which zone the times are in, and how the expert's differs, on the day that is shown."""
         noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
-        note = _("All times are in %(zone)s.") % {"zone": wording.zone_label(self.zone, noon)}
+        note = _("All times are in %(zone)s.") % {"zone": wording.zone_label_of_day(self.zone, self.day)}
         difference = wording.zone_difference(self.expert.zone, self.zone, noon)
         if difference:
             note += " " + _("%(expert)s is in %(city)s, %(difference)s.") % {
@@ -198,6 +198,11 @@ def hold_url(slot: Slot, zone_choice: str) -> str:
 def release_url(slot: Slot, zone_choice: str) -> str:
     """Where a hold is let go (POST)."""
     return _slot_url("release", slot, zone_choice)
+
+
+def waitlist_url(slot: Slot, zone_choice: str) -> str:
+    """Where one waits for a seat of the slot."""
+    return _slot_url("waitlist", slot, zone_choice)
 
 
 def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:

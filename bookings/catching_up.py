@@ -1,32 +1,41 @@
-"""What time does to bookings: requests and holds whose time is over end, sessions that took place are completed."""
+"""What time does to bookings: requests and holds whose time is over end, sessions that took place are completed, and
+seats that became free without anybody's doing are offered to who waits for them."""
 
 import logging
 from collections.abc import Callable
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from bookings import services
 from bookings.errors import Refused
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WaitlistEntry
+from experts.models import Slot
 
 logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
 
 
 def catch_up() -> dict[str, int]:
-    """End what the queue missed, and complete what is over. Returns how many of each."""
+    """End what the queue missed, complete what is over, serve who waits. Returns how many of each."""
     now = timezone.now()
     late = Booking.objects.filter(status__in=[Status.HELD, Status.PENDING], expires_at__lte=now).order_by("expires_at")
     over = Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now).order_by("slot__ends_at")
-    return {"expired": _each(late, services.expire), "completed": _each(over, services.complete)}
+    line = WaitlistEntry.objects.in_line().filter(slot=OuterRef("pk"))
+    free = Slot.objects.bookable(now).filter(Exists(line)).order_by("starts_at")
+    return {
+        "expired": _each(late, services.expire, "booking_id"),
+        "completed": _each(over, services.complete, "booking_id"),
+        "offered": _each(free, services.serve, "slot_id"),
+    }
 
 
-def _each(bookings, act: Callable) -> int:
+def _each(rows, act: Callable, name: str) -> int:
     """Do it to each; one that is refused, as somebody else was faster or has it locked, keeps none of the others."""
     done = 0
-    for booking_id in bookings.values_list("pk", flat=True)[:MOST_AT_ONCE]:
+    for row_id in rows.values_list("pk", flat=True)[:MOST_AT_ONCE]:
         try:
-            done += bool(act(booking_id=booking_id))
+            done += bool(act(**{name: row_id}))
         except Refused as refusal:
-            logger.info("Booking %s was left for the next run: %s", booking_id, refusal.code)
+            logger.info("%s %s was left for the next run: %s", name, row_id, refusal.code)
     return done

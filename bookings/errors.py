@@ -14,10 +14,13 @@ __all__ = [
     "NoSuchBooking",
     "NotAllowed",
     "NotFound",
+    "OfferOver",
     "Refused",
+    "SeatFree",
     "SlotTaken",
     "TooMany",
     "TooManyHolds",
+    "WaitlistFull",
 ]
 
 
@@ -113,3 +116,27 @@ class NotAllowed(Refused):
     code = "not_allowed"
     status = 409
     message = _("That is not possible any more.")
+
+
+class SeatFree(Refused):
+    """Nobody has to wait for this slot: what was asked for can be booked."""
+
+    code = "seat_free"
+    status = 409
+    message = _("There is a free seat. You can book it now.")
+
+
+class WaitlistFull(Refused):
+    """As many wait for the slot, or as many slots are waited for by one visitor, as may."""
+
+    code = "waitlist_full"
+    status = 409
+    message = _("This waitlist is full. Please choose another time.")
+
+
+class OfferOver(Refused):
+    """The seat that was offered is not kept any more: taken, given back, or too late."""
+
+    code = "offer_over"
+    status = 410
+    message = _("The seat isn’t kept for you any more.")

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.models import Booking
+from bookings.models import Booking, CancelReason
 from bookings.models.booking import read_reference
 from bookings.validators import validate_plain_text
 
@@ -67,8 +67,8 @@ class BookingForm(forms.ModelForm):
             "email": {"required": gettext_lazy("Enter your email address.")},
         }
 
-    def __init__(self, *args, slot, held=0, **kwargs):
-        """``held``: the seats that the visitor holds in the slot already."""
+    def __init__(self, *args, slot, held=0, for_waitlist=False, **kwargs):
+        """``held``: the seats that the visitor holds in the slot already. ``for_waitlist``: no seat has to be free."""
         super().__init__(*args, **kwargs)
         expert = slot.expert
         self.fields["name"].required = self.fields["email"].required = True
@@ -76,7 +76,9 @@ class BookingForm(forms.ModelForm):
             "organization": expert.organization.name
         }
         most = expert.policy("max_party")
-        if not self.is_bound:
+        if for_waitlist:
+            most = min(most, slot.capacity)
+        elif not self.is_bound:
             # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
             most = min(most, max(slot.seats_left + held, 1))
         elif "seats" not in self.data:
@@ -105,6 +107,21 @@ class BookingForm(forms.ModelForm):
         rows = [(label, self.cleaned_data[name]) for name, label in labels.items() if self.cleaned_data[name]]
         seats = self.cleaned_data.get("seats", 1)
         return [*rows, (_("Seats"), str(seats))] if seats > 1 else rows
+
+
+class CancelForm(forms.Form):
+    """Why somebody cancels, if they want to say."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        choices=[("", gettext_lazy("Choose a reason")), *CancelReason.choices],
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("Choose one of these, or none.")},
+    )
+
+    def __init__(self, *args, organization, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("%(organization)s sees this.") % {"organization": organization.name}
 
 
 class LookupForm(forms.Form):

@@ -1,20 +1,11 @@
-"""What the e-mails about a booking are about, and whether that is still true when one of them is to be sent."""
+"""When an e-mail about a booking is still true, and when reminders are due."""
 
-from datetime import datetime
-from enum import StrEnum
+from datetime import datetime, timedelta
 
-from bookings.models import Booking
+from bookings.models import Booking, MailKind
 from bookings.transitions import Status
 
-
-class MailKind(StrEnum):
-    PENDING = "pending"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    RESCHEDULED = "rescheduled"
-    EXPIRED = "expired"
-
+__all__ = ["FOR_STAFF", "REMINDERS", "MailKind", "kind_of", "reminders_due", "still_true"]
 
 _STATUSES = {
     MailKind.PENDING: {Status.PENDING},
@@ -23,20 +14,48 @@ _STATUSES = {
     MailKind.CANCELLED: {Status.CANCELLED},
     MailKind.RESCHEDULED: {Status.PENDING, Status.CONFIRMED},
     MailKind.EXPIRED: {Status.EXPIRED},
+    MailKind.REMINDER_DAY: {Status.CONFIRMED},
+    MailKind.REMINDER_HOUR: {Status.CONFIRMED},
+    MailKind.STAFF_REQUEST: {Status.PENDING},
+    MailKind.STAFF_EXPIRED: {Status.EXPIRED},
 }
 # What speaks of a session that lies ahead.
 _AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED}
+# What asks for an answer before the request runs out.
+_REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
+
+FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED})
+# How long before the start each is sent, and the organisation's switch for it.
+REMINDERS = {
+    MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),
+    MailKind.REMINDER_HOUR: (timedelta(hours=1), "reminds_hour_before"),
+}
+# Whoever booked less than this before a reminder has just read the same in another mail.
+LEAST_BEFORE_REMINDER = timedelta(hours=2)
 
 
 def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -> bool:
-    """Whether a mail of that kind, queued at that sequence, still says how things are. Needs the slot."""
-    if booking.status not in _STATUSES[kind] or booking.sequence != sequence:
+    """Whether a mail of that kind, queued at that sequence, still says how things are. Needs ``with_slot()``."""
+    slot = booking.slot
+    if booking.status not in _STATUSES.get(kind, ()) or booking.sequence != sequence:
         return False
-    if kind == MailKind.PENDING and booking.expires_at <= now:
+    if kind in _REQUESTS and booking.expires_at <= now:
         return False
-    return kind not in _AHEAD or booking.slot.ends_at > now
+    if kind in REMINDERS:
+        _before, switch = REMINDERS[kind]
+        return getattr(slot.expert.organization, switch) and slot.starts_at > now
+    return kind not in _AHEAD or slot.ends_at > now
 
 
 def kind_of(booking: Booking) -> MailKind | None:
-    """The mail that says how an open booking is now; None for what has ended, and for a hold."""
+    """The mail that says how an open booking is now; None for what has ended, and for a hold.
+
+    It is also the receipt: PENDING where staff have to approve, CONFIRMED where they do not. There is no other.
+    """
     return {Status.PENDING: MailKind.PENDING, Status.CONFIRMED: MailKind.CONFIRMED}.get(booking.status)
+
+
+def reminders_due(starts_at: datetime, now: datetime) -> dict[MailKind, datetime]:
+    """Which reminders of a session a booking of this moment gets, and when."""
+    due = {kind: starts_at - before for kind, (before, _switch) in REMINDERS.items()}
+    return {kind: at for kind, at in due.items() if at - now >= LEAST_BEFORE_REMINDER}

@@ -23,6 +23,11 @@ HOLDS_PER_ADDRESS = (parse("120/minute"), parse("1200/hour"))
 # Whoever guesses references gets a new identity for each guess, but not a new address.
 LOOKUPS_PER_VISITOR = (parse("10/minute"), parse("50/hour"))
 LOOKUPS_PER_ADDRESS = (parse("30/minute"), parse("300/hour"))
+# Cancelling and moving one's own bookings.
+CHANGES_PER_VISITOR = (parse("20/minute"), parse("100/hour"))
+CHANGES_PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
+# Each move sends a mail, and the address need not be that of whoever moves.
+CHANGES_PER_BOOKING = (parse("20/hour"),)
 # Each booking sends a mail, and anybody can type anybody's address. A secretary books for a whole office.
 PER_RECIPIENT = (parse("20/hour"),)
 # Who opens a full slot again and again wants it once; a crawler wants nothing.
@@ -62,6 +67,18 @@ def is_new_wish(*, visitor: str, address: str, slot_id: int) -> bool:
 def check_hold_limits(*, visitor: str, address: str) -> None:
     """Count one try to hold a slot. Raises TooMany, as for booking."""
     _count("hold", {"visitor": (visitor, HOLDS_PER_VISITOR), "address": (address, HOLDS_PER_ADDRESS)})
+
+
+def check_change_limits(*, visitor: str = "", address: str, booking_id: int) -> None:
+    """Count one try to cancel or to move a booking. Raises TooMany, as for booking."""
+    _count(
+        "change",
+        {
+            "visitor": (visitor, CHANGES_PER_VISITOR),
+            "address": (address, CHANGES_PER_ADDRESS),
+            "booking": (str(booking_id), CHANGES_PER_BOOKING),
+        },
+    )
 
 
 def check_lookup_limits(*, visitor: str, address: str) -> None:

@@ -1,8 +1,8 @@
 """Links in e-mails, all under one address (``/bookings/link/<token>/``): what their tokens open, and for how long.
 
 A look-up token is random, single-use and kept as a hash (LookupLink). A booking's token is its reference and a
-signature; nothing is stored for it. It is bound to the address that it was sent to: when staff correct a wrong address,
-the link in the stranger's mailbox opens nothing any more.
+signature; nothing is stored for it, and so it is with a seat that the waitlist offers. Both are bound to the address
+that they were sent to: when staff correct a wrong one, the link in the stranger's mailbox opens nothing any more.
 """
 
 import hashlib
@@ -17,17 +17,43 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.models import Booking, LookupLink, LookupRequest
+from bookings.models import Booking, LookupLink, LookupRequest, WaitlistEntry
 from bookings.models.booking import read_reference
 
 LOOKUP_LINK_LASTS = timedelta(minutes=20)
 MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
 BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
+_OFFER = "W-"
 
 
 def link_url(token: str) -> str:
     """The whole address of a link, for an e-mail."""
     return settings.SITE_URL.rstrip("/") + reverse("link", args=[token])
+
+
+def offer_token(entry: WaitlistEntry) -> str:
+    """The token for the mail that offers a seat. It is bound to the address, as a booking's."""
+    return f"{_OFFER}{entry.pk}.{_offer_signer().signature(_signed_offer(entry))}"
+
+
+def opens_offer(token: str) -> bool:
+    """Whether it is an offer's token by its looks."""
+    return token.startswith(_OFFER)
+
+
+def read_offer_token(token: str) -> WaitlistEntry:
+    """The entry of the waitlist that a token belongs to. Raises LinkUnknown for a forged one."""
+    number, _dot, signature = token.removeprefix(_OFFER).partition(".")
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        raise LinkUnknown
+    entry = WaitlistEntry.objects.with_slot().filter(pk=int(number)).first()
+    if entry is None:
+        raise LinkUnknown
+    try:
+        _offer_signer().unsign(f"{_signed_offer(entry)}:{signature}")
+    except signing.BadSignature as error:
+        raise LinkUnknown from error
+    return entry
 
 
 def opens_one_booking(token: str) -> bool:
@@ -107,3 +133,11 @@ def _signed(booking: Booking) -> str:
 
 def _signer() -> signing.Signer:
     return signing.Signer(salt="bookings.link")
+
+
+def _signed_offer(entry: WaitlistEntry) -> str:
+    return f"{entry.pk} {entry.email.lower()}"
+
+
+def _offer_signer() -> signing.Signer:
+    return signing.Signer(salt="bookings.offer")

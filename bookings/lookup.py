@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings import links, tasks
 from bookings.errors import LinkGone, NoSuchBooking
-from bookings.models import Booking, LookupRequest, Proof
+from bookings.models import Booking, LookupRequest, Proof, WaitlistEntry
 
 ADDRESS_PROOF_LASTS = timedelta(minutes=60)
 
@@ -75,3 +75,4 @@ def forget_browser(*, visitor: str) -> None:
         Proof.objects.filter(visitor=visitor).delete()
         LookupRequest.objects.filter(visitor=visitor).update(visitor="")
         Booking.objects.shown().filter(holder=visitor).update(holder="")
+        WaitlistEntry.objects.filter(visitor=visitor).update(visitor="")

@@ -1,17 +1,20 @@
 """The one place that builds e-mails and sends them, each as text and as HTML. Called by jobs only."""
 
+import smtplib
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 
-from bookings import ics, links
-from bookings.kinds import MailKind
-from bookings.models import Booking, LookupRequest, Status
+from bookings import deliveries, ics, links
+from bookings.kinds import FOR_STAFF
+from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry
 from bookings.policy import cancel_line
-from experts.models import Organization
+from experts.models import Organization, Slot
 from experts.models.organization import Accent
 from experts.wording import zone_label
 from experts.zones import known_zone
@@ -29,36 +32,69 @@ ACCENT_COLOURS = {
 }
 
 
-class MailNotSentError(Exception):
-    """A mail that could not be sent, without the words of the error: mail servers repeat the address in them."""
+def send_booking_mail(booking: Booking, kind: MailKind, to: str) -> None:
+    """Say what became of the booking, to its booker or to staff. Needs ``with_slot()``."""
+    (_send_to_staff if kind in FOR_STAFF else _send_to_booker)(booking, kind, to)
 
 
-def send_booking_mail(booking: Booking, kind: MailKind) -> None:
-    """Say what became of the booking, with the link that opens it and a calendar file. Needs ``with_slot()``."""
+def _send_to_booker(booking: Booking, kind: MailKind, to: str) -> None:
+    """With the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
     with translation.override(booking.language):
         policy_line = cancel_line(slot, zone, timezone.now()) if booking.is_open else ""
     _send(
         "booking",
+        kind,
         {
             "booking": booking,
             "slot": slot,
+            "old_slot": _slot_before_move(booking) if kind == MailKind.RESCHEDULED else None,
             "expert": expert,
-            "kind": kind.value,
             "is_pending": booking.status == Status.PENDING,
             "policy_line": policy_line,
             "url": links.link_url(links.booking_token(booking)),
         },
-        to=booking.email,
+        to=to,
         language=booking.language,
         zone=zone,
         at=slot.starts_at,
         organization=expert.organization,
-        message_id=f"{booking.reference}.{kind}.{booking.sequence}",
+        message_id=deliveries.booking_message_id(booking, kind, to),
+        reply_to=expert.organization.contact_email,
         calendar_method=_calendar_method(booking, kind),
         booking=booking,
     )
+
+
+def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
+    """On the expert's clock, with the link to the admin, and without the customer's address: mail is forwarded."""
+    slot, expert = booking.slot, booking.slot.expert
+    _send(
+        "staff",
+        kind,
+        {
+            "booking": booking,
+            "slot": slot,
+            "expert": expert,
+            # The clocks may change between the deadline and the session.
+            "deadline_zone": zone_label(expert.zone, booking.expires_at),
+            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk]),
+        },
+        to=to,
+        language=settings.LANGUAGE_CODE,
+        zone=expert.zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=deliveries.booking_message_id(booking, kind, to),
+        booking=booking,
+    )
+
+
+def _slot_before_move(booking: Booking) -> Slot | None:
+    """Where the booking was before its last move, by its history; None if that slot is gone."""
+    before = booking.events.filter(sequence=booking.sequence - 1).order_by("-pgh_id").values("slot_id")[:1]
+    return Slot.objects.filter(pk__in=before).first()
 
 
 def _calendar_method(booking: Booking, kind: MailKind) -> str:
@@ -72,18 +108,44 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
     """Send the link that opens all bookings of the address."""
     _send(
         "lookup",
+        MailKind.LOOKUP,
         {"url": url, "expires_at": expires_at},
         to=request.email,
         language=request.language,
         zone=known_zone(request.timezone) or ZoneInfo("UTC"),
         at=expires_at,
         organization=None,
-        message_id=f"lookup.{request.pk}",
+        message_id=deliveries.lookup_message_id(request),
+    )
+
+
+def send_waitlist_offer(entry: WaitlistEntry) -> None:
+    """Say that a seat is kept, until when, and how to take it or give it back. Needs hold, slot and expert."""
+    slot, expert = entry.slot, entry.slot.expert
+    _send(
+        "waitlist",
+        MailKind.WAITLIST_OFFER,
+        {
+            "entry": entry,
+            "slot": slot,
+            "expert": expert,
+            "until": entry.hold.expires_at,
+            "url": links.link_url(links.offer_token(entry)),
+        },
+        to=entry.email,
+        language=entry.language,
+        zone=known_zone(entry.timezone) or expert.zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=deliveries.offer_message_id(entry),
+        reply_to=expert.organization.contact_email,
+        booking=entry.hold,
     )
 
 
 def _send(
     name: str,
+    kind: MailKind,
     context: dict,
     *,
     to: str,
@@ -92,46 +154,70 @@ def _send(
     at: datetime,
     organization: Organization | None,
     message_id: str,
+    reply_to: str = "",
     calendar_method: str = "",
     booking: Booking | None = None,
 ) -> None:
-    """Render ``templates/emails/<name>`` in the reader's language and zone, and send it. Raises MailNotSentError.
+    """Send ``templates/emails/<name>`` to one address, unless it has been sent before. Every mail goes this way.
 
-    With ``calendar_method``, the ``booking`` goes along as a calendar file.
+    Rendered in the reader's language and zone; ``at`` is the instant whose offset from UTC is named. With
+    ``calendar_method``, the ``booking`` goes along as a calendar file. Raises MailNotSentError. Each attempt is logged.
     """
-    light, dark, on_dark = ACCENT_COLOURS[organization.accent if organization else Accent.PETROL]
-    with translation.override(language), timezone.override(zone):
-        context = {
-            "language": language,
-            "zone_label": zone_label(zone, at),
-            "organization": organization,
-            "accent": light,
-            "accent_dark": dark,
-            "on_accent_dark": on_dark,
-            **context,
-        }
-        # A line break would end the header; names of experts are not checked for them.
-        subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
-        text = render_to_string(f"emails/{name}.txt", context)
-        html = render_to_string(f"emails/{name}.html", context | {"subject": subject})
-    mail = EmailMultiAlternatives(
-        subject,
-        text,
-        to=[to],
-        reply_to=[organization.contact_email] if organization and organization.contact_email else None,
-        headers={
+    delivery = deliveries.begin(message_id=message_id, kind=kind, to=to, booking=booking)
+    if delivery is None:
+        return
+    try:
+        with translation.override(language), timezone.override(zone):
+            mail = _build(
+                name, _look(organization) | {"kind": kind.value, "zone_label": zone_label(zone, at)} | context
+            )
+        mail.to = [to]
+        mail.reply_to = [reply_to] if reply_to else []
+        mail.extra_headers |= {
             # The same for every attempt, so that a mail sent twice is one mail to the reader's program.
-            "Message-ID": f"<{message_id.lower()}@expertbook>",
+            "Message-ID": message_id,
             "Auto-Submitted": "auto-generated",  # no answers from holiday notices
-        },
-    )
-    mail.attach_alternative(html, "text/html")
-    if calendar_method:
-        calendar = ics.calendar_file(booking, calendar_method).decode()
-        mail.attach("booking.ics", calendar, f"text/calendar; method={calendar_method}")
+        }
+        if calendar_method:
+            calendar = ics.calendar_file(booking, calendar_method).decode()
+            mail.attach("booking.ics", calendar, f"text/calendar; method={calendar_method}")
+        _hand_over(mail)
+    except Exception as error:
+        deliveries.failed(delivery, error)
+        raise
+    deliveries.sent(delivery)
+
+
+def _look(organization: Organization | None) -> dict:
+    light, dark, on_dark = ACCENT_COLOURS[organization.accent if organization else Accent.PETROL]
+    return {
+        "language": translation.get_language(),
+        "organization": organization,
+        "accent": light,
+        "accent_dark": dark,
+        "on_accent_dark": on_dark,
+    }
+
+
+def _build(name: str, context: dict) -> EmailMultiAlternatives:
+    """The mail as text and as HTML, in the active language and zone."""
+    # A line break would end the header; names of experts are not checked for them.
+    subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
+    mail = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context))
+    mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
+    return mail
+
+
+def _hand_over(mail: EmailMultiAlternatives) -> None:
+    """Give it to the mail server. Raises MailNotSentError, whatever went wrong."""
     try:
         mail.send()
     except Exception as error:
-        # Whatever went wrong: the job's traceback is logged, and must not hold the address.
+        # The job's traceback is logged, and must not hold the address.
         code = getattr(error, "smtp_code", "")
-        raise MailNotSentError(f"{type(error).__name__} {code}".strip()) from None
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            [(code, _words)] = error.recipients.values()
+        # 5xx: no such mailbox. To ask again and again makes the next mail look like spam.
+        for_good = isinstance(error, smtplib.SMTPRecipientsRefused) and 500 <= code < 600
+        text = f"{type(error).__name__} {code}".strip()
+        raise deliveries.MailNotSentError(text, for_good=for_good) from None

@@ -10,12 +10,12 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from bookings.models import Booking, Proof, Status
+from bookings.models import Booking, Proof, Status, WaitlistEntry
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What is a viewer's own in a slot: ``booked``, or ``held`` until an instant."""
+    """What is a viewer's own in a slot: ``booked``, ``held`` until an instant, or ``waiting`` for a seat."""
 
     kind: str
     until: datetime | None = None
@@ -24,24 +24,28 @@ class Mark:
         return self.until is not None and self.until <= now
 
 
-BOOKED = Mark("booked")
+BOOKED, WAITING = Mark("booked"), Mark("waiting")
 
 
 def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
-    """The slots of an expert on some days in which each browser has a seat that it holds, has booked or proven its own.
+    """The slots of an expert on some days in which each browser holds, has booked or has proven a seat, or waits.
 
-    Says for many browsers at once what ``Booking.objects.proven_to`` and ``running_holds`` say for one; two queries,
-    a third one when somebody has proven an address.
+    Says for many browsers at once what ``Booking.objects.proven_to`` and ``running_holds`` say for one; three queries,
+    a fourth one when somebody has proven an address.
     """
     taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
+    waiting = WaitlistEntry.objects.filter(visitor__in=visitors, status=WaitlistEntry.Status.WAITING)
+    waiting = waiting.filter(slot__expert=expert_id, slot__date__range=(first, last))
+    for visitor, slot_id in waiting.values_list("visitor", "slot_id"):
+        found[visitor][slot_id] = WAITING
     mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
     rows = mine.filter(holder__in=visitors).values_list("holder", "slot_id", "status", "expires_at")
     for visitor, slot_id, status, expires_at in rows:
         if status != Status.HELD:
             found[visitor][slot_id] = BOOKED
-        else:
-            found[visitor].setdefault(slot_id, Mark("held", expires_at))
+        elif found[visitor].get(slot_id) != BOOKED:
+            found[visitor][slot_id] = Mark("held", expires_at)
     seats = taken.shown()
 
     proofs = Proof.objects.filter(visitor__in=visitors, expires_at__gt=Now()).values_list("visitor", "booking", "email")
@@ -65,4 +69,5 @@ def own_key(visitor: str) -> str:
     rows = Booking.objects.proven_to(visitor).order_by("pk").values_list(*columns)
     # Time alone moves a booking from "coming up" to "earlier".
     told = [(*row, row[5] > now, row[6] > now) for row in rows]
+    told += WaitlistEntry.objects.shown_to(visitor).order_by("pk").values_list("pk", "status", "hold__expires_at")
     return f"{crc32(repr(told).encode()):08x}"

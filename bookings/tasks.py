@@ -1,33 +1,66 @@
 """Jobs of the worker. Each reads again what it is about before it acts, and may run more than once.
 
-Arguments are ids only: procrastinate logs them and keeps them in its table.
+Arguments are ids only: procrastinate logs them and keeps them in its table. What frees seats goes before mails, so that
+a mail server that hangs holds nothing up, and reminders come last: thousands of them lie ahead.
 """
 
+from django.conf import settings
 from django.utils import timezone
-from procrastinate import RetryStrategy
+from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.retry import BaseRetryStrategy
 
-from bookings import housekeeping, links, mail
+from bookings import deliveries, housekeeping, links, mail
 from bookings.kinds import MailKind, still_true
-from bookings.models import Booking, LookupRequest
+from bookings.models import Booking, LookupRequest, WaitlistEntry
+from bookings.recipients import recipients
 
-_RETRY = RetryStrategy(max_attempts=12, exponential_wait=2)
+FIRST, LAST = 10, -10  # priorities; 0 is the usual one
 
 
-@app.task(queue="mail", retry=_RETRY)
-def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
-    """Tell the booker what became of the booking; nothing if that is not how it is any more.
+class BackOff(BaseRetryStrategy):
+    """Again after 2, 4, 8 … seconds and then every half hour, for a day and a few hours in all.
 
-    ``kind`` is a MailKind, ``sequence`` the booking's when the job was queued.
+    So whatever was away for an hour has what waited for it half an hour later, and a day without it loses nothing.
     """
-    booking = Booking.objects.shown().with_slot().filter(pk=booking_id).first()
-    if booking is None or not booking.email:
+
+    LONGEST_WAIT = 30 * 60  # seconds
+    MOST_ATTEMPTS = 60
+
+    def get_retry_decision(self, *, exception, job) -> RetryDecision | None:
+        if job.attempts >= self.MOST_ATTEMPTS or getattr(exception, "for_good", False):
+            return None
+        return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})
+
+    def wait_after(self, attempts: int) -> int:
+        """Seconds until the next attempt; ``attempts`` were made before the one that failed."""
+        return min(2 ** min(attempts + 1, 30), self.LONGEST_WAIT)
+
+
+@app.task(queue="mail", retry=BackOff())
+def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
+    """Tell the booker, or staff, what became of the booking, or remind of it; nothing if that is not so any more.
+
+    ``kind`` is a MailKind, ``sequence`` the booking's when the job was queued. Each recipient has a mail of their own.
+    """
+    booking, kind = Booking.objects.shown().with_slot().filter(pk=booking_id).first(), MailKind(kind)
+    if booking is None:
         return
-    if still_true(MailKind(kind), booking, sequence, timezone.now()):
-        mail.send_booking_mail(booking, MailKind(kind))
+    is_true, failure = still_true(kind, booking, sequence, timezone.now()), None
+    for address in recipients(booking, kind):
+        if not is_true:
+            deliveries.skip(kind=kind, to=address, booking=booking, sequence=sequence)
+            continue
+        try:
+            mail.send_booking_mail(booking, kind, address)
+        except deliveries.MailNotSentError as error:  # one bad address keeps the mail from none of the others
+            if failure is None or failure.for_good:
+                failure = error
+    if failure is not None:
+        raise failure
 
 
-@app.task(queue="mail", retry=_RETRY)
+@app.task(queue="mail", retry=BackOff())
 def send_lookup_link(*, request_id: int) -> None:
     """Send a link to the bookings of an address, if it has any, and no more than three in an hour.
 
@@ -40,7 +73,15 @@ def send_lookup_link(*, request_id: int) -> None:
     mail.send_lookup_link(request, links.link_url(token), link.expires_at)
 
 
-@app.task(queue="expiry", retry=_RETRY)
+@app.task(queue="mail", retry=BackOff())
+def send_waitlist_offer(*, entry_id: int) -> None:
+    """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
+    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
+    if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
+        mail.send_waitlist_offer(entry)
+
+
+@app.task(queue="expiry", priority=FIRST, retry=BackOff())
 def expire_booking(*, booking_id: int) -> None:
     """Free the seats of a hold or a request when its time is over; nothing if it went on, moved or was renewed."""
     from bookings import services  # the services queue this job
@@ -49,12 +90,21 @@ def expire_booking(*, booking_id: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queue="expiry")
+@app.task(queue="expiry", priority=FIRST)
 def catch_up(timestamp: int) -> None:
     """Every minute: end what the queue missed, and complete the sessions that are over."""
     from bookings.catching_up import catch_up  # it calls the services, which queue jobs
 
     catch_up()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="housekeeping", priority=FIRST)
+async def recover(timestamp: int) -> None:
+    """Every minute: have the jobs of workers that died in the middle of them done by others."""
+    seconds = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
+        await app.job_manager.retry_job(job)
 
 
 @app.periodic(cron="17 * * * *")

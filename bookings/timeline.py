@@ -1,7 +1,8 @@
 """What became of a booking, step by step: from its history, its status and the clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
@@ -10,6 +11,7 @@ from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status
 from experts import wording
+from experts.models import Slot
 
 DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
 
@@ -26,7 +28,7 @@ class Step:
 
 
 def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
-    """The steps of a booking in order, its history included. Needs ``with_slot()``; one query."""
+    """The steps of a booking in order, its history included. Needs ``with_slot()``; one query, two if it was moved."""
     return _Story(booking, zone, now).steps()
 
 
@@ -60,42 +62,76 @@ class _Story:
     def __init__(self, booking: Booking, zone: ZoneInfo, now: datetime):
         self.booking, self.zone, self.now = booking, zone, now
         self.organization = booking.slot.expert.organization.name
-        events = list(booking.events.order_by("pgh_id").values_list("status", "pgh_label", "pgh_created_at"))
-        self.was_requested = any(status == Status.PENDING for status, _label, _at in events) or booking.status in (
+        events = list(
+            booking.events.order_by("pgh_id").values_list(
+                "status", "slot_id", "pgh_created_at", "pgh_context__metadata", named=True
+            )
+        )
+        self.was_requested = any(event.status == Status.PENDING for event in events) or booking.status in (
             Status.PENDING,
             Status.REJECTED,
             Status.EXPIRED,
         )
-        # When it took on its present status. What was written with that status from the start has no such moment.
+        # When it took on each status. What was written with that status from the start has no such moment.
         self.changes: dict[str, datetime] = {}
-        previous = events[0][0] if events else None
-        for status, _label, at in events:
-            if status != previous:
-                self.changes[status] = at
-            previous = status
+        self.cancelled_by = ""
+        self.moves_before_approval = 0
+        moves: list[tuple[int, datetime]] = []  # the slot that was left, and when
+        for before, event in pairwise(events):
+            if event.status != before.status:
+                self.changes[event.status] = event.pgh_created_at
+            if event.status == Status.CONFIRMED != before.status:
+                self.moves_before_approval = len(moves)
+            if event.status == Status.CANCELLED != before.status:
+                self.cancelled_by = (event.pgh_context__metadata or {}).get("by", "")
+            # A hold goes from slot to slot while people look around.
+            if event.slot_id != before.slot_id and before.status != Status.HELD:
+                moves.append((before.slot_id, event.pgh_created_at))
+        self.moves = self._moves(moves) if moves else []
 
     def steps(self) -> list[Step]:
         status = self.booking.status
         name = _("Requested") if self.was_requested else _("Booked")
-        first = Step(name, "check", DONE, self._at(self.booking.created_at))
+        steps = [Step(name, "check", DONE, self._at(self.booking.created_at)), *self._between()]
         if status == Status.PENDING:
-            return [first, self._decision(), self._session(NEXT)]
+            return [*steps, self._decision(), self._session(NEXT)]
         if status == Status.REJECTED:
-            return [first, self._end(_("Declined by %(organization)s"), "circle-x")]
+            return [*steps, self._end(_("Declined by %(organization)s"), "circle-x")]
         if status == Status.EXPIRED:
-            return [first, self._end(_("Expired"), "timer-off", _("No answer in time, so the seat was freed."))]
-        steps = [first]
-        if self.was_requested and (status != Status.CANCELLED or Status.CONFIRMED in self.changes):
-            approved = _("Approved by %(organization)s") % {"organization": self.organization}
-            steps.append(Step(approved, "check", DONE, self._when(Status.CONFIRMED)))
+            return [*steps, self._end(_("Expired"), "timer-off", _("No answer in time, so the seat was freed."))]
         if status == Status.CANCELLED:
-            return [*steps, self._end(_("Cancelled"), "circle-slash")]
+            names = {"customer": _("Cancelled by you"), "staff": _("Cancelled by %(organization)s")}
+            return [*steps, self._end(names.get(self.cancelled_by, _("Cancelled")), "circle-slash")]
         if status == Status.COMPLETED:
             return [*steps, self._session(DONE), Step(_("Completed"), "check-check", DONE)]
         if status == Status.NO_SHOW:
             return [*steps, self._session(OVER), Step(_("Missed"), "user-x", OVER)]
         is_over = self.booking.slot.ends_at <= self.now
         return [*steps, self._session(DONE if is_over else NOW), Step(_("Completed"), "check-check", NEXT)]
+
+    def _between(self) -> list[Step]:
+        """The approval and the moves, in the order in which they happened."""
+        unapproved = (Status.PENDING, Status.REJECTED, Status.EXPIRED, Status.CANCELLED)
+        was_approved = Status.CONFIRMED in self.changes or self.booking.status not in unapproved
+        if not self.was_requested or not was_approved:
+            return self.moves
+        name = _("Approved by %(organization)s") % {"organization": self.organization}
+        approval = Step(name, "check", DONE, self._when(Status.CONFIRMED))
+        return [*self.moves[: self.moves_before_approval], approval, *self.moves[self.moves_before_approval :]]
+
+    def _moves(self, moves: list[tuple[int, datetime]]) -> list[Step]:
+        """What was left, by the slots' own history: the slot may have got another time since, or be gone."""
+        kept = Slot.events.rel.related_model.objects.filter(pgh_obj_id__in={slot_id for slot_id, _at in moves})
+        times = list(kept.order_by("pgh_id").values_list("pgh_obj_id", "pgh_created_at", "starts_at"))
+        steps = []
+        for left, moved_at in moves:
+            known = [starts_at for slot_id, at, starts_at in times if slot_id == left and at <= moved_at]
+            name = _("Moved from %(when)s") % {"when": self._at(known[-1])} if known else _("Moved")
+            steps.append(Step(name, "calendar-sync", DONE, self._at(moved_at)))
+        if steps and self.booking.is_open:
+            # An open booking has a message for no other reason than that staff moved it.
+            steps[-1] = replace(steps[-1], quote=self.booking.reason)
+        return steps
 
     def _decision(self) -> Step:
         text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {

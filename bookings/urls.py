@@ -7,6 +7,7 @@ urlpatterns = [
     path("slots/<int:slot_id>/hold/", views.hold, name="hold"),
     path("slots/<int:slot_id>/release/", views.release, name="release"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),
+    path("slots/<int:slot_id>/waitlist/", views.waitlist, name="waitlist"),
     path("bookings/", views.my_bookings, name="my_bookings"),
     path("bookings/sign-out/", views.sign_out, name="sign_out"),
     path("bookings/link/<str:token>/", views.link, name="link"),

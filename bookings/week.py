@@ -50,6 +50,16 @@ class Week:
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])
 
+    def open_to(self, booking, day: date) -> list[Slot]:
+        """The slots of the day that an open booking of this expert could move to."""
+        return [
+            slot
+            for slot in self.on(day)
+            if self.states[slot.pk] in BOOKABLE_STATES
+            and slot.pk != booking.slot_id
+            and slot.seats_left_at(self.now) >= booking.seats
+        ]
+
     def open_count(self, day: date) -> int:
         return sum(self.states[slot.pk] in BOOKABLE_STATES for slot in self.on(day))
 

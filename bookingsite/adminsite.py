@@ -126,6 +126,9 @@ def navigation(request):
             [
                 item(_("Bookings"), "event_available", "bookings", "booking"),
                 item(_("Slots"), "calendar_clock", "experts", "slot"),
+                item(_("Waitlist"), "notifications", "bookings", "waitlistentry"),
+                item(_("Time off"), "beach_access", "experts", "timeoff"),
+                item(_("E-mails"), "mail", "bookings", "notification"),
                 item(_("Turned away"), "event_busy", "bookings", "turnedaway"),
             ],
         ),

@@ -166,7 +166,14 @@ CHANNEL_LAYERS = {
 PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="events")
 
 # Workers poll: a NOTIFY takes a database-wide lock at commit (docs/decisions/0005-queue-without-notify.md).
-PROCRASTINATE_WORKER_DEFAULTS = {"listen_notify": False, "fetch_job_polling_interval": 1.0, "delete_jobs": "successful"}
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "listen_notify": False,
+    "fetch_job_polling_interval": 1.0,
+    "delete_jobs": "successful",
+    "concurrency": 4,  # a mail server that hangs keeps one job waiting, not all
+    "update_heartbeat_interval": 10.0,  # seconds
+    "stalled_worker_timeout": 30.0,  # without a heartbeat, after which a worker's jobs are done by others
+}
 
 EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL["EMAIL_HOST"]

@@ -56,3 +56,21 @@ class InvalidExpert(Refused):
 
     code = "invalid"
     status = 422
+
+
+class InvalidHours(Refused):
+    """Hours or time off that cannot be: they end before they start, or overlap."""
+
+    code = "invalid"
+    status = 422
+
+
+class PreviewNeeded(Exception):
+    """Not a refusal: staff must see ``plans`` (experts/plan.py) first, or again. Nothing was written.
+
+    The same call with ``seen=key`` writes it, if it is still what would happen.
+    """
+
+    def __init__(self, plans: list, key: str):
+        self.plans, self.key = plans, key
+        super().__init__(key)

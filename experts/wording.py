@@ -1,6 +1,6 @@
 """Days and times in words, in the active language. Every function takes the zone: none guesses it."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
@@ -81,6 +81,15 @@ def distance(instant: datetime, other: datetime, zone: ZoneInfo) -> str:
 def zone_label(zone: ZoneInfo, instant: datetime) -> str:
     """``Berlin time (GMT+1)``, with the offset in force at that instant."""
     return _("%(city)s time (%(offset)s)") % {"city": city(zone), "offset": offset_label(zone, instant)}
+
+
+def zone_label_of_day(zone: ZoneInfo, day: date) -> str:
+    """``Berlin time (GMT+1)``; ``Berlin time (GMT+2, then GMT+1)`` on the day on which the clocks change."""
+    start = datetime.combine(day, time(0), tzinfo=zone)
+    first, last = offset_label(zone, start), offset_label(zone, start + timedelta(days=1) - timedelta(minutes=1))
+    if first == last:
+        return zone_label(zone, start)
+    return _("%(city)s time (%(first)s, then %(last)s)") % {"city": city(zone), "first": first, "last": last}
 
 
 def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:

@@ -1,6 +1,6 @@
 """Wall-clock time of a place <-> instant, with daylight-saving changes handled on purpose (design promise 7)."""
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -76,3 +76,24 @@ def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:
     if instant.astimezone(zone).replace(tzinfo=None) != local.replace(tzinfo=None):
         return None
     return instant
+
+
+def edge_of(day: date, wall_clock: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
+    """The UTC instant from which the clocks show that time or a later one: where a stretch of time starts or ends.
+
+    A time that is skipped means the moment of the skip. One that is repeated means the first, or with ``last`` the
+    second.
+    """
+    local = datetime.combine(day, wall_clock, tzinfo=zone)
+    first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))
+    if first <= second:  # as on most days, or repeated
+        return second if last else first
+    # Skipped: the clocks jump somewhere between the two (PEP 495). To the second.
+    before, after = second, first
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        if middle.astimezone(zone).replace(tzinfo=None) < local.replace(tzinfo=None):
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)

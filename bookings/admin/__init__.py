@@ -1,4 +1,6 @@
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
+from bookings.admin.waitlist import WaitlistAdmin
 
-__all__ = ["BookingAdmin", "TurnedAwayAdmin"]
+__all__ = ["BookingAdmin", "NotificationAdmin", "TurnedAwayAdmin", "WaitlistAdmin"]

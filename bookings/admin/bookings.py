@@ -1,27 +1,27 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
-from datetime import datetime
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from bookings import services
+from bookings.admin.deciding import DecidingAdmin
 from bookings.conflict import Conflict
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.models import Slot
-from experts.zones import offset_label
 
 COLOURS = {
     Status.HELD: "info",
@@ -52,7 +52,7 @@ class BookingForm(SeatsForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(ServiceAdmin):
+class BookingAdmin(DecidingAdmin, ServiceAdmin):
     form = BookingForm
     has_events = True
     list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
@@ -68,7 +68,8 @@ class BookingAdmin(ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel")
+    actions = ("approve", "reject", "cancel", "complete", "no_show")
+    actions_detail = ("show_mails",)
     add_fieldsets = (
         (
             None,
@@ -81,7 +82,22 @@ class BookingAdmin(ServiceAdmin):
         ),
     )
     fieldsets = (
-        (None, {"fields": ("reference", "status_label", "when_long", "expert", "slot_link", "seats", "runs_out")}),
+        (
+            None,
+            {
+                "fields": (
+                    "reference",
+                    "status_label",
+                    "when_long",
+                    "expert",
+                    "slot_link",
+                    "seats",
+                    "runs_out",
+                    "cancel_reason",
+                    "message",
+                )
+            },
+        ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
         (gettext_lazy("Request"), {"fields": ("source", "created", "language", "timezone")}),
     )
@@ -93,6 +109,8 @@ class BookingAdmin(ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "cancel_reason",
+        "message",
         "source",
         "created",
         "language",
@@ -103,12 +121,12 @@ class BookingAdmin(ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference by its index; anything else in names and addresses."""
+        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
             return found, False
-        return super().get_search_results(request, queryset, search_term)
+        return queryset.matching(search_term), False
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not what nobody is shown, which could otherwise be asked for letter by letter."""
@@ -165,11 +183,25 @@ class BookingAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("created"))
     def created(self, booking):
-        return _instant(booking.created_at)
+        return instant(booking.created_at)
 
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
-        return _instant(booking.expires_at) if booking.expires_at else None
+        return instant(booking.expires_at) if booking.expires_at else None
+
+    # Ways from here
+
+    def has_show_mails_permission(self, request, object_id=None):
+        return any(request.user.has_perm(f"bookings.{may}_notification") for may in ("view", "change"))
+
+    @action(description=gettext_lazy("E-mails"), icon="mail", permissions=["show_mails"])
+    def show_mails(self, request, object_id):
+        where = urlencode({"booking__id__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:bookings_notification_changelist')}?{where}")
+
+    @display(description=gettext_lazy("message to the customer"))
+    def message(self, booking):
+        return booking.reason or None
 
     # Writes
 
@@ -188,35 +220,6 @@ class BookingAdmin(ServiceAdmin):
         )
         obj.pk, obj.reference, obj.status = booked.pk, booked.reference, booked.status
 
-    # Decisions about several, each on its own
-
-    @admin.action(description=gettext_lazy("Approve"), permissions=["change"])
-    def approve(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.approve(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking approved.", "%(count)d bookings approved.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Reject"), permissions=["change"])
-    def reject(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.reject(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d booking rejected.", "%(count)d bookings rejected.", n) % {"count": n},
-        )
-
-    @admin.action(description=gettext_lazy("Cancel"), permissions=["change"])
-    def cancel(self, request, queryset):
-        self.each(
-            request,
-            queryset,
-            lambda booking: services.cancel(booking_id=booking.pk, by_customer=False),
-            lambda n: ngettext("%(count)d booking cancelled.", "%(count)d bookings cancelled.", n) % {"count": n},
-        )
-
     def explain(self, request, refusal):
         if not isinstance(refusal, SlotTaken):
             return super().explain(request, refusal)
@@ -224,9 +227,3 @@ class BookingAdmin(ServiceAdmin):
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
         conflict = Conflict.on_opening(refusal.slot, refusal.reason)
         return {"slot": [f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}"]}
-
-
-def _instant(at: datetime) -> str:
-    """In the zone of this browser, which is named: it need not be the expert's."""
-    zone = timezone.get_current_timezone()
-    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"

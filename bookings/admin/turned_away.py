@@ -1,18 +1,25 @@
+from datetime import timedelta
+
 from django.contrib import admin
+from django.db.models import Count, F
+from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
 from bookings.models import TurnedAway
-from experts.admin.base import ServiceAdmin
+from experts.admin.base import ServiceAdmin, instant
 from experts.models import Slot
+
+BACK = timedelta(days=7)
+MOST_DAYS = 10
 
 
 @admin.register(TurnedAway)
 class TurnedAwayAdmin(ServiceAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
-    list_display = ("created_at", "expert", "when", "reason", "source")
+    list_display = ("at", "expert", "when", "reason", "source")
     list_select_related = ("slot__expert",)
     list_filter = (
         ("slot__expert", AutocompleteSelectFilter),
@@ -22,10 +29,29 @@ class TurnedAwayAdmin(ServiceAdmin):
     # As it happened: newest first, by the primary key.
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("created_at", "expert", "when", "reason", "source")
+    fields = ("at", "expert", "when", "reason", "source")
 
     def get_readonly_fields(self, request, obj=None):
         return self.fields
+
+    list_before_template = "admin/demand.html"
+
+    def changelist_view(self, request, extra_context=None):
+        """Above the plain list, where it hurts most: the days ahead that people could not have."""
+        demand = None if request.GET else self._demand(request)
+        return super().changelist_view(request, {"demand": demand, **(extra_context or {})})
+
+    def _demand(self, request) -> list[dict]:
+        """Experts and days ahead, most wanted first. Bounded by what happened in the last days."""
+        now = timezone.now()
+        recent = self.get_queryset(request).filter(created_at__gt=now - BACK, slot__starts_at__gt=now)
+        fields = {
+            "expert_id": F("slot__expert_id"),
+            "name": F("slot__expert__name"),
+            "day": F("slot__date"),
+        }
+        counted = recent.order_by().values(**fields).annotate(number=Count("pk"), slots=Count("slot", distinct=True))
+        return list(counted.order_by("-number", "day", "name")[:MOST_DAYS])
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("slot__expert")
@@ -38,6 +64,10 @@ class TurnedAwayAdmin(ServiceAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    @display(description=gettext_lazy("when"))
+    def at(self, row):
+        return instant(row.created_at)
 
     @display(description=gettext_lazy("expert"))
     def expert(self, row):

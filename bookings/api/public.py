@@ -9,7 +9,7 @@ from bookings.api.answers import booked, booked_facts, taken
 from bookings.api.shapes import BookedOut, BookIn, BookingOut, Keyed, Taken
 from bookings.api.tokens import BookingToken
 from bookings.errors import SlotTaken
-from bookings.limits import check_booking_limits
+from bookings.limits import check_booking_limits, check_change_limits
 from bookings.models import Booking, Source
 from bookings.visitor import client_address
 from experts.api.errors import Error, errors
@@ -53,5 +53,6 @@ def get_booking(request: HttpRequest, reference: str):
 )
 def cancel_booking(request: HttpRequest, reference: str):
     """Up to the deadline of the organisation's policy; after that, and when it is over already, 409."""
+    check_change_limits(address=client_address(request), booking_id=request.auth.pk)
     services.cancel(booking_id=request.auth.pk, by_customer=True)
     return BookingOut.of(Booking.objects.with_slot().get(pk=request.auth.pk), timezone.now())

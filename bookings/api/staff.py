@@ -68,14 +68,14 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     summary="Find the bookings of a person",
 )
 def search_bookings(request: HttpRequest, query: PersonQuery):
-    """By the whole e-mail address, a part of the name, or both. A read token may do this, too."""
+    """By the whole e-mail address, beginnings of words of the name, or both. A read token may do this, too."""
     bookings = own_bookings(request)
     if not query.email and not query.name:
         raise Invalid(_("Send an e-mail address or a name."), field="email")
     if query.email:
         bookings = bookings.filter(pk__in=Booking.objects.of_address(query.email).values("pk"))
     if query.name:
-        bookings = bookings.filter(name__icontains=query.name)
+        bookings = bookings.matching(query.name)
     return _page(request, bookings, query.after)
 
 

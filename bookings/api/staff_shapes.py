@@ -30,7 +30,7 @@ class PersonQuery(Input):
     model_config = Input.model_config | example({"email": "lena@example.com"})
 
     email: Line = Field("", max_length=254, description="The whole address.")
-    name: Line = Field("", max_length=120, description="A part of the name.")
+    name: Line = Field("", max_length=120, description="Beginnings of words of the name.")
     after: str | None = Field(None, max_length=40, description="The ``next`` of the page before.")
 
 

@@ -1,7 +1,7 @@
 """Writes the demo site, all of it or nothing."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -12,7 +12,7 @@ from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
 from bookings.models import Booking
 from experts import services
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, Organization, Slot, WeeklyHours
 
 SEED = "expertbook demo 1"
 DAYS_BACK, DAYS_AHEAD = 7, 28
@@ -113,7 +113,30 @@ def _add_slots(expert: Expert, profile: Profile, today: date) -> list[Slot]:
         pause=profile.pause,
         busy_day=today if profile.showcase else None,
     )
-    return services.add_slots(expert=expert, starts=starts, title=profile.title)
+    slots = services.add_slots(expert=expert, starts=starts, title=profile.title)
+    # As if they had come from the hours, which staff can change, and which go on from there every night.
+    WeeklyHours.objects.bulk_create(_weekly_hours(expert, profile))
+    by_hand = [today] if profile.showcase else []
+    Slot.objects.filter(expert=expert).exclude(date__in=by_hand).update(from_hours=True)
+    Expert.objects.filter(pk=expert.pk).update(slots_until=days[-1])
+    return slots
+
+
+def _weekly_hours(expert: Expert, profile: Profile) -> list[WeeklyHours]:
+    return [
+        WeeklyHours(
+            expert=expert,
+            weekday=weekday,
+            start=time(start // 60, start % 60),
+            end=time(end // 60 % 24, end % 60),
+            slot_minutes=profile.minutes,
+            buffer_minutes=profile.pause,
+            capacity=expert.default_capacity,
+            title=profile.title,
+        )
+        for weekday, spans in hours.parse(profile.hours).items()
+        for start, end in spans
+    ]
 
 
 def _write(bookings: list[Booking], closed: list[Slot]) -> None:

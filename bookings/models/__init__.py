@@ -1,19 +1,25 @@
 from bookings.models.api_token import ApiToken
-from bookings.models.booking import Booking, Source
+from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.notification import MailKind, Notification
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
+from bookings.models.waitlist import WaitlistEntry
 from bookings.transitions import Status
 
 __all__ = [
     "ApiToken",
     "Booking",
+    "CancelReason",
     "Idempotency",
     "LookupLink",
     "LookupRequest",
+    "MailKind",
+    "Notification",
     "Proof",
     "Source",
     "Status",
     "TurnedAway",
+    "WaitlistEntry",
 ]

@@ -3,9 +3,11 @@ import secrets
 
 import pghistory
 import pgtrigger
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q, Value
+from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +43,30 @@ class Source(models.TextChoices):
     STAFF = "staff", _("Staff")
 
 
+class CancelReason(models.TextChoices):
+    """Why a customer cancelled, if they said so."""
+
+    PLANS = "plans", _("My plans changed")
+    BETTER = "better", _("I don’t need it any more")
+    ELSEWHERE = "elsewhere", _("I found another time or place")
+    OTHER = "other", _("Something else")
+
+
+# Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
+_JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
+_WORDS_OF_NAME = SearchVector(
+    Func(
+        "name",
+        Value(_JOINTS),
+        Value(" " * len(_JOINTS)),
+        function="translate",
+        output_field=models.TextField(),
+    ),
+    config="simple",
+)
+_MOST_WORDS = 8  # a search is a few words; more would only make the query slow
+
+
 class BookingQuerySet(models.QuerySet):
     def occupying(self):
         """Bookings that take seats."""
@@ -55,6 +81,21 @@ class BookingQuerySet(models.QuerySet):
         if not email:
             return self.none()
         return self.annotate(address=Lower("email")).filter(address=Lower(Value(email))).shown()
+
+    def matching(self, text: str):
+        """Bookings with all typed words at the beginning of a word of the name, or an address that begins like that.
+
+        All of them when no word was typed. In any case of letters; accents count.
+        """
+        words = re.findall(r"[^\W_]+", text.lower())[:_MOST_WORDS]
+        if not words:
+            return self.none() if text.strip() else self
+        query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
+        named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
+        address = text.strip().lower()
+        written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
+        # A union rather than an OR: each branch has its index.
+        return self.filter(pk__in=named.values("pk").union(written_to.values("pk"), all=True))
 
     def proven_to(self, visitor: str):
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
@@ -112,6 +153,10 @@ class Booking(models.Model):
         max_length=1000,
         validators=[MaxLengthValidator(1000), validate_printable],
     )
+    # A choice and no text: what people write about themselves would end up in the history.
+    cancel_reason = models.CharField(
+        _("reason of the customer"), max_length=10, choices=CancelReason.choices, blank=True, default="", db_default=""
+    )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
@@ -138,7 +183,10 @@ class Booking(models.Model):
         indexes = [
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
-            models.Index(Lower("email"), name="booking_of_address"),
+            # For whole addresses and, whatever the database's collation, for their beginnings.
+            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
+            # Not for holds, which nobody has named yet and which come and go most often.
+            GinIndex(_WORDS_OF_NAME, name="booking_in_words", condition=~Q(name="")),
             models.Index("expires_at", name="booking_awaiting_approval", condition=Q(status="PENDING")),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]

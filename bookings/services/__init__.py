@@ -3,24 +3,32 @@
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.holds import hold_slot, release_hold
+from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
 from bookings.services.tokens import create_token, revoke_token
+from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
 
 __all__ = [
+    "WORTH_WAITING",
     "approve",
     "book",
     "cancel",
     "change_details",
+    "claim_offer",
     "complete",
     "create_token",
     "expire",
     "hold_slot",
+    "join_waitlist",
+    "leave_waitlist",
     "mark_no_show",
     "note_opened_full",
     "reject",
     "release_hold",
     "reschedule",
     "revoke_token",
+    "send_again",
+    "serve",
     "visitor_group",
     "without_hold",
 ]

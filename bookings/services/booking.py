@@ -9,7 +9,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
-from bookings.kinds import kind_of
+from bookings.kinds import MailKind, kind_of
 from bookings.models import Booking, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.services.answers import Answer
@@ -22,9 +22,11 @@ from bookings.services.shared import (
     publish_to_booker,
     queue_expiry,
     queue_mail,
+    queue_reminders,
     read_slot,
     refusal_of,
 )
+from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -104,7 +106,9 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         if answer.was_given():
             return answer.refusal(slot)
         # 3. Holds that ran out free their seats now, whether or not a worker is alive.
-        slot = lapse_holds(read_slot(slot.pk))
+        locked = read_slot(slot.pk)
+        slot = lapse_holds(locked)
+        has_lapsed = slot is not locked
         # 4. The same rule as everywhere, now with nobody able to change the slot; one's own hold is no obstacle.
         hold = own_hold(slot, booking.holder)
         reason = refusal_of(slot, booking.seats, own=hold)
@@ -133,9 +137,13 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     answer.record(booking=booking)
     # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
     queue_mail(booking, kind_of(booking))
+    queue_reminders(booking)
     if booking.status == Status.PENDING:
+        queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_expiry(booking)
     publish(booking)
+    if hold is not None or has_lapsed:
+        serve_waitlist(slot)  # an offer was taken, or fewer seats than were held, or than had run out
     return None
 
 
@@ -166,5 +174,5 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
 
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
     """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
-    if reason in (TurnedAway.Reason.FULL, TurnedAway.Reason.HELD):
+    if reason in WORTH_WAITING:
         TurnedAway.objects.create(slot_id=slot_id, reason=reason, source=source)

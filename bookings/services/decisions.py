@@ -1,11 +1,12 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
+import pghistory
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
 from bookings.kinds import MailKind
-from bookings.models import Booking, Status
+from bookings.models import Booking, CancelReason, Status
 from bookings.policy import change_deadline
 from bookings.services.shared import (
     check_party,
@@ -13,9 +14,11 @@ from bookings.services.shared import (
     publish,
     queue_expiry,
     queue_mail,
+    queue_reminders,
     read_slot,
     refusal_of,
 )
+from bookings.services.waitlist import serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import live
 from experts.locking import lock_slots, slot_transaction
@@ -39,13 +42,29 @@ def reject(*, booking_id: int, reason: str = "") -> Booking:
     return _decide(booking_id, Status.REJECTED, reason=reason)
 
 
-def cancel(*, booking_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None) -> Booking:
+def cancel(
+    *,
+    booking_id: int,
+    by_customer: bool,
+    reason: str = "",
+    cancel_reason: CancelReason | str = "",
+    seen_sequence: int | None = None,
+) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
-    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer.
+    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer,
+    ``cancel_reason``, a CancelReason or "", by staff. The history keeps which of the two cancelled.
     With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
     """
-    return _decide(booking_id, Status.CANCELLED, within_policy=by_customer, reason=reason, seen_sequence=seen_sequence)
+    with pghistory.context(by="customer" if by_customer else "staff"):
+        return _decide(
+            booking_id,
+            Status.CANCELLED,
+            within_policy=by_customer,
+            reason=reason,
+            cancel_reason=CancelReason(cancel_reason).value if cancel_reason else "",
+            seen_sequence=seen_sequence,
+        )
 
 
 def complete(*, booking_id: int) -> Booking:
@@ -65,18 +84,22 @@ def expire(*, booking_id: int) -> bool:
         if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
             return False
         was_request = booking.status == Status.PENDING
+        booking.reason = ""  # of an earlier move, and no reason for this
         _change(booking, Status.EXPIRED)
         if was_request:
             queue_mail(booking, MailKind.EXPIRED)
+            queue_mail(booking, MailKind.STAFF_EXPIRED)
         return True
 
 
-def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequence: int | None = None) -> Booking:
+def reschedule(
+    *, booking_id: int, slot_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None
+) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
     Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
     (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
-    ``seen_sequence`` as for ``cancel``.
+    ``reason`` and ``seen_sequence`` as for ``cancel``.
     """
     with slot_transaction():
         booking, old = _locked(booking_id, slot_id)
@@ -89,12 +112,13 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if by_customer:
             _check_window(old)
             check_party(new, booking)
-        if reason := refusal_of(new, booking.seats):
-            raise SlotTaken(new, reason)
+        if refusal := refusal_of(new, booking.seats):
+            raise SlotTaken(new, refusal)
         live.slot_changed(old)
         booking.slot = new
         booking.sequence += 1
-        fields = ["slot", "sequence"]
+        booking.reason = reason.strip()
+        fields = ["slot", "sequence", "reason"]
         if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
             booking.expires_at = new.starts_at
             fields.append("expires_at")
@@ -102,7 +126,11 @@ def reschedule(*, booking_id: int, slot_id: int, by_customer: bool, seen_sequenc
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
+        queue_reminders(booking)
+        if booking.status == Status.PENDING:
+            queue_mail(booking, MailKind.STAFF_REQUEST)
         publish(booking)
+        serve_waitlist(old)
         return booking
 
 
@@ -111,6 +139,7 @@ def _decide(
     to: Status,
     *,
     reason: str = "",
+    cancel_reason: str = "",
     within_policy: bool = False,
     after_start: bool = False,
     after_end: bool = False,
@@ -134,8 +163,10 @@ def _decide(
         if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.expires_at <= slot.read_at:
             raise NotAllowed(_("The time to approve this request is over."))
         booking.reason = reason.strip()
+        booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
+        queue_reminders(booking)
         return booking
 
 
@@ -143,8 +174,10 @@ def _change(booking: Booking, to: Status) -> None:
     if booking.is_open and to not in OCCUPYING:
         booking.sequence += 1
     booking.status = to
-    booking.save(update_fields=["status", "reason", "sequence"])
+    booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
     publish(booking)
+    if to not in OCCUPYING:
+        serve_waitlist(booking.slot)
 
 
 def _check_window(slot: Slot) -> None:

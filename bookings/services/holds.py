@@ -5,9 +5,10 @@ from datetime import timedelta
 from django.db import connection
 
 from bookings.errors import SlotTaken, TooManyHolds
-from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.models import Booking, Source, Status
 from bookings.services.answers import sha256
 from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
+from bookings.services.waitlist import serve_waitlist
 from experts import live
 from experts.locking import lock_slots, slot_transaction
 
@@ -19,63 +20,69 @@ def hold_slot(*, slot_id: int, visitor: str, seats: int = 1, source: str = Sourc
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
     moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy.
+
+    A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
     with slot_transaction():
-        hold, refused = _hold_under_lock(slot_id, visitor, seats, source)
-    if refused is not None:
-        raise refused
-    return hold
+        return _hold_under_lock(slot_id, visitor, seats, source)
 
 
-def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> tuple[Booking | None, SlotTaken | None]:
-    """The body of ``hold_slot``: the hold, or a refusal whose record is committed."""
+def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> Booking:
     # 1. Refuse what can already be seen to be impossible, before any lock.
     slot = read_slot(slot_id)
     wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source)
     check_party(slot, wanted)
     if reason := refusal_of(slot, seats, own=own_hold(slot, visitor), holds_may_lapse=True):
-        return None, _turn_away(slot, reason, source)
+        raise SlotTaken(slot, reason)
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
     moving = (
-        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id)
+        # What the waitlist offered stays: who waited for it may look around.
+        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id, offer=None)
         .exclude(slot=slot)
         .select_related("slot")
         .first()
     )
     lock_slots([slot.pk, moving.slot_id] if moving else [slot.pk])
     # 3. Under the lock, the same rule again.
-    slot = lapse_holds(read_slot(slot.pk))
+    locked = read_slot(slot.pk)
+    slot = lapse_holds(locked)
+    has_freed = slot is not locked
     own = own_hold(slot, visitor)
     if reason := refusal_of(slot, seats, own=own):
-        return None, _turn_away(slot, reason, source)
+        raise SlotTaken(slot, reason)
     if own is not None:
         if own.seats != seats:
             own.seats = seats
             own.save(update_fields=["seats"])
             publish(own)
-        return own, None
+            serve_waitlist(slot)
+        return own
     if moving is not None:
         moving.refresh_from_db()
         if moving.status != Status.HELD:  # it ran out, or was booked in another tab, while we waited
             moving = None
     expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
     if moving is None:
-        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at).count()
-        if running >= MOST_HOLDS:
+        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at, offer=None)
+        if running.count() >= MOST_HOLDS:
             raise TooManyHolds
         hold = wanted
         hold.expires_at = expires_at
         hold.save(force_insert=True)
     else:
-        live.slot_changed(moving.slot)
+        left = moving.slot
+        live.slot_changed(left)
         hold = moving
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])
+        serve_waitlist(left)
+    if has_freed:
+        serve_waitlist(slot)
     # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
     queue_expiry(hold)
     publish(hold)
-    return hold, None
+    return hold
 
 
 def release_hold(*, slot_id: int, visitor: str) -> bool:
@@ -90,12 +97,8 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
         hold.status = Status.EXPIRED
         hold.save(update_fields=["status"])
         publish(hold)
+        serve_waitlist(hold.slot)
         return True
-
-
-def _turn_away(slot, reason: str, source: str) -> SlotTaken:
-    TurnedAway.objects.create(slot=slot, reason=reason, source=source)
-    return SlotTaken(slot, reason)
 
 
 def _lock_visitor(visitor: str) -> None:

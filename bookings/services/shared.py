@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound
-from bookings.kinds import MailKind
+from bookings.kinds import MailKind, reminders_due
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.services.answers import sha256
 from experts import live
@@ -104,6 +104,24 @@ def queue_mail(booking: Booking, kind: MailKind | None) -> None:
         tasks.send_booking_mail.defer(booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
 
 
+def queue_reminders(booking: Booking) -> None:
+    """Queue the reminders of a confirmed booking for their times. Each is sent only if nothing has changed by then.
+
+    Whether the organisation wants them is asked then, too, so that its switch works for what is booked already.
+    """
+    if booking.status != Status.CONFIRMED:
+        return
+    due = reminders_due(booking.slot.starts_at, booking.slot.read_at)
+    jobs = [
+        tasks.send_booking_mail.configure(schedule_at=at, priority=tasks.LAST).make_new_job(
+            booking_id=booking.pk, kind=kind.value, sequence=booking.sequence
+        )
+        for kind, at in due.items()
+    ]
+    if jobs:
+        tasks.app.job_manager.batch_defer_jobs(jobs)  # one statement for all
+
+
 def queue_expiry(booking: Booking) -> None:
     """Queue the end of a hold or a request for its time. The job does nothing if that time has moved on."""
     tasks.expire_booking.configure(schedule_at=booking.expires_at).defer(booking_id=booking.pk)
@@ -116,6 +134,11 @@ def publish(booking: Booking) -> None:
 
 
 def publish_to_booker(booking: Booking) -> None:
-    if booking.holder:
-        group = visitor_group(booking.holder)
+    publish_to_visitor(booking.holder)
+
+
+def publish_to_visitor(visitor: str) -> None:
+    """After commit, tell a browser's own pages that something of its own has changed."""
+    if visitor:
+        group = visitor_group(visitor)
         live.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})

@@ -7,6 +7,7 @@ from bookings.views.hold import hold, release
 from bookings.views.link import link
 from bookings.views.mine import my_bookings, sign_out
 from bookings.views.reschedule import reschedule
+from bookings.views.waitlist import waitlist
 
 __all__ = [
     "book",
@@ -20,4 +21,5 @@ __all__ = [
     "release",
     "reschedule",
     "sign_out",
+    "waitlist",
 ]

@@ -18,6 +18,7 @@ from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.steps import (
     changed,
     empty_form,
+    find_slot,
     form_with_values,
     no_such_slot,
     own_booking,
@@ -28,6 +29,8 @@ from bookings.views.steps import (
     show_please_retry,
     show_step,
     show_too_many_holds,
+    show_waiting,
+    waiting_entry,
 )
 from bookings.visitor import client_address, ensure_visitor
 from experts.models import Slot
@@ -36,7 +39,7 @@ from experts.models.slot import BOOKABLE_STATES
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def book(request, slot_id):
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    slot = find_slot(request, slot_id)
     if slot is None:
         return no_such_slot(request)
     ensure_visitor(request)
@@ -57,12 +60,18 @@ def _details(request, slot, form, hold):
         return show_again(request, slot, booking)
     state = services.without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
-        if request.method == "GET" and is_new_wish(
-            visitor=request.visitor, address=client_address(request), slot_id=slot.pk
-        ):
-            services.note_opened_full(slot_id=slot.pk, reason=state)
+        if entry := waiting_entry(request, slot):
+            return show_waiting(request, slot, entry)
+        if request.method == "GET":
+            _note_wish(request, slot, state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
     return show_step(request, slot, "details", {"form": form}, hold=hold)
+
+
+def _note_wish(request, slot, reason: str) -> None:
+    """Keep, for staff, that somebody wanted the slot and could not have it."""
+    if is_new_wish(visitor=request.visitor, address=client_address(request), slot_id=slot.pk):
+        services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
 def _edit(request, slot):
@@ -99,6 +108,7 @@ def hold_and_show(request, slot, seats: int, form, *, conflict=Conflict.on_openi
         check_hold_limits(visitor=request.visitor, address=client_address(request))
         hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
     except SlotTaken as error:
+        _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, conflict(error.slot, error.reason), form)
     except TooManyHolds as error:
         return show_too_many_holds(request, slot, form, error)
@@ -128,6 +138,7 @@ def _review(request, slot):
         seats = form.cleaned_data.get("seats") or 1
         hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
     except SlotTaken as error:
+        _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, hold)

@@ -8,10 +8,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
-from bookings.errors import Busy, NotAllowed
+from bookings.errors import Busy, NotAllowed, TooMany
+from bookings.forms import CancelForm
+from bookings.limits import check_change_limits
 from bookings.policy import can_change, deadline_text
 from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
+from bookings.visitor import client_address
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -20,12 +23,22 @@ def cancel(request, reference):
     booking = proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
+    form = CancelForm(request.POST if request.method == "POST" else None, organization=booking.slot.expert.organization)
     if request.method != "POST":
-        return _ask(request, booking)
+        return _ask(request, booking, form)
     try:
-        services.cancel(booking_id=booking.pk, by_customer=True, seen_sequence=seen_sequence(request))
-    except (NotAllowed, Busy) as error:
-        return _ask(request, proven_booking(request, reference) or booking, refusal=error)
+        check_change_limits(visitor=request.visitor, address=client_address(request), booking_id=booking.pk)
+        if not form.is_valid():
+            return _ask(request, booking, form, status=422)
+        services.cancel(
+            booking_id=booking.pk,
+            by_customer=True,
+            cancel_reason=form.cleaned_data["reason"],
+            seen_sequence=seen_sequence(request),
+        )
+    except (NotAllowed, Busy, TooMany) as error:
+        now = proven_booking(request, reference) or booking
+        return _ask(request, now, form, refusal=error, status=error.status)
     url = reverse("booking", args=[booking.reference])
     return load_instead(url) if is_partial(request) else see_other(url)
 
@@ -38,8 +51,8 @@ def seen_sequence(request) -> int:
         return -1
 
 
-def _ask(request, booking, *, refusal=None):
-    """The question; or, when it makes no sense, why not. A refusal that passes (Busy) leaves the question standing."""
+def _ask(request, booking, form, *, refusal=None, status=200):
+    """The question; or, when it makes no sense, why not. A refusal that passes (Busy, TooMany) leaves it standing."""
     slot = booking.slot
     zone, now = shown_zone_of(request, booking), timezone.now()
     is_possible = booking.is_open and can_change(slot, now)
@@ -48,6 +61,7 @@ def _ask(request, booking, *, refusal=None):
     context = {
         "accent": slot.expert.organization.accent,
         "booking": booking,
+        "form": form,
         "slot": slot,
         "expert": slot.expert,
         "title": booking_title(booking, zone, now),
@@ -59,9 +73,9 @@ def _ask(request, booking, *, refusal=None):
         "booking_url": reverse("booking", args=[booking.reference]),
     }
     template = "bookings/_cancel.html" if is_partial(request) else "bookings/cancel.html"
-    response = render(request, template, context, status=refusal.status if refusal else 200)
-    if isinstance(refusal, Busy):
-        response["Retry-After"] = 2
+    response = render(request, template, context, status=status)
+    if isinstance(refusal, Busy | TooMany):
+        response["Retry-After"] = getattr(refusal, "retry_after", 2)
     return response
 
 

@@ -4,18 +4,21 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import services
-from bookings.calendar import book_url, expert_url, shown_zone
+from bookings.calendar import book_url, expert_url, shown_zone, waitlist_url
 from bookings.errors import Busy, NotFound
 from bookings.views.answers import is_partial, see_other
 from bookings.views.book import hold_and_show
 from bookings.views.steps import (
     changed,
     empty_form,
+    find_slot,
     no_such_slot,
     own_booking,
     own_hold,
     show_again,
     show_please_retry,
+    show_waiting,
+    waiting_entry,
 )
 from bookings.visitor import ensure_visitor
 from experts.models import Slot
@@ -24,7 +27,7 @@ from experts.models import Slot
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request, slot_id):
     """A tile was pressed: the details with the hold's countdown, or the friendly answer that fits the slot now."""
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    slot = find_slot(request, slot_id)
     if slot is None:
         return no_such_slot(request)
     _zone, zone_choice = shown_zone(request, slot.expert)
@@ -34,6 +37,9 @@ def hold(request, slot_id):
     own = own_hold(request, slot)
     if own is None and (booking := own_booking(request, slot)):
         return show_again(request, slot, booking)
+    entry = waiting_entry(request, slot) if own is None and not slot.is_bookable else None
+    if entry is not None:
+        return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot, zone_choice))
     form = empty_form(slot, own)
     response = hold_and_show(request, slot, own.seats if own else 1, form)
     if response.status_code == 200 and not is_partial(request):

@@ -7,15 +7,19 @@ from django.views.decorators.http import require_http_methods
 
 from bookings import lookup
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.links import opens_one_booking
+from bookings.links import opens_offer, opens_one_booking
 from bookings.views.answers import see_other
+from bookings.views.offer import offer
 from bookings.visitor import ensure_visitor
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def link(request, token):
-    response = _open(request, token) if request.method == "POST" else _ask(request, token)
+    if opens_offer(token):
+        response = offer(request, token)
+    else:
+        response = _open(request, token) if request.method == "POST" else _ask(request, token)
     # The address is a key: no other page or file is told it. "no-referrer" would make the form's origin "null",
     # and the form would be refused.
     response["Referrer-Policy"] = "strict-origin"

@@ -1,7 +1,8 @@
 """My bookings: what was booked in this browser or proven to it. With nothing to see: the way to find bookings."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,7 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import lookup
-from bookings.models import Booking, Proof, Status
+from bookings.calendar import book_url, waitlist_url
+from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.own import own_key
 from bookings.views import lookup as lookup_views
 from bookings.views.answers import is_partial, load_instead, see_other
@@ -25,15 +27,39 @@ MOST_EARLIER = 50
 
 
 @dataclass(frozen=True)
+class When:
+    """A slot's time as a row of a list says it."""
+
+    month: str
+    day: str
+    text: str
+
+    @classmethod
+    def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
+        start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
+        span = wording.time_span(slot.starts_at, slot.ends_at, zone)
+        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day(start.date(), today)}, {span}")
+
+
+@dataclass(frozen=True)
 class Row:
     booking: Booking
     slot: Slot
     expert: Expert
-    month: str
-    day: str
-    when: str
+    when: When
     note: str
     note_icon: str
+
+
+@dataclass(frozen=True)
+class WaitingRow:
+    """``offered_until`` in words when it is the visitor's turn; ``url`` leads to the form then, else to the place."""
+
+    entry: WaitlistEntry
+    expert: Expert
+    when: When
+    offered_until: str
+    url: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -49,11 +75,14 @@ def my_bookings(request):
     mine = Booking.objects.proven_to(request.visitor).with_slot()
     coming = [_row(booking, request.zone) for booking in mine.upcoming()]
     earlier = [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
-    if not coming and not earlier:
+    entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
+    waiting = [_waiting_row(entry, request.zone) for entry in entries]
+    if not (coming or earlier or waiting):
         return load_instead(request.path) if is_partial(request) else lookup_views.find(request)
     proofs = list(Proof.objects.live(request.visitor))
     context = {
         "coming": coming,
+        "waiting": waiting,
         "earlier": earlier,
         "addresses": [proof.email for proof in proofs if proof.email],
         "own_key": key,
@@ -74,20 +103,17 @@ def sign_out(request):
 
 def _row(booking, zone) -> Row:
     slot, expert = booking.slot, booking.slot.expert
-    zone = zone or expert.zone
-    now = timezone.now()
-    start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
+    zone, now = zone or expert.zone, timezone.now()
     note, icon = _note(booking, zone, now)
-    return Row(
-        booking=booking,
-        slot=slot,
-        expert=expert,
-        month=date_format(start, "M"),
-        day=date_format(start, "j"),
-        when=f"{_day(start.date(), today)}, {wording.time_span(slot.starts_at, slot.ends_at, zone)}",
-        note=note,
-        note_icon=icon,
-    )
+    return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, zone, now), note=note, note_icon=icon)
+
+
+def _waiting_row(entry, zone) -> WaitingRow:
+    slot, expert = entry.slot, entry.slot.expert
+    zone, now = zone or expert.zone, timezone.now()
+    until = wording.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
+    url = book_url(slot, "mine") if until else waitlist_url(slot, "mine")
+    return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
 
 
 def _day(day, today) -> str:

@@ -1,7 +1,8 @@
-"""Moving a booking to another time of the same expert: a plain page of days and times, and what comes of a choice."""
+"""Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
+from urllib.parse import urlencode
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,15 +14,16 @@ from django.views.decorators.http import require_http_methods
 
 from bookings import services
 from bookings.calendar import parse_day
-from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken
+from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
+from bookings.limits import check_change_limits
 from bookings.policy import can_change, deadline_text
-from bookings.views.answers import not_found, see_other
+from bookings.views.answers import is_partial, load_instead, not_found, see_other
 from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
 from bookings.views.cancel import seen_sequence
+from bookings.visitor import client_address
 from bookings.week import DayCount, Week
 from experts import wording
 from experts.models import Slot
-from experts.models.slot import BOOKABLE_STATES
 
 
 @dataclass(frozen=True)
@@ -48,35 +50,64 @@ def reschedule(request, reference):
     if booking is None:
         return not_shown(request)
     if request.method != "POST":
-        return _choose(request, booking)
+        return _choose(request, booking, chosen=request.GET.get("slot", ""))
+    chosen = request.POST.get("slot", "")
+    if not chosen:
+        return _choose(request, booking, chosen="", problem=_("Choose one of these times first."), status=422)
+    slot_id = _slot_id(chosen)
     try:
-        slot_id = int(request.POST.get("slot", "")[:18])
-    except ValueError:
-        slot_id = 0  # no slot has it
-    try:
+        check_change_limits(visitor=request.visitor, address=client_address(request), booking_id=booking.pk)
         services.reschedule(
             booking_id=booking.pk, slot_id=slot_id, by_customer=True, seen_sequence=seen_sequence(request)
         )
-    except (SlotTaken, NotAllowed, NotFound, InvalidDetails, Busy) as error:
+    except (SlotTaken, NotAllowed, NotFound, InvalidDetails, Busy, TooMany) as error:
         booking = proven_booking(request, reference) or booking
         if isinstance(error, NotAllowed) and booking.is_open and booking.slot_id == slot_id:
             return see_other(reverse("booking", args=[booking.reference]))  # the second click of a double click
-        return _choose(request, booking, refusal=error)
+        return _refuse(request, booking, chosen, error)
     return see_other(reverse("booking", args=[booking.reference]))
 
 
-def _choose(request, booking, *, refusal=None):
-    """The days and times that are open now; with a refusal, why the chosen one could not be had."""
+def _slot_id(text: str) -> int:
+    """The slot that was chosen; 0, which no slot has, for what is none."""
+    try:
+        return int(text[:18])
+    except ValueError:
+        return 0
+
+
+def _refuse(request, booking, chosen: str, error):
+    """The times that are open now, and why the chosen one could not be had."""
+    status, problem = error.status, str(error)
+    # A time that went away while somebody chose is a conflict, not an address that does not exist.
+    if isinstance(error, SlotTaken | NotFound):
+        status, problem = 409, _("That time was just taken. Your booking stays as it is; these times are open now.")
+    if isinstance(error, InvalidDetails):
+        status, problem = 409, _("That time can’t be had for so many people. Your booking stays as it is.")
+    response = _choose(request, booking, chosen=chosen, problem=problem, status=status)
+    if isinstance(error, Busy | TooMany):
+        response["Retry-After"] = getattr(error, "retry_after", 2)
+    return response
+
+
+def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 200):
+    """The days and times that are open now. ``chosen`` is the slot that is marked; it may be gone meanwhile."""
     slot, expert = booking.slot, booking.slot.expert
     url = reverse("reschedule", args=[booking.reference])
-    asked = request.GET.get("day")
-    day = parse_day(asked, expert)
+    day = parse_day(request.GET.get("day"), expert)
     if day is None:
         return not_found(request, _("There is no such day."), url, _("See open times"))
     zone, now = shown_zone_of(request, booking), timezone.now()
+    is_possible = booking.is_open and can_change(slot, now)
+    if is_partial(request) and not is_possible:
+        return load_instead(_day_url(url, day))  # it was cancelled, or it is too late by now: the page says which
     monday = day - timedelta(days=day.weekday())
     week = Week.read(expert, monday, now)
-    is_possible = booking.is_open and can_change(slot, now)
+    choices = _choices(week, day, booking, zone)
+    chosen_id = _slot_id(chosen)
+    is_gone = bool(chosen) and not problem and all(choice.slot.pk != chosen_id for choice in choices)
+    if is_gone:
+        problem = _("The time that you chose was just taken. Your booking stays as it is; these times are open now.")
     context = {
         "accent": expert.organization.accent,
         "booking": booking,
@@ -84,47 +115,39 @@ def _choose(request, booking, *, refusal=None):
         "expert": expert,
         "title": booking_title(booking, zone, now),
         # Of the day that is shown: between the two, the clocks may change.
-        "zone_label": wording.zone_label(zone, datetime.combine(day, time(12), tzinfo=zone)),
+        "zone_label": wording.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
-        "problem": _problem(booking, refusal, is_possible),
+        "problem": problem or _why_not(booking, is_possible),
         "week_label": wording.day_span(monday, monday + timedelta(days=6)),
         "week": [_day(item, week, day, url) for item in week.days],
         "day": day,
-        "choices": [
-            Choice(other, wording.clock(other.starts_at, zone), _day_note(other, day, zone))
-            for other in week.on(day)
-            if week.states[other.pk] in BOOKABLE_STATES
-            and other.pk != slot.pk
-            and other.seats_left_at(now) >= booking.seats
-        ],
+        "choices": choices,
+        "chosen_id": chosen_id,
+        "is_gone": is_gone,
+        "words_are_below": is_gone and bool(choices),  # beside the button: that is where somebody looks who has chosen
         "previous_url": _day_url(url, max(day - timedelta(days=7), week.today)) if monday > week.today else "",
         "next_url": _day_url(url, day + timedelta(days=7))
         if monday + timedelta(days=7) <= expert.last_bookable_day(now)
         else "",
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
+        "grid_key": week.grid_key(day),
+        "socket_url": f"/ws/experts/{expert.slug}/?{urlencode({'day': day.isoformat()})}",
     }
-    response = render(request, "bookings/reschedule.html", context, status=_status(refusal))
-    if isinstance(refusal, Busy):
-        response["Retry-After"] = 2
-    return response
+    template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
+    return render(request, template, context, status=status)
 
 
-def _status(refusal) -> int:
-    if refusal is None:
-        return 200
-    # A time that went away while somebody chose is a conflict, not an address that does not exist.
-    return 409 if isinstance(refusal, NotFound | InvalidDetails) else refusal.status
+def _choices(week: Week, day: date, booking, zone) -> list[Choice]:
+    """The times of the day that have room for the booking, without its own."""
+    return [
+        Choice(slot, wording.clock(slot.starts_at, zone), _day_note(slot, day, zone))
+        for slot in sorted(week.open_to(booking, day), key=lambda slot: slot.starts_at)
+    ]
 
 
-def _problem(booking, refusal, is_possible) -> str:
-    if isinstance(refusal, SlotTaken | NotFound):
-        return _("That time was just taken. Your booking stays as it is; these times are open now.")
-    if isinstance(refusal, InvalidDetails):
-        return _("That time can’t be had for so many people. Your booking stays as it is.")
-    if refusal is not None:
-        return str(refusal)
+def _why_not(booking, is_possible: bool) -> str:
     if not booking.is_open:
         return _("This booking is %(status)s, so it can’t be moved.") % {"status": booking.get_status_display().lower()}
     return "" if is_possible else _("It is too late to cancel or move this booking online. Please get in touch.")

@@ -1,6 +1,7 @@
 from experts.admin.categories import CategoryAdmin
 from experts.admin.experts import ExpertAdmin
+from experts.admin.hours import TimeOffAdmin
 from experts.admin.organizations import OrganizationAdmin
 from experts.admin.slots import SlotAdmin
 
-__all__ = ["CategoryAdmin", "ExpertAdmin", "OrganizationAdmin", "SlotAdmin"]
+__all__ = ["CategoryAdmin", "ExpertAdmin", "OrganizationAdmin", "SlotAdmin", "TimeOffAdmin"]

@@ -1,6 +1,7 @@
 """What the admin pages of this project have in common: writes through services, and lists that never count."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,16 +11,20 @@ from django.db.models import DurationField, Model, ProtectedError, QuerySet
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from unfold import paginator
 from unfold.admin import ModelAdmin
-from unfold.paginator import InfinitePaginator
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
 from experts.errors import Refused
+from experts.zones import offset_label
 
 MOST_IN_ONE_ACTION = 500
 MOST_REFUSALS_SHOWN = 10
@@ -30,10 +35,30 @@ def label(text: str, colour: str) -> str:
     return display_for_label((colour, str(text)), "", {colour: colour})
 
 
+def instant(at: datetime) -> str:
+    """In the zone of this browser, which is named: it need not be the expert's."""
+    zone = timezone.get_current_timezone()
+    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"
+
+
 def without_menu(field: forms.Field) -> forms.Field:
     """A choice of something that is made and changed elsewhere: without the menu to do so from here."""
     field.widget = getattr(field.widget, "widget", field.widget)
     return field
+
+
+class InfinitePaginator(paginator.InfinitePaginator):
+    """Pages of a list that nobody counts. What a row refers to is read for the rows of the page only.
+
+    In one query PostgreSQL would join the rows of all earlier pages, too, before it skips them. The name is unfold's:
+    its templates know by it that there is no number of results to show.
+    """
+
+    def page(self, number):
+        number = self.validate_number(number)
+        start = (number - 1) * self.per_page
+        keys = list(self.object_list.values_list("pk", flat=True)[start : start + self.per_page])
+        return self._get_page(self.object_list.filter(pk__in=keys), number, self)
 
 
 class ServiceForm(forms.ModelForm):
@@ -143,7 +168,7 @@ class ServiceAdmin(ModelAdmin):
     # Actions on several rows
 
     def each(self, request, rows: QuerySet, act: Callable[[Model], None], done: Callable[[int], str]) -> list:
-        """Do something to each row on its own; say how many went well, and of each other one why not."""
+        """Do something to each row on its own; say in one message how many went well, and of each other why not."""
         went_well, refusals = [], []
         for row in rows[:MOST_IN_ONE_ACTION]:
             try:
@@ -152,13 +177,16 @@ class ServiceAdmin(ModelAdmin):
                 refusals.append(f"{self.name_of(row)}: {refusal}")
             else:
                 went_well.append(row)
-        if went_well:
-            self.message_user(request, done(len(went_well)), messages.SUCCESS)
-        for text in refusals[:MOST_REFUSALS_SHOWN]:
-            self.message_user(request, text, messages.WARNING)
+        texts = [done(len(went_well))] if went_well else []
+        if refusals:
+            texts.append(ngettext("%(count)d refused:", "%(count)d refused:", len(refusals)) % {"count": len(refusals)})
+        lines = refusals[:MOST_REFUSALS_SHOWN]
         if (more := len(refusals) - MOST_REFUSALS_SHOWN) > 0:
-            text = ngettext("%(count)d more was refused.", "%(count)d more were refused.", more) % {"count": more}
-            self.message_user(request, text, messages.WARNING)
+            lines.append(ngettext("and %(count)d more", "and %(count)d more", more) % {"count": more})
+        if texts:
+            listed = format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((line,) for line in lines)))
+            said = format_html("{}{}", " ".join(texts), listed if lines else "")
+            self.message_user(request, said, messages.WARNING if refusals else messages.SUCCESS)
         return went_well
 
     def name_of(self, row: Model) -> str:

@@ -8,14 +8,17 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
+from experts.admin.hours import HoursFormSet, WeeklyHoursInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
+from experts.admin.preview import WithPreview
 from experts.models import Expert
 from experts.models.expert import LANGUAGES
 
 
 @admin.register(Expert)
-class ExpertAdmin(ServiceAdmin):
+class ExpertAdmin(WithPreview, ServiceAdmin):
     form = PolicyForm
+    inlines = (WeeklyHoursInline,)
     has_events = True
     list_display = ("name", "headline", "organization", "category", "timezone", "is_active")
     list_select_related = ("organization", "category")
@@ -65,8 +68,25 @@ class ExpertAdmin(ServiceAdmin):
             field.help_text = _("The person’s own login, if there is one.")
         return field
 
+    def get_inlines(self, request, obj):
+        """Hours once there is an expert to have them. A form that was sent without the grid leaves them as they are."""
+        sent_without = request.method == "POST" and "hours-TOTAL_FORMS" not in request.POST
+        return () if obj is None or sent_without else super().get_inlines(request, obj)
+
     def save_model(self, request, obj, form, change):
-        services.save_expert(expert=obj)
+        if not change:
+            services.save_expert(expert=obj)
+
+    def save_related(self, request, form, formsets, change):
+        """The expert and the hours at once: both decide which slots there are."""
+        if not change:
+            return
+        hours = None
+        for formset in formsets:
+            if isinstance(formset, HoursFormSet):
+                formset.save(commit=False)  # tells the log what changed
+                hours = formset.rows()
+        services.save_expert(expert=form.instance, hours=hours, seen=request.POST.get("_seen", ""))
 
     def reason_to_keep(self, obj):
         return _("There are slots, past ones too. Make the expert inactive instead.") if obj.slots.exists() else ""

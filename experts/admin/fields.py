@@ -1,7 +1,7 @@
 """Form fields that read what people write."""
 
 import re
-from datetime import timedelta
+from datetime import time, timedelta
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -59,3 +59,17 @@ class SpanField(forms.CharField):
             return initial != self.to_python(data)
         except ValidationError:
             return True
+
+
+class ClockTimesField(forms.CharField):
+    """Times of day as people list them: ``10:00, 11:30 14:00``."""
+
+    def to_python(self, value) -> list[time]:
+        times = []
+        for word in re.split(r"[\s,;]+", super().to_python(value)):
+            match = re.fullmatch(r"(\d{1,2}):(\d{2})", word)
+            if word and not (match and int(match[1]) < 24 and int(match[2]) < 60):
+                raise ValidationError(_("Write times such as 10:00, 11:30."), code="invalid")
+            if word:
+                times.append(time(int(match[1]), int(match[2])))
+        return times

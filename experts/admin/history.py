@@ -6,6 +6,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractUser
 from django.db.models import Field, ForeignKey, Model
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -13,11 +14,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from experts.admin.fields import span_text
+from experts.models import Slot
 
 PER_PAGE = 25
 # Nobody is shown these, even if one day an event should hold them. The others say nothing to people.
 _SECRET = frozenset({"notes", "holder", "visitor"})
-_HIDDEN = _SECRET | {"id", "created_at", "search_text", "version"}
+_HIDDEN = _SECRET | {"id", "created_at", "search_text", "version", "sequence"}
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,13 @@ def _text(value) -> str:
 
 def _names(model: type[Model], keys: Iterable) -> dict:
     found = model._base_manager.filter(pk__in={key for key in keys if key is not None})
-    return {
-        row.pk: (row.get_full_name() or row.get_username()) if hasattr(row, "get_username") else str(row)
-        for row in found
-    }
+    return {row.pk: _name(row) for row in found}
+
+
+def _name(row: Model) -> str:
+    match row:
+        case Slot():
+            return f"{date_format(row.date, 'D j M Y')}, {row.time:%H:%M}"
+        case AbstractUser():
+            return row.get_full_name() or row.get_username()
+    return str(row)

@@ -24,9 +24,19 @@ class OrganizationAdmin(ServiceAdmin):
         (
             gettext_lazy("Booking rules"),
             {
-                "fields": POLICY_FIELDS,
+                "fields": (*POLICY_FIELDS, "offer_minutes"),
                 "description": gettext_lazy(
                     "They hold for all experts of the organisation who have no rule of their own."
+                ),
+            },
+        ),
+        (
+            gettext_lazy("Reminders"),
+            {
+                "fields": ("reminds_day_before", "reminds_hour_before"),
+                "description": gettext_lazy(
+                    "E-mails to customers, 24 hours and 1 hour before a confirmed session. A change holds for all "
+                    "sessions that lie ahead."
                 ),
             },
         ),

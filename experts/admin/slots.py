@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.http import HttpResponseRedirect
@@ -15,16 +14,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter, RangeDateFilter
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from experts import services
-from experts.admin.base import SeatsForm, ServiceAdmin, label, without_menu
+from experts.admin.base import ServiceAdmin, label, without_menu
+from experts.admin.preview import WithPreview
+from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
 from experts.zones import instant_of
 
-# Beyond it nobody can book (the longest horizon), and dates would come near the end of the calendar.
-_FARTHEST = timedelta(days=730)
 _COLOURS = {
     "open": "success",
     "few": "warning",
@@ -68,69 +66,26 @@ class WhenFilter(RadioFilter):
         return queryset.filter(starts_at__gt=now - timedelta(minutes=services.LONGEST_MINUTES), ends_at__gt=now)
 
 
-class AddSlotForm(SeatsForm):
-    minutes = forms.IntegerField(
-        label=gettext_lazy("Length in minutes"),
-        required=False,
-        min_value=1,
-        max_value=services.LONGEST_MINUTES,
-        help_text=gettext_lazy("The expert’s usual length if left empty."),
-        widget=UnfoldAdminIntegerFieldWidget,
-    )
-    capacity = forms.IntegerField(
-        label=gettext_lazy("Seats"),
-        required=False,
-        min_value=1,
-        max_value=1000,
-        help_text=gettext_lazy("The expert’s usual number if left empty."),
-        widget=UnfoldAdminIntegerFieldWidget,
-    )
-
-    class Meta:
-        model = Slot
-        fields = ("expert", "date", "time", "minutes", "capacity", "title")
-
-    def clean_date(self) -> date:
-        day, expert = self.cleaned_data["date"], self.cleaned_data.get("expert")
-        today = expert.today() if expert else timezone.now().date()
-        if day < today:
-            raise forms.ValidationError(_("This day is over."))
-        if day > today + _FARTHEST:
-            raise forms.ValidationError(_("At most two years ahead."))
-        return day
-
-    def _post_clean(self):
-        # An empty number of seats is the expert's own and nothing that a slot could have.
-        if self.cleaned_data.get("capacity") is None and (expert := self.cleaned_data.get("expert")):
-            self.cleaned_data["capacity"] = expert.default_capacity
-        super()._post_clean()
-
-
-class ChangeSlotForm(SeatsForm):
-    class Meta:
-        model = Slot
-        fields = ("title", "capacity", "is_closed")
-        labels = {"capacity": gettext_lazy("Seats")}
-        help_texts = {
-            "title": gettext_lazy("What it is for, if that is special: “First visit”."),
-            "capacity": gettext_lazy("Never fewer than are taken."),
-            "is_closed": gettext_lazy("Nobody can book a closed slot. Bookings that it has stay."),
-        }
-
-
 @admin.register(Slot)
-class SlotAdmin(ServiceAdmin):
+class SlotAdmin(WithPreview, ServiceAdmin):
     form = ChangeSlotForm
     has_events = True
     list_display = ("when", "expert", "state_label", "seats", "title")
     list_display_links = ("when",)
-    list_filter = (WhenFilter, ("expert", AutocompleteSelectFilter), ("date", RangeDateFilter), "is_closed")
+    list_filter = (
+        WhenFilter,
+        ("expert", AutocompleteSelectFilter),
+        ("date", RangeDateFilter),
+        "is_closed",
+        "closed_by_hours",
+    )
     search_fields = ("expert__search_text",)
     search_help_text = gettext_lazy("Expert, and a day such as 2027-03-10")
     autocomplete_fields = ("expert",)
     ordering = ("starts_at", "id")
     sortable_by = ("when",)
-    actions = ("close", "reopen", "delete_selected")
+    actions = ("close", "reopen", "set_seats", "delete_selected")
+    action_form = SlotActionForm
     actions_detail = ("book", "show_bookings")
     readonly_fields = ("expert", "when_long", "state_label", "seats")
     add_fieldsets = (
@@ -141,6 +96,7 @@ class SlotAdmin(ServiceAdmin):
                 "description": gettext_lazy("Date and time are read on the expert’s clock."),
             },
         ),
+        (gettext_lazy("Series"), {"fields": ("more_times", "until", "weekdays")}),
     )
     fieldsets = (
         (None, {"fields": ("expert", "when_long", "state_label", "seats")}),
@@ -235,7 +191,10 @@ class SlotAdmin(ServiceAdmin):
 
     def save_model(self, request, obj, form, change):
         if not change:
-            self._add(request, obj, form.cleaned_data)
+            if series := form.series():
+                self._add_series(request, obj, form.cleaned_data, *series)
+            else:
+                self._add(request, obj, form.cleaned_data)
             return
         if "capacity" in form.changed_data:
             services.set_capacity(slot_id=obj.pk, capacity=obj.capacity)
@@ -262,6 +221,20 @@ class SlotAdmin(ServiceAdmin):
             text = _("%(time)s happens twice that night. The slot is at the first.") % {"time": f"{at:%H:%M}"}
             self.message_user(request, text, messages.WARNING)
 
+    def _add_series(self, request, obj, values, days, times):
+        added = services.add_series(
+            expert_id=values["expert"].pk,
+            days=days,
+            times=times,
+            minutes=values["minutes"],
+            capacity=values["capacity"],
+            title=values["title"],
+            seen=request.POST.get("_seen", ""),
+        )
+        obj.pk = added[0].pk
+        text = ngettext("%(count)d slot added.", "%(count)d slots added.", len(added)) % {"count": len(added)}
+        self.message_user(request, text, messages.SUCCESS)
+
     def delete_model(self, request, obj):
         services.delete_slot(slot_id=obj.pk)
 
@@ -281,6 +254,21 @@ class SlotAdmin(ServiceAdmin):
             queryset,
             lambda slot: services.reopen_slot(slot_id=slot.pk),
             lambda n: ngettext("%(count)d slot reopened.", "%(count)d slots reopened.", n) % {"count": n},
+        )
+
+    @admin.action(description=gettext_lazy("Set seats"), permissions=["change"])
+    def set_seats(self, request, queryset):
+        """As many as was written beside the action."""
+        number = request.POST.get("seats", "")
+        if not (number.isdecimal() and len(number) < 6):
+            self.message_user(request, _("Write the number of seats beside the action."), messages.WARNING)
+            return
+        seats = int(number)
+        self.each(
+            request,
+            queryset,
+            lambda slot: services.set_capacity(slot_id=slot.pk, capacity=seats),
+            lambda n: ngettext("%(count)d slot changed.", "%(count)d slots changed.", n) % {"count": n},
         )
 
     @admin.action(description=gettext_lazy("Delete"), permissions=["delete"])

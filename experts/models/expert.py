@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Count, OuterRef, Q, Subquery
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -86,6 +86,18 @@ class ExpertQuerySet(models.QuerySet):
         """Experts that visitors may see."""
         return self.filter(is_active=True, organization__is_active=True)
 
+    def behind_horizon(self, now: datetime | None = None):
+        """Experts with weekly hours that have days within their horizon, or nearly so, without slots made of them."""
+        from experts.models.hours import WeeklyHours  # models of one app that know each other
+
+        horizon = Coalesce("horizon_days", "organization__horizon_days")
+        # A day more than UTC has: it may be tomorrow where the expert is.
+        last = ExpressionWrapper(
+            Value((now or timezone.now()).date() + timedelta(days=1)) + horizon, output_field=models.DateField()
+        )
+        with_hours = Exists(WeeklyHours.objects.filter(expert=OuterRef("pk")))
+        return self.filter(with_hours).filter(Q(slots_until=None) | Q(slots_until__lt=last))
+
     def matching(self, text: str):
         """Experts with a word in name, headline, category or organisation that begins with each word of ``text``."""
         matches = search_condition(text)
@@ -151,6 +163,8 @@ class Expert(models.Model):
     max_party = models.PositiveSmallIntegerField(_("most seats in one booking"), null=True, blank=True)
 
     search_text = models.TextField(editable=False, default="")
+    # The last day for which weekly hours were turned into slots. What staff delete up to it stays deleted.
+    slots_until = models.DateField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExpertQuerySet.as_manager()
@@ -234,5 +248,5 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["photo", "search_text"],
+    exclude=["photo", "search_text", "slots_until"],
 )(Expert)

@@ -34,6 +34,9 @@ class Organization(models.Model):
     logo = models.FileField(_("logo"), upload_to="logos/", blank=True)
     contact_email = models.EmailField(_("contact e-mail"), blank=True)
     mail_footer = models.TextField(_("text below every e-mail"), blank=True, max_length=2000)
+    # Two switches and not a list of times: what people expect, and nothing to get wrong.
+    reminds_day_before = models.BooleanField(_("reminder the day before"), default=True, db_default=True)
+    reminds_hour_before = models.BooleanField(_("reminder an hour before"), default=True, db_default=True)
     is_active = models.BooleanField(_("active"), default=True)
 
     requires_approval = models.BooleanField(_("bookings need approval"), default=False)
@@ -51,6 +54,12 @@ class Organization(models.Model):
     max_party = models.PositiveSmallIntegerField(
         _("most seats in one booking"), default=1, validators=[MinValueValidator(1), MaxValueValidator(50)]
     )
+    offer_minutes = models.PositiveSmallIntegerField(
+        _("minutes that a waitlist offer lasts"),
+        default=30,
+        db_default=30,
+        validators=[MinValueValidator(5), MaxValueValidator(1440)],
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -59,7 +68,13 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             models.CheckConstraint(
-                condition=Q(hold_minutes__gte=1, approval_hours__gte=1, horizon_days__gte=1, max_party__gte=1),
+                condition=Q(
+                    hold_minutes__gte=1,
+                    offer_minutes__gte=1,
+                    approval_hours__gte=1,
+                    horizon_days__gte=1,
+                    max_party__gte=1,
+                ),
                 name="organization_policy_positive",
             ),
             models.CheckConstraint(

@@ -43,6 +43,11 @@ class SlotQuerySet(models.QuerySet):
         """Each with its expert and organisation, whose policy decides about its state."""
         return self.select_related("expert__organization", "expert__category")
 
+    def ahead(self, now: datetime):
+        """Slots that have not ended at ``now``, soonest first."""
+        # The longest slot lasts a day: a start that the index knows.
+        return self.filter(starts_at__gt=now - timedelta(days=1), ends_at__gt=now).order_by("starts_at")
+
     def on_days(self, first: date, last: date):
         """Slots on the expert's calendar days from first to last, both included."""
         return self.filter(date__range=(first, last)).order_by("date", "time")
@@ -77,6 +82,9 @@ class Slot(models.Model):
     next_hold_expiry = models.DateTimeField(null=True, editable=False)
     is_closed = models.BooleanField(_("closed"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)
+    # What weekly hours made, they may also remove (experts/plan.py). No page shows these, so neither is a new version.
+    from_hours = models.BooleanField(default=False, db_default=False, editable=False)
+    closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
 
     objects = SlotQuerySet.as_manager()
 

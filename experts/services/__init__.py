@@ -3,7 +3,15 @@
 Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
 
+from experts.services.hours import (
+    apply_hours,
+    check_hours,
+    delete_time_off,
+    extend_horizon,
+    save_time_off,
+)
 from experts.services.people import save_expert, save_organization
+from experts.services.series import add_series
 from experts.services.slots import (
     LONGEST_MINUTES,
     add_slots,
@@ -16,12 +24,18 @@ from experts.services.slots import (
 
 __all__ = [
     "LONGEST_MINUTES",
+    "add_series",
     "add_slots",
+    "apply_hours",
+    "check_hours",
     "close_slot",
     "delete_slot",
+    "delete_time_off",
+    "extend_horizon",
     "reopen_slot",
     "save_expert",
     "save_organization",
+    "save_time_off",
     "set_capacity",
     "set_title",
 ]

@@ -5,27 +5,40 @@ from django.utils.translation import gettext as _
 
 from experts.errors import InvalidExpert
 from experts.locking import slot_transaction
-from experts.models import Expert, Organization, Slot
+from experts.models import Expert, Organization, Slot, WeeklyHours
+from experts.plan import Calendar
+from experts.services.hours import carry_out, hours_values, replace_hours
+from experts.services.slots import refusals_as_messages
 
 
-def save_expert(*, expert: Expert) -> Expert:
-    """Add an expert, or write what was changed. Locks the expert's row.
+def save_expert(*, expert: Expert, hours: list[WeeklyHours] | None = None, seen: str = "") -> Expert:
+    """Add an expert, or write what was changed, ``hours`` too if they are given (all of them). Locks the expert's row.
 
-    Raises InvalidExpert when the time zone changes although slots lie ahead: their wall-clock times would no longer be
-    the expert's. Raises Busy.
+    When the zone or the hours change, so do the slots that came from hours (``apply_hours``). Slots that were added by
+    hand stay at their times: raises InvalidExpert when the zone changes although such slots lie ahead. Raises
+    PreviewNeeded unless ``seen`` is the key of what happens to slots, InvalidHours, InvalidSlot, Busy.
     """
-    with slot_transaction():
-        if expert.pk:
-            # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
-            zone = Expert.objects.select_for_update().filter(pk=expert.pk).values_list("timezone", flat=True).first()
-            changes_zone = zone is not None and zone != expert.timezone
-            if changes_zone and Slot.objects.filter(expert=expert, ends_at__gt=Now()).exists():
-                raise InvalidExpert(
-                    _("There are slots ahead at %(zone)s times. Delete them first, then change the time zone.")
-                    % {"zone": zone},
-                    field="timezone",
-                )
+    with refusals_as_messages(), slot_transaction():
+        # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
+        stored = Expert.objects.select_for_update().filter(pk=expert.pk).first() if expert.pk else None
+        if stored is None:
+            expert.save()
+            return expert
+        before = Calendar.of(stored)
+        changes_zone = stored.timezone != expert.timezone
+        if changes_zone and Slot.objects.filter(expert=expert, from_hours=False, ends_at__gt=Now()).exists():
+            raise InvalidExpert(
+                _("There are slots ahead at %(zone)s times. Delete them first, then change the time zone.")
+                % {"zone": stored.timezone},
+                field="timezone",
+            )
+        expert.slots_until = stored.slots_until
+        vars(expert).pop("zone", None)  # worked out from the zone it had
         expert.save()
+        if hours is not None:
+            replace_hours(expert, hours)
+        if changes_zone or (hours is not None and hours_values(hours) != hours_values(before.hours)):
+            carry_out([(expert, before)], seen)
     return expert
 
 

@@ -6,7 +6,7 @@ from datetime import date, time, timedelta
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
-from django.db.models import ProtectedError
+from django.db.models import Case, F, ProtectedError, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +14,7 @@ from experts import live
 from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
+from experts.signals import slot_changing
 from experts.zones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
@@ -22,6 +23,7 @@ _MESSAGES = {
     "slot_no_overlap_for_expert": (gettext_lazy("This overlaps another slot of the expert."), "time"),
     "slot_never_overbooked": (gettext_lazy("More seats are taken than that."), "capacity"),
     "slot_has_a_seat": (gettext_lazy("A slot has at least one seat."), "capacity"),
+    "hours_no_overlap_for_expert": (gettext_lazy("Hours of the same day overlap."), ""),
 }
 LONGEST_MINUTES = 24 * 60
 
@@ -62,7 +64,7 @@ def add_slots(
         except ValidationError as error:
             raise _invalid(error) from error
         slots.append(slot)
-    with _refusals_as_messages(), slot_transaction():
+    with refusals_as_messages(), slot_transaction():
         added = Slot.objects.bulk_create(slots, batch_size=1000)
         for slot in {slot.date: slot for slot in added}.values():  # one word a day is enough
             live.slot_changed(slot)
@@ -75,8 +77,12 @@ def close_slot(*, slot_id: int) -> Slot:
 
 
 def reopen_slot(*, slot_id: int) -> Slot:
-    """Offer a closed slot again. Locks the slot. Raises NotFound, Busy."""
-    return _change(slot_id, is_closed=False)
+    """Offer a closed slot again. Locks the slot. Raises NotFound, Busy.
+
+    One that its hours closed is from now on a slot made by hand: the hours leave it alone.
+    """
+    stays = Case(When(closed_by_hours=True, then=False), default=F("from_hours"))
+    return _change(slot_id, is_closed=False, from_hours=stays, closed_by_hours=False)
 
 
 def set_capacity(*, slot_id: int, capacity: int) -> Slot:
@@ -108,11 +114,12 @@ def delete_slot(*, slot_id: int) -> None:
 
 
 def _change(slot_id: int, **values) -> Slot:
-    with _refusals_as_messages(), slot_transaction():
+    with refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         live.slot_changed(slot)
+        slot_changing.send(Slot, slot=slot)
         return slot
 
 
@@ -122,7 +129,7 @@ def _invalid(error: ValidationError) -> InvalidSlot:
 
 
 @contextmanager
-def _refusals_as_messages():
+def refusals_as_messages():
     """A constraint that says no becomes InvalidSlot with words for people."""
     try:
         yield

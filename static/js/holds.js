@@ -77,7 +77,7 @@ countDown();
 document.addEventListener("htmx:finally:request", (event) => {
   const { sourceElement, response } = event.detail.ctx;
   if (response?.status !== 204) return;
-  if (sourceElement.matches("#release-form")) {
+  if (sourceElement.matches("#release-form, #leave-form")) {
     if (modal.open) modal.close();
     else location.assign(sourceElement.dataset.back);
   }

@@ -72,7 +72,11 @@ document.addEventListener("htmx:ws:error", () => {
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {
   const data = event.detail.message.data;
   heardAt = Date.now();
-  if (!data.startsWith("{")) return;
+  if (!data.startsWith("{")) {
+    // A page that shows something else than tiles takes what is said about them for a hint.
+    if (document.querySelector("[data-whole]")) resyncSoon();
+    return;
+  }
   event.preventDefault(); // nothing to swap
   const { beat, own } = JSON.parse(data);
   if (own) resyncOwn();

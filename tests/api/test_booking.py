@@ -224,7 +224,7 @@ class TestLater:
     def test_the_history_keeps_no_reference_as_its_place(self, mine, booked):
         mine.post(f"/bookings/{booked['reference']}/cancel")
         event = Booking.objects.get().events.latest("pgh_id")
-        assert event.pgh_context.metadata == {"source": "api"}
+        assert event.pgh_context.metadata == {"source": "api", "by": "customer"}
 
 
 class TestLimits:

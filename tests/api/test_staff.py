@@ -315,4 +315,4 @@ class TestBookings:
         booking = make_booking(make_slot(expert))
         staff.post(f"/admin/bookings/{booking.reference}/cancel")
         context = booking.events.latest("pgh_id").pgh_context.metadata
-        assert context == {"source": "api", "token": ApiToken.objects.get().name}
+        assert context == {"source": "api", "token": ApiToken.objects.get().name, "by": "staff"}

@@ -1,21 +1,26 @@
 """Random lives of bookings: the moves that people, staff and time can make, and what must be true after each."""
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.errors import Refused
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WaitlistEntry
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import services as slot_services
 from experts.models import Slot
 from tests.cast import day_ahead, make_expert, make_slot
 
 VISITORS = [letter * 32 for letter in "abcde"]
+# A status -> the mail about it.
+CUSTOMER_MAILS = {"pending", "confirmed", "rejected", "cancelled", "rescheduled", "expired"}
+MAIL_ABOUT = {"PENDING": "pending", "CONFIRMED": "confirmed", "REJECTED": "rejected", "CANCELLED": "cancelled"}
 
 
 @dataclass
@@ -42,11 +47,12 @@ class World:
         world.slots = [make_slot(expert, day=day_ahead(2 + n), capacity=c).pk for n, c in enumerate(capacities)]
         return world
 
-    MOVES = ("hold", "hold", "book", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
-    RARE_MOVES = ("no_show", "complete", "close", "reopen", "capacity")
+    MOVES = ("hold", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
+    WAITLIST_MOVES = ("join", "join", "leave", "claim", "serve", "take")
+    RARE_MOVES = ("no_show", "complete", "close", "reopen", "reopen", "capacity")
 
     def step(self) -> None:
-        move = self.dice.choice(self.MOVES + self.RARE_MOVES)
+        move = self.dice.choice(self.MOVES * 3 + self.WAITLIST_MOVES + self.RARE_MOVES)
         try:
             getattr(self, move)()
         except Refused as refusal:
@@ -78,6 +84,35 @@ class World:
         if booking := self._booking():
             services.reschedule(booking_id=booking, slot_id=self._slot(), by_customer=self.dice.random() < 0.5)
 
+    def join(self):
+        services.join_waitlist(
+            slot_id=self._slot(),
+            visitor=self._visitor(),
+            seats=self.dice.randint(1, 2),
+            name="Omar",
+            email=f"omar{self.dice.randint(1, 6)}@example.com",
+        )
+
+    def leave(self):
+        if entry := self._entry():
+            services.leave_waitlist(entry_id=entry)
+
+    def claim(self):
+        if entry := self._entry():
+            services.claim_offer(entry_id=entry, visitor=self._visitor())
+
+    def take(self):
+        offers = WaitlistEntry.objects.offered().filter(slot__in=self.slots).select_related("hold").order_by("pk")
+        if offers:
+            offer = self.dice.choice(list(offers))
+            services.book(
+                slot_id=offer.slot_id,
+                visitor=offer.visitor,
+                seats=offer.seats,
+                name=offer.name,
+                email=offer.email,
+            )
+
     # ---------- Staff and worker ----------
 
     def approve(self):
@@ -89,16 +124,19 @@ class World:
             services.reject(booking_id=booking)
 
     def no_show(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.CONFIRMED, Status.COMPLETED):
             services.mark_no_show(booking_id=booking)
 
     def complete(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.CONFIRMED, Status.NO_SHOW):
             services.complete(booking_id=booking)
 
     def expire(self):
-        if booking := self._booking():
+        if booking := self._booking(Status.HELD, Status.PENDING):
             services.expire(booking_id=booking)
+
+    def serve(self):
+        services.serve(slot_id=self._slot())
 
     def close(self):
         slot_services.close_slot(slot_id=self._slot())
@@ -120,8 +158,13 @@ class World:
     def _visitor(self) -> str:
         return self.dice.choice(VISITORS)
 
-    def _booking(self) -> int | None:
-        keys = list(Booking.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
+    def _booking(self, *statuses: str) -> int | None:
+        bookings = Booking.objects.filter(slot__in=self.slots, status__in=statuses or Status.values)
+        keys = list(bookings.order_by("pk").values_list("pk", flat=True))
+        return self.dice.choice(keys) if keys else None
+
+    def _entry(self) -> int | None:
+        keys = list(WaitlistEntry.objects.filter(slot__in=self.slots).order_by("pk").values_list("pk", flat=True))
         return self.dice.choice(keys) if keys else None
 
     # ---------- What must be true ----------
@@ -135,6 +178,45 @@ class World:
             assert slot.next_hold_expiry == min((b.expires_at for b in holds), default=None)
             assert slot.seats_held + slot.seats_booked <= slot.capacity
         self.check_transitions()
+        self.check_mails()
+        self.check_waitlist()
+
+    def check_mails(self) -> None:
+        """Each thing that became of a booking has its one mail in the queue, and there is none about anything else."""
+        expected = Counter()
+        for booking in Booking.objects.filter(slot__in=self.slots):
+            before = was_in = None
+            for status, slot, sequence in booking.events.order_by("pgh_id").values_list("status", "slot", "sequence"):
+                kind = ""
+                if status == "EXPIRED":
+                    kind = "expired" if before == "PENDING" else ""  # a hold that ran out is no news
+                elif status != before:
+                    kind = MAIL_ABOUT.get(status, "")
+                elif slot != was_in and status != "HELD":
+                    kind = "rescheduled"
+                if kind:
+                    expected[booking.pk, kind, sequence] += 1
+                before, was_in = status, slot
+        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_booking_mail")
+        queued = Counter((j["booking_id"], j["kind"], j["sequence"]) for j in jobs.values_list("args", flat=True))
+        queued = {key: n for key, n in queued.items() if key[1] in CUSTOMER_MAILS}
+        mine = set(Booking.objects.filter(slot__in=self.slots).values_list("pk", flat=True))
+        assert {key: n for key, n in queued.items() if key[0] in mine} == expected
+
+    def check_waitlist(self) -> None:
+        """Who is offered a seat has a hold and one mail about it; an address is in line once."""
+        entries = WaitlistEntry.objects.filter(slot__in=self.slots).select_related("hold")
+        offered = [entry for entry in entries if entry.hold_id]
+        for entry in offered:
+            assert entry.status != WaitlistEntry.Status.WAITING
+            # What the trigger or a raw change did to the hold is written down when its slot is next touched.
+            assert entry.status != WaitlistEntry.Status.OFFERED or entry.hold.status in (Status.HELD, Status.EXPIRED)
+        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_waitlist_offer")
+        mails = Counter(job["entry_id"] for job in jobs.values_list("args", flat=True))
+        keys = {entry.pk for entry in entries}
+        assert {key: n for key, n in mails.items() if key in keys} == dict.fromkeys([e.pk for e in offered], 1)
+        line = Counter((entry.slot_id, entry.email) for entry in entries.in_line())
+        assert all(n == 1 for n in line.values())
 
     def check_transitions(self) -> None:
         """The history holds allowed transitions only."""

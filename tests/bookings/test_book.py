@@ -34,7 +34,8 @@ def test_books_and_queues_the_mail_in_one_go():
     )
     assert fresh(slot).state == "full"
     assert queued() == [
-        ("bookings.tasks.send_booking_mail", {"booking_id": booking.pk, "kind": "confirmed", "sequence": 0})
+        ("bookings.tasks.send_booking_mail", {"booking_id": booking.pk, "kind": kind, "sequence": 0})
+        for kind in ("confirmed", "reminder_day", "reminder_hour")
     ]
 
 
@@ -186,7 +187,7 @@ class TestIdempotency:
         again = book(slot, name="Lena", email="LENA@example.com", idempotency_key="k")
         assert first == again
         assert Booking.objects.count() == 1
-        assert len(queued()) == 1
+        assert len({args["kind"] for _task, args in queued()}) == len(queued()) == 3
 
     def test_also_when_the_booking_itself_filled_the_slot(self):
         slot = make_slot()
@@ -233,11 +234,11 @@ class TestIdempotency:
 
 
 def test_a_booking_takes_a_bounded_number_of_statements(django_assert_num_queries):
-    """Savepoint, time-out, slot, lock, key, slot, booking, answer, job, savepoint: nothing grows with the slot."""
+    """Savepoint, time-out, slot, lock, key, slot, booking, answer, jobs (2), savepoint: nothing grows with the slot."""
     slot = make_slot(capacity=9)
     for _ in range(5):
         book(slot)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         book(slot, idempotency_key="k")
 
 

@@ -1,14 +1,17 @@
 """The page of one booking: all about it for its people; everybody else is answered as if it did not exist."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from bookings import services
 from bookings.models import Booking, Status
 from bookings.timeline import DONE, NEXT, NOW, OVER
+from experts.models import Slot
 from tests.bookings.test_lookup import assert_nothing_private, shape
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
 
@@ -112,6 +115,14 @@ class TestTimes:
 
 
 class TestTimeline:
+    def test_moved_with_a_message(self, client, visitor, slot):
+        booking = book(slot, visitor=visitor)
+        later = make_slot(slot.expert, at="17:00")
+        services.reschedule(booking_id=booking.pk, slot_id=later.pk, by_customer=False, reason="Our lift is <broken>")
+        step = page(client, booking).context["steps"][1]
+        assert (step.name.startswith("Moved from "), step.state, step.quote) == (True, DONE, "Our lift is <broken>")
+        assert "Our lift is &lt;broken&gt;" in page(client, booking).content.decode()
+
     def test_confirmed_at_once(self, client, visitor, slot):
         booking = book(slot, visitor=visitor)
         assert steps(client, booking) == [("Booked", DONE), ("Session", NOW), ("Completed", NEXT)]
@@ -158,6 +169,22 @@ class TestTimeline:
         Booking.objects.update(status=Status.CANCELLED)
         assert steps(client, booking) == [("Requested", DONE), ("Cancelled", OVER)]
 
+    @pytest.mark.parametrize(
+        ("by_customer", "name"), [(True, "Cancelled by you"), (False, "Cancelled by Secret Clinic")]
+    )
+    def test_who_cancelled(self, client, visitor, slot, by_customer, name):
+        booking = book(slot, visitor=visitor)
+        services.cancel(booking_id=booking.pk, by_customer=by_customer)
+        assert steps(client, booking) == [("Booked", DONE), (name, OVER)]
+
+    def test_who_cancelled_on_the_site_and_in_the_admin(self, client, visitor, slot, admin_client):
+        first, second = (book(slot, visitor=visitor) for _ in range(2))
+        client.post(f"/bookings/{first.reference}/cancel/", {"sequence": 0})
+        rows = {"action": "cancel", "_selected_action": [second.pk], "post": "yes"}
+        admin_client.post("/admin/bookings/booking/", rows)
+        assert steps(client, first)[-1] == ("Cancelled by you", OVER)
+        assert steps(client, second)[-1] == ("Cancelled by Secret Clinic", OVER)
+
     def test_a_session_that_is_over_waits_to_be_completed(self, client, visitor):
         booking = make_booking(make_slot(starts_at=timezone.now() - timedelta(hours=2)), holder=visitor)
         assert steps(client, booking) == [("Booked", DONE), ("Session", DONE), ("Completed", NEXT)]
@@ -166,6 +193,64 @@ class TestTimeline:
         booking = book(slot, visitor=visitor)
         services.change_details(booking_id=booking.pk, name="Lena F.", email="l@example.com", phone="", notes="")
         assert len(steps(client, booking)) == 3
+
+
+class TestMoves:
+    def words(self, slot, zone="Europe/Berlin"):
+        return f"Moved from {date_format(slot.starts_at.astimezone(ZoneInfo(zone)), 'D j F, H:i')}"
+
+    def test_each_says_from_where_and_when(self, client, visitor, slot):
+        client.cookies["zone"] = "Europe/Berlin"
+        booking = book(slot, visitor=visitor)
+        second, third = (make_slot(slot.expert, at=at) for at in ("14:00", "16:00"))
+        for to in (second, third):
+            services.reschedule(booking_id=booking.pk, slot_id=to.pk, by_customer=True)
+        Slot.objects.filter(pk=slot.pk).delete()
+        shown = page(client, booking).context["steps"]
+        assert [step.name for step in shown] == ["Booked", self.words(slot), self.words(second), "Session", "Completed"]
+        assert all(step.text for step in shown[:4])
+
+    def test_from_the_time_that_the_slot_had_then(self, client, visitor, slot):
+        client.cookies["zone"] = "Europe/Berlin"
+        booking = book(slot, visitor=visitor)
+        services.reschedule(booking_id=booking.pk, slot_id=make_slot(slot.expert, at="14:00").pk, by_customer=True)
+        SlotEvent = Slot.events.rel.related_model
+        later = SlotEvent.objects.filter(pgh_obj_id=slot.pk).get()
+        later.pk, later.starts_at, later.pgh_created_at = None, timezone.now(), timezone.now() + timedelta(minutes=1)
+        later.save()
+        assert steps(client, booking)[1] == (self.words(slot), DONE)
+
+    def test_before_and_after_the_approval(self, client, visitor):
+        expert = make_expert(organization=make_organization(name="Hale", requires_approval=True))
+        slots = [make_slot(expert, at=at) for at in ("10:00", "12:00", "14:00")]
+        booking = book(slots[0], visitor=visitor)
+        services.reschedule(booking_id=booking.pk, slot_id=slots[1].pk, by_customer=True)
+        services.approve(booking_id=booking.pk)
+        services.reschedule(booking_id=booking.pk, slot_id=slots[2].pk, by_customer=False)
+        client.cookies["zone"] = "Europe/Berlin"
+        assert [name for name, _state in steps(client, booking)] == [
+            "Requested",
+            self.words(slots[0]),
+            "Approved by Hale",
+            self.words(slots[1]),
+            "Session",
+            "Completed",
+        ]
+
+    def test_a_hold_that_went_from_slot_to_slot_was_no_booking_yet(self, client, visitor, slot):
+        for to in (slot, other := make_slot(slot.expert, at="14:00")):
+            services.hold_slot(slot_id=to.pk, visitor=visitor)
+        booking = book(other, visitor=visitor)
+        assert len(steps(client, booking)) == 3
+
+    def test_one_more_query_however_often(self, client, visitor, slot, django_assert_num_queries):
+        booking = book(slot, visitor=visitor)
+        for hour in range(12, 17):
+            services.reschedule(
+                booking_id=booking.pk, slot_id=make_slot(slot.expert, at=f"{hour}:00").pk, by_customer=True
+            )
+        with django_assert_num_queries(6):
+            page(client, booking)
 
 
 def test_the_open_page_fetches_its_changing_part(client, visitor, slot):
@@ -180,7 +265,7 @@ def test_a_constant_number_of_queries(client, visitor, slot, django_assert_num_q
     booking = make_booking(slot, holder=visitor, status=Status.PENDING)
     for status in (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.COMPLETED):
         Booking.objects.update(status=status)
-    with django_assert_num_queries(4):  # the booking, proofs, history, key
+    with django_assert_num_queries(5):  # the booking, proofs, history, key, waitlist
         page(client, booking)
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, Status
+from bookings.models import Booking, CancelReason, Status
 from tests.bookings.test_lookup import assert_nothing_private
 from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
 
@@ -35,9 +35,9 @@ def url(booking):
     return f"/bookings/{booking.reference}/cancel/"
 
 
-def send(client, booking, *, sequence=None, **headers):
+def send(client, booking, *, sequence=None, reason="", **headers):
     sequence = booking.sequence if sequence is None else sequence
-    return client.post(url(booking), {"sequence": sequence}, headers=headers)
+    return client.post(url(booking), {"sequence": sequence, "reason": reason}, headers=headers)
 
 
 def status(booking):
@@ -92,6 +92,29 @@ class TestCancelling:
         strict = Client(enforce_csrf_checks=True)
         strict.cookies = client.cookies
         assert send(strict, booking).status_code == 403
+        assert status(booking) == Status.CONFIRMED
+
+
+class TestTheReason:
+    def test_is_kept_where_staff_see_it(self, client, booking, admin_client):
+        assert "Hale &amp; Partners sees this." in client.get(url(booking)).content.decode()
+        assert send(client, booking, reason="plans").status_code == 303
+        assert Booking.objects.get().cancel_reason == CancelReason.PLANS
+        for page in ("change", "history"):
+            answer = admin_client.get(f"/admin/bookings/booking/{booking.pk}/{page}/")
+            assert "My plans changed" in answer.content.decode()
+
+    def test_nobody_has_to_give_one(self, client, booking):
+        assert client.post(url(booking), {"sequence": 0}).status_code == 303
+        assert Booking.objects.get().cancel_reason == ""
+
+    @pytest.mark.parametrize("reason", ["x", "plans\0", "9" * 5000])
+    @pytest.mark.parametrize("headers", [{}, PARTIAL])
+    def test_one_that_is_none_is_told_at_its_field(self, client, booking, reason, headers):
+        response = send(client, booking, reason=reason, **headers)
+        assert response.status_code == 422
+        assert 'id="id_reason-error"' in response.content.decode()
+        assert "Choose one of these, or none." in response.content.decode()
         assert status(booking) == Status.CONFIRMED
 
 

@@ -28,9 +28,11 @@ def test_requests_and_holds_end_when_their_time_is_over():
     for status in (Status.PENDING, Status.HELD):
         for expires_at in (past, ahead):
             make_booking(make_slot(), status=status, expires_at=expires_at)
-    assert catch_up() == {"expired": 2, "completed": 0}
+    assert catch_up() == {"expired": 2, "completed": 0, "offered": 0}
     assert statuses() == [Status.EXPIRED, Status.PENDING, Status.EXPIRED, Status.HELD]
-    assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired"], "a hold is no news"
+    assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired", "staff_expired"], (
+        "a hold is no news"
+    )
 
 
 def test_sessions_that_are_over_are_completed():
@@ -38,9 +40,9 @@ def test_sessions_that_are_over_are_completed():
     make_booking(make_slot(starts_at=timezone.now() - timedelta(minutes=10)))  # goes on
     book(make_slot())
     over(status=Status.CANCELLED)
-    assert catch_up() == {"expired": 0, "completed": 1}
+    assert catch_up() == {"expired": 0, "completed": 1, "offered": 0}
     assert statuses() == [Status.COMPLETED, Status.CONFIRMED, Status.CONFIRMED, Status.CANCELLED]
-    assert catch_up() == {"expired": 0, "completed": 0}
+    assert catch_up() == {"expired": 0, "completed": 0, "offered": 0}
 
 
 def test_a_run_is_bounded_and_the_next_one_goes_on(monkeypatch):

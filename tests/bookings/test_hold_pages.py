@@ -339,7 +339,9 @@ class TestTheExpertPage:
         expert = make_expert()
         made = [make_slot(expert, at=f"{9 + n:02}:00") for n in range(slots)]
         press(client, made[0])
-        with django_assert_num_queries(8):  # expert, day, week, own, proofs, hold, and twice the next free time
+        with django_assert_num_queries(
+            9
+        ):  # expert, day, week, waitlist, own, proofs, hold, and twice the next free time
             expert_page(client, expert)
 
 

@@ -1,10 +1,9 @@
 """Calendar entries: read back as a calendar reads them, one entry for the whole life of a booking, and no secrets."""
 
 import email
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from email import policy
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -182,43 +181,3 @@ def test_the_google_link_tells_nothing_about_the_booker(expert):
     assert query["dates"] == [f"{booking.slot.starts_at:%Y%m%dT%H%M%SZ}/{booking.slot.ends_at:%Y%m%dT%H%M%SZ}"]
     assert "ecret" not in url
     assert len(url) < 2000
-
-
-# The nights on which the clocks change, and one zone that never changes them, at an odd distance from UTC.
-NIGHTS = [
-    ("Europe/Berlin", date(2027, 3, 28), "03:00", "01:00"),
-    ("Europe/Berlin", date(2027, 10, 31), "02:30", "00:30"),
-    ("Europe/Berlin", date(2027, 10, 31), "03:00", "02:00"),
-    ("America/New_York", date(2027, 3, 14), "03:00", "07:00"),
-    ("America/New_York", date(2027, 11, 7), "01:30", "05:30"),
-    ("Asia/Kathmandu", date(2027, 3, 28), "06:00", "00:15"),
-    ("Australia/Lord_Howe", date(2027, 4, 4), "01:45", "14:45"),
-    ("Australia/Lord_Howe", date(2027, 10, 3), "02:30", "15:30"),
-]
-
-
-@pytest.mark.parametrize(("zone", "day", "at", "in_utc"), NIGHTS)
-def test_mail_page_and_file_name_the_same_instant(client, visitor, mailoutbox, zone, day, at, in_utc):
-    slot = make_slot(make_expert(timezone=zone), day=day, at=at)
-    assert f"{slot.starts_at.astimezone(UTC):%H:%M}" == in_utc
-    booking = make_booking(slot, holder=visitor, timezone=zone)
-    mail = mail_of(booking, "confirmed", mailoutbox)
-    page = client.get(f"/bookings/{booking.reference}/").content.decode()
-    offset = page.partition("time (")[2].partition(")")[0]
-    assert offset == mail.body.partition("time (")[2].partition(")")[0]
-    for text in (page, mail.body, mail.alternatives[0][0]):
-        assert at in text
-        assert f"time ({offset})" in text
-    for data in (attached(mail)[1], event_in(client.get(f"/bookings/{booking.reference}/calendar.ics").content)[1]):
-        assert data.decoded("dtstart") == slot.starts_at
-        # What they all say, put together from the words alone, is that very instant.
-        assert _instant(day, at, offset) == data.decoded("dtstart")
-        assert data.decoded("dtstart").astimezone(ZoneInfo(zone)).strftime("%H:%M") == at
-
-
-def _instant(day: date, at: str, offset: str) -> datetime:
-    sign = -1 if "−" in offset else 1
-    hours, _, minutes = offset.removeprefix("GMT").lstrip("+−").partition(":")
-    hour, minute = map(int, at.split(":"))
-    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
-    return local - sign * timedelta(hours=int(hours or 0), minutes=int(minutes or 0))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from bookings.models import Booking, Status
+from bookings.models import Booking, Status, WaitlistEntry
 from tests.bookings.life import World, make_shared_world
 from tests.concurrency.contention import run_together
 
@@ -57,16 +57,18 @@ def test_any_life():
 @pytest.mark.django_db
 def test_random_lives_reach_every_status():
     """Otherwise the sequences above would prove little."""
-    reached = set()
+    reached, waited = set(), set()
     for seed in range(6):
         world = World.make(random.Random(seed))
         for span in (0, 6, 200, 60 * 24 * 9):  # minutes; at last all sessions are over
             world.let_time_pass(timedelta(minutes=span))
             for _ in range(40):
                 world.step()
+            reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
+            waited |= set(WaitlistEntry.objects.filter(slot__in=world.slots).values_list("status", flat=True))
         world.check()
-        reached |= set(Booking.objects.filter(slot__in=world.slots).values_list("status", flat=True))
     assert reached == set(Status.values)
+    assert waited == set(WaitlistEntry.Status.values)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -77,7 +79,7 @@ def test_eight_threads_at_once(seed, settings):
 
     def play(number):
         world = World(random.Random(f"{seed}-{number}"), shared.slots)
-        for _ in range(40):
+        for _ in range(60):
             world.step()
         return world.refused
 

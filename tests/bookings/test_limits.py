@@ -1,6 +1,7 @@
 """Limits on booking requests: on by default, per visitor and per address, and no obstacle when Valkey is down."""
 
 import pytest
+from django.test import Client
 
 from bookings import limits
 from bookings.errors import TooMany
@@ -50,6 +51,50 @@ def test_nobodys_mailbox_is_flooded():
     with pytest.raises(TooMany):
         limits.check_booking_limits(visitor="another", address="203.0.113.99", email=" lena@EXAMPLE.com")
     limits.check_booking_limits(visitor="another", address="203.0.113.99", email="priya@example.com")
+
+
+class TestChangesOfABooking:
+    """Cancelling and moving count together, and not as booking."""
+
+    @pytest.fixture
+    def booking(self, client):
+        client.get("/bookings/link/x/")  # gives an identity
+        return make_booking(make_slot(), holder=client.cookies["visitor"].value.split(":")[0])
+
+    @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true", "HX-Request-Type": "partial"}])
+    def test_too_many_in_a_short_time(self, client, booking, headers):
+        url = f"/bookings/{booking.reference}"
+        for action in ("cancel", "reschedule") * 10:
+            assert client.post(f"{url}/{action}/", {"slot": "1", "sequence": "9"}).status_code == 409
+        for action, kept in (("cancel", "Keep booking"), ("reschedule", "Move to another time")):
+            fields = {"slot": "1", "sequence": "0", "reason": "plans"}
+            response = client.post(f"{url}/{action}/", fields, headers=headers)
+            assert response.status_code == 429
+            assert 1 <= int(response["Retry-After"]) <= 3601
+            body = response.content.decode()
+            assert "You have tried very often" in body
+            assert kept in body, "the same may be sent again"
+        assert Booking.objects.get().status == "CONFIRMED"
+        assert client.get(f"{url}/").status_code == 200
+
+    def test_nobodys_mailbox_is_flooded_by_moving_to_and_fro(self):
+        for n in range(20):
+            limits.check_change_limits(visitor=f"v{n}", address=f"203.0.113.{n}", booking_id=7)
+        with pytest.raises(TooMany):
+            limits.check_change_limits(visitor="another", address="203.0.113.99", booking_id=7)
+        limits.check_change_limits(visitor="another", address="203.0.113.99", booking_id=8)
+
+    def test_an_address_that_tries_many(self):
+        for n in range(60):
+            limits.check_change_limits(visitor=f"v{n}", address="203.0.113.1", booking_id=n)
+        with pytest.raises(TooMany):
+            limits.check_change_limits(visitor="another", address="203.0.113.1", booking_id=99)
+
+    def test_strangers_learn_nothing_from_them(self, booking):
+        stranger = Client()
+        stranger.get("/bookings/link/x/")
+        for _ in range(25):
+            assert stranger.post(f"/bookings/{booking.reference}/cancel/", {"sequence": 0}).status_code == 404
 
 
 def test_who_opens_a_full_slot_often_wants_it_once(client):

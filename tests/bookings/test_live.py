@@ -323,7 +323,7 @@ class TestOwnMarks:
         for visitor in (VISITOR, OTHER):
             make_booking(slots[0], name="", status=Status.HELD, holder=visitor)
         make_booking(slots[1], name="", status=Status.HELD, holder=OTHER, expires_at=fresh_now())
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             found = own.own_slots(
                 [VISITOR, OTHER], expert_id=booked.slot.expert_id, first=slots[0].date, last=slots[0].date
             )

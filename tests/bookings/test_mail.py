@@ -30,11 +30,11 @@ def test_confirmation_names_the_time_in_the_bookers_zone(mailoutbox):
     assert "Hale & Partners" in mail.body
 
 
-def test_a_second_attempt_has_the_same_message_id(mailoutbox):
-    booking = make_booking(make_slot())
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
-    assert len({mail.extra_headers["Message-ID"] for mail in mailoutbox}) == 1
+def test_html_links_to_a_session_that_is_an_address_of_the_web(mailoutbox):
+    booking = make_booking(make_slot(make_expert(venue="video", venue_note="https://meet.example.org/x?a=1&b=2")))
+    send_booking_mail(booking_id=booking.pk, kind="confirmed", sequence=0)
+    assert 'href="https://meet.example.org/x?a=1&amp;b=2"' in html_of(mailoutbox[0])
+    assert "Video call, https://meet.example.org/x?a=1&b=2" in mailoutbox[0].body
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.CONFIRMED, Status.PENDING}))

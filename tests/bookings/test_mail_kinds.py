@@ -1,5 +1,6 @@
 """Each change of a booking has its mail, queued with it and sent only while it is true."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services, tasks
 from bookings.kinds import MailKind
-from bookings.models import Booking, Status
+from bookings.models import Booking, Notification, Status
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -22,15 +23,17 @@ def expert():
 
 @pytest.fixture
 def work(mailoutbox):
-    """Do the mail jobs that are queued, in order; the new mails."""
+    """Do the mail jobs that are due, in order; the new mails, to customers unless told otherwise."""
     done = set()
 
-    def work_off() -> list:
+    def work_off(audience="customer") -> list:
         before = len(mailoutbox)
-        for job in ProcrastinateJob.objects.filter(queue_name="mail").exclude(pk__in=done).order_by("pk"):
+        due = ProcrastinateJob.objects.filter(queue_name="mail", scheduled_at=None).exclude(pk__in=done)
+        for job in due.order_by("pk"):
             done.add(job.pk)
             tasks.send_booking_mail(**job.args)
-        return mailoutbox[before:]
+        ids = set(Notification.objects.filter(audience=audience).values_list("message_id", flat=True))
+        return [mail for mail in mailoutbox[before:] if mail.extra_headers["Message-ID"] in ids]
 
     return work_off
 
@@ -78,15 +81,26 @@ class TestEachChangeHasItsMail:
         assert mail.subject.startswith("Cancelled: ")
         assert ("writes:" in mail.body) != by_customer
 
-    def test_rescheduled_names_the_new_time(self, expert, work):
+    def test_rescheduled_names_both_times(self, expert, work):
         booking = book(make_slot(expert, at="09:00"))
         work()
         services.reschedule(booking_id=booking.pk, slot_id=make_slot(expert, at="15:00").pk, by_customer=True)
         [mail] = work()
         assert mail.subject.startswith("Moved: ")
         for body in bodies(mail):
-            assert "15:00 – 15:30" in body
-            assert "09:00" not in body
+            assert re.search(r"15:00 – 15:30.*Before: .* 09:00 – 09:30", body, re.DOTALL)
+
+    def test_rescheduled_with_the_reason_of_staff(self, expert, work):
+        booking = make_booking(make_slot(expert, at="09:00"), status=Status.PENDING)
+        slot = make_slot(expert, at="15:00")
+        services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=False, reason="Our lift is <broken>")
+        [mail] = work()
+        assert "Hale & Partners writes:\nOur lift is <broken>" in mail.body
+        assert "Our lift is &lt;broken&gt;" in bodies(mail)[1]
+        Booking.objects.update(expires_at=timezone.now())
+        assert services.expire(booking_id=booking.pk)
+        [mail] = work()
+        assert "lift" not in mail.body, "that was the reason of the move"
 
     def test_a_request_that_expired(self, expert, work):
         booking = make_booking(make_slot(expert), status=Status.PENDING, expires_at=timezone.now())
@@ -133,11 +147,16 @@ class TestOnlyWhatIsTrue:
         booking = make_booking(make_slot(expert), status=status, expires_at=timezone.now() + timedelta(hours=1))
         tasks.send_booking_mail(booking_id=booking.pk, kind=kind.value, sequence=0)
         true = {
-            Status.PENDING: {MailKind.PENDING, MailKind.RESCHEDULED},
-            Status.CONFIRMED: {MailKind.CONFIRMED, MailKind.RESCHEDULED},
+            Status.PENDING: {MailKind.PENDING, MailKind.RESCHEDULED, MailKind.STAFF_REQUEST},
+            Status.CONFIRMED: {
+                MailKind.CONFIRMED,
+                MailKind.RESCHEDULED,
+                MailKind.REMINDER_DAY,
+                MailKind.REMINDER_HOUR,
+            },
             Status.REJECTED: {MailKind.REJECTED},
             Status.CANCELLED: {MailKind.CANCELLED},
-            Status.EXPIRED: {MailKind.EXPIRED},
+            Status.EXPIRED: {MailKind.EXPIRED, MailKind.STAFF_EXPIRED},
         }
         assert len(mailoutbox) == (kind in true.get(status, ()))
 
@@ -158,7 +177,9 @@ def test_message_ids_are_stable_and_differ_by_kind_and_state(expert, work, mailo
     work()
     ids = [mail.extra_headers["Message-ID"] for mail in mailoutbox]
     assert len(set(ids)) == len(ids) == 4
+    Notification.objects.filter(message_id=ids[-1]).update(status="failed")
     tasks.send_booking_mail(booking_id=booking.pk, kind="cancelled", sequence=3)
+    assert len(mailoutbox) == 5
     assert mailoutbox[-1].extra_headers["Message-ID"] == ids[-1]
 
 

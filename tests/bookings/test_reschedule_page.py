@@ -1,5 +1,6 @@
 """Moving one's own booking to another time: what is offered, what becomes of a choice, and what is refused."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.bookings.test_lookup import assert_nothing_private
 from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
+PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
@@ -83,6 +85,61 @@ class TestChoices:
         assert url(booking) in client.get(f"/bookings/{booking.reference}/").content.decode()
 
 
+class TestWhileThePageIsOpen:
+    def fragment(self, client, booking, **query):
+        query = {"day": day_ahead().isoformat()} | query
+        return client.get(url(booking), query, headers=PARTIAL)
+
+    def test_it_hears_of_changes_and_asks_for_its_times_again(self, client, booking, new):
+        body = self.fragment(client, booking).content.decode()
+        assert "<html" not in body
+        assert f'hx-ws:connect="/ws/experts/{new.expert.slug}/?day={new.date}"' in body
+        assert f'data-resync hx-get="{url(booking)}?day={new.date}"' in body
+
+    def test_what_is_chosen_stays_chosen(self, client, booking, new, expert):
+        make_slot(expert, at="16:00")
+        body = self.fragment(client, booking, slot=new.pk).content.decode()
+        assert re.findall(r'value="(\d+)" required checked', body) == [str(new.pk)]
+        assert "was just taken" not in body
+
+    def test_what_was_chosen_and_is_gone_is_said_until_another_one_is_chosen(self, client, booking, new, expert):
+        other = make_slot(expert, at="16:00")
+        book(new)
+        body = self.fragment(client, booking, slot=new.pk).content.decode()
+        assert "The time that you chose was just taken." in body
+        assert f'name="slot" value="{new.pk}">' in body
+        assert "checked" not in body
+        body = self.fragment(client, booking, slot=[new.pk, other.pk]).content.decode()
+        assert "was just taken" not in body
+
+    def test_the_form_follows_a_booking_that_was_moved_elsewhere(self, client, booking, new, expert):
+        services.reschedule(booking_id=booking.pk, slot_id=new.pk, by_customer=True)
+        body = self.fragment(client, booking).content.decode()
+        assert 'name="sequence" value="1"' in body
+
+    @pytest.mark.parametrize("by_customer", [True, False])
+    def test_a_booking_that_was_cancelled_meanwhile(self, client, booking, new, by_customer):
+        services.cancel(booking_id=booking.pk, by_customer=by_customer)
+        response = self.fragment(client, booking)
+        assert (response.status_code, response["HX-Redirect"]) == (204, f"{url(booking)}?day={new.date}")
+        body = client.get(response["HX-Redirect"]).content.decode()
+        assert "can’t be moved" in body
+        assert "hx-ws:connect" not in body
+
+    def test_to_all_others_it_goes_away(self, booking):
+        stranger = Client()
+        stranger.get("/bookings/link/x/")
+        response = self.fragment(stranger, booking)
+        assert response.status_code == 204
+        assert_nothing_private(response)
+
+    def test_a_constant_number_of_queries(self, client, booking, new, expert, django_assert_max_num_queries):
+        for at in ("10:00", "11:00", "12:00", "13:00"):
+            make_slot(expert, at=at)
+        with django_assert_max_num_queries(3):  # the booking, the week
+            self.fragment(client, booking)
+
+
 class TestMoving:
     def test_keeps_the_reference_and_frees_the_old_time(self, client, booking, new):
         response = send(client, booking, new)
@@ -135,9 +192,15 @@ class TestRefusals:
         assert [choice.slot for choice in response.context["choices"]] == [other]
         assert place(booking) == booking.slot
 
-    @pytest.mark.parametrize("slot", ["", "x", "0", "-1", 10**12, "9" * 5000, "٣"])
+    @pytest.mark.parametrize("slot", ["x", "0", "-1", 10**12, "9" * 5000, "٣"])
     def test_times_that_are_none(self, client, booking, slot):
         assert send(client, booking, slot).status_code == 409
+        assert place(booking) == booking.slot
+
+    def test_no_time_at_all(self, client, booking, new):
+        response = send(client, booking, "")
+        assert response.status_code == 422
+        assert "Choose one of these times first." in response.content.decode()
         assert place(booking) == booking.slot
 
     def test_another_expert(self, client, booking):

@@ -15,6 +15,8 @@ from bookings.demo import hours, planting
 from bookings.demo.profiles import profiles, written
 from bookings.models import Booking, Source, Status
 from bookings.transitions import OCCUPYING
+from experts import services
+from experts.errors import PreviewNeeded
 from experts.models import Category, Expert, Organization, Slot
 from experts.zones import instant_of
 
@@ -260,3 +262,22 @@ def test_weekly_hours_become_starts():
 def test_a_pause_comes_between_sessions_but_not_after_the_last():
     found = hours.starts("tue 09:00-11:00", [NOW.date()], minutes=50, pause=20)
     assert [at for _, at in found] == [time(9), time(10, 10)]
+
+
+def test_the_slots_are_those_of_the_weekly_hours(db):
+    planting.plant(experts=3)
+    for expert in Expert.objects.all():
+        [plan] = services.apply_hours(expert_id=expert.pk, hours=[*expert.hours.all()], seen=key_of_growth(expert))
+        assert not (plan.removed or plan.changed or plan.kept or plan.retired)
+        assert {slot.date for slot, _ in plan.added} == {
+            slot.date for slot, _ in plan.added if slot.date > expert.slots_until
+        }
+
+
+def key_of_growth(expert) -> str:
+    """That of the days which came within the horizon since the demo's last."""
+    try:
+        services.apply_hours(expert_id=expert.pk, hours=[*expert.hours.all()])
+    except PreviewNeeded as preview:
+        return preview.key
+    return ""

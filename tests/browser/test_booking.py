@@ -84,10 +84,10 @@ def test_the_whole_job(page, slot):
     booking = Booking.objects.get()
     expect(dialog.get_by_text(booking.reference)).to_be_visible()
     expect(tile(page, slot)).to_contain_text("You’re booked")  # behind the dialog, without a reload
-    dialog.get_by_role("link", name="View my bookings").click()
+    dialog.get_by_role("link", name="View booking").click()
 
-    expect(page).to_have_url(re.compile("/bookings/$"))
-    expect(page.get_by_text("Dr Amara Okafor")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"/bookings/{booking.reference}/$"))
+    expect(page.get_by_role("link", name="Dr Amara Okafor")).to_be_visible()
     expect(page.get_by_text("Confirmed")).to_be_visible()
 
 
@@ -110,7 +110,7 @@ def test_the_whole_job_without_javascript(page_without_js, slot):
     expect(heading(page, "You’re booked")).to_be_visible()
     page.reload()  # a reload shows the same and sends nothing
     expect(page.get_by_text(Booking.objects.get().reference)).to_be_visible()
-    page.get_by_role("link", name="View my bookings").click()
+    page.get_by_role("link", name="View booking").click()
     expect(page.get_by_text("Confirmed")).to_be_visible()
 
 

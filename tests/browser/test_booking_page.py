@@ -1,12 +1,14 @@
 """One booking in a real browser: cancelled in a dialog or without JavaScript, moved, and put into a calendar."""
 
 import re
+from datetime import time
 
 import pytest
 from playwright.sync_api import expect
 
 from bookings import services
 from bookings.models import Booking, Status
+from experts import services as slot_services
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_accessibility import problems
 from tests.cast import fresh, make_category, make_expert, make_organization, make_slot
@@ -112,11 +114,99 @@ def test_move_to_another_time(make_context, slot, javascript):
     page.get_by_role("link", name="Move to another time").click()
     expect(heading(page, "Move to another time")).to_be_visible()
     page.locator(".day", has=page.locator(f"text=/^{slot.date.day}$/")).first.click()
+    page.get_by_role("radio").check()
     page.get_by_role("button", name="Move here").click()
     expect(page).to_have_url(re.compile(f"/bookings/{booking.reference}/$"))
     booking.refresh_from_db()
     assert booking.slot.time.hour == 16
     expect(page.get_by_role("heading", level=1)).to_contain_text("17:00" if javascript else "16:00")  # Berlin, London
+
+
+class TestTheTimesToMoveTo:
+    """The page of times is live: nobody chooses what is gone, and nobody has to reload for what came free."""
+
+    @pytest.fixture(autouse=True)
+    def site(self, start_site):
+        return start_site(LIVE_CHECK_SECONDS="86400")  # what shows here was told by a message
+
+    @pytest.fixture
+    def page(self, site, make_context, slot):
+        page = make_context(base_url=site.url, loses_sockets=True).new_page()
+        self.booking = open_booking(page, slot)
+        self.open_times(page, slot)
+        return page
+
+    def open_times(self, page, slot):
+        page.goto(f"/bookings/{self.booking.reference}/reschedule/?day={slot.date}")
+        expect(page.locator("html")).to_have_attribute("data-live", "on")
+        expect(page.locator(".live-on")).to_be_visible()
+
+    def add(self, slot, hour):
+        [added] = slot_services.add_slots(expert=slot.expert, starts=[(slot.date, time(hour))])
+        return added
+
+    def choice(self, page, slot):
+        return page.locator(f"#choice-{slot.pk}")
+
+    def test_a_time_that_somebody_takes_goes_and_comes_back_when_it_is_free(self, site, make_context, page, slot):
+        four = slot.expert.slots.get(time="16:00")
+        five = self.add(slot, 18)
+        expect(self.choice(page, five)).to_be_visible()
+        chosen = page.get_by_role("radio", name=re.compile("19:00"))  # Berlin
+        chosen.check()
+        other = make_context(base_url=site.url).new_page()
+        other.goto(f"/experts/{slot.expert.slug}/?day={slot.date}")
+        other.locator(f"#slot-{four.pk}").click()
+        expect(other.get_by_role("dialog")).to_be_visible()
+        expect(self.choice(page, four)).to_have_count(0)
+        expect(page.locator(f"#day-{slot.date}-count")).to_have_text("1 open")
+        expect(chosen).to_be_checked()
+        expect(chosen).to_be_focused()
+        other.get_by_role("dialog").get_by_role("button", name="Release time").first.click()
+        expect(self.choice(page, four)).to_be_visible()
+        expect(chosen).to_be_checked()
+        page.get_by_role("button", name="Move here").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("19:00")
+        expect(page.get_by_text("Moved from")).to_be_visible()
+
+    def test_the_chosen_time_is_taken(self, page, slot):
+        four = slot.expert.slots.get(time="16:00")
+        page.get_by_role("radio", name=re.compile("17:00")).check()
+        services.hold_slot(slot_id=four.pk, visitor="b" * 32)
+        expect(page.get_by_text("The time that you chose was just taken.")).to_be_visible()
+        services.book(slot_id=four.pk, visitor="b" * 32, name="Ada", email="ada@example.com")
+        self.add(slot, 18)  # one more round: the words stay
+        expect(page.get_by_role("radio")).to_have_count(1)
+        expect(page.get_by_text("The time that you chose was just taken.")).to_be_visible()
+        page.get_by_role("radio").check()
+        expect(page.get_by_role("radio")).to_be_checked()
+
+    def test_the_booking_itself_is_cancelled(self, page, slot):
+        services.cancel(booking_id=self.booking.pk, by_customer=False)
+        expect(page.get_by_text("so it can’t be moved")).to_be_visible()
+
+    def test_while_the_connection_is_lost_it_says_so(self, page, slot):
+        page.route_web_socket(re.compile("/ws/"), lambda ws: ws.close(code=1011))
+        page.evaluate("document.querySelectorAll('#move').forEach((e) => htmx.process(e, true))")
+        expect(page.get_by_text("Reconnecting…")).to_be_visible()
+        expect(page.get_by_text("Live updates are paused.")).to_be_visible()
+        four = slot.expert.slots.get(time="16:00")
+        services.hold_slot(slot_id=four.pk, visitor="b" * 32)
+        page.get_by_role("radio").check()
+        page.get_by_role("button", name="Move here").click(trial=True)  # nothing lies above it
+        expect(self.choice(page, four)).to_have_count(0, timeout=8_000)
+
+
+def test_the_reason_is_kept(page, slot):
+    booking = open_booking(page, slot)
+    page.get_by_role("link", name="Cancel booking").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").select_option("My plans changed")
+    expect(dialog.get_by_text("Hale & Partners sees this.")).to_be_visible()
+    dialog.get_by_role("button", name="Cancel booking").click()
+    expect(page.get_by_text("Cancelled by you")).to_be_visible()
+    booking.refresh_from_db()
+    assert booking.cancel_reason == "plans"
 
 
 def test_the_file_is_a_download(page, slot):
@@ -137,6 +227,7 @@ def test_axe_finds_nothing_on_these_pages(make_context, slot, look):
     for step in ("cancel/", f"reschedule/?day={slot.date}"):
         page.goto(f"/bookings/{booking.reference}/{step}")
         found += problems(page, step)
+    page.goto("about:blank")  # the page of times would go elsewhere by itself
     services.cancel(booking_id=booking.pk, by_customer=False, reason="Priya is ill.")
     for step in ("", "cancel/", "reschedule/"):
         page.goto(f"/bookings/{booking.reference}/{step}")

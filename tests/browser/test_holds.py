@@ -73,6 +73,8 @@ def test_a_hold_is_seen_by_a_second_window_and_by_ones_own(make_context, slot):
     expect(tile(second, slot)).to_contain_text(re.compile(r"Yours for [45]:\d\d"), timeout=1_000)
     expect(bar(second)).to_contain_text(re.compile(r"Held for you [45]:\d\d"))
     expect(bar(stranger)).to_have_count(0)
+    expect(page.locator("#hold-bar")).to_have_count(1)
+    expect(page.locator("#hold-bar")).to_be_hidden()  # and not merely dimmed behind the dialog
     expect(dialog(page).locator(".booking-summary .countdown")).to_contain_text(re.compile(r"Held for you [45]:\d\d"))
     expect(dialog(page)).to_contain_text("Nobody else can take this seat until")
 
@@ -140,6 +142,7 @@ class TestTheCountdown:
     def test_a_page_left_alone_frees_itself(self, make_context, slot):
         page = open_page(make_context().new_page(), slot)
         tile(page, slot).click()
+        expect(heading(dialog(page), "Your details")).to_be_focused()
         page.keyboard.press("Escape")
         expect(bar(page)).to_be_visible()
         run_out_in(3)

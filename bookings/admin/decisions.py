@@ -1,0 +1,135 @@
+"""What staff can decide about bookings, as data, and the form that goes with it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from bookings import services
+from bookings.models import Booking, Status
+from bookings.transitions import TRANSITIONS
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing that staff can decide. ``to`` is the status that follows; a move has none.
+
+    ``act`` is the service, which has the last word; it is given a booking and what the form holds.
+    """
+
+    name: str
+    label: str
+    question: str
+    to: Status | None
+    act: Callable[[Booking, dict], Booking]
+    done: Callable[[int], str] | None = None
+    asks_message: bool = False
+    is_final: bool = False
+
+    def is_possible(self, booking: Booking, now: datetime) -> bool:
+        """Whether it is offered on the booking's page."""
+        if booking.status == Status.HELD:
+            return False
+        if self.to is None:
+            return booking.is_open
+        if self.to not in TRANSITIONS[booking.status]:
+            return False
+        match self.to:
+            case Status.CONFIRMED:
+                return booking.expires_at > now
+            case Status.COMPLETED:
+                return booking.slot.ends_at <= now
+            case Status.NO_SHOW:
+                return booking.slot.starts_at <= now
+        return True
+
+
+DECISIONS = {
+    decision.name: decision
+    for decision in (
+        Decision(
+            "approve",
+            gettext_lazy("Approve"),
+            gettext_lazy("Approve this booking?"),
+            Status.CONFIRMED,
+            lambda booking, values: services.approve(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d booking approved.", "%(count)d bookings approved.", n) % {"count": n},
+        ),
+        Decision(
+            "complete",
+            gettext_lazy("Complete"),
+            gettext_lazy("Has this session taken place?"),
+            Status.COMPLETED,
+            lambda booking, values: services.complete(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d booking completed.", "%(count)d bookings completed.", n) % {"count": n},
+        ),
+        Decision(
+            "no_show",
+            gettext_lazy("No-show"),
+            gettext_lazy("Did they not come?"),
+            Status.NO_SHOW,
+            lambda booking, values: services.mark_no_show(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d booking is a no-show.", "%(count)d bookings are no-shows.", n) % {"count": n},
+        ),
+        Decision(
+            "move",
+            gettext_lazy("Move"),
+            gettext_lazy("Move this booking"),
+            None,
+            lambda booking, values: services.reschedule(booking_id=booking.pk, by_customer=False, **values),
+            asks_message=True,
+        ),
+        Decision(
+            "reject",
+            gettext_lazy("Reject"),
+            gettext_lazy("Reject this booking?"),
+            Status.REJECTED,
+            lambda booking, values: services.reject(booking_id=booking.pk, reason=values["reason"]),
+            lambda n: ngettext("%(count)d booking rejected.", "%(count)d bookings rejected.", n) % {"count": n},
+            asks_message=True,
+            is_final=True,
+        ),
+        Decision(
+            "cancel",
+            gettext_lazy("Cancel booking"),
+            gettext_lazy("Cancel this booking?"),
+            Status.CANCELLED,
+            lambda booking, values: services.cancel(booking_id=booking.pk, by_customer=False, **values),
+            lambda n: ngettext("%(count)d booking cancelled.", "%(count)d bookings cancelled.", n) % {"count": n},
+            asks_message=True,
+            is_final=True,
+        ),
+    )
+}
+QUESTIONS_ABOUT_SEVERAL = {
+    "reject": gettext_lazy("Reject these bookings?"),
+    "cancel": gettext_lazy("Cancel these bookings?"),
+}
+
+
+class DecisionForm(forms.Form):
+    """What goes with a decision. ``sequence`` tells a form about a booking that was moved since from a fresh one."""
+
+    def __init__(self, decision: Decision, data=None, *, about: Booking | None = None):
+        super().__init__(data and data.dict())
+        if about is not None and decision.name in ("cancel", "move"):
+            self.fields["seen_sequence"] = forms.IntegerField(
+                widget=forms.HiddenInput, initial=about.sequence, required=False
+            )
+        if decision.asks_message:
+            self.fields["reason"] = Booking._meta.get_field("reason").formfield(
+                required=False,
+                label=_("Message to the customer"),
+                help_text=_("They read it in the e-mail and on the page of the booking. It may stay empty."),
+                widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
+            )
+        if decision.to is None:
+            self.fields["slot_id"] = forms.IntegerField(
+                min_value=1,
+                max_value=2**63 - 1,
+                error_messages=dict.fromkeys(("required", "invalid", "max_value", "min_value"), _("Choose a time.")),
+            )

@@ -1,0 +1,75 @@
+from django.contrib import admin
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+
+from bookings import services
+from bookings.models import WaitlistEntry
+from experts.admin.base import ServiceAdmin, instant, label
+from experts.models import Slot
+
+COLOURS = {
+    WaitlistEntry.Status.WAITING: "warning",
+    WaitlistEntry.Status.OFFERED: "info",
+    WaitlistEntry.Status.BOOKED: "success",
+}
+
+
+@admin.register(WaitlistEntry)
+class WaitlistAdmin(ServiceAdmin):
+    """Who waits for a seat, to read; people join and are served by themselves. Somebody can be taken off."""
+
+    list_display = ("name", "when", "expert", "status_label", "seats", "joined")
+    list_filter = (("slot__expert", AutocompleteSelectFilter), ("status", ChoicesDropdownFilter))
+    ordering = ("-id",)
+    sortable_by = ()
+    actions = ("leave",)
+    fields = ("name", "email", "seats", "expert", "when", "status_label", "offered_until", "joined")
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.fields
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_slot().filter(is_echo=False)
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """Not by what nobody is shown."""
+        return not lookup.startswith("visitor") and super().lookup_allowed(lookup, value, request)
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def name_of(self, row):
+        return row.name
+
+    @display(description=gettext_lazy("expert"))
+    def expert(self, row):
+        return row.slot.expert.name
+
+    @display(description=gettext_lazy("slot"))
+    def when(self, row):
+        return self.admin_site.get_model_admin(Slot).when(row.slot)
+
+    @display(description=gettext_lazy("status"))
+    def status_label(self, row):
+        return label(row.get_status_display(), COLOURS.get(row.status, "default"))
+
+    @display(description=gettext_lazy("kept until"))
+    def offered_until(self, row):
+        return instant(row.hold.expires_at) if row.has_running_offer else None
+
+    @display(description=gettext_lazy("joined"))
+    def joined(self, row):
+        return instant(row.created_at)
+
+    @admin.action(description=gettext_lazy("Take off the waitlist"), permissions=["change"])
+    def leave(self, request, queryset):
+        self.each(
+            request,
+            queryset,
+            lambda entry: services.leave_waitlist(entry_id=entry.pk),
+            lambda n: ngettext("%(count)d is off the waitlist.", "%(count)d are off the waitlist.", n) % {"count": n},
+        )

@@ -1,0 +1,74 @@
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.booking import Booking
+
+
+class MailKind(models.TextChoices):
+    """What an e-mail is about. When each is true: bookings/kinds.py."""
+
+    PENDING = "pending", _("Request sent")
+    CONFIRMED = "confirmed", _("Confirmed")
+    REJECTED = "rejected", _("Declined")
+    CANCELLED = "cancelled", _("Cancelled")
+    RESCHEDULED = "rescheduled", _("Moved")
+    EXPIRED = "expired", _("Request expired")
+    REMINDER_DAY = "reminder_day", _("Reminder, the day before")
+    REMINDER_HOUR = "reminder_hour", _("Reminder, the hour before")
+    STAFF_REQUEST = "staff_request", _("Staff: new request")
+    STAFF_EXPIRED = "staff_expired", _("Staff: request expired")
+    LOOKUP = "lookup", _("Link to bookings")
+    WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
+
+
+class Notification(models.Model):
+    """An e-mail and what became of it: one row for each recipient, whatever the number of attempts. Keeps no words.
+
+    Written by bookings/deliveries.py only. Goes with its booking; housekeeping deletes it after half a year.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", _("To be sent again")
+        SENDING = "sending", _("Being sent")  # stays until the next attempt when a worker is killed meanwhile
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
+        SKIPPED = "skipped", _("No longer true")
+
+    class Audience(models.TextChoices):
+        CUSTOMER = "customer", _("Customer")
+        STAFF = "staff", _("Staff")
+
+    # The same for every attempt, and another one for every address.
+    message_id = models.CharField(_("Message-ID"), max_length=120, unique=True, editable=False)
+    kind = models.CharField(_("kind"), max_length=20, choices=MailKind.choices)
+    audience = models.CharField(_("to whom"), max_length=8, choices=Audience.choices)
+    to = models.EmailField(_("address"), max_length=254)
+    booking = models.ForeignKey(
+        Booking, on_delete=models.CASCADE, null=True, related_name="notifications", verbose_name=_("booking")
+    )
+    status = models.CharField(_("status"), max_length=7, choices=Status.choices)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    last_attempt_at = models.DateTimeField(_("last attempt"), null=True)
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    # The kind of error and the mail server's code, never its words: they repeat the address.
+    last_error = models.CharField(_("last error"), max_length=100, blank=True)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False, db_index=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            # What staff look for among many that went well.
+            models.Index(
+                "status",
+                F("id").desc(),
+                name="notification_not_sent",
+                condition=Q(status__in=["queued", "sending", "failed"]),
+            ),
+        ]
+        verbose_name = _("e-mail")
+        verbose_name_plural = _("e-mails")
+
+    def __str__(self):
+        return f"{self.get_kind_display()}, {self.booking}" if self.booking_id else str(self.get_kind_display())

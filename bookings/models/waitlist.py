@@ -1,0 +1,108 @@
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Lower, Now
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.booking import Booking
+from bookings.transitions import Status
+from bookings.validators import validate_plain_text
+from experts.models import Slot
+from experts.zones import validate_zone
+
+
+class WaitlistQuerySet(models.QuerySet):
+    def in_line(self):
+        """Those that an offer can still go to, first come first. An address is among them once in each slot."""
+        return self.filter(status=WaitlistEntry.Status.WAITING, is_echo=False).order_by("pk")
+
+    def waiting_of(self, visitor: str):
+        """What a browser is waiting for, as it was told."""
+        return self.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING) if visitor else self.none()
+
+    def shown_to(self, visitor: str):
+        """What a browser waits for or is offered, in slots that still lie ahead, soonest first."""
+        if not visitor:
+            return self.none()
+        active = self.filter(visitor=visitor, slot__starts_at__gt=Now()).filter(
+            Q(status=WaitlistEntry.Status.WAITING)
+            | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
+        )
+        return active.order_by("slot__starts_at", "pk")
+
+    def with_place(self):
+        """Each with its ``place`` in line: 1 is next. Counts all who joined before and still wait."""
+        ahead = WaitlistEntry.objects.filter(
+            slot=OuterRef("slot"), status=WaitlistEntry.Status.WAITING, pk__lt=OuterRef("pk")
+        )
+        count = ahead.order_by().values("slot").annotate(n=Count("pk")).values("n")
+        return self.annotate(place=Coalesce(Subquery(count), 0) + 1)
+
+    def with_slot(self):
+        return self.select_related("hold", "slot__expert__organization", "slot__expert__category")
+
+    def offered(self):
+        """Offers that have not been settled: their hold may have run out, or have become a booking."""
+        return self.filter(status=WaitlistEntry.Status.OFFERED)
+
+
+class WaitlistEntry(models.Model):
+    """Somebody waits for seats of a slot that has none. Written by bookings/services/waitlist.py only.
+
+    An offer is a hold: ``hold`` is its row. An address is in line once. Whoever joins with it from another browser gets
+    an entry that looks the same but waits behind the first (``is_echo``): places are counted with it, so that nobody
+    can find out by joining whether an address is in line.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "WAITING", _("Waiting")
+        OFFERED = "OFFERED", _("Offered")
+        BOOKED = "BOOKED", _("Booked")
+        MISSED = "MISSED", _("Offer not taken")
+        LEFT = "LEFT", _("Left")
+
+    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="waitlist", verbose_name=_("slot"))
+    name = models.CharField(_("full name"), max_length=120, validators=[validate_plain_text])
+    email = models.EmailField(_("e-mail"), max_length=254, validators=[validate_plain_text])
+    seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
+    status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)
+    is_echo = models.BooleanField(default=False, editable=False)
+    visitor = models.CharField(max_length=32, blank=True, editable=False)
+    hold = models.OneToOneField(
+        Booking, on_delete=models.SET_NULL, null=True, blank=True, related_name="offer", editable=False
+    )
+    language = models.CharField(_("language"), max_length=10, default="en")
+    timezone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_zone])
+    created_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
+
+    objects = WaitlistQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("waitlist entry")
+        verbose_name_plural = _("waitlist")
+        constraints = [
+            models.UniqueConstraint(
+                "slot",
+                Lower("email"),
+                condition=Q(status__in=["WAITING", "OFFERED"], is_echo=False),
+                name="waitlist_address_once_in_line",
+            ),
+            models.CheckConstraint(condition=Q(seats__gte=1), name="waitlist_has_a_seat"),
+            models.CheckConstraint(condition=~Q(status="OFFERED") | Q(is_echo=False), name="waitlist_echo_not_offered"),
+        ]
+        indexes = [
+            models.Index("slot", "id", name="waitlist_line", condition=Q(status="WAITING")),
+            models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
+            models.Index(
+                "visitor", name="waitlist_of_visitor", condition=Q(status__in=["WAITING", "OFFERED"]) & ~Q(visitor="")
+            ),
+        ]
+
+    def __str__(self):
+        return str(self.pk)
+
+    @property
+    def has_running_offer(self) -> bool:
+        """Whether seats are kept at this moment, as far as the row says; the services look again under the lock."""
+        return self.status == self.Status.OFFERED and self.hold is not None and self.hold.status == Status.HELD

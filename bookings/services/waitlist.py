@@ -1,0 +1,220 @@
+"""The waitlist of a full slot: joined, left, and served whenever a seat is free.
+
+An offer is a hold with a longer time than others, made in the very transaction that freed the seat: nobody can be
+faster than who is first in line. Where no service freed it (an abandoned hold while every worker is down, raw SQL), the
+seat is open to all until somebody serves the line.
+"""
+
+from datetime import timedelta
+
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.dispatch import receiver
+from django.utils.translation import gettext as _
+
+from bookings import tasks
+from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
+from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
+from bookings.services.shared import (
+    check_details,
+    check_party,
+    lapse_holds,
+    publish,
+    publish_to_visitor,
+    queue_expiry,
+    read_slot,
+    refusal_of,
+)
+from experts.locking import lock_slots, slot_transaction
+from experts.models import Slot
+from experts.models.slot import BOOKABLE_STATES
+from experts.signals import slot_changing
+
+LONGEST_LINE = 500  # of one slot
+MOST_ENTRIES = 20  # of one visitor
+WORTH_WAITING = frozenset({TurnedAway.Reason.FULL, TurnedAway.Reason.HELD, TurnedAway.Reason.PARTY})
+
+
+def join_waitlist(
+    *,
+    slot_id: int,
+    name: str,
+    email: str,
+    seats: int = 1,
+    visitor: str = "",
+    language: str = "en",
+    timezone: str = "",
+) -> WaitlistEntry:
+    """Wait for seats of a slot that has too few. Joining twice keeps one entry. Locks the slot.
+
+    Returns it with its ``place``. The answer is the same whether or not the address is in line already (see
+    WaitlistEntry). Raises InvalidDetails, SeatFree (they can be booked now), SlotTaken (closed or past), WaitlistFull,
+    NotFound, Busy.
+    """
+    asked = Booking(slot_id=slot_id, name=name.strip(), email=email.strip(), seats=seats, timezone=timezone)
+    check_details(asked)
+    with slot_transaction():
+        lock_slots([slot_id])
+        slot = lapse_holds(read_slot(slot_id))
+        check_party(slot, asked)
+        if seats > slot.capacity:
+            raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
+        reason = refusal_of(slot, seats)
+        if reason is None:
+            raise SeatFree
+        if reason not in WORTH_WAITING:
+            raise SlotTaken(slot, reason)
+        active = WaitlistEntry.objects.filter(
+            slot=slot, status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.OFFERED]
+        )
+        same_address = active.annotate(address=Lower("email")).filter(address=asked.email.lower())
+        if entry := same_address.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING).first():
+            return WaitlistEntry.objects.with_place().get(pk=entry.pk)
+        mine = WaitlistEntry.objects.waiting_of(visitor)
+        if active.count() >= LONGEST_LINE or mine.count() >= MOST_ENTRIES:
+            raise WaitlistFull
+        entry = WaitlistEntry.objects.create(
+            slot=slot,
+            name=asked.name,
+            email=asked.email,
+            seats=seats,
+            is_echo=same_address.exists(),
+            visitor=visitor,
+            language=language,
+            timezone=timezone,
+        )
+        publish_to_visitor(visitor)
+        return WaitlistEntry.objects.with_place().get(pk=entry.pk)
+
+
+def leave_waitlist(*, entry_id: int) -> bool:
+    """Leave the line, or give an offer back: the next in line gets it. False if it was over. Locks the slot."""
+    with slot_transaction():
+        entry = _locked(entry_id)
+        if entry.status == WaitlistEntry.Status.WAITING:
+            _end(entry, WaitlistEntry.Status.LEFT)
+        elif entry.has_running_offer:
+            entry.hold.status = Status.EXPIRED
+            entry.hold.save(update_fields=["status"])
+            _end(entry, WaitlistEntry.Status.LEFT)
+            publish(entry.hold)
+        else:
+            return False
+        serve_waitlist(entry.slot)
+        return True
+
+
+def claim_offer(*, entry_id: int, visitor: str) -> Booking:
+    """Hand the hold of an offer to the browser that opened its link. Returns the hold. Locks the slot.
+
+    Raises OfferOver when it was taken, ran out or was given back, NotFound, Busy.
+    """
+    with slot_transaction():
+        entry = _locked(entry_id)
+        if not entry.has_running_offer or entry.hold.expires_at <= entry.slot.read_at:
+            raise OfferOver
+        if entry.hold.holder != visitor:
+            publish(entry.hold)  # to whoever had it until now
+            entry.hold.holder = entry.visitor = visitor
+            entry.hold.save(update_fields=["holder"])
+            entry.save(update_fields=["visitor"])
+            publish(entry.hold)
+        return entry.hold
+
+
+def serve(*, slot_id: int) -> bool:
+    """Offer what is free in a slot to those who wait for it. Whether there was anything to offer. Locks the slot."""
+    with slot_transaction():
+        lock_slots([slot_id])
+        return serve_waitlist(read_slot(slot_id))
+
+
+def serve_waitlist(slot: Slot) -> bool:
+    """Under the slot's lock, after whatever may have freed seats: hold them for the first in line, and tell them.
+
+    A party that is too large for what is free keeps its place; the next that fits is served.
+    """
+    settle_offers(slot)
+    line = WaitlistEntry.objects.in_line().filter(slot=slot)
+    if not line.exists():
+        return False
+    slot = lapse_holds(read_slot(slot.pk))
+    has_offered = False
+    for entry in line:
+        if slot.state_at(slot.read_at) not in BOOKABLE_STATES:
+            break
+        if refusal_of(slot, entry.seats) is not None:
+            continue
+        if _has_booked(entry):
+            _end(entry, WaitlistEntry.Status.BOOKED)
+            continue
+        _offer(entry, slot)
+        has_offered = True
+        slot = read_slot(slot.pk)
+    return has_offered
+
+
+def settle_offers(slot: Slot) -> None:
+    """Under the slot's lock: write down what became of offers whose hold is no hold any more."""
+    for entry in WaitlistEntry.objects.offered().filter(Q(hold=None) | ~Q(hold__status=Status.HELD), slot=slot):
+        is_over = entry.hold is None or entry.hold.status == Status.EXPIRED
+        _end(entry, WaitlistEntry.Status.MISSED if is_over else WaitlistEntry.Status.BOOKED)
+
+
+def _offer(entry: WaitlistEntry, slot: Slot) -> None:
+    organization = slot.expert.organization
+    last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
+    entry.hold = Booking.objects.create(
+        slot=slot,
+        seats=entry.seats,
+        status=Status.HELD,
+        holder=entry.visitor,
+        language=entry.language,
+        timezone=entry.timezone,
+        source=Source.WEB,
+        expires_at=min(slot.read_at + timedelta(minutes=organization.offer_minutes), last_moment),
+    )
+    entry.status = WaitlistEntry.Status.OFFERED
+    entry.save(update_fields=["hold", "status"])
+    queue_expiry(entry.hold)
+    tasks.send_waitlist_offer.defer(entry_id=entry.pk)
+    publish(entry.hold)
+
+
+def _end(entry: WaitlistEntry, status: str) -> None:
+    """End an entry. The next one with its address is in line itself then, unless the address has what it waited for."""
+    entry.status = status
+    entry.save(update_fields=["status"])
+    publish_to_visitor(entry.visitor)
+    if entry.is_echo:
+        return
+    echoes = WaitlistEntry.objects.filter(slot=entry.slot_id, is_echo=True, status=WaitlistEntry.Status.WAITING)
+    echo = echoes.annotate(address=Lower("email")).filter(address=entry.email.lower()).order_by("pk").first()
+    if echo is not None:
+        echo.is_echo = False
+        echo.save(update_fields=["is_echo"])
+
+
+def _has_booked(entry: WaitlistEntry) -> bool:
+    """Whether the address got its seats in another way since it joined."""
+    booked = Booking.objects.occupying().of_address(entry.email).filter(slot=entry.slot_id)
+    return booked.filter(created_at__gte=entry.created_at).exists()
+
+
+def _locked(entry_id: int) -> WaitlistEntry:
+    """The entry with its hold, read under the lock of its slot, which is ``read_slot``'s."""
+    entries = WaitlistEntry.objects.filter(pk=entry_id)
+    slot_id = entries.values_list("slot_id", flat=True).first()
+    if slot_id is None:
+        raise NotFound(_("There is no such entry."))
+    lock_slots([slot_id])
+    entry = entries.select_related("hold").get()
+    entry.slot = read_slot(slot_id)
+    if entry.hold is not None:
+        entry.hold.slot = entry.slot
+    return entry
+
+
+@receiver(slot_changing)
+def _serve_after_change(sender, slot: Slot, **kwargs) -> None:
+    serve_waitlist(read_slot(slot.pk))

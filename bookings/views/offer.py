@@ -1,0 +1,66 @@
+"""The link of the mail that offers a seat: take it, or give it to the next in line. Each by a button."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.shortcuts import render
+from django.utils import timezone
+
+from bookings import services
+from bookings.calendar import book_url, expert_url
+from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
+from bookings.links import read_offer_token
+from bookings.models import WaitlistEntry
+from bookings.views.answers import see_other
+from bookings.visitor import ensure_visitor
+from experts import wording
+from experts.zones import known_zone
+
+
+def offer(request, token):
+    try:
+        entry = read_offer_token(token)
+    except LinkUnknown as error:
+        return render(request, "bookings/link_over.html", {"opens_one": True}, status=error.status)
+    ensure_visitor(request)  # known from now on, so that both clicks of a double click come from one browser
+    if request.method != "POST":
+        return _show(request, entry)
+    try:
+        if "leave" in request.POST:
+            services.leave_waitlist(entry_id=entry.pk)
+            return see_other(request.path)
+        services.claim_offer(entry_id=entry.pk, visitor=request.visitor)
+    except OfferOver as error:
+        return _show(request, read_offer_token(token), status=error.status)
+    except (Busy, NotFound) as error:
+        response = _show(request, entry, problem=str(error), status=error.status)
+        response["Retry-After"] = 2
+        return response
+    return see_other(book_url(entry.slot, "mine"))
+
+
+def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
+    slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
+    is_kept = entry.has_running_offer and entry.hold.expires_at > now
+    zone = request.zone or known_zone(entry.timezone) or expert.zone
+    day = wording.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
+    context = {
+        "accent": expert.organization.accent,
+        "entry": entry,
+        "slot": slot,
+        "expert": expert,
+        "title": f"{day}, {wording.time_span(slot.starts_at, slot.ends_at, zone)}",
+        "zone_label": wording.zone_label(zone, slot.starts_at),
+        "until": _until(entry.hold.expires_at, zone, now) if is_kept else "",
+        "is_kept": is_kept,
+        "is_bookable": slot.is_bookable,
+        "problem": problem,
+        "slot_url": book_url(slot, "mine"),
+        "day_url": expert_url(slot, "mine"),
+    }
+    return render(request, "bookings/offer.html", context, status=status)
+
+
+def _until(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
+    return wording.clock(instant, zone) if is_today else wording.soon(instant, zone, now)

@@ -1,0 +1,108 @@
+"""Waiting for a seat of a slot that has none: joining, the place in line, leaving."""
+
+from django.http import HttpResponse
+from django.utils import translation
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from bookings import services
+from bookings.calendar import book_url, expert_url, shown_zone, waitlist_url
+from bookings.conflict import Conflict
+from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
+from bookings.forms import BookingForm, new_key
+from bookings.limits import check_booking_limits
+from bookings.views.answers import is_partial, see_other
+from bookings.views.book import hold_and_show
+from bookings.views.steps import (
+    changed,
+    empty_form,
+    form_with_values,
+    no_such_slot,
+    show_conflict,
+    show_please_retry,
+    show_waiting,
+    show_waitlist,
+    waiting_entry,
+)
+from bookings.visitor import client_address, ensure_visitor
+from experts.models import Slot
+from experts.models.slot import BOOKABLE_STATES
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def waitlist(request, slot_id):
+    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    if slot is None:
+        return no_such_slot(request)
+    ensure_visitor(request)
+    entry = waiting_entry(request, slot)
+    if request.method == "POST" and request.POST.get("step") == "leave":
+        return _leave(request, slot, entry)
+    if entry is not None:
+        return show_waiting(request, slot, entry)
+    if request.method != "POST":
+        return _ask(request, slot, empty_form(slot))
+    if request.POST.get("step") == "open":  # from the answer to a lost race, nothing typed is lost
+        return _ask(request, slot, form_with_values(request, slot, key=new_key(), for_waitlist=True))
+    return _join(request, slot)
+
+
+def _ask(request, slot, form):
+    """The form; for a slot that can be booked the way there, unless a larger party asks."""
+    state = slot.state
+    if state in BOOKABLE_STATES and request.method != "POST":
+        return see_other(book_url(slot, shown_zone(request, slot.expert)[1]))
+    if state not in BOOKABLE_STATES | services.WORTH_WAITING:
+        return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
+    return show_waitlist(request, slot, form)
+
+
+def _join(request, slot):
+    form = BookingForm(request.POST, slot=slot, for_waitlist=True)
+    if not form.is_valid():
+        return show_waitlist(request, slot, form, status=422)
+    details = form.cleaned_data
+    try:
+        check_booking_limits(visitor=request.visitor, address=client_address(request), email=details["email"])
+        entry = services.join_waitlist(
+            slot_id=slot.pk,
+            name=details["name"],
+            email=details["email"],
+            seats=details.get("seats") or 1,
+            visitor=request.visitor,
+            language=translation.get_language() or "en",
+            timezone=request.zone.key if request.zone else "",
+        )
+    except SeatFree:
+        # Somebody let go of it meanwhile: better than any place in line.
+        again = form_with_values(request, slot, key=new_key())
+        return hold_and_show(request, slot, details.get("seats") or 1, again, conflict=Conflict.in_race)
+    except SlotTaken as error:
+        return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
+    except InvalidDetails as error:
+        for name, messages in error.fields.items():
+            form.add_error(name if name in form.fields else None, messages)
+        return show_waitlist(request, slot, form, status=422)
+    except WaitlistFull as error:
+        form.add_error(None, str(error))
+        return show_waitlist(request, slot, form, status=error.status)
+    except (Busy, TooMany) as error:
+        return show_please_retry(request, slot, form, error, retry="join")
+    except NotFound:
+        return no_such_slot(request)
+    if is_partial(request):
+        return show_waiting(request, slot, entry)
+    return see_other(waitlist_url(slot, shown_zone(request, slot.expert)[1]))
+
+
+def _leave(request, slot, entry):
+    """One click, no question. Asking twice does no harm."""
+    if entry is not None:
+        try:
+            services.leave_waitlist(entry_id=entry.pk)
+        except (Busy, NotFound) as error:
+            return show_please_retry(request, slot, empty_form(slot), error, retry="leave")
+    if is_partial(request):
+        return changed(HttpResponse(status=204))
+    return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

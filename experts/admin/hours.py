@@ -1,0 +1,197 @@
+"""Weekly hours as a grid on the expert's page, and time off. What they do to slots is shown first (preview.py)."""
+
+from datetime import date, time
+
+from django import forms
+from django.contrib import admin
+from django.db.models import DateField, TimeField
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from experts import services
+from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
+from experts.admin.preview import WithPreview
+from experts.models import TimeOff, WeeklyHours
+
+
+class ClockInput(UnfoldAdminTextInputWidget):
+    """The browser's own field for a time of day: narrow, to the minute, and good on a phone."""
+
+    input_type = "time"
+
+    def format_value(self, value):
+        return f"{value:%H:%M}" if isinstance(value, time) else value
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    """The browser's own field for a day."""
+
+    input_type = "date"
+
+    def format_value(self, value):
+        return value.isoformat() if isinstance(value, date) else value
+
+
+class HoursForm(SeatsForm):
+    """A line of the grid. Length and seats that are left empty are the expert's usual ones."""
+
+    class Meta:
+        model = WeeklyHours
+        fields = (
+            "weekday",
+            "start",
+            "end",
+            "slot_minutes",
+            "buffer_minutes",
+            "capacity",
+            "title",
+            "valid_from",
+            "valid_to",
+        )
+
+    def __init__(self, *args, expert=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._expert = expert
+        for name in {"slot_minutes", "buffer_minutes", "capacity"} & self.fields.keys():
+            self.fields[name].required = False
+
+    def clean(self):
+        values = super().clean()
+        usual = {"slot_minutes": self._expert.session_minutes, "capacity": self._expert.default_capacity}
+        for name, value in (usual | {"buffer_minutes": 0}).items():
+            if name in values and values[name] is None:
+                values[name] = value
+        return values
+
+
+class HoursFormSet(forms.BaseInlineFormSet):
+    def get_form_kwargs(self, index):
+        return {**super().get_form_kwargs(index), "expert": self.instance}
+
+    def clean(self):
+        """Lines that overlap are told at the later one."""
+        super().clean()
+        earlier = []
+        for form in self._lines():
+            if not form.is_valid():
+                continue
+            if other := next((row for row in earlier if row.overlaps(form.instance)), None):
+                form.add_error("start", _("This overlaps %(hours)s.") % {"hours": other})
+            earlier.append(form.instance)
+
+    def validate_unique(self):
+        """There is nothing unique in a line; what may not overlap is told by ``clean``."""
+
+    def rows(self) -> list[WeeklyHours]:
+        """All hours as they are to be."""
+        return [form.instance for form in self._lines()]
+
+    def _lines(self) -> list[HoursForm]:
+        """The forms that stand for something: not the blank ones, and not what is to be deleted."""
+        kept = [*self.initial_forms, *(form for form in self.extra_forms if form.has_changed())]
+        return [form for form in kept if not (self.can_delete and self._should_delete_form(form))]
+
+
+class WeeklyHoursInline(TabularInline):
+    model = WeeklyHours
+    form = HoursForm
+    formset = HoursFormSet
+    formfield_overrides = {TimeField: {"widget": ClockInput}, DateField: {"widget": DayInput}}
+    extra = 1
+    hide_title = True
+    verbose_name = gettext_lazy("line")
+    verbose_name_plural = gettext_lazy("Weekly hours, on the expert’s clock. Two lines with a gap make a break.")
+
+    def formfield_for_choice_field(self, db_field, request, **kwargs):
+        """With nothing chosen in a new line, or a line that was left alone would look filled in."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        field.choices = [("", "–"), *db_field.flatchoices]
+        return field
+
+
+class TimeOffForm(ServiceForm):
+    class Meta:
+        model = TimeOff
+        fields = ("expert", "organization", "first_day", "last_day", "from_time", "to_time", "reason")
+        help_texts = {
+            "expert": gettext_lazy("Who is away."),
+            "organization": gettext_lazy("Instead of an expert: a holiday of all its experts."),
+            "last_day": gettext_lazy("The same day if left empty."),
+            "from_time": gettext_lazy("On the first day; its beginning if left empty."),
+            "to_time": gettext_lazy("On the last day; its end if left empty."),
+            "reason": gettext_lazy("For staff only."),
+        }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "last_day" in self.fields:
+            self.fields["last_day"].required = False
+
+    def clean(self):
+        values = super().clean()
+        if "last_day" in values and values["last_day"] is None:
+            values["last_day"] = values.get("first_day")
+        return values
+
+
+@admin.register(TimeOff)
+class TimeOffAdmin(WithPreview, ServiceAdmin):
+    form = TimeOffForm
+    has_events = True
+    list_display = ("when", "who", "reason")
+    list_select_related = ("expert", "organization")
+    list_filter = (("expert", AutocompleteSelectFilter), ("organization", AutocompleteSelectFilter))
+    search_fields = ("expert__search_text", "organization__name", "reason")
+    autocomplete_fields = ("expert", "organization")
+    formfield_overrides = ServiceAdmin.formfield_overrides | {
+        TimeField: {"widget": ClockInput},
+        DateField: {"widget": DayInput},
+    }
+    ordering = ("-first_day", "-id")
+    sortable_by = ()
+    fieldsets = (
+        (None, {"fields": ("expert", "organization")}),
+        (
+            gettext_lazy("When"),
+            {
+                "fields": (("first_day", "last_day"), ("from_time", "to_time"), "reason"),
+                "description": gettext_lazy("Days and times are read on each expert’s clock."),
+            },
+        ),
+    )
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_menu(field) if db_field.name in {"expert", "organization"} else field
+
+    @display(description=gettext_lazy("when"))
+    def when(self, time_off):
+        return period(time_off)
+
+    @display(description=gettext_lazy("who"))
+    def who(self, time_off):
+        return str(time_off.expert or _("All of %(name)s") % {"name": time_off.organization})
+
+    def name_of(self, time_off):
+        return f"{self.who(time_off)}, {period(time_off)}"
+
+    def save_model(self, request, obj, form, change):
+        services.save_time_off(time_off=obj, seen=request.POST.get("_seen", ""))
+
+    def delete_model(self, request, obj):
+        services.delete_time_off(time_off_id=obj.pk, seen=request.POST.get("_seen", ""))
+
+
+def period(time_off: TimeOff) -> str:
+    """``Mon 4 Jan 2027, 12:00 – Fri 8 Jan 2027``."""
+    start, end = (date_format(day, "D j M Y") for day in (time_off.first_day, time_off.last_day))
+    if time_off.from_time:
+        start = f"{start}, {time_off.from_time:%H:%M}"
+    if not time_off.to_time:
+        return start if time_off.first_day == time_off.last_day and not time_off.from_time else f"{start} – {end}"
+    return f"{start} – {end}, {time_off.to_time:%H:%M}"

@@ -1,0 +1,166 @@
+"""The page between a change of hours or time off and its slots: what is added, removed, kept because it is booked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from urllib.parse import urlencode
+
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from experts.errors import PreviewNeeded
+from experts.models import Slot
+from experts.plan import Kept, Plan
+from experts.schedule import WantedSlot
+
+MOST_ROWS = 14
+MOST_KEPT = 100
+_NOT_SENT_AGAIN = {"csrfmiddlewaretoken", "_seen", "_edit"}
+
+
+@dataclass(frozen=True)
+class Row:
+    title: str
+    text: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One kind of consequence: ``count`` slots, of which ``rows`` tell as much as one can read."""
+
+    title: str
+    note: str
+    count: int
+    rows: list[Row]
+    more: str = ""
+
+
+class WithPreview:
+    """For an admin whose services raise PreviewNeeded: shows it, sends the same form again with what was seen.
+
+    The form travels in hidden fields, so nothing is lost on the way back and nothing is kept on the server.
+    """
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        if request.method == "POST" and "_edit" in request.POST:
+            request.refusal = {None: [_("Nothing has been changed yet. Here is what you entered.")]}
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except PreviewNeeded as preview:
+            return self.show_preview(request, preview)
+
+    def delete_view(self, request, object_id, extra_context=None):
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except PreviewNeeded as preview:
+            return self.show_preview(request, preview, can_edit=False)
+
+    def show_preview(self, request, preview: PreviewNeeded, *, can_edit: bool = True):
+        sections = sections_of(preview.plans, may_see_bookings=request.user.has_perm("bookings.view_booking"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("What this does to the slots"),
+            "subtitle": None,
+            "opts": self.opts,
+            "sections": sections,
+            "names": ", ".join(plan.expert.name for plan in preview.plans[:5]),
+            "more_experts": max(len(preview.plans) - 5, 0),
+            "sent": [
+                (name, value)
+                for name, values in request.POST.lists()
+                if name not in _NOT_SENT_AGAIN
+                for value in values
+            ],
+            "seen": preview.key,
+            "can_edit": can_edit,
+            "changed_meanwhile": bool(request.POST.get("_seen")),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/slots_preview.html", context)
+
+
+def sections_of(plans: list[Plan], *, may_see_bookings: bool) -> list[Section]:
+    """What the plans do, worst first. Only what happens at all."""
+    outside = [kept for plan in plans for kept in plan.kept if kept.wanted is None]
+    different = [kept for plan in plans for kept in plan.kept if kept.wanted is not None]
+    sections = [
+        _kept(
+            _("Stay because they are booked"),
+            _("They lie outside from now on and take no more bookings. Move or cancel what they have, or leave it."),
+            outside,
+            may_see_bookings,
+        ),
+        _kept(
+            _("Stay as they are because they are booked"),
+            _("The session that people booked keeps its length, title and seats."),
+            different,
+            may_see_bookings,
+        ),
+        _days(_("Added"), "", [(plan, slot) for plan in plans for slot, _closed in plan.added]),
+        _days(_("Removed"), _("Nobody ever booked them."), [(plan, slot) for plan in plans for slot in plan.removed]),
+        _days(
+            _("Changed"),
+            _("Length, seats or title, or offered again."),
+            [(plan, change.wanted) for plan in plans for change in plan.changed],
+        ),
+        _days(
+            _("Closed"),
+            _("Nobody comes any more, but ended bookings refer to them."),
+            [(plan, slot) for plan in plans for slot in plan.retired],
+        ),
+        _days(
+            _("Left out"),
+            _("Another slot is there already, or there is no such time left."),
+            [(plan, skipped.wanted) for plan in plans for skipped in plan.skipped],
+        ),
+        _days(
+            _("Same moment, another time on the clock"),
+            _("They keep their moment; the clock of the new time zone shows another time."),
+            [(plan, slot) for plan in plans for slot, _clock in plan.moved],
+        ),
+    ]
+    return [section for section in sections if section.count]
+
+
+def _kept(title: str, note: str, kept: list[Kept], may_see_bookings: bool) -> Section:
+    rows = [
+        Row(
+            f"{_day(each.slot)}, {each.slot.time:%H:%M}",
+            ngettext("%(count)d seat taken", "%(count)d seats taken", each.seats_taken) % {"count": each.seats_taken},
+            _bookings_url(each.slot) if may_see_bookings else "",
+        )
+        for each in kept[:MOST_KEPT]
+    ]
+    more = len(kept) - len(rows)
+    text = ngettext("and %(count)d more slot", "and %(count)d more slots", more) % {"count": more} if more else ""
+    return Section(title, note, len(kept), rows, text)
+
+
+def _days(title: str, note: str, slots: Iterable[tuple[Plan, Slot | WantedSlot]]) -> Section:
+    """A line for each day of each expert, with its times."""
+    slots = sorted(slots, key=lambda pair: (pair[1].date, pair[0].expert.name, pair[0].expert.pk, pair[1].starts_at))
+    several = len({plan.expert.pk for plan, _slot in slots}) > 1
+    days = [list(day) for _key, day in groupby(slots, key=lambda pair: (pair[1].date, pair[0].expert.pk))]
+    rows = [
+        Row(
+            f"{_day(day[0][1])}, {day[0][0].expert.name}" if several else _day(day[0][1]),
+            ", ".join(f"{slot.time:%H:%M}" for _plan, slot in day),
+        )
+        for day in days[:MOST_ROWS]
+    ]
+    more = len(days) - len(rows)
+    text = ngettext("and %(count)d more day", "and %(count)d more days", more) % {"count": more} if more else ""
+    return Section(title, note, len(slots), rows, text)
+
+
+def _day(slot: Slot | WantedSlot) -> str:
+    return date_format(slot.date, "D j M Y")
+
+
+def _bookings_url(slot: Slot) -> str:
+    """By address only: bookings know slots, and not the other way round."""
+    return f"{reverse('admin:bookings_booking_changelist')}?{urlencode({'slot__id__exact': slot.pk})}"

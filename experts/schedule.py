@@ -1,0 +1,80 @@
+"""Weekly hours and time off -> the slots they mean. Pure: no database, no clock.
+
+Each calendar day of the expert stands for itself, so that it does not matter where a range of days begins.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from experts.models import TimeOff, WeeklyHours
+from experts.models.hours import MIDNIGHT, end_minutes
+from experts.zones import edge_of, instant_of
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, order=True)
+class WantedSlot:
+    """A slot that the hours ask for. ``starts_at`` and ``ends_at`` are UTC, ``date`` and ``time`` the expert's."""
+
+    starts_at: datetime
+    ends_at: datetime
+    date: date
+    time: time
+    capacity: int
+    title: str
+
+    @property
+    def minutes(self) -> int:
+        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+
+
+def wanted_slots(
+    hours: Iterable[WeeklyHours], time_off: Iterable[TimeOff], zone: ZoneInfo, first_day: date, last_day: date
+) -> list[WantedSlot]:
+    """The slots from ``first_day`` to ``last_day``, both included, soonest first.
+
+    Sessions lie on the grid of each stretch of hours (its start, then every session and buffer later, on the wall
+    clock). Left out is a start that the day's change to summer time skips, and what does not fit in by elapsed time:
+    into the hours, after the session before and its buffer, beside time off. A start that the change to winter time
+    repeats is the first.
+    """
+    hours = sorted(hours, key=lambda row: (row.start, row.valid_from or date.min))
+    off = sorted((_off(row, zone) for row in time_off), key=lambda stretch: stretch[0])
+    days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
+    return [slot for day in days for slot in _of_day(hours, off, zone, day)]
+
+
+def _of_day(hours: list[WeeklyHours], off: list, zone: ZoneInfo, day: date) -> Iterator[WantedSlot]:
+    free_from = None
+    for row in hours:
+        if not row.holds_on(day):
+            continue
+        closes = edge_of(day + _ONE_DAY, MIDNIGHT, zone) if row.end == MIDNIGHT else edge_of(day, row.end, zone)
+        for at in _grid(row):
+            starts_at = instant_of(day, at, zone)
+            if starts_at is None or (free_from is not None and starts_at < free_from):
+                continue
+            ends_at = starts_at + timedelta(minutes=row.slot_minutes)
+            if ends_at > closes or any(start < ends_at and starts_at < end for start, end in off):
+                continue
+            yield WantedSlot(starts_at, ends_at, day, at, row.capacity, row.title)
+            free_from = ends_at + timedelta(minutes=row.buffer_minutes)
+
+
+def _grid(row: WeeklyHours) -> Iterator[time]:
+    """Where sessions start, on a day without a change of the clocks."""
+    first = row.start.hour * 60 + row.start.minute
+    step = row.slot_minutes + row.buffer_minutes
+    for minute in range(first, end_minutes(row.end) - row.slot_minutes + 1, step):
+        yield time(minute // 60, minute % 60)
+
+
+def _off(row: TimeOff, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From when to when, as instants. A time that is repeated belongs to it both times."""
+    start = edge_of(row.first_day, row.from_time or MIDNIGHT, zone)
+    if row.to_time is None:
+        return start, edge_of(row.last_day + _ONE_DAY, MIDNIGHT, zone)
+    return start, edge_of(row.last_day, row.to_time, zone, last=True)

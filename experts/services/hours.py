@@ -1,0 +1,237 @@
+"""Weekly hours and time off: written together with what they do to the slots, once staff have seen it."""
+
+import hashlib
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from experts import live
+from experts.errors import InvalidHours, NotFound, PreviewNeeded
+from experts.locking import slot_transaction
+from experts.models import Expert, Slot, TimeOff, WeeklyHours
+from experts.plan import Blocked, Calendar, Plan, plan
+from experts.schedule import WantedSlot, wanted_slots
+from experts.services.slots import refusals_as_messages
+from experts.signals import slot_changing
+
+_BATCH = 1000  # rows in one statement
+
+
+def apply_hours(*, expert_id: int, hours: list[WeeklyHours], seen: str = "") -> list[Plan]:
+    """Make ``hours`` the expert's weekly hours, all of them, and its slots what they ask for. In one transaction.
+
+    Rows with a key are changed, the others added; those that are not given are deleted. Locks the expert, then the
+    slots that came from hours. Raises PreviewNeeded unless ``seen`` is the key of what would be written, InvalidHours,
+    InvalidSlot, NotFound, Busy.
+    """
+    with refusals_as_messages(), slot_transaction():
+        expert = lock_experts(pk=expert_id).first()
+        if expert is None:
+            raise NotFound(_("There is no such expert."))
+        before = Calendar.of(expert)
+        replace_hours(expert, hours)
+        return carry_out([(expert, before)], seen)
+
+
+def save_time_off(*, time_off: TimeOff, seen: str = "") -> list[Plan]:
+    """Add or change time off, and take away or bring back the slots that it is about. As ``apply_hours``."""
+    try:
+        time_off.full_clean(validate_constraints=False)
+    except ValidationError as error:
+        field = next(iter(error.message_dict))
+        raise InvalidHours(" ".join(error.message_dict[field]), field=field) from error
+    with refusals_as_messages(), slot_transaction():
+        return _change_time_off(time_off, time_off.save, seen)
+
+
+def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
+    """Take time off back: the slots of those days are there again. As ``apply_hours``."""
+    with refusals_as_messages(), slot_transaction():
+        time_off = TimeOff.objects.filter(pk=time_off_id).first()
+        if time_off is None:
+            raise NotFound(_("There is no such time off."))
+        return _change_time_off(time_off, time_off.delete, seen)
+
+
+def extend_horizon(*, expert_id: int) -> int:
+    """Make the slots of the days that have come within the expert's horizon. Returns how many.
+
+    Days that had their turn are left as staff made them, so a second run does nothing. Locks the expert. What overlaps
+    another slot is left out. Raises NotFound, Busy.
+    """
+    with refusals_as_messages(), slot_transaction():
+        expert = lock_experts(pk=expert_id).first()
+        if expert is None:
+            raise NotFound(_("There is no such expert."))
+        now = timezone.now()
+        first, last = expert.today(now), expert.last_bookable_day(now)
+        if expert.slots_until is not None:
+            first = max(first, expert.slots_until + timedelta(days=1))
+        if first > last:
+            return 0
+        calendar = Calendar.of(expert)
+        blocked = Blocked(Slot.objects.filter(expert=expert).ahead(now))
+        wanted = wanted_slots(calendar.hours, calendar.time_off, calendar.zone, first, last)
+        free = [(slot, False) for slot in wanted if slot.starts_at > now and not blocked.find(slot)]
+        _set_constraints_immediate()
+        tell(insert(expert, free))
+        Expert.objects.filter(pk=expert.pk).update(slots_until=last)
+        return len(free)
+
+
+def lock_experts(**which):
+    """Lock the experts' rows, in id order: two changes of one calendar follow each other.
+
+    NO KEY: slots that are added by hand meanwhile refer to the expert and need not wait.
+    """
+    rows = Expert.objects.select_for_update(no_key=True, of=["self"]).select_related("organization")
+    return rows.filter(**which).order_by("pk")
+
+
+def replace_hours(expert: Expert, rows: list[WeeklyHours]) -> None:
+    """Write the rows that differ, delete those that are missing. Raises InvalidHours."""
+    for row in rows:
+        row.expert = expert
+    check_hours(rows)
+    stored = {row.pk: row for row in WeeklyHours.objects.filter(expert=expert)}
+    with connection.cursor() as cursor:  # stretches may change places; both are checked in ``carry_out``
+        cursor.execute("SET CONSTRAINTS hours_no_overlap_for_expert DEFERRED")
+    WeeklyHours.objects.filter(pk__in=stored.keys() - {row.pk for row in rows}).delete()
+    for row in rows:
+        if row.pk not in stored:
+            row.pk, row._state.adding = None, True  # new, or deleted by somebody else meanwhile
+            row.save()
+        elif hours_values([row]) != hours_values([stored[row.pk]]):
+            row.save()
+
+
+def check_hours(rows: list[WeeklyHours]) -> None:
+    """Raise InvalidHours if a row makes no sense, or two overlap."""
+    for number, row in enumerate(rows):
+        try:
+            row.full_clean(exclude=["expert"], validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            raise InvalidHours(f"{row.get_weekday_display()}: {' '.join(error.messages)}") from error
+        for other in rows[:number]:
+            if row.overlaps(other):
+                raise InvalidHours(_("%(one)s and %(other)s overlap.") % {"one": other, "other": row})
+
+
+def hours_values(rows: list[WeeklyHours]) -> list[tuple]:
+    """What the rows say, whatever their order: to see whether anything differs."""
+    names = [f.attname for f in WeeklyHours._meta.concrete_fields if f.name not in {"id", "expert"}]
+    # As text, because an empty date has no order.
+    return sorted(tuple(str(getattr(row, name)) for name in names) for row in rows)
+
+
+def carry_out(changes: list[tuple[Expert, Calendar]], seen: str) -> list[Plan]:
+    """Bring the slots of locked experts from the calendar they had before to the one they have now.
+
+    Locks the slots that came from hours, in id order. Raises PreviewNeeded unless ``seen`` is the key of that.
+    """
+    experts = [expert for expert, _before in changes]
+    # Once before the locks, so that nobody who books has to wait for a preview.
+    must_be_seen(_plans(changes), seen)
+    mine = Slot.objects.filter(expert__in=experts, from_hours=True).ahead(timezone.now())
+    list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    plans = _plans(changes)
+    must_be_seen(plans, seen)
+    _set_constraints_immediate()
+    for each in plans:
+        _write(each)
+    return plans
+
+
+def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
+    now = timezone.now()
+    return [plan(expert, before, Calendar.of(expert), now) for expert, before in changes]
+
+
+def must_be_seen(plans: list[Plan], seen: str) -> None:
+    """Nothing is written that nobody has seen."""
+    shown = [each for each in plans if not each.is_empty]
+    key = hashlib.sha256("".join(each.key for each in shown).encode()).hexdigest()
+    if shown and key != seen:
+        raise PreviewNeeded(shown, key)
+
+
+def _change_time_off(time_off: TimeOff, write, seen: str) -> list[Plan]:
+    stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk else None
+    both = [row for row in (stored, time_off) if row is not None]
+    concerned = Expert.objects.filter(pk__in=[row.expert_id for row in both]) | Expert.objects.filter(
+        organization__in=[row.organization_id for row in both if row.organization_id]
+    )
+    with_hours = WeeklyHours.objects.filter(expert__in=concerned.values("pk")).values("expert")
+    changes = [(expert, Calendar.of(expert)) for expert in lock_experts(pk__in=with_hours)]
+    write()
+    return carry_out(changes, seen)
+
+
+def _write(plan: Plan) -> None:
+    """The plan as it was worked out under the locks. The order keeps the rules of slots true at each step."""
+    expert = plan.expert
+    touched = [*plan.removed, *plan.retired]
+    Slot.objects.filter(pk__in=[slot.pk for slot in plan.removed]).delete()
+    closing = [*plan.retired, *(kept.slot for kept in plan.kept if kept.wanted is None and not kept.slot.is_closed)]
+    Slot.objects.filter(pk__in=[slot.pk for slot in closing]).update(is_closed=True, closed_by_hours=True)
+    for slot, clock in _in_moving_order(plan):
+        slot.date, slot.time = clock.date(), clock.time()
+        Slot.objects.filter(pk=slot.pk).update(date=slot.date, time=slot.time)
+    for change in plan.changed:
+        slot, wanted, taken = change.slot, change.wanted, change.slot.seats_booked + change.slot.seats_held
+        if not taken:
+            slot.ends_at, slot.title = wanted.ends_at, wanted.title
+        if wanted.capacity >= taken:
+            slot.capacity = wanted.capacity
+        if change.reopens:
+            slot.is_closed = slot.closed_by_hours = False
+        touched.append(slot)
+    fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
+    Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
+    for change in plan.changed:
+        if change.slot.seats_booked or change.slot.seats_held:  # nobody waits for one that is empty
+            slot_changing.send(Slot, slot=change.slot)
+    tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
+    Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
+
+
+def _in_moving_order(plan: Plan) -> list:
+    """So that no slot is put on the date and time of one that is still to move."""
+    moves = sorted(plan.moved, key=lambda move: move[0].starts_at)
+    forward = [(slot, clock) for slot, clock in moves if (clock.date(), clock.time()) > (slot.date, slot.time)]
+    back = [(slot, clock) for slot, clock in moves if (clock.date(), clock.time()) < (slot.date, slot.time)]
+    return [*reversed(forward), *back]
+
+
+def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours: bool = True) -> list[Slot]:
+    """Add the slots; with each: whether it is closed."""
+    slots = [
+        Slot(
+            expert=expert,
+            date=slot.date,
+            time=slot.time,
+            starts_at=slot.starts_at,
+            ends_at=slot.ends_at,
+            capacity=slot.capacity,
+            title=slot.title,
+            is_closed=is_closed,
+            from_hours=from_hours,
+        )
+        for slot, is_closed in wanted
+    ]
+    return Slot.objects.bulk_create(slots, batch_size=_BATCH)
+
+
+def tell(slots: list[Slot]) -> None:
+    """Let the pages that show these slots know."""
+    for slot in {(slot.expert_id, slot.date): slot for slot in slots}.values():  # one word a day is enough
+        live.slot_changed(slot)
+
+
+def _set_constraints_immediate() -> None:
+    """Hours that overlap are refused here; and each row's history trigger would walk along all keys that wait."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

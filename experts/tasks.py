@@ -1,0 +1,29 @@
+"""Jobs of the worker about slots. Each may run more than once. Arguments are ids only."""
+
+import logging
+
+from procrastinate.contrib.django import app
+
+from experts import services
+from experts.errors import Refused
+from experts.models import Expert
+
+logger = logging.getLogger(__name__)
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queue="housekeeping")
+def extend_horizons(timestamp: int) -> None:
+    """Make the slots of the days that have come within the horizon, of each expert in a transaction of its own.
+
+    Every hour, as days begin at other hours elsewhere; an expert whose day had its turn costs next to nothing. One that
+    fails is logged, and is tried again in an hour.
+    """
+    experts = Expert.objects.active().behind_horizon().order_by("pk").values_list("pk", flat=True)
+    for expert_id in list(experts):
+        try:
+            services.extend_horizon(expert_id=expert_id)
+        except Refused as refusal:
+            logger.warning("The horizon of expert %s was not extended (%s).", expert_id, refusal.code)
+        except Exception:
+            logger.exception("The horizon of expert %s was not extended.", expert_id)

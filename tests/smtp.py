@@ -1,0 +1,72 @@
+"""A mail server of our own, as small as can be, that takes mails, turns them away or hangs in the middle of one."""
+
+import socketserver
+import threading
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+
+
+class MailServer:
+    """Listens on 127.0.0.1. ``mode``: ``takes`` mails, ``refuses`` all connections, or ``hangs`` at the end of a mail.
+
+    ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung.
+    """
+
+    def __init__(self, mode: str = "takes"):
+        self.mode = mode
+        self.taken: list[EmailMessage] = []
+        self.unanswered: list[EmailMessage] = []
+        self._over = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Conversation)
+        self._server.mails = self
+        self.url = f"smtp://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def take(self, source: bytes) -> bool:
+        """Whether to say yes to a mail. Does not return while it hangs."""
+        mail = message_from_bytes(source, policy=policy.default)
+        if self.mode == "hangs":
+            self.unanswered.append(mail)
+            self._over.wait()
+            return False
+        self.taken.append(mail)
+        return True
+
+    def stop(self) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    mails: MailServer
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    """One client, by RFC 5321."""
+
+    def handle(self):
+        mails = self.server.mails
+        if mails.mode == "refuses":
+            self._say("421 Come back later")
+            return
+        self._say("220 tests")
+        while line := self.rfile.readline():
+            match line[:4].strip().upper():
+                case b"DATA":
+                    self._say("354 Go on")
+                    lines = iter(self.rfile.readline, b".\r\n")
+                    source = b"".join(line[1:] if line.startswith(b"..") else line for line in lines)
+                    if not mails.take(source):
+                        return
+                    self._say("250 Taken")
+                case b"QUIT":
+                    self._say("221 Bye")
+                    return
+                case _:
+                    self._say("250 OK")
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
