@@ -15,12 +15,14 @@ from ninja.openapi.docs import DocsBase
 
 import bookings.api.public
 import bookings.api.staff
+import experts.api.hours
 import experts.api.public
 import experts.api.staff
 from bookings.api.tokens import StaffToken
 from bookingsite.apischema import Described
 from experts.api.errors import CODES
-from experts.errors import Busy, Refused
+from experts.api.staff_shapes import Preview
+from experts.errors import Busy, PreviewNeeded, Refused
 
 logger = logging.getLogger(__name__)
 BUSY_SECONDS = 2  # before a request that was too busy is worth another try
@@ -61,6 +63,7 @@ api.add_router("", experts.api.public.router)
 api.add_router("", bookings.api.public.router)
 api.add_router("", bookings.api.public.of_booking)
 api.add_router("/admin", experts.api.staff.router, auth=StaffToken())
+api.add_router("/admin", experts.api.hours.router, auth=StaffToken())
 api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
 
 
@@ -71,6 +74,11 @@ def _refused(request, error: Refused):
     if error.status in (429, 503):
         headers["Retry-After"] = str(getattr(error, "retry_after", BUSY_SECONDS))
     return problem(error.status, str(error), code=error.code, fields=fields, headers=headers)
+
+
+@api.exception_handler(PreviewNeeded)
+def _preview_needed(request, needed: PreviewNeeded):
+    return JsonResponse(Preview.of(needed).model_dump(), status=409)
 
 
 @api.exception_handler(ValidationError)

@@ -6,9 +6,9 @@ from ninja import Header, Router, Status
 
 from bookings import services
 from bookings.api.answers import booked, booked_facts, taken
-from bookings.api.shapes import BookedOut, BookIn, BookingOut, Keyed, Taken
+from bookings.api.shapes import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
 from bookings.api.tokens import BookingToken
-from bookings.errors import SlotTaken
+from bookings.errors import NotFound, SlotTaken
 from bookings.limits import check_booking_limits, check_change_limits
 from bookings.models import Booking, Source
 from bookings.visitor import client_address
@@ -36,6 +36,9 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
             describe=booked_facts,
         )
     except SlotTaken as error:
+        expert = error.slot.expert
+        if not (expert.is_active and expert.organization.is_active):
+            raise NotFound from error  # as their page is
         return Status(409, taken(error))
     return Status(201, booked(booking))
 
@@ -48,11 +51,12 @@ def get_booking(request: HttpRequest, reference: str):
 
 @of_booking.post(
     "/bookings/{reference}/cancel",
-    response={200: BookingOut, 409: Error, **errors(404, 429)},
+    response={200: BookingOut, 409: Error, **errors(400, 404, 422, 429)},
     summary="Cancel a booking",
 )
-def cancel_booking(request: HttpRequest, reference: str):
+def cancel_booking(request: HttpRequest, reference: str, details: CancelIn | None = None):
     """Up to the deadline of the organisation's policy; after that, and when it is over already, 409."""
     check_change_limits(address=client_address(request), booking_id=request.auth.pk)
-    services.cancel(booking_id=request.auth.pk, by_customer=True)
+    reason = details.reason if details else ""
+    services.cancel(booking_id=request.auth.pk, by_customer=True, cancel_reason=reason)
     return BookingOut.of(Booking.objects.with_slot().get(pk=request.auth.pk), timezone.now())

@@ -1,10 +1,11 @@
 """What the API says and takes about bookings."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from bookings.models import Booking, Status
+from bookings.models import Booking, CancelReason, Status
 from experts.api.shapes import SLOT, Input, SlotOut, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
@@ -28,6 +29,14 @@ class BookIn(Input):
     phone: str = Field("", max_length=40)
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
+
+
+class CancelIn(Input):
+    """Staff see the reason. It need not be told."""
+
+    model_config = Input.model_config | example({"reason": "plans"})
+
+    reason: Literal[tuple(CancelReason.values)] | Literal[""] = ""
 
 
 class Keyed(BaseModel):

@@ -15,7 +15,7 @@ from experts.api.errors import Error, errors
 from experts.api.lists import count_of, following
 from experts.api.public import days_of, within_days
 from experts.api.shapes import Day, Followed, Input, Slug
-from experts.api.staff_shapes import ExpertChange, ExpertIn, SlotChange, SlotIn, StaffExpertOut, StaffSlotOut
+from experts.api.staff_shapes import ExpertChange, ExpertIn, Preview, SlotChange, SlotIn, StaffExpertOut, StaffSlotOut
 from experts.errors import Invalid, NotFound
 from experts.locking import slot_transaction
 from experts.models import Category, Expert, Slot
@@ -93,21 +93,22 @@ def get_own_expert(request: HttpRequest, slug: str):
 
 @router.patch(
     "/experts/{slug:slug}",
-    response={200: StaffExpertOut, 409: Error, **errors(400, *REFUSED, 404, 422)},
+    response={200: StaffExpertOut, 409: Error | Preview, **errors(400, *REFUSED, 404, 422)},
     summary="Change an expert",
 )
 def change_expert(request: HttpRequest, slug: str, details: ExpertChange):
+    """Slots that came from weekly hours move with the time zone: that needs a look first (409, with ``seen``)."""
     expert = own_expert(request, slug)
     for name, value in details.values().items():
         setattr(expert, name, value)
     if details.category:
         expert.category = _category(details.category)
-    return _save(expert)
+    return _save(expert, details.seen)
 
 
-def _save(expert: Expert) -> StaffExpertOut:
+def _save(expert: Expert, seen: str = "") -> StaffExpertOut:
     expert.full_clean(exclude=["organization", "category", "user"])
-    services.save_expert(expert=expert)
+    services.save_expert(expert=expert, seen=seen)
     return StaffExpertOut.of(expert)
 
 

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from experts.api.shapes import EXPERT, SLOT, Clock, Day, Flag, Input, Line, SlotOut, Slug, Text, Whole, example
+from experts.errors import PreviewNeeded
 from experts.models import Expert, Slot
 from experts.models.expert import LANGUAGES
 from experts.services import LONGEST_MINUTES
@@ -50,6 +52,52 @@ STAFF_EXPERT = {name: value for name, value in EXPERT.items() if name != "next_s
 STAFF_SLOT = SLOT | {"seats_booked": 0, "seats_held": 0, "closed": False}
 
 
+class PreviewCounts(BaseModel):
+    """How many slots a change adds, removes and so on. ``kept`` have bookings and stay as they are, or closed."""
+
+    added: int
+    removed: int
+    changed: int
+    kept: int
+    closed: int
+    moved: int
+    skipped: int
+
+
+class Preview(BaseModel):
+    """Nothing was written yet: this is what would happen to slots. The same request with ``seen`` does it."""
+
+    model_config = example(
+        {
+            "code": "preview_needed",
+            "detail": "This changes slots. Look at the preview, then send the same again with “seen”.",
+            "seen": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "preview": {"added": 40, "removed": 0, "changed": 0, "kept": 2, "closed": 0, "moved": 0, "skipped": 1},
+        }
+    )
+
+    code: str
+    detail: str
+    seen: str
+    preview: PreviewCounts
+
+    @classmethod
+    def of(cls, needed: PreviewNeeded) -> "Preview":
+        sums = {
+            name: sum(len(getattr(plan, of)) for plan in needed.plans)
+            for name, of in [
+                *((name, name) for name in PreviewCounts.model_fields if name != "closed"),
+                ("closed", "retired"),
+            ]
+        }
+        return cls(
+            code="preview_needed",
+            detail=_("This changes slots. Look at the preview, then send the same again with “seen”."),
+            seen=needed.key,
+            preview=PreviewCounts(**sums),
+        )
+
+
 class ExpertChange(Input):
     """What is left out stays as it is. Rules of their own that are null follow the organisation."""
 
@@ -73,10 +121,11 @@ class ExpertChange(Input):
     max_party: Annotated[Whole, Field(ge=1, le=50)] | None = None
     min_notice_minutes: Span | None = None
     cancel_until_minutes: Span | None = None
+    seen: str = Field("", max_length=64, description="From the 409 that showed what another time zone does to slots.")
 
     def values(self) -> dict:
         """What was sent, by the model's names; without the category."""
-        sent = self.model_dump(exclude_unset=True, exclude={"category"})
+        sent = self.model_dump(exclude_unset=True, exclude={"category", "seen"})
         for name, field in _SPANS.items():
             if name in sent:
                 minutes = sent.pop(name)

@@ -54,6 +54,20 @@ class TestBooked:
         answer = api.post("/slots/1234567/book", LENA)
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
+    @pytest.mark.parametrize("who", ["expert", "organization"])
+    def test_an_expert_who_takes_no_bookings_any_more_is_not_there(self, api, who):
+        slot = make_slot(capacity=2)
+        first = book(api, slot, "k")
+        row = slot.expert if who == "expert" else slot.expert.organization
+        row.is_active = False
+        row.save()
+        unknown = api.post("/slots/1234567/book", LENA)
+        answer = book(api, slot, email="priya@example.com")
+        assert (answer.status_code, answer.content) == (404, unknown.content)
+        assert book(api, slot, "k").content == first.content
+        mine = Caller(first.json()["token"]).get(f"/bookings/{first.json()['reference']}")
+        assert mine.status_code == 200
+
     def test_no_cookie_is_involved(self, api):
         answer = book(api, make_slot())
         assert not answer.cookies
@@ -181,6 +195,12 @@ class TestLater:
         assert answer.json()["slot"]["state"] == "open"
         again = mine.post(f"/bookings/{booked['reference']}/cancel")
         assert (again.status_code, again.json()["code"]) == (409, "not_allowed")
+
+    def test_saying_why(self, mine, booked):
+        path = f"/bookings/{booked['reference']}/cancel"
+        assert mine.post(path, {"reason": "because"}).status_code == 422
+        assert mine.post(path, {"reason": "plans"}).status_code == 200
+        assert Booking.objects.get().cancel_reason == "plans"
 
     def test_not_after_the_deadline(self, mine, booked):
         booking = Booking.objects.get()

@@ -19,6 +19,7 @@ READS_BY_POST = {"/admin/bookings/search"}
 BODIES = {
     ("POST", "/admin/experts"): {"name": "Amara", "category": "health"},
     ("PATCH", "/admin/experts/{slug}"): {"headline": "Changed"},
+    ("PUT", "/admin/experts/{slug}/hours"): {"hours": []},
     ("POST", "/admin/slots"): {"expert": "{slug}", "date": "{free_day}", "time": "10:00"},
     ("PATCH", "/admin/slots/{slot_id}"): {"capacity": 7, "title": "Changed", "closed": True},
     ("POST", "/admin/bookings"): LENA | {"slot": "{slot_id}"},
