@@ -139,7 +139,13 @@ def navigation(request):
                 item(_("Categories"), "category", "experts", "category"),
             ],
         ),
-        (_("Organisation"), [item(_("Organisations"), "apartment", "experts", "organization")]),
+        (
+            _("Organisation"),
+            [
+                item(_("Organisations"), "apartment", "experts", "organization"),
+                item(_("API tokens"), "key", "bookings", "apitoken"),
+            ],
+        ),
         (
             _("Accounts"),
             [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "badge", "auth", "group")],

@@ -1,6 +1,7 @@
+from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
 
-__all__ = ["BookingAdmin", "NotificationAdmin", "TurnedAwayAdmin", "WaitlistAdmin"]
+__all__ = ["ApiTokenAdmin", "BookingAdmin", "NotificationAdmin", "TurnedAwayAdmin", "WaitlistAdmin"]
