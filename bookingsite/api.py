@@ -18,6 +18,7 @@ import bookings.api.staff
 import experts.api.hours
 import experts.api.public
 import experts.api.staff
+import experts.api.time_off
 from bookings.api.tokens import StaffToken
 from bookingsite.apischema import Described
 from experts.api.errors import CODES
@@ -64,6 +65,7 @@ api.add_router("", bookings.api.public.router)
 api.add_router("", bookings.api.public.of_booking)
 api.add_router("/admin", experts.api.staff.router, auth=StaffToken())
 api.add_router("/admin", experts.api.hours.router, auth=StaffToken())
+api.add_router("/admin", experts.api.time_off.router, auth=StaffToken())
 api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
 
 

@@ -60,6 +60,14 @@ def own_slot(request: HttpRequest, slot_id: int) -> Slot:
     return slot
 
 
+def known(rows):
+    """The row that a page ended with. Raises Invalid for what was never the end of one."""
+    row = rows.first()
+    if row is None:
+        raise Invalid(_("Send the “next” of the page before."), field="after")
+    return row
+
+
 @router.get("/experts", response={200: Followed[StaffExpertOut], **errors(401, 422)}, summary="List experts")
 def list_own_experts(request: HttpRequest, query: Query[ExpertQuery]):
     """All of the organisation, inactive ones too, as they were added."""
@@ -70,7 +78,7 @@ def list_own_experts(request: HttpRequest, query: Query[ExpertQuery]):
         experts = experts.filter(is_active=query.is_active)
     count, page = count_of(experts), experts.order_by("pk")
     if query.after:
-        page = page.filter(pk__gt=_known(own_experts(request).filter(slug=query.after)).pk)
+        page = page.filter(pk__gt=known(own_experts(request).filter(slug=query.after)).pk)
     rows, following_page = following(page, lambda expert: expert.slug)
     return Followed[StaffExpertOut](items=[StaffExpertOut.of(row) for row in rows], count=count, next=following_page)
 
@@ -137,7 +145,7 @@ def list_own_slots(request: HttpRequest, query: Query[SlotQuery]):
     slots = within_days(slots, *days_of(query.from_, query.to, today))
     count, page = count_of(slots), slots.order_by("starts_at", "pk")
     if query.after:
-        last = _known(own_slots(request).filter(pk=query.after))
+        last = known(own_slots(request).filter(pk=query.after))
         page = page.filter(Q(starts_at__gt=last.starts_at) | Q(starts_at=last.starts_at, pk__gt=last.pk))
     rows, following_page = following(page, lambda slot: slot.pk)
     return Followed[StaffSlotOut](items=[StaffSlotOut.of(row, now) for row in rows], count=count, next=following_page)
@@ -193,11 +201,3 @@ def delete_slot(request: HttpRequest, slot_id: int):
 
 def _slot_out(slot_id: int) -> StaffSlotOut:
     return StaffSlotOut.of(Slot.objects.with_expert().get(pk=slot_id), timezone.now())
-
-
-def _known(rows):
-    """The row that a page ended with. Raises Invalid for what was never the end of one."""
-    row = rows.first()
-    if row is None:
-        raise Invalid(_("Send the “next” of the page before."), field="after")
-    return row

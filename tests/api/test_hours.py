@@ -1,8 +1,8 @@
-"""Weekly hours through the API: seen before they are written."""
+"""Weekly hours and time off through the API: seen before they are written."""
 
 import pytest
 
-from experts.models import Slot, WeeklyHours
+from experts.models import Slot, TimeOff, WeeklyHours
 from tests.api.caller import Caller, make_token
 from tests.cast import make_booking, make_expert
 
@@ -89,3 +89,34 @@ def test_another_time_zone_must_be_seen_as_well(staff, expert):
     assert answer.json()["code"] == "preview_needed"
     done = staff.send("PATCH", path, {"timezone": "America/New_York", "seen": answer.json()["seen"]})
     assert (done.status_code, done.json()["timezone"]) == (200, "America/New_York")
+
+
+class TestTimeOff:
+    def test_it_is_seen_and_taken_back(self, staff, expert):
+        put_seen(staff, expert, [MORNINGS])
+        before = Slot.objects.count()
+        day = Slot.objects.latest("starts_at").date.isoformat()
+        body = {"expert": expert.slug, "first_day": day, "last_day": day, "to_time": "11:00", "reason": "Holiday"}
+        preview = staff.post("/admin/time-off", body).json()
+        assert preview["preview"]["removed"] == 2
+        added = staff.post("/admin/time-off", body | {"seen": preview["seen"]})
+        assert added.status_code == 201, added.content
+        assert added.json() == body | {"id": TimeOff.objects.get().pk, "from_time": None}
+        assert Slot.objects.count() == before - 2
+        assert staff.get("/admin/time-off", {"expert": expert.slug}).json()["items"] == [added.json()]
+        path = f"/admin/time-off/{added.json()['id']}"
+        preview = staff.send("DELETE", path).json()
+        assert preview["preview"]["added"] == 2
+        assert staff.send("DELETE", f"{path}?seen={preview['seen']}").status_code == 204
+        assert Slot.objects.count() == before
+
+    def test_a_holiday_of_all(self, staff, expert):
+        day = expert.today().isoformat()
+        added = staff.post("/admin/time-off", {"first_day": day, "last_day": day})
+        assert (added.status_code, added.json()["expert"]) == (201, None)
+        assert TimeOff.objects.get().organization == expert.organization
+        assert staff.get("/admin/time-off", {"expert": expert.slug, "from": day}).json()["count"] == 1
+
+    def test_nonsense_is_said_at_its_field(self, staff, expert):
+        answer = staff.post("/admin/time-off", {"first_day": "2027-02-02", "last_day": "2027-02-01"})
+        assert (answer.status_code, list(answer.json()["fields"])) == (422, ["last_day"])

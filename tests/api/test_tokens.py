@@ -10,16 +10,18 @@ from bookings import services
 from bookings.models import ApiToken, Booking, Status
 from bookings.models.api_token import USE_NOTED_EVERY
 from bookingsite.api import api as root
-from experts.models import Expert, Slot
+from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.api.caller import LENA, Caller, make_token
 from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
 READS_BY_POST = {"/admin/bookings/search"}
+NAMED_IN_BODY = {("POST", "/admin/slots"), ("POST", "/admin/bookings"), ("POST", "/admin/time-off")}
 BODIES = {
     ("POST", "/admin/experts"): {"name": "Amara", "category": "health"},
     ("PATCH", "/admin/experts/{slug}"): {"headline": "Changed"},
     ("PUT", "/admin/experts/{slug}/hours"): {"hours": []},
+    ("POST", "/admin/time-off"): {"expert": "{slug}", "first_day": "{free_day}", "last_day": "{free_day}"},
     ("POST", "/admin/slots"): {"expert": "{slug}", "date": "{free_day}", "time": "10:00"},
     ("PATCH", "/admin/slots/{slot_id}"): {"capacity": 7, "title": "Changed", "closed": True},
     ("POST", "/admin/bookings"): LENA | {"slot": "{slot_id}"},
@@ -48,7 +50,9 @@ class Tenant:
         self.slot = make_slot(self.expert, capacity=5)
         self.other = make_slot(self.expert, at="12:00")
         self.booking = make_booking(self.slot, status=Status.PENDING, email="lena@example.com")
+        self.time_off = TimeOff.objects.create(expert=self.expert, first_day=self.slot.date, last_day=self.slot.date)
         self.words = {
+            "time_off_id": self.time_off.pk,
             "slug": self.expert.slug,
             "slot_id": self.slot.pk,
             "other_slot_id": self.other.pk,
@@ -69,7 +73,8 @@ class Tenant:
 
 
 def everything() -> list:
-    return [list(model.objects.order_by("pk").values()) for model in (Expert, Slot, Booking)]
+    models = (Expert, WeeklyHours, TimeOff, Slot, Booking)
+    return [list(model.objects.order_by("pk").values()) for model in models]
 
 
 @CALLS
@@ -122,9 +127,10 @@ def test_another_organisations_things_are_not_there(method, path):
     before = everything()
     caller = Caller(make_token(mine.organization))
     answer = theirs.call(caller, method, path)
-    if "{" in path or (method, path) in (("POST", "/admin/slots"), ("POST", "/admin/bookings")):
+    if "{" in path or (method, path) in NAMED_IN_BODY:
         nothing = Tenant.__new__(Tenant)
-        nothing.words = theirs.words | {"slug": "nobody", "slot_id": 999_999_999, "reference": "EB-3333-3333"}
+        no = {"slug": "nobody", "slot_id": 999_999_999, "time_off_id": 999_999_999, "reference": "EB-3333-3333"}
+        nothing.words = theirs.words | no
         unknown = nothing.call(caller, method, path)
         assert (answer.status_code, answer.content) == (404, unknown.content)
         assert everything() == before
