@@ -12,6 +12,7 @@ from bookings.models import Notification, TurnedAway, WaitlistEntry
 from experts import services
 from experts.errors import Busy
 from experts.models import Category, Expert, Organization, Slot, TimeOff
+from tests.api.caller import make_token
 from tests.cast import (
     book,
     day_ahead,
@@ -42,6 +43,7 @@ def one_of_each():
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")
     TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
+    make_token(slot.expert.organization)
 
 
 def new_slot(expert, **values):
