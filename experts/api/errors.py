@@ -10,6 +10,7 @@ CODES = {
     405: "method_not_allowed",
     409: "not_allowed",
     413: "too_large",
+    415: "unsupported_media_type",
     422: "invalid",
     429: "too_many_requests",
     500: "error",
@@ -21,6 +22,7 @@ EXAMPLES = {
     403: "This token may read only.",
     404: "There is no such slot.",
     409: "That is not possible any more.",
+    415: "Send JSON, with Content-Type: application/json.",
     422: "Some details need a fix.",
     429: "You have tried very often in a short time. Please wait a moment and try again.",
     503: "Many people are booking right now. Please try again in a moment.",
@@ -41,5 +43,8 @@ def error_example(status: int) -> dict:
 
 
 def errors(*statuses: int) -> dict:
-    """The part of a call's ``response`` that is about errors. 503 belongs to each: the database may be away."""
-    return dict.fromkeys((*statuses, 503), Error)
+    """The part of a call's ``response`` that is about errors.
+
+    503 belongs to each: the database may be away. What cannot be read (400) may also be no JSON at all (415).
+    """
+    return dict.fromkeys((*statuses, *((415,) if 400 in statuses else ()), 503), Error)

@@ -1,11 +1,13 @@
 """Whatever goes wrong below /api/, the answer has one shape."""
 
+import json
 import logging
 
 import pytest
 from django.db import OperationalError
 
 import experts.api.public
+from bookings.models import Booking
 from tests.api.caller import LENA, Caller
 from tests.cast import make_slot
 
@@ -43,6 +45,16 @@ def test_another_method(api):
 def test_a_body_that_is_no_object(api, body):
     answer = api.post(f"/slots/{make_slot().pk}/book", body)
     check(answer, 400 if body in ("{", "\x00") else 422, "bad_request" if body in ("{", "\x00") else "invalid")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
+def test_what_a_form_of_another_site_could_send(api, client, kind):
+    """Browsers send these to anybody without asking (CORS), so their visitors would book without knowing."""
+    slot = make_slot()
+    check(
+        client.generic("POST", f"/api/v1/slots/{slot.pk}/book", json.dumps(LENA), kind), 415, "unsupported_media_type"
+    )
+    assert not Booking.objects.exists()
 
 
 def test_a_body_that_is_too_large(api):
