@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from bookings import services
 from bookings.models import ApiToken
-from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.base import ServiceAdmin, instant, label, without_menu
 
 
 @admin.register(ApiToken)
@@ -29,6 +29,7 @@ class ApiTokenAdmin(ServiceAdmin):
     list_select_related = ("organization",)
     list_filter = (("scope", ChoicesDropdownFilter),)
     search_fields = ("name",)
+    autocomplete_fields = ("organization",)
     sortable_by = ()
     actions = ("revoke",)
     add_fieldsets = (
@@ -86,6 +87,15 @@ class ApiTokenAdmin(ServiceAdmin):
         )
 
     # Making one
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """Its answer shows the secret, so there is no way on to another page."""
+        ways_on = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, ways_on | (extra_context or {}))
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        return without_menu(field) if db_field.name == "organization" else field
 
     def save_model(self, request, obj, form, change):
         obj.created_by = request.user

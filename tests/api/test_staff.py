@@ -5,7 +5,8 @@ from datetime import time, timedelta
 import pytest
 from django.utils import timezone
 
-from bookings.models import ApiToken, Booking, Source, Status
+from bookings.models import Booking, Source, Status
+from experts.admin.history import read_history
 from experts.api import lists
 from experts.models import Expert, Slot
 from experts.zones import instant_of
@@ -316,4 +317,6 @@ class TestBookings:
         booking = make_booking(make_slot(expert))
         staff.post(f"/admin/bookings/{booking.reference}/cancel")
         context = booking.events.latest("pgh_id").pgh_context.metadata
-        assert context == {"source": "api", "token": ApiToken.objects.get().name, "by": "staff"}
+        assert context == {"source": "api", "token": "Till", "by": "staff"}
+        latest = read_history(booking).entries[0]
+        assert (latest.who, latest.source) == ("Program “Till”", "API")
