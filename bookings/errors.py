@@ -6,6 +6,7 @@ from experts.errors import Busy, NotFound, Refused
 
 __all__ = [
     "Busy",
+    "Forbidden",
     "IdempotencyMismatch",
     "InvalidDetails",
     "LinkGone",
@@ -69,6 +70,14 @@ class TooMany(Refused):
     def __init__(self, retry_after: int):
         self.retry_after = retry_after
         super().__init__()
+
+
+class Forbidden(Refused):
+    """A token that is known, and may not do that."""
+
+    code = "forbidden"
+    status = 403
+    message = _("This token may read only.")
 
 
 class NoSuchBooking(Refused):

@@ -39,8 +39,11 @@ SIGN_UPS_PER_ADDRESS = (parse("10/hour"),)
 SIGN_UPS_PER_RECIPIENT = (parse("3/hour"),)
 
 
-def check_booking_limits(*, visitor: str, address: str, email: str) -> None:
-    """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many."""
+def check_booking_limits(*, visitor: str = "", address: str, email: str) -> None:
+    """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many.
+
+    Programs have no ``visitor``.
+    """
     recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
     _count(
         "book",
@@ -70,7 +73,7 @@ def check_hold_limits(*, visitor: str, address: str) -> None:
     _count("hold", {"visitor": (visitor, HOLDS_PER_VISITOR), "address": (address, HOLDS_PER_ADDRESS)})
 
 
-def check_change_limits(*, visitor: str, address: str, booking_id: int) -> None:
+def check_change_limits(*, visitor: str = "", address: str, booking_id: int) -> None:
     """Count one try to cancel or to move a booking. Raises TooMany, as for booking."""
     _count(
         "change",
@@ -99,7 +102,7 @@ def _count(action: str, who: dict[str, tuple[str, tuple]]) -> None:
         return
     try:
         for kind, (name, allowed) in who.items():
-            for limit in allowed:
+            for limit in allowed if name else ():
                 if not _limiter().hit(limit, action, kind, name):
                     until = _limiter().get_window_stats(limit, action, kind, name).reset_time
                     raise TooMany(retry_after=max(1, int(until - time.time()) + 1))

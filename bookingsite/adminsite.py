@@ -150,6 +150,7 @@ def navigation(request):
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
+                item(_("API tokens"), "key", "bookings", "apitoken"),
             ],
         ),
         (

@@ -5,11 +5,14 @@ import re
 
 import pghistory.middleware
 from django.db import OperationalError
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
+from django.utils.translation import gettext as _
 
 from bookingsite.errors import bad_request
+from experts.api.errors import CODES
 from experts.zones import known_zone
 
 logger = logging.getLogger(__name__)
@@ -32,6 +35,52 @@ class BusyMiddleware:
         response = render(request, "503.html", status=503)
         response["Retry-After"] = "5"
         return response
+
+
+class ApiMiddleware:
+    """What each answer of the API has: JSON also where Django itself answers, an ETag, and HEAD like GET.
+
+    Outermost but for security and static files, as middleware and the router answer too: 404, 405, a bad host name.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if not request.path.startswith("/api/"):
+            return self.get_response(request)
+        if request.method == "HEAD":
+            request.method = "GET"  # the server sends no body
+        response = self._refusal(request) or self.get_response(request)
+        if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
+            response = self._as_json(response)
+        patch_vary_headers(response, ["Authorization"])
+        if request.method != "GET" or response.status_code != 200:
+            patch_cache_control(response, no_store=True)
+            return response
+        if "Cache-Control" not in response:
+            patch_cache_control(response, private=True, no_cache=True)
+        if not response.streaming and not response.has_header("ETag"):
+            set_response_etag(response)
+        return get_conditional_response(request, etag=response.get("ETag"), response=response)
+
+    @staticmethod
+    def _refusal(request):
+        """Nothing but JSON in a body: a form of another site is sent without asking us first, JSON is not (CORS)."""
+        has_body = request.META.get("CONTENT_LENGTH") not in (None, "", "0")
+        return HttpResponse(status=415) if has_body and request.content_type != "application/json" else None
+
+    @staticmethod
+    def _as_json(response):
+        text = {
+            404: _("There is nothing here."),
+            405: _("This address does not take that method."),
+            415: _("Send JSON, with Content-Type: application/json."),
+            503: _("We are very busy. Please try again in a moment."),
+        }.get(response.status_code, _("This request cannot be fulfilled."))
+        body = {"code": CODES.get(response.status_code, "error"), "detail": text}
+        kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+        return JsonResponse(body, status=response.status_code, headers=kept)
 
 
 class PreferencesMiddleware:
@@ -67,6 +116,8 @@ class HistoryMiddleware(pghistory.middleware.HistoryMiddleware):
 
     def get_context(self, request):
         """Who, from where, and in the admin on which page. Other addresses may hold a link's token or a reference."""
+        if request.path.startswith("/api/"):
+            return {"source": "api"}  # a cookie counts for nothing there; the token adds its name
         context = super().get_context(request)
         if request.path.startswith("/admin/"):
             return {**context, "source": "staff"}

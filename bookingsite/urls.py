@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from bookingsite import mailbox, start, views
+from bookingsite.api import api
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
     path("start/", start.start, name="start"),
     path("start/invitation/<str:token>/", start.invitation, name="invitation"),
+    path("api/v1/", api.urls),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),
     path("", include("bookings.urls")),

@@ -37,6 +37,13 @@ class NotFound(Refused):
     message = _("There is no such slot.")
 
 
+class Invalid(Refused):
+    """What was asked for makes no sense."""
+
+    code = "invalid"
+    status = 422
+
+
 class InvalidSlot(Refused):
     """A slot that cannot exist: it overlaps another one, its time is skipped that day, it has too few seats …"""
 

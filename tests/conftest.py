@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     "CSRF_TRUSTED_ORIGINS": "",
     "TRUSTED_PROXIES": "",
+    "API_CORS_ORIGINS": "",
     "SITE_URL": "http://localhost:8000",
     "RATE_LIMITS": "off",
     "SIGN_UP": "on",

@@ -1,3 +1,4 @@
+from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
@@ -5,6 +6,7 @@ from bookings.admin.waitlist import WaitlistAdmin
 from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
+    "ApiTokenAdmin",
     "BookingAdmin",
     "NotificationAdmin",
     "TurnedAwayAdmin",

@@ -1,3 +1,4 @@
+from bookings.models.api_token import ApiToken
 from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
@@ -9,6 +10,7 @@ from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.transitions import Status
 
 __all__ = [
+    "ApiToken",
     "Booking",
     "CancelReason",
     "EventType",

@@ -1,3 +1,4 @@
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -23,7 +24,8 @@ class Idempotency(models.Model):
     """The answer that was given to a request with an idempotency key, so that a retry gets the same one.
 
     ``scope`` and ``request_hash`` are SHA-256 in hex, so that no address is stored here. An answer is either the
-    booking or the reason of a refusal (a state of the slot).
+    booking or the reason of a refusal (a state of the slot). ``body`` is what a program was told about the booking,
+    which may be another one by now; nothing in it is personal.
     """
 
     scope = models.CharField(max_length=64)
@@ -31,6 +33,7 @@ class Idempotency(models.Model):
     request_hash = models.CharField(max_length=64)
     booking = models.ForeignKey(Booking, on_delete=models.CASCADE, null=True, related_name="+")
     refusal = models.CharField(max_length=20, blank=True)
+    body = models.JSONField(null=True, encoder=DjangoJSONEncoder)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     objects = IdempotencyQuerySet.as_manager()

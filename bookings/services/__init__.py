@@ -5,6 +5,7 @@ from bookings.services.decisions import approve, cancel, complete, expire, mark_
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
+from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
 from bookings.services.webhook_endpoints import (
     add_webhook,
@@ -26,6 +27,7 @@ __all__ = [
     "change_webhook",
     "claim_offer",
     "complete",
+    "create_token",
     "delete_webhook",
     "expire",
     "hold_slot",
@@ -38,6 +40,7 @@ __all__ = [
     "renew_secret",
     "reschedule",
     "resume_webhook",
+    "revoke_token",
     "send_again",
     "send_test_webhook",
     "send_webhook_again",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
@@ -16,19 +17,20 @@ def sha256(*parts) -> str:
 class Answer:
     """The answer that belongs to one idempotency key. Without a key, nothing is looked up or kept."""
 
-    def __init__(self, scope: str, key: str, request_hash: str):
-        self.scope, self.key, self.request_hash = scope, key, request_hash
+    def __init__(self, scope: str, key: str, request_hash: str, describe: Callable[[Booking], dict] | None = None):
+        self.scope, self.key, self.request_hash, self._describe = scope, key, request_hash, describe
         self.replayed: Booking | None = None
         self._refusal = ""
 
     @classmethod
-    def for_request(cls, booking: Booking, key: str, scope: str) -> "Answer":
+    def for_request(cls, booking: Booking, key: str, scope: str, describe=None) -> "Answer":
         email = booking.email.casefold()
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
             key,
             # The browser is part of the request: the answer shows a booking, and to nobody else.
             sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
+            describe,
         )
 
     def was_given(self) -> bool:
@@ -45,6 +47,8 @@ class Answer:
         if given.request_hash != self.request_hash:
             raise IdempotencyMismatch
         self.replayed, self._refusal = given.booking, given.refusal
+        if self.replayed:
+            self.replayed.answer = given.body
         return True
 
     def refusal(self, slot: Slot) -> SlotTaken | None:
@@ -53,10 +57,12 @@ class Answer:
 
     def record(self, *, booking: Booking | None = None, refusal: str = "") -> bool:
         """Keep the answer. False when somebody else with the same key was first; the answer is theirs then."""
+        if booking is not None and self._describe:
+            booking.answer = self._describe(booking)
         if not self.key:
             return True
         row = {"scope": self.scope, "key": self.key, "request_hash": self.request_hash}
         if booking is not None:
-            Idempotency.objects.create(**row, booking=booking)
+            Idempotency.objects.create(**row, booking=booking, body=getattr(booking, "answer", None))
             return True
         return Idempotency.objects.insert_if_new(**row, refusal=refusal)

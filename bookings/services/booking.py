@@ -1,6 +1,7 @@
 """Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
 
 import re
+from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
 
@@ -46,6 +47,7 @@ def book(
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
+    describe: Callable[[Booking], dict] | None = None,
 ) -> Booking:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
@@ -53,6 +55,8 @@ def book(
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. ``visitor`` is the browser's identity.
+    ``describe`` says, as JSON, what the caller answers to a new booking. It is kept with the key and returned as
+    ``booking.answer``: to a retry the first one.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
     """
@@ -71,7 +75,7 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    answer = Answer.for_request(booking, idempotency_key, idempotency_scope)
+    answer = Answer.for_request(booking, idempotency_key, idempotency_scope, describe)
     for _attempt in range(3):
         attempt = copy(booking)
         attempt.reference = new_reference()

@@ -108,7 +108,9 @@ class _Words:
         user = self._metadata(event).get("user")
         if user is not None:
             return self._users.get(user, _("Somebody who is no longer here"))
-        return _("Visitor") if self._metadata(event).get("source") == "web" else _("System")
+        if token := self._metadata(event).get("token"):
+            return _("Program “%(name)s”") % {"name": token}
+        return _("Visitor") if self._metadata(event).get("source") in ("web", "api") else _("System")
 
     def source(self, event: Model) -> str:
         source = self._metadata(event).get("source", "")

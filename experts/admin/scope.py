@@ -41,6 +41,8 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     # Both show what a program of the organisation signs and reads.
     "bookings.webhookendpoint": {Role.OWNER: _ALL},
     "bookings.webhookdelivery": {Role.OWNER: _LOOK},
+    # To change is to revoke.
+    "bookings.apitoken": {Role.OWNER: _ALL - {DELETE}},
 }
 
 

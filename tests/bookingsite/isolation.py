@@ -17,6 +17,7 @@ from django.urls.resolvers import RegexPattern
 from bookings.admin.decisions import DECISIONS
 from bookings.deliveries import booking_message_id
 from bookings.models import (
+    ApiToken,
     Booking,
     MailKind,
     Notification,
@@ -27,6 +28,7 @@ from bookings.models import (
 )
 from bookings.services import add_webhook, send_test_webhook
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
+from tests.api.caller import make_token
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
@@ -74,6 +76,7 @@ def make_world() -> World:
         organization=organization, url="https://hooks.quillfeather.example/in", event_types=["booking.created"]
     )
     delivery = send_test_webhook(endpoint_id=webhook.pk)
+    make_token(organization, name="Frabjous import")
     ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
@@ -97,6 +100,7 @@ def make_world() -> World:
         "Gribblefever",
         "Snorkelday",
         "Plumbic",
+        "Frabjous",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -114,6 +118,7 @@ def make_world() -> World:
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
+            ApiToken: ApiToken.objects.get(),
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             Group: Group.objects.create(name="Grobblegroup"),

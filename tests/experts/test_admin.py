@@ -13,6 +13,7 @@ from experts import services
 from experts.admin import scope
 from experts.errors import Busy
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff
+from tests.api.caller import make_token
 from tests.cast import (
     book,
     day_ahead,
@@ -48,6 +49,7 @@ def one_of_each():
     TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
     make_member(slot.expert.organization)
     Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)
+    make_token(slot.expert.organization)
 
 
 def new_slot(expert, **values):

@@ -1,0 +1,62 @@
+"""Booking without an account, and what can be done with the token that a booking answers with."""
+
+from django.http import HttpRequest
+from django.utils import timezone, translation
+from ninja import Header, Router, Status
+
+from bookings import services
+from bookings.api.answers import booked, booked_facts, taken
+from bookings.api.shapes import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
+from bookings.api.tokens import BookingToken
+from bookings.errors import NotFound, SlotTaken
+from bookings.limits import check_booking_limits, check_change_limits
+from bookings.models import Booking, Source
+from bookings.visitor import client_address
+from experts.api.errors import Error, errors
+
+router = Router(tags=["Public"])
+of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
+
+
+@router.post(
+    "/slots/{int:slot_id}/book",
+    response={201: BookedOut, 409: Taken, **errors(400, 404, 422, 429)},
+    summary="Book a slot",
+)
+def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Keyed]):
+    """The e-mail gets a confirmation. Send an ``Idempotency-Key`` to be able to repeat the request safely."""
+    check_booking_limits(address=client_address(request), email=details.email)
+    try:
+        booking = services.book(
+            slot_id=slot_id,
+            **details.model_dump(),
+            idempotency_key=headers.key or "",
+            language=translation.get_language() or "en",
+            source=Source.API,
+            describe=booked_facts,
+        )
+    except SlotTaken as error:
+        expert = error.slot.expert
+        if not (expert.is_active and expert.organization.is_active):
+            raise NotFound from error  # as their page is
+        return Status(409, taken(error))
+    return Status(201, booked(booking))
+
+
+@of_booking.get("/bookings/{reference}", response={200: BookingOut, **errors(404)}, summary="One booking")
+def get_booking(request: HttpRequest, reference: str):
+    """As it is now. A wrong token and an unknown reference look the same: 404."""
+    return BookingOut.of(request.auth, timezone.now())
+
+
+@of_booking.post(
+    "/bookings/{reference}/cancel",
+    response={200: BookingOut, 409: Error, **errors(400, 404, 422, 429)},
+    summary="Cancel a booking",
+)
+def cancel_booking(request: HttpRequest, reference: str, details: CancelIn | None = None):
+    """Up to the deadline of the organisation's policy; after that, and when it is over already, 409."""
+    check_change_limits(address=client_address(request), booking_id=request.auth.pk)
+    reason = details.reason if details else ""
+    services.cancel(booking_id=request.auth.pk, by_customer=True, cancel_reason=reason)
+    return BookingOut.of(Booking.objects.with_slot().get(pk=request.auth.pk), timezone.now())

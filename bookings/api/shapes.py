@@ -1,0 +1,118 @@
+"""What the API says and takes about bookings."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from bookings.models import Booking, CancelReason, Status
+from experts.api.shapes import SLOT, Input, SlotOut, Whole, example
+
+TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
+BOOKING = {
+    "reference": "EB-9FD4-K7TQ",
+    "status": "CONFIRMED",
+    "seats": 1,
+    "expires_at": None,
+    "slot": SLOT | {"seats_left": 0, "state": "full"},
+}
+PERSON = {"name": "Lena Fischer", "email": "lena@example.com", "phone": "", "notes": ""}
+# Those that somebody made: a hold is nobody's booking yet.
+STATUSES = [status for status in Status.values if status != Status.HELD]
+
+
+class BookIn(Input):
+    model_config = Input.model_config | example({"name": "Lena Fischer", "email": "lena@example.com"})
+
+    name: str = Field(min_length=1, max_length=120)
+    email: str = Field(min_length=1, max_length=254, json_schema_extra={"format": "email"})
+    phone: str = Field("", max_length=40)
+    notes: str = Field("", max_length=2000)
+    seats: Whole = Field(1, ge=1, le=1000)
+
+
+class CancelIn(Input):
+    """Staff see the reason. It need not be told."""
+
+    model_config = Input.model_config | example({"reason": "plans"})
+
+    reason: Literal[tuple(CancelReason.values)] | Literal[""] = ""
+
+
+class Keyed(BaseModel):
+    """The header by which a request can be repeated."""
+
+    key: str | None = Field(
+        None,
+        alias="Idempotency-Key",
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="1 to 200 printable ASCII characters. The same request with the same key gets the same answer.",
+    )
+
+
+class BookingFacts(BaseModel):
+    """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved."""
+
+    reference: str
+    status: str = Field(json_schema_extra={"enum": STATUSES})
+    seats: int
+    expires_at: datetime | None
+    slot: SlotOut
+
+    @classmethod
+    def facts(cls, booking: Booking, now: datetime) -> dict:
+        return {
+            "reference": booking.reference,
+            "status": booking.status,
+            "seats": booking.seats,
+            "expires_at": booking.expires_at if booking.status == Status.PENDING else None,
+            "slot": SlotOut.of(booking.slot, now),
+        }
+
+
+class BookedOut(BookingFacts):
+    """The answer to a booking. ``token`` opens and cancels this booking: keep it, and keep it secret."""
+
+    model_config = example(BOOKING | {"token": TOKEN})
+
+    token: str
+
+
+class BookingOut(BookingFacts):
+    """A booking as it is now, for whoever holds its token."""
+
+    model_config = example(BOOKING | PERSON | {"reason": ""})
+
+    name: str
+    email: str
+    phone: str
+    notes: str
+    reason: str = Field(description="What staff wrote when they rejected or cancelled it.")
+
+    @classmethod
+    def of(cls, booking: Booking, now: datetime) -> "BookingOut":
+        """Needs ``with_slot()``."""
+        person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "reason")}
+        return cls.model_construct(**cls.facts(booking, now), **person)
+
+
+class Taken(BaseModel):
+    """The slot cannot be had: ``reason`` is its state, or "party" when too few seats are left.
+
+    ``alternatives`` are the bookable slots of the same expert that start closest, closest first.
+    """
+
+    model_config = example(
+        {
+            "code": "slot_taken",
+            "detail": "This slot was just taken.",
+            "reason": "full",
+            "alternatives": [SLOT | {"id": 4712, "time": "16:45"}],
+        }
+    )
+
+    code: str
+    detail: str
+    reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
+    alternatives: list[SlotOut]

@@ -1,0 +1,189 @@
+"""Bookings for staff's programs. ``request.auth.organization`` is whose; all others' look unknown."""
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from ninja import Header, Query, Router, Status
+
+from bookings import services
+from bookings.api.answers import booked, booked_facts, taken
+from bookings.api.shapes import BookedOut, Keyed, Taken
+from bookings.api.staff_shapes import (
+    BookingQuery,
+    Move,
+    PersonChange,
+    PersonQuery,
+    Reason,
+    StaffBookIn,
+    StaffBookingOut,
+)
+from bookings.api.tokens import StaffToken
+from bookings.errors import NotFound, SlotTaken
+from bookings.models import Booking, Source
+from bookings.models.booking import read_reference
+from experts.api.errors import Error, errors
+from experts.api.lists import count_of, following
+from experts.api.shapes import Followed
+from experts.api.staff import own_expert, own_slot
+from experts.errors import Invalid
+
+router = Router(tags=["Staff: bookings"])
+Page = Followed[StaffBookingOut]
+DECIDED = {200: StaffBookingOut, 409: Error, **errors(400, 401, 403, 404, 422)}
+
+
+def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
+    return Booking.objects.shown().with_slot().filter(slot__expert__organization=request.auth.organization)
+
+
+def own_booking(request: HttpRequest, reference: str) -> Booking:
+    booking = own_bookings(request).filter(reference=read_reference(reference)).first()
+    if booking is None:
+        raise NotFound(_("There is no such booking."))
+    return booking
+
+
+@router.get("/bookings", response={200: Page, **errors(401, 404, 422)}, summary="List bookings")
+def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
+    """The latest first, by when they were made. Holds are left out."""
+    bookings = own_bookings(request)
+    if query.status:
+        bookings = bookings.filter(status=query.status)
+    if query.expert:
+        bookings = bookings.filter(slot__expert=own_expert(request, query.expert))
+    if query.from_:
+        bookings = bookings.filter(slot__date__gte=query.from_)
+    if query.to:
+        bookings = bookings.filter(slot__date__lte=query.to)
+    if query.search:
+        bookings = bookings.filter(reference=read_reference(query.search))
+    return _page(request, bookings, query.after)
+
+
+@router.post(
+    "/bookings/search",
+    response={200: Page, **errors(400, 401, 422)},
+    auth=StaffToken(reads=True),
+    summary="Find the bookings of a person",
+)
+def search_bookings(request: HttpRequest, query: PersonQuery):
+    """By the whole e-mail address, beginnings of words of the name, or both. A read token may do this, too."""
+    bookings = own_bookings(request)
+    if not query.email and not query.name:
+        raise Invalid(_("Send an e-mail address or a name."), field="email")
+    if query.email:
+        bookings = bookings.filter(pk__in=Booking.objects.of_address(query.email).values("pk"))
+    if query.name:
+        bookings = bookings.matching(query.name)
+    return _page(request, bookings, query.after)
+
+
+def _page(request: HttpRequest, bookings: QuerySet[Booking], after: str | None) -> Page:
+    count, rows = count_of(bookings), bookings.order_by("-pk")
+    if after:
+        last = own_bookings(request).filter(reference=read_reference(after)).values_list("pk", flat=True).first()
+        if last is None:
+            raise Invalid(_("Send the “next” of the page before."), field="after")
+        rows = rows.filter(pk__lt=last)
+    items, following_page = following(rows, lambda booking: booking.reference)
+    now = timezone.now()
+    return Page(items=[StaffBookingOut.of(row, now) for row in items], count=count, next=following_page)
+
+
+@router.post(
+    "/bookings",
+    response={201: BookedOut, 409: Taken, **errors(400, 401, 403, 404, 422)},
+    summary="Book for somebody",
+)
+def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keyed]):
+    """As visitors book, without their limits. A key belongs to the token: nobody else's requests collide with it."""
+    slot = own_slot(request, details.slot)
+    try:
+        booking = services.book(
+            slot_id=slot.pk,
+            **details.model_dump(exclude={"slot"}),
+            idempotency_key=headers.key or "",
+            idempotency_scope=f"token:{request.auth.pk}",
+            language=translation.get_language() or "en",
+            source=Source.STAFF,
+            describe=booked_facts,
+        )
+    except SlotTaken as error:
+        return Status(409, taken(error))
+    return Status(201, booked(booking))
+
+
+@router.get(
+    "/bookings/{reference}", response={200: StaffBookingOut, **errors(401, 404)}, summary="One booking, for staff"
+)
+def get_own_booking(request: HttpRequest, reference: str):
+    return StaffBookingOut.of(own_booking(request, reference), timezone.now())
+
+
+@router.patch(
+    "/bookings/{reference}",
+    response={200: StaffBookingOut, **errors(400, 401, 403, 404, 422)},
+    summary="Correct who it is for",
+)
+def change_booking(request: HttpRequest, reference: str, details: PersonChange):
+    """A new address gets the booking's e-mail; the links in the old one's open nothing any more."""
+    booking = own_booking(request, reference)
+    person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes")}
+    services.change_details(booking_id=booking.pk, **person | details.model_dump(exclude_unset=True))
+    return _as_it_is(booking)
+
+
+@router.post("/bookings/{reference}/approve", response=DECIDED, summary="Approve a request")
+def approve_booking(request: HttpRequest, reference: str):
+    booking = own_booking(request, reference)
+    services.approve(booking_id=booking.pk)
+    return _as_it_is(booking)
+
+
+@router.post("/bookings/{reference}/reject", response=DECIDED, summary="Reject a request")
+def reject_booking(request: HttpRequest, reference: str, details: Reason | None = None):
+    booking = own_booking(request, reference)
+    services.reject(booking_id=booking.pk, reason=details.reason if details else "")
+    return _as_it_is(booking)
+
+
+@router.post("/bookings/{reference}/cancel", response=DECIDED, summary="Cancel for somebody")
+def cancel_own_booking(request: HttpRequest, reference: str, details: Reason | None = None):
+    """Also after the deadline that customers have."""
+    booking = own_booking(request, reference)
+    services.cancel(booking_id=booking.pk, by_customer=False, reason=details.reason if details else "")
+    return _as_it_is(booking)
+
+
+@router.post("/bookings/{reference}/complete", response=DECIDED, summary="The session took place")
+def complete_booking(request: HttpRequest, reference: str):
+    booking = own_booking(request, reference)
+    services.complete(booking_id=booking.pk)
+    return _as_it_is(booking)
+
+
+@router.post("/bookings/{reference}/no-show", response=DECIDED, summary="Nobody came")
+def miss_booking(request: HttpRequest, reference: str):
+    booking = own_booking(request, reference)
+    services.mark_no_show(booking_id=booking.pk)
+    return _as_it_is(booking)
+
+
+@router.post(
+    "/bookings/{reference}/reschedule",
+    response=DECIDED | {409: Error | Taken},
+    summary="Move to another slot",
+)
+def move_booking(request: HttpRequest, reference: str, details: Move):
+    """The reference stays. When the slot is taken, the booking stays where it is."""
+    booking = own_booking(request, reference)
+    try:
+        services.reschedule(booking_id=booking.pk, slot_id=own_slot(request, details.slot).pk, by_customer=False)
+    except SlotTaken as error:
+        return Status(409, taken(error))
+    return _as_it_is(booking)
+
+
+def _as_it_is(booking: Booking) -> StaffBookingOut:
+    return StaffBookingOut.of(Booking.objects.with_slot().get(pk=booking.pk), timezone.now())

@@ -1,0 +1,25 @@
+"""Tokens of programs: made and revoked."""
+
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
+
+from bookings.errors import InvalidDetails
+from bookings.models import ApiToken
+from bookings.models.api_token import hash_of, new_secret
+
+
+def create_token(*, token: ApiToken) -> str:
+    """Keep a new token. Returns its secret, which is nowhere else. Raises InvalidDetails."""
+    secret = new_secret()
+    token.token_hash, token.ending = hash_of(secret), secret[-4:]
+    try:
+        token.full_clean()
+    except ValidationError as error:
+        raise InvalidDetails(error.message_dict) from error
+    token.save(force_insert=True)
+    return secret
+
+
+def revoke_token(*, token_id: int) -> bool:
+    """Make a token worth nothing from the next request on. False when it was already."""
+    return bool(ApiToken.objects.filter(pk=token_id, revoked_at=None).update(revoked_at=Now()))

@@ -1,0 +1,154 @@
+"""The root of the JSON API: its parts, and the one way in which it says that something went wrong."""
+
+import logging
+
+import django.core.exceptions
+from csp.constants import SELF
+from csp.decorators import csp_update
+from django.db import IntegrityError, OperationalError
+from django.http import Http404, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.docs import DocsBase
+
+import bookings.api.public
+import bookings.api.staff
+import experts.api.hours
+import experts.api.public
+import experts.api.staff
+import experts.api.time_off
+from bookings.api.tokens import StaffToken
+from bookingsite.apischema import Described
+from experts.api.errors import CODES
+from experts.api.staff_shapes import Preview
+from experts.errors import Busy, PreviewNeeded, Refused
+
+logger = logging.getLogger(__name__)
+BUSY_SECONDS = 2  # before a request that was too busy is worth another try
+
+
+class Docs(DocsBase):
+    """Swagger UI from our own static files. It draws its arrows and hints as images inside its style sheet."""
+
+    @csp_update({"img-src": [SELF, "data:"]})
+    def render_page(self, request, api, **kwargs):
+        return render(request, "api/docs.html")
+
+
+class Api(Described, NinjaAPI):
+    def get_openapi_operation_id(self, operation):
+        return operation.view_func.__name__
+
+
+def problem(status: int, detail: str, *, code: str = "", fields: dict | None = None, headers=None) -> JsonResponse:
+    """An error in the one shape that they all have."""
+    body = {"code": code or CODES.get(status, "error"), "detail": str(detail)}
+    if fields:
+        body["fields"] = fields
+    return JsonResponse(body, status=status, headers=headers)
+
+
+api = Api(
+    title="ExpertBook",
+    version="1",
+    urls_namespace="api",
+    description=(
+        "Find experts and their slots, book and cancel; with a staff token, manage an organisation. "
+        "Times are UTC with the expert's wall clock beside them."
+    ),
+    docs=Docs(),
+)
+api.add_router("", experts.api.public.router)
+api.add_router("", bookings.api.public.router)
+api.add_router("", bookings.api.public.of_booking)
+api.add_router("/admin", experts.api.staff.router, auth=StaffToken())
+api.add_router("/admin", experts.api.hours.router, auth=StaffToken())
+api.add_router("/admin", experts.api.time_off.router, auth=StaffToken())
+api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
+
+
+@api.exception_handler(Refused)
+def _refused(request, error: Refused):
+    fields = getattr(error, "fields", None) or ({error.field: [str(error)]} if error.field else None)
+    headers = {}
+    if error.status in (429, 503):
+        headers["Retry-After"] = str(getattr(error, "retry_after", BUSY_SECONDS))
+    return problem(error.status, str(error), code=error.code, fields=fields, headers=headers)
+
+
+@api.exception_handler(PreviewNeeded)
+def _preview_needed(request, needed: PreviewNeeded):
+    return JsonResponse(Preview.of(needed).model_dump(), status=409)
+
+
+@api.exception_handler(ValidationError)
+def _unreadable(request, error: ValidationError):
+    """What has the wrong shape: said at each field, and for the whole body under "body"."""
+    fields: dict[str, list[str]] = {}
+    for found in error.errors:
+        path = [str(part) for part in found["loc"][1:]]
+        if found["loc"][0] == "body":  # the first name is ours: that of the view's argument
+            path = path[1:]
+        fields.setdefault(".".join(path) or str(found["loc"][0]), []).append(_words(found))
+    return problem(422, _("Some details need a fix."), fields=fields)
+
+
+def _words(found: dict) -> str:
+    if found["type"] == "missing":
+        return _("This is missing.")
+    if found["type"] == "extra_forbidden":
+        return _("There is no such field.")
+    return found["msg"].removeprefix("Value error, ")
+
+
+@api.exception_handler(django.core.exceptions.ValidationError)
+def _invalid(request, error):
+    """What a model does not accept."""
+    fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+    whole = fields.pop(django.core.exceptions.NON_FIELD_ERRORS, []) + fields.pop("", [])
+    return problem(422, " ".join(whole) or _("Some details need a fix."), fields=fields)
+
+
+@api.exception_handler(AuthenticationError)
+def _unauthorized(request, error):
+    text = _("Send a valid token: Authorization: Bearer …")
+    return problem(401, text, headers={"WWW-Authenticate": 'Bearer realm="ExpertBook"'})
+
+
+@api.exception_handler(django.core.exceptions.SuspiciousOperation)
+def _refused_by_django(request, error):
+    if isinstance(error, django.core.exceptions.RequestDataTooBig):
+        return problem(413, _("The body is too large."))
+    return problem(400, _("This request cannot be fulfilled."))
+
+
+@api.exception_handler(HttpError)
+def _http_error(request, error: HttpError):
+    """Only raised for a body that cannot be read."""
+    return problem(error.status_code, _("The body is not JSON."))
+
+
+@api.exception_handler(Http404)
+def _not_found(request, error):
+    return problem(404, _("There is nothing here."))
+
+
+@api.exception_handler(IntegrityError)
+def _conflict(request, error):
+    """Somebody else wrote the same thing in the meantime: nothing was written, and a look again tells."""
+    return problem(409, _("Somebody changed that at the same moment. Look again, and repeat it if need be."))
+
+
+@api.exception_handler(OperationalError)
+def _busy(request, error):
+    logger.error("The database did not answer: %s", type(error.__cause__ or error).__name__)
+    return _refused(request, Busy())
+
+
+@api.exception_handler(Exception)
+def _failed(request, error):
+    """A mistake of ours. It is in the log, with its traceback; the caller learns nothing of it."""
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return problem(500, _("Something went wrong on our side."))

@@ -1,0 +1,27 @@
+"""Pages of lists whose cost does not grow with the tables."""
+
+from collections.abc import Callable
+
+from django.db.models import Model, QuerySet
+
+PAGE_SIZE = 50
+LAST_PAGE = 200
+MOST_COUNTED = 1000
+
+
+def count_of(rows: QuerySet) -> int:
+    """How many rows there are, counted to 1000 and no further."""
+    return rows.order_by()[:MOST_COUNTED].count()
+
+
+def numbered(rows: QuerySet, page: int) -> list:
+    """A page by its number, from 1."""
+    return list(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+
+
+def following(rows: QuerySet, cursor: Callable[[Model], object]) -> tuple[list, str | None]:
+    """The first page of rows that were already cut to what follows a cursor; the cursor of the next page, if any."""
+    page = list(rows[: PAGE_SIZE + 1])
+    more = len(page) > PAGE_SIZE
+    page = page[:PAGE_SIZE]
+    return page, str(cursor(page[-1])) if more else None

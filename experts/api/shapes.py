@@ -1,0 +1,196 @@
+"""What the API says and takes: plain JSON shapes. What goes in is strict, so that a typo is told and not ignored."""
+
+import re
+from datetime import date, datetime, time
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from experts.models import Expert, Slot
+
+Item = TypeVar("Item")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_FIRST_YEAR, _LAST_YEAR = 2000, 2199
+
+
+def _day(value):
+    """Only as ISO 8601 says it: pydantic would also take numbers for seconds since 1970."""
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        return value
+    raise ValueError("Write a day as 2026-03-12.")
+
+
+def _sane_year(value: date) -> date:
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"Choose a year between {_FIRST_YEAR} and {_LAST_YEAR}.")
+    return value
+
+
+def _clock(value):
+    if isinstance(value, str) and _CLOCK.fullmatch(value):
+        return time.fromisoformat(value)
+    raise ValueError("Write a time as 16:15.")
+
+
+Day = Annotated[date, BeforeValidator(_day), AfterValidator(_sane_year)]
+Clock = Annotated[
+    time,
+    BeforeValidator(_clock),
+    WithJsonSchema({"type": "string", "pattern": f"^{_CLOCK.pattern}$", "examples": ["16:15"]}),
+]
+Slug = Annotated[str, Field(max_length=80, pattern=r"^[-a-zA-Z0-9_]+$")]
+Whole = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+
+SLOT = {
+    "id": 4711,
+    "expert": "amara-okafor",
+    "date": "2026-03-12",
+    "time": "16:15",
+    "timezone": "Europe/London",
+    "starts_at": "2026-03-12T16:15:00Z",
+    "ends_at": "2026-03-12T16:45:00Z",
+    "title": "",
+    "capacity": 1,
+    "seats_left": 1,
+    "state": "open",
+}
+EXPERT = {
+    "slug": "amara-okafor",
+    "name": "Dr Amara Okafor",
+    "headline": "Physiotherapist",
+    "category": "health",
+    "organization": "northgate",
+    "timezone": "Europe/London",
+    "languages": ["en", "fr"],
+    "session_minutes": 30,
+    "venue": "in_person",
+    "requires_approval": False,
+    "max_party": 1,
+    "next_slot_at": "2026-03-12T16:15:00Z",
+}
+
+
+def _plain(value: str) -> str:
+    """On one line, and nothing that nobody can see: such a text cannot be stored, or reads otherwise than it is."""
+    if not value.isprintable():
+        raise ValueError("Remove line breaks and invisible characters.")
+    return value
+
+
+def _printable(value: str) -> str:
+    _plain(value.replace("\n", "").replace("\r", "").replace("\t", ""))
+    return value
+
+
+Line = Annotated[str, AfterValidator(_plain)]
+Text = Annotated[str, AfterValidator(_printable)]
+
+
+def example(value: dict) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+class Input(BaseModel):
+    """What a caller sends. An unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Listed(BaseModel, Generic[Item]):
+    """A page of a list. ``count`` is how many there are in all; 1000 means 1000 or more."""
+
+    items: list[Item]
+    count: int
+
+
+class Followed(Listed[Item], Generic[Item]):
+    """A page of a list of staff's. ``next`` is what to send as ``after`` to get the next page; null on the last one."""
+
+    next: str | None
+
+
+class SlotOut(BaseModel):
+    """``date`` and ``time`` are the expert's wall clock in ``timezone``; ``starts_at`` and ``ends_at`` are UTC."""
+
+    model_config = example(SLOT)
+
+    id: int
+    expert: str
+    date: date
+    time: str
+    timezone: str
+    starts_at: datetime
+    ends_at: datetime
+    title: str
+    capacity: int
+    seats_left: int
+    state: str = Field(json_schema_extra={"enum": ["open", "few", "held", "full", "closed", "past"]})
+
+    @classmethod
+    def facts(cls, slot: Slot, now: datetime) -> dict:
+        return {
+            "id": slot.pk,
+            "expert": slot.expert.slug,
+            "date": slot.date,
+            "time": f"{slot.time:%H:%M}",
+            "timezone": slot.expert.timezone,
+            "starts_at": slot.starts_at,
+            "ends_at": slot.ends_at,
+            "title": slot.title,
+            "capacity": slot.capacity,
+            "seats_left": slot.seats_left_at(now),
+            "state": slot.state_at(now),
+        }
+
+    @classmethod
+    def of(cls, slot: Slot, now: datetime) -> "SlotOut":
+        """The slot as it is at ``now``; needs ``with_expert()``."""
+        return cls.model_construct(**cls.facts(slot, now))
+
+
+class ExpertOut(BaseModel):
+    """Somebody who can be booked. ``next_slot_at`` (UTC) is the start of the first slot that is bookable, if any."""
+
+    model_config = example(EXPERT)
+
+    slug: str
+    name: str
+    headline: str
+    category: str
+    organization: str
+    timezone: str
+    languages: list[str]
+    session_minutes: int
+    venue: str = Field(json_schema_extra={"enum": ["in_person", "phone", "video"]})
+    requires_approval: bool
+    max_party: int
+    next_slot_at: datetime | None
+
+    @classmethod
+    def facts(cls, expert: Expert) -> dict:
+        names = ("slug", "name", "headline", "timezone", "languages", "session_minutes", "venue", "next_slot_at")
+        return {name: getattr(expert, name) for name in names} | {
+            "category": expert.category.slug,
+            "organization": expert.organization.slug,
+            "requires_approval": expert.policy("requires_approval"),
+            "max_party": expert.policy("max_party"),
+        }
+
+    @classmethod
+    def of(cls, expert: Expert) -> "ExpertOut":
+        """Needs ``with_next_slot()``, the category and the organisation."""
+        return cls.model_construct(**cls.facts(expert))
+
+
+class ExpertDetailOut(ExpertOut):
+    """An expert, with what is told about them."""
+
+    model_config = example(EXPERT | {"bio": "Helps people move again."})
+
+    bio: str
+
+    @classmethod
+    def facts(cls, expert: Expert) -> dict:
+        return super().facts(expert) | {"bio": expert.bio}

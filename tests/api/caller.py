@@ -1,0 +1,38 @@
+"""A program that uses the API, through Django's test client."""
+
+import json
+
+from django.test import Client
+
+from bookings import services
+from bookings.models import ApiToken
+
+
+class Caller:
+    """Calls below /api/v1; with a token, as its bearer. Answers have ``status_code`` and ``json()``."""
+
+    def __init__(self, token: str = ""):
+        self._client = Client(headers={"Authorization": f"Bearer {token}"} if token else None)
+
+    def get(self, path: str, query: dict | None = None, **headers: str):
+        return self._client.get(f"/api/v1{path}", query, headers=headers)
+
+    def send(self, method: str, path: str, body=None, **headers: str):
+        data = "" if body is None else body if isinstance(body, str) else json.dumps(body)
+        return self._client.generic(method, f"/api/v1{path}", data, "application/json", headers=headers)
+
+    def post(self, path: str, body=None, **headers: str):
+        return self.send("POST", path, body, **headers)
+
+
+def with_key(key: str) -> dict[str, str]:
+    return {"Idempotency-Key": key}
+
+
+LENA = {"name": "Lena Fischer", "email": "lena@example.com"}
+
+
+def make_token(organization, **values) -> str:
+    """The secret of a new token that may write."""
+    token = ApiToken(**{"organization": organization, "name": "Till", "scope": ApiToken.Scope.WRITE} | values)
+    return services.create_token(token=token)

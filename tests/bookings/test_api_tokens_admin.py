@@ -1,0 +1,86 @@
+"""API tokens in the admin: shown once, revoked for good."""
+
+import pytest
+from django.urls import reverse
+
+from bookings.models import ApiToken
+from tests.api.caller import Caller, make_token
+from tests.cast import make_organization
+from tests.staff import admin_url, errors_of, logged_in, make_superuser, messages_of, run_action
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def maya():
+    return make_superuser()
+
+
+@pytest.fixture
+def staff(maya):
+    return logged_in(maya)
+
+
+def add(client, organization, **values):
+    return client.post(
+        admin_url(ApiToken, "add"), {"organization": organization.pk, "name": "Till", "scope": "read"} | values
+    )
+
+
+def test_a_new_token_is_shown_once_and_works(staff, maya):
+    answer = add(staff, make_organization())
+    token = ApiToken.objects.get()
+    assert answer.status_code == 200
+    assert "no-store" in answer["Cache-Control"]
+    secret = answer.context["secret"]
+    assert secret in answer.content.decode()
+    assert (token.created_by, token.scope, token.ending) == (maya, "read", secret[-4:])
+    assert Caller(secret).get("/admin/experts").status_code == 200
+    for page in (
+        admin_url(ApiToken),
+        admin_url(ApiToken, "change", token.pk),
+        admin_url(ApiToken, "history", token.pk),
+    ):
+        shown = staff.get(page)
+        assert shown.status_code == 200
+        assert secret not in shown.content.decode()
+        assert token.token_hash not in shown.content.decode()
+        assert "Till" in shown.content.decode()
+
+
+def test_it_needs_a_name(staff):
+    answer = add(staff, make_organization(), name="")
+    assert list(errors_of(answer)) == ["name"]
+    assert not ApiToken.objects.exists()
+
+
+def test_a_revoked_token_is_worth_nothing_at_once(staff):
+    secret = make_token(make_organization())
+    token = ApiToken.objects.get()
+    page = admin_url(ApiToken, "change", token.pk)
+    url = reverse("admin:api_token_revoke", args=[token.pk])
+    assert url in staff.get(page).content.decode()
+    assert staff.get(url).status_code == 405
+    answer = staff.post(url)
+    assert messages_of(answer) == ["1 token revoked."]
+    assert Caller(secret).get("/admin/experts").status_code == 401
+    assert url not in staff.get(page).content.decode()
+    before = ApiToken.objects.get().revoked_at
+    staff.post(url)
+    assert ApiToken.objects.get().revoked_at == before
+
+
+def test_several_are_revoked_at_once(staff):
+    make_token(make_organization())
+    make_token(make_organization())
+    run_action(staff, ApiToken, "revoke", ApiToken.objects.all())
+    assert not ApiToken.objects.in_force().exists()
+
+
+def test_a_token_is_neither_changed_nor_deleted(staff):
+    make_token(make_organization())
+    token = ApiToken.objects.get()
+    staff.post(admin_url(ApiToken, "change", token.pk), {"name": "Changed", "scope": "write"})
+    assert ApiToken.objects.get().name == "Till"
+    assert staff.post(admin_url(ApiToken, "delete", token.pk), {"post": "yes"}).status_code == 403
+    assert ApiToken.objects.exists()
