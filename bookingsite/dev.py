@@ -157,7 +157,17 @@ def _staff_login(password_file: Path) -> str:
         users.create_superuser(STAFF, "staff@example.com", places.kept_secret(password_file, length=16))
     elif not password_file.exists() or not user.check_password(password_file.read_text()):
         return f"{STAFF}, with the password that was set for it (manage.py changepassword {STAFF})"
-    return f"{STAFF} / {password_file.read_text()}"
+    return f"{STAFF} / {password_file.read_text()}{_members(password_file.read_text())}"
+
+
+def _members(password: str) -> str:
+    """What members of an organisation see is seen by logging in as one of them, as long as there is a demo site."""
+    from django.conf import settings
+
+    from bookings import demo
+
+    names = demo.add_members(password=password) if settings.DEBUG else []
+    return f"\n         {', '.join(names)}: the same password, in one organisation" if names else ""
 
 
 def _start(children: contextlib.ExitStack, arguments: list[str]) -> subprocess.Popen:

@@ -127,6 +127,8 @@ def worker_database(django_db_setup) -> str:
 @pytest.fixture(scope="session")
 def _session_site(worker_database, tmp_path_factory):
     site = LiveSite(tmp_path_factory.mktemp("live") / "site.log", worker_database)
+    with psycopg.connect(site_environ(worker_database)["DATABASE_URL"]) as connection:
+        site.content_types = connection.execute("SELECT id, app_label, model FROM django_content_type").fetchall()
     yield site
     site.stop()
 
@@ -159,6 +161,7 @@ def _lasting_content_types(transactional_db, _content_types):
 def live_site(transactional_db, _session_site, _lasting_content_types, request) -> LiveSite:
     """Our own daphne on this worker's database and keys; `live_site.url` is its address. One for the whole session."""
     _session_site.ensure_running()
+    _restore_content_types(_session_site.content_types)
     _show_log(request, _session_site)
     return _session_site
 
@@ -177,6 +180,17 @@ def start_site(transactional_db, worker_database, tmp_path, request):
     yield start
     for site in sites:
         site.stop()
+
+
+def _restore_content_types(rows) -> None:
+    """With the keys that the site remembers: Django's flush after a test makes them anew, with others."""
+    from django.contrib.contenttypes.models import ContentType
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE django_content_type CASCADE")
+        cursor.executemany("INSERT INTO django_content_type (id, app_label, model) VALUES (%s, %s, %s)", rows)
+    ContentType.objects.clear_cache()
 
 
 def _show_log(request, site: LiveSite) -> None:

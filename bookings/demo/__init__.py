@@ -10,8 +10,10 @@ every machine, and whenever it is made, it looks alive.
     clients.py         who books, and what they say
     diary.py           one expert's slots -> the bookings in them
     planting.py        writes it all
+    members.py         who logs in to the admin, one in each role
 """
 
+from bookings.demo.members import add_members
 from bookings.demo.planting import NotEmpty, Summary, plant
 
-__all__ = ["NotEmpty", "Summary", "plant"]
+__all__ = ["NotEmpty", "Summary", "add_members", "plant"]

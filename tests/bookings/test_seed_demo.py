@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import Count, F, Min, Q, Sum
 from django.db.models.functions import Coalesce
+from django.http import HttpRequest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import demo
@@ -17,8 +18,9 @@ from bookings.models import Booking, Source, Status
 from bookings.transitions import OCCUPYING
 from experts import services
 from experts.errors import PreviewNeeded
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, Membership, Organization, Role, Slot
 from experts.zones import instant_of
+from tests.staff import PASSWORD, make_user
 
 # Both sides of the Atlantic change to summer time within the five weeks around it, on different days.
 NOW = datetime(2026, 3, 10, 9, 42, tzinfo=UTC)
@@ -281,3 +283,23 @@ def key_of_growth(expert) -> str:
     except PreviewNeeded as preview:
         return preview.key
     return ""
+
+
+def test_one_in_each_role_can_log_in(db, client):
+    assert demo.add_members(password="maya knows the way") == [], "this is no demo site"
+    demo.plant(experts=6)
+    for _ in range(2):
+        assert demo.add_members(password="maya knows the way") == ["owner", "scheduler", "expert"]
+    for role in Role:
+        membership = Membership.objects.get(user__username=role.value)
+        assert (membership.role, membership.organization.slug) == (role, "northgate-clinic")
+        assert client.login(username=role.value, password="maya knows the way", request=HttpRequest())
+    assert Expert.objects.filter(user__username="expert", organization__slug="northgate-clinic").exists()
+
+
+def test_members_take_no_name_from_somebody_else(db):
+    demo.plant(experts=6)
+    somebody = make_user(username="owner")
+    demo.add_members(password="maya knows the way")
+    assert not somebody.memberships.exists()
+    assert somebody.check_password(PASSWORD)

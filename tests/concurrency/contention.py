@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 from django.db import connection, connections
+from psycopg import sql
 
 from tests.live import site_environ
 
@@ -37,8 +38,8 @@ def run_together(work: Callable[[int], object], count: int = CONTENDERS) -> list
 
 
 @contextmanager
-def held_row(slot):
-    """Holds the slot's row lock from another session; ``let_go()`` ends that, and so does leaving the block.
+def held_row(row):
+    """Holds the lock of a row from another session; ``let_go()`` ends that, and so does leaving the block.
 
     Yields an object with ``let_go`` and ``wait_for(count)``, which returns once ``count`` sessions wait for a lock.
     """
@@ -46,9 +47,22 @@ def held_row(slot):
         psycopg.connect(_address(), autocommit=False) as holder,
         psycopg.connect(_address(), autocommit=True) as eye,
     ):
-        holder.execute("SELECT 1 FROM experts_slot WHERE id = %s FOR NO KEY UPDATE", [slot.pk])
+        table = sql.Identifier(row._meta.db_table)
+        holder.execute(sql.SQL("SELECT 1 FROM {} WHERE id = %s FOR NO KEY UPDATE").format(table), [row.pk])
         yield _Held(holder, eye)
         holder.rollback()
+
+
+def pile_up(work: Callable[[int], object], *, behind, count: int) -> list:
+    """As ``run_together``, but all come to wait for the lock of the row ``behind`` before the first may go on."""
+    results: list = []
+    with held_row(behind) as row:
+        crowd = threading.Thread(target=lambda: results.extend(run_together(work, count)))
+        crowd.start()
+        row.wait_for(count)
+        row.let_go()
+        crowd.join(timeout=60)
+    return results
 
 
 class _Held:

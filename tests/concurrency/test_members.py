@@ -7,10 +7,15 @@ from experts import services
 from experts.errors import LastOwner
 from experts.models import Invitation, Role
 from tests.cast import make_organization
-from tests.concurrency.contention import run_together
+from tests.concurrency.contention import pile_up
 from tests.staff import make_member
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _patience(settings):
+    settings.LOCK_TIMEOUT_MS = 60_000
 
 
 def test_of_owners_who_remove_each_other_one_stays():
@@ -18,7 +23,7 @@ def test_of_owners_who_remove_each_other_one_stays():
     for _ in range(4):
         make_member(organization, password=None)
     memberships = list(organization.memberships.values_list("pk", flat=True))
-    results = run_together(lambda n: services.remove_member(membership_id=memberships[n]), count=4)
+    results = pile_up(lambda n: services.remove_member(membership_id=memberships[n]), behind=organization, count=4)
     assert [type(result) for result in results if result is not None] == [LastOwner]
     assert organization.memberships.filter(role=Role.OWNER).count() == 1
 
@@ -28,6 +33,6 @@ def test_a_link_that_is_used_twice_at_once_works_once():
     invitation = Invitation.objects.create(organization=organization, email="noor@example.com", role=Role.SCHEDULER)
     users = [make_member(make_organization(), password=None) for _ in range(4)]
     token = joining.token_of(invitation)
-    results = run_together(lambda n: joining.accept(token=token, user=users[n]), count=4)
+    results = pile_up(lambda n: joining.accept(token=token, user=users[n]), behind=invitation, count=4)
     assert sum(isinstance(result, joining.InvitationOver) for result in results) == 3
     assert organization.memberships.count() == 1
