@@ -133,32 +133,8 @@ def _session_site(worker_database, tmp_path_factory):
     site.stop()
 
 
-@pytest.fixture(scope="session")
-def _content_types(worker_database) -> dict[tuple[str, str], int]:
-    """The numbers of the content types that a site found first. Filled by the first test that has one."""
-    return {}
-
-
 @pytest.fixture
-def _lasting_content_types(transactional_db, _content_types):
-    """Give content types the numbers back that they had before the database was emptied.
-
-    Django makes them anew after each such test, and the site, which outlives the tests, remembers the old ones.
-    """
-    from django.contrib.contenttypes.models import ContentType
-
-    now = {(row.app_label, row.model): row.pk for row in ContentType.objects.all()}
-    if not _content_types:
-        _content_types.update(now)
-    elif now != _content_types:
-        ContentType.objects.all().delete()  # takes permissions along, which no test of a site has given anybody
-        rows = [ContentType(pk=pk, app_label=app, model=model) for (app, model), pk in _content_types.items()]
-        ContentType.objects.bulk_create(rows)
-        ContentType.objects.clear_cache()
-
-
-@pytest.fixture
-def live_site(transactional_db, _session_site, _lasting_content_types, request) -> LiveSite:
+def live_site(transactional_db, _session_site, request) -> LiveSite:
     """Our own daphne on this worker's database and keys; `live_site.url` is its address. One for the whole session."""
     _session_site.ensure_running()
     _restore_content_types(_session_site.content_types)
