@@ -26,6 +26,7 @@ try:
     CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
     TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [])
     RATE_LIMITS = env.bool("RATE_LIMITS", True)
+    SIGN_UP = env.bool("SIGN_UP", DEBUG)
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     REDIS_URL = env.str("REDIS_URL", "")

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
@@ -21,6 +21,7 @@ from bookings.errors import Refused
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
+from experts.admin.scope import CHANGE, WithinReach
 
 COLOURS = {
     WebhookDelivery.Status.WAITING: "info",
@@ -94,7 +95,7 @@ class WebhookEndpointAdmin(_ByButton):
     }
     list_display = ("url", "organization", "status_label", "failing")
     list_select_related = ("organization",)
-    list_filter = (("organization", AutocompleteSelectFilter), "is_active")
+    list_filter = (("organization", WithinReach), "is_active")
     search_fields = ("url",)
     search_help_text = gettext_lazy("Address")
     sortable_by = ()
@@ -209,7 +210,7 @@ class WebhookDeliveryAdmin(_ByButton):
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("type", ChoicesDropdownFilter),
-        ("endpoint", AutocompleteSelectFilter),
+        ("endpoint", WithinReach),
     )
     # As they happened: newest first, by the primary key.
     ordering = ("-id",)
@@ -236,11 +237,11 @@ class WebhookDeliveryAdmin(_ByButton):
     def has_delete_permission(self, request, obj=None):
         return False
 
-    def has_send_permission(self, request):
-        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request)
+    def has_send_permission(self, request, obj=None):
+        return self._has_right(request, CHANGE, obj)
 
     def may_act(self, request, row):
-        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request, row.endpoint)
+        return self.has_send_permission(request, row)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         row = self.get_object(request, object_id)
@@ -285,7 +286,7 @@ class WebhookDeliveryAdmin(_ByButton):
     def send_again(self, request, queryset):
         self.each(
             request,
-            queryset,
+            self.within(request, queryset, CHANGE),
             lambda row: services.send_webhook_again(delivery_id=row.pk),
             lambda n: ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", n) % {"count": n},
         )

@@ -22,6 +22,7 @@ class MailKind(models.TextChoices):
     LOOKUP = "lookup", _("Link to bookings")
     WEBHOOK_PAUSED = "webhook_paused", _("Staff: webhook paused")
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
+    INVITATION = "invitation", _("Invitation")
 
 
 class Notification(models.Model):

@@ -34,6 +34,8 @@ def send_again(*, notification_id: int) -> Notification:
             raise NotAllowed(_("The page of the webhook says how it is now."))
         if kind == MailKind.WAITLIST_OFFER:
             return _offer_again(row)
+        if kind == MailKind.INVITATION:
+            raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
         booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first()
         if booking is None:
             raise NotAllowed(_("The booking of this e-mail is gone."))
