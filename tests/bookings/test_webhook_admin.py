@@ -89,10 +89,11 @@ def test_another_address_is_given_a_new_chance_and_the_organisation_stays(staff)
 
 
 def test_switched_off_it_keeps_what_was_on_its_way(staff):
-    endpoint = make_webhook()
+    endpoint = make_webhook(failing_since=timezone.now())
     make_delivery(endpoint, status="waiting", next_attempt_at=timezone.now())
     staff.post(admin_url(WebhookEndpoint, "change", endpoint.pk), form(endpoint.organization, is_active=""))
     assert WebhookDelivery.objects.get().status == "kept"
+    assert WebhookEndpoint.objects.get().failing_since is None, "an old failure must not pause it when it is on again"
 
 
 def test_it_is_deleted_with_its_log(staff):
