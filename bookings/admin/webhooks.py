@@ -21,7 +21,7 @@ from bookings.errors import Refused
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
-from experts.admin.scope import WithinReach
+from experts.admin.scope import CHANGE, WithinReach
 
 COLOURS = {
     WebhookDelivery.Status.WAITING: "info",
@@ -237,11 +237,11 @@ class WebhookDeliveryAdmin(_ByButton):
     def has_delete_permission(self, request, obj=None):
         return False
 
-    def has_send_permission(self, request):
-        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request)
+    def has_send_permission(self, request, obj=None):
+        return self._has_right(request, CHANGE, obj)
 
     def may_act(self, request, row):
-        return self.admin_site.get_model_admin(WebhookEndpoint).has_change_permission(request, row.endpoint)
+        return self.has_send_permission(request, row)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         row = self.get_object(request, object_id)
@@ -286,7 +286,7 @@ class WebhookDeliveryAdmin(_ByButton):
     def send_again(self, request, queryset):
         self.each(
             request,
-            queryset,
+            self.within(request, queryset, CHANGE),
             lambda row: services.send_webhook_again(delivery_id=row.pk),
             lambda n: ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", n) % {"count": n},
         )

@@ -8,6 +8,7 @@ import random
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from bookings import tasks
@@ -75,7 +76,7 @@ def end_attempt(*, delivery: WebhookDelivery, outcome: Outcome) -> None:
         ):
             queue_attempts([delivery])
         if delivery.type != EventType.TEST:
-            _note_health(endpoint, outcome, now)
+            _note_health(endpoint, delivery, outcome, now)
 
 
 def _still_due(delivery: WebhookDelivery, due: datetime):
@@ -92,7 +93,7 @@ def _next(delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> tuple[s
     return _Status.WAITING, now + max(delay, wish)
 
 
-def _note_health(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> None:
+def _note_health(endpoint: WebhookEndpoint, delivery: WebhookDelivery, outcome: Outcome, now: datetime) -> None:
     if outcome.is_success:
         if endpoint.failing_since is not None:
             endpoint.failing_since = None
@@ -104,13 +105,15 @@ def _note_health(endpoint: WebhookEndpoint, outcome: Outcome, now: datetime) -> 
     if not endpoint.is_sending:
         return
     if outcome.status == 410:
-        _pause(endpoint, WebhookEndpoint.Pause.GONE, now)
+        _pause(endpoint, WebhookEndpoint.Pause.GONE, now, last=delivery)
     elif now - endpoint.failing_since >= PAUSE_AFTER:
-        _pause(endpoint, WebhookEndpoint.Pause.FAILING, now)
+        _pause(endpoint, WebhookEndpoint.Pause.FAILING, now, last=delivery)
 
 
-def _pause(endpoint: WebhookEndpoint, reason: str, now: datetime) -> None:
+def _pause(endpoint: WebhookEndpoint, reason: str, now: datetime, *, last: WebhookDelivery) -> None:
+    """Keep what is on its way, and the last one, which may just have been given up: to be sent when it resumes."""
     endpoint.paused_at, endpoint.paused_reason = now, reason
     endpoint.save(update_fields=["paused_at", "paused_reason"])
-    endpoint.deliveries.filter(status=_Status.WAITING).update(status=_Status.KEPT, next_attempt_at=None)
+    rows = endpoint.deliveries.filter(Q(status=_Status.WAITING) | Q(pk=last.pk))
+    rows.update(status=_Status.KEPT, next_attempt_at=None)
     defer(tasks.send_webhook_paused, endpoint_id=endpoint.pk)

@@ -39,10 +39,10 @@ def change_webhook(*, endpoint_id: int, url: str, **values) -> WebhookEndpoint:
     """Change an endpoint. What waits for one that is switched off is kept. Raises as ``add_webhook``, and NotFound."""
     with slot_transaction():
         endpoint = _locked(endpoint_id)
-        old_url = endpoint.url
+        before = (endpoint.url, endpoint.is_active)
         _fill(endpoint, url, values)
-        if endpoint.url != old_url:
-            endpoint.failing_since = None  # nothing is known of this one
+        if (endpoint.url, endpoint.is_active) != before:
+            endpoint.failing_since = None  # nothing is known of how it is now
         endpoint.save(update_fields=["url", "event_types", "sends_contacts", "is_active", "failing_since"])
         if not endpoint.is_active:
             endpoint.deliveries.filter(status=_Status.WAITING).update(status=_Status.KEPT, next_attempt_at=None)

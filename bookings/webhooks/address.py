@@ -48,7 +48,8 @@ def split_url(url: str) -> SplitResult:
         raise ValidationError(_("Enter a valid address.")) from error
     if parts.scheme not in schemes:
         raise ValidationError(_("The address must start with %(scheme)s://") % {"scheme": schemes[0]})
-    if not host or re.search(r"[^\x21-\x7e]", parts.path + parts.query):
+    # Line breaks would be dropped without a word by urlsplit.
+    if not host or re.search(r"[\x00-\x20\x7f]", url) or not (parts.path + parts.query).isascii():
         raise ValidationError(_("Enter a valid address."))
     if parts.username is not None or parts.password is not None:
         raise ValidationError(_("Leave out user name and password: the signature shows who is calling."))

@@ -7,8 +7,9 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.models import WebhookDelivery, WebhookEndpoint
+from experts.models import Role
 from tests.cast import make_organization, make_webhook
-from tests.staff import admin_url, errors_of, logged_in, make_superuser, messages_of, run_action
+from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 URL = "https://hooks.example.com/bookings"
@@ -88,10 +89,11 @@ def test_another_address_is_given_a_new_chance_and_the_organisation_stays(staff)
 
 
 def test_switched_off_it_keeps_what_was_on_its_way(staff):
-    endpoint = make_webhook()
+    endpoint = make_webhook(failing_since=timezone.now())
     make_delivery(endpoint, status="waiting", next_attempt_at=timezone.now())
     staff.post(admin_url(WebhookEndpoint, "change", endpoint.pk), form(endpoint.organization, is_active=""))
     assert WebhookDelivery.objects.get().status == "kept"
+    assert WebhookEndpoint.objects.get().failing_since is None, "an old failure must not pause it when it is on again"
 
 
 def test_it_is_deleted_with_its_log(staff):
@@ -184,3 +186,47 @@ def test_the_lists_take_a_fixed_number_of_queries(staff, model):
             assert staff.get(admin_url(model)).status_code == 200
         numbers.append(len(queries))
     assert numbers[1] == numbers[2]
+
+
+# Whose they are
+
+
+def test_owners_do_all_of_it_in_their_organisation():
+    organization = make_organization()
+    owner = logged_in(make_member(organization))
+    owner.post(admin_url(WebhookEndpoint, "add"), form(organization))
+    endpoint = WebhookEndpoint.objects.get()
+    assert endpoint.organization == organization
+    row = make_delivery(endpoint)
+    for model, pk in ((WebhookEndpoint, endpoint.pk), (WebhookDelivery, row.pk)):
+        assert owner.get(admin_url(model)).status_code == 200
+        assert owner.get(admin_url(model, "change", pk)).status_code == 200
+    press(owner, endpoint, "send_test")
+    press(owner, row, "send_one_again")
+    run_action(owner, WebhookDelivery, "send_again", [make_delivery(endpoint, event_id="msg_2")])
+    assert ProcrastinateJob.objects.filter(queue_name="webhooks").count() == 3
+
+
+@pytest.mark.parametrize("who", ["owner of another", Role.SCHEDULER, Role.EXPERT])
+def test_nobody_else_sees_or_does_anything(who):
+    endpoint = make_webhook()
+    row = make_delivery(endpoint)
+    mine = make_organization() if who == "owner of another" else endpoint.organization
+    client = logged_in(make_member(mine, Role.OWNER if who == "owner of another" else who))
+    for model in (WebhookEndpoint, WebhookDelivery):
+        assert "hooks.example.com" not in client.get(admin_url(model)).content.decode()
+        one = endpoint if model is WebhookEndpoint else row
+        for page in ("change", "history", "delete"):
+            answer = client.get(admin_url(model, page, one.pk))
+            assert answer.status_code in (302, 403)
+            assert "whsec_" not in answer.content.decode()
+    for button in ("send_test", "resume", "resume_and_send", "renew_secret"):
+        press(client, endpoint, button)
+    press(client, row, "send_one_again")
+    run_action(client, WebhookDelivery, "send_again", [row])
+    client.post(admin_url(WebhookEndpoint, "change", endpoint.pk), form(endpoint.organization, url=f"{URL}/stolen"))
+    client.post(admin_url(WebhookEndpoint, "add"), form(endpoint.organization, url=f"{URL}/stolen"))
+    client.post(admin_url(WebhookEndpoint, "delete", endpoint.pk), {"post": "yes"})
+    unchanged = WebhookEndpoint.objects.get()
+    assert (unchanged.url, unchanged.secret) == (endpoint.url, endpoint.secret)
+    assert not ProcrastinateJob.objects.exists()

@@ -278,6 +278,15 @@ def test_three_days_without_success_pause_it_and_tell_its_owners():
     assert job.args == {"endpoint_id": delivery.endpoint_id}
 
 
+def test_the_event_that_was_tried_for_three_days_is_kept_too():
+    with Receiver(say(500)) as receiver:
+        delivery = make_delivery(receiver.url, attempts=len(webhook_attempts.DELAYS))
+        failing_for(delivery, timedelta(days=3))
+        delivery = attempt(delivery)
+    assert (delivery.status, delivery.endpoint.paused_reason) == ("kept", "failing")
+    assert services.resume_webhook(endpoint_id=delivery.endpoint_id, sends_kept=True) == 1
+
+
 def test_one_success_ends_the_count():
     with Receiver() as receiver:
         delivery = make_delivery(receiver.url)
@@ -290,7 +299,7 @@ def test_one_success_ends_the_count():
 def test_gone_pauses_it_at_once():
     with Receiver(say(410)) as receiver:
         delivery = attempt(make_delivery(receiver.url))
-    assert (delivery.status, delivery.response_status) == ("failed", 410)
+    assert (delivery.status, delivery.response_status) == ("kept", 410)
     assert delivery.endpoint.paused_reason == "gone"
     assert ProcrastinateJob.objects.filter(queue_name="mail").count() == 1
 

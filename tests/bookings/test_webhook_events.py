@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -12,6 +12,7 @@ from bookings import services
 from bookings.errors import SlotTaken
 from bookings.models import Booking, Status, WebhookDelivery, WebhookEndpoint
 from bookings.services import booking as booking_module
+from bookings.services import webhooks
 from experts import services as slot_services
 from experts.models import Slot
 from tests.bookings.life import World
@@ -167,6 +168,21 @@ def test_only_what_was_asked_for_and_only_of_ones_own_organisation(expert):
     rows = WebhookDelivery.objects.select_related("endpoint")
     assert {row.endpoint.organization_id for row in rows} == {expert.organization_id}
     assert told() == ["slot.full", "booking.cancelled"]
+
+
+def test_an_endpoint_that_is_deleted_just_then_fails_no_booking(expert, monkeypatch):
+    """Between the moment in which a booking sees it and the one in which the event is written."""
+    asking = WebhookEndpoint.objects.asking_for
+
+    def and_gone(*args):
+        found = list(asking(*args))
+        services.delete_webhook(endpoint_id=found[0].pk)
+        return found
+
+    monkeypatch.setattr(webhooks.WebhookEndpoint.objects, "asking_for", and_gone)
+    assert book(make_slot(expert)).status == Status.CONFIRMED
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as the commit does
 
 
 def test_a_job_is_queued_for_each_in_the_same_transaction(expert):

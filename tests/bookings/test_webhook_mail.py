@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from bookings.models import Notification, WebhookEndpoint
 from bookings.tasks import send_webhook_paused
+from experts.models import Role
 from tests.cast import make_organization, make_webhook
+from tests.staff import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +54,20 @@ def test_not_when_it_was_resumed_or_deleted_meanwhile(mailoutbox):
     send_webhook_paused(endpoint_id=endpoint.pk)
     send_webhook_paused(endpoint_id=endpoint.pk + 1)
     assert mailoutbox == []
+
+
+def test_owners_are_told_rather_than_the_desk(mailoutbox):
+    endpoint = make_paused()
+    for email, role, is_active in [
+        ("ola@example.com", Role.OWNER, True),
+        ("omar@example.com", Role.OWNER, True),
+        ("gone@example.com", Role.OWNER, False),
+        ("sam@example.com", Role.SCHEDULER, True),
+    ]:
+        make_member(endpoint.organization, role, email=email, is_active=is_active)
+    make_member(make_organization(), email="other@example.com")
+    send_webhook_paused(endpoint_id=endpoint.pk)
+    assert [mail.to for mail in mailoutbox] == [["ola@example.com"], ["omar@example.com"]]
 
 
 def test_nobody_to_tell_is_in_the_log(mailoutbox, caplog):
