@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from bookings.kinds import FOR_STAFF, MailKind
 from bookings.models import Booking, LookupRequest, Notification, WaitlistEntry
+from experts.models import Invitation
 
 _Status = Notification.Status
 
@@ -39,6 +40,10 @@ def lookup_message_id(request: LookupRequest) -> str:
 
 def offer_message_id(entry: WaitlistEntry) -> str:
     return f"<waitlist.{entry.pk}@expertbook>"
+
+
+def invitation_message_id(invitation: Invitation) -> str:
+    return f"<invitation.{invitation.pk}@expertbook>"
 
 
 def begin(*, message_id: str, kind: MailKind, to: str, booking: Booking | None = None) -> Notification | None:

@@ -24,7 +24,7 @@ _AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED}
 # What asks for an answer before the request runs out.
 _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
-FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED})
+FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION})
 # How long before the start each is sent, and the organisation's switch for it.
 REMINDERS = {
     MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),

@@ -34,6 +34,10 @@ PER_RECIPIENT = (parse("20/hour"),)
 WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
 WISHES_PER_ADDRESS = (parse("60/hour"),)
 
+# A sign-up sends one mail, and nobody needs many organisations.
+SIGN_UPS_PER_ADDRESS = (parse("10/hour"),)
+SIGN_UPS_PER_RECIPIENT = (parse("3/hour"),)
+
 
 def check_booking_limits(*, visitor: str = "", address: str, email: str) -> None:
     """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many.
@@ -84,6 +88,13 @@ def check_change_limits(*, visitor: str = "", address: str, booking_id: int) -> 
 def check_lookup_limits(*, visitor: str, address: str) -> None:
     """Count one try to look bookings up. Raises TooMany, as for booking."""
     _count("lookup", {"visitor": (visitor, LOOKUPS_PER_VISITOR), "address": (address, LOOKUPS_PER_ADDRESS)})
+
+
+def check_sign_up_limits(*, address: str, email: str) -> None:
+    """Count one try to set up an organisation. Raises TooMany, as for booking."""
+    recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
+    who = {"address": (address, SIGN_UPS_PER_ADDRESS), "recipient": (recipient, SIGN_UPS_PER_RECIPIENT)}
+    _count("sign-up", who)
 
 
 def _count(action: str, who: dict[str, tuple[str, tuple]]) -> None:

@@ -14,7 +14,7 @@ from bookings import deliveries, ics, links
 from bookings.kinds import FOR_STAFF
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry
 from bookings.policy import cancel_line
-from experts.models import Organization, Slot
+from experts.models import Invitation, Organization, Slot
 from experts.models.organization import Accent
 from experts.wording import zone_label
 from experts.zones import known_zone
@@ -140,6 +140,29 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
         message_id=deliveries.offer_message_id(entry),
         reply_to=expert.organization.contact_email,
         booking=entry.hold,
+    )
+
+
+def send_invitation(invitation: Invitation, url: str) -> None:
+    """Send the link with which somebody joins an organisation, or founds one."""
+    organization = invitation.organization
+    zone = known_zone(organization.timezone if organization else invitation.timezone) or ZoneInfo("UTC")
+    _send(
+        "invitation",
+        MailKind.INVITATION,
+        {
+            "url": url,
+            "expires_at": invitation.expires_at,
+            "joined": organization.name if organization else invitation.organization_name,
+            "founds": organization is None,
+        },
+        to=invitation.email,
+        language="en",
+        zone=zone,
+        at=invitation.expires_at,
+        organization=organization,
+        message_id=deliveries.invitation_message_id(invitation),
+        reply_to=organization.contact_email if organization else "",
     )
 
 

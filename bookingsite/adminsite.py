@@ -2,7 +2,9 @@
 
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_replace
+from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.core.paginator import Paginator
 from django.shortcuts import render
@@ -114,8 +116,9 @@ def navigation(request):
             "title": title,
             "icon": icon,
             "link": reverse(f"admin:{app}_{model}_changelist"),
-            "permission": lambda request: (
-                request.user.has_perm(f"{app}.view_{model}") or request.user.has_perm(f"{app}.change_{model}")
+            # A function: unfold copies the menu with all that is in it, and nobody can copy a page of the admin.
+            "permission": lambda request: admin.site.get_model_admin(apps.get_model(app, model)).has_view_permission(
+                request
             ),
         }
 
@@ -143,12 +146,14 @@ def navigation(request):
             _("Organisation"),
             [
                 item(_("Organisations"), "apartment", "experts", "organization"),
+                item(_("Members"), "badge", "experts", "membership"),
+                item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),
             ],
         ),
         (
             _("Accounts"),
-            [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "badge", "auth", "group")],
+            [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "groups", "auth", "group")],
         ),
     ]
     return [{"title": title, "items": items, "separator": title is not None} for title, items in groups]

@@ -1,9 +1,9 @@
-"""What logs must not hold: the tokens of links in e-mails, each of which opens somebody's bookings."""
+"""What logs must not hold: the tokens of links in e-mails, each of which opens bookings or an organisation."""
 
 import logging
 import re
 
-_TOKEN = re.compile(r"(/bookings/link/)[^/\s\"'?]+")
+_TOKEN = re.compile(r"(/bookings/link/|/start/invitation/)[^/\s\"'?]+")
 
 
 class TokenlessFormatter(logging.Formatter):

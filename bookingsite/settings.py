@@ -27,6 +27,7 @@ try:
     TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", [])
     API_CORS_ORIGINS = env.list("API_CORS_ORIGINS", [])
     RATE_LIMITS = env.bool("RATE_LIMITS", True)
+    SIGN_UP = env.bool("SIGN_UP", DEBUG)
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     REDIS_URL = env.str("REDIS_URL", "")

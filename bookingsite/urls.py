@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookingsite import mailbox, views
+from bookingsite import mailbox, start, views
 from bookingsite.api import api
 
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("dev/mailbox/<str:key>/", mailbox.mail, name="mail"),
     path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
     path("api/v1/", api.urls),
+    path("start/", start.start, name="start"),
+    path("start/invitation/<str:token>/", start.invitation, name="invitation"),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),
     path("", include("bookings.urls")),

@@ -51,6 +51,12 @@ class InvalidSlot(Refused):
     status = 422
 
 
+class LastOwner(Refused):
+    """Nobody could invite people or change the rules any more."""
+
+    message = _("An organisation needs an owner. Make somebody else an owner first.")
+
+
 class InvalidExpert(Refused):
     """A change of an expert that would make slots untrue."""
 

@@ -7,6 +7,8 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
+from experts.models import Membership, Organization, Role
+
 PASSWORD = "maya knows the way"
 _numbers = count(1)
 
@@ -21,6 +23,13 @@ def make_user(**values) -> User:
     """Somebody with an account and no rights."""
     n = next(_numbers)
     return User.objects.create_user(**{"username": f"plain{n}", "password": PASSWORD} | values)
+
+
+def make_member(organization: Organization, role: Role = Role.OWNER, **values) -> User:
+    """Somebody who works for the organisation."""
+    user = make_user(**{"is_staff": True} | values)
+    Membership.objects.create(user=user, organization=organization, role=role)
+    return user
 
 
 def logged_in(user: User) -> Client:

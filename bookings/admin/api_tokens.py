@@ -16,6 +16,7 @@ from unfold.decorators import display
 from bookings import services
 from bookings.models import ApiToken
 from experts.admin.base import ServiceAdmin, instant, label, without_menu
+from experts.admin.scope import WithinReach
 
 
 @admin.register(ApiToken)
@@ -27,7 +28,7 @@ class ApiTokenAdmin(ServiceAdmin):
     change_form_template = "admin/api_token.html"
     list_display = ("name", "organization", "scope", "ending_shown", "last_used", "state")
     list_select_related = ("organization",)
-    list_filter = (("scope", ChoicesDropdownFilter),)
+    list_filter = (("scope", ChoicesDropdownFilter), ("organization", WithinReach))
     search_fields = ("name",)
     autocomplete_fields = ("organization",)
     sortable_by = ()

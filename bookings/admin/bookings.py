@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action, display
 
 from bookings import services
@@ -21,6 +21,7 @@ from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
+from experts.admin.scope import VIEW, WithinReach, may
 from experts.models import Slot
 
 COLOURS = {
@@ -54,11 +55,13 @@ class BookingForm(SeatsForm):
 @admin.register(Booking)
 class BookingAdmin(DecidingAdmin, ServiceAdmin):
     form = BookingForm
+    organization_path = "slot__expert__organization_id"
+    person_path = "slot__expert__user_id"
     has_events = True
     list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
-        ("slot__expert", AutocompleteSelectFilter),
+        ("slot__expert", WithinReach),
         ("slot__date", RangeDateFilter),
         ("source", ChoicesDropdownFilter),
     )
@@ -192,7 +195,7 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
     # Ways from here
 
     def has_show_mails_permission(self, request, object_id=None):
-        return any(request.user.has_perm(f"bookings.{may}_notification") for may in ("view", "change"))
+        return may(request, "bookings.notification", VIEW)
 
     @action(description=gettext_lazy("E-mails"), icon="mail", permissions=["show_mails"])
     def show_mails(self, request, object_id):

@@ -14,7 +14,8 @@ from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status, TurnedAway
 from experts import wording
-from experts.models import Slot
+from experts.admin.scope import reach
+from experts.models import Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
 
 SESSIONS, REQUESTS, EXPERTS = 10, 5, 5
@@ -46,6 +47,7 @@ def dashboard(request, context):
     if slots is not None:
         context["sessions"] = _sessions(slots, now)
     context["cards"] = cards
+    context["checklist"] = checklist(request)
     context["may_book"], context["may_add_slot"] = _may_add(request, Booking), _may_add(request, Slot)
     context["title"] = wording.full_day(timezone.localdate(), timezone.localdate())
     context["zone_line"] = _("%(zone)s, %(time)s") % {
@@ -53,6 +55,30 @@ def dashboard(request, context):
         "time": wording.clock(now, zone),
     }
     return context
+
+
+def checklist(request) -> dict | None:
+    """What the owner of a new organisation still has to do, from what there is; None when all is done."""
+    owned = reach(request).organizations.get(Role.OWNER, ())
+    for organization in Organization.objects.filter(pk__in=owned).order_by("pk")[:1]:
+        slots = Slot.objects.filter(expert__organization=organization)
+        change = reverse("admin:experts_organization_change", args=[organization.pk])
+        steps = [
+            (_("Add your first expert"), organization.experts.exists(), reverse("admin:experts_expert_add")),
+            (_("Give them times"), slots.exists(), reverse("admin:experts_slot_add")),
+            (_("Choose your look and rules"), organization.events.filter(pgh_label="update").exists(), change),
+            (
+                _("Make a test booking"),
+                Booking.objects.filter(slot__in=slots).exists(),
+                reverse("organization", args=[organization.slug]),
+            ),
+        ]
+        if not all(done for _label, done, _url in steps):
+            return {
+                "name": organization.name,
+                "steps": [{"label": label, "done": done, "url": url} for label, done, url in steps],
+            }
+    return None
 
 
 def _may_add(request, model) -> bool:

@@ -20,6 +20,8 @@ from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
 from bookings.week import Week
 from experts.admin.base import MOST_IN_ONE_ACTION
+from experts.admin.scope import CHANGE
+from experts.models import Slot
 
 MOST_SHOWN = 100
 
@@ -59,7 +61,7 @@ class DecidingAdmin(admin.ModelAdmin):
         """Ask first when there is something to write to the customers; then each on its own."""
         selected = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_IN_ONE_ACTION]
         # All that were selected, not those that still match the filter: what was cancelled meanwhile is to be told.
-        rows = self.get_queryset(request).filter(pk__in=selected).order_by("pk")
+        rows = self.within(request, self.get_queryset(request), CHANGE).filter(pk__in=selected).order_by("pk")
         form = DecisionForm(decision, request.POST if "post" in request.POST else None)
         if decision.asks_message and not form.is_valid():
             return self._several_page(request, decision, form, list(rows))
@@ -113,6 +115,7 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
+            self._refuse_other_calendars(booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
@@ -148,6 +151,11 @@ class DecidingAdmin(admin.ModelAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/decide.html", context, status=status)
+
+    def _refuse_other_calendars(self, booking: Booking, slot_id: int | None) -> None:
+        """A slot of another expert, who may be another organisation's, is to look like one that does not exist."""
+        if slot_id and not Slot.objects.filter(pk=slot_id, expert=booking.slot.expert_id).exists():
+            raise NotFound
 
     def _is_done(self, decision: Decision, stored: Booking, form: DecisionForm) -> bool:
         if decision.to is None:

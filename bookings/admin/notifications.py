@@ -21,6 +21,7 @@ from bookings.errors import Refused
 from bookings.models import Notification
 from bookings.models.booking import read_reference
 from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.scope import CHANGE
 
 COLOURS = {
     Notification.Status.QUEUED: "info",
@@ -50,8 +51,9 @@ class DaysFilter(RangeDateFilter):
 
 @admin.register(Notification)
 class NotificationAdmin(ServiceAdmin):
-    """To read. Who may change e-mails may have one sent again."""
+    """To read, and to have one sent again. Those that are about no booking are for superusers."""
 
+    organization_path = "booking__slot__expert__organization_id"
     change_form_template = "admin/notification.html"
     list_display = ("created", "kind", "to", "reference", "status_label", "attempts")
     list_filter = (
@@ -93,11 +95,14 @@ class NotificationAdmin(ServiceAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
-    def has_view_permission(self, request, obj=None):
-        return super().has_view_permission(request, obj) or self.has_send_permission(request)
+    def has_send_permission(self, request, obj=None):
+        return self._has_right(request, CHANGE, obj)
 
-    def has_send_permission(self, request):
-        return request.user.has_perm("bookings.change_notification")
+    def lookup_allowed(self, lookup, value, request=None):
+        """Of a booking its key alone, with which the booking's page asks."""
+        path = lookup.split("__")
+        is_key = path[0] == "booking" and set(path[1:]) <= {"id", "pk", "exact"}
+        return (is_key or path[0] != "booking") and super().lookup_allowed(lookup, value, request)
 
     # Columns
 
@@ -134,7 +139,7 @@ class NotificationAdmin(ServiceAdmin):
     def send_again(self, request, queryset):
         self.each(
             request,
-            queryset,
+            self.within(request, queryset, CHANGE),
             lambda row: services.send_again(notification_id=row.pk),
             lambda n: (
                 ngettext("%(count)d e-mail will be sent again.", "%(count)d e-mails will be sent again.", n)
@@ -152,7 +157,7 @@ class NotificationAdmin(ServiceAdmin):
         row = self.get_object(request, str(pk))
         if row is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
-        if not self.has_send_permission(request):
+        if not self.has_send_permission(request, row):
             raise PermissionDenied
         try:
             services.send_again(notification_id=row.pk)

@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.db.models import Count, F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from bookings.models import TurnedAway
 from experts.admin.base import ServiceAdmin, instant
+from experts.admin.scope import WithinReach
 from experts.models import Slot
 
 BACK = timedelta(days=7)
@@ -19,10 +20,12 @@ MOST_DAYS = 10
 class TurnedAwayAdmin(ServiceAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
+    organization_path = "slot__expert__organization_id"
+    person_path = "slot__expert__user_id"
     list_display = ("at", "expert", "when", "reason", "source")
     list_select_related = ("slot__expert",)
     list_filter = (
-        ("slot__expert", AutocompleteSelectFilter),
+        ("slot__expert", WithinReach),
         ("reason", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
     )

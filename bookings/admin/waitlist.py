@@ -1,11 +1,12 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from bookings import services
 from bookings.models import WaitlistEntry
 from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.scope import WithinReach
 from experts.models import Slot
 
 COLOURS = {
@@ -19,8 +20,10 @@ COLOURS = {
 class WaitlistAdmin(ServiceAdmin):
     """Who waits for a seat, to read; people join and are served by themselves. Somebody can be taken off."""
 
+    organization_path = "slot__expert__organization_id"
+    person_path = "slot__expert__user_id"
     list_display = ("name", "when", "expert", "status_label", "seats", "joined")
-    list_filter = (("slot__expert", AutocompleteSelectFilter), ("status", ChoicesDropdownFilter))
+    list_filter = (("slot__expert", WithinReach), ("status", ChoicesDropdownFilter))
     ordering = ("-id",)
     sortable_by = ()
     actions = ("leave",)
@@ -34,13 +37,20 @@ class WaitlistAdmin(ServiceAdmin):
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not by what nobody is shown."""
-        return not lookup.startswith("visitor") and super().lookup_allowed(lookup, value, request)
+        return not lookup.startswith(("visitor", "hold")) and super().lookup_allowed(lookup, value, request)
 
     def has_add_permission(self, request):
         return False
 
+    def has_change_permission(self, request, obj=None):
+        """People are taken off in the list; an entry itself is not written by hand."""
+        return obj is None and super().has_change_permission(request)
+
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def save_model(self, request, obj, form, change):
+        """There is nothing to write on the page, and so nothing to save."""
 
     def name_of(self, row):
         return row.name

@@ -13,8 +13,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0012_admin_search'),
-        ('experts', '0005_hours'),
+        ('bookings', '0013_invitation_mail'),
+        ('experts', '0007_invitation'),
         ('pghistory', '0007_auto_20250421_0444'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -21,6 +21,7 @@ class MailKind(models.TextChoices):
     STAFF_EXPIRED = "staff_expired", _("Staff: request expired")
     LOOKUP = "lookup", _("Link to bookings")
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
+    INVITATION = "invitation", _("Invitation")
 
 
 class Notification(models.Model):

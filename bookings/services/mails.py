@@ -31,6 +31,8 @@ def send_again(*, notification_id: int) -> Notification:
             raise NotAllowed(_("A link to bookings works once and cannot be sent again. People can ask for a new one."))
         if kind == MailKind.WAITLIST_OFFER:
             return _offer_again(row)
+        if kind == MailKind.INVITATION:
+            raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
         booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first()
         if booking is None:
             raise NotAllowed(_("The booking of this e-mail is gone."))

@@ -1,7 +1,15 @@
 from experts.admin.categories import CategoryAdmin
 from experts.admin.experts import ExpertAdmin
 from experts.admin.hours import TimeOffAdmin
+from experts.admin.members import MembershipAdmin
 from experts.admin.organizations import OrganizationAdmin
 from experts.admin.slots import SlotAdmin
 
-__all__ = ["CategoryAdmin", "ExpertAdmin", "OrganizationAdmin", "SlotAdmin", "TimeOffAdmin"]
+__all__ = [
+    "CategoryAdmin",
+    "ExpertAdmin",
+    "MembershipAdmin",
+    "OrganizationAdmin",
+    "SlotAdmin",
+    "TimeOffAdmin",
+]

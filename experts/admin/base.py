@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
+from experts.admin.scope import Scoped
 from experts.errors import Refused
 from experts.zones import offset_label
 
@@ -90,10 +91,11 @@ class SeatsForm(ServiceForm):
         super()._post_clean()
 
 
-class ServiceAdmin(ModelAdmin):
+class ServiceAdmin(Scoped, ModelAdmin):
     """Writes go through services, in ``save_model`` and ``delete_model``; what they refuse is a message, never a 500.
 
-    Django saves inside one transaction, so a refusal, which ends it, leaves nothing half-written.
+    Django saves inside one transaction, so a refusal, which ends it, leaves nothing half-written. Whose rows they
+    are is said with ``organization_path`` and ``person_path`` (experts/admin/scope.py).
     """
 
     form = ServiceForm

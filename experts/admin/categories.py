@@ -12,6 +12,7 @@ class CategoryAdmin(ServiceAdmin):
     """Fields of work, shared by all organisations. Few, and no seats hang on them."""
 
     form = ModelAdmin.form
+    shared = True
     paginator = Paginator
     list_display = ("name", "slug", "icon", "position")
     search_fields = ("name", "slug")

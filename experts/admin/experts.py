@@ -1,9 +1,10 @@
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from experts import services
@@ -11,20 +12,28 @@ from experts.admin.base import ServiceAdmin
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
-from experts.models import Expert
+from experts.admin.scope import CHANGE, WithinReach, reach
+from experts.models import Expert, Role
 from experts.models.expert import LANGUAGES
+
+# Where somebody works, under which address, and whose login opens the calendar, is for owners to say.
+_FOR_OWNERS = ("slug", "organization", "is_active", "user")
+# How experts present themselves. What binds the organisation, such as its booking rules, is not theirs.
+_FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note")
 
 
 @admin.register(Expert)
 class ExpertAdmin(WithPreview, ServiceAdmin):
     form = PolicyForm
     inlines = (WeeklyHoursInline,)
+    organization_path = "organization_id"
+    person_path = "user_id"
     has_events = True
     list_display = ("name", "headline", "organization", "category", "timezone", "is_active")
     list_select_related = ("organization", "category")
     list_filter = (
-        ("organization", AutocompleteSelectFilter),
-        ("category", AutocompleteSelectFilter),
+        ("organization", WithinReach),
+        ("category", WithinReach),
         "is_active",
     )
     search_fields = ("search_text",)
@@ -50,6 +59,33 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
     def get_search_results(self, request, queryset, search_term):
         """By the beginnings of words, as visitors search: there is an index for that."""
         return queryset.matching(search_term), False
+
+    def get_readonly_fields(self, request, obj=None):
+        if obj is None or reach(request).everything:
+            return ()
+        roles = reach(request).roles_in(obj.organization_id)
+        if Role.OWNER in roles:
+            return ()
+        if Role.SCHEDULER in roles:
+            return _FOR_OWNERS
+        return tuple(name for name in flatten_fieldsets(self.fieldsets) if name not in _FOR_EXPERTS)
+
+    def get_prepopulated_fields(self, request, obj=None):
+        """An address that is out in the world does not follow a new name."""
+        return {} if obj else super().get_prepopulated_fields(request, obj)
+
+    def get_autocomplete_fields(self, request):
+        """Accounts are suggested to superusers only; members choose among a few."""
+        fields = super().get_autocomplete_fields(request)
+        return fields if reach(request).everything else [name for name in fields if name != "user"]
+
+    def choices_within(self, request, db_field, rows):
+        mine = reach(request)
+        if db_field.name != "user" or mine.everything:
+            return super().choices_within(request, db_field, rows)
+        organizations, _own = mine.with_right("experts.membership", CHANGE)
+        colleagues = rows.filter(is_active=True, memberships__organization__in=organizations).distinct()
+        return colleagues.filter(Q(expert=None) | Q(expert__organization__in=organizations)).order_by("username")
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":

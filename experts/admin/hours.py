@@ -9,13 +9,13 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
 from experts.admin.preview import WithPreview
+from experts.admin.scope import Scoped, WithinReach
 from experts.models import TimeOff, WeeklyHours
 
 
@@ -97,8 +97,10 @@ class HoursFormSet(forms.BaseInlineFormSet):
         return [form for form in kept if not (self.can_delete and self._should_delete_form(form))]
 
 
-class WeeklyHoursInline(TabularInline):
+class WeeklyHoursInline(Scoped, TabularInline):
     model = WeeklyHours
+    organization_path = "expert__organization_id"
+    person_path = "expert__user_id"
     form = HoursForm
     formset = HoursFormSet
     formfield_overrides = {TimeField: {"widget": ClockInput}, DateField: {"widget": DayInput}}
@@ -142,10 +144,12 @@ class TimeOffForm(ServiceForm):
 @admin.register(TimeOff)
 class TimeOffAdmin(WithPreview, ServiceAdmin):
     form = TimeOffForm
+    organization_path = ("organization_id", "expert__organization_id")
+    person_path = "expert__user_id"
     has_events = True
     list_display = ("when", "who", "reason")
     list_select_related = ("expert", "organization")
-    list_filter = (("expert", AutocompleteSelectFilter), ("organization", AutocompleteSelectFilter))
+    list_filter = (("expert", WithinReach), ("organization", WithinReach))
     search_fields = ("expert__search_text", "organization__name", "reason")
     autocomplete_fields = ("expert", "organization")
     formfield_overrides = ServiceAdmin.formfield_overrides | {

@@ -7,12 +7,14 @@ from django.utils.translation import gettext_lazy
 from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
+from experts.admin.scope import reach
 from experts.models import Organization
 
 
 @admin.register(Organization)
 class OrganizationAdmin(ServiceAdmin):
     form = PolicyForm
+    organization_path = "id"
     paginator = Paginator
     has_events = True
     list_display = ("name", "slug", "timezone", "requires_approval", "is_active")
@@ -42,6 +44,13 @@ class OrganizationAdmin(ServiceAdmin):
         ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
+
+    def get_readonly_fields(self, request, obj=None):
+        """Its address, and whether it is open at all, is agreed with whoever runs the installation."""
+        return () if reach(request).everything else ("slug", "is_active")
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return {} if obj else super().get_prepopulated_fields(request, obj)
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":

@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from experts.admin.scope import VIEW, may
 from experts.errors import PreviewNeeded
 from experts.models import Slot
 from experts.plan import Kept, Plan
@@ -60,7 +61,7 @@ class WithPreview:
             return self.show_preview(request, preview, can_edit=False)
 
     def show_preview(self, request, preview: PreviewNeeded, *, can_edit: bool = True):
-        sections = sections_of(preview.plans, may_see_bookings=request.user.has_perm("bookings.view_booking"))
+        sections = sections_of(preview.plans, may_see_bookings=may(request, "bookings.booking", VIEW))
         context = {
             **self.admin_site.each_context(request),
             "title": _("What this does to the slots"),

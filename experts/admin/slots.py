@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, RadioFilter, RangeDateFilter
+from unfold.contrib.filters.admin import RadioFilter, RangeDateFilter
 from unfold.decorators import action, display
 
 from experts import services
 from experts.admin.base import ServiceAdmin, label, without_menu
 from experts.admin.preview import WithPreview
+from experts.admin.scope import ADD, VIEW, WithinReach, may
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
@@ -69,12 +70,14 @@ class WhenFilter(RadioFilter):
 @admin.register(Slot)
 class SlotAdmin(WithPreview, ServiceAdmin):
     form = ChangeSlotForm
+    organization_path = "expert__organization_id"
+    person_path = "expert__user_id"
     has_events = True
     list_display = ("when", "expert", "state_label", "seats", "title")
     list_display_links = ("when",)
     list_filter = (
         WhenFilter,
-        ("expert", AutocompleteSelectFilter),
+        ("expert", WithinReach),
         ("date", RangeDateFilter),
         "is_closed",
         "closed_by_hours",
@@ -173,10 +176,10 @@ class SlotAdmin(WithPreview, ServiceAdmin):
 
     # No "bookings.add_booking" in the decorators: the check of unfold would look for it in a database, empty or not.
     def has_book_permission(self, request, object_id=None):
-        return request.user.has_perm("bookings.add_booking")
+        return may(request, "bookings.booking", ADD)
 
     def has_show_bookings_permission(self, request, object_id=None):
-        return request.user.has_perm("bookings.view_booking") or request.user.has_perm("bookings.change_booking")
+        return may(request, "bookings.booking", VIEW)
 
     @action(description=gettext_lazy("Book for somebody"), icon="event_available", permissions=["book"])
     def book(self, request, object_id):

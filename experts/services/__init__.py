@@ -1,4 +1,4 @@
-"""Every write to a slot, and to the experts and organisations whose rules it follows.
+"""Every write to a slot, to the experts and organisations whose rules it follows, and to those who work for them.
 
 Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
@@ -10,6 +10,7 @@ from experts.services.hours import (
     extend_horizon,
     save_time_off,
 )
+from experts.services.members import add_member, change_role, remove_member
 from experts.services.people import save_expert, save_organization
 from experts.services.series import add_series
 from experts.services.slots import (
@@ -24,14 +25,17 @@ from experts.services.slots import (
 
 __all__ = [
     "LONGEST_MINUTES",
+    "add_member",
     "add_series",
     "add_slots",
     "apply_hours",
+    "change_role",
     "check_hours",
     "close_slot",
     "delete_slot",
     "delete_time_off",
     "extend_horizon",
+    "remove_member",
     "reopen_slot",
     "save_expert",
     "save_organization",

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -11,9 +11,10 @@ from django.utils.formats import date_format
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.models import Booking, Source, Status, TurnedAway
-from experts.models import Slot
+from experts.admin import scope
+from experts.models import Role, Slot
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
-from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_superuser, make_user, messages_of
+from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 
@@ -502,10 +503,10 @@ def test_the_slot_page_leads_to_booking_it_and_to_its_bookings(staff):
     )
 
 
-def test_ways_to_bookings_are_shown_to_those_who_may_go_them():
-    slot, user = make_slot(), make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_slot"))
-    client = logged_in(user)
+def test_ways_to_bookings_are_shown_to_those_who_may_go_them(monkeypatch):
+    slot = make_slot()
+    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {})
+    client = logged_in(make_member(slot.expert.organization))
     page = client.get(admin_url(Slot, "change", slot.pk)).text
     for way in ("book", "show_bookings"):
         url = reverse(f"admin:experts_slot_{way}", args=[slot.pk])
@@ -532,3 +533,13 @@ def test_markup_in_what_people_type_stays_text(staff):
         page = staff.get(url).text
         assert "<img src=x" not in page, url
         assert "<b x-data" not in page, url
+
+
+def test_who_may_only_look_decides_nothing(monkeypatch):
+    booking = make_booking(make_slot(), status=Status.PENDING)
+    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
+    user = make_member(booking.slot.expert.organization, Role.SCHEDULER)
+    for action in ("approve", "reject", "cancel"):
+        run_action(logged_in(user), Booking, action, [booking])
+    booking.refresh_from_db()
+    assert booking.status == Status.PENDING

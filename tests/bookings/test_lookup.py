@@ -388,7 +388,7 @@ class TestHousekeeping:
         ask(client, reference=booking.reference)
         work()
         book(make_slot(), idempotency_key="k1")
-        assert housekeeping.delete_old() == {"lookups": 0, "proofs": 0, "answers": 0, "mails": 0}
+        assert housekeeping.delete_old() == {"lookups": 0, "proofs": 0, "answers": 0, "waitlists": 0, "mails": 0}
         now = timezone.now()
         LookupRequest.objects.update(created_at=now - timedelta(hours=25))
         Proof.objects.update(expires_at=now - timedelta(seconds=1))

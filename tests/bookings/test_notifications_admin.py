@@ -1,7 +1,6 @@
 """E-mails in the admin: found, read, and sent again while they are true."""
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -9,8 +8,10 @@ from django.utils import timezone
 
 from bookings import services, tasks
 from bookings.models import Booking, LookupRequest, Notification, Status
+from experts.admin import scope
+from experts.models import Expert, Role
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
-from tests.staff import admin_url, logged_in, make_superuser, make_user, messages_of, run_action
+from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 
@@ -31,12 +32,6 @@ def rows(client, **query):
 
 def press(client, row):
     return client.post(reverse("admin:bookings_notification_send_again", args=[row.pk]))
-
-
-def may(codename):
-    user = make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename=codename))
-    return logged_in(user)
 
 
 def test_mails_are_found_by_a_whole_reference_and_filtered(staff):
@@ -159,18 +154,32 @@ def test_staffs_own_mail_is_sent_again_to_staff(staff, mailoutbox):
     assert [m.to for m in mailoutbox] == [["desk@example.com"]] * 2
 
 
-def test_looking_is_not_sending():
+def test_looking_is_not_sending(monkeypatch):
     mail = send(book(make_slot()))
-    viewer = may("view_notification")
+    organization = mail.booking.slot.expert.organization
+    monkeypatch.setitem(
+        scope.RIGHTS, "bookings.notification", {Role.OWNER: {"view", "change"}, Role.SCHEDULER: {"view"}}
+    )
+    viewer, sender = (logged_in(make_member(organization, role)) for role in (Role.SCHEDULER, Role.OWNER))
     assert "Send again" not in viewer.get(admin_url(Notification, "change", mail.pk)).text
     assert press(viewer, mail).status_code == 403
     run_action(viewer, Notification, "send_again", [mail])
-    assert press(may("view_booking"), mail).status_code == 403
     mail.refresh_from_db()
     assert mail.status == "sent"
-    sender = may("change_notification")
     assert "Send again" in sender.get(admin_url(Notification, "change", mail.pk)).text
     assert press(sender, mail).status_code == 302
+
+
+def test_an_expert_sees_no_mails_and_no_way_to_them():
+    """Those to staff would tell the addresses of colleagues."""
+    mail = send(book(make_slot()))
+    expert, user = mail.booking.slot.expert, make_member(mail.booking.slot.expert.organization, Role.EXPERT)
+    Expert.objects.filter(pk=expert.pk).update(user=user)
+    client = logged_in(user)
+    page = client.get(admin_url(Booking, "change", mail.booking_id))
+    assert mail.booking.reference in page.text
+    assert reverse("admin:bookings_booking_show_mails", args=[mail.booking_id]) not in page.text
+    assert client.get(admin_url(Notification)).status_code == 403
 
 
 def test_only_a_form_sends_again(staff):

@@ -9,6 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services
 from bookings.catching_up import catch_up
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
+from bookings.housekeeping import delete_old
 from bookings.models import Booking, Status, WaitlistEntry
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
@@ -282,6 +283,16 @@ class TestServing:
         cancel_one(slot)
         entry.refresh_from_db()
         assert entry.status == "WAITING"
+
+
+def test_a_month_after_the_session_nobody_is_remembered_to_have_waited():
+    kept, old = full_slot(), full_slot()
+    join(kept)
+    join(old)
+    over = timezone.now() - timedelta(days=31)
+    Slot.objects.filter(pk=old.pk).update(starts_at=over - timedelta(hours=1), ends_at=over)
+    delete_old()
+    assert WaitlistEntry.objects.get().slot == kept
 
 
 class TestClaiming:

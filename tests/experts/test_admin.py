@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from bookings.models import Notification, TurnedAway, WaitlistEntry
 from experts import services
+from experts.admin import scope
 from experts.errors import Busy
-from experts.models import Category, Expert, Organization, Slot, TimeOff
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff
 from tests.api.caller import make_token
 from tests.cast import (
     book,
@@ -23,7 +24,7 @@ from tests.cast import (
     make_organization,
     make_slot,
 )
-from tests.staff import admin_url, errors_of, logged_in, make_superuser, make_user, messages_of, run_action
+from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 WRITTEN_BY_THEMSELVES = (Notification, TurnedAway, WaitlistEntry)
@@ -43,6 +44,8 @@ def one_of_each():
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")
     TimeOff.objects.create(expert=slot.expert, first_day=day_ahead(5), last_day=day_ahead(5))
+    make_member(slot.expert.organization)
+    Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)
     make_token(slot.expert.organization)
 
 
@@ -115,21 +118,27 @@ def test_staff_without_rights_see_a_calm_first_page_and_no_list():
         assert client.get(admin_url(model)).status_code == 403
 
 
-def test_the_first_page_and_the_menu_show_what_one_may_see():
-    one_of_each()
-    user = make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_slot"))
-    page = logged_in(user).get(reverse("admin:index")).text
+def test_the_first_page_and_the_menu_show_what_one_may_see(monkeypatch):
+    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {})
+    page = logged_in(make_member(make_organization(), Role.SCHEDULER)).get(reverse("admin:index")).text
     assert "Next sessions" in page
     assert "Waiting for approval" not in page
     assert admin_url(Slot) in page
-    assert admin_url(Organization) not in page
+    assert admin_url(Membership) not in page
 
 
-def test_looking_is_not_changing():
-    slot, user = make_slot(), make_user(is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_slot"))
-    client = logged_in(user)
+def test_permissions_of_django_are_not_asked():
+    user = make_user(is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    one_of_each()
+    for model in MODELS:
+        assert logged_in(user).get(admin_url(model)).status_code == 403
+
+
+def test_looking_is_not_changing(monkeypatch):
+    slot = make_slot()
+    monkeypatch.setitem(scope.RIGHTS, "experts.slot", {Role.SCHEDULER: {"view"}})
+    client = logged_in(make_member(slot.expert.organization, Role.SCHEDULER))
     assert client.post(admin_url(Slot, "change", slot.pk), slot_form(slot, capacity=9)).status_code == 403
     assert client.post(admin_url(Slot, "delete", slot.pk), {"post": "yes"}).status_code == 403
     for action in ("close", "delete_selected"):

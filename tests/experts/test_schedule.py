@@ -213,12 +213,9 @@ def _moments(slot):
 
 
 def _covers(row: WeeklyHours, slot, zone) -> bool:
-    """By the clocks, minute by minute."""
-    for moment in _moments(slot):
-        local = moment.astimezone(zone)
-        if local.date() != slot.date or local.time() < row.start or (row.end != MIDNIGHT and local.time() >= row.end):
-            return False
-    return True
+    """From when the clocks first show the start until they first show the end; what they repeat between is inside."""
+    closes = slot.date + timedelta(days=1) if row.end == MIDNIGHT else slot.date
+    return edge_of(slot.date, row.start, zone) <= slot.starts_at and slot.ends_at <= edge_of(closes, row.end, zone)
 
 
 def _is_off(row: TimeOff, local: datetime) -> bool:

@@ -1,0 +1,164 @@
+"""How people come to work for an organisation: by an invitation, or by founding one.
+
+An invitation's link proves that somebody reads the mail of the address, nothing else: whoever opens it joins, with a
+new account or the one that they are logged in with. No answer to an address tells whether it has an account.
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core import signing
+from django.db import IntegrityError
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from bookingsite.tasks import send_invitation
+from experts import services
+from experts.errors import Refused
+from experts.locking import slot_transaction, violated_constraint
+from experts.models import Expert, Invitation, Membership, Organization, Role
+
+
+class InvitationOver(Refused):
+    """Used, run out, withdrawn, or never sent: all in the same words."""
+
+    code = "gone"
+    status = 410
+    message = _("This invitation is over.")
+
+
+class NameTaken(Refused):
+    """There is an account by that name already."""
+
+    message = _("There is an account with this address already. Log in, then open the link again.")
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """What somebody without an account chooses."""
+
+    name: str
+    password: str
+
+
+def invite(*, organization: Organization, email: str, role: Role, expert: Expert | None, invited_by: User | None):
+    """Invite somebody by mail. The mail goes with the transaction. Raises Refused for a member, Busy."""
+    with slot_transaction():
+        members = Membership.objects.filter(organization=organization, user__email__iexact=email)
+        if members.exists():
+            raise Refused(_("This person is a member already."), field="email")
+        # A second invitation takes the place of the first, which may have gone astray.
+        Invitation.objects.filter(organization=organization, email__iexact=email, accepted_at=None).delete()
+        invitation = Invitation.objects.create(
+            organization=organization, email=email, role=role, expert=expert, invited_by=invited_by
+        )
+        send_invitation.defer(invitation_id=invitation.pk)
+    return invitation
+
+
+def found_by_mail(*, name: str, email: str, zone: str) -> Invitation:
+    """Ask the address to confirm that it wants to found an organisation; nothing is made before. Raises Busy."""
+    with slot_transaction():
+        invitation = Invitation.objects.create(
+            organization_name=name, timezone=zone, email=email, role=Role.OWNER, invited_by=None
+        )
+        send_invitation.defer(invitation_id=invitation.pk)
+    return invitation
+
+
+def token_of(invitation: Invitation) -> str:
+    """Always the same one, so that a mail that is sent twice has one link."""
+    return f"{invitation.pk}.{_signer().signature(_signed(invitation))}"
+
+
+def link_of(invitation: Invitation) -> str:
+    """The whole address, for an e-mail."""
+    return settings.SITE_URL.rstrip("/") + reverse("invitation", args=[token_of(invitation)])
+
+
+def read_token(token: str) -> Invitation:
+    """The invitation that can be accepted with it. Raises InvitationOver."""
+    key, _dot, signature = token.partition(".")
+    if not (key.isascii() and key.isdecimal() and len(key) < 19):
+        raise InvitationOver
+    open_ones = Invitation.objects.open().select_related("organization")
+    invitation = open_ones.filter(Q(organization=None) | Q(organization__is_active=True), pk=int(key)).first()
+    if invitation is None:
+        raise InvitationOver
+    try:
+        _signer().unsign(f"{_signed(invitation)}:{signature}")
+    except signing.BadSignature as error:
+        raise InvitationOver from error
+    return invitation
+
+
+def has_account(email: str) -> bool:
+    """For the page of the link only: who opens it reads the mail of that address."""
+    return User.objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).exists()
+
+
+def accept(*, token: str, user: User | None, account: NewAccount | None = None) -> Membership:
+    """Join, once: as ``user``, or with a new account. Locks the invitation. Raises InvitationOver, NameTaken, Busy."""
+    invitation = read_token(token)
+    try:
+        with slot_transaction():
+            # Of two that come at the same time the second waits here, and then finds it used.
+            if not Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=timezone.now()):
+                raise InvitationOver
+            user = user or _new_user(invitation.email, account)
+            organization = invitation.organization or _found(invitation)
+            if Membership.objects.filter(user=user, organization=organization).exists():
+                raise Refused(_("You are a member already."))
+            membership = services.add_member(user=user, organization=organization, role=Role(invitation.role))
+            if invitation.expert_id and not Expert.objects.filter(user=user).exists():
+                Expert.objects.filter(pk=invitation.expert_id, organization=organization, user=None).update(user=user)
+    except IntegrityError as error:
+        if "username" in (violated_constraint(error) or ""):
+            raise NameTaken from error
+        raise
+    return membership
+
+
+def create_organization(*, name: str, slug: str = "", zone: str = "UTC", contact_email: str = "") -> Organization:
+    """A new organisation at an address of its own: ``slug``, or one made of the name. Raises Refused, Busy."""
+    wanted = slug or slugify(name)[:50] or "organisation"
+    if slug and Organization.objects.filter(slug=slug).exists():
+        raise Refused(_("There is an organisation at this address already."), field="slug")
+    taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    free = next(s for n in range(1, len(taken) + 2) if (s := wanted if n == 1 else f"{wanted}-{n}") not in taken)
+    organization = Organization(name=name, slug=free, timezone=zone, contact_email=contact_email)
+    return services.save_organization(organization=organization)
+
+
+def _found(invitation: Invitation) -> Organization:
+    return create_organization(
+        name=invitation.organization_name, zone=invitation.timezone, contact_email=invitation.email
+    )
+
+
+def _new_user(email: str, account: NewAccount | None) -> User:
+    if account is None:
+        raise InvitationOver
+    if has_account(email):
+        raise NameTaken
+    first, _space, last = account.name.strip().partition(" ")
+    return User.objects.create_user(
+        username=email.lower()[:150],
+        email=email,
+        password=account.password,
+        first_name=first[:150],
+        last_name=last[:150],
+        is_staff=True,
+    )
+
+
+def _signed(invitation: Invitation) -> str:
+    return f"{invitation.pk} {invitation.email.lower()}"
+
+
+def _signer() -> signing.Signer:
+    return signing.Signer(salt="bookingsite.joining")

@@ -1,0 +1,17 @@
+"""Jobs of the worker that belong to the site as a whole. Their arguments are ids only, as in bookings/tasks.py."""
+
+from procrastinate.contrib.django import app
+
+from bookings import mail
+from bookings.tasks import BackOff
+from experts.models import Invitation
+
+
+@app.task(queue="mail", retry=BackOff())
+def send_invitation(*, invitation_id: int) -> None:
+    """Send the link of an invitation; nothing if it was withdrawn, accepted or has run out."""
+    from bookingsite import joining  # which queues this job
+
+    invitation = Invitation.objects.open().select_related("organization").filter(pk=invitation_id).first()
+    if invitation is not None:
+        mail.send_invitation(invitation, joining.link_of(invitation))

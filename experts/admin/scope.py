@@ -1,0 +1,253 @@
+"""What members of organisations see and may do in the admin: the one place that decides.
+
+Superusers may do everything. Everybody else has what the table gives to their roles, in their organisations, and
+nothing besides: Django's own permissions and groups do not count. A page that does not say to whom its rows belong
+(``Scoped``), or a model that is not in the table, is for superusers only.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, PermissionDenied
+from django.db.models import Field, Model, Q, QuerySet
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+
+from experts.models import Membership, Role
+
+VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
+_ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
+_LOOK = frozenset({VIEW})
+_EDIT = frozenset({VIEW, CHANGE})
+
+# What each role may do with the rows of its organisation; an expert with those of the own calendar.
+RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
+    "experts.organization": {Role.OWNER: _EDIT, Role.SCHEDULER: _LOOK},
+    # People are added by an invitation that they accept.
+    "experts.membership": {Role.OWNER: _ALL - {ADD}},
+    "experts.invitation": {Role.OWNER: _ALL - {CHANGE}},
+    "experts.category": dict.fromkeys(Role, _LOOK),
+    "experts.expert": {Role.OWNER: _ALL, Role.SCHEDULER: _EDIT, Role.EXPERT: _EDIT},
+    "experts.weeklyhours": dict.fromkeys(Role, _ALL),
+    "experts.timeoff": dict.fromkeys(Role, _ALL),
+    "experts.slot": dict.fromkeys(Role, _ALL),
+    "bookings.booking": dict.fromkeys(Role, _ALL - {DELETE}),
+    # To change is to take somebody off the list.
+    "bookings.waitlistentry": dict.fromkeys(Role, _EDIT),
+    # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
+    "bookings.notification": {Role.OWNER: _EDIT, Role.SCHEDULER: _EDIT},
+    # To change is to revoke. A token may do nearly all that an owner may, so only owners make them.
+    "bookings.apitoken": {Role.OWNER: _ALL - {DELETE}},
+    "bookings.turnedaway": dict.fromkeys(Role, _LOOK),
+}
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far one person's hands go: everything, or the organisations in which they have a role."""
+
+    user_id: int | None
+    everything: bool
+    organizations: dict[Role, frozenset[int]]
+
+    def roles_in(self, organization_id: int) -> frozenset[Role]:
+        return frozenset(role for role, ids in self.organizations.items() if organization_id in ids)
+
+    def with_right(self, label: str, right: str) -> tuple[frozenset[int], frozenset[int]]:
+        """The organisations in which they have ``right`` to a model: to all its rows, and to their own rows only."""
+        allowed = RIGHTS.get(label, {})
+        having = {role: ids for role, ids in self.organizations.items() if right in allowed.get(role, ())}
+        own = having.pop(Role.EXPERT, frozenset())
+        return frozenset().union(*having.values()), own
+
+
+def reach(request) -> Reach:
+    """The reach of whoever asks, read once for each request: a membership that ended counts no more at once."""
+    if not hasattr(request, "_reach"):
+        request._reach = _read(request.user)
+    return request._reach
+
+
+def _read(user) -> Reach:
+    if not (user.is_active and user.is_staff):
+        return Reach(None, False, {})
+    if user.is_superuser:
+        return Reach(user.pk, True, {})
+    roles: dict[Role, set[int]] = {}
+    for role, organization in Membership.objects.in_force().filter(user=user).values_list("role", "organization_id"):
+        roles.setdefault(Role(role), set()).add(organization)
+    return Reach(user.pk, False, {role: frozenset(ids) for role, ids in roles.items()})
+
+
+def may(request, label: str, right: str) -> bool:
+    """Whether they may do that with a model ("bookings.booking") anywhere at all."""
+    mine = reach(request)
+    return mine.everything or any(mine.with_right(label, right))
+
+
+class Scoped:
+    """A page of the admin, or an inline of one, that shows everybody their own part.
+
+    ``organization_path`` leads from a row to the key of its organisation, ``person_path`` to the key of its expert's
+    user; without the latter the role "expert" reaches no row. Rows that belong to an organisation in one of several
+    ways have several paths. ``shared`` rows belong to all organisations. With neither, the page is for superusers only.
+    """
+
+    organization_path: str | tuple[str, ...] = ()
+    person_path = ""
+    shared = False
+
+    def within(self, request, rows: QuerySet, right: str = VIEW, *, label: str = "") -> QuerySet:
+        """Those of the rows to which they have ``right``; with ``label``, that right to the model of that name."""
+        mine = reach(request)
+        if mine.everything:
+            return rows
+        everywhere, own = mine.with_right(label or self.opts.label_lower, right)
+        if self.shared:
+            return rows if everywhere or own else rows.none()
+        condition = Q(pk__in=())
+        for path in self._organization_paths:
+            condition |= Q(**{f"{path}__in": everywhere})
+            if self.person_path:
+                condition |= Q(**{f"{path}__in": own, self.person_path: mine.user_id})
+        return rows.filter(condition)
+
+    @property
+    def _organization_paths(self) -> tuple[str, ...]:
+        return (self.organization_path,) if isinstance(self.organization_path, str) else self.organization_path
+
+    def reaches(self, request, obj: Model, right: str = VIEW, *, label: str = "") -> bool:
+        """As ``within``, for one object as it is in memory."""
+        mine = reach(request)
+        if mine.everything:
+            return True
+        everywhere, own = mine.with_right(label or self.opts.label_lower, right)
+        if self.shared:
+            return bool(everywhere or own)
+        organizations = {_follow(obj, path) for path in self._organization_paths} - {None}
+        if not organizations:
+            return False
+        if organizations <= everywhere:
+            return True
+        is_own = bool(self.person_path) and _follow(obj, self.person_path) == mine.user_id
+        return is_own and organizations <= everywhere | own
+
+    def _has_right(self, request, right: str, obj) -> bool:
+        if not (self.shared or self.organization_path or reach(request).everything):
+            return False
+        if obj is None:
+            return may(request, self.opts.label_lower, right)
+        if not isinstance(obj, Model):  # unfold asks with a key out of the address
+            obj = self.get_object(request, obj)
+            return obj is not None and self._has_right(request, right, obj)
+        # An inline is asked about the object that it is part of.
+        page = self if isinstance(obj, self.model) else self.admin_site.get_model_admin(type(obj))
+        return page.reaches(request, obj, right, label=self.opts.label_lower)
+
+    def has_view_permission(self, request, obj=None):
+        return self._has_right(request, VIEW, obj)
+
+    def has_add_permission(self, request, obj=None):
+        return self._has_right(request, ADD, obj)
+
+    def has_change_permission(self, request, obj=None):
+        return self._has_right(request, CHANGE, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._has_right(request, DELETE, obj)
+
+    def has_module_permission(self, request):
+        return self.has_view_permission(request)
+
+    def get_queryset(self, request):
+        return self.within(request, super().get_queryset(request))
+
+    # What can be chosen in a form
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        request._form_right = CHANGE if obj else ADD
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def choices_within(self, request, db_field: Field, rows: QuerySet) -> QuerySet:
+        """What they may choose for a field: of organisations in which they may save the form. Others look unknown."""
+        if reach(request).everything:
+            return rows
+        try:
+            page = self.admin_site.get_model_admin(db_field.remote_field.model)
+        except NotRegistered:
+            return rows.none()
+        if not isinstance(page, Scoped):
+            return rows.none()
+        right = getattr(request, "_form_right", CHANGE)
+        if page.shared:
+            return page.within(request, rows)
+        return page.within(request, rows, right, label=self.opts.label_lower)
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if field is not None:
+            field.queryset = self.choices_within(request, db_field, field.queryset)
+        return field
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if field is not None:
+            field.queryset = self.choices_within(request, db_field, field.queryset)
+        return field
+
+    def save_form(self, request, form, change):
+        """The last word, whatever the form offered: nothing is saved into what is not theirs."""
+        obj = super().save_form(request, form, change)
+        if not self.reaches(request, obj, CHANGE if change else ADD):
+            raise PermissionDenied
+        return obj
+
+    # What can be asked of a list
+
+    def lookup_allowed(self, lookup, value, request=None):
+        """Not what others refer to a row with: that would tell of rows that belong to somebody else. And nothing that
+        an account holds: a password's hash could be asked for letter by letter.
+        """
+        return not _leads_astray(self.model, lookup) and super().lookup_allowed(lookup, value, request)
+
+    def response_action(self, request, queryset):
+        """Of the rows that were selected, those to which they have the right that the action asks for."""
+        actions = self.get_actions(request)
+        for name in request.POST.getlist("action"):
+            for right in getattr(actions.get(name, (None,))[0], "allowed_permissions", ()):
+                if right in _ALL:
+                    queryset = self.within(request, queryset, right)
+        return super().response_action(request, queryset)
+
+
+class WithinReach(AutocompleteSelectFilter):
+    """A filter by something that is made elsewhere. It names only what one may see, whatever the address asks for."""
+
+    def choices(self, changelist):
+        page = self.model_admin.admin_site.get_model_admin(self.field.remote_field.model)
+        for choice in super().choices(changelist):
+            choice["form"].fields[self.lookup_kwarg].queryset = page.get_queryset(self.request)
+            yield choice
+
+
+def _follow(obj: Model, path: str):
+    return reduce(lambda at, name: getattr(at, name, None), path.split("__"), obj)
+
+
+def _leads_astray(model: type[Model], lookup: str) -> bool:
+    """Whether it goes backwards, or from something else into what an account holds."""
+    started_at = model
+    for name in lookup.split("__"):
+        try:
+            field = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return False
+        if field.auto_created and not field.concrete:
+            return True
+        if model is get_user_model() is not started_at and not field.primary_key:
+            return True
+        if not field.is_relation:
+            return False
+        model = field.related_model
+    return False

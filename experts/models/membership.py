@@ -1,0 +1,61 @@
+import pghistory
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from experts.models.organization import Organization
+
+
+class Role(models.TextChoices):
+    """What each may do in the admin is a table: experts/admin/scope.py."""
+
+    OWNER = "owner", _("Owner")
+    SCHEDULER = "scheduler", _("Scheduler")
+    EXPERT = "expert", _("Expert")
+
+
+class MembershipQuerySet(models.QuerySet):
+    def in_force(self):
+        """Those that count: of people who may log in, in organisations that are active."""
+        return self.filter(user__is_active=True, organization__is_active=True)
+
+
+class Membership(models.Model):
+    """Somebody works for an organisation. An expert reaches the calendar of the Expert whose ``user`` it is, only."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person")
+    )
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("organisation")
+    )
+    role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    created_at = models.DateTimeField(_("member since"), db_default=Now(), editable=False)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["organization", "id"]
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "organization"],
+                name="membership_once_per_organization",
+                violation_error_message=_("This person is a member already."),
+            ),
+        ]
+
+    def __str__(self):
+        return self.user.get_full_name() or self.user.get_username()
+
+
+# Who could see what, and since when.
+pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    fields=["user", "organization", "role"],
+    model_name="MembershipEvent",
+)(Membership)

@@ -1,0 +1,66 @@
+"""Who works for an organisation, and as what."""
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+
+from experts.errors import LastOwner, NotFound
+from experts.locking import slot_transaction
+from experts.models import Invitation, Membership, Organization, Role
+
+
+def add_member(*, user: User, organization: Organization, role: Role) -> Membership:
+    """Make somebody a member, and let them into the admin. Who is one already stays as they are. Raises Busy."""
+    with slot_transaction():
+        membership, _made = Membership.objects.get_or_create(
+            user=user, organization=organization, defaults={"role": role}
+        )
+        if not user.is_staff:
+            user.is_staff = True
+            user.save(update_fields=["is_staff"])
+    return membership
+
+
+def change_role(*, membership_id: int, role: Role) -> None:
+    """Give a member another role. Locks the organisation's row. Raises LastOwner, NotFound, Busy."""
+    with slot_transaction():
+        _give(_locked(membership_id), role)
+
+
+def remove_member(*, membership_id: int) -> None:
+    """End a membership; the account stays. Locks the organisation's row. Raises LastOwner, NotFound, Busy."""
+    with slot_transaction():
+        membership = _locked(membership_id)
+        _end_ownership(membership)
+        membership.delete()
+
+
+def _give(membership: Membership, role: Role) -> None:
+    if role != Role.OWNER:
+        _end_ownership(membership)
+    membership.role = role
+    membership.save(update_fields=["role"])
+
+
+def _locked(membership_id: int) -> Membership:
+    """The membership, read under the lock of its organisation: of two owners who remove each other one stays."""
+    organization = Membership.objects.filter(pk=membership_id).values_list("organization_id", flat=True).first()
+    _lock(organization)
+    membership = Membership.objects.filter(pk=membership_id).first()
+    if membership is None:
+        raise NotFound(_("This person is no longer a member."))
+    return membership
+
+
+def _lock(organization_id: int | None) -> None:
+    # Bookings read the organisation's policy without a lock, so nobody waits for this but another change of members.
+    list(Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).values_list("pk"))
+
+
+def _end_ownership(membership: Membership) -> None:
+    """An owner must remain; and nobody comes back by an invitation that they sent to themselves before."""
+    owners = Membership.objects.in_force().filter(organization=membership.organization_id, role=Role.OWNER)
+    if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
+        raise LastOwner(field="role")
+    Invitation.objects.filter(
+        organization=membership.organization_id, invited_by=membership.user_id, accepted_at=None
+    ).delete()

@@ -1,0 +1,224 @@
+"""What the walk through the admin needs: an organisation with unmistakable words, and every address there is."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.models import Group, User
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+from django.test import Client
+from django.urls import URLResolver
+from django.urls.resolvers import RegexPattern
+
+from bookings.admin.decisions import DECISIONS
+from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
+from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.staff import logged_in, make_member, make_superuser, messages_of
+
+MISSING = 987654321  # the key of no row
+SHARED = {Category}
+FOR_SUPERUSERS = [User, Group]
+CSRF = re.compile(r'"[A-Za-z0-9]{64}"|value="[A-Za-z0-9]{64}"')
+
+
+@dataclass
+class World:
+    """An organisation, what it owns, the people who look at it, and the words that give it away."""
+
+    organization: Organization
+    objects: dict[type[Model], Model]
+    people: dict[str, Client]
+    # By who is looking: what they must not read.
+    words: dict[str, list[str]]
+
+
+def make_world() -> World:
+    organization = make_organization(name="Quillfeather Clinic", contact_email="desk@quillfeather.example")
+    category = make_category(name="Health")
+    expert = make_expert(
+        name="Zephyrine Okonkwolight",
+        slug="zephyrine-ok",
+        organization=organization,
+        category=category,
+    )
+    slot = make_slot(expert, title="Xylomark visit", capacity=2)
+    booking = make_booking(
+        slot, name="Lena Quorlbath", email="quorlbath@example.com", phone="0151-77331", notes="Wobbleknee"
+    )
+    demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
+    sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
+    mail = Notification.objects.create(message_id="<quorl@expertbook>", to="quorlbath@example.com", **sent)
+    away = TimeOff.objects.create(expert=expert, first_day=day_ahead(4), last_day=day_ahead(4), reason="Gribblefever")
+    TimeOff.objects.create(
+        organization=organization, first_day=day_ahead(5), last_day=day_ahead(5), reason="Snorkelday"
+    )
+    make_hours(expert, title="Plumbic visit")
+    ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
+    owner = make_member(organization, **ulf)
+    invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
+    membership = owner.memberships.get()
+
+    colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
+    make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
+    stranger = make_member(make_organization(name="Harbour Law"), username="stranger", password=None)
+    make_slot(make_expert(name="Hannah Weiss", organization=stranger.memberships.get().organization, category=category))
+
+    of_the_calendar = [
+        "Okonkwolight",
+        "zephyrine-ok",
+        "Xylomark",
+        "Quorlbath",
+        "quorlbath@",
+        "0151-77331",
+        "Wobbleknee",
+        "Drabblestone",
+        "drabble@",
+        "quorl@expertbook",
+        "Gribblefever",
+        "Snorkelday",
+        "Plumbic",
+    ]
+    of_the_calendar += [booking.reference, "garthmail"]
+    return World(
+        organization=organization,
+        objects={
+            Organization: organization,
+            Membership: membership,
+            Category: category,
+            Expert: expert,
+            Slot: slot,
+            Booking: booking,
+            TimeOff: away,
+            WaitlistEntry: waiting,
+            Notification: mail,
+            TurnedAway: demand,
+            User: owner,
+            Invitation: invitation,
+            Group: Group.objects.create(name="Grobblegroup"),
+        },
+        people={
+            "nobody": Client(),
+            "stranger": logged_in(stranger),
+            "colleague": logged_in(colleague),
+            "owner": logged_in(owner),
+            "superuser": logged_in(make_superuser(username="super", password=None)),
+        },
+        words={
+            "stranger": [*of_the_calendar, "Quillfeather", "quillfeather", "Ulfgarth", "ulfgarth", "Grobblegroup"],
+            "colleague": [*of_the_calendar, "Grobblegroup"],
+        },
+    )
+
+
+def make_hours(expert: Expert, **values) -> WeeklyHours:
+    """Hours whose slots nobody has made yet: on the weekday of a day ahead."""
+    usual = {"weekday": day_ahead(3).weekday(), "start": time(9), "end": time(11), "slot_minutes": 60, "capacity": 1}
+    return WeeklyHours.objects.create(expert=expert, **usual | values)
+
+
+# Every address
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of the admin as its pattern is written, and whose model's page it is, if any's."""
+
+    pattern: str
+    model: type[Model] | None
+    names: tuple[str, ...]
+
+    def filled(self, **values: Any) -> str:
+        return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(values[found[1]]), self.pattern)
+
+    def __str__(self):
+        return self.pattern
+
+
+def addresses() -> list[Address]:
+    """All addresses of the admin, whoever added them."""
+    prefixes = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/": model for model in admin.site._registry}
+    found = []
+    for pattern in _walk(admin.site.get_urls(), "/admin/"):
+        model = next((model for prefix, model in prefixes.items() if pattern.startswith(prefix)), None)
+        found.append(Address(pattern, model, tuple(re.findall(r"<(?:\w+:)?(\w+)>", pattern))))
+    return found
+
+
+def _walk(patterns, prefix: str) -> Iterator[str]:
+    for entry in patterns:
+        route = str(entry.pattern)
+        if isinstance(entry.pattern, RegexPattern):
+            route = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).strip("^$")
+        if isinstance(entry, URLResolver):
+            yield from _walk(entry.url_patterns, prefix + route)
+        else:
+            yield prefix + route
+
+
+def calls(address: Address, world: World, key: Any = None) -> list[str]:
+    """The address with everything that it could be asked about; with ``key``, about that instead of what is there.
+
+    Raises KeyError for a part of an address that nobody has told this how to fill in, or a model of which there is
+    nothing in the world: tell it, and the walk goes there.
+    """
+    if address.names == ("content_type_id", "object_id"):
+        kinds = ContentType.objects.get_for_models(*world.objects)
+        return [
+            address.filled(content_type_id=kinds[model].pk, object_id=key or obj.pk)
+            for model, obj in world.objects.items()
+        ]
+    if address.names == ("app_label",):
+        return [address.filled(app_label=label) for label in {m._meta.app_label for m in admin.site._registry}]
+    if address.names == ("url",):
+        return [address.filled(url="nonsense/")]
+    if not address.names:
+        return [address.filled()]
+    pk = key or world.objects[address.model].pk
+    asked = {name: pk for name in KEYS}
+    if "name" in address.names:  # of a decision about a booking
+        return [address.filled(**asked, name=name) for name in (*DECISIONS, "nonsense")]
+    return [address.filled(**asked)]
+
+
+KEYS = {"object_id", "id", "pk"}
+
+
+# What an answer says
+
+
+def text_of(response) -> str:
+    """All that somebody reads in an answer: its text, where it leads, and the messages that it leaves."""
+    if getattr(response, "streaming", False):
+        body = b"".join(response.streaming_content).decode(errors="replace")
+    else:
+        body = response.content.decode(errors="replace")
+    said = messages_of(response) if response.wsgi_request.user.is_authenticated else []
+    return "\n".join([body, response.get("Location", ""), *said])
+
+
+def leaks(response, words: list[str]) -> list[str]:
+    text = text_of(response)
+    return [word for word in words if word in text]
+
+
+def looks(response, key: Any) -> tuple[int, str]:
+    """An answer without what differs each time, and without the key that it was asked about, there or missing."""
+    return response.status_code, re.sub(rf"{MISSING}|{key}", "KEY", CSRF.sub("", text_of(response)))
+
+
+def everything_stored(world: World) -> dict:
+    """All rows of all models that the admin knows."""
+    hidden = {"last_login"}
+    return {
+        model: [
+            {name: value for name, value in row.items() if name not in hidden}
+            for row in model._base_manager.order_by("pk").values()
+        ]
+        for model in (*world.objects, WeeklyHours)
+    }

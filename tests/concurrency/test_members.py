@@ -1,0 +1,33 @@
+"""An organisation keeps an owner, and a link works once, whoever comes at the same moment."""
+
+import pytest
+
+from bookingsite import joining
+from experts import services
+from experts.errors import LastOwner
+from experts.models import Invitation, Role
+from tests.cast import make_organization
+from tests.concurrency.contention import run_together
+from tests.staff import make_member
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_of_owners_who_remove_each_other_one_stays():
+    organization = make_organization()
+    for _ in range(4):
+        make_member(organization, password=None)
+    memberships = list(organization.memberships.values_list("pk", flat=True))
+    results = run_together(lambda n: services.remove_member(membership_id=memberships[n]), count=4)
+    assert [type(result) for result in results if result is not None] == [LastOwner]
+    assert organization.memberships.filter(role=Role.OWNER).count() == 1
+
+
+def test_a_link_that_is_used_twice_at_once_works_once():
+    organization = make_organization()
+    invitation = Invitation.objects.create(organization=organization, email="noor@example.com", role=Role.SCHEDULER)
+    users = [make_member(make_organization(), password=None) for _ in range(4)]
+    token = joining.token_of(invitation)
+    results = run_together(lambda n: joining.accept(token=token, user=users[n]), count=4)
+    assert sum(isinstance(result, joining.InvitationOver) for result in results) == 3
+    assert organization.memberships.count() == 1
