@@ -59,7 +59,7 @@ def test_a_revoked_token_is_worth_nothing_at_once(staff):
     secret = make_token(make_organization())
     token = ApiToken.objects.get()
     page = admin_url(ApiToken, "change", token.pk)
-    url = reverse("admin:api_token_revoke", args=[token.pk])
+    url = reverse("admin:bookings_apitoken_revoke", args=[token.pk])
     assert url in staff.get(page).content.decode()
     assert staff.get(url).status_code == 405
     answer = staff.post(url)
@@ -96,10 +96,10 @@ def test_owners_make_and_revoke_those_of_their_organisation():
     own, foreign = ApiToken.objects.get(organization=mine), ApiToken.objects.get(organization=theirs)
     assert list(owner.get(admin_url(ApiToken)).context["cl"].result_list) == [own]
     assert owner.get(admin_url(ApiToken, "change", foreign.pk)).status_code == 302  # as if there were none
-    owner.post(reverse("admin:api_token_revoke", args=[foreign.pk]))
+    owner.post(reverse("admin:bookings_apitoken_revoke", args=[foreign.pk]))
     run_action(owner, ApiToken, "revoke", [foreign])
     assert ApiToken.objects.in_force().filter(pk=foreign.pk).exists()
-    owner.post(reverse("admin:api_token_revoke", args=[own.pk]))
+    owner.post(reverse("admin:bookings_apitoken_revoke", args=[own.pk]))
     assert not ApiToken.objects.in_force().filter(pk=own.pk).exists()
 
 
@@ -112,6 +112,6 @@ def test_nobody_else_of_the_organisation_sees_them(role):
     assert member.get(admin_url(ApiToken)).status_code == 403
     assert add(member, organization).status_code == 403
     assert member.get(admin_url(ApiToken, "change", token.pk)).status_code in (302, 403)
-    member.post(reverse("admin:api_token_revoke", args=[token.pk]))
+    member.post(reverse("admin:bookings_apitoken_revoke", args=[token.pk]))
     assert ApiToken.objects.in_force().exists()
     assert ApiToken.objects.count() == 1

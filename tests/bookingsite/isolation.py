@@ -15,7 +15,7 @@ from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
 from bookings.admin.decisions import DECISIONS
-from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry
+from bookings.models import ApiToken, Booking, Notification, TurnedAway, WaitlistEntry
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
@@ -63,6 +63,7 @@ def make_world() -> World:
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
+    token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
 
     colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
     make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
@@ -84,7 +85,7 @@ def make_world() -> World:
         "Snorkelday",
         "Plumbic",
     ]
-    of_the_calendar += [booking.reference, "garthmail"]
+    of_the_calendar += [booking.reference, "garthmail", "Twiddlekiosk"]
     return World(
         organization=organization,
         objects={
@@ -100,6 +101,7 @@ def make_world() -> World:
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
+            ApiToken: token,
             Group: Group.objects.create(name="Grobblegroup"),
         },
         people={
