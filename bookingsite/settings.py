@@ -1,6 +1,7 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -61,6 +62,8 @@ except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {error}") from error
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
+if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
+    raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
 if "EMAIL_BACKEND" not in EMAIL:
     raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:587/?tls=on, or console: or memory:")
 

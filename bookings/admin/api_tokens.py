@@ -1,6 +1,7 @@
 """Tokens of programs in the admin: made, shown once, watched and revoked."""
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,6 +17,7 @@ from unfold.decorators import display
 from bookings import services
 from bookings.models import ApiToken
 from experts.admin.base import ServiceAdmin, instant, label, without_menu
+from experts.admin.scope import WithinReach
 
 
 @admin.register(ApiToken)
@@ -27,7 +29,7 @@ class ApiTokenAdmin(ServiceAdmin):
     change_form_template = "admin/api_token.html"
     list_display = ("name", "organization", "scope", "ending_shown", "last_used", "state")
     list_select_related = ("organization",)
-    list_filter = (("scope", ChoicesDropdownFilter),)
+    list_filter = (("scope", ChoicesDropdownFilter), ("organization", WithinReach))
     search_fields = ("name",)
     autocomplete_fields = ("organization",)
     sortable_by = ()
@@ -53,8 +55,8 @@ class ApiTokenAdmin(ServiceAdmin):
         return self.fieldsets if obj else self.add_fieldsets
 
     def get_urls(self):
-        revoke = path("<int:token_id>/revoke/", self.admin_site.admin_view(self.revoke_one), name="api_token_revoke")
-        return [revoke, *super().get_urls()]
+        view = self.admin_site.admin_view(self.revoke_one)
+        return [path("<path:object_id>/revoke/", view, name="bookings_apitoken_revoke"), *super().get_urls()]
 
     def has_change_permission(self, request, obj=None):
         return False
@@ -118,15 +120,15 @@ class ApiTokenAdmin(ServiceAdmin):
     # Revoking
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        token = self.get_object(request, object_id)
+        token = self.get_object(request, unquote(object_id))
         may = token is not None and token.revoked_at is None and self.has_revoke_permission(request, token)
         return super().change_view(request, object_id, form_url, {"may_revoke": may} | (extra_context or {}))
 
     @method_decorator(require_POST)
-    def revoke_one(self, request, token_id):
-        token = self.get_queryset(request).filter(pk=token_id).first()
+    def revoke_one(self, request, object_id):
+        token = self.get_object(request, unquote(object_id))
         if token is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(token_id))
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_revoke_permission(request, token):
             raise PermissionDenied
         self._revoke(request, [token])

@@ -37,12 +37,12 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     "bookings.waitlistentry": dict.fromkeys(Role, _EDIT),
     # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
     "bookings.notification": {Role.OWNER: _EDIT, Role.SCHEDULER: _EDIT},
+    # To change is to revoke. A token may do nearly all that an owner may, so only owners make them.
+    "bookings.apitoken": {Role.OWNER: _ALL - {DELETE}},
     "bookings.turnedaway": dict.fromkeys(Role, _LOOK),
     # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
     "bookings.webhookendpoint": {Role.OWNER: _ALL},
     "bookings.webhookdelivery": {Role.OWNER: _EDIT},
-    # To change is to revoke.
-    "bookings.apitoken": {Role.OWNER: _ALL - {DELETE}},
 }
 
 

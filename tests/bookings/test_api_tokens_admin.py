@@ -4,9 +4,10 @@ import pytest
 from django.urls import reverse
 
 from bookings.models import ApiToken
+from experts.models import Role
 from tests.api.caller import Caller, make_token
 from tests.cast import make_organization
-from tests.staff import admin_url, errors_of, logged_in, make_superuser, messages_of, run_action
+from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +59,7 @@ def test_a_revoked_token_is_worth_nothing_at_once(staff):
     secret = make_token(make_organization())
     token = ApiToken.objects.get()
     page = admin_url(ApiToken, "change", token.pk)
-    url = reverse("admin:api_token_revoke", args=[token.pk])
+    url = reverse("admin:bookings_apitoken_revoke", args=[token.pk])
     assert url in staff.get(page).content.decode()
     assert staff.get(url).status_code == 405
     answer = staff.post(url)
@@ -84,3 +85,33 @@ def test_a_token_is_neither_changed_nor_deleted(staff):
     assert ApiToken.objects.get().name == "Till"
     assert staff.post(admin_url(ApiToken, "delete", token.pk), {"post": "yes"}).status_code == 403
     assert ApiToken.objects.exists()
+
+
+def test_owners_make_and_revoke_those_of_their_organisation():
+    mine, theirs = make_organization(), make_organization()
+    owner = logged_in(make_member(mine))
+    assert add(owner, mine).status_code == 200
+    assert list(errors_of(add(owner, theirs))) == ["organization"]
+    make_token(theirs, name="Theirs")
+    own, foreign = ApiToken.objects.get(organization=mine), ApiToken.objects.get(organization=theirs)
+    assert list(owner.get(admin_url(ApiToken)).context["cl"].result_list) == [own]
+    assert owner.get(admin_url(ApiToken, "change", foreign.pk)).status_code == 302  # as if there were none
+    owner.post(reverse("admin:bookings_apitoken_revoke", args=[foreign.pk]))
+    run_action(owner, ApiToken, "revoke", [foreign])
+    assert ApiToken.objects.in_force().filter(pk=foreign.pk).exists()
+    owner.post(reverse("admin:bookings_apitoken_revoke", args=[own.pk]))
+    assert not ApiToken.objects.in_force().filter(pk=own.pk).exists()
+
+
+@pytest.mark.parametrize("role", [Role.SCHEDULER, Role.EXPERT])
+def test_nobody_else_of_the_organisation_sees_them(role):
+    organization = make_organization()
+    make_token(organization)
+    token = ApiToken.objects.get()
+    member = logged_in(make_member(organization, role))
+    assert member.get(admin_url(ApiToken)).status_code == 403
+    assert add(member, organization).status_code == 403
+    assert member.get(admin_url(ApiToken, "change", token.pk)).status_code in (302, 403)
+    member.post(reverse("admin:bookings_apitoken_revoke", args=[token.pk]))
+    assert ApiToken.objects.in_force().exists()
+    assert ApiToken.objects.count() == 1

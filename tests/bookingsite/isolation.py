@@ -28,7 +28,6 @@ from bookings.models import (
 )
 from bookings.services import add_webhook, send_test_webhook
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
-from tests.api.caller import make_token
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
@@ -76,11 +75,11 @@ def make_world() -> World:
         organization=organization, url="https://hooks.quillfeather.example/in", event_types=["booking.created"]
     )
     delivery = send_test_webhook(endpoint_id=webhook.pk)
-    make_token(organization, name="Frabjous import")
     ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
+    token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
 
     colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
     make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
@@ -100,7 +99,7 @@ def make_world() -> World:
         "Gribblefever",
         "Snorkelday",
         "Plumbic",
-        "Frabjous",
+        "Twiddlekiosk",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -118,7 +117,7 @@ def make_world() -> World:
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
-            ApiToken: ApiToken.objects.get(),
+            ApiToken: token,
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             Group: Group.objects.create(name="Grobblegroup"),

@@ -124,6 +124,7 @@ def test_the_life_of_a_site(clone, environ):
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL must start with"),
+        ({"API_CORS_ORIGINS": "www.example.org"}, "API_CORS_ORIGINS must look like"),
     ],
 )
 def test_one_line_says_what_is_wrong(clone, environ, setting, expected):
