@@ -4,6 +4,7 @@ from bookings import views
 
 urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
+    path("feeds/<str:token>.ics", views.feed, name="feed"),
     path("slots/<int:slot_id>/hold/", views.hold, name="hold"),
     path("slots/<int:slot_id>/release/", views.release, name="release"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),

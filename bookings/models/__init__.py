@@ -1,4 +1,5 @@
 from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.notification import MailKind, Notification
@@ -9,6 +10,7 @@ from bookings.transitions import Status
 
 __all__ = [
     "Booking",
+    "CalendarFeed",
     "CancelReason",
     "Idempotency",
     "LookupLink",

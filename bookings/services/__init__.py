@@ -2,6 +2,7 @@
 
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
+from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
@@ -15,6 +16,7 @@ __all__ = [
     "change_details",
     "claim_offer",
     "complete",
+    "create_feed",
     "expire",
     "hold_slot",
     "join_waitlist",
@@ -24,6 +26,7 @@ __all__ = [
     "reject",
     "release_hold",
     "reschedule",
+    "revoke_feed",
     "send_again",
     "serve",
     "visitor_group",

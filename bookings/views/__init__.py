@@ -3,6 +3,7 @@ from bookings.views.booking import booking
 from bookings.views.calendar_file import calendar_file
 from bookings.views.cancel import cancel
 from bookings.views.expert import expert
+from bookings.views.feed import feed
 from bookings.views.hold import hold, release
 from bookings.views.link import link
 from bookings.views.mine import my_bookings, sign_out
@@ -15,6 +16,7 @@ __all__ = [
     "calendar_file",
     "cancel",
     "expert",
+    "feed",
     "hold",
     "link",
     "my_bookings",

@@ -31,6 +31,7 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     "experts.slot": dict.fromkeys(Role, _ALL),
     "bookings.booking": dict.fromkeys(Role, _ALL - {DELETE}),
     "bookings.turnedaway": dict.fromkeys(Role, _LOOK),
+    "bookings.calendarfeed": dict.fromkeys(Role, _LOOK | {ADD}),
 }
 
 
@@ -56,11 +57,12 @@ class Reach:
 def reach(request) -> Reach:
     """The reach of whoever asks, read once for each request: a membership that ended counts no more at once."""
     if not hasattr(request, "_reach"):
-        request._reach = _read(request.user)
+        request._reach = reach_of(request.user)
     return request._reach
 
 
-def _read(user) -> Reach:
+def reach_of(user) -> Reach:
+    """The reach of an account at this moment."""
     if not (user.is_active and user.is_staff):
         return Reach(None, False, {})
     if user.is_superuser:

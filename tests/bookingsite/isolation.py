@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
-from bookings.models import Booking, TurnedAway
+from bookings import services
+from bookings.models import Booking, CalendarFeed, TurnedAway
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot
 from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
@@ -53,6 +54,7 @@ def make_world() -> World:
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
+    feed, _token = services.create_feed(organization=organization, expert=expert, created_by=owner)
 
     colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
     make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
@@ -78,6 +80,7 @@ def make_world() -> World:
             Expert: expert,
             Slot: slot,
             Booking: booking,
+            CalendarFeed: feed,
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,
