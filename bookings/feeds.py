@@ -24,7 +24,7 @@ from bookings.vtimezone import vtimezone
 from experts.admin.scope import VIEW, reach_of
 
 DAYS_BACK = timedelta(days=30)
-MOST_AHEAD, MOST_BACK = 3000, 1000
+MOST_AHEAD, MOST_BACK = 2000, 500
 _LOOK_AGAIN = timedelta(minutes=15)  # calendars that heed it; others look when they like
 _SHOWN = tuple(OCCUPYING - {Status.HELD})
 _STAMP = re.compile(rb"^DTSTAMP:.*\r\n", re.MULTILINE)

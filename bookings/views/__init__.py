@@ -2,7 +2,7 @@ from bookings.views.book import book
 from bookings.views.booking import booking
 from bookings.views.calendar_file import calendar_file
 from bookings.views.cancel import cancel
-from bookings.views.expert import expert
+from bookings.views.expert import embed_expert, expert
 from bookings.views.feed import feed
 from bookings.views.hold import hold, release
 from bookings.views.link import link
@@ -15,6 +15,7 @@ __all__ = [
     "booking",
     "calendar_file",
     "cancel",
+    "embed_expert",
     "expert",
     "feed",
     "hold",

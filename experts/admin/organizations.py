@@ -7,9 +7,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
+from experts.admin.fields import OriginsField
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.scope import ADD, may, reach
 from experts.models import Organization
@@ -47,6 +49,16 @@ class OrganizationAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("On your website"),
+            {
+                "fields": ("embed_origins",),
+                "description": gettext_lazy(
+                    "These sites may show your calendars in a frame. No other site can. How to embed one is in "
+                    "docs/embedding.md."
+                ),
+            },
+        ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
 
@@ -60,6 +72,13 @@ class OrganizationAdmin(ServiceAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":
             return zone_field(db_field)
+        if db_field.name == "embed_origins":
+            return OriginsField(
+                label=_("Sites that may embed it"),
+                required=False,
+                widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+                help_text=_("One on each line, such as https://www.example.com"),
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def save_model(self, request, obj, form, change):

@@ -53,7 +53,7 @@ def discover_url(context, **changes):
         values["page"] = ""
     if context.get("organization"):  # it is in the path already
         values["organization"] = ""
-    kept = {name: value for name, value in values.items() if value not in ("", None)}
+    kept = {name: value for name, value in values.items() if value not in ("", None)} | context.get("frame_query", {})
     base = context.get("base_url") or context["request"].path
     return f"{base}?{urlencode(kept)}" if kept else base
 
