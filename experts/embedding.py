@@ -34,14 +34,16 @@ def validate_origin(origin: str) -> None:
 
 
 def frame_query(request) -> dict[str, str]:
-    """What addresses within a frame carry on, as no cookies do: the zone, and whether there is a list to go back to.
+    """What addresses within a frame carry on, as no cookies do: zone, theme, and whether there is a list to go back to.
 
-    The zone counts as the visitor's for this request.
+    Zone and theme count as the visitor's for this request.
     """
     query = {"list": "1"} if request.GET.get("list") else {}
     if zone := known_zone(request.GET.get("tz")):
         request.zone = zone
         query["tz"] = zone.key
+    if (theme := request.GET.get("theme")) in ("light", "dark"):
+        request.theme = query["theme"] = theme
     return query
 
 

@@ -107,6 +107,11 @@ class CalendarFeedAdmin(ServiceAdmin):
 
     # Making and revoking
 
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """One button: each leads to the address."""
+        buttons = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().changeform_view(request, object_id, form_url, buttons | (extra_context or {}))
+
     def save_model(self, request, obj, form, change):
         made, request.feed_token = services.create_feed(
             organization=obj.organization, expert=obj.expert, created_by=request.user

@@ -3,13 +3,16 @@
 // or data-organization="northgate". See docs/embedding.md.
 (() => {
   const script = document.currentScript;
-  const { expert, organization, title } = script.dataset;
+  const { expert, organization, theme, title } = script.dataset;
   const { origin } = new URL(script.src);
   const path = expert ? `/embed/expert/${encodeURIComponent(expert)}/` : `/embed/${encodeURIComponent(organization)}/`;
+  const query = new URLSearchParams();
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) query.set("tz", zone);
+  if (theme) query.set("theme", theme);
 
   const frame = document.createElement("iframe");
-  frame.src = `${origin}${path}${zone ? `?tz=${encodeURIComponent(zone)}` : ""}`;
+  frame.src = `${origin}${path}?${query}`;
   frame.title = title || "Book a time";
   Object.assign(frame.style, { display: "block", width: "100%", height: "640px", border: "0" });
 

@@ -98,14 +98,22 @@ class TestThePage:
         assert 'href="/experts/' not in body
         assert "Kolkata" in page.context["zone_note"]
 
+    def test_it_carries_the_theme(self, client, expert):
+        for url in ("/embed/northgate/?theme=dark", "/embed/expert/amara/?theme=dark&list=1"):
+            body = client.get(url).content.decode()
+            assert 'data-theme="expertbook-dark"' in body
+            assert "theme=dark" in body.partition("</head>")[2]
+
     def test_a_list_stays_in_the_frame_too(self, client, expert):
         body = client.get("/embed/northgate/?tz=Asia/Kolkata&search=amara").content.decode()
-        assert "/embed/expert/amara/?list=1&amp;tz=Asia%2FKolkata" in body
+        assert "/embed/expert/amara/?tz=Asia%2FKolkata&amp;list=1" in body
         assert "/embed/northgate/?search=amara&amp;tz=Asia%2FKolkata" in body
         assert 'href="/experts/' not in body
         assert '<input type="hidden" name="tz" value="Asia/Kolkata">' in body
 
-    @pytest.mark.parametrize("query", ["?tz=Mars/Olympus", "?tz=%00", "?day=2026-99-99", "?list=<script>", "?day="])
+    @pytest.mark.parametrize(
+        "query", ["?tz=Mars/Olympus", "?tz=%00", "?day=2026-99-99", "?list=<script>", "?theme=<script>", "?day="]
+    )
     def test_nonsense_in_its_address(self, client, expert, query):
         response = client.get(f"/embed/expert/amara/{query}")
         assert response.status_code in (200, 404)

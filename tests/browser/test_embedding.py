@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from experts.models import Organization
 from tests.cast import book, make_expert, make_organization, make_slot
 
-PAGE = """<!doctype html><html lang="en"><title>Our clinic</title><body><h1>Our clinic</h1>
+PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
+<title>Our clinic</title><body><h1>Our clinic</h1>
 <script src="{script}" {data} async></script></body></html>"""
 
 
@@ -94,6 +95,13 @@ def test_times_are_the_visitors(make_context, host, live_site, expert):
     frame = embed(page, host, live_site, 'data-expert="amara"')
     expect(frame.locator("#day")).to_contain_text("Kolkata")
     expect(frame.locator(f"#slot-{slot.pk} time")).not_to_have_text("10:00")
+
+
+def test_a_site_with_one_look_decides_the_theme(make_context, host, live_site, expert):
+    make_slot(expert)
+    page = make_context(color_scheme="dark").new_page()
+    frame = embed(page, host, live_site, 'data-expert="amara" data-theme="light"')
+    expect(frame.locator("html")).to_have_attribute("data-theme", "expertbook")
 
 
 def test_booking_goes_on_in_a_window_of_its_own(page, host, live_site, expert):
