@@ -1,12 +1,14 @@
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
@@ -52,10 +54,10 @@ class OrganizationAdmin(ServiceAdmin):
         (
             gettext_lazy("On your website"),
             {
-                "fields": ("embed_origins",),
+                "fields": ("embed_origins", "embed_code"),
                 "description": gettext_lazy(
-                    "These sites may show your calendars in a frame. No other site can. How to embed one is in "
-                    "docs/embedding.md."
+                    "These sites may show your calendars in a frame, live. No other site can. Visitors book in a tab "
+                    "of its own."
                 ),
             },
         ),
@@ -64,7 +66,7 @@ class OrganizationAdmin(ServiceAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         """Its address, and whether it is open at all, is agreed with whoever runs the installation."""
-        return () if reach(request).everything else ("slug", "is_active")
+        return ("embed_code",) if reach(request).everything else ("slug", "is_active", "embed_code")
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else super().get_prepopulated_fields(request, obj)
@@ -80,6 +82,15 @@ class OrganizationAdmin(ServiceAdmin):
                 help_text=_("One on each line, such as https://www.example.com"),
             )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @display(description=gettext_lazy("Line for your page"))
+    def embed_code(self, organization):
+        """All experts; docs/embedding.md has more. The plain address of the script: it outlives the next release."""
+        if not organization.slug:
+            return None
+        source = f"{settings.SITE_URL.rstrip('/')}{settings.STATIC_URL}js/embed.js"
+        line = f'<script src="{source}" data-organization="{organization.slug}" async></script>'
+        return format_html('<code class="eb-once">{}</code>', line)
 
     def save_model(self, request, obj, form, change):
         services.save_organization(organization=obj)

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 from django.urls import URLResolver, get_resolver
+from django.utils.html import escape
 
 from experts.models import Organization
 from tests.cast import make_expert, make_organization, make_slot
@@ -174,6 +175,12 @@ class TestTheList:
         before = expert.organization.embed_origins
         assert list(errors_of(self.save(expert, text))) == ["embed_origins"]
         assert Organization.objects.get().embed_origins == before
+
+    def test_the_admin_has_the_line_for_the_page(self, expert):
+        owner = logged_in(make_member(expert.organization, password=None))
+        body = owner.get(admin_url(Organization, "change", expert.organization_id)).content.decode()
+        line = '<script src="http://localhost:8000/static/js/embed.js" data-organization="northgate" async></script>'
+        assert escape(line) in body
 
     def test_several_in_one_line_cannot_add_a_directive(self, expert):
         errors = errors_of(self.save(expert, "https://a.example; script-src *"))
