@@ -64,9 +64,22 @@ class Part:
 
 
 class Calendar:
-    """An expert's week around ``day``, for one viewer. A few queries, however many slots there are."""
+    """An expert's week around ``day``, for one viewer. A few queries, however many slots there are.
 
-    def __init__(self, expert: Expert, day: date, zone: ZoneInfo, *, visitor: str, zone_choice: str):
+    ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    """
+
+    def __init__(
+        self,
+        expert: Expert,
+        day: date,
+        zone: ZoneInfo,
+        *,
+        visitor: str,
+        zone_choice: str,
+        frame_query: dict[str, str] | None = None,
+    ):
+        self._frame_query = frame_query
         self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
         self.now = timezone.now()
         self.today = expert.today(self.now)
@@ -82,7 +95,8 @@ class Calendar:
         query = {"day": (day or self.day).isoformat()}
         if (zone_choice or self.zone_choice) == "expert":
             query["zone"] = "expert"
-        return f"{reverse('expert', args=[self.expert.slug])}?{urlencode(query)}"
+        name = "expert" if self._frame_query is None else "embed_expert"
+        return f"{reverse(name, args=[self.expert.slug])}?{urlencode(query | (self._frame_query or {}))}"
 
     @property
     def week(self) -> list[Day]:
@@ -145,7 +159,7 @@ class Calendar:
             is_button=state not in PLAIN_STATES,
             mark=mark,
             countdown=Countdown(mark.until) if mark and mark.until else None,
-            url=hold_url(slot, self.zone_choice),
+            url=(hold_url if self._frame_query is None else book_url)(slot, self.zone_choice),
             day_note=date_format(shown, "D j") if shown.date() != self.day else "",
         )
 

@@ -19,7 +19,7 @@ from bookings.transitions import Status
 from experts.models.expert import Venue
 
 REQUEST, CANCEL, PUBLISH = "REQUEST", "CANCEL", "PUBLISH"
-_STATUS = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COMPLETED: "CONFIRMED"}
+STATUS = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COMPLETED: "CONFIRMED"}
 
 
 def uid(booking: Booking) -> str:
@@ -39,11 +39,11 @@ def calendar_file(booking: Booking, method: str) -> bytes:
     event.add("dtstamp", timezone.now().astimezone(UTC).replace(microsecond=0))
     event.add("dtstart", slot.starts_at.astimezone(UTC))
     event.add("dtend", slot.ends_at.astimezone(UTC))
-    event.add("status", "CANCELLED" if method == CANCEL else _STATUS.get(booking.status, "CANCELLED"))
+    event.add("status", "CANCELLED" if method == CANCEL else STATUS.get(booking.status, "CANCELLED"))
     with translation.override(booking.language):
         event.add("summary", _summary(booking))
         event.add("description", _description(booking))
-        event.add("location", _location(booking))
+        event.add("location", location(booking))
     event.add("url", page_url(booking))
     address = organization.contact_email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     event.add("organizer", _person(address, organization.name))
@@ -58,7 +58,7 @@ def calendar_file(booking: Booking, method: str) -> bytes:
 
 def download_method(booking: Booking) -> str:
     """A file of a booking that has ended takes the entry away again."""
-    return PUBLISH if booking.status in _STATUS else CANCEL
+    return PUBLISH if booking.status in STATUS else CANCEL
 
 
 def google_url(booking: Booking) -> str:
@@ -70,7 +70,7 @@ def google_url(booking: Booking) -> str:
         "text": _summary(booking),
         "dates": span,
         "details": _description(booking),
-        "location": _location(booking),
+        "location": location(booking),
     }
     return f"https://calendar.google.com/calendar/render?{urlencode(query)}"
 
@@ -96,7 +96,7 @@ def _description(booking: Booking) -> str:
     return "\n".join(lines)
 
 
-def _location(booking: Booking) -> str:
+def location(booking: Booking) -> str:
     """Where to be: the address, the link of a video session, or that somebody calls."""
     expert = booking.slot.expert
     if expert.venue == Venue.PHONE:

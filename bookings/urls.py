@@ -4,6 +4,8 @@ from bookings import views
 
 urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
+    path("embed/expert/<slug:slug>/", views.embed_expert, name="embed_expert"),
+    path("feeds/<str:token>.ics", views.feed, name="feed"),
     path("slots/<int:slot_id>/hold/", views.hold, name="hold"),
     path("slots/<int:slot_id>/release/", views.release, name="release"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),

@@ -133,6 +133,7 @@ def navigation(request):
                 item(_("Time off"), "beach_access", "experts", "timeoff"),
                 item(_("E-mails"), "mail", "bookings", "notification"),
                 item(_("Turned away"), "event_busy", "bookings", "turnedaway"),
+                item(_("Calendar feeds"), "rss_feed", "bookings", "calendarfeed"),
             ],
         ),
         (

@@ -1,9 +1,9 @@
-"""What logs must not hold: the tokens of links in e-mails, each of which opens bookings or an organisation."""
+"""What logs must not hold: tokens in addresses, each of which opens bookings or an organisation."""
 
 import logging
 import re
 
-_TOKEN = re.compile(r"(/bookings/link/|/start/invitation/)[^/\s\"'?]+")
+_TOKEN = re.compile(r"(/bookings/link/|/start/invitation/|/feeds/)[^/\s\"'?]+")
 
 
 class TokenlessFormatter(logging.Formatter):

@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from experts.discovery import Query, cards, filters
+from experts.embedding import frame_query, let_frame
 from experts.models import Organization
 
 PAGE_SIZE = 9
@@ -24,7 +25,16 @@ def organization(request, slug):
     return _list(request, found, reverse("organization", args=[slug]))
 
 
-def _list(request, organization, base_url):
+@require_safe
+def embed_organization(request, slug):
+    """One organisation's experts for a frame on its own site."""
+    found = get_object_or_404(Organization, slug=slug, is_active=True)
+    frame = {"embedded": True, "frame_query": frame_query(request)}
+    response = _list(request, found, reverse("embed_organization", args=[slug]), "embed/organization.html", frame)
+    return let_frame(response, found.embed_origins)
+
+
+def _list(request, organization, base_url, template="experts/discover.html", more=None):
     experts, categories, organizations = filters(organization)
     query = Query.from_request(request, categories=categories, organizations=organizations)
     found = query.experts(experts, request.zone) if query.can_match else experts.none()
@@ -41,10 +51,11 @@ def _list(request, organization, base_url):
         "page": page,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "other_days": 0,
+        **(more or {}),
     }
     if paginator.count == 0 and query.when and query.can_match:
         context["other_days"] = query.experts(experts, request.zone, any_day=True).count()
     if organization is not None:
         context["accent"] = organization.accent
     partial = request.htmx and request.htmx.request_type == "partial"
-    return render(request, "experts/_results.html" if partial else "experts/discover.html", context)
+    return render(request, "experts/_results.html" if partial else template, context)

@@ -1,5 +1,6 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
@@ -8,6 +9,7 @@ from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 __all__ = [
     "ApiTokenAdmin",
     "BookingAdmin",
+    "CalendarFeedAdmin",
     "NotificationAdmin",
     "TurnedAwayAdmin",
     "WaitlistAdmin",

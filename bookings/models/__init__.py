@@ -1,5 +1,6 @@
 from bookings.models.api_token import ApiToken
 from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.notification import MailKind, Notification
@@ -12,6 +13,7 @@ from bookings.transitions import Status
 __all__ = [
     "ApiToken",
     "Booking",
+    "CalendarFeed",
     "CancelReason",
     "EventType",
     "Idempotency",

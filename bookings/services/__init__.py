@@ -2,6 +2,7 @@
 
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
+from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.mails import send_again
 from bookings.services.shared import visitor_group, without_hold
@@ -27,6 +28,7 @@ __all__ = [
     "change_webhook",
     "claim_offer",
     "complete",
+    "create_feed",
     "create_token",
     "delete_webhook",
     "expire",
@@ -40,6 +42,7 @@ __all__ = [
     "renew_secret",
     "reschedule",
     "resume_webhook",
+    "revoke_feed",
     "revoke_token",
     "send_again",
     "send_test_webhook",

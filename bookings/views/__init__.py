@@ -2,7 +2,8 @@ from bookings.views.book import book
 from bookings.views.booking import booking
 from bookings.views.calendar_file import calendar_file
 from bookings.views.cancel import cancel
-from bookings.views.expert import expert
+from bookings.views.expert import embed_expert, expert
+from bookings.views.feed import feed
 from bookings.views.hold import hold, release
 from bookings.views.link import link
 from bookings.views.mine import my_bookings, sign_out
@@ -14,7 +15,9 @@ __all__ = [
     "booking",
     "calendar_file",
     "cancel",
+    "embed_expert",
     "expert",
+    "feed",
     "hold",
     "link",
     "my_bookings",

@@ -1,5 +1,8 @@
 """The expert page: choose a time."""
 
+from datetime import date
+
+from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -10,25 +13,49 @@ from bookings.calendar import Calendar, parse_day, shown_zone
 from bookings.policy import policy_text
 from bookings.views.answers import is_partial, not_found
 from bookings.visitor import ensure_visitor
+from experts.embedding import frame_query, let_frame
 from experts.models import Expert
 
 
 @require_safe
 def expert(request, slug):
-    found = Expert.objects.active().select_related("organization", "category").filter(slug=slug).first()
+    found = _find(slug)
     if found is None:
         return not_found(request, _("We don't know this expert."), reverse("discover"), _("See all experts"))
     day = parse_day(request.GET.get("day"), found)
     if day is None:
         return not_found(request, _("There is no such day."), reverse("expert", args=[slug]), _("See open times"))
-    zone, zone_choice = shown_zone(request, found)
     # The page's socket is this browser's from the start, so that it hears of a booking that another tab makes.
     known_visitor = request.visitor
     ensure_visitor(request)
-    calendar = Calendar(found, day, zone, visitor=known_visitor, zone_choice=zone_choice)
+    return _show(request, "bookings/expert.html", found, day, visitor=known_visitor)
+
+
+@require_safe
+def embed_expert(request, slug):
+    """The calendar alone, for a frame on the organisation's own site. Sets no cookie: it would not come back."""
+    found = _find(slug)
+    day = found and parse_day(request.GET.get("day"), found)
+    if not day:
+        raise Http404
+    query = frame_query(request)
+    response = _show(request, "embed/expert.html", found, day, visitor=request.visitor, frame_query=query)
+    return let_frame(response, found.organization.embed_origins)
+
+
+def _find(slug: str) -> Expert | None:
+    return Expert.objects.active().select_related("organization", "category").filter(slug=slug).first()
+
+
+def _show(request, template: str, found: Expert, day: date, *, visitor: str, frame_query: dict | None = None):
+    zone, zone_choice = shown_zone(request, found)
+    calendar = Calendar(found, day, zone, visitor=visitor, zone_choice=zone_choice, frame_query=frame_query)
     switchable = request.zone is not None and request.zone != found.zone
     context = {
         "accent": found.organization.accent,
+        "organization": found.organization,
+        "embedded": frame_query is not None,
+        "frame_query": frame_query or {},
         "expert": found,
         "calendar": calendar,
         "day": day,
@@ -44,7 +71,7 @@ def expert(request, slug):
         **{name: getattr(calendar, name) for name in _CALENDAR},
     }
     with timezone.override(zone):
-        return render(request, "bookings/_day.html" if is_partial(request) else "bookings/expert.html", context)
+        return render(request, "bookings/_day.html" if is_partial(request) else template, context)
 
 
 _CALENDAR = (

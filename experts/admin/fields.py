@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from experts.embedding import MOST_ORIGINS, read_origin, validate_origin
+
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _PART = re.compile(r"(\d{1,6})\s*(days?|d|hours?|h|minutes?|mins?|m)(?![a-z])")
 _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::00)?")
@@ -73,3 +75,32 @@ class ClockTimesField(forms.CharField):
             if word:
                 times.append(time(int(match[1]), int(match[2])))
         return times
+
+
+class OriginsField(forms.CharField):
+    """Addresses of sites, one on each line."""
+
+    def prepare_value(self, value):
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value) -> list[str]:
+        origins = list(
+            dict.fromkeys(read_origin(word) for word in re.split(r"[\s,;]+", super().to_python(value)) if word)
+        )
+        if len(origins) > MOST_ORIGINS:
+            raise ValidationError(_("At most %(most)d sites.") % {"most": MOST_ORIGINS}, code="too_many")
+        problems = []
+        for origin in origins:
+            try:
+                validate_origin(origin)
+            except ValidationError as problem:
+                problems.append(problem)
+        if problems:
+            raise ValidationError(problems)
+        return origins
+
+    def has_changed(self, initial, data) -> bool:
+        try:
+            return (initial or []) != self.to_python(data)
+        except ValidationError:
+            return True

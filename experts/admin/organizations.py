@@ -1,13 +1,21 @@
+from urllib.parse import urlencode
+
+from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
+from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
+from experts.admin.fields import OriginsField
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
-from experts.admin.scope import reach
+from experts.admin.scope import ADD, may, reach
 from experts.models import Organization
 
 
@@ -17,6 +25,7 @@ class OrganizationAdmin(ServiceAdmin):
     organization_path = "id"
     paginator = Paginator
     has_events = True
+    actions_detail = ("calendar_feed",)
     list_display = ("name", "slug", "timezone", "requires_approval", "is_active")
     list_filter = ("is_active", "requires_approval")
     search_fields = ("name", "slug")
@@ -42,12 +51,22 @@ class OrganizationAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("On your website"),
+            {
+                "fields": ("embed_origins", "embed_code"),
+                "description": gettext_lazy(
+                    "These sites may show your calendars in a frame, live. No other site can. Visitors book in a tab "
+                    "of its own."
+                ),
+            },
+        ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
 
     def get_readonly_fields(self, request, obj=None):
         """Its address, and whether it is open at all, is agreed with whoever runs the installation."""
-        return () if reach(request).everything else ("slug", "is_active")
+        return ("embed_code",) if reach(request).everything else ("slug", "is_active", "embed_code")
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else super().get_prepopulated_fields(request, obj)
@@ -55,7 +74,23 @@ class OrganizationAdmin(ServiceAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":
             return zone_field(db_field)
+        if db_field.name == "embed_origins":
+            return OriginsField(
+                label=_("Sites that may embed it"),
+                required=False,
+                widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+                help_text=_("One on each line, such as https://www.example.com"),
+            )
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @display(description=gettext_lazy("Line for your page"))
+    def embed_code(self, organization):
+        """All experts; docs/embedding.md has more. The plain address of the script: it outlives the next release."""
+        if not organization.slug:
+            return None
+        source = f"{settings.SITE_URL.rstrip('/')}{settings.STATIC_URL}js/embed.js"
+        line = f'<script src="{source}" data-organization="{organization.slug}" async></script>'
+        return format_html('<code class="eb-once">{}</code>', line)
 
     def save_model(self, request, obj, form, change):
         services.save_organization(organization=obj)
@@ -65,3 +100,11 @@ class OrganizationAdmin(ServiceAdmin):
 
     def view_on_site(self, obj):
         return reverse("organization", args=[obj.slug]) if obj.is_active else None
+
+    def has_calendar_feed_permission(self, request, object_id=None):
+        return may(request, "bookings.calendarfeed", ADD)
+
+    @action(description=gettext_lazy("Calendar feed"), icon="rss_feed", permissions=["calendar_feed"])
+    def calendar_feed(self, request, object_id):
+        query = urlencode({"organization": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:bookings_calendarfeed_add')}?{query}")

@@ -43,6 +43,7 @@ RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
     # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
     "bookings.webhookendpoint": {Role.OWNER: _ALL},
     "bookings.webhookdelivery": {Role.OWNER: _EDIT},
+    "bookings.calendarfeed": dict.fromkeys(Role, _LOOK | {ADD}),
 }
 
 
@@ -68,11 +69,12 @@ class Reach:
 def reach(request) -> Reach:
     """The reach of whoever asks, read once for each request: a membership that ended counts no more at once."""
     if not hasattr(request, "_reach"):
-        request._reach = _read(request.user)
+        request._reach = reach_of(request.user)
     return request._reach
 
 
-def _read(user) -> Reach:
+def reach_of(user) -> Reach:
+    """The reach of an account at this moment."""
     if not (user.is_active and user.is_staff):
         return Reach(None, False, {})
     if user.is_superuser:

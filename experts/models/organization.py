@@ -1,12 +1,14 @@
 from datetime import timedelta
 
 import pghistory
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from experts.embedding import validate_origin
 from experts.zones import validate_zone
 
 
@@ -37,6 +39,13 @@ class Organization(models.Model):
     # Two switches and not a list of times: what people expect, and nothing to get wrong.
     reminds_day_before = models.BooleanField(_("reminder the day before"), default=True, db_default=True)
     reminds_hour_before = models.BooleanField(_("reminder an hour before"), default=True, db_default=True)
+    embed_origins = ArrayField(
+        models.CharField(max_length=255, validators=[validate_origin]),
+        verbose_name=_("sites that may embed it"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     requires_approval = models.BooleanField(_("bookings need approval"), default=False)

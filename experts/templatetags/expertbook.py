@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, pgettext
@@ -53,9 +54,16 @@ def discover_url(context, **changes):
         values["page"] = ""
     if context.get("organization"):  # it is in the path already
         values["organization"] = ""
-    kept = {name: value for name, value in values.items() if value not in ("", None)}
+    kept = {name: value for name, value in values.items() if value not in ("", None)} | context.get("frame_query", {})
     base = context.get("base_url") or context["request"].path
     return f"{base}?{urlencode(kept)}" if kept else base
+
+
+@register.simple_tag(takes_context=True)
+def frame_url(context, name, slug, **changes):
+    """The address of a page within the same frame on another site (experts/embedding.py)."""
+    query = {key: value for key, value in (context["frame_query"] | changes).items() if value}
+    return reverse(name, args=[slug]) + (f"?{urlencode(query)}" if query else "")
 
 
 def _value(query, name):

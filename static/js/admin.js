@@ -18,3 +18,14 @@ document.addEventListener("DOMContentLoaded", () => {
     if (owner.textContent.trim() !== icon.textContent.trim()) icon.setAttribute("aria-hidden", "true");
   }
 });
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+  } catch {
+    getSelection().selectAllChildren(document.getElementById("feed-url")); // at least marked, ready for Ctrl-C
+  }
+});

@@ -19,6 +19,7 @@ from bookings.deliveries import booking_message_id
 from bookings.models import (
     ApiToken,
     Booking,
+    CalendarFeed,
     MailKind,
     Notification,
     TurnedAway,
@@ -26,7 +27,7 @@ from bookings.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from bookings.services import add_webhook, send_test_webhook
+from bookings.services import add_webhook, create_feed, send_test_webhook
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
@@ -80,6 +81,7 @@ def make_world() -> World:
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
+    feed, _token = create_feed(organization=organization, expert=expert, created_by=owner)
 
     colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
     make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
@@ -114,6 +116,7 @@ def make_world() -> World:
             TimeOff: away,
             WaitlistEntry: waiting,
             Notification: mail,
+            CalendarFeed: feed,
             TurnedAway: demand,
             User: owner,
             Invitation: invitation,

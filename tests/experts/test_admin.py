@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bookings.models import Notification, TurnedAway, WaitlistEntry, WebhookDelivery
+from bookings.models import CalendarFeed, Notification, TurnedAway, WaitlistEntry, WebhookDelivery
 from experts import services
 from experts.admin import scope
 from experts.errors import Busy
@@ -41,6 +41,7 @@ def one_of_each():
     slot = make_slot(capacity=3)
     booking = book(slot)
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    CalendarFeed.objects.create(organization=slot.expert.organization, created_by=make_user())
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")

@@ -1,0 +1,22 @@
+"""Calendar feeds: made and revoked. Who may do so is asked in the admin (experts/admin/scope.py)."""
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Now
+
+from bookings.models import CalendarFeed
+from bookings.models.feed import hash_of, new_token
+from experts.models import Expert, Organization
+
+
+def create_feed(*, organization: Organization, expert: Expert | None, created_by: User) -> tuple[CalendarFeed, str]:
+    """Make a feed of all bookings of the organisation, or of the expert's. Returns it and its token, kept nowhere."""
+    token = new_token()
+    feed = CalendarFeed.objects.create(
+        organization=organization, expert=expert, created_by=created_by, token_hash=hash_of(token)
+    )
+    return feed, token
+
+
+def revoke_feed(*, feed_id: int) -> bool:
+    """Make its address worth nothing from the next request on. False when it was already."""
+    return bool(CalendarFeed.objects.filter(pk=feed_id, revoked_at=None).update(revoked_at=Now()))

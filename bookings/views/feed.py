@@ -1,0 +1,33 @@
+"""A calendar feed, for programs of staff."""
+
+from django.http import HttpResponse
+from django.utils.cache import get_conditional_response, patch_cache_control
+from django.views.decorators.http import require_safe
+
+from bookings import feeds
+from bookings.models import CalendarFeed
+
+
+@require_safe
+def feed(request, token):
+    """The calendar; 304 when nothing has changed, 404 for an unknown address, 410 for one that is over."""
+    found = CalendarFeed.objects.of_token(token)
+    if found is None:
+        response = HttpResponse(status=404)
+    elif not feeds.is_open(found):
+        response = HttpResponse(status=410)
+    else:
+        found.note_use()
+        response = _calendar(request, found)
+    # The address is a key, and what it opens is private. Programs may keep it, but ask again each time.
+    patch_cache_control(response, private=True, no_cache=True)
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex"
+    return response
+
+
+def _calendar(request, found: CalendarFeed) -> HttpResponse:
+    file = feeds.calendar(found)
+    response = HttpResponse(file, content_type="text/calendar; charset=utf-8")
+    response["ETag"] = feeds.etag(file)
+    return get_conditional_response(request, etag=response["ETag"], response=response)

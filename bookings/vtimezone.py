@@ -1,0 +1,59 @@
+"""A time zone as RFC 5545 describes it, with the changes of the clock that the tz database knows.
+
+icalendar has a generator too, but it writes the beginning of summer time an hour late: an onset is a time on the clock
+before the change (RFC 5545 3.6.5).
+"""
+
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
+
+
+@lru_cache(maxsize=256)
+def vtimezone(zone: ZoneInfo, first_year: int, last_year: int) -> Timezone:
+    """The zone from the beginning of one year to the end of another."""
+    first, end = datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year + 1, 1, 2, tzinfo=UTC)
+    observances = defaultdict(list)
+    start = first.astimezone(zone)
+    # A day early, as the year begins at another time in each zone.
+    observances[start.utcoffset(), *_observance(start)].append(start.replace(tzinfo=None) - timedelta(days=1))
+    for change in _changes(zone, first, end):
+        before, after = (change - timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)
+        onset = (change + before.utcoffset()).replace(tzinfo=None)
+        observances[before.utcoffset(), *_observance(after)].append(onset)
+    component = Timezone()
+    component.add("tzid", zone.key)
+    for (offset_before, offset, is_summer, name), onsets in observances.items():
+        part = TimezoneDaylight() if is_summer else TimezoneStandard()
+        part.add("dtstart", onsets[0])
+        if onsets[1:]:
+            part.add("rdate", onsets[1:])
+        part.add("tzoffsetfrom", offset_before)
+        part.add("tzoffsetto", offset)
+        part.add("tzname", name)
+        component.add_component(part)
+    return component
+
+
+def _observance(local: datetime) -> tuple[timedelta, bool, str]:
+    return local.utcoffset(), bool(local.dst()), local.tzname()
+
+
+def _changes(zone: ZoneInfo, first: datetime, end: datetime):
+    """The instants, to the second, from which the zone's clocks show something else than before."""
+    at = first
+    while at < end:
+        later = at + timedelta(days=1)
+        if _observance(at.astimezone(zone)) != _observance(later.astimezone(zone)):
+            unchanged, changed = at, later
+            while changed - unchanged > timedelta(seconds=1):
+                middle = (unchanged + (changed - unchanged) / 2).replace(microsecond=0)
+                if _observance(middle.astimezone(zone)) == _observance(at.astimezone(zone)):
+                    unchanged = middle
+                else:
+                    changed = middle
+            yield changed
+        at = later
