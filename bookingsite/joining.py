@@ -131,6 +131,7 @@ def create_organization(*, name: str, slug: str = "", zone: str = "UTC", contact
     taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
     free = next(s for n in range(1, len(taken) + 2) if (s := wanted if n == 1 else f"{wanted}-{n}") not in taken)
     organization = Organization(name=name, slug=free, timezone=zone, contact_email=contact_email)
+    services.ensure_category()
     return services.save_organization(organization=organization)
 
 

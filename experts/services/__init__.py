@@ -11,7 +11,7 @@ from experts.services.hours import (
     save_time_off,
 )
 from experts.services.members import add_member, change_role, remove_member
-from experts.services.people import save_expert, save_organization
+from experts.services.people import ensure_category, save_expert, save_organization
 from experts.services.series import add_series
 from experts.services.slots import (
     LONGEST_MINUTES,
@@ -34,6 +34,7 @@ __all__ = [
     "close_slot",
     "delete_slot",
     "delete_time_off",
+    "ensure_category",
     "extend_horizon",
     "remove_member",
     "reopen_slot",

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from experts.errors import InvalidExpert
 from experts.locking import slot_transaction
-from experts.models import Expert, Organization, Slot, WeeklyHours
+from experts.models import Category, Expert, Organization, Slot, WeeklyHours
 from experts.plan import Calendar
 from experts.services.hours import carry_out, hours_values, replace_hours
 from experts.services.slots import refusals_as_messages
@@ -47,3 +47,10 @@ def save_organization(*, organization: Organization) -> Organization:
     with slot_transaction():
         organization.save()
     return organization
+
+
+def ensure_category() -> None:
+    """Give a new installation a first category: without one, an owner could add no expert. Superusers rename it."""
+    if not Category.objects.exists():
+        # Two who found the first two organisations at once make one.
+        Category.objects.bulk_create([Category(name=_("General"), slug="general")], ignore_conflicts=True)

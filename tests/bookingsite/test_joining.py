@@ -18,7 +18,7 @@ from bookings.models import Notification
 from bookingsite import joining, logs, tasks
 from experts import services
 from experts.errors import Refused
-from experts.models import Expert, Invitation, Membership, Organization, Role
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role
 from tests.cast import make_expert, make_organization
 from tests.staff import admin_url, errors_of, logged_in, make_member
 
@@ -271,3 +271,9 @@ def test_the_command_says_what_is_wrong_and_makes_nothing(options, words):
         create("Northgate Clinic", **{"owner": "maya@example.com"} | options)
     assert Organization.objects.count() == 1
     assert not Invitation.objects.exists()
+
+
+def test_a_new_installation_has_a_category_to_put_the_first_expert_in():
+    for name in ("Northgate Clinic", "Harbour Law"):
+        joining.create_organization(name=name)
+    assert Category.objects.get().name == "General"
