@@ -15,9 +15,9 @@ from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
 from bookings.admin.decisions import DECISIONS
-from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry
+from bookings.models import Booking, Notification, TurnedAway, WaitlistEntry, WebhookDelivery, WebhookEndpoint
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot, make_webhook
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
 MISSING = 987654321  # the key of no row
@@ -54,6 +54,10 @@ def make_world() -> World:
     waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
     sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
     mail = Notification.objects.create(message_id="<quorl@expertbook>", to="quorlbath@example.com", **sent)
+    endpoint = make_webhook(organization, url="https://hooks.quorlbath.example/")
+    delivery = WebhookDelivery.objects.create(
+        endpoint=endpoint, event_id="msg_quorl", type="slot.full", payload={"data": "Quorlbath"}, status="failed"
+    )
     away = TimeOff.objects.create(expert=expert, first_day=day_ahead(4), last_day=day_ahead(4), reason="Gribblefever")
     TimeOff.objects.create(
         organization=organization, first_day=day_ahead(5), last_day=day_ahead(5), reason="Snorkelday"
@@ -98,6 +102,8 @@ def make_world() -> World:
             WaitlistEntry: waiting,
             Notification: mail,
             TurnedAway: demand,
+            WebhookEndpoint: endpoint,
+            WebhookDelivery: delivery,
             User: owner,
             Invitation: invitation,
             Group: Group.objects.create(name="Grobblegroup"),
