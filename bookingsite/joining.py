@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from bookings.queueing import defer
 from bookingsite.tasks import send_invitation
 from experts import services
 from experts.errors import Refused
@@ -56,7 +57,7 @@ def invite(*, organization: Organization, email: str, role: Role, expert: Expert
         invitation = Invitation.objects.create(
             organization=organization, email=email, role=role, expert=expert, invited_by=invited_by
         )
-        send_invitation.defer(invitation_id=invitation.pk)
+        defer(send_invitation, invitation_id=invitation.pk)
     return invitation
 
 
@@ -66,7 +67,7 @@ def found_by_mail(*, name: str, email: str, zone: str) -> Invitation:
         invitation = Invitation.objects.create(
             organization_name=name, timezone=zone, email=email, role=Role.OWNER, invited_by=None
         )
-        send_invitation.defer(invitation_id=invitation.pk)
+        defer(send_invitation, invitation_id=invitation.pk)
     return invitation
 
 
