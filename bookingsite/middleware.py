@@ -37,6 +37,10 @@ class BusyMiddleware:
         return response
 
 
+# Of an answer that becomes JSON; the last two keep other sites from framing it.
+KEPT_HEADERS = ("Allow", "Retry-After", "Content-Security-Policy", "X-Frame-Options")
+
+
 class ApiMiddleware:
     """What each answer of the API has: JSON also where Django itself answers, an ETag, and HEAD like GET.
 
@@ -79,7 +83,7 @@ class ApiMiddleware:
             503: _("We are very busy. Please try again in a moment."),
         }.get(response.status_code, _("This request cannot be fulfilled."))
         body = {"code": CODES.get(response.status_code, "error"), "detail": text}
-        kept = {name: response[name] for name in ("Allow", "Retry-After") if name in response}
+        kept = {name: response[name] for name in KEPT_HEADERS if name in response}
         return JsonResponse(body, status=response.status_code, headers=kept)
 
 

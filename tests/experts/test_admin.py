@@ -41,7 +41,9 @@ def one_of_each():
     slot = make_slot(capacity=3)
     booking = book(slot)
     TurnedAway.objects.create(slot=slot, reason="full", source="web")
-    CalendarFeed.objects.create(organization=slot.expert.organization, created_by=make_user())
+    CalendarFeed.objects.create(
+        organization=slot.expert.organization, created_by=make_user(), token_hash=booking.reference
+    )
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")
