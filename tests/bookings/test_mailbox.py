@@ -33,9 +33,10 @@ def send(
 
 
 def test_lists_newest_first_and_shows_one(client, mailbox):
-    seen = set()
+    seen, kept = set(), []
     for number in range(3):
-        send(f"Mail {number} ü").send()
+        kept.append(send(f"Mail {number} ü"))  # a file is named by the second and by the object that writes it
+        kept[-1].send()
         [new] = set(mailbox.glob("*.log")) - seen
         seen.add(new)
         os.utime(new, (number, number))  # the clock of a file system ticks too slowly to tell three mails apart

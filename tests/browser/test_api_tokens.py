@@ -14,7 +14,7 @@ def test_made_copied_and_revoked(page, live_site):
     log_in(page)
     page.get_by_role("link", name="API tokens").click()
     page.goto("/admin/bookings/apitoken/add/")
-    page.get_by_role("combobox").first.click()
+    page.locator(".select2-selection").first.click()
     page.get_by_role("option", name="Northgate Clinic").click()
     page.get_by_label("Name").fill("Website")
     page.get_by_role("button", name="Save", exact=True).click()
