@@ -14,9 +14,9 @@ from bookings.countdown import Countdown
 from bookings.models import Booking
 from bookings.own import Mark, own_slots
 from bookings.week import PLAIN_STATES, DayCount, Week
-from experts import wording
+from experts import formatting
 from experts.models import Expert, Slot
-from experts.zones import city
+from experts.timezones import city
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Calendar:
 
     @property
     def week_label(self) -> str:
-        return wording.day_span(self.monday, self.monday + timedelta(days=6))
+        return formatting.day_span(self.monday, self.monday + timedelta(days=6))
 
     @property
     def previous_week_url(self) -> str | None:
@@ -172,7 +172,7 @@ class Calendar:
             return None
         return HoldBar(
             slot=hold.slot,
-            when=wording.soon(hold.slot.starts_at, self.zone, self.now),
+            when=formatting.soon(hold.slot.starts_at, self.zone, self.now),
             countdown=Countdown(hold.expires_at),
             url=book_url(hold.slot, self.zone_choice),
             release_url=release_url(hold.slot, self.zone_choice),
@@ -182,8 +182,8 @@ class Calendar:
     def zone_note(self) -> str:
         """Which zone the times are in, and how the expert's differs, on the day that is shown."""
         noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
-        note = _("All times are in %(zone)s.") % {"zone": wording.zone_label_of_day(self.zone, self.day)}
-        difference = wording.zone_difference(self.expert.zone, self.zone, noon)
+        note = _("All times are in %(zone)s.") % {"zone": formatting.zone_label_of_day(self.zone, self.day)}
+        difference = formatting.zone_difference(self.expert.zone, self.zone, noon)
         if difference:
             note += " " + _("%(expert)s is in %(city)s, %(difference)s.") % {
                 "expert": self.expert.name,

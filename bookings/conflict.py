@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from bookings.calendar import book_url
-from experts import wording
+from experts import formatting
 from experts.models import Slot
 
 
@@ -49,7 +49,7 @@ class Conflict:
 
     def text(self, zone: ZoneInfo) -> str:
         """What happened and what became of the request, with the time in ``zone``."""
-        names = {"time": wording.clock(self.slot.starts_at, zone), "expert": self.slot.expert.name}
+        names = {"time": formatting.clock(self.slot.starts_at, zone), "expert": self.slot.expert.name}
         what = {
             "full": _("Someone confirmed the last seat at %(time)s first.")
             if self.was_race
@@ -68,9 +68,9 @@ class Conflict:
             Alternative(
                 slot=slot,
                 url=book_url(slot, zone_choice),
-                time=wording.clock(slot.starts_at, zone),
-                day=wording.day_name(slot.starts_at.astimezone(zone).date(), today),
-                distance=wording.distance(slot.starts_at, self.slot.starts_at, zone),
+                time=formatting.clock(slot.starts_at, zone),
+                day=formatting.day_name(slot.starts_at.astimezone(zone).date(), today),
+                distance=formatting.distance(slot.starts_at, self.slot.starts_at, zone),
             )
             for slot in Slot.objects.nearest_to(self.slot)
         ]

@@ -15,10 +15,10 @@ from bookings import deliveries, ics, links
 from bookings.kinds import FOR_STAFF
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
+from experts.formatting import zone_label
 from experts.models import Invitation, Organization, Slot
 from experts.models.organization import Accent
-from experts.wording import zone_label
-from experts.zones import known_zone
+from experts.timezones import known_zone
 
 # The accents of static/src/app.css as sRGB, for programs that know no OKLCH: on light, on dark, and text on the latter.
 ACCENT_COLOURS = {

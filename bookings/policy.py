@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from experts import wording
+from experts import formatting
 from experts.models import Expert, Slot
 
 
@@ -21,7 +21,7 @@ def policy_text(expert: Expert) -> str:
     span = expert.policy("cancel_until")
     if not span:
         return f"{text} {_('Free to move or cancel until it starts.')}"
-    return f"{text} {_('Free to move or cancel until %(span)s before.') % {'span': wording.duration(span)}}"
+    return f"{text} {_('Free to move or cancel until %(span)s before.') % {'span': formatting.duration(span)}}"
 
 
 def change_deadline(slot: Slot) -> datetime:

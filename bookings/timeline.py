@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status
-from experts import wording
+from experts import formatting
 from experts.models import Slot
 
 DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
@@ -38,9 +38,9 @@ def lead(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
     when = _distance(slot.starts_at, zone, now) if now < slot.starts_at and booking.is_open else ""
     text = _("With %(name)s, %(when)s.") if when else _("With %(name)s.")
     text = text % {"name": expert.name, "when": when}
-    text += " " + _("Times are in %(zone)s.") % {"zone": wording.zone_label(zone, slot.starts_at)}
-    if wording.zone_difference(expert.zone, zone, slot.starts_at):
-        there = {"time": wording.clock(slot.starts_at, expert.zone), "city": expert.zone_city}
+    text += " " + _("Times are in %(zone)s.") % {"zone": formatting.zone_label(zone, slot.starts_at)}
+    if formatting.zone_difference(expert.zone, zone, slot.starts_at):
+        there = {"time": formatting.clock(slot.starts_at, expert.zone), "city": expert.zone_city}
         text += " " + _("%(time)s in %(city)s.") % there
     return text
 
@@ -142,7 +142,7 @@ class _Story:
     def _session(self, state: str) -> Step:
         slot = self.booking.slot
         day = date_format(slot.starts_at.astimezone(self.zone), "D j F")
-        text = f"{day}, {wording.time_span(slot.starts_at, slot.ends_at, self.zone)}"
+        text = f"{day}, {formatting.time_span(slot.starts_at, slot.ends_at, self.zone)}"
         return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
 
     def _end(self, name: str, icon: str, text: str = "") -> Step:

@@ -22,7 +22,7 @@ import experts.api.time_off
 from bookings.api.tokens import StaffToken
 from bookingsite.apischema import Described
 from experts.api.errors import CODES
-from experts.api.staff_shapes import Preview
+from experts.api.staff_schemas import Preview
 from experts.errors import Busy, PreviewNeeded, Refused
 
 logger = logging.getLogger(__name__)

@@ -2,7 +2,7 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from experts.zones import city, zone_names
+from experts.timezones import city, zone_names
 
 
 @dataclass(frozen=True)

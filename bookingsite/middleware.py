@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from bookingsite.errors import bad_request
 from experts.api.errors import CODES
-from experts.zones import known_zone
+from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)
 THEMES = ("light", "dark")

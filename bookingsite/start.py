@@ -18,7 +18,7 @@ from bookings.views.answers import see_other
 from bookings.visitor import client_address
 from bookingsite import joining
 from experts.errors import Refused
-from experts.zones import zone_names
+from experts.timezones import zone_names
 
 
 class StartForm(forms.Form):

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookingsite.middleware import THEMES
-from experts.zones import zone_names
+from experts.timezones import zone_names
 
 ONE_YEAR = 365 * 24 * 3600
 

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts import wording
+from experts import formatting
 from experts.models import Category, Expert, Organization, Slot
 from experts.search import fold
 
@@ -138,7 +138,7 @@ def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict
         expert=expert,
         next_slot=slot,
         zone=shown,
-        next_label=wording.soon(slot.starts_at, shown, now) if slot else "",
+        next_label=formatting.soon(slot.starts_at, shown, now) if slot else "",
         week=[_week_day(day, counts.get(day, 0)) for day in week],
         note=note,
         note_is_few=few,

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
-from experts.zones import known_zone
+from experts.timezones import known_zone
 
 MOST_ORIGINS = 20
 # A host as browsers write it: no path, no wildcard, no user; letters outside of ASCII are written xn--…

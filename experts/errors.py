@@ -72,7 +72,7 @@ class InvalidHours(Refused):
 
 
 class PreviewNeeded(Exception):
-    """Not a refusal: staff must see ``plans`` (experts/plan.py) first, or again. Nothing was written.
+    """Not a refusal: staff must see ``plans`` (experts/scheduling/plan.py) first, or again. Nothing was written.
 
     The same call with ``seen=key`` writes it, if it is still what would happen.
     """

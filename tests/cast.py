@@ -10,7 +10,7 @@ from bookings import services
 from bookings.models import Booking, Status, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.models import Category, Expert, Organization, Slot
-from experts.zones import instant_of
+from experts.timezones import instant_of
 
 _numbers = count(1)
 

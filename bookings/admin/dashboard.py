@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status, TurnedAway
-from experts import wording
+from experts import formatting
 from experts.admin.scope import reach
 from experts.models import Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
@@ -49,10 +49,10 @@ def dashboard(request, context):
     context["cards"] = cards
     context["checklist"] = checklist(request)
     context["may_book"], context["may_add_slot"] = _may_add(request, Booking), _may_add(request, Slot)
-    context["title"] = wording.full_day(timezone.localdate(), timezone.localdate())
+    context["title"] = formatting.full_day(timezone.localdate(), timezone.localdate())
     context["zone_line"] = _("%(zone)s, %(time)s") % {
-        "zone": "UTC" if zone.key == "UTC" else wording.zone_label(zone, now),
-        "time": wording.clock(now, zone),
+        "zone": "UTC" if zone.key == "UTC" else formatting.zone_label(zone, now),
+        "time": formatting.clock(now, zone),
     }
     return context
 
@@ -119,7 +119,7 @@ def _waiting(bookings, now: datetime) -> dict:
     if found["first"]:
         left = found["first"] - now
         note = (
-            _("The first runs out in %(span)s") % {"span": wording.duration(left)}
+            _("The first runs out in %(span)s") % {"span": formatting.duration(left)}
             if left > timedelta(0)
             else _("Some have run out")
         )
@@ -137,9 +137,9 @@ def _requests(bookings, now: datetime) -> list[dict]:
     return [
         {
             "name": row.name,
-            "when": wording.soon(row.slot.starts_at, row.slot.expert.zone, now),
+            "when": formatting.soon(row.slot.starts_at, row.slot.expert.zone, now),
             "expert": row.slot.expert.name,
-            "left": wording.duration(max(row.expires_at - now, timedelta(0))),
+            "left": formatting.duration(max(row.expires_at - now, timedelta(0))),
             "url": reverse("admin:bookings_booking_change", args=[row.pk]),
         }
         for row in rows
@@ -154,7 +154,7 @@ def _sessions(slots, now: datetime) -> list[dict]:
     ).order_by("starts_at")[:SESSIONS]
     return [
         {
-            "when": wording.soon(slot.starts_at, slot.expert.zone, now),
+            "when": formatting.soon(slot.starts_at, slot.expert.zone, now),
             "city": slot.expert.zone_city,
             "expert": slot.expert.name,
             "text": _("%(title)s, %(minutes)d min") % {"title": slot.title, "minutes": slot.minutes}

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from experts.zones import offset_label
+from experts.timezones import offset_label
 
 
 def instant(at: datetime) -> str:

@@ -8,7 +8,7 @@ from bookings.api.shapes import BookedOut, BookingFacts, Taken
 from bookings.api.tokens import token_of
 from bookings.errors import SlotTaken
 from bookings.models import Booking
-from experts.api.shapes import SlotOut
+from experts.api.schemas import SlotOut
 from experts.models import Slot
 
 

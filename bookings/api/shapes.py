@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from bookings.models import Booking, CancelReason, Status
-from experts.api.shapes import SLOT, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Input, SlotOut, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {

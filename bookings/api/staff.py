@@ -23,8 +23,8 @@ from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
 from experts.api.errors import Error, errors
-from experts.api.lists import count_of, following
-from experts.api.shapes import Followed
+from experts.api.pagination import count_of, following
+from experts.api.schemas import Followed
 from experts.api.staff import own_expert, own_slot
 from experts.errors import Invalid
 

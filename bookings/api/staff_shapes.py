@@ -7,7 +7,7 @@ from pydantic import Field
 
 from bookings.api.shapes import BOOKING, PERSON, STATUSES, BookingOut
 from bookings.models import Booking, Source
-from experts.api.shapes import Day, Input, Line, Slug, Text, Whole, example
+from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
 
 STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
 SlotId = Annotated[Whole, Field(ge=1, le=2**63 - 1)]

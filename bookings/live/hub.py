@@ -22,7 +22,7 @@ from django.utils import timezone
 from bookings.live import fragments, queries
 from bookings.live.room import Room
 from bookings.services import visitor_group
-from experts.live import expert_group
+from experts.publisher import expert_group
 
 logger = logging.getLogger(__name__)
 VALKEY_SECONDS = 2.0  # to wait for Valkey; changes are found without it

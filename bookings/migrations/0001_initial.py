@@ -4,7 +4,7 @@ import bookings.models.booking
 import bookings.validators
 import django.core.validators
 import django.db.models.functions.datetime
-import experts.zones
+import experts.timezones
 from django.db import migrations, models
 
 
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('holder', models.CharField(blank=True, editable=False, max_length=32)),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires at')),
                 ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone of the booker')),
+                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone of the booker')),
                 ('source', models.CharField(choices=[('web', 'Web page'), ('api', 'API'), ('staff', 'Staff')], default='web', max_length=5, verbose_name='source')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
             ],
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('reference', models.CharField(default=bookings.models.booking.new_reference, editable=False, max_length=12, verbose_name='reference')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires at')),
                 ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone of the booker')),
+                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone of the booker')),
                 ('source', models.CharField(choices=[('web', 'Web page'), ('api', 'API'), ('staff', 'Staff')], default='web', max_length=5, verbose_name='source')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='created')),
             ],

@@ -4,7 +4,7 @@ import bookings.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import experts.zones
+import experts.timezones
 from django.db import migrations, models
 
 
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ('email', models.EmailField(max_length=254, validators=[bookings.validators.validate_plain_text], verbose_name='e-mail')),
                 ('visitor', models.CharField(max_length=32)),
                 ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), db_index=True)),
             ],
         ),

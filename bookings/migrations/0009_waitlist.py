@@ -5,7 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.db.models.functions.text
-import experts.zones
+import experts.timezones
 from django.db import migrations, models
 
 
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('is_echo', models.BooleanField(default=False, editable=False)),
                 ('visitor', models.CharField(blank=True, editable=False, max_length=32)),
                 ('language', models.CharField(default='en', max_length=10, verbose_name='language')),
-                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(blank=True, max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='joined')),
                 ('hold', models.OneToOneField(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='offer', to='bookings.booking')),
                 ('slot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='waitlist', to='experts.slot', verbose_name='slot')),

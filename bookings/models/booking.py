@@ -15,7 +15,7 @@ from bookings.models.proof import Proof
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import validate_plain_text, validate_printable
 from experts.models import Slot
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
 REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"

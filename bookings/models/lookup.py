@@ -3,7 +3,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.validators import validate_plain_text
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 
 class LookupRequest(models.Model):

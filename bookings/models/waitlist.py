@@ -8,7 +8,7 @@ from bookings.models.booking import Booking
 from bookings.transitions import Status
 from bookings.validators import validate_plain_text
 from experts.models import Slot
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 
 class WaitlistQuerySet(models.QuerySet):

@@ -21,7 +21,7 @@ from bookings.services.shared import (
 from bookings.services.waitlist import serve_waitlist
 from bookings.services.webhooks import booking_events, queue_webhooks, slot_left, slot_taken
 from bookings.transitions import OCCUPYING, TRANSITIONS
-from experts import live
+from experts import publisher
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
 
@@ -123,7 +123,7 @@ def reschedule(
             check_party(new, booking)
         if refusal := refusal_of(new, booking.seats):
             raise SlotTaken(new, refusal)
-        live.slot_changed(old)
+        publisher.slot_changed(old)
         booking.slot = new
         booking.sequence += 1
         booking.reason = reason.strip()

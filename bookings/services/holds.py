@@ -9,7 +9,7 @@ from bookings.models import Booking, Source, Status
 from bookings.services.answers import sha256
 from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
 from bookings.services.waitlist import serve_waitlist
-from experts import live
+from experts import publisher
 from experts.locking import lock_slots, slot_transaction
 
 MOST_HOLDS = 2  # of one visitor, with different experts
@@ -72,7 +72,7 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> Boo
         hold.save(force_insert=True)
     else:
         left = moving.slot
-        live.slot_changed(left)
+        publisher.slot_changed(left)
         hold = moving
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])

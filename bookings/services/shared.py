@@ -12,7 +12,7 @@ from bookings.kinds import MailKind, reminders_due
 from bookings.models import Booking, Source, Status, TurnedAway
 from bookings.queueing import defer, defer_jobs
 from bookings.services.answers import sha256
-from experts import live
+from experts import publisher
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -34,7 +34,7 @@ def lapse_holds(slot: Slot) -> Slot:
     if slot.next_hold_expiry is None or slot.next_hold_expiry > slot.read_at:
         return slot
     slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
-    live.slot_changed(slot)
+    publisher.slot_changed(slot)
     return read_slot(slot.pk)
 
 
@@ -130,7 +130,7 @@ def queue_expiry(booking: Booking) -> None:
 
 def publish(booking: Booking) -> None:
     """After commit, tell everybody's pages about the slot, and the booker's about the booking."""
-    live.slot_changed(booking.slot)
+    publisher.slot_changed(booking.slot)
     publish_to_booker(booking)
 
 
@@ -142,4 +142,4 @@ def publish_to_visitor(visitor: str) -> None:
     """After commit, tell a browser's own pages that something of its own has changed."""
     if visitor:
         group = visitor_group(visitor)
-        live.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})
+        publisher.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})

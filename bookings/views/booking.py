@@ -17,8 +17,8 @@ from bookings.models.booking import read_reference
 from bookings.own import own_key
 from bookings.policy import can_change, deadline_text
 from bookings.views.answers import is_partial, load_instead, not_found
-from experts import wording
-from experts.zones import known_zone
+from experts import formatting
+from experts.timezones import known_zone
 
 
 @require_safe
@@ -56,7 +56,7 @@ def shown_zone_of(request, booking: Booking) -> ZoneInfo:
 def booking_title(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
     """``Thursday 12 March, 16:15``"""
     start = booking.slot.starts_at.astimezone(zone)
-    return f"{wording.full_day(start.date(), now.astimezone(zone).date())}, {wording.clock(start, zone)}"
+    return f"{formatting.full_day(start.date(), now.astimezone(zone).date())}, {formatting.clock(start, zone)}"
 
 
 def _stays_open(request, found, proofs) -> bool:

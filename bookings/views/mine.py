@@ -20,7 +20,7 @@ from bookings.views import lookup as lookup_views
 from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.booking import close_in_time
 from bookings.visitor import forget_visitor
-from experts import wording
+from experts import formatting
 from experts.models import Expert, Slot
 
 MOST_EARLIER = 50
@@ -37,7 +37,7 @@ class When:
     @classmethod
     def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
         start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
-        span = wording.time_span(slot.starts_at, slot.ends_at, zone)
+        span = formatting.time_span(slot.starts_at, slot.ends_at, zone)
         return cls(date_format(start, "M"), date_format(start, "j"), f"{_day(start.date(), today)}, {span}")
 
 
@@ -111,7 +111,7 @@ def _row(booking, zone) -> Row:
 def _waiting_row(entry, zone) -> WaitingRow:
     slot, expert = entry.slot, entry.slot.expert
     zone, now = zone or expert.zone, timezone.now()
-    until = wording.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
+    until = formatting.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
     url = book_url(slot, "mine") if until else waitlist_url(slot, "mine")
     return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
 
@@ -119,7 +119,7 @@ def _waiting_row(entry, zone) -> WaitingRow:
 def _day(day, today) -> str:
     """The date stands beside it, so the weekday is enough, unless it is of another year."""
     if day.year != today.year or abs(day - today) <= timedelta(days=1):
-        return wording.day_name(day, today)
+        return formatting.day_name(day, today)
     return date_format(day, "D")
 
 
@@ -128,7 +128,10 @@ def _note(booking, zone, now) -> tuple[str, str]:
         days = (booking.expires_at.astimezone(zone).date() - now.astimezone(zone).date()).days
         texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}
         text = texts.get(days, _("Decision by %(when)s"))
-        words = {"time": wording.clock(booking.expires_at, zone), "when": wording.soon(booking.expires_at, zone, now)}
+        words = {
+            "time": formatting.clock(booking.expires_at, zone),
+            "when": formatting.soon(booking.expires_at, zone, now),
+        }
         return text % words, "hourglass"
     if booking.status == Status.EXPIRED:
         return _("No answer in time, so the seat was freed"), "timer-off"

@@ -13,8 +13,8 @@ from bookings.links import read_offer_token
 from bookings.models import WaitlistEntry
 from bookings.views.answers import see_other
 from bookings.visitor import ensure_visitor
-from experts import wording
-from experts.zones import known_zone
+from experts import formatting
+from experts.timezones import known_zone
 
 
 def offer(request, token):
@@ -43,14 +43,14 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
     slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
     is_kept = entry.has_running_offer and entry.hold.expires_at > now
     zone = request.zone or known_zone(entry.timezone) or expert.zone
-    day = wording.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
+    day = formatting.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
     context = {
         "accent": expert.organization.accent,
         "entry": entry,
         "slot": slot,
         "expert": expert,
-        "title": f"{day}, {wording.time_span(slot.starts_at, slot.ends_at, zone)}",
-        "zone_label": wording.zone_label(zone, slot.starts_at),
+        "title": f"{day}, {formatting.time_span(slot.starts_at, slot.ends_at, zone)}",
+        "zone_label": formatting.zone_label(zone, slot.starts_at),
         "until": _until(entry.hold.expires_at, zone, now) if is_kept else "",
         "is_kept": is_kept,
         "is_bookable": slot.is_bookable,
@@ -63,4 +63,4 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
 
 def _until(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
-    return wording.clock(instant, zone) if is_today else wording.soon(instant, zone, now)
+    return formatting.clock(instant, zone) if is_today else formatting.soon(instant, zone, now)

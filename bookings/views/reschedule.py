@@ -22,7 +22,7 @@ from bookings.views.booking import booking_title, not_shown, proven_booking, sho
 from bookings.views.cancel import seen_sequence
 from bookings.visitor import client_address
 from bookings.week import DayCount, Week
-from experts import wording
+from experts import formatting
 from experts.models import Slot
 
 
@@ -115,11 +115,11 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "expert": expert,
         "title": booking_title(booking, zone, now),
         # Of the day that is shown: between the two, the clocks may change.
-        "zone_label": wording.zone_label_of_day(zone, day),
+        "zone_label": formatting.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),
-        "week_label": wording.day_span(monday, monday + timedelta(days=6)),
+        "week_label": formatting.day_span(monday, monday + timedelta(days=6)),
         "week": [_day(item, week, day, url) for item in week.days],
         "day": day,
         "choices": choices,
@@ -142,7 +142,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
 def _choices(week: Week, day: date, booking, zone) -> list[Choice]:
     """The times of the day that have room for the booking, without its own."""
     return [
-        Choice(slot, wording.clock(slot.starts_at, zone), _day_note(slot, day, zone))
+        Choice(slot, formatting.clock(slot.starts_at, zone), _day_note(slot, day, zone))
         for slot in sorted(week.open_to(booking, day), key=lambda slot: slot.starts_at)
     ]
 

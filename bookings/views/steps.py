@@ -16,9 +16,9 @@ from bookings.forms import BookingForm, new_key
 from bookings.models import Booking, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.views.answers import is_partial, not_found
-from experts import wording
+from experts import formatting
 from experts.models import Slot
-from experts.zones import city
+from experts.timezones import city
 
 
 def no_such_slot(request):
@@ -165,7 +165,7 @@ def show_too_many_holds(request, slot, form, error):
     kept = [
         {
             "slot": hold.slot,
-            "when": wording.soon(hold.slot.starts_at, zone, now),
+            "when": formatting.soon(hold.slot.starts_at, zone, now),
             "url": book_url(hold.slot, zone_choice),
         }
         for hold in holds
@@ -182,15 +182,15 @@ def changed(response):
 def _summary(slot, zone) -> dict[str, str]:
     """The slot in words: its day, its time, and the zone, with the expert's own time where that differs."""
     start, now = slot.starts_at, timezone.now()
-    zone_line = _("%(zone)s.") % {"zone": wording.zone_label(zone, start)}
+    zone_line = _("%(zone)s.") % {"zone": formatting.zone_label(zone, start)}
     expert_zone = slot.expert.zone
-    if wording.zone_difference(expert_zone, zone, start):
+    if formatting.zone_difference(expert_zone, zone, start):
         zone_line += " " + _("%(time)s in %(city)s.") % {
-            "time": wording.clock(start, expert_zone),
+            "time": formatting.clock(start, expert_zone),
             "city": city(expert_zone),
         }
     return {
-        "day": wording.full_day(start.astimezone(zone).date(), now.astimezone(zone).date()),
-        "time": wording.time_span(start, slot.ends_at, zone),
+        "day": formatting.full_day(start.astimezone(zone).date(), now.astimezone(zone).date()),
+        "time": formatting.time_span(start, slot.ends_at, zone),
         "zone_line": zone_line,
     }

@@ -25,7 +25,7 @@ from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
 from experts.admin.scope import Scoped
 from experts.errors import Refused
-from experts.zones import offset_label
+from experts.timezones import offset_label
 
 MOST_IN_ONE_ACTION = 500
 MOST_REFUSALS_SHOWN = 10

@@ -7,7 +7,7 @@ from unfold.widgets import UnfoldAdminSelect2Widget
 
 from experts.admin.base import ServiceForm
 from experts.services import LONGEST_MINUTES
-from experts.zones import zone_names
+from experts.timezones import zone_names
 
 POLICY_FIELDS = (
     "requires_approval",

@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from experts.admin.scope import VIEW, may
 from experts.errors import PreviewNeeded
 from experts.models import Slot
-from experts.plan import Kept, Plan
-from experts.schedule import WantedSlot
+from experts.scheduling.occurrences import WantedSlot
+from experts.scheduling.plan import Kept, Plan
 
 MOST_ROWS = 14
 MOST_KEPT = 100

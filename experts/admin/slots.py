@@ -22,7 +22,7 @@ from experts.admin.scope import ADD, VIEW, WithinReach, may
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
-from experts.zones import instant_of
+from experts.timezones import instant_of
 
 _COLOURS = {
     "open": "success",

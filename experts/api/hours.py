@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field
 
 from experts import services
 from experts.api.errors import Error, errors
-from experts.api.shapes import Clock, Day, Input, Line, Listed, Whole, example
+from experts.api.schemas import Clock, Day, Input, Line, Listed, Whole, example
 from experts.api.staff import REFUSED, own_expert
-from experts.api.staff_shapes import Minutes, Preview, Seats
+from experts.api.staff_schemas import Minutes, Preview, Seats
 from experts.models import Expert, WeeklyHours
 
 router = Router(tags=["Staff: hours"])

@@ -9,8 +9,8 @@ from ninja import Query, Router
 from pydantic import Field
 
 from experts.api.errors import errors
-from experts.api.lists import LAST_PAGE, count_of, numbered
-from experts.api.shapes import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
+from experts.api.pagination import LAST_PAGE, count_of, numbered
+from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
 from experts.errors import Invalid, NotFound
 from experts.models import Expert, Slot
 from experts.search import fold

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from experts import services
 from experts.api.errors import Error, errors
-from experts.api.lists import count_of, following
+from experts.api.pagination import count_of, following
 from experts.api.public import days_of, within_days
-from experts.api.shapes import Day, Followed, Input, Slug
-from experts.api.staff_shapes import ExpertChange, ExpertIn, Preview, SlotChange, SlotIn, StaffExpertOut, StaffSlotOut
+from experts.api.schemas import Day, Followed, Input, Slug
+from experts.api.staff_schemas import ExpertChange, ExpertIn, Preview, SlotChange, SlotIn, StaffExpertOut, StaffSlotOut
 from experts.errors import Invalid, NotFound
 from experts.locking import slot_transaction
 from experts.models import Category, Expert, Slot

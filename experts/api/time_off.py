@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from experts import services
 from experts.api.errors import Error, errors
-from experts.api.lists import count_of, following
-from experts.api.shapes import Clock, Day, Followed, Input, Line, Slug, example
+from experts.api.pagination import count_of, following
+from experts.api.schemas import Clock, Day, Followed, Input, Line, Slug, example
 from experts.api.staff import REFUSED, known, own_expert
-from experts.api.staff_shapes import Preview
+from experts.api.staff_schemas import Preview
 from experts.errors import NotFound
 from experts.models import TimeOff
 

@@ -9,7 +9,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.expressions
 import django.db.models.functions.datetime
-import experts.zones
+import experts.timezones
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigIntegerField()),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('slug', models.SlugField(db_index=False, max_length=60, verbose_name='address')),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('accent', models.CharField(choices=[('petrol', 'Petrol'), ('ocean', 'Ocean'), ('indigo', 'Indigo'), ('plum', 'Plum'), ('brick', 'Brick'), ('olive', 'Olive'), ('forest', 'Forest'), ('graphite', 'Graphite')], default='petrol', max_length=10, verbose_name='accent')),
                 ('contact_email', models.EmailField(blank=True, max_length=254, verbose_name='contact e-mail')),
                 ('mail_footer', models.TextField(blank=True, max_length=2000, verbose_name='text below every e-mail')),
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 ('headline', models.CharField(blank=True, max_length=120, verbose_name='headline')),
                 ('bio', models.TextField(blank=True, max_length=4000, verbose_name='about')),
                 ('photo', models.FileField(blank=True, upload_to='experts/', verbose_name='photo')),
-                ('timezone', models.CharField(max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ar', 'Arabic'), ('cs', 'Czech'), ('da', 'Danish'), ('de', 'German'), ('el', 'Greek'), ('en', 'English'), ('es', 'Spanish'), ('fa', 'Persian'), ('fi', 'Finnish'), ('fr', 'French'), ('he', 'Hebrew'), ('hi', 'Hindi'), ('hu', 'Hungarian'), ('id', 'Indonesian'), ('it', 'Italian'), ('ja', 'Japanese'), ('ko', 'Korean'), ('ne', 'Nepali'), ('nl', 'Dutch'), ('no', 'Norwegian'), ('pl', 'Polish'), ('pt', 'Portuguese'), ('ro', 'Romanian'), ('ru', 'Russian'), ('sv', 'Swedish'), ('th', 'Thai'), ('tr', 'Turkish'), ('uk', 'Ukrainian'), ('vi', 'Vietnamese'), ('zh', 'Chinese')], max_length=5), blank=True, default=list, size=None, verbose_name='languages')),
                 ('session_minutes', models.PositiveSmallIntegerField(default=30, verbose_name='session length in minutes')),
                 ('default_capacity', models.PositiveSmallIntegerField(default=1, verbose_name='seats in a slot')),
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=120, verbose_name='name')),
                 ('slug', models.SlugField(max_length=60, unique=True, verbose_name='address')),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('accent', models.CharField(choices=[('petrol', 'Petrol'), ('ocean', 'Ocean'), ('indigo', 'Indigo'), ('plum', 'Plum'), ('brick', 'Brick'), ('olive', 'Olive'), ('forest', 'Forest'), ('graphite', 'Graphite')], default='petrol', max_length=10, verbose_name='accent')),
                 ('logo', models.FileField(blank=True, upload_to='logos/', verbose_name='logo')),
                 ('contact_email', models.EmailField(blank=True, max_length=254, verbose_name='contact e-mail')),
@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                 ('slug', models.SlugField(db_index=False, max_length=80, verbose_name='address')),
                 ('headline', models.CharField(blank=True, max_length=120, verbose_name='headline')),
                 ('bio', models.TextField(blank=True, max_length=4000, verbose_name='about')),
-                ('timezone', models.CharField(max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('ar', 'Arabic'), ('cs', 'Czech'), ('da', 'Danish'), ('de', 'German'), ('el', 'Greek'), ('en', 'English'), ('es', 'Spanish'), ('fa', 'Persian'), ('fi', 'Finnish'), ('fr', 'French'), ('he', 'Hebrew'), ('hi', 'Hindi'), ('hu', 'Hungarian'), ('id', 'Indonesian'), ('it', 'Italian'), ('ja', 'Japanese'), ('ko', 'Korean'), ('ne', 'Nepali'), ('nl', 'Dutch'), ('no', 'Norwegian'), ('pl', 'Polish'), ('pt', 'Portuguese'), ('ro', 'Romanian'), ('ru', 'Russian'), ('sv', 'Swedish'), ('th', 'Thai'), ('tr', 'Turkish'), ('uk', 'Ukrainian'), ('vi', 'Vietnamese'), ('zh', 'Chinese')], max_length=5), blank=True, default=list, size=None, verbose_name='languages')),
                 ('session_minutes', models.PositiveSmallIntegerField(default=30, verbose_name='session length in minutes')),
                 ('default_capacity', models.PositiveSmallIntegerField(default=1, verbose_name='seats in a slot')),

@@ -3,7 +3,7 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import experts.models.invitation
-import experts.zones
+import experts.timezones
 from django.conf import settings
 from django.db import migrations, models
 
@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('organization_name', models.CharField(blank=True, max_length=120, verbose_name='organisation')),
-                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.zones.validate_zone], verbose_name='time zone')),
+                ('timezone', models.CharField(default='UTC', max_length=64, validators=[experts.timezones.validate_zone], verbose_name='time zone')),
                 ('email', models.EmailField(max_length=254, verbose_name='e-mail')),
                 ('role', models.CharField(choices=[('owner', 'Owner'), ('scheduler', 'Scheduler'), ('expert', 'Expert')], max_length=10, verbose_name='role')),
                 ('expires_at', models.DateTimeField(default=experts.models.invitation.ends_in_a_week, verbose_name='expires')),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from experts.models.organization import Organization
 from experts.search import fold, search_condition, search_vector
-from experts.zones import city, validate_zone
+from experts.timezones import city, validate_zone
 
 LANGUAGES = {
     "ar": _("Arabic"),

@@ -37,8 +37,9 @@ def end_minutes(end: time) -> int:
 class WeeklyHours(models.Model):
     """A stretch of each such weekday in which an expert takes bookings, on the expert's wall clock.
 
-    Sessions of ``slot_minutes`` follow each other with ``buffer_minutes`` in between (experts/schedule.py). Two
-    stretches with a gap are a day with a break. An end of 00:00 is the end of the day; hours never run past it.
+    Sessions of ``slot_minutes`` follow each other with ``buffer_minutes`` in between
+    (experts/scheduling/occurrences.py). Two stretches with a gap are a day with a break. An end of 00:00 is the end of
+    the day; hours never run past it.
     """
 
     expert = models.ForeignKey(Expert, on_delete=models.CASCADE, related_name="hours", verbose_name=_("expert"))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from experts.models.expert import Expert
 from experts.models.membership import Role
 from experts.models.organization import Organization
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 INVITATION_LASTS = timedelta(days=7)
 
@@ -28,8 +28,8 @@ class InvitationQuerySet(models.QuerySet):
 class Invitation(models.Model):
     """Somebody may join an organisation, or found the one that is named here, by a link sent to ``email``: once.
 
-    The link's token is signed over this row (bookingsite/joining.py) and stored nowhere, so that whoever reads the
-    table can accept nothing. It is accepted by whoever opens it; the address is where it was sent.
+    The link's token is signed over this row (bookingsite/onboarding/services.py) and stored nowhere, so that whoever
+    reads the table can accept nothing. It is accepted by whoever opens it; the address is where it was sent.
     """
 
     organization = models.ForeignKey(

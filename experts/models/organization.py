@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from experts.embedding import validate_origin
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 
 class Accent(models.TextChoices):

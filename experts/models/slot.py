@@ -20,7 +20,7 @@ class SlotQuerySet(models.QuerySet):
         """Slots that a visitor can book at ``now`` (by the database's clock if not given).
 
         With ``Slot.state_at`` this is the one rule of what can be booked: this method says in SQL exactly
-        ``state_at(now) in BOOKABLE_STATES``, and tests/experts/test_bookable.py holds the two together.
+        ``state_at(now) in BOOKABLE_STATES``, and tests/experts/models/test_bookable.py holds the two together.
         """
         at = Now() if now is None else Value(now, output_field=models.DateTimeField())
         notice = Coalesce("expert__min_notice", "expert__organization__min_notice")
@@ -82,7 +82,8 @@ class Slot(models.Model):
     next_hold_expiry = models.DateTimeField(null=True, editable=False)
     is_closed = models.BooleanField(_("closed"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)
-    # What weekly hours made, they may also remove (experts/plan.py). No page shows these, so neither is a new version.
+    # What weekly hours made, they may also remove (experts/scheduling/plan.py). No page shows these two, so a change of
+    # them is no new version.
     from_hours = models.BooleanField(default=False, db_default=False, editable=False)
     closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
 

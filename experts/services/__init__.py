@@ -3,6 +3,7 @@
 Seats that are taken are written by bookings/services/; counters by their trigger only.
 """
 
+from experts.services.experts import ensure_category, save_expert, save_organization
 from experts.services.hours import (
     apply_hours,
     check_hours,
@@ -11,7 +12,6 @@ from experts.services.hours import (
     save_time_off,
 )
 from experts.services.members import add_member, change_role, remove_member
-from experts.services.people import ensure_category, save_expert, save_organization
 from experts.services.series import add_series
 from experts.services.slots import (
     LONGEST_MINUTES,

@@ -9,12 +9,12 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from experts import live
+from experts import publisher
 from experts.errors import InvalidHours, NotFound, PreviewNeeded
 from experts.locking import slot_transaction
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
-from experts.plan import Blocked, Calendar, Plan, plan
-from experts.schedule import WantedSlot, wanted_slots
+from experts.scheduling.occurrences import WantedSlot, wanted_slots
+from experts.scheduling.plan import Blocked, Calendar, Plan, plan
 from experts.services.slots import refusals_as_messages
 from experts.signals import slot_changing
 
@@ -230,7 +230,7 @@ def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours:
 def tell(slots: list[Slot]) -> None:
     """Let the pages that show these slots know."""
     for slot in {(slot.expert_id, slot.date): slot for slot in slots}.values():  # one word a day is enough
-        live.slot_changed(slot)
+        publisher.slot_changed(slot)
 
 
 def _set_constraints_immediate() -> None:

@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 from experts.errors import InvalidSlot, NotFound
 from experts.locking import slot_transaction
 from experts.models import Slot
-from experts.plan import Blocked, Plan, Skipped
-from experts.schedule import WantedSlot
+from experts.scheduling.occurrences import WantedSlot
+from experts.scheduling.plan import Blocked, Plan, Skipped
 from experts.services.hours import insert, lock_experts, must_be_seen, tell
 from experts.services.slots import LONGEST_MINUTES, refusals_as_messages
-from experts.zones import edge_of, instant_of
+from experts.timezones import edge_of, instant_of
 
 MOST_IN_A_SERIES = 2000
 

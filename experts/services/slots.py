@@ -10,12 +10,12 @@ from django.db.models import Case, F, ProtectedError, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from experts import live
+from experts import publisher
 from experts.errors import InvalidSlot
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
 from experts.signals import slot_changing
-from experts.zones import instant_of
+from experts.timezones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
 _MESSAGES = {
@@ -67,7 +67,7 @@ def add_slots(
     with refusals_as_messages(), slot_transaction():
         added = Slot.objects.bulk_create(slots, batch_size=1000)
         for slot in {slot.date: slot for slot in added}.values():  # one word a day is enough
-            live.slot_changed(slot)
+            publisher.slot_changed(slot)
         return added
 
 
@@ -106,7 +106,7 @@ def delete_slot(*, slot_id: int) -> None:
     with slot_transaction():
         lock_slot(slot_id)
         slot = Slot.objects.get(pk=slot_id)
-        live.slot_changed(slot)
+        publisher.slot_changed(slot)
         try:
             slot.delete()
         except ProtectedError as error:
@@ -119,7 +119,7 @@ def _change(slot_id: int, **values) -> Slot:
         before = Slot.objects.get(pk=slot_id)
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
-        live.slot_changed(slot)
+        publisher.slot_changed(slot)
         slot_changing.send(Slot, slot=slot, before=before)
         return slot
 

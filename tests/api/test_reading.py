@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from experts.api import lists
+from experts.api import pagination
 from tests.api.caller import Caller
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 
@@ -59,8 +59,8 @@ def test_experts_can_be_searched_and_filtered(api):
 
 def test_lists_have_pages_and_count_to_a_bound(api, monkeypatch):
     experts = [make_expert() for _ in range(5)]
-    monkeypatch.setattr(lists, "PAGE_SIZE", 2)
-    monkeypatch.setattr(lists, "MOST_COUNTED", 4)
+    monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
+    monkeypatch.setattr(pagination, "MOST_COUNTED", 4)
     pages = [api.get("/experts", {"page": page}) for page in (1, 2, 3, 4)]
     assert [slug for page in pages for slug in slugs(page)] == [expert.slug for expert in experts]
     assert {page.json()["count"] for page in pages} == {4}

@@ -7,9 +7,9 @@ from django.utils import timezone
 
 from bookings.models import Booking, Source, Status
 from experts.admin.history import read_history
-from experts.api import lists
+from experts.api import pagination
 from experts.models import Expert, Slot
-from experts.zones import instant_of
+from experts.timezones import instant_of
 from tests.api.caller import LENA, Caller, make_token, with_key
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 
@@ -113,7 +113,7 @@ class TestExperts:
         assert staff.send("PATCH", path, {"slug": "another"}).status_code == 422
 
     def test_the_list(self, staff, northgate, monkeypatch):
-        monkeypatch.setattr(lists, "PAGE_SIZE", 2)
+        monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
         experts = [make_expert(organization=northgate, is_active=n != 1) for n in range(5)]
         seen, after = [], None
         for _ in range(3):
@@ -193,7 +193,7 @@ class TestSlots:
         assert list(Slot.objects.all()) == [booked]
 
     def test_the_list(self, staff, northgate, expert, monkeypatch):
-        monkeypatch.setattr(lists, "PAGE_SIZE", 2)
+        monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
         other = make_expert(organization=northgate, is_active=False)
         slots = [make_slot(expert), make_slot(other), make_slot(expert, at="11:00", is_closed=True)]
         first = staff.get("/admin/slots").json()
@@ -232,7 +232,7 @@ class TestBookings:
         assert (answer.status_code, answer.json()["alternatives"][0]["id"]) == (409, near.pk)
 
     def test_the_list_and_its_filters(self, staff, northgate, expert, monkeypatch):
-        monkeypatch.setattr(lists, "PAGE_SIZE", 2)
+        monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
         slot, later = make_slot(expert, capacity=9), make_slot(make_expert(organization=northgate), day=day_ahead(9))
         rows = [make_booking(slot), make_booking(slot, status=Status.PENDING), make_booking(later)]
         make_booking(slot, status=Status.HELD, name="", email="")

@@ -17,7 +17,7 @@ from bookings import feeds, services
 from bookings.models import Booking, CalendarFeed, Status
 from bookings.vtimezone import vtimezone
 from experts.models import Membership, Organization, Role
-from experts.zones import zone_names
+from experts.timezones import zone_names
 from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_user, run_action
 

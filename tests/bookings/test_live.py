@@ -149,7 +149,7 @@ class TestOrder:
         """A message that claims an old state, comes twice or makes no sense changes nothing that is shown."""
         from channels.layers import get_channel_layer
 
-        from experts.live import expert_group
+        from experts.publisher import expert_group
 
         slot = await sync_to_async(make_slot)(capacity=3)
         await sync_to_async(book)(slot)

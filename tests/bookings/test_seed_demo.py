@@ -19,7 +19,7 @@ from bookings.transitions import OCCUPYING
 from experts import services
 from experts.errors import PreviewNeeded
 from experts.models import Category, Expert, Membership, Organization, Role, Slot
-from experts.zones import instant_of
+from experts.timezones import instant_of
 from tests.staff import PASSWORD, make_user
 
 # Both sides of the Atlantic change to summer time within the five weeks around it, on different days.

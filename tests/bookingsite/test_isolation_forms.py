@@ -12,8 +12,8 @@ from experts.models import Expert, Membership, Slot, TimeOff, WeeklyHours
 from tests.bookingsite import isolation
 from tests.bookingsite.isolation import MISSING, World, everything_stored, leaks, make_hours
 from tests.cast import day_ahead, make_booking, make_slot
-from tests.experts.test_admin import new_slot, slot_form
-from tests.experts.test_admin_hours import grid, line, press
+from tests.experts.admin.test_admin import new_slot, slot_form
+from tests.experts.admin.test_hours import grid, line, press
 from tests.staff import admin_url, messages_of, run_action
 
 pytestmark = pytest.mark.django_db

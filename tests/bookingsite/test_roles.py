@@ -13,7 +13,7 @@ from experts.models import Expert, Membership, Organization, Role, Slot, TimeOff
 from tests.bookingsite import isolation
 from tests.bookingsite.isolation import everything_stored, make_hours
 from tests.cast import day_ahead, make_expert, make_organization, make_slot
-from tests.experts.test_admin_hours import grid, line, press
+from tests.experts.admin.test_hours import grid, line, press
 from tests.staff import admin_url, errors_of, logged_in, make_member, run_action
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.browser.conftest import PHONE
 from tests.browser.test_admin import log_in, save
 from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization
-from tests.experts.test_hours import row, starts, work
+from tests.experts.services.test_hours import row, starts, work
 from tests.staff import admin_url, make_superuser
 
 DAY = 3  # days ahead

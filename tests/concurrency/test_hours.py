@@ -10,7 +10,7 @@ from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
 from tests.cast import book, day_ahead, make_expert
 from tests.concurrency.contention import held_row, run_together
-from tests.experts.test_hours import row, starts, work
+from tests.experts.services.test_hours import row, starts, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY = 3

@@ -7,7 +7,7 @@ from bookings.validators import validate_plain_text
 from bookingsite import joining
 from experts.errors import Refused
 from experts.models import Role
-from experts.zones import validate_zone
+from experts.timezones import validate_zone
 
 
 def checked(validate, name: str, value: str) -> str:

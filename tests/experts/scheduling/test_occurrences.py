@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from experts.models import TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT
-from experts.schedule import wanted_slots
-from experts.zones import edge_of
+from experts.scheduling.occurrences import wanted_slots
+from experts.timezones import edge_of
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = date(2027, 3, 28), date(2027, 10, 31)  # Sundays: 02:00 -> 03:00, and 03:00 -> 02:00

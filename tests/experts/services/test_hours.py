@@ -13,10 +13,10 @@ from experts import services
 from experts.errors import InvalidExpert, InvalidHours, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.models.hours import end_minutes
-from experts.plan import Calendar
+from experts.scheduling.plan import Calendar
 from experts.tasks import extend_horizons
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
-from tests.experts.test_schedule import weekly_hours
+from tests.experts.scheduling.test_occurrences import weekly_hours
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ from experts import services
 from experts.errors import InvalidSlot, NotFound, PreviewNeeded
 from experts.models import Slot
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_slot
-from tests.experts.test_admin import new_slot
-from tests.experts.test_admin_hours import press, sections
-from tests.experts.test_hours import agreed, preview, starts
+from tests.experts.admin.test_admin import new_slot
+from tests.experts.admin.test_hours import press, sections
+from tests.experts.services.test_hours import agreed, preview, starts
 from tests.staff import admin_url, errors_of, logged_in, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from experts.errors import InvalidExpert
 from experts.locking import slot_transaction
 from experts.models import Category, Expert, Organization, Slot, WeeklyHours
-from experts.plan import Calendar
+from experts.scheduling.plan import Calendar
 from experts.services.hours import carry_out, hours_values, replace_hours
 from experts.services.slots import refusals_as_messages
 

@@ -15,7 +15,7 @@ from django.db.models import PROTECT
 from django.utils import timezone
 
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
-from experts.schedule import WantedSlot, wanted_slots
+from experts.scheduling.occurrences import WantedSlot, wanted_slots
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts.zones import city, offset_label
+from experts.timezones import city, offset_label
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:

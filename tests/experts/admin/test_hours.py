@@ -8,8 +8,8 @@ import pytest
 
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_expert, make_slot
-from tests.experts.test_admin import expert_form
-from tests.experts.test_hours import row, starts, work
+from tests.experts.admin.test_admin import expert_form
+from tests.experts.services.test_hours import row, starts, work
 from tests.staff import admin_url, errors_of, logged_in, make_superuser
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
-from experts.api.shapes import EXPERT, SLOT, Clock, Day, Flag, Input, Line, SlotOut, Slug, Text, Whole, example
+from experts.api.schemas import EXPERT, SLOT, Clock, Day, Flag, Input, Line, SlotOut, Slug, Text, Whole, example
 from experts.errors import PreviewNeeded
 from experts.models import Expert, Slot
 from experts.models.expert import LANGUAGES

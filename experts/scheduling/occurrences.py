@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from experts.models import TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT, end_minutes
-from experts.zones import edge_of, instant_of
+from experts.timezones import edge_of, instant_of
 
 _ONE_DAY = timedelta(days=1)
 

@@ -1,0 +1,1 @@
+"""From weekly hours and time off to slots."""
