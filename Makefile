@@ -7,7 +7,7 @@
 PY := .venv/bin/python
 
 run: .venv/installed
-	@exec $(PY) -m bookingsite.dev
+	@exec $(PY) -m bookingsite.devserver.run
 
 test: .venv/installed
 	@exec $(PY) -m tests.suite

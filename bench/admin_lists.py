@@ -12,7 +12,7 @@ import re
 import statistics
 import time
 
-from bookingsite import embedded
+from bookingsite.devserver import servers
 
 EXPERTS, SLOTS_EACH, BOOKED_OF = 1_000, 1_000, 5  # one slot in five is booked
 LARGE = ("experts_slot", "bookings_booking", "bookings_turnedaway", "bookings_bookingevent")
@@ -181,8 +181,8 @@ def read_whole(sql: str) -> list[str]:
 
 
 def main() -> None:
-    with embedded.running_for_tests(environ=os.environ) as servers:
-        os.environ.update(ENVIRONMENT | servers.urls)
+    with servers.running_for_tests(environ=os.environ) as embedded:
+        os.environ.update(ENVIRONMENT | embedded.urls)
         import django
 
         django.setup()

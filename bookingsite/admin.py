@@ -10,7 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from bookingsite import joining
+from bookingsite.onboarding import services as onboarding
 from experts.admin.base import ServiceAdmin, ServiceForm, without_menu
 from experts.admin.scope import Scoped, WithinReach, only_organization
 from experts.models import Invitation, Role
@@ -94,7 +94,7 @@ class InvitationAdmin(ServiceAdmin):
         return row.email
 
     def save_model(self, request, obj, form, change):
-        sent = joining.invite(
+        sent = onboarding.invite(
             organization=obj.organization,
             email=obj.email,
             role=Role(obj.role),

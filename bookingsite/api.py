@@ -20,7 +20,7 @@ import experts.api.public
 import experts.api.staff
 import experts.api.time_off
 from bookings.api.tokens import StaffToken
-from bookingsite.apischema import Described
+from bookingsite.api_schema import Described
 from experts.api.errors import CODES
 from experts.api.staff_schemas import Preview
 from experts.errors import Busy, PreviewNeeded, Refused

@@ -12,4 +12,4 @@ class AdminConfig(admin_apps.AdminConfig):
     """The admin, with our own site."""
 
     default = False  # the entry "bookingsite" in INSTALLED_APPS means the project and not this
-    default_site = "bookingsite.adminsite.AdminSite"
+    default_site = "bookingsite.admin_site.AdminSite"

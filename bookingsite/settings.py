@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvError
 
-from bookingsite import places
+from bookingsite.devserver import paths
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
@@ -45,9 +45,9 @@ except (EnvError, ValueError) as error:
 
 if DEBUG:
     # A laptop. The servers of this checkout (`make run` starts them) and the secret that `make run` uses.
-    SECRET_KEY = SECRET_KEY or places.kept_secret(DATA_DIR / "secret-key")
-    DATABASE_URL = DATABASE_URL or places.place().database_url()
-    REDIS_URL = REDIS_URL or places.place().redis_url
+    SECRET_KEY = SECRET_KEY or paths.kept_secret(DATA_DIR / "secret-key")
+    DATABASE_URL = DATABASE_URL or paths.place().database_url()
+    REDIS_URL = REDIS_URL or paths.place().redis_url
 if SECRET_KEY and not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5):
     raise ImproperlyConfigured("SECRET_KEY is too weak. Use at least 50 random characters.")
 for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():
@@ -171,6 +171,7 @@ CHANNEL_LAYERS = {
 PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="events")
 
 # Workers poll: a NOTIFY takes a database-wide lock at commit (docs/decisions/0005-queue-without-notify.md).
+PROCRASTINATE_IMPORT_PATHS = ["bookingsite.onboarding.tasks"]  # besides the tasks.py of each app
 PROCRASTINATE_WORKER_DEFAULTS = {
     "listen_notify": False,
     "fetch_job_polling_interval": 1.0,
@@ -251,13 +252,13 @@ UNFOLD = {
     "SITE_HEADER": "ExpertBook",
     "SITE_SUBHEADER": _("Staff"),
     "SITE_URL": "/",
-    "SITE_ICON": "bookingsite.adminsite.logo",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bookingsite.adminsite.logo"}],
-    "STYLES": ["bookingsite.adminsite.stylesheet"],
-    "SCRIPTS": ["bookingsite.adminsite.script"],
-    "ENVIRONMENT": "bookingsite.adminsite.environment",
+    "SITE_ICON": "bookingsite.admin_site.logo",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "bookingsite.admin_site.logo"}],
+    "STYLES": ["bookingsite.admin_site.stylesheet"],
+    "SCRIPTS": ["bookingsite.admin_site.script"],
+    "ENVIRONMENT": "bookingsite.admin_site.environment",
     "DASHBOARD_CALLBACK": "bookings.admin.dashboard.dashboard",
-    "SIDEBAR": {"navigation": "bookingsite.adminsite.navigation"},
+    "SIDEBAR": {"navigation": "bookingsite.admin_site.navigation"},
 }
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # the cache may be away
@@ -266,9 +267,9 @@ AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "bookingsite.adminsite.login_address"
-AXES_USERNAME_CALLABLE = "bookingsite.adminsite.login_name"
-AXES_LOCKOUT_CALLABLE = "bookingsite.adminsite.locked_out"
+AXES_CLIENT_IP_CALLABLE = "bookingsite.admin_site.login_address"
+AXES_USERNAME_CALLABLE = "bookingsite.admin_site.login_name"
+AXES_LOCKOUT_CALLABLE = "bookingsite.admin_site.locked_out"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False

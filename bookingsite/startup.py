@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 
-from bookingsite.places import CannotStartError
+from bookingsite.devserver.paths import CannotStartError
 
 # gunicorn starts a worker that ends with any other code again, for ever.
 EXIT_CODE = 3

@@ -1,8 +1,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from bookingsite import mailbox, start, views
+from bookingsite import views
 from bookingsite.api import api
+from bookingsite.devserver import mailbox
+from bookingsite.onboarding import views as onboarding
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -11,8 +13,8 @@ urlpatterns = [
     path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
     path("dev/mailbox/<str:key>/", mailbox.mail, name="mail"),
     path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
-    path("start/", start.start, name="start"),
-    path("start/invitation/<str:token>/", start.invitation, name="invitation"),
+    path("start/", onboarding.start, name="start"),
+    path("start/invitation/<str:token>/", onboarding.invitation, name="invitation"),
     path("api/v1/", api.urls),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),

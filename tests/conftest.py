@@ -15,7 +15,7 @@ import psycopg
 import pytest
 import redis
 
-from bookingsite import embedded, places
+from bookingsite.devserver import paths, servers
 from tests.live import LiveSite, site_environ
 
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
@@ -54,12 +54,12 @@ def pytest_configure(config):
     """
     if not hasattr(config, "workerinput"):  # xdist's workers inherit all this
         try:
-            servers = owned.enter_context(embedded.running_for_tests(environ=os.environ))
-        except places.CannotStartError as error:
+            embedded = owned.enter_context(servers.running_for_tests(environ=os.environ))
+        except paths.CannotStartError as error:
             raise pytest.UsageError(str(error)) from error
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
         run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
-        os.environ.update(ENVIRONMENT | servers.urls | run)
+        os.environ.update(ENVIRONMENT | embedded.urls | run)
     os.environ["REDIS_KEY_PREFIX"] = f"{os.environ['TEST_RUN']}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}."
     os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from bookingsite import places, processes
+from bookingsite.devserver import paths, processes
 
 
 class LiveSite:
@@ -30,7 +30,7 @@ class LiveSite:
             with self.log.open("a") as output:
                 self.process = subprocess.Popen(
                     [sys.executable, "-m", "daphne", "--fd", str(server.fileno()), "bookingsite.asgi:application"],
-                    cwd=places.BASE_DIR,
+                    cwd=paths.BASE_DIR,
                     env=self._environ | {"SITE_URL": self.url},
                     stdin=subprocess.DEVNULL,
                     stdout=output,

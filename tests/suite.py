@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 
-from bookingsite import embedded, places, processes, startup
+from bookingsite import startup
+from bookingsite.devserver import paths, processes, servers
 
 PYTHON = sys.executable
 PHASES = {
@@ -22,7 +23,7 @@ PHASES = {
 
 def main() -> int:
     start = time.monotonic()
-    with embedded.running_for_tests(environ=os.environ) as servers:
+    with servers.running_for_tests(environ=os.environ) as embedded:
         production = {
             "ENV_FILE": os.devnull,
             "DEBUG": "off",
@@ -30,7 +31,7 @@ def main() -> int:
             "ALLOWED_HOSTS": "bookings.example.org",
             "SITE_URL": "https://bookings.example.org",
         }
-        environ = os.environ | production | servers.urls
+        environ = os.environ | production | embedded.urls
         for name, command in PHASES.items():
             phase = time.monotonic()
             code = _run(command, environ)
@@ -45,7 +46,7 @@ def _run(command: list[str], environ: dict[str, str]) -> int:
     """Run one phase. It is ended with this process, so that no test goes on without its servers."""
     return subprocess.run(
         command,
-        cwd=places.BASE_DIR,
+        cwd=paths.BASE_DIR,
         env=environ,
         preexec_fn=processes.die_with_parent(signal.SIGTERM),
         check=False,

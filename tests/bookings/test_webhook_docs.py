@@ -10,10 +10,10 @@ from bookings import services
 from bookings.models import EventType, WebhookDelivery
 from bookings.models.webhook import new_secret
 from bookings.webhooks import signing
-from bookingsite import places
+from bookingsite.devserver import paths
 from tests.cast import book, make_expert, make_slot, make_webhook
 
-GUIDE = (places.BASE_DIR / "docs" / "webhooks.md").read_text()
+GUIDE = (paths.BASE_DIR / "docs" / "webhooks.md").read_text()
 BODY = b'{"type":"booking.created"}'
 
 

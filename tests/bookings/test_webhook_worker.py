@@ -12,18 +12,18 @@ from django.utils import timezone
 from bookings import tasks
 from bookings.models import WebhookDelivery
 from bookings.webhooks import delivering
-from bookingsite import dev, places, processes
+from bookingsite.devserver import paths, processes, run
 from tests.cast import make_webhook
 from tests.live import site_environ
 from tests.receiver import Receiver, hang
 
-PROCFILE = (Path(places.BASE_DIR) / "Procfile").read_text()
+PROCFILE = (Path(paths.BASE_DIR) / "Procfile").read_text()
 
 
 def test_every_queue_has_a_worker_in_production_and_on_a_laptop():
     queues = {task.queue for task in tasks.app.tasks.values() if task.name.startswith("bookings.")}
     lines = re.findall(r"procrastinate worker (.*)", PROCFILE)
-    for commands in (lines, [" ".join(arguments) for arguments in dev.WORKERS.values()]):
+    for commands in (lines, [" ".join(arguments) for arguments in run.WORKERS.values()]):
         served = [queue for line in commands for queue in re.search(r"--queues (\S+)", line)[1].split(",")]
         assert sorted(served) == sorted(queues), "each by one worker"
     assert f"--queues webhooks --concurrency {delivering.MOST_AT_ONCE}" in lines
@@ -52,7 +52,7 @@ def test_receivers_that_hang_hold_up_nobody_else(worker_database, tmp_path):
         environ = site_environ(worker_database) | {"WEBHOOKS_ALLOW_PRIVATE": "on"}
         worker = subprocess.Popen(
             [sys.executable, "manage.py", "procrastinate", "worker", "--queues", "webhooks", "--concurrency", "20"],
-            cwd=places.BASE_DIR,
+            cwd=paths.BASE_DIR,
             env=environ,
             stdout=(tmp_path / "worker.log").open("w"),
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from django.db.models import F
 from playwright.sync_api import TimeoutError, expect
 
 from bookings.models import Booking, Proof
-from bookingsite import embedded
+from bookingsite.devserver import servers
 from tests.cast import book, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.live import site_environ
 
@@ -44,7 +44,7 @@ class Site:
         """Let a worker do what waits; it ends when nothing does."""
         environ = site_environ(self._database) | self._settings | {"SITE_URL": self.url}
         command = [sys.executable, "manage.py", "procrastinate", "worker", "--one-shot"]
-        subprocess.run(command, cwd=embedded.BASE_DIR, env=environ, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, cwd=servers.BASE_DIR, env=environ, check=True, capture_output=True, timeout=60)
 
 
 # Named before make_context, it outlives the pages: a site that ends under a page is an error in its console.

@@ -6,7 +6,7 @@ from django.core import mail
 from playwright.sync_api import expect
 
 from bookings.models import Booking
-from bookingsite import tasks
+from bookingsite.onboarding import tasks
 from experts.models import Expert, Invitation, Slot
 from tests.browser.test_accessibility import problems, two_looks
 from tests.browser.test_admin import save

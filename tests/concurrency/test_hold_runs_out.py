@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from bookings import services
 from bookings.models import Booking
 from bookings.services.shared import queue_expiry
-from bookingsite import places, processes
+from bookingsite.devserver import paths, processes
 from tests.cast import make_slot
 from tests.live import site_environ
 
@@ -35,7 +35,7 @@ def worker(worker_database, tmp_path):
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "procrastinate", "worker"],
-            cwd=places.BASE_DIR,
+            cwd=paths.BASE_DIR,
             env=site_environ(worker_database),
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookingsite import joining
+from bookingsite.onboarding import services as onboarding
 from experts import services
 from experts.errors import LastOwner
 from experts.models import Invitation, Role
@@ -32,7 +32,7 @@ def test_a_link_that_is_used_twice_at_once_works_once():
     organization = make_organization()
     invitation = Invitation.objects.create(organization=organization, email="noor@example.com", role=Role.SCHEDULER)
     users = [make_member(make_organization(), password=None) for _ in range(4)]
-    token = joining.token_of(invitation)
-    results = pile_up(lambda n: joining.accept(token=token, user=users[n]), behind=invitation, count=4)
-    assert sum(isinstance(result, joining.InvitationOver) for result in results) == 3
+    token = onboarding.token_of(invitation)
+    results = pile_up(lambda n: onboarding.accept(token=token, user=users[n]), behind=invitation, count=4)
+    assert sum(isinstance(result, onboarding.InvitationOver) for result in results) == 3
     assert organization.memberships.count() == 1

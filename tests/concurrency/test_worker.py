@@ -15,7 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import tasks
 from bookings.models import Booking, Notification, Status
-from bookingsite import places, processes
+from bookingsite.devserver import paths, processes
 from tests.cast import book, fresh, make_booking, make_slot
 from tests.concurrency.contention import held_row
 from tests.live import site_environ
@@ -41,7 +41,7 @@ def start_worker(worker_database, server, tmp_path):
         with (tmp_path / "worker.log").open("a") as output:
             worker = subprocess.Popen(
                 [sys.executable, "manage.py", "procrastinate", "worker", "--fetch-job-polling-interval", "0.05"],
-                cwd=places.BASE_DIR,
+                cwd=paths.BASE_DIR,
                 env=site_environ(worker_database) | {"EMAIL_URL": server.url},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

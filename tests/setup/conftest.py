@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bookingsite import places, processes
+from bookingsite.devserver import paths, processes
 
 CLONED = ("bookings", "bookingsite", "experts", "templates", "static", "manage.py")
 CLONED += ("Makefile", "requirements.txt", "requirements-dev.txt")
@@ -38,7 +38,7 @@ def clone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home", numbered=True) / "expertbook"
     folder.mkdir(mode=0o700)
     for name in CLONED:
-        source, target = places.BASE_DIR / name, folder / name
+        source, target = paths.BASE_DIR / name, folder / name
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
@@ -49,7 +49,7 @@ def clone(tmp_path_factory):
 
 def forget(checkout: Path) -> None:
     """Remove what lies outside of the checkout: root's data, and the sockets of a deep folder."""
-    where = places.place(checkout)
+    where = paths.place(checkout)
     shutil.rmtree(where.sockets, ignore_errors=True)
     shutil.rmtree(where.folder.parent, ignore_errors=True)
 
@@ -63,7 +63,7 @@ class Owner:
         code = f"""
 import pathlib, sys
 from bookingsite import processes
-from bookingsite.embedded import *
+from bookingsite.devserver.servers import *
 checkout = pathlib.Path({str(checkout)!r})
 {before}
 with {start}:
@@ -72,7 +72,7 @@ with {start}:
 """
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
-            cwd=places.BASE_DIR,
+            cwd=paths.BASE_DIR,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             preexec_fn=processes.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)

@@ -14,13 +14,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bookingsite import processes
+from bookingsite.devserver import processes
 from tests.live import site_environ
 
 DATABASE_OUT_OF_REACH = "postgresql://user:a-password@127.0.0.1:1/db"
 
 
-def dev(clone: Path, environ: dict, *, command=("-m", "bookingsite.dev")) -> subprocess.CompletedProcess:
+def dev(clone: Path, environ: dict, *, command=("-m", "bookingsite.devserver.run")) -> subprocess.CompletedProcess:
     """Call a command that is expected to end by itself."""
     return subprocess.run(
         [sys.executable, *command], cwd=clone, env=environ, capture_output=True, text=True, timeout=60, check=False
@@ -41,7 +41,7 @@ class Running:
         self.log = clone.parent / "output.txt"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "bookingsite.dev"],
+                [sys.executable, "-m", "bookingsite.devserver.run"],
                 cwd=clone,
                 env=environ,
                 stdout=output,

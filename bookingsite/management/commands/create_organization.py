@@ -4,7 +4,7 @@ from django.core.validators import validate_email, validate_slug
 from django.db import transaction
 
 from bookings.validators import validate_plain_text
-from bookingsite import joining
+from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
 from experts.models import Role
 from experts.timezones import validate_zone
@@ -37,11 +37,11 @@ class Command(BaseCommand):
             checked(validate_slug, "--slug", slug[:61])
         try:
             with transaction.atomic():
-                organization = joining.create_organization(name=name, slug=slug, zone=timezone, contact_email=owner)
-                invitation = joining.invite(
+                organization = onboarding.create_organization(name=name, slug=slug, zone=timezone, contact_email=owner)
+                invitation = onboarding.invite(
                     organization=organization, email=owner, role=Role.OWNER, expert=None, invited_by=None
                 )
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{organization.name} is at /o/{organization.slug}/. Its owner chooses a password here:")
-        self.stdout.write(joining.link_of(invitation))
+        self.stdout.write(onboarding.link_of(invitation))

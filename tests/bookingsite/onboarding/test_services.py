@@ -15,7 +15,9 @@ from django.utils import timezone
 from bookings import services as booking_services
 from bookings.errors import NotAllowed
 from bookings.models import Notification
-from bookingsite import joining, logs, tasks
+from bookingsite import logs
+from bookingsite.onboarding import services as onboarding
+from bookingsite.onboarding import tasks
 from experts import services
 from experts.errors import Refused
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role
@@ -32,13 +34,13 @@ def organization():
 
 
 def invite(organization, email="noor@example.com", role=Role.SCHEDULER, **values):
-    return joining.invite(
+    return onboarding.invite(
         organization=organization, email=email, role=role, **{"expert": None, "invited_by": None} | values
     )
 
 
 def path_of(invitation):
-    return reverse("invitation", args=[joining.token_of(invitation)])
+    return reverse("invitation", args=[onboarding.token_of(invitation)])
 
 
 def send(invitation) -> str:
@@ -184,7 +186,7 @@ def test_nobody_comes_back_by_an_invitation_of_their_own(organization):
 def test_a_token_is_in_no_log(organization):
     path = path_of(invite(organization))
     record = logs.logging.LogRecord("x", 30, "f", 1, f"Gone: {path} ?next={path}", None, None)
-    assert joining.token_of(Invitation.objects.get()) not in logs.TokenlessFormatter().format(record)
+    assert onboarding.token_of(Invitation.objects.get()) not in logs.TokenlessFormatter().format(record)
 
 
 # Founding
@@ -275,5 +277,5 @@ def test_the_command_says_what_is_wrong_and_makes_nothing(options, words):
 
 def test_a_new_installation_has_a_category_to_put_the_first_expert_in():
     for name in ("Northgate Clinic", "Harbour Law"):
-        joining.create_organization(name=name)
+        onboarding.create_organization(name=name)
     assert Category.objects.get().name == "General"

@@ -10,8 +10,8 @@ from experts.models import Invitation
 @app.task(queue="mail", retry=BackOff())
 def send_invitation(*, invitation_id: int) -> None:
     """Send the link of an invitation; nothing if it was withdrawn, accepted or has run out."""
-    from bookingsite import joining  # which queues this job
+    from bookingsite.onboarding import services as onboarding  # which queues this job
 
     invitation = Invitation.objects.open().select_related("organization").filter(pk=invitation_id).first()
     if invitation is not None:
-        mail.send_invitation(invitation, joining.link_of(invitation))
+        mail.send_invitation(invitation, onboarding.link_of(invitation))

@@ -17,7 +17,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from bookings.queueing import defer
-from bookingsite.tasks import send_invitation
+from bookingsite.onboarding.tasks import send_invitation
 from experts import services
 from experts.errors import Refused
 from experts.locking import slot_transaction, violated_constraint

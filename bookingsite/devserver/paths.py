@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 
 NAME = "expertbook"  # of the role and of the database
 # sun_path has room for 104 bytes on macOS and 108 on Linux, the final NUL included.

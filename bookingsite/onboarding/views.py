@@ -16,7 +16,7 @@ from bookings.limits import check_sign_up_limits
 from bookings.validators import validate_plain_text
 from bookings.views.answers import see_other
 from bookings.visitor import client_address
-from bookingsite import joining
+from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
 from experts.timezones import zone_names
 
@@ -84,7 +84,7 @@ def start(request):
         return render(request, "start/start.html", {"form": form}, status=422)
     try:
         check_sign_up_limits(address=client_address(request), email=form.cleaned_data["email"])
-        joining.found_by_mail(
+        onboarding.found_by_mail(
             name=form.cleaned_data["organization"], email=form.cleaned_data["email"], zone=form.cleaned_data["zone"]
         )
     except Refused as refusal:
@@ -104,11 +104,11 @@ def invitation(request, token):
 
 def _invitation(request, token):
     try:
-        found = joining.read_token(token)
-    except joining.InvitationOver as error:
+        found = onboarding.read_token(token)
+    except onboarding.InvitationOver as error:
         return render(request, "start/over.html", status=error.status)
     user = request.user if request.user.is_authenticated else None
-    knows = user is None and joining.has_account(found.email)
+    knows = user is None and onboarding.has_account(found.email)
     form = None if user or knows else AccountForm(request.POST or None, email=found.email)
     context = {"invitation": found, "user_name": user and user.get_username(), "knows": knows, "form": form}
     if request.method != "POST" or knows:
@@ -117,10 +117,10 @@ def _invitation(request, token):
     if form is not None:
         if not form.is_valid():
             return render(request, "start/invitation.html", context, status=422)
-        account = joining.NewAccount(name=form.cleaned_data["name"], password=form.cleaned_data["password"])
+        account = onboarding.NewAccount(name=form.cleaned_data["name"], password=form.cleaned_data["password"])
     try:
-        membership = joining.accept(token=token, user=user, account=account)
-    except joining.InvitationOver as error:
+        membership = onboarding.accept(token=token, user=user, account=account)
+    except onboarding.InvitationOver as error:
         return render(request, "start/over.html", status=error.status)
     except Refused as refusal:
         return render(request, "start/invitation.html", context | {"refusal": str(refusal)}, status=refusal.status)

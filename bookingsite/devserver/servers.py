@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bookingsite.places import (
+from bookingsite.devserver.paths import (
     BASE_DIR,
     NAME,
     CannotStartError,
@@ -39,7 +39,7 @@ from bookingsite.places import (
     place,
     server_user,
 )
-from bookingsite.processes import die_with_parent, stop, wait_until
+from bookingsite.devserver.processes import die_with_parent, stop, wait_until
 
 MAX_CONNECTIONS = 300
 

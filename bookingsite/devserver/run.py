@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from bookingsite import embedded, places, processes, startup
+from bookingsite import startup
+from bookingsite.devserver import paths, processes, servers
 
-DATA_DIR = places.BASE_DIR / ".data"
+DATA_DIR = paths.BASE_DIR / ".data"
 STAFF = "staff"
 # As in the Procfile. Webhooks have a worker of their own, as receivers may hang: nothing else waits for them.
 WORKERS = {
@@ -45,17 +46,17 @@ def _end(number, frame) -> None:
 def _run() -> None:
     from environs import Env
 
-    Env.read_env(os.environ.get("ENV_FILE", places.BASE_DIR / ".env"), recurse=False)
+    Env.read_env(os.environ.get("ENV_FILE", paths.BASE_DIR / ".env"), recurse=False)
     port = _port()
     url = f"http://127.0.0.1:{port}/"
-    where = places.place()
+    where = paths.place()
     given = dict(os.environ)
     defaults = {"DEBUG": "on", "SECRET_KEY": "", "SITE_URL": url.rstrip("/")} | where.urls
     os.environ.update({name: os.environ.get(name) or value for name, value in defaults.items()})
     if not os.environ["SECRET_KEY"]:
-        os.environ["SECRET_KEY"] = places.kept_secret(DATA_DIR / "secret-key")
+        os.environ["SECRET_KEY"] = paths.kept_secret(DATA_DIR / "secret-key")
     _read_settings()
-    with embedded.running(where, environ=given, note=f"{url} (process {os.getpid()})") as servers:
+    with servers.running(where, environ=given, note=f"{url} (process {os.getpid()})") as embedded:
         _check_port(port)
         staff = _prepare()
         with contextlib.ExitStack() as children:
@@ -65,9 +66,9 @@ def _run() -> None:
                 name: _start(children, ["manage.py", "procrastinate", "worker", *arguments])
                 for name, arguments in WORKERS.items()
             }
-            parts = servers.processes | workers | {"the web process": _start(children, web)}
+            parts = embedded.processes | workers | {"the web process": _start(children, web)}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
-                data = where.folder if servers.processes else "in the servers that DATABASE_URL and REDIS_URL name"
+                data = where.folder if embedded.processes else "in the servers that DATABASE_URL and REDIS_URL name"
                 _say(f"\nExpertBook is ready.\n\n  Site   {url}\n  Staff  {url}admin/  {staff}")
                 _say(f"  Mail   {url}dev/mailbox/\n  Data   {data}\n")
                 _say("Stop it with Ctrl-C.")
@@ -79,7 +80,7 @@ def _run() -> None:
 def _port() -> int:
     text = os.environ.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise places.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        raise paths.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 
@@ -99,7 +100,7 @@ def _check_port(port: int) -> None:
         return True
 
     if not processes.wait_until(is_free, seconds=2):
-        raise places.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
+        raise paths.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
 
 
 def _read_settings() -> None:
@@ -144,7 +145,7 @@ def _check_redis(url: str) -> None:
         with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        raise places.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
+        raise paths.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
 
 
 def _staff_login(password_file: Path) -> str:
@@ -154,7 +155,7 @@ def _staff_login(password_file: Path) -> str:
     users = get_user_model().objects
     user = users.filter(username=STAFF).first()
     if not user:
-        users.create_superuser(STAFF, "staff@example.com", places.kept_secret(password_file, length=16))
+        users.create_superuser(STAFF, "staff@example.com", paths.kept_secret(password_file, length=16))
     elif not password_file.exists() or not user.check_password(password_file.read_text()):
         return f"{STAFF}, with the password that was set for it (manage.py changepassword {STAFF})"
     return f"{STAFF} / {password_file.read_text()}{_members(password_file.read_text())}"
@@ -174,7 +175,7 @@ def _start(children: contextlib.ExitStack, arguments: list[str]) -> subprocess.P
     """Start a Python process that is stopped when `children` ends, and not by Ctrl-C itself: the order matters."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
-        cwd=places.BASE_DIR,
+        cwd=paths.BASE_DIR,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         # After kill -9 the database ends as well: a worker that was asked politely would wait for it.

@@ -1,0 +1,1 @@
+"""How an organisation and its staff get in: sign-up, invitations."""
