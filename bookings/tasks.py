@@ -12,10 +12,12 @@ from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.retry import BaseRetryStrategy
 
-from bookings import deliveries, housekeeping, links, mail
-from bookings.kinds import MailKind, still_true
+from bookings.access import links
+from bookings.mail import log, messages
+from bookings.mail.recipients import owner_recipients, recipients
+from bookings.mail.rules import MailKind, still_true
 from bookings.models import Booking, LookupRequest, WaitlistEntry, WebhookEndpoint
-from bookings.recipients import owner_recipients, recipients
+from bookings.services import cleanup
 
 logger = logging.getLogger(__name__)
 FIRST, LAST = 10, -10  # priorities; 0 is the usual one
@@ -52,11 +54,11 @@ def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
     is_true, failure = still_true(kind, booking, sequence, timezone.now()), None
     for address in recipients(booking, kind):
         if not is_true:
-            deliveries.skip(kind=kind, to=address, booking=booking, sequence=sequence)
+            log.skip(kind=kind, to=address, booking=booking, sequence=sequence)
             continue
         try:
-            mail.send_booking_mail(booking, kind, address)
-        except deliveries.MailNotSentError as error:  # one bad address keeps the mail from none of the others
+            messages.send_booking_mail(booking, kind, address)
+        except log.MailNotSentError as error:  # one bad address keeps the mail from none of the others
             if failure is None or failure.for_good:
                 failure = error
     if failure is not None:
@@ -73,7 +75,7 @@ def send_lookup_link(*, request_id: int) -> None:
     if request is None or not Booking.objects.of_address(request.email).exists() or links.too_many_sent(request):
         return
     token, link = links.make_lookup_token(request)
-    mail.send_lookup_link(request, links.link_url(token), link.expires_at)
+    messages.send_lookup_link(request, links.link_url(token), link.expires_at)
 
 
 @app.task(queue="mail", retry=BackOff())
@@ -81,7 +83,7 @@ def send_waitlist_offer(*, entry_id: int) -> None:
     """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
     entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
     if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
-        mail.send_waitlist_offer(entry)
+        messages.send_waitlist_offer(entry)
 
 
 @app.task(queue="mail", retry=BackOff())
@@ -95,8 +97,8 @@ def send_webhook_paused(*, endpoint_id: int) -> None:
         logger.warning("Webhook %s was paused, and its organisation has no address to be told at.", endpoint_id)
     for address in addresses:
         try:
-            mail.send_webhook_paused(endpoint, address)
-        except deliveries.MailNotSentError as error:
+            messages.send_webhook_paused(endpoint, address)
+        except log.MailNotSentError as error:
             if failure is None or failure.for_good:
                 failure = error
     if failure is not None:
@@ -109,7 +111,7 @@ async def deliver_webhook(*, delivery_id: int, due: str) -> None:
 
     In a queue and a worker of its own, as receivers may hang.
     """
-    from bookings.webhooks.delivering import deliver  # it calls the services, which queue this job
+    from bookings.webhooks.worker import deliver  # it calls the services, which queue this job
 
     await deliver(delivery_id, due)
 
@@ -126,7 +128,7 @@ def expire_booking(*, booking_id: int) -> None:
 @app.task(queue="expiry", priority=FIRST)
 def catch_up(timestamp: int) -> None:
     """Every minute: end what the queue missed, and complete the sessions that are over."""
-    from bookings.catching_up import catch_up  # it calls the services, which queue jobs
+    from bookings.services.catch_up import catch_up  # it calls the services, which queue jobs
 
     catch_up()
 
@@ -144,4 +146,4 @@ async def recover(timestamp: int) -> None:
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:
     """Every hour: delete what is no longer needed."""
-    housekeeping.delete_old()
+    cleanup.delete_old()

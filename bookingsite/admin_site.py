@@ -16,9 +16,9 @@ from django.utils.translation import gettext as _
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
+from bookings.access.visitor import client_address
 from bookings.models import Booking
 from bookings.models.booking import read_reference
-from bookings.visitor import client_address
 from experts.models import Expert
 
 # Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.

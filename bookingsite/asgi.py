@@ -14,7 +14,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from channels.sessions import CookieMiddleware
 
-from bookings.routing import websocket_urlpatterns
+from bookings.live.routing import websocket_urlpatterns
 
 application = ProtocolTypeRouter(
     {

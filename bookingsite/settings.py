@@ -108,7 +108,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "bookingsite.middleware.BusyMiddleware",
     "bookingsite.middleware.PreferencesMiddleware",
-    "bookings.visitor.VisitorMiddleware",
+    "bookings.access.visitor.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
     "bookingsite.middleware.AdminInputMiddleware",
     "axes.middleware.AxesMiddleware",

@@ -14,12 +14,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action, display
 
 from bookings import services
-from bookings.admin.deciding import DecidingAdmin
-from bookings.conflict import Conflict
+from bookings.admin.booking_actions import DecidingAdmin
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
+from bookings.selectors.alternatives import Conflict
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scope import VIEW, WithinReach, may
 from experts.models import Slot

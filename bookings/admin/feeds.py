@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from bookings import services
-from bookings.feeds import feed_url
+from bookings.icalendar.feed import feed_url
 from bookings.models import CalendarFeed
 from experts.admin.base import ServiceAdmin, ServiceForm, instant, label, without_menu
 from experts.admin.scope import ADD, WithinReach, may

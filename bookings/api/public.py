@@ -5,13 +5,13 @@ from django.utils import timezone, translation
 from ninja import Header, Router, Status
 
 from bookings import services
-from bookings.api.answers import booked, booked_facts, taken
-from bookings.api.shapes import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
+from bookings.access.rate_limits import check_booking_limits, check_change_limits
+from bookings.access.visitor import client_address
+from bookings.api.responses import booked, booked_facts, taken
+from bookings.api.schemas import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
 from bookings.api.tokens import BookingToken
 from bookings.errors import NotFound, SlotTaken
-from bookings.limits import check_booking_limits, check_change_limits
 from bookings.models import Booking, Source
-from bookings.visitor import client_address
 from experts.api.errors import Error, errors
 
 router = Router(tags=["Public"])

@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 from ninja import Header, Query, Router, Status
 
 from bookings import services
-from bookings.api.answers import booked, booked_facts, taken
-from bookings.api.shapes import BookedOut, Keyed, Taken
-from bookings.api.staff_shapes import (
+from bookings.api.responses import booked, booked_facts, taken
+from bookings.api.schemas import BookedOut, Keyed, Taken
+from bookings.api.staff_schemas import (
     BookingQuery,
     Move,
     PersonChange,

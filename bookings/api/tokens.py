@@ -3,8 +3,8 @@
 Whoever booked through the API opens and cancels that booking with its token.
 
 It is a signature of the reference, so nothing is stored, a retry gets the same one, and it is checked before the
-database is asked. It is not the token of the booking's e-mails (bookings/links.py): that one is bound to the address it
-was sent to, this one belongs to the program that booked, as a cookie belongs to the browser that booked.
+database is asked. It is not the token of the booking's e-mails (bookings/access/links.py): that one is bound to the
+address it was sent to, this one belongs to the program that booked, as a cookie belongs to the browser that booked.
 """
 
 import pghistory
@@ -15,8 +15,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from ninja.security import HttpBearer
 
+from bookings.access.links import booking_link_ends
 from bookings.errors import Forbidden, NotFound
-from bookings.links import booking_link_ends
 from bookings.models import ApiToken, Booking
 from bookings.models.booking import read_reference
 

@@ -5,9 +5,9 @@ from datetime import date
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from bookings.countdown import Countdown
-from bookings.own import Mark
-from bookings.week import Week
+from bookings.selectors.countdown import Countdown
+from bookings.selectors.own_slots import Mark
+from bookings.selectors.week import Week
 from experts.models import Slot
 
 

@@ -5,10 +5,10 @@ from datetime import date, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from bookings.calendar import parse_day
-from bookings.live.picture import Picture
-from bookings.own import Mark, own_key, own_slots
-from bookings.week import Week
+from bookings.live.snapshot import Picture
+from bookings.selectors.expert_calendar import parse_day
+from bookings.selectors.own_slots import Mark, own_key, own_slots
+from bookings.selectors.week import Week
 from experts.models import Expert, Slot
 
 WeekKey = tuple[int, date]  # expert, Monday
@@ -58,5 +58,5 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
 
 
 def read_own_keys(visitors: list[str]) -> dict[str, str]:
-    """For each visitor the key of what My bookings shows (bookings/own.py)."""
+    """For each visitor the key of what My bookings shows (bookings/selectors/own_slots.py)."""
     return {visitor: own_key(visitor) for visitor in visitors}

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from bookings.live import fragments, queries
-from bookings.live.picture import Picture
-from bookings.own import Mark
+from bookings.live.snapshot import Picture
+from bookings.selectors.own_slots import Mark
 
 if TYPE_CHECKING:
     from bookings.live.hub import Hub

@@ -7,7 +7,7 @@ from bookings.models.booking import Booking
 
 
 class MailKind(models.TextChoices):
-    """What an e-mail is about. When each is true: bookings/kinds.py."""
+    """What an e-mail is about. When each is true: bookings/mail/rules.py."""
 
     PENDING = "pending", _("Request sent")
     CONFIRMED = "confirmed", _("Confirmed")
@@ -28,7 +28,7 @@ class MailKind(models.TextChoices):
 class Notification(models.Model):
     """An e-mail and what became of it: one row for each recipient, whatever the number of attempts. Keeps no words.
 
-    Written by bookings/deliveries.py only. Goes with its booking; housekeeping deletes it after half a year.
+    Written by bookings/mail/log.py only. Goes with its booking; housekeeping deletes it after half a year.
     """
 
     class Status(models.TextChoices):

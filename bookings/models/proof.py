@@ -13,7 +13,7 @@ class ProofQuerySet(models.QuerySet):
 class Proof(models.Model):
     """What a browser may see beside what it booked itself: one booking, or all that an address booked.
 
-    Written by bookings/lookup.py, asked by ``Booking.objects.proven_to``. The address is kept in lower case.
+    Written by bookings/access/proofs.py, asked by ``Booking.objects.proven_to``. The address is kept in lower case.
     """
 
     visitor = models.CharField(max_length=32)

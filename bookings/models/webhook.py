@@ -62,7 +62,7 @@ class WebhookEndpointQuerySet(models.QuerySet):
 
 
 class WebhookEndpoint(models.Model):
-    """An address that an organisation wants to be told at. Written by bookings/services/webhooks.py only."""
+    """An address that an organisation wants to be told at. Written by bookings/webhooks/events.py only."""
 
     class Pause(models.TextChoices):
         FAILING = "failing", _("It has failed for three days")

@@ -1,14 +1,14 @@
 """Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
 
 from bookings.services.booking import book, change_details, note_opened_full
-from bookings.services.decisions import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import hold_slot, release_hold
-from bookings.services.mails import send_again
+from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
+from bookings.services.mail import send_again
 from bookings.services.shared import visitor_group, without_hold
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve
-from bookings.services.webhook_endpoints import (
+from bookings.webhooks.endpoints import (
     add_webhook,
     change_webhook,
     delete_webhook,

@@ -9,10 +9,10 @@ from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
-from bookings.kinds import MailKind, kind_of
+from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
-from bookings.services.answers import Answer
+from bookings.services.idempotency import Answer
 from bookings.services.shared import (
     check_details,
     check_party,
@@ -27,7 +27,7 @@ from bookings.services.shared import (
     refusal_of,
 )
 from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
-from bookings.services.webhooks import booking_events, queue_webhooks, slot_taken
+from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")

@@ -6,7 +6,7 @@ from django.db import connection
 
 from bookings.errors import SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
-from bookings.services.answers import sha256
+from bookings.services.idempotency import sha256
 from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
 from bookings.services.waitlist import serve_waitlist
 from experts import publisher

@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 
 from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound
-from bookings.kinds import MailKind, reminders_due
+from bookings.mail.rules import MailKind, reminders_due
 from bookings.models import Booking, Source, Status, TurnedAway
-from bookings.queueing import defer, defer_jobs
-from bookings.services.answers import sha256
+from bookings.queue import defer, defer_jobs
+from bookings.services.idempotency import sha256
 from experts import publisher
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
-from bookings.queueing import defer
+from bookings.queue import defer
 from bookings.services.shared import (
     check_details,
     check_party,

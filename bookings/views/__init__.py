@@ -6,7 +6,7 @@ from bookings.views.expert import embed_expert, expert
 from bookings.views.feed import feed
 from bookings.views.hold import hold, release
 from bookings.views.link import link
-from bookings.views.mine import my_bookings, sign_out
+from bookings.views.my_bookings import my_bookings, sign_out
 from bookings.views.reschedule import reschedule
 from bookings.views.waitlist import waitlist
 

@@ -7,15 +7,15 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
-from bookings.conflict import Conflict
+from bookings.access.rate_limits import check_booking_limits, check_hold_limits, is_new_wish
+from bookings.access.visitor import client_address, ensure_visitor
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany, TooManyHolds
 from bookings.forms import BookingForm, new_key
-from bookings.ics import google_url
-from bookings.limits import check_booking_limits, check_hold_limits, is_new_wish
+from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
-from bookings.views.answers import is_partial, load_instead, see_other
-from bookings.views.steps import (
+from bookings.selectors.alternatives import Conflict
+from bookings.views.booking_flow import (
     changed,
     empty_form,
     find_slot,
@@ -32,7 +32,7 @@ from bookings.views.steps import (
     show_waiting,
     waiting_entry,
 )
-from bookings.visitor import client_address, ensure_visitor
+from bookings.views.responses import is_partial, load_instead, see_other
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 

@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from bookings import timeline
-from bookings.ics import google_url
+from bookings.icalendar.event import google_url
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
-from bookings.own import own_key
 from bookings.policy import can_change, deadline_text
-from bookings.views.answers import is_partial, load_instead, not_found
+from bookings.selectors import timeline
+from bookings.selectors.own_slots import own_key
+from bookings.views.responses import is_partial, load_instead, not_found
 from experts import formatting
 from experts.timezones import known_zone
 

@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from bookings import ics
+from bookings.icalendar import event
 from bookings.views.booking import not_shown, proven_booking
 
 
@@ -15,7 +15,7 @@ def calendar_file(request, reference):
     if booking is None:
         return not_shown(request)
     return HttpResponse(
-        ics.calendar_file(booking, ics.download_method(booking)),
+        event.calendar_file(booking, event.download_method(booking)),
         content_type="text/calendar; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{booking.reference}.ics"'},
     )

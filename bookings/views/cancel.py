@@ -8,13 +8,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
+from bookings.access.rate_limits import check_change_limits
+from bookings.access.visitor import client_address
 from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
-from bookings.limits import check_change_limits
 from bookings.policy import can_change, deadline_text
-from bookings.views.answers import is_partial, load_instead, see_other
 from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
-from bookings.visitor import client_address
+from bookings.views.responses import is_partial, load_instead, see_other
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

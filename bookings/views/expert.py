@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from bookings.calendar import Calendar, parse_day, shown_zone
+from bookings.access.visitor import ensure_visitor
 from bookings.policy import policy_text
-from bookings.views.answers import is_partial, not_found
-from bookings.visitor import ensure_visitor
+from bookings.selectors.expert_calendar import Calendar, parse_day, shown_zone
+from bookings.views.responses import is_partial, not_found
 from experts.embedding import frame_query, let_frame
 from experts.models import Expert
 

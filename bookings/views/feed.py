@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.views.decorators.http import require_safe
 
-from bookings import feeds
+from bookings.icalendar import feed as calendar_feed
 from bookings.models import CalendarFeed
 
 
@@ -14,7 +14,7 @@ def feed(request, token):
     found = CalendarFeed.objects.of_token(token)
     if found is None:
         response = HttpResponse(status=404)
-    elif not feeds.is_open(found):
+    elif not calendar_feed.is_open(found):
         response = HttpResponse(status=410)
     else:
         found.note_use()
@@ -27,7 +27,7 @@ def feed(request, token):
 
 
 def _calendar(request, found: CalendarFeed) -> HttpResponse:
-    file = feeds.calendar(found)
+    file = calendar_feed.calendar(found)
     response = HttpResponse(file, content_type="text/calendar; charset=utf-8")
-    response["ETag"] = feeds.etag(file)
+    response["ETag"] = calendar_feed.etag(file)
     return get_conditional_response(request, etag=response["ETag"], response=response)

@@ -4,11 +4,11 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import services
-from bookings.calendar import book_url, expert_url, shown_zone, waitlist_url
+from bookings.access.visitor import ensure_visitor
 from bookings.errors import Busy, NotFound
-from bookings.views.answers import is_partial, see_other
+from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
 from bookings.views.book import hold_and_show
-from bookings.views.steps import (
+from bookings.views.booking_flow import (
     changed,
     empty_form,
     find_slot,
@@ -20,7 +20,7 @@ from bookings.views.steps import (
     show_waiting,
     waiting_entry,
 )
-from bookings.visitor import ensure_visitor
+from bookings.views.responses import is_partial, see_other
 from experts.models import Slot
 
 

@@ -5,12 +5,12 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from bookings import lookup
+from bookings.access import proofs
+from bookings.access.links import opens_offer, opens_one_booking
+from bookings.access.visitor import ensure_visitor
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.links import opens_offer, opens_one_booking
-from bookings.views.answers import see_other
 from bookings.views.offer import offer
-from bookings.visitor import ensure_visitor
+from bookings.views.responses import see_other
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,7 +35,7 @@ def _ask(request, token):
 
 def _open(request, token):
     try:
-        booking = lookup.open_link(visitor=ensure_visitor(request), token=token)
+        booking = proofs.open_link(visitor=ensure_visitor(request), token=token)
     except LinkUnknown as error:
         context = {"is_over": isinstance(error, LinkGone), "opens_one": opens_one_booking(token)}
         return render(request, "bookings/link_over.html", context, status=error.status)

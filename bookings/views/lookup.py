@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
 
-from bookings import lookup
+from bookings.access import proofs
+from bookings.access.rate_limits import check_lookup_limits
+from bookings.access.visitor import client_address, ensure_visitor
 from bookings.errors import NoSuchBooking, TooMany
 from bookings.forms import LookupForm
-from bookings.limits import check_lookup_limits
 from bookings.models import LookupRequest
-from bookings.views.answers import see_other
-from bookings.visitor import client_address, ensure_visitor
+from bookings.views.responses import see_other
 
 SENT_SHOWN = timedelta(hours=1)
 
@@ -36,7 +36,7 @@ def submit(request):
     try:
         check_lookup_limits(visitor=visitor, address=client_address(request))
         if reference := form.cleaned_data["reference"]:
-            booking = lookup.open_by_reference(visitor=visitor, reference=reference, email=email)
+            booking = proofs.open_by_reference(visitor=visitor, reference=reference, email=email)
             return see_other(reverse("booking", args=[booking.reference]))
     except (NoSuchBooking, TooMany) as error:
         form.add_error(None, str(error))
@@ -44,7 +44,7 @@ def submit(request):
         if isinstance(error, TooMany):
             response["Retry-After"] = error.retry_after
         return response
-    lookup.request_link(
+    proofs.request_link(
         visitor=visitor,
         email=email,
         language=translation.get_language() or "en",

@@ -7,12 +7,12 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from bookings import services
-from bookings.calendar import book_url, expert_url
+from bookings.access.links import read_offer_token
+from bookings.access.visitor import ensure_visitor
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
-from bookings.links import read_offer_token
 from bookings.models import WaitlistEntry
-from bookings.views.answers import see_other
-from bookings.visitor import ensure_visitor
+from bookings.selectors.expert_calendar import book_url, expert_url
+from bookings.views.responses import see_other
 from experts import formatting
 from experts.timezones import known_zone
 

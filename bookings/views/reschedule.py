@@ -13,15 +13,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
-from bookings.calendar import parse_day
+from bookings.access.rate_limits import check_change_limits
+from bookings.access.visitor import client_address
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
-from bookings.limits import check_change_limits
 from bookings.policy import can_change, deadline_text
-from bookings.views.answers import is_partial, load_instead, not_found, see_other
+from bookings.selectors.expert_calendar import parse_day
+from bookings.selectors.week import DayCount, Week
 from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
 from bookings.views.cancel import seen_sequence
-from bookings.visitor import client_address
-from bookings.week import DayCount, Week
+from bookings.views.responses import is_partial, load_instead, not_found, see_other
 from experts import formatting
 from experts.models import Slot
 

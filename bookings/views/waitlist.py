@@ -6,14 +6,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookings import services
-from bookings.calendar import book_url, expert_url, shown_zone, waitlist_url
-from bookings.conflict import Conflict
+from bookings.access.rate_limits import check_booking_limits
+from bookings.access.visitor import client_address, ensure_visitor
 from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
-from bookings.limits import check_booking_limits
-from bookings.views.answers import is_partial, see_other
+from bookings.selectors.alternatives import Conflict
+from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
 from bookings.views.book import hold_and_show
-from bookings.views.steps import (
+from bookings.views.booking_flow import (
     changed,
     empty_form,
     form_with_values,
@@ -24,7 +24,7 @@ from bookings.views.steps import (
     show_waitlist,
     waiting_entry,
 )
-from bookings.visitor import client_address, ensure_visitor
+from bookings.views.responses import is_partial, see_other
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
-from bookings.queueing import defer
+from bookings.queue import defer
 from bookingsite.onboarding.tasks import send_invitation
 from experts import services
 from experts.errors import Refused

@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from bookings import mail
+from bookings.mail import messages
 from bookings.tasks import BackOff
 from experts.models import Invitation
 
@@ -14,4 +14,4 @@ def send_invitation(*, invitation_id: int) -> None:
 
     invitation = Invitation.objects.open().select_related("organization").filter(pk=invitation_id).first()
     if invitation is not None:
-        mail.send_invitation(invitation, onboarding.link_of(invitation))
+        messages.send_invitation(invitation, onboarding.link_of(invitation))

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from bookings.access.rate_limits import check_sign_up_limits
+from bookings.access.visitor import client_address
 from bookings.errors import TooMany
-from bookings.limits import check_sign_up_limits
 from bookings.validators import validate_plain_text
-from bookings.views.answers import see_other
-from bookings.visitor import client_address
+from bookings.views.responses import see_other
 from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
 from experts.timezones import zone_names

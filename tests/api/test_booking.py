@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 import bookings.api.public
-from bookings import limits, services
-from bookings.links import booking_token
+from bookings import services
+from bookings.access import rate_limits
+from bookings.access.links import booking_token
 from bookings.models import Booking, Idempotency, Source, Status, TurnedAway
 from tests.api.caller import LENA, Caller, with_key
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
@@ -251,9 +252,9 @@ class TestLimits:
     @pytest.fixture(autouse=True)
     def limits_on(self, settings):
         settings.RATE_LIMITS = True
-        limits._limiter.cache_clear()
+        rate_limits._limiter.cache_clear()
         yield
-        limits._limiter.cache_clear()
+        rate_limits._limiter.cache_clear()
 
     def test_nobodys_mailbox_is_flooded(self, api):
         slot = make_slot(capacity=30)

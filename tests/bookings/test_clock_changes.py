@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from tests.bookings.test_ics import attached, event_in, mail_of
+from tests.bookings.icalendar.test_event import attached, event_in, mail_of
 from tests.cast import make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db

@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
 
-from bookings.admin.decisions import DECISIONS
-from bookings.deliveries import booking_message_id
+from bookings.admin.decision_forms import DECISIONS
+from bookings.mail.log import booking_message_id
 from bookings.models import (
     ApiToken,
     Booking,

@@ -11,7 +11,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
-from bookings import links
+from bookings.access import links
 from bookings.models import Booking, Status
 from experts import services
 from tests.browser.conftest import DESKTOP, PHONE

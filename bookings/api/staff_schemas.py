@@ -1,0 +1,83 @@
+"""What staff's programs send and get about bookings."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bookings.api.schemas import BOOKING, PERSON, STATUSES, BookingOut
+from bookings.models import Booking, Source
+from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
+
+STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
+SlotId = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
+
+
+class BookingQuery(Input):
+    status: Literal[tuple(STATUSES)] | None = None
+    expert: Slug | None = None
+    from_: Day | None = Field(None, alias="from", description="The first day of the session, on the expert's calendar.")
+    to: Day | None = Field(None, description="The last day.")
+    search: str = Field(
+        "", max_length=40, description="A reference, as people say it. To find people: /admin/bookings/search."
+    )
+    after: str | None = Field(None, max_length=40, description="The ``next`` of the page before.")
+
+
+class PersonQuery(Input):
+    """In the body, as names and addresses do not belong into addresses of pages, which end up in logs."""
+
+    model_config = Input.model_config | example({"email": "lena@example.com"})
+
+    email: Line = Field("", max_length=254, description="The whole address.")
+    name: Line = Field("", max_length=120, description="Beginnings of words of the name.")
+    after: str | None = Field(None, max_length=40, description="The ``next`` of the page before.")
+
+
+class StaffBookIn(Input):
+    """Staff may book for somebody without an e-mail address, and for any number of people."""
+
+    model_config = Input.model_config | example({"slot": 4711, "name": "Lena Fischer", "phone": "+44 20 7946 0000"})
+
+    slot: SlotId
+    name: str = Field(min_length=1, max_length=120)
+    email: str = Field("", max_length=254)
+    phone: str = Field("", max_length=40)
+    notes: str = Field("", max_length=2000)
+    seats: Whole = Field(1, ge=1, le=1000)
+
+
+class PersonChange(Input):
+    """What is left out stays as it is."""
+
+    model_config = Input.model_config | example({"phone": "+44 20 7946 0000"})
+
+    name: str = Field(None, min_length=1, max_length=120)
+    email: str = Field(None, max_length=254)
+    phone: str = Field(None, max_length=40)
+    notes: str = Field(None, max_length=2000)
+
+
+class Reason(Input):
+    model_config = Input.model_config | example({"reason": "Dr Okafor is ill."})
+
+    reason: Text = Field("", max_length=1000, description="The customer reads it.")
+
+
+class Move(Input):
+    model_config = Input.model_config | example({"slot": 4712})
+
+    slot: SlotId = Field(description="Another slot of the same expert.")
+
+
+class StaffBookingOut(BookingOut):
+    """A booking as it is now, for staff."""
+
+    model_config = example(STAFF_BOOKING)
+
+    source: str = Field(json_schema_extra={"enum": Source.values})
+    created_at: datetime
+
+    @classmethod
+    def facts(cls, booking: Booking, now: datetime) -> dict:
+        return super().facts(booking, now) | {"source": booking.source, "created_at": booking.created_at}

@@ -1,0 +1,1 @@
+"""Bookings as calendar entries and feeds (RFC 5545)."""

@@ -1,0 +1,144 @@
+"""A calendar feed for staff: bookings as a calendar that programs look at again and again (RFC 5545, RFC 7986).
+
+Calendars are copied to phones and to other companies' servers. An entry therefore says who comes, when, where and how
+many; addresses, phone numbers and notes stay in the admin, which the entry leads to.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from icalendar import Calendar, Event
+
+from bookings.icalendar.event import STATUS, location, uid
+from bookings.icalendar.vtimezone import vtimezone
+from bookings.models import Booking, CalendarFeed
+from bookings.transitions import OCCUPYING, Status
+from experts.admin.scope import VIEW, reach_of
+
+DAYS_BACK = timedelta(days=30)
+MOST_AHEAD, MOST_BACK = 2000, 500
+_LOOK_AGAIN = timedelta(minutes=15)  # calendars that heed it; others look when they like
+_SHOWN = tuple(OCCUPYING - {Status.HELD})
+_STAMP = re.compile(rb"^DTSTAMP:.*\r\n", re.MULTILINE)
+
+
+def feed_url(token: str) -> str:
+    """The whole address of a feed, which is its key."""
+    return settings.SITE_URL.rstrip("/") + reverse("feed", args=[token])
+
+
+def is_open(feed: CalendarFeed) -> bool:
+    """Whether the feed still shows anything: neither revoked, nor made by somebody who may not see this any more."""
+    if feed.revoked_at is not None:
+        return False
+    creator = reach_of(feed.created_by)
+    everywhere, own = creator.with_right("bookings.booking", VIEW)
+    if creator.everything or feed.organization_id in everywhere:
+        return True
+    return feed.organization_id in own and feed.expert is not None and feed.expert.user_id == feed.created_by_id
+
+
+def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
+    """What the feed shows, in order of time: requests and bookings from 30 days back on, the nearest if too many.
+
+    What was cancelled, declined or ran out is left out: a calendar takes away what a feed does not have any more.
+    """
+    bookings = Booking.objects.filter(status__in=_SHOWN, slot__expert__organization=feed.organization_id)
+    if feed.expert_id:
+        bookings = bookings.filter(slot__expert=feed.expert_id)
+    bookings = bookings.with_slot().defer("notes")
+    back = _nearest(bookings.filter(slot__starts_at__lt=now, slot__starts_at__gte=now - DAYS_BACK), "-", MOST_BACK)
+    return back[::-1] + _nearest(bookings.filter(slot__starts_at__gte=now), "", MOST_AHEAD)
+
+
+def _nearest(bookings: QuerySet, direction: str, most: int) -> list[Booking]:
+    return list(bookings.order_by(f"{direction}slot__starts_at", f"{direction}id")[:most])
+
+
+def calendar(feed: CalendarFeed, now: datetime | None = None) -> bytes:
+    """The feed as a file, as it is now. Two queries."""
+    now = now or timezone.now()
+    bookings = bookings_of(feed, now)
+    result = Calendar()
+    result.add("prodid", "-//ExpertBook//ExpertBook//EN")
+    result.add("version", "2.0")
+    result.add("name", str(feed))
+    result.add("x-wr-calname", str(feed))
+    result.add("refresh-interval", _LOOK_AGAIN, parameters={"VALUE": "DURATION"})
+    result.add("x-published-ttl", "PT15M")
+    events = [_event(booking, feed, now) for booking in bookings]
+    for zone, (first, last) in sorted(_zones(events).items(), key=lambda item: item[0].key):
+        result.add_component(vtimezone(zone, first, last))
+    for event in events:
+        result.add_component(event)
+    return result.to_ical()
+
+
+def etag(file: bytes) -> str:
+    """The same for the same bookings: weak, as each file has the time at which it was written."""
+    return f'W/"{hashlib.sha256(_STAMP.sub(b"", file)).hexdigest()[:32]}"'
+
+
+def _event(booking: Booking, feed: CalendarFeed, now: datetime) -> Event:
+    starts_at, ends_at = _on_the_clock(booking)
+    event = Event()
+    event.add("uid", uid(booking))
+    event.add("sequence", booking.sequence)
+    event.add("dtstamp", now.astimezone(UTC).replace(microsecond=0))
+    event.add("dtstart", starts_at)
+    event.add("dtend", ends_at)
+    event.add("status", STATUS.get(booking.status, "CONFIRMED"))
+    event.add("summary", _summary(booking, feed))
+    event.add("description", _description(booking))
+    event.add("location", location(booking))
+    event.add("class", "PRIVATE")
+    return event
+
+
+def _on_the_clock(booking: Booking) -> tuple[datetime, datetime]:
+    """Start and end on the expert's clock; in UTC in an hour that the clock shows for the second time.
+
+    A time with TZID means the first of two (RFC 5545 3.3.5): there is no way to say the second.
+    """
+    slot = booking.slot
+    zone = slot.expert.zone
+    local = slot.starts_at.astimezone(zone), slot.ends_at.astimezone(zone)
+    if zone.key == "UTC" or any(at.fold for at in local):
+        return slot.starts_at.astimezone(UTC), slot.ends_at.astimezone(UTC)
+    return local
+
+
+def _zones(events: list[Event]) -> dict[ZoneInfo, tuple[int, int]]:
+    """The zones that entries are in, with the first and the last year of such an entry."""
+    years: dict[ZoneInfo, list[int]] = {}
+    for event in events:
+        for at in (event.decoded("dtstart"), event.decoded("dtend")):
+            if at.tzinfo is not UTC:
+                years.setdefault(at.tzinfo, []).append(at.year)
+    return {zone: (min(found), max(found)) for zone, found in years.items()}
+
+
+def _summary(booking: Booking, feed: CalendarFeed) -> str:
+    slot = booking.slot
+    who = booking.name
+    if booking.seats > 1:
+        who = ngettext("%(name)s (%(seats)d seat)", "%(name)s (%(seats)d seats)", booking.seats) % {
+            "name": who,
+            "seats": booking.seats,
+        }
+    if feed.expert_id is None:
+        who = _("%(customer)s with %(expert)s") % {"customer": who, "expert": slot.expert.name}
+    return f"{slot.title}: {who}" if slot.title else who
+
+
+def _description(booking: Booking) -> str:
+    page = settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk])
+    return "\n".join([str(booking.get_status_display()), f"{_('Reference')}: {booking.reference}", page])

@@ -1,0 +1,141 @@
+"""Pages' sockets. They say who is there and pass on what the hub says; what a page sends is ignored, and bounded."""
+
+import contextlib
+from datetime import date
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.http import QueryDict
+
+from bookings.access.visitor import address_behind_proxies, identify
+from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, beat_message, hub, own_message
+
+# Codes from 3000 on end the page's attempts for good (static/js/live.js), others make it dial again.
+NOT_FOUND, NOBODY, TOO_MANY, TALKATIVE = 4404, 4401, 4429, 4408
+MOST_MESSAGES, LONGEST_MESSAGE = 20, 1024
+
+
+class PageConsumer(AsyncWebsocketConsumer):
+    """What all pages' sockets share."""
+
+    # No channel of the layer for each socket: the hub has one for all, and sockets work while Valkey is away.
+    channel_layer_alias = "none"
+    visitor = ""
+    language = "en"
+    is_ready = False
+    _messages = 0
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._owners: list[str] = []
+
+    async def connect(self):
+        await self.accept()  # a refusal before this is dialled again for ever
+        self.visitor = identify(self.scope.get("cookies", {}))
+        self.language = settings.LANGUAGE_CODE
+        if not self._admit():
+            return await self.close(TOO_MANY)
+        try:
+            await self.join()
+        except DatabaseError:
+            await self.close()  # 1000: the page dials again
+        return None
+
+    async def join(self):
+        raise NotImplementedError
+
+    async def leave(self):
+        raise NotImplementedError
+
+    async def __call__(self, scope, receive, send):
+        # Not in disconnect(): that is skipped when the server cancels a socket that was still joining.
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for owner in self._owners:
+                hub().dismiss(owner)
+            await self.leave()
+
+    async def receive(self, text_data=None, bytes_data=None):
+        """Pages have nothing to say. A few words are a mistake, many are an attack."""
+        self._messages += 1
+        if self._messages > MOST_MESSAGES or len(text_data or bytes_data or "") > LONGEST_MESSAGE:
+            await self.close(TALKATIVE)
+
+    async def say(self, html: str) -> None:
+        """Send HTML; a socket that is closing is left alone."""
+        if html:
+            with contextlib.suppress(Exception):
+                await self.send(text_data=html)
+
+    async def beat(self, grid: str, *, fresh: bool) -> None:
+        await self.say(beat_message(grid, fresh=fresh))
+
+    async def tell_own(self) -> None:
+        """Say that what is the viewer's own has changed."""
+        if self.is_ready:
+            await self.say(own_message())
+
+    def _admit(self) -> bool:
+        if not settings.RATE_LIMITS:
+            return True
+        address = (self.scope.get("client") or ["", 0])[0]
+        headers = dict(self.scope.get("headers", []))
+        behind = address_behind_proxies(address, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
+        # Both: an identity costs nothing, so it must not be a way around the limit of the address.
+        owners = {f"address {behind}": MOST_SOCKETS_PER_ADDRESS}
+        if self.visitor:
+            owners[f"visitor {self.visitor}"] = MOST_SOCKETS_PER_VISITOR
+        for owner, most in owners.items():
+            if not hub().admit(owner, most):
+                return False
+            self._owners.append(owner)
+        return True
+
+
+class ExpertConsumer(PageConsumer):
+    """``/ws/experts/<slug>/?day=YYYY-MM-DD``: one day of an expert, as the expert page shows it."""
+
+    room = None
+    day: date
+
+    async def join(self):
+        query = QueryDict(self.scope.get("query_string", b""))
+        found = await hub().find_day(self.scope["url_route"]["kwargs"]["slug"], query.get("day"))
+        if found is None:
+            return await self.close(NOT_FOUND)
+        expert_id, self.day = found
+        if not await hub().join_room(self, expert_id):
+            return await self.close(NOT_FOUND)
+        return None
+
+    async def leave(self):
+        if self.room is not None:
+            await hub().leave_room(self)
+
+
+class BookingsConsumer(PageConsumer):
+    """``/ws/bookings/``: My bookings and the booking page, told whenever the visitor's bookings change."""
+
+    _has_joined = False
+
+    async def join(self):
+        if not self.visitor:
+            return await self.close(NOBODY)
+        self._has_joined = True
+        return await hub().join_own(self)
+
+    async def leave(self):
+        if self._has_joined:
+            await hub().leave_own(self)
+
+
+class UnknownConsumer(PageConsumer):
+    """Any other address."""
+
+    async def join(self):
+        await self.close(NOT_FOUND)
+
+    async def leave(self):
+        pass

@@ -1,0 +1,97 @@
+"""One expert's week as it was read at one moment, and the HTML that says so."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from bookings.live import fragments
+from bookings.selectors.week import PLAIN_STATES, Week
+from experts.models.slot import BOOKABLE_STATES
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What was last said of a slot."""
+
+    version: int
+    state: str
+    seats_left: int
+
+
+@dataclass
+class Picture:
+    """A week as it was read at one moment, and the HTML of its parts in the languages that were asked for."""
+
+    week: Week
+    shown: dict[int, Shown]
+    _html: dict[tuple, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, week: Week) -> "Picture":
+        return cls(
+            week,
+            {
+                slot.pk: Shown(slot.version, week.states[slot.pk], slot.seats_left_at(week.now))
+                for slots in week.slots.values()
+                for slot in slots
+            },
+        )
+
+    def is_older_than(self, other: "Picture") -> bool:
+        """Whether a slot went back in time, as when two readings overtook each other."""
+        return any(shown.version < other.shown[pk].version for pk, shown in self.shown.items() if pk in other.shown)
+
+    def has_aged(self, now: datetime) -> bool:
+        """Whether time alone has changed what this shows: a start, a hold that ran out, midnight."""
+        if self.week.expert.today(now) != self.week.today:
+            return True
+        return any(
+            (self.shown[slot.pk].state, self.shown[slot.pk].seats_left) != (slot.state_at(now), slot.seats_left_at(now))
+            for slots in self.week.slots.values()
+            for slot in slots
+        )
+
+    def snapshot(self, day: date, language: str) -> str:
+        """Everything that a page on ``day`` shows; rendered once for all who ask."""
+        key = ("snapshot", day, language)
+        if key not in self._html:
+            states = "".join(self._state(slot, language) for slot in self.week.on(day))
+            self._html[key] = states + self._counts(tuple(self.week.days), day, language)
+        return self._html[key]
+
+    def changes_since(self, old: "Picture", day: date, language: str) -> str:
+        """What a page on ``day`` has to change to go from ``old`` to this; "" for nothing."""
+        html = "".join(
+            self._state(slot, language, _change(old.shown.get(slot.pk), self.shown[slot.pk]))
+            for slot in self.week.on(day)
+            if self.is_news(old, slot.pk)
+        )
+        days = tuple(d for d in self.week.days if self.week.count(d) != old.week.count(d))
+        return html + (self._counts(days, day, language) if days else "")
+
+    def is_news(self, old: "Picture", slot_id: int) -> bool:
+        """Whether a slot looks different, and not because this picture is the older one."""
+        before, now = old.shown.get(slot_id), self.shown[slot_id]
+        return before is None or (now != before and now.version >= before.version)
+
+    def _state(self, slot, language: str, change: str = "") -> str:
+        key = (slot.pk, language, change)
+        if key not in self._html:
+            self._html[key] = fragments.slot_state(slot, self.shown[slot.pk].state, language, change)
+        return self._html[key]
+
+    def _counts(self, days: tuple[date, ...], day: date, language: str) -> str:
+        key = (days, day, language)
+        if key not in self._html:
+            counts = fragments.day_counts(self.week, list(days), language)
+            own = fragments.open_count(self.week, day, language) if day in days else ""
+            self._html[key] = counts + own
+        return self._html[key]
+
+
+def _change(before: Shown | None, now: Shown) -> str:
+    """How a change is shown: a slot that can be booked again is worth a flag, one that merely grew old is not."""
+    if before is None or now.state in PLAIN_STATES:
+        return ""
+    if now.state in BOOKABLE_STATES and before.state not in BOOKABLE_STATES:
+        return "opened"
+    return "changed"

@@ -1,0 +1,270 @@
+"""The one place that builds e-mails and sends them, each as text and as HTML. Called by jobs only."""
+
+import smtplib
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from bookings.access import links
+from bookings.icalendar import event
+from bookings.mail import log
+from bookings.mail.rules import FOR_STAFF
+from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
+from bookings.policy import cancel_line
+from experts.formatting import zone_label
+from experts.models import Invitation, Organization, Slot
+from experts.models.organization import Accent
+from experts.timezones import known_zone
+
+# The accents of static/src/app.css as sRGB, for programs that know no OKLCH: on light, on dark, and text on the latter.
+ACCENT_COLOURS = {
+    Accent.PETROL: ("#005f77", "#7dcae5", "#0a1b21"),
+    Accent.OCEAN: ("#1b5598", "#85c1ff", "#0c1929"),
+    Accent.INDIGO: ("#49489d", "#adb3ff", "#15162a"),
+    Accent.PLUM: ("#7c376f", "#eea0dc", "#22121f"),
+    Accent.BRICK: ("#873b26", "#fca48c", "#25130d"),
+    Accent.OLIVE: ("#545b1c", "#bcc585", "#181a0c"),
+    Accent.FOREST: ("#176449", "#88d0b0", "#0c1c15"),
+    Accent.GRAPHITE: ("#4c575f", "#b3c0ca", "#16191b"),
+}
+
+
+def send_booking_mail(booking: Booking, kind: MailKind, to: str) -> None:
+    """Say what became of the booking, to its booker or to staff. Needs ``with_slot()``."""
+    (_send_to_staff if kind in FOR_STAFF else _send_to_booker)(booking, kind, to)
+
+
+def _send_to_booker(booking: Booking, kind: MailKind, to: str) -> None:
+    """With the link that opens the booking, and a calendar file."""
+    slot, expert = booking.slot, booking.slot.expert
+    zone = known_zone(booking.timezone) or expert.zone
+    with translation.override(booking.language):
+        policy_line = cancel_line(slot, zone, timezone.now()) if booking.is_open else ""
+    _send(
+        "booking",
+        kind,
+        {
+            "booking": booking,
+            "slot": slot,
+            "old_slot": _slot_before_move(booking) if kind == MailKind.RESCHEDULED else None,
+            "expert": expert,
+            "is_pending": booking.status == Status.PENDING,
+            "policy_line": policy_line,
+            "url": links.link_url(links.booking_token(booking)),
+        },
+        to=to,
+        language=booking.language,
+        zone=zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=log.booking_message_id(booking, kind, to),
+        reply_to=expert.organization.contact_email,
+        calendar_method=_calendar_method(booking, kind),
+        booking=booking,
+    )
+
+
+def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
+    """On the expert's clock, with the link to the admin, and without the customer's address: mail is forwarded."""
+    slot, expert = booking.slot, booking.slot.expert
+    _send(
+        "staff",
+        kind,
+        {
+            "booking": booking,
+            "slot": slot,
+            "expert": expert,
+            # The clocks may change between the deadline and the session.
+            "deadline_zone": zone_label(expert.zone, booking.expires_at),
+            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk]),
+        },
+        to=to,
+        language=settings.LANGUAGE_CODE,
+        zone=expert.zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=log.booking_message_id(booking, kind, to),
+        booking=booking,
+    )
+
+
+def _slot_before_move(booking: Booking) -> Slot | None:
+    """Where the booking was before its last move, by its history; None if that slot is gone."""
+    before = booking.events.filter(sequence=booking.sequence - 1).order_by("-pgh_id").values("slot_id")[:1]
+    return Slot.objects.filter(pk__in=before).first()
+
+
+def _calendar_method(booking: Booking, kind: MailKind) -> str:
+    """What the mail tells the reader's calendar; "" for nothing: a request is no appointment yet."""
+    if kind == MailKind.CANCELLED:
+        return event.CANCEL
+    return event.REQUEST if booking.status == Status.CONFIRMED else ""
+
+
+def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> None:
+    """Send the link that opens all bookings of the address."""
+    _send(
+        "lookup",
+        MailKind.LOOKUP,
+        {"url": url, "expires_at": expires_at},
+        to=request.email,
+        language=request.language,
+        zone=known_zone(request.timezone) or ZoneInfo("UTC"),
+        at=expires_at,
+        organization=None,
+        message_id=log.lookup_message_id(request),
+    )
+
+
+def send_waitlist_offer(entry: WaitlistEntry) -> None:
+    """Say that a seat is kept, until when, and how to take it or give it back. Needs hold, slot and expert."""
+    slot, expert = entry.slot, entry.slot.expert
+    _send(
+        "waitlist",
+        MailKind.WAITLIST_OFFER,
+        {
+            "entry": entry,
+            "slot": slot,
+            "expert": expert,
+            "until": entry.hold.expires_at,
+            "url": links.link_url(links.offer_token(entry)),
+        },
+        to=entry.email,
+        language=entry.language,
+        zone=known_zone(entry.timezone) or expert.zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=log.offer_message_id(entry),
+        reply_to=expert.organization.contact_email,
+        booking=entry.hold,
+    )
+
+
+def send_invitation(invitation: Invitation, url: str) -> None:
+    """Send the link with which somebody joins an organisation, or founds one."""
+    organization = invitation.organization
+    zone = known_zone(organization.timezone if organization else invitation.timezone) or ZoneInfo("UTC")
+    _send(
+        "invitation",
+        MailKind.INVITATION,
+        {
+            "url": url,
+            "expires_at": invitation.expires_at,
+            "joined": organization.name if organization else invitation.organization_name,
+            "founds": organization is None,
+        },
+        to=invitation.email,
+        language="en",
+        zone=zone,
+        at=invitation.expires_at,
+        organization=organization,
+        message_id=log.invitation_message_id(invitation),
+        reply_to=organization.contact_email if organization else "",
+    )
+
+
+def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
+    """Say that a webhook is told nothing any more, why, and what to do. Needs the organisation."""
+    organization = endpoint.organization
+    zone = known_zone(organization.timezone) or ZoneInfo("UTC")
+    _send(
+        "webhook_paused",
+        MailKind.WEBHOOK_PAUSED,
+        {
+            "endpoint": endpoint,
+            "host": urlsplit(endpoint.url).hostname,  # the rest of an address may be a secret
+            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_webhookendpoint_change", args=[endpoint.pk]),
+        },
+        to=to,
+        language=settings.LANGUAGE_CODE,
+        zone=zone,
+        at=endpoint.paused_at,
+        organization=organization,
+        message_id=log.webhook_message_id(endpoint, to),
+    )
+
+
+def _send(
+    name: str,
+    kind: MailKind,
+    context: dict,
+    *,
+    to: str,
+    language: str,
+    zone: ZoneInfo,
+    at: datetime,
+    organization: Organization | None,
+    message_id: str,
+    reply_to: str = "",
+    calendar_method: str = "",
+    booking: Booking | None = None,
+) -> None:
+    """Send ``templates/emails/<name>`` to one address, unless it has been sent before. Every mail goes this way.
+
+    Rendered in the reader's language and zone; ``at`` is the instant whose offset from UTC is named. With
+    ``calendar_method``, the ``booking`` goes along as a calendar file. Raises MailNotSentError. Each attempt is logged.
+    """
+    delivery = log.begin(message_id=message_id, kind=kind, to=to, booking=booking)
+    if delivery is None:
+        return
+    try:
+        with translation.override(language), timezone.override(zone):
+            mail = _build(
+                name, _look(organization) | {"kind": kind.value, "zone_label": zone_label(zone, at)} | context
+            )
+        mail.to = [to]
+        mail.reply_to = [reply_to] if reply_to else []
+        mail.extra_headers |= {
+            # The same for every attempt, so that a mail sent twice is one mail to the reader's program.
+            "Message-ID": message_id,
+            "Auto-Submitted": "auto-generated",  # no answers from holiday notices
+        }
+        if calendar_method:
+            calendar = event.calendar_file(booking, calendar_method).decode()
+            mail.attach("booking.ics", calendar, f"text/calendar; method={calendar_method}")
+        _hand_over(mail)
+    except Exception as error:
+        log.failed(delivery, error)
+        raise
+    log.sent(delivery)
+
+
+def _look(organization: Organization | None) -> dict:
+    light, dark, on_dark = ACCENT_COLOURS[organization.accent if organization else Accent.PETROL]
+    return {
+        "language": translation.get_language(),
+        "organization": organization,
+        "accent": light,
+        "accent_dark": dark,
+        "on_accent_dark": on_dark,
+    }
+
+
+def _build(name: str, context: dict) -> EmailMultiAlternatives:
+    """The mail as text and as HTML, in the active language and zone."""
+    # A line break would end the header; names of experts are not checked for them.
+    subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
+    mail = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context))
+    mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
+    return mail
+
+
+def _hand_over(mail: EmailMultiAlternatives) -> None:
+    """Give it to the mail server. Raises MailNotSentError, whatever went wrong."""
+    try:
+        mail.send()
+    except Exception as error:
+        # The job's traceback is logged, and must not hold the address.
+        code = getattr(error, "smtp_code", "")
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            [(code, _words)] = error.recipients.values()
+        # 5xx: no such mailbox. To ask again and again makes the next mail look like spam.
+        for_good = isinstance(error, smtplib.SMTPRecipientsRefused) and 500 <= code < 600
+        text = f"{type(error).__name__} {code}".strip()
+        raise log.MailNotSentError(text, for_good=for_good) from None

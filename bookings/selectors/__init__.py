@@ -1,0 +1,1 @@
+"""Reads that pages share. None of them writes."""

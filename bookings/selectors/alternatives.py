@@ -1,0 +1,76 @@
+"""The friendly answer to somebody who cannot have a slot: what happened, and the nearest times that are open."""
+
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bookings.selectors.expert_calendar import book_url
+from experts import formatting
+from experts.models import Slot
+
+
+@dataclass(frozen=True)
+class Alternative:
+    slot: Slot
+    url: str
+    time: str
+    day: str
+    distance: str
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """``reason`` is the state of the slot or ``party``; ``was_race`` if somebody had begun to book it."""
+
+    slot: Slot
+    reason: str
+    was_race: bool
+
+    @classmethod
+    def in_race(cls, slot: Slot, reason: str) -> "Conflict":
+        return cls(slot, reason, True)
+
+    @classmethod
+    def on_opening(cls, slot: Slot, reason: str) -> "Conflict":
+        return cls(slot, reason, False)
+
+    @property
+    def title(self) -> str:
+        if self.reason == "full":
+            return _("This slot was just taken") if self.was_race else _("This slot is full")
+        return {
+            "held": _("Someone is booking this slot"),
+            "closed": _("This slot is closed"),
+            "past": _("It is too late for this slot"),
+            "party": _("Too few seats are left"),
+        }[self.reason]
+
+    def text(self, zone: ZoneInfo) -> str:
+        """What happened and what became of the request, with the time in ``zone``."""
+        names = {"time": formatting.clock(self.slot.starts_at, zone), "expert": self.slot.expert.name}
+        what = {
+            "full": _("Someone confirmed the last seat at %(time)s first.")
+            if self.was_race
+            else _("All seats at %(time)s are taken."),
+            "held": _("The last seat at %(time)s is being booked by someone else. It may open again in a few minutes."),
+            "closed": _("%(expert)s does not offer %(time)s any more."),
+            "past": _("%(time)s has started, or starts too soon to be booked."),
+            "party": _("There are not enough seats left at %(time)s for your party."),
+        }[self.reason] % names
+        return f"{what} {_('Nothing was booked, and your details are saved.') if self.was_race else ''}".strip()
+
+    def alternatives(self, zone: ZoneInfo, zone_choice: str) -> list[Alternative]:
+        """The three bookable slots of the same expert that start closest, as they read in ``zone``."""
+        today = timezone.now().astimezone(zone).date()
+        return [
+            Alternative(
+                slot=slot,
+                url=book_url(slot, zone_choice),
+                time=formatting.clock(slot.starts_at, zone),
+                day=formatting.day_name(slot.starts_at.astimezone(zone).date(), today),
+                distance=formatting.distance(slot.starts_at, self.slot.starts_at, zone),
+            )
+            for slot in Slot.objects.nearest_to(self.slot)
+        ]

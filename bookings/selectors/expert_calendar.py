@@ -1,0 +1,263 @@
+"""What the expert page shows of an expert's calendar: a week as a strip, a day as tiles by part of day."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from bookings.models import Booking
+from bookings.selectors.countdown import Countdown
+from bookings.selectors.own_slots import Mark, own_slots
+from bookings.selectors.week import PLAIN_STATES, DayCount, Week
+from experts import formatting
+from experts.models import Expert, Slot
+from experts.timezones import city
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of the strip: what everybody sees of it, and where it leads."""
+
+    count: DayCount
+    label: str
+    url: str
+    is_selected: bool
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A slot as this viewer sees it. ``mark`` says what is the viewer's own; ``day_note`` names another shown date.
+
+    ``is_button``: pressing it does something, in whatever state the slot is by then (bookings/views/hold.py).
+    """
+
+    slot: Slot
+    state: str
+    is_button: bool
+    mark: Mark | None
+    countdown: Countdown | None
+    url: str
+    day_note: str
+
+
+@dataclass(frozen=True)
+class HoldBar:
+    """What is being kept for the viewer, for the bar below the calendar: ``when`` in words, ``url`` to go on."""
+
+    slot: Slot
+    when: str
+    countdown: Countdown
+    url: str
+    release_url: str
+
+
+@dataclass
+class Part:
+    name: str
+    icon: str
+    tiles: list[Tile] = field(default_factory=list)
+
+
+class Calendar:
+    """An expert's week around ``day``, for one viewer. A few queries, however many slots there are.
+
+    ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    """
+
+    def __init__(
+        self,
+        expert: Expert,
+        day: date,
+        zone: ZoneInfo,
+        *,
+        visitor: str,
+        zone_choice: str,
+        frame_query: dict[str, str] | None = None,
+    ):
+        self._frame_query = frame_query
+        self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
+        self.now = timezone.now()
+        self.today = expert.today(self.now)
+        self.monday = day - timedelta(days=day.weekday())
+        self._week = Week.read(expert, self.monday, self.now)
+        self._visitor = visitor
+        self._own: dict[int, Mark] = {}
+        if visitor:
+            self._own = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
+
+    def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
+        """The address of a day of this expert."""
+        query = {"day": (day or self.day).isoformat()}
+        if (zone_choice or self.zone_choice) == "expert":
+            query["zone"] = "expert"
+        name = "expert" if self._frame_query is None else "embed_expert"
+        return f"{reverse(name, args=[self.expert.slug])}?{urlencode(query | (self._frame_query or {}))}"
+
+    @property
+    def week(self) -> list[Day]:
+        return [self._day(day) for day in self._week.days]
+
+    def _day(self, day: date) -> Day:
+        label = _("Today") if day == self.today else date_format(day, "D")
+        return Day(self._week.count(day), label, self.url(day), is_selected=day == self.day)
+
+    @property
+    def grid_key(self) -> str:
+        """Names the tiles that are shown, for the comparison with what the server tells."""
+        return self._week.grid_key(self.day)
+
+    @property
+    def week_label(self) -> str:
+        return formatting.day_span(self.monday, self.monday + timedelta(days=6))
+
+    @property
+    def previous_week_url(self) -> str | None:
+        """The same weekday a week before, but never a day that is over; None in the current week."""
+        if self.monday <= self.today:
+            return None
+        return self.url(max(self.day - timedelta(days=7), self.today))
+
+    @property
+    def next_week_url(self) -> str | None:
+        last = self.expert.last_bookable_day(self.now)
+        return self.url(self.day + timedelta(days=7)) if self.monday + timedelta(days=7) <= last else None
+
+    @property
+    def next_free_url(self) -> str | None:
+        """The first bookable day after the selected one, or the very first; None if there is no other."""
+        free = Slot.objects.bookable().filter(expert=self.expert).order_by("starts_at")
+        slot = free.filter(date__gt=self.day).first() or free.first()
+        return self.url(slot.date) if slot and slot.date != self.day else None
+
+    @property
+    def open_count(self) -> int:
+        return self._week.open_count(self.day)
+
+    @property
+    def parts(self) -> list[Part]:
+        """The day's slots by part of day in the shown zone, in order of time."""
+        parts: list[Part] = []
+        for slot in sorted(self._week.on(self.day), key=lambda s: s.starts_at):
+            shown = slot.starts_at.astimezone(self.zone)
+            name, icon = _part_of_day(shown)
+            if not parts or parts[-1].name != name:
+                parts.append(Part(name, icon))
+            parts[-1].tiles.append(self._tile(slot, shown))
+        return parts
+
+    def _tile(self, slot: Slot, shown: datetime) -> Tile:
+        state = self._week.states[slot.pk]
+        mark = self._own.get(slot.pk)
+        return Tile(
+            slot=slot,
+            state=state,
+            is_button=state not in PLAIN_STATES,
+            mark=mark,
+            countdown=Countdown(mark.until) if mark and mark.until else None,
+            url=(hold_url if self._frame_query is None else book_url)(slot, self.zone_choice),
+            day_note=date_format(shown, "D j") if shown.date() != self.day else "",
+        )
+
+    @property
+    def hold_bar(self) -> HoldBar | None:
+        """The viewer's hold with this expert, whatever day it is on."""
+        holds = Booking.objects.running_holds(self._visitor).filter(slot__expert=self.expert)
+        hold = holds.select_related("slot").first() if self._visitor else None
+        if hold is None:
+            return None
+        return HoldBar(
+            slot=hold.slot,
+            when=formatting.soon(hold.slot.starts_at, self.zone, self.now),
+            countdown=Countdown(hold.expires_at),
+            url=book_url(hold.slot, self.zone_choice),
+            release_url=release_url(hold.slot, self.zone_choice),
+        )
+
+    @property
+    def zone_note(self) -> str:
+        """Which zone the times are in, and how the expert's differs, on the day that is shown."""
+        noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
+        note = _("All times are in %(zone)s.") % {"zone": formatting.zone_label_of_day(self.zone, self.day)}
+        difference = formatting.zone_difference(self.expert.zone, self.zone, noon)
+        if difference:
+            note += " " + _("%(expert)s is in %(city)s, %(difference)s.") % {
+                "expert": self.expert.name,
+                "city": city(self.expert.zone),
+                "difference": difference,
+            }
+        return note
+
+
+def expert_url(slot: Slot, zone_choice: str) -> str:
+    """The expert's page on the day of the slot."""
+    query = {"day": slot.date.isoformat()} | ({"zone": "expert"} if zone_choice == "expert" else {})
+    return f"{reverse('expert', args=[slot.expert.slug])}?{urlencode(query)}"
+
+
+def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
+    """Where the slot is booked, keeping the choice of zone; ``again``: by somebody who has booked it before."""
+    return _slot_url("book", slot, zone_choice, {"again": "1"} if again else {})
+
+
+def hold_url(slot: Slot, zone_choice: str) -> str:
+    """Where a seat of the slot is asked for (POST)."""
+    return _slot_url("hold", slot, zone_choice)
+
+
+def release_url(slot: Slot, zone_choice: str) -> str:
+    """Where a hold is let go (POST)."""
+    return _slot_url("release", slot, zone_choice)
+
+
+def waitlist_url(slot: Slot, zone_choice: str) -> str:
+    """Where one waits for a seat of the slot."""
+    return _slot_url("waitlist", slot, zone_choice)
+
+
+def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:
+    query = ({"zone": "expert"} if zone_choice == "expert" else {}) | (query or {})
+    return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
+
+
+# Days outside of this are nobody's calendar, and would only make dates overflow.
+_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
+
+
+def parse_day(text: str | None, expert: Expert) -> date | None:
+    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
+    today = expert.today()
+    if not text:
+        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
+        return slot.date if slot else today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
+    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None
+
+
+def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:
+    """The zone to show an expert's times in and the choice behind it: the visitor's (``mine``) or the ``expert``'s.
+
+    A visitor whose zone is not known yet sees the expert's without having chosen it, and addresses do not say so.
+    """
+    if request.GET.get("zone") == "expert":
+        return expert.zone, "expert"
+    return request.zone or expert.zone, "mine"
+
+
+def _part_of_day(shown: datetime) -> tuple[str, str]:
+    """(name, icon) for a wall-clock time."""
+    if shown.hour < 5:
+        return _("Night"), "moon"
+    if shown.hour < 12:
+        return _("Morning"), "sunrise"
+    if shown.hour < 17:
+        return _("Afternoon"), "sun"
+    return _("Evening"), "sunset"

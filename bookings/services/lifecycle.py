@@ -1,0 +1,235 @@
+"""What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
+
+import pghistory
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
+from bookings.mail.rules import MailKind
+from bookings.models import Booking, CancelReason, EventType, Status
+from bookings.policy import change_deadline
+from bookings.services.shared import (
+    check_party,
+    lapse_holds,
+    publish,
+    queue_expiry,
+    queue_mail,
+    queue_reminders,
+    read_slot,
+    refusal_of,
+)
+from bookings.services.waitlist import serve_waitlist
+from bookings.transitions import OCCUPYING, TRANSITIONS
+from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
+from experts import publisher
+from experts.locking import lock_slots, slot_transaction
+from experts.models import Slot
+
+# Whoever is told. That a session is over, or was missed, is nothing to write about.
+_MAIL_OF = {
+    Status.CONFIRMED: MailKind.CONFIRMED,
+    Status.REJECTED: MailKind.REJECTED,
+    Status.CANCELLED: MailKind.CANCELLED,
+}
+_EVENT_OF = {
+    Status.CONFIRMED: EventType.BOOKING_CONFIRMED,
+    Status.REJECTED: EventType.BOOKING_REJECTED,
+    Status.CANCELLED: EventType.BOOKING_CANCELLED,
+    Status.COMPLETED: EventType.BOOKING_COMPLETED,
+    Status.NO_SHOW: EventType.BOOKING_NO_SHOW,
+}
+
+
+def approve(*, booking_id: int) -> Booking:
+    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy."""
+    return _decide(booking_id, Status.CONFIRMED)
+
+
+def reject(*, booking_id: int, reason: str = "") -> Booking:
+    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``."""
+    return _decide(booking_id, Status.REJECTED, reason=reason)
+
+
+def cancel(
+    *,
+    booking_id: int,
+    by_customer: bool,
+    reason: str = "",
+    cancel_reason: CancelReason | str = "",
+    seen_sequence: int | None = None,
+) -> Booking:
+    """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
+
+    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer,
+    ``cancel_reason``, a CancelReason or "", by staff. The history keeps which of the two cancelled.
+    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
+    """
+    with pghistory.context(by="customer" if by_customer else "staff"):
+        return _decide(
+            booking_id,
+            Status.CANCELLED,
+            within_policy=by_customer,
+            reason=reason,
+            cancel_reason=CancelReason(cancel_reason).value if cancel_reason else "",
+            seen_sequence=seen_sequence,
+        )
+
+
+def complete(*, booking_id: int) -> Booking:
+    """The session took place. Locks and raises as ``approve``; NotAllowed before its end."""
+    return _decide(booking_id, Status.COMPLETED, after_end=True)
+
+
+def mark_no_show(*, booking_id: int) -> Booking:
+    """The booker did not come. Locks and raises as ``approve``; NotAllowed before the start."""
+    return _decide(booking_id, Status.NO_SHOW, after_start=True)
+
+
+def expire(*, booking_id: int) -> bool:
+    """Free the seats of a hold or a request whose time is over. False if there is nothing to expire. Locks the slot."""
+    with slot_transaction():
+        booking, slot = _locked(booking_id)
+        if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
+            return False
+        was_request = booking.status == Status.PENDING
+        booking.reason = ""  # of an earlier move, and no reason for this
+        _change(booking, Status.EXPIRED)
+        if was_request:
+            queue_mail(booking, MailKind.EXPIRED)
+            queue_mail(booking, MailKind.STAFF_EXPIRED)
+            queue_webhooks(booking_events(booking, EventType.BOOKING_EXPIRED) + slot_left(slot))
+        return True
+
+
+def reschedule(
+    *, booking_id: int, slot_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None
+) -> Booking:
+    """Move a booking to another slot of the same expert, with the same reference, in one statement.
+
+    Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
+    (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
+    ``reason`` and ``seen_sequence`` as for ``cancel``.
+    """
+    with slot_transaction():
+        booking, old = _locked(booking_id, slot_id)
+        new = lapse_holds(read_slot(slot_id))
+        if booking.status not in (Status.PENDING, Status.CONFIRMED):
+            raise NotAllowed(_("This booking cannot be moved any more."))
+        _check_seen(booking, seen_sequence)
+        if old.expert_id != new.expert_id or old.pk == new.pk:
+            raise NotAllowed(_("Choose another time of the same expert."))
+        if by_customer:
+            _check_window(old)
+            check_party(new, booking)
+        if refusal := refusal_of(new, booking.seats):
+            raise SlotTaken(new, refusal)
+        publisher.slot_changed(old)
+        booking.slot = new
+        booking.sequence += 1
+        booking.reason = reason.strip()
+        fields = ["slot", "sequence", "reason"]
+        if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
+            booking.expires_at = new.starts_at
+            fields.append("expires_at")
+        booking.save(update_fields=fields)
+        if "expires_at" in fields:
+            queue_expiry(booking)
+        queue_mail(booking, MailKind.RESCHEDULED)
+        queue_reminders(booking)
+        if booking.status == Status.PENDING:
+            queue_mail(booking, MailKind.STAFF_REQUEST)
+        queue_webhooks(
+            booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
+            + slot_left(old)
+            + slot_taken(new, booking.seats)
+        )
+        publish(booking)
+        serve_waitlist(old)
+        return booking
+
+
+def _decide(
+    booking_id: int,
+    to: Status,
+    *,
+    reason: str = "",
+    cancel_reason: str = "",
+    within_policy: bool = False,
+    after_start: bool = False,
+    after_end: bool = False,
+    seen_sequence: int | None = None,
+) -> Booking:
+    with slot_transaction():
+        booking, slot = _locked(booking_id)
+        # A hold is nobody's booking yet: it becomes one by ``book`` and nothing else.
+        if booking.status == Status.HELD or to not in TRANSITIONS[booking.status]:
+            raise NotAllowed(
+                _("This booking is %(status)s, so that is not possible any more.")
+                % {"status": booking.get_status_display().lower()}
+            )
+        _check_seen(booking, seen_sequence)
+        if within_policy:
+            _check_window(slot)
+        if after_start and slot.starts_at > slot.read_at:
+            raise NotAllowed(_("The session has not begun."))
+        if after_end and slot.ends_at > slot.read_at:
+            raise NotAllowed(_("The session is not over."))
+        if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.expires_at <= slot.read_at:
+            raise NotAllowed(_("The time to approve this request is over."))
+        booking.reason = reason.strip()
+        booking.cancel_reason = cancel_reason
+        _change(booking, to)
+        queue_mail(booking, _MAIL_OF.get(to))
+        queue_reminders(booking)
+        queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
+        return booking
+
+
+def _change(booking: Booking, to: Status) -> None:
+    if booking.is_open and to not in OCCUPYING:
+        booking.sequence += 1
+    booking.status = to
+    booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
+    publish(booking)
+    if to not in OCCUPYING:
+        serve_waitlist(booking.slot)
+
+
+def _check_window(slot: Slot) -> None:
+    """Raise NotAllowed when customers may not cancel or move any more."""
+    if slot.read_at > change_deadline(slot):
+        raise NotAllowed(_("It is too late to cancel or move this booking online. Please get in touch."))
+
+
+def _check_seen(booking: Booking, seen_sequence: int | None) -> None:
+    """Raise NotAllowed when somebody decides about a booking that is not what they saw any more."""
+    if seen_sequence is not None and booking.sequence != seen_sequence:
+        raise NotAllowed(_("This booking was moved to another time meanwhile. Look at it again first."))
+
+
+def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
+    """The booking and its slot, read under the locks of its slot and of ``other_slots``.
+
+    A booking changes its slot only under the locks of both, so the lock of the slot is the booking's, too.
+    """
+    for _attempt in range(10):
+        slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
+        if slot_id is None:
+            raise NotFound(_("There is no such booking."))
+        try:
+            with transaction.atomic():
+                lock_slots([slot_id, *other_slots])
+                booking = Booking.objects.get(pk=booking_id)
+                if booking.slot_id != slot_id:
+                    # It was moved while we waited. These locks must go before the next are taken, or the order of ids
+                    # is broken and two of us can wait for each other.
+                    raise _MovedMeanwhile
+        except _MovedMeanwhile:
+            continue
+        booking.slot = read_slot(slot_id)
+        return booking, booking.slot
+    raise Busy
+
+
+class _MovedMeanwhile(Exception):
+    pass

@@ -1,0 +1,63 @@
+"""E-mails that staff have sent once more."""
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings import tasks
+from bookings.errors import NotAllowed, NotFound
+from bookings.mail.log import booking_message_id
+from bookings.mail.recipients import recipients
+from bookings.mail.rules import still_true
+from bookings.models import Booking, MailKind, Notification, WaitlistEntry
+from bookings.queue import defer
+from bookings.services.shared import queue_mail
+
+_NOT_TRUE = gettext_lazy("What this e-mail says is not true any more, so it was not sent again.")
+
+
+def send_again(*, notification_id: int) -> Notification:
+    """Queue a mail once more, with the same Message-ID. Locks its row.
+
+    Raises NotAllowed when it is not true any more, when it would go to another address by now, and for a look-up link,
+    whose secret is kept nowhere; NotFound.
+    """
+    with transaction.atomic():
+        row = Notification.objects.select_for_update().filter(pk=notification_id).first()
+        if row is None:
+            raise NotFound(_("There is no such e-mail."))
+        kind = MailKind(row.kind)
+        if kind == MailKind.LOOKUP:
+            raise NotAllowed(_("A link to bookings works once and cannot be sent again. People can ask for a new one."))
+        if kind == MailKind.WEBHOOK_PAUSED:
+            raise NotAllowed(_("The page of the webhook says how it is now."))
+        if kind == MailKind.WAITLIST_OFFER:
+            return _offer_again(row)
+        if kind == MailKind.INVITATION:
+            raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
+        booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first()
+        if booking is None:
+            raise NotAllowed(_("The booking of this e-mail is gone."))
+        if row.to.lower() not in [address.lower() for address in recipients(booking, kind)]:
+            raise NotAllowed(_("E-mails of this kind go to another address now."))
+        is_current = row.message_id == booking_message_id(booking, kind, row.to)
+        if not is_current or not still_true(kind, booking, booking.sequence, timezone.now()):
+            raise NotAllowed(_NOT_TRUE)
+        _queue_again(row)
+        queue_mail(booking, kind)
+    return row
+
+
+def _offer_again(row: Notification) -> Notification:
+    entry = WaitlistEntry.objects.select_related("hold").filter(hold=row.booking_id).first()
+    if entry is None or not entry.has_running_offer or entry.hold.expires_at <= timezone.now():
+        raise NotAllowed(_NOT_TRUE)
+    _queue_again(row)
+    defer(tasks.send_waitlist_offer, entry_id=entry.pk)
+    return row
+
+
+def _queue_again(row: Notification) -> None:
+    row.status = Notification.Status.QUEUED
+    row.save(update_fields=["status"])

@@ -1,0 +1,196 @@
+"""How the steps of booking are shown: a plain page, or a fragment for the dialog. Views decide which one."""
+
+from datetime import timedelta
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings import services
+from bookings.forms import BookingForm, new_key
+from bookings.models import Booking, WaitlistEntry
+from bookings.policy import cancel_line, policy_text
+from bookings.selectors.alternatives import Conflict
+from bookings.selectors.countdown import Countdown
+from bookings.selectors.expert_calendar import book_url, expert_url, release_url, shown_zone, waitlist_url
+from bookings.views.responses import is_partial, not_found
+from experts import formatting
+from experts.models import Slot
+from experts.timezones import city
+
+
+def no_such_slot(request):
+    return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
+
+
+def find_slot(request, slot_id: int) -> Slot | None:
+    """The slot that an address names; one of an expert who is shown no more, only for those who have a seat in it."""
+    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
+    if slot is None or (slot.expert.is_active and slot.expert.organization.is_active):
+        return slot
+    is_theirs = own_hold(request, slot) or Booking.objects.proven_to(request.visitor).filter(slot=slot).exists()
+    return slot if is_theirs else None
+
+
+def own_booking(request, slot) -> Booking | None:
+    return Booking.objects.proven_to(request.visitor).occupying().filter(slot=slot).first()
+
+
+def own_hold(request, slot) -> Booking | None:
+    return Booking.objects.running_holds(request.visitor).filter(slot=slot).first()
+
+
+def waiting_entry(request, slot) -> WaitlistEntry | None:
+    return WaitlistEntry.objects.waiting_of(request.visitor).with_place().filter(slot=slot).first()
+
+
+def empty_form(slot, hold=None, *, again=False) -> BookingForm:
+    initial = {"key": new_key(), "again": "1" if again else ""}
+    if hold is not None and (entry := WaitlistEntry.objects.filter(hold=hold).first()):
+        initial |= {"name": entry.name, "email": entry.email}  # typed when joining the waitlist
+    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial=initial)
+
+
+def form_with_values(request, slot, hold=None, *, key, for_waitlist=False) -> BookingForm:
+    """The form with what was typed, not yet judged."""
+    names = ("name", "email", "phone", "notes", "seats")
+    values = {name: request.POST[name] for name in names if request.POST.get(name)}
+    asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
+    held = hold.seats if hold else 0
+    return BookingForm(slot=slot, held=held, for_waitlist=for_waitlist, initial={**values, **asked, "key": key})
+
+
+def show_step(request, slot, step, context, *, hold=None, status=200):
+    """One step. With a hold it counts down, and offers to let go of it."""
+    expert = slot.expert
+    zone, zone_choice = shown_zone(request, expert)
+    context = {
+        "accent": expert.organization.accent,
+        "slot": slot,
+        "expert": expert,
+        "zone": zone,
+        "summary": _summary(slot, zone),
+        "form_url": book_url(slot, zone_choice),
+        "release_url": release_url(slot, zone_choice),
+        "waitlist_url": waitlist_url(slot, zone_choice),
+        "countdown": Countdown(hold.expires_at, timedelta(minutes=expert.policy("hold_minutes"))) if hold else None,
+        "back_url": expert_url(slot, zone_choice),
+        "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
+        "step_template": f"bookings/_book_{step}.html",
+        "policy_text": policy_text(expert),
+        "cancel_line": cancel_line(slot, zone, timezone.now()),
+        **context,
+    }
+    with timezone.override(zone):
+        template = context["step_template"] if is_partial(request) else "bookings/book.html"
+        return render(request, template, context, status=status)
+
+
+def show_again(request, slot, booking):
+    """Asks before the same visitor books the same slot twice."""
+    _zone, zone_choice = shown_zone(request, slot.expert)
+    again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
+    return show_step(request, slot, "again", {"booking": booking, "again_url": again_url})
+
+
+def show_please_retry(request, slot, form, error, *, retry, hold=None):
+    """Busy, or too often: the same ``retry`` step may be sent again."""
+    titles = {"confirm": _("Not booked yet"), "join": _("Not on the waitlist yet"), "leave": _("Still on the waitlist")}
+    context = {"form": form, "title": titles.get(retry, _("Not held yet")), "text": str(error), "retry": retry}
+    if retry in ("join", "leave"):
+        context["form_url"] = waitlist_url(slot, shown_zone(request, slot.expert)[1])
+    response = show_step(request, slot, "busy", context, hold=hold, status=error.status)
+    response["Retry-After"] = getattr(error, "retry_after", 2)
+    return response
+
+
+def show_conflict(request, slot, conflict: Conflict, form):
+    """What happened, the closest open times and the waitlist; who comes to a full slot may join it at once."""
+    if conflict.reason == "full" and not conflict.was_race:
+        return show_waitlist(request, slot, form, status=409)
+    zone, zone_choice = shown_zone(request, slot.expert)
+    context = {"form": form, "can_wait": conflict.reason in services.WORTH_WAITING}
+    context |= _conflict(conflict, zone, zone_choice)
+    return changed(show_step(request, slot, "conflict", context, status=409))
+
+
+def show_waitlist(request, slot, form, *, status=200):
+    """The form to join the waitlist of a slot, with the closest open times beside it."""
+    zone, zone_choice = shown_zone(request, slot.expert)
+    if not form.is_bound:
+        form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
+    # Only a state that keeps people waiting comes here; whether it is full or being booked, the words are the same.
+    context = {
+        "form": form,
+        "form_url": waitlist_url(slot, zone_choice),
+        "offer_minutes": slot.expert.organization.offer_minutes,
+    }
+    context |= _conflict(Conflict.on_opening(slot, "full"), zone, zone_choice)
+    return changed(show_step(request, slot, "waitlist", context, status=status))
+
+
+def show_waiting(request, slot, entry):
+    """The place in line, and the way out of it."""
+    context = {"entry": entry, "offer_minutes": slot.expert.organization.offer_minutes}
+    return changed(show_step(request, slot, "waiting", context))
+
+
+def _conflict(conflict: Conflict, zone, zone_choice: str) -> dict:
+    return {
+        "reason": conflict.reason,
+        "title": conflict.title,
+        "text": conflict.text(zone),
+        "alternatives": conflict.alternatives(zone, zone_choice),
+    }
+
+
+def show_expired(request, slot, form):
+    """The hold ran out while the page was open, and the seat is still free."""
+    minutes = slot.expert.policy("hold_minutes")
+    text = ngettext(
+        "We keep a time for %(count)d minute, so everyone gets a fair chance. Your details are saved.",
+        "We keep a time for %(count)d minutes, so everyone gets a fair chance. Your details are saved.",
+        minutes,
+    )
+    return changed(show_step(request, slot, "expired", {"form": form, "text": text % {"count": minutes}}))
+
+
+def show_too_many_holds(request, slot, form, error):
+    """As many times are kept as one may keep. Each can be let go for this one."""
+    zone, zone_choice = shown_zone(request, slot.expert)
+    now = timezone.now()
+    holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
+    kept = [
+        {
+            "slot": hold.slot,
+            "when": formatting.soon(hold.slot.starts_at, zone, now),
+            "url": book_url(hold.slot, zone_choice),
+        }
+        for hold in holds
+    ]
+    return show_step(request, slot, "kept", {"form": form, "text": str(error), "kept": kept}, status=error.status)
+
+
+def changed(response):
+    """Makes the grid behind the dialog fetch itself anew."""
+    response["HX-Trigger"] = "slots-changed"
+    return response
+
+
+def _summary(slot, zone) -> dict[str, str]:
+    """The slot in words: its day, its time, and the zone, with the expert's own time where that differs."""
+    start, now = slot.starts_at, timezone.now()
+    zone_line = _("%(zone)s.") % {"zone": formatting.zone_label(zone, start)}
+    expert_zone = slot.expert.zone
+    if formatting.zone_difference(expert_zone, zone, start):
+        zone_line += " " + _("%(time)s in %(city)s.") % {
+            "time": formatting.clock(start, expert_zone),
+            "city": city(expert_zone),
+        }
+    return {
+        "day": formatting.full_day(start.astimezone(zone).date(), now.astimezone(zone).date()),
+        "time": formatting.time_span(start, slot.ends_at, zone),
+        "zone_line": zone_line,
+    }

@@ -1,0 +1,139 @@
+"""My bookings: what was booked in this browser or proven to it. With nothing to see: the way to find bookings."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from bookings.access import proofs
+from bookings.access.visitor import forget_visitor
+from bookings.models import Booking, Proof, Status, WaitlistEntry
+from bookings.selectors.expert_calendar import book_url, waitlist_url
+from bookings.selectors.own_slots import own_key
+from bookings.views import lookup as lookup_views
+from bookings.views.booking import close_in_time
+from bookings.views.responses import is_partial, load_instead, see_other
+from experts import formatting
+from experts.models import Expert, Slot
+
+MOST_EARLIER = 50
+
+
+@dataclass(frozen=True)
+class When:
+    """A slot's time as a row of a list says it."""
+
+    month: str
+    day: str
+    text: str
+
+    @classmethod
+    def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
+        start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
+        span = formatting.time_span(slot.starts_at, slot.ends_at, zone)
+        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day(start.date(), today)}, {span}")
+
+
+@dataclass(frozen=True)
+class Row:
+    booking: Booking
+    slot: Slot
+    expert: Expert
+    when: When
+    note: str
+    note_icon: str
+
+
+@dataclass(frozen=True)
+class WaitingRow:
+    """``offered_until`` in words when it is the visitor's turn; ``url`` leads to the form then, else to the place."""
+
+    entry: WaitlistEntry
+    expert: Expert
+    when: When
+    offered_until: str
+    url: str
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache  # a shared computer must not show it again after "Sign out" and Back
+def my_bookings(request):
+    if request.method == "POST":
+        return lookup_views.submit(request)
+    if "sent" in request.GET:
+        return lookup_views.sent(request)
+    if "find" in request.GET:
+        return lookup_views.find(request)
+    key = own_key(request.visitor)  # before the rows: what changes in between makes the page look again
+    mine = Booking.objects.proven_to(request.visitor).with_slot()
+    coming = [_row(booking, request.zone) for booking in mine.upcoming()]
+    earlier = [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
+    entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
+    waiting = [_waiting_row(entry, request.zone) for entry in entries]
+    if not (coming or earlier or waiting):
+        return load_instead(request.path) if is_partial(request) else lookup_views.find(request)
+    live_proofs = list(Proof.objects.live(request.visitor))
+    context = {
+        "coming": coming,
+        "waiting": waiting,
+        "earlier": earlier,
+        "addresses": [proof.email for proof in live_proofs if proof.email],
+        "own_key": key,
+    }
+    template = "bookings/_bookings.html" if is_partial(request) else "bookings/my_bookings.html"
+    return close_in_time(render(request, template, context), live_proofs)
+
+
+@require_POST
+@never_cache
+def sign_out(request):
+    """Forget who this browser is and what it has proven."""
+    if request.visitor:
+        proofs.forget_browser(visitor=request.visitor)
+        forget_visitor(request)
+    return see_other(reverse("my_bookings") + "?signed-out=1")
+
+
+def _row(booking, zone) -> Row:
+    slot, expert = booking.slot, booking.slot.expert
+    zone, now = zone or expert.zone, timezone.now()
+    note, icon = _note(booking, zone, now)
+    return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, zone, now), note=note, note_icon=icon)
+
+
+def _waiting_row(entry, zone) -> WaitingRow:
+    slot, expert = entry.slot, entry.slot.expert
+    zone, now = zone or expert.zone, timezone.now()
+    until = formatting.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
+    url = book_url(slot, "mine") if until else waitlist_url(slot, "mine")
+    return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
+
+
+def _day(day, today) -> str:
+    """The date stands beside it, so the weekday is enough, unless it is of another year."""
+    if day.year != today.year or abs(day - today) <= timedelta(days=1):
+        return formatting.day_name(day, today)
+    return date_format(day, "D")
+
+
+def _note(booking, zone, now) -> tuple[str, str]:
+    if booking.status == Status.PENDING:
+        days = (booking.expires_at.astimezone(zone).date() - now.astimezone(zone).date()).days
+        texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}
+        text = texts.get(days, _("Decision by %(when)s"))
+        words = {
+            "time": formatting.clock(booking.expires_at, zone),
+            "when": formatting.soon(booking.expires_at, zone, now),
+        }
+        return text % words, "hourglass"
+    if booking.status == Status.EXPIRED:
+        return _("No answer in time, so the seat was freed"), "timer-off"
+    expert = booking.slot.expert
+    return str(expert.get_venue_display()), expert.venue_icon

@@ -1,0 +1,120 @@
+"""Webhooks: what happened, and who is told of it. Queued in the transaction in which it happens."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.dispatch import receiver
+from django.utils import timezone
+
+from bookings import tasks
+from bookings.models import Booking, EventType, WebhookDelivery, WebhookEndpoint
+from bookings.models.webhook import new_event_id
+from bookings.queue import defer_jobs
+from bookings.services.shared import read_slot
+from bookings.webhooks import payloads
+from experts.models import Slot
+from experts.signals import slot_changing
+
+_Status = WebhookDelivery.Status
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to tell, about a slot, and a booking in it. ``previous`` is the slot that it was moved from."""
+
+    type: EventType
+    slot: Slot
+    booking: Booking | None = None
+    previous: Slot | None = None
+
+
+def booking_events(booking: Booking, *types: EventType, previous: Slot | None = None) -> list[Event]:
+    return [Event(kind, booking.slot, booking, previous) for kind in types]
+
+
+def slot_taken(slot: Slot, seats: int) -> list[Event]:
+    """The event of seats that were booked in a slot, as it was read before: the last ones make it full.
+
+    Full counts bookings and requests, not holds, which come and go while somebody looks around.
+    """
+    left = slot.capacity - slot.seats_booked
+    return [Event(EventType.SLOT_FULL, slot)] if 0 < left <= seats else []
+
+
+def slot_left(slot: Slot) -> list[Event]:
+    """The event of seats that were given back in a slot, as it was read before."""
+    return [Event(EventType.SLOT_FREED, slot)] if slot.seats_booked >= slot.capacity else []
+
+
+def queue_webhooks(events: list[Event]) -> None:
+    """Queue in this transaction, after the writes and under the lock, what the organisation's endpoints ask for.
+
+    All are of one organisation. Costs one query where nobody asks.
+    """
+    if not events:
+        return
+    organization_id = events[0].slot.expert.organization_id
+    if not WebhookEndpoint.objects.exist_for(organization_id):
+        return
+    types = [event.type.value for event in events]
+    if endpoints := list(WebhookEndpoint.objects.asking_for(organization_id, types)):
+        _queue([(endpoint, event) for event in events for endpoint in endpoints if event.type in endpoint.event_types])
+
+
+def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
+    slots: dict[int, dict] = {}
+
+    def slot_data(slot: Slot) -> dict:
+        if slot.pk not in slots:
+            slot = read_slot(slot.pk)  # its counters have moved
+            slots[slot.pk] = payloads.slot_data(slot, slot.read_at)
+        return slots[slot.pk]
+
+    now, bodies, deliveries = timezone.now(), {}, []
+    for endpoint, event in wanted:
+        if event not in bodies:
+            data = slot_data(event.slot)
+            if event.booking is not None:
+                previous = slot_data(event.previous) if event.previous else None
+                data = payloads.booking_data(event.booking, data, previous)
+            bodies[event] = new_event_id(), payloads.payload(event.type, now, data)
+        event_id, body = bodies[event]
+        deliveries.append(
+            make_delivery(endpoint, event_id, event.type, payloads.for_endpoint(body, event.booking, endpoint), now)
+        )
+    queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
+
+
+def make_delivery(
+    endpoint: WebhookEndpoint, event_id: str, kind: EventType, body: dict, now: datetime
+) -> WebhookDelivery:
+    """What a paused endpoint would have been told is kept."""
+    return WebhookDelivery(
+        endpoint=endpoint,
+        event_id=event_id,
+        type=kind,
+        payload=body,
+        status=_Status.WAITING if endpoint.is_sending else _Status.KEPT,
+        next_attempt_at=now if endpoint.is_sending else None,
+    )
+
+
+def queue_attempts(deliveries) -> None:
+    """One job for each that waits, which carries the time of its attempt: a job with another time does nothing."""
+    jobs = [
+        tasks.deliver_webhook.configure(schedule_at=row.next_attempt_at).make_new_job(
+            delivery_id=row.pk, due=row.next_attempt_at.isoformat()
+        )
+        for row in deliveries
+        if row.status == _Status.WAITING
+    ]
+    if jobs:
+        defer_jobs(jobs)
+
+
+@receiver(slot_changing)
+def _tell_of_capacity(sender, slot: Slot, before: Slot, **kwargs) -> None:
+    """More or fewer seats may make a slot full, or free it. Closing does neither: it is in ``state``."""
+    was_full, is_full = (row.seats_booked >= row.capacity for row in (before, slot))
+    if was_full != is_full:
+        queue_webhooks([Event(EventType.SLOT_FULL if is_full else EventType.SLOT_FREED, slot)])

@@ -1,0 +1,87 @@
+"""What time does to bookings, whether or not the queue did its part."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from bookings import services, tasks
+from bookings.errors import Busy
+from bookings.models import Booking, Status
+from bookings.services import catch_up as catch_up_module
+from bookings.services.catch_up import catch_up
+from tests.cast import book, fresh, make_booking, make_expert, make_slot
+
+pytestmark = pytest.mark.django_db
+
+
+def statuses():
+    return list(Booking.objects.order_by("pk").values_list("status", flat=True))
+
+
+def over(**values):
+    return make_booking(make_slot(starts_at=timezone.now() - timedelta(hours=2)), **values)
+
+
+def test_requests_and_holds_end_when_their_time_is_over():
+    past, ahead = timezone.now() - timedelta(seconds=1), timezone.now() + timedelta(minutes=1)
+    for status in (Status.PENDING, Status.HELD):
+        for expires_at in (past, ahead):
+            make_booking(make_slot(), status=status, expires_at=expires_at)
+    assert catch_up() == {"expired": 2, "completed": 0, "offered": 0}
+    assert statuses() == [Status.EXPIRED, Status.PENDING, Status.EXPIRED, Status.HELD]
+    assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired", "staff_expired"], (
+        "a hold is no news"
+    )
+
+
+def test_sessions_that_are_over_are_completed():
+    over()
+    make_booking(make_slot(starts_at=timezone.now() - timedelta(minutes=10)))  # goes on
+    book(make_slot())
+    over(status=Status.CANCELLED)
+    assert catch_up() == {"expired": 0, "completed": 1, "offered": 0}
+    assert statuses() == [Status.COMPLETED, Status.CONFIRMED, Status.CONFIRMED, Status.CANCELLED]
+    assert catch_up() == {"expired": 0, "completed": 0, "offered": 0}
+
+
+def test_a_run_is_bounded_and_the_next_one_goes_on(monkeypatch):
+    monkeypatch.setattr(catch_up_module, "MOST_AT_ONCE", 2)
+    for _ in range(3):
+        over()
+    assert [catch_up()["completed"] for _ in range(3)] == [2, 1, 0]
+
+
+def test_one_that_is_locked_keeps_none_of_the_others(monkeypatch):
+    locked, free = over(), over()
+    complete = services.complete
+
+    def sometimes(*, booking_id):
+        if booking_id == locked.pk:
+            raise Busy
+        return complete(booking_id=booking_id)
+
+    monkeypatch.setattr(services, "complete", sometimes)
+    assert catch_up()["completed"] == 1
+    free.refresh_from_db()
+    assert free.status == Status.COMPLETED
+
+
+def test_the_deadline_of_a_request_fires_and_frees_the_seat():
+    slot = make_slot(make_expert(requires_approval=True))
+    booking = book(slot)
+    job = ProcrastinateJob.objects.get(task_name="bookings.tasks.expire_booking")
+    tasks.expire_booking(**job.args)
+    assert fresh(slot).state == "full", "too early, nothing happens"
+    Booking.objects.filter(pk=booking.pk).update(expires_at=timezone.now())
+    tasks.expire_booking(**job.args)
+    assert statuses() == [Status.EXPIRED]
+    assert fresh(slot).state == "open"
+
+
+def test_runs_every_minute():
+    assert tasks.catch_up.name in {task.task.name for task in tasks.app.periodic_registry.periodic_tasks.values()}
+    over()
+    tasks.catch_up(timestamp=0)
+    assert statuses() == [Status.COMPLETED]

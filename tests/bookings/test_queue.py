@@ -1,0 +1,36 @@
+"""Jobs belong to the transaction that causes them, also when a worker is what writes."""
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from bookings import tasks
+from bookings.queue import defer
+from tests.live import site_environ
+
+
+def queue(booking_id: int) -> None:
+    defer(tasks.expire_booking, booking_id=booking_id)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_sees_a_job_before_the_change_is_committed():
+    with (
+        psycopg.connect(site_environ(connection.settings_dict["NAME"])["DATABASE_URL"], autocommit=True) as other,
+        # What a worker does for as long as it runs.
+        app.replace_connector(app.connector.get_worker_connector()),
+    ):
+        with transaction.atomic():
+            queue(1)
+            assert other.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (0,)
+        assert other.execute("SELECT args->>'booking_id' FROM procrastinate_jobs").fetchall() == [("1",)]
+
+
+@pytest.mark.django_db
+def test_a_change_that_is_undone_leaves_no_job():
+    with app.replace_connector(app.connector.get_worker_connector()), transaction.atomic():
+        queue(1)
+        transaction.set_rollback(True)
+    assert not ProcrastinateJob.objects.exists()

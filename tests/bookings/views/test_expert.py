@@ -1,0 +1,171 @@
+"""The expert page: the week as a strip, the day as tiles, in the viewer's zone or the expert's."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from bookings.models import Status
+from bookings.selectors.own_slots import BOOKED
+from experts.models import Slot
+from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
+
+pytestmark = pytest.mark.django_db
+# A day ahead on which no zone of these tests has summer time in the north: the middle of the next January.
+WINTER_DAY = date(date.today().year + 1, 1, 15)
+
+
+def page(client, expert, **query):
+    response = client.get(f"/experts/{expert.slug}/", query)
+    assert response.status_code == 200
+    return response
+
+
+def tiles(response):
+    return {tile.slot.pk: tile for part in response.context["parts"] for tile in part.tiles}
+
+
+def test_opens_on_the_day_of_the_next_free_time(client):
+    expert = make_expert()
+    make_booking(make_slot(expert, day=day_ahead(2)))
+    make_slot(expert, day=day_ahead(4))
+    assert page(client, expert).context["day"] == day_ahead(4)
+    assert page(client, make_expert()).context["day"] == expert.today()
+
+
+def test_every_state_is_told_in_words(client):
+    expert, day = make_expert(min_notice=timedelta(0)), day_ahead()
+    make_slot(expert, day=day, at="08:00")
+    make_slot(expert, day=day, at="09:00", capacity=5)
+    make_booking(make_slot(expert, day=day, at="10:00", capacity=5), seats=3)
+    make_booking(make_slot(expert, day=day, at="11:00"))
+    make_booking(make_slot(expert, day=day, at="12:00"), status=Status.HELD)
+    make_slot(expert, day=day, at="13:00", is_closed=True)
+    make_slot(expert, day=day, at="18:00")
+    response = page(client, expert, day=day.isoformat())
+    body = response.content.decode()
+    for words in ("Open", "5 seats", "2 of 5 left", "Full", "Being booked", "Closed"):
+        assert words in body
+    assert [part.name for part in response.context["parts"]] == ["Morning", "Afternoon", "Evening"]
+    assert response.context["open_count"] == 4
+
+
+def test_what_is_over_or_closed_is_no_button_and_what_is_full_leads_to_the_nearest_times(client):
+    expert = make_expert()
+    free, full, closed = (make_slot(expert, at=at) for at in ("09:00", "10:00", "11:00"))
+    make_booking(full)
+    Slot.objects.filter(pk=closed.pk).update(is_closed=True)
+    body = page(client, expert).content.decode()
+    assert f"/slots/{free.pk}/hold/" in body
+    assert f"/slots/{full.pk}/hold/" in body
+    assert f"/slots/{closed.pk}/hold/" not in body
+
+
+def test_days_of_the_strip(client):
+    expert = make_expert(min_notice=timedelta(0))
+    monday = expert.today() + timedelta(days=7 - expert.today().weekday())
+    make_slot(expert, day=monday)
+    make_booking(make_slot(expert, day=monday + timedelta(days=1)))
+    make_slot(expert, day=monday + timedelta(days=2), is_closed=True)
+    week = page(client, expert, day=monday.isoformat()).context["week"]
+    assert [day.count.state for day in week] == ["open", "full", "closed", "closed", "closed", "closed", "closed"]
+    assert [day.count.text for day in week[:3]] == ["1 open", "Full", "Closed"]
+    assert [day.is_selected for day in week] == [True] + [False] * 6
+
+
+def test_one_can_walk_through_the_weeks_but_not_into_the_past(client):
+    expert = make_expert(horizon_days=20)
+    context = page(client, expert, day=expert.today().isoformat()).context
+    assert context["previous_week_url"] is None
+    steps = 0
+    while context["next_week_url"]:
+        context = client.get(context["next_week_url"]).context
+        steps += 1
+    assert 2 <= steps <= 3
+    assert context["previous_week_url"]
+
+
+def test_next_free_time(client):
+    expert = make_expert()
+    assert page(client, expert).context["next_free_url"] is None
+    make_slot(expert, day=day_ahead(9))
+    url = page(client, expert, day=day_ahead(2).isoformat()).context["next_free_url"]
+    assert f"day={day_ahead(9)}" in url
+
+
+class TestZones:
+    def test_shown_in_the_visitors_zone_with_a_switch(self, client):
+        expert = make_expert(timezone="Europe/London", name="Amara Okafor")
+        slot = make_slot(expert, day=WINTER_DAY, at="14:30")
+        client.cookies["zone"] = "Europe/Berlin"
+        response = page(client, expert, day=WINTER_DAY.isoformat())
+        assert "15:30" in response.content.decode()
+        assert response.context["zone_note"] == (
+            "All times are in Berlin time (GMT+1). Amara Okafor is in London, 1 hour behind."
+        )
+        switched = client.get(response.context["expert_url"])
+        assert "14:30" in switched.content.decode()
+        assert tiles(switched)[slot.pk].url.endswith("?zone=expert")
+
+    def test_no_switch_when_both_are_the_same_or_the_visitors_is_unknown(self, client):
+        expert = make_expert(timezone="Europe/London")
+        assert page(client, expert).context["visitor_zone"] is None
+        client.cookies["zone"] = "Europe/London"
+        assert page(client, expert).context["visitor_zone"] is None
+
+    def test_another_date_is_named(self, client):
+        expert = make_expert(timezone="America/New_York")
+        day = WINTER_DAY
+        slot = make_slot(expert, day=day, at="20:00")
+        client.cookies["zone"] = "Asia/Kathmandu"
+        response = page(client, expert, day=WINTER_DAY.isoformat())
+        assert tiles(response)[slot.pk].day_note == f"{WINTER_DAY + timedelta(days=1):%a %-d}"
+        assert [part.name for part in response.context["parts"]] == ["Morning"]
+
+    def test_a_made_up_zone_is_ignored(self, client):
+        client.cookies["zone"] = "../../etc/passwd"
+        assert page(client, make_expert()).context["visitor_zone"] is None
+
+
+class TestOwnMark:
+    def test_only_the_browser_that_booked_sees_it(self, client, django_user_model):
+        slot = make_slot(capacity=3)
+        client.get(f"/slots/{slot.pk}/book/")
+        visitor = client.cookies["visitor"].value.split(":")[0]
+        book(slot, visitor=visitor)
+        assert tiles(page(client, slot.expert))[slot.pk].mark == BOOKED
+        client.cookies.clear()
+        assert tiles(page(client, slot.expert))[slot.pk].mark is None
+
+    def test_a_forged_cookie_is_nobody(self, client):
+        slot = make_slot(capacity=3)
+        book(slot, visitor="v" * 32)
+        client.cookies["visitor"] = "v" * 32 + ":x:y"
+        assert tiles(page(client, slot.expert))[slot.pk].mark is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/experts/nobody/", "/experts/NULL/", "/experts/%00/", "/experts/-/", "/nothing/here"]
+)
+def test_unknown_expert_is_a_friendly_404(client, path):
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "<h1" in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    "day", ["tomorrow", "2026-13-01", "0001-01-01", "9999-12-31", "2026-11-20T10:00", "\x00", "1" * 500]
+)
+def test_unknown_day_is_a_friendly_404_that_leads_on(client, day):
+    expert = make_expert()
+    response = client.get(f"/experts/{expert.slug}/", {"day": day})
+    assert response.status_code == 404
+    assert f"/experts/{expert.slug}/" in response.content.decode()
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_the_number_of_queries_is_constant(client, django_assert_num_queries, slots):
+    expert = make_expert()
+    for n in range(slots):
+        make_booking(make_slot(expert, at=f"{9 + n:02}:00", capacity=4))
+    with django_assert_num_queries(5):
+        page(client, expert)
