@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -5,4 +7,6 @@ class BookingsConfig(AppConfig):
     name = "bookings"
 
     def ready(self):
-        from bookings import services  # noqa: F401 (they listen to changes of slots, in every process)
+        # Both register with experts, in every process.
+        import_module("bookings.permissions")
+        import_module("bookings.receivers")

@@ -1,26 +1,41 @@
-"""Jobs that belong to a transaction of Django's."""
+"""Queue jobs in the transaction of the change that causes them.
+
+A job is named by the dotted path of its task, so that services need not import the tasks that call them.
+tests/bookings/test_queue.py holds every name in the code against the tasks that are registered.
+"""
 
 import logging
 from datetime import datetime
 
+from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
-from procrastinate.tasks import Task
 
 logger = logging.getLogger(__name__)
+FIRST, LAST = 10, -10  # priorities; 0 is the usual one
 
 
-def defer(task: Task, *, at: datetime | None = None, **arguments) -> None:
+def new_job(task: str, *, at: datetime | None = None, priority: int | None = None, **arguments) -> Job:
+    """Make a job of the registered task of that name, with the task's queue and, unless given, its priority.
+
+    ``at`` is the instant from which it may run, by default now; ``arguments`` are ids and plain values (JSON). Raises
+    procrastinate's TaskNotFound for a name that no task has.
+    """
+    options = {"schedule_at": at, "priority": priority}
+    return app.configure_task(task, allow_unknown=False, **options).make_new_job(**arguments)
+
+
+def defer(task: str, *, at: datetime | None = None, **arguments) -> None:
     """Queue a job in the transaction that is open here: it is there when that is committed, or never.
 
-    Also inside a worker, where ``task.defer()`` would go through procrastinate's own connection: the job would be there
-    before the change that causes it, and stay when that is rolled back.
+    Also inside a worker, where procrastinate's own ``defer`` would go through its own connection: the job would be
+    there before the change that causes it, and stay when that is rolled back.
     """
-    defer_jobs([task.configure(schedule_at=at).make_new_job(**arguments)])
+    defer_jobs([new_job(task, at=at, **arguments)])
 
 
 def defer_jobs(jobs: list[Job]) -> None:
-    """As ``defer``, for several in one statement."""
+    """Queue several jobs as ``defer`` does one, in one statement."""
     JobManager(DjangoConnector()).batch_defer_jobs(jobs)
     logger.debug("Queued %s", ", ".join(job.call_string for job in jobs))

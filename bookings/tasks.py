@@ -12,15 +12,18 @@ from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.retry import BaseRetryStrategy
 
+from bookings import services
 from bookings.access import links
 from bookings.mail import log, messages
 from bookings.mail.recipients import owner_recipients, recipients
 from bookings.mail.rules import MailKind, still_true
 from bookings.models import Booking, LookupRequest, WaitlistEntry, WebhookEndpoint
-from bookings.services import cleanup
+from bookings.queue import FIRST
+from bookings.services.catch_up import settle_overdue
+from bookings.services.cleanup import delete_old
+from bookings.webhooks.worker import deliver
 
 logger = logging.getLogger(__name__)
-FIRST, LAST = 10, -10  # priorities; 0 is the usual one
 
 
 class BackOff(BaseRetryStrategy):
@@ -111,16 +114,12 @@ async def deliver_webhook(*, delivery_id: int, due: str) -> None:
 
     In a queue and a worker of its own, as receivers may hang.
     """
-    from bookings.webhooks.worker import deliver  # it calls the services, which queue this job
-
     await deliver(delivery_id, due)
 
 
 @app.task(queue="expiry", priority=FIRST, retry=BackOff())
 def expire_booking(*, booking_id: int) -> None:
     """Free the seats of a hold or a request when its time is over; nothing if it went on, moved or was renewed."""
-    from bookings import services  # the services queue this job
-
     services.expire(booking_id=booking_id)
 
 
@@ -128,9 +127,7 @@ def expire_booking(*, booking_id: int) -> None:
 @app.task(queue="expiry", priority=FIRST)
 def catch_up(timestamp: int) -> None:
     """Every minute: end what the queue missed, and complete the sessions that are over."""
-    from bookings.services.catch_up import catch_up  # it calls the services, which queue jobs
-
-    catch_up()
+    settle_overdue()
 
 
 @app.periodic(cron="* * * * *")
@@ -146,4 +143,4 @@ async def recover(timestamp: int) -> None:
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:
     """Every hour: delete what is no longer needed."""
-    cleanup.delete_old()
+    delete_old()

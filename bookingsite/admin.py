@@ -12,7 +12,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from bookingsite.onboarding import services as onboarding
 from experts.admin.base import ServiceAdmin, ServiceForm, without_menu
-from experts.admin.scope import Scoped, WithinReach, only_organization
+from experts.admin.scoping import Scoped, WithinReach, only_organization
 from experts.models import Invitation, Role
 
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.

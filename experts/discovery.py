@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from experts import formatting
 from experts.models import Category, Expert, Organization, Slot
 from experts.search import fold
+from experts.selectors import with_next_slot
 
 WHEN = ("today", "tomorrow", "week")
 SORTS = ("soonest", "name")
@@ -56,7 +57,7 @@ class Query:
             first, last = _days_as_instants(self.when, zone or timezone.get_default_timezone())
             slots = Slot.objects.bookable().filter(expert=OuterRef("pk"), starts_at__gte=first, starts_at__lt=last)
             experts = experts.filter(Exists(slots))
-        experts = experts.with_next_slot().select_related("category", "organization")
+        experts = with_next_slot(experts).select_related("category", "organization")
         if self.sort == "name":
             return experts.order_by("name", "pk")
         return experts.order_by(F("next_slot_at").asc(nulls_last=True), "name", "pk")

@@ -1,10 +1,11 @@
-"""The one way to open a transaction that locks slots."""
+"""Open a transaction that locks slots, lock them, and read them under the lock."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.models import DateTimeField, Func, QuerySet
 
 from experts.errors import Busy, NotFound
 from experts.models import Slot
@@ -46,3 +47,20 @@ def lock_slots(slot_ids: Iterable[int]) -> None:
 def lock_slot(slot_id: int) -> None:
     """As ``lock_slots``, for one."""
     lock_slots([slot_id])
+
+
+def read_slot(slot_id: int) -> Slot:
+    """Read the slot with its expert, and ``read_at``: the database's clock at this very statement.
+
+    Not ``now()``, which inside a transaction is as old as the wait for the lock. Raises NotFound.
+    """
+    try:
+        return slots_with_clock().get(pk=slot_id)
+    except Slot.DoesNotExist as error:
+        raise NotFound from error
+
+
+def slots_with_clock() -> QuerySet[Slot]:
+    """Slots as ``read_slot`` reads one."""
+    clock = Func(function="clock_timestamp", output_field=DateTimeField())
+    return Slot.objects.with_expert().annotate(read_at=clock)

@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 from experts import services
 from experts.errors import Refused
 from experts.models import Expert
+from experts.selectors import behind_horizon
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def extend_horizons(timestamp: int) -> None:
     Every hour, as days begin at other hours elsewhere; an expert whose day had its turn costs next to nothing. One that
     fails is logged, and is tried again in an hour.
     """
-    experts = Expert.objects.active().behind_horizon().order_by("pk").values_list("pk", flat=True)
+    experts = behind_horizon(Expert.objects.active()).order_by("pk").values_list("pk", flat=True)
     for expert_id in list(experts):
         try:
             services.extend_horizon(expert_id=expert_id)

@@ -76,7 +76,7 @@ def make_booking(slot: Slot, **values) -> Booking:
 def book(slot: Slot, **values) -> Booking:
     """Through the service, with a name and an address of its own."""
     n = next(_numbers)
-    return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values)
+    return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values).booking
 
 
 def make_webhook(organization: Organization | None = None, **values) -> WebhookEndpoint:

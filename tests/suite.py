@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from bookingsite import startup
 from bookingsite.devserver import paths, processes, servers
@@ -14,6 +15,7 @@ PYTHON = sys.executable
 PHASES = {
     "ruff check": [PYTHON, "-m", "ruff", "check", "--quiet"],
     "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet"],
+    "imports": [str(Path(PYTHON).with_name("lint-imports")), "--no-cache"],
     "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
     "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "chromium": [PYTHON, "-m", "tests.browser.chromium"],

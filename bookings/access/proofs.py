@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from bookings import tasks
 from bookings.access import links
 from bookings.errors import LinkGone, NoSuchBooking
 from bookings.models import Booking, LookupRequest, Proof, WaitlistEntry
@@ -46,7 +45,7 @@ def request_link(*, visitor: str, email: str, language: str = "en", timezone: st
     """Ask for a link to the bookings of an address. Does the same for every address: the worker looks it up."""
     with transaction.atomic():
         request = LookupRequest.objects.create(visitor=visitor, email=email, language=language, timezone=timezone)
-        defer(tasks.send_lookup_link, request_id=request.pk)
+        defer("bookings.tasks.send_lookup_link", request_id=request.pk)
     return request
 
 

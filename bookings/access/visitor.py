@@ -1,5 +1,6 @@
 """Who is at the other end: a browser's random identity in a signed cookie, and its network address."""
 
+import hashlib
 import ipaddress
 import secrets
 
@@ -51,6 +52,11 @@ def identify(cookies: dict[str, str]) -> str:
 def _signer() -> signing.TimestampSigner:
     """Our own rather than a signed cookie's: a socket has cookies but no request to read them with."""
     return signing.TimestampSigner(salt="bookings.visitor")
+
+
+def visitor_group(visitor: str) -> str:
+    """The group of a browser's own pages in the channel layer. Hashed: the identity itself opens bookings."""
+    return f"visitor.{hashlib.sha256(f'group of {visitor}'.encode()).hexdigest()[:32]}"
 
 
 def ensure_visitor(request) -> str:

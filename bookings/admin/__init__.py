@@ -1,5 +1,6 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.expert_pages import ExpertWithFeedAdmin, OrganizationWithFeedAdmin, SlotWithBookingsAdmin
 from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
@@ -10,7 +11,10 @@ __all__ = [
     "ApiTokenAdmin",
     "BookingAdmin",
     "CalendarFeedAdmin",
+    "ExpertWithFeedAdmin",
     "NotificationAdmin",
+    "OrganizationWithFeedAdmin",
+    "SlotWithBookingsAdmin",
     "TurnedAwayAdmin",
     "WaitlistAdmin",
     "WebhookDeliveryAdmin",

@@ -17,7 +17,7 @@ from unfold.decorators import display
 from bookings import services
 from bookings.models import ApiToken
 from experts.admin.base import ServiceAdmin, instant, label, without_menu
-from experts.admin.scope import WithinReach
+from experts.admin.scoping import WithinReach
 
 
 @admin.register(ApiToken)

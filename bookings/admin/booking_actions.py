@@ -20,8 +20,8 @@ from bookings.models import Booking
 from bookings.selectors.expert_calendar import parse_day
 from bookings.selectors.week import Week
 from experts.admin.base import MOST_IN_ONE_ACTION
-from experts.admin.scope import CHANGE
 from experts.models import Slot
+from experts.permissions import CHANGE
 
 MOST_SHOWN = 100
 

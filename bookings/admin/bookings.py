@@ -21,8 +21,9 @@ from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
-from experts.admin.scope import VIEW, WithinReach, may
+from experts.admin.scoping import WithinReach, may
 from experts.models import Slot
+from experts.permissions import VIEW
 
 COLOURS = {
     Status.HELD: "info",
@@ -213,15 +214,15 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
         if change:
             services.change_details(booking_id=obj.pk, **person)
             return
-        booked = services.book(
+        booking = services.book(
             slot_id=form.cleaned_data["slot"].pk,
             seats=form.cleaned_data["seats"],
             source=Source.STAFF,
             idempotency_key=form.cleaned_data["key"],
             idempotency_scope=f"admin:{request.user.pk}",
             **person,
-        )
-        obj.pk, obj.reference, obj.status = booked.pk, booked.reference, booked.status
+        ).booking
+        obj.pk, obj.reference, obj.status = booking.pk, booking.reference, booking.status
 
     def explain(self, request, refusal):
         if not isinstance(refusal, SlotTaken):

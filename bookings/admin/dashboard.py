@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status, TurnedAway
 from experts import formatting
-from experts.admin.scope import reach
+from experts.admin.scoping import reach
 from experts.models import Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
 

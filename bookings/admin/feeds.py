@@ -10,7 +10,8 @@ from bookings import services
 from bookings.icalendar.feed import feed_url
 from bookings.models import CalendarFeed
 from experts.admin.base import ServiceAdmin, ServiceForm, instant, label, without_menu
-from experts.admin.scope import ADD, WithinReach, may
+from experts.admin.scoping import WithinReach, may
+from experts.permissions import ADD
 
 
 class FeedForm(ServiceForm):

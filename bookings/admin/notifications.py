@@ -21,7 +21,7 @@ from bookings.errors import Refused
 from bookings.models import Notification
 from bookings.models.booking import read_reference
 from experts.admin.base import ServiceAdmin, instant, label
-from experts.admin.scope import CHANGE
+from experts.permissions import CHANGE
 
 COLOURS = {
     Notification.Status.QUEUED: "info",

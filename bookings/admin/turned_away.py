@@ -9,7 +9,7 @@ from unfold.decorators import display
 
 from bookings.models import TurnedAway
 from experts.admin.base import ServiceAdmin, instant
-from experts.admin.scope import WithinReach
+from experts.admin.scoping import WithinReach
 from experts.models import Slot
 
 BACK = timedelta(days=7)

@@ -6,7 +6,7 @@ from unfold.decorators import display
 from bookings import services
 from bookings.models import WaitlistEntry
 from experts.admin.base import ServiceAdmin, instant, label
-from experts.admin.scope import WithinReach
+from experts.admin.scoping import WithinReach
 from experts.models import Slot
 
 COLOURS = {

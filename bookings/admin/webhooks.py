@@ -15,13 +15,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from bookings import services
 from bookings.admin.words import instant
 from bookings.errors import Refused
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
+from bookings.webhooks import endpoints
 from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
-from experts.admin.scope import CHANGE, WithinReach
+from experts.admin.scoping import WithinReach
+from experts.permissions import CHANGE
 
 COLOURS = {
     WebhookDelivery.Status.WAITING: "info",
@@ -131,12 +132,12 @@ class WebhookEndpointAdmin(_ByButton):
     def save_model(self, request, obj, form, change):
         values = {name: form.cleaned_data[name] for name in self._settings if name in form.cleaned_data}
         if change:
-            services.change_webhook(endpoint_id=obj.pk, **values)
+            endpoints.change_webhook(endpoint_id=obj.pk, **values)
         else:
-            obj.pk = services.add_webhook(**values).pk
+            obj.pk = endpoints.add_webhook(**values).pk
 
     def delete_model(self, request, obj):
-        services.delete_webhook(endpoint_id=obj.pk)
+        endpoints.delete_webhook(endpoint_id=obj.pk)
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         endpoint = self.get_object(request, object_id)
@@ -180,21 +181,21 @@ class WebhookEndpointAdmin(_ByButton):
     # Buttons: each returns the row whose page comes next, and what to say there
 
     def send_test(self, endpoint):
-        return services.send_test_webhook(endpoint_id=endpoint.pk), _(
+        return endpoints.send_test_webhook(endpoint_id=endpoint.pk), _(
             "The test is on its way. Reload this page to see the answer."
         )
 
     def resume(self, endpoint):
-        services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=False)
+        endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=False)
         return endpoint, _("The webhook is told of what happens from now on.")
 
     def resume_and_send(self, endpoint):
-        count = services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
+        count = endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
         text = ngettext("%(count)d kept event is on its way.", "%(count)d kept events are on their way.", count)
         return endpoint, text % {"count": count}
 
     def renew_secret(self, endpoint):
-        services.renew_secret(endpoint_id=endpoint.pk)
+        endpoints.renew_secret(endpoint_id=endpoint.pk)
         return endpoint, _("There is a new secret. For a day, events are signed with the old one, too.")
 
 
@@ -287,10 +288,10 @@ class WebhookDeliveryAdmin(_ByButton):
         self.each(
             request,
             self.within(request, queryset, CHANGE),
-            lambda row: services.send_webhook_again(delivery_id=row.pk),
+            lambda row: endpoints.send_webhook_again(delivery_id=row.pk),
             lambda n: ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", n) % {"count": n},
         )
 
     def send_one_again(self, row):
-        services.send_webhook_again(delivery_id=row.pk)
+        endpoints.send_webhook_again(delivery_id=row.pk)
         return row, _("The event is on its way. Reload this page to see the answer.")

@@ -7,7 +7,7 @@ from ninja import Header, Router, Status
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_change_limits
 from bookings.access.visitor import client_address
-from bookings.api.responses import booked, booked_facts, taken
+from bookings.api.responses import booked, taken
 from bookings.api.schemas import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
 from bookings.api.tokens import BookingToken
 from bookings.errors import NotFound, SlotTaken
@@ -27,20 +27,19 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
     """The e-mail gets a confirmation. Send an ``Idempotency-Key`` to be able to repeat the request safely."""
     check_booking_limits(address=client_address(request), email=details.email)
     try:
-        booking = services.book(
+        answer = services.book(
             slot_id=slot_id,
             **details.model_dump(),
             idempotency_key=headers.key or "",
             language=translation.get_language() or "en",
             source=Source.API,
-            describe=booked_facts,
         )
     except SlotTaken as error:
         expert = error.slot.expert
         if not (expert.is_active and expert.organization.is_active):
             raise NotFound from error  # as their page is
         return Status(409, taken(error))
-    return Status(201, booked(booking))
+    return Status(201, booked(answer))
 
 
 @of_booking.get("/bookings/{reference}", response={200: BookingOut, **errors(404)}, summary="One booking")

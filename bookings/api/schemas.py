@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from bookings.models import Booking, CancelReason, Status
+from bookings.selectors.facts import booking_facts
 from experts.api.schemas import SLOT, Input, SlotOut, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
@@ -62,13 +63,8 @@ class BookingFacts(BaseModel):
 
     @classmethod
     def facts(cls, booking: Booking, now: datetime) -> dict:
-        return {
-            "reference": booking.reference,
-            "status": booking.status,
-            "seats": booking.seats,
-            "expires_at": booking.expires_at if booking.status == Status.PENDING else None,
-            "slot": SlotOut.of(booking.slot, now),
-        }
+        facts = booking_facts(booking, now)
+        return facts | {"slot": SlotOut.model_construct(**facts["slot"])}
 
 
 class BookedOut(BookingFacts):

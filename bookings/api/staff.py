@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from ninja import Header, Query, Router, Status
 
 from bookings import services
-from bookings.api.responses import booked, booked_facts, taken
+from bookings.api.responses import booked, taken
 from bookings.api.schemas import BookedOut, Keyed, Taken
 from bookings.api.staff_schemas import (
     BookingQuery,
@@ -100,18 +100,17 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
     """As visitors book, without their limits. A key belongs to the token: nobody else's requests collide with it."""
     slot = own_slot(request, details.slot)
     try:
-        booking = services.book(
+        answer = services.book(
             slot_id=slot.pk,
             **details.model_dump(exclude={"slot"}),
             idempotency_key=headers.key or "",
             idempotency_scope=f"token:{request.auth.pk}",
             language=translation.get_language() or "en",
             source=Source.STAFF,
-            describe=booked_facts,
         )
     except SlotTaken as error:
         return Status(409, taken(error))
-    return Status(201, booked(booking))
+    return Status(201, booked(answer))
 
 
 @router.get(

@@ -21,7 +21,7 @@ from bookings.icalendar.event import STATUS, location, uid
 from bookings.icalendar.vtimezone import vtimezone
 from bookings.models import Booking, CalendarFeed
 from bookings.transitions import OCCUPYING, Status
-from experts.admin.scope import VIEW, reach_of
+from experts.permissions import VIEW, reach_of
 
 DAYS_BACK = timedelta(days=30)
 MOST_AHEAD, MOST_BACK = 2000, 500

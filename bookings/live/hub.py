@@ -19,9 +19,9 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.utils import timezone
 
+from bookings.access.visitor import visitor_group
 from bookings.live import fragments, queries
 from bookings.live.room import Room
-from bookings.services import visitor_group
 from experts.publisher import expert_group
 
 logger = logging.getLogger(__name__)

@@ -16,6 +16,10 @@ class WaitlistQuerySet(models.QuerySet):
         """Those that an offer can still go to, first come first. An address is among them once in each slot."""
         return self.filter(status=WaitlistEntry.Status.WAITING, is_echo=False).order_by("pk")
 
+    def active(self):
+        """Those that wait, or have an offer that is not settled."""
+        return self.filter(status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.OFFERED])
+
     def waiting_of(self, visitor: str):
         """What a browser is waiting for, as it was told."""
         return self.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING) if visitor else self.none()

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.webhooks.address import validate_url
+from bookings.validators import validate_webhook_url
 from experts.models import Organization
 
 
@@ -71,7 +71,7 @@ class WebhookEndpoint(models.Model):
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="webhooks", verbose_name=_("organisation")
     )
-    url = models.CharField(_("address"), max_length=500, validators=[validate_url])
+    url = models.CharField(_("address"), max_length=500, validators=[validate_webhook_url])
     event_types = ArrayField(models.CharField(max_length=30, choices=CHOSEN_EVENTS), verbose_name=_("events"))
     sends_contacts = models.BooleanField(_("send names and contact details"), default=False)
     is_active = models.BooleanField(_("active"), default=True)

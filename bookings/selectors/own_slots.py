@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from zlib import crc32
@@ -11,6 +12,7 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from bookings.models import Booking, Proof, Status, WaitlistEntry
+from experts.models import Slot
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,15 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
             for visitor in by_booking.get(booking_id, set()) | by_address.get(address, set()):
                 found[visitor][slot_id] = BOOKED
     return found
+
+
+def without_hold(slot: Slot, own: Booking | None) -> Slot:
+    """The slot as it is for the owner of the hold ``own``: those seats are free. The slot itself if there is none."""
+    if own is None:
+        return slot
+    slot = copy(slot)
+    slot.seats_held -= own.seats
+    return slot
 
 
 def own_key(visitor: str) -> str:

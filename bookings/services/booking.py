@@ -1,7 +1,6 @@
-"""Every write to a booking. HTML views, API, admin and jobs call these and nothing else."""
+"""Book a slot, and correct who a booking is for."""
 
 import re
-from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
 
@@ -12,23 +11,13 @@ from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
-from bookings.services.idempotency import Answer
-from bookings.services.shared import (
-    check_details,
-    check_party,
-    lapse_holds,
-    own_hold,
-    publish,
-    publish_to_booker,
-    queue_expiry,
-    queue_mail,
-    queue_reminders,
-    read_slot,
-    refusal_of,
-)
+from bookings.services.checks import check_details, check_party, refusal_of
+from bookings.services.effects import publish, publish_to_booker, queue_expiry, queue_mail, queue_reminders
+from bookings.services.idempotency import Answer, Booked
+from bookings.services.locking import lapse_holds, own_hold
 from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
-from experts.locking import lock_slot, slot_transaction, violated_constraint
+from experts.locking import lock_slot, read_slot, slot_transaction, violated_constraint
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -47,16 +36,13 @@ def book(
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
-    describe: Callable[[Booking], dict] | None = None,
-) -> Booking:
+) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
     A hold of the same visitor in that slot becomes the booking; one that ran out needs a seat that is still free.
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. ``visitor`` is the browser's identity.
-    ``describe`` says, as JSON, what the caller answers to a new booking. It is kept with the key and returned as
-    ``booking.answer``: to a retry the first one.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
     """
@@ -75,7 +61,7 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    answer = Answer.for_request(booking, idempotency_key, idempotency_scope, describe)
+    answer = Answer.for_request(booking, idempotency_key, idempotency_scope)
     for _attempt in range(3):
         attempt = copy(booking)
         attempt.reference = new_reference()
@@ -90,7 +76,7 @@ def book(
             continue
         if refused is not None:
             raise refused
-        return answer.replayed or attempt
+        return answer.booked
     raise Busy
 
 
@@ -115,7 +101,7 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         reason = refusal_of(slot, booking.seats, own=hold)
     if reason is not None:
         # 5a. Keep the refusal: for staff as demand, for a retry as its answer.
-        if not answer.record(refusal=reason):
+        if not answer.record_refusal(reason):
             # Another request with this key was answered first, perhaps with the very booking that filled the slot.
             answer.was_given()
             return answer.refusal(slot)
@@ -135,7 +121,7 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         booking.save(force_insert=True)
     else:
         booking.save(force_update=True)
-    answer.record(booking=booking)
+    answer.record_booking(booking)
     # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
     queue_mail(booking, kind_of(booking))
     queue_reminders(booking)

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from bookings import services
 from bookings.errors import Refused
 from bookings.models import Booking, Status, WaitlistEntry
+from bookings.services.lifecycle import complete, expire
+from bookings.services.waitlist import serve
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
 
 
-def catch_up() -> dict[str, int]:
+def settle_overdue() -> dict[str, int]:
     """End what the queue missed, complete what is over, serve who waits. Returns how many of each."""
     now = timezone.now()
     late = Booking.objects.filter(status__in=[Status.HELD, Status.PENDING], expires_at__lte=now).order_by("expires_at")
@@ -24,9 +25,9 @@ def catch_up() -> dict[str, int]:
     line = WaitlistEntry.objects.in_line().filter(slot=OuterRef("pk"))
     free = Slot.objects.bookable(now).filter(Exists(line)).order_by("starts_at")
     return {
-        "expired": _each(late, services.expire, "booking_id"),
-        "completed": _each(over, services.complete, "booking_id"),
-        "offered": _each(free, services.serve, "slot_id"),
+        "expired": _each(late, expire, "booking_id"),
+        "completed": _each(over, complete, "booking_id"),
+        "offered": _each(free, serve, "slot_id"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Calendar feeds: made and revoked. Who may do so is asked in the admin (experts/admin/scope.py)."""
+"""Calendar feeds: made and revoked. Who may do so is asked in the admin (experts/permissions.py)."""
 
 from django.contrib.auth.models import User
 from django.db.models.functions import Now

@@ -6,11 +6,13 @@ from django.db import connection
 
 from bookings.errors import SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
+from bookings.services.checks import check_party, refusal_of
+from bookings.services.effects import publish, queue_expiry
 from bookings.services.idempotency import sha256
-from bookings.services.shared import check_party, lapse_holds, own_hold, publish, queue_expiry, read_slot, refusal_of
+from bookings.services.locking import lapse_holds, own_hold
 from bookings.services.waitlist import serve_waitlist
 from experts import publisher
-from experts.locking import lock_slots, slot_transaction
+from experts.locking import lock_slots, read_slot, slot_transaction
 
 MOST_HOLDS = 2  # of one visitor, with different experts
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
+from bookings.selectors.facts import new_booking_facts
 from experts.models import Slot
 
 
@@ -14,23 +15,34 @@ def sha256(*parts) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+@dataclass(frozen=True)
+class Booked:
+    """What a request to book was answered.
+
+    ``booking`` is the row as it is now. ``facts`` is what programs are told (``booking_facts``): to a retry what the
+    first request was told, whatever became of the booking since.
+    """
+
+    booking: Booking
+    facts: dict
+
+
 class Answer:
     """The answer that belongs to one idempotency key. Without a key, nothing is looked up or kept."""
 
-    def __init__(self, scope: str, key: str, request_hash: str, describe: Callable[[Booking], dict] | None = None):
-        self.scope, self.key, self.request_hash, self._describe = scope, key, request_hash, describe
-        self.replayed: Booking | None = None
+    def __init__(self, scope: str, key: str, request_hash: str):
+        self.scope, self.key, self.request_hash = scope, key, request_hash
+        self.booked: Booked | None = None  # what was answered, now or before
         self._refusal = ""
 
     @classmethod
-    def for_request(cls, booking: Booking, key: str, scope: str, describe=None) -> "Answer":
+    def for_request(cls, booking: Booking, key: str, scope: str) -> "Answer":
         email = booking.email.casefold()
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
             key,
             # The browser is part of the request: the answer shows a booking, and to nobody else.
             sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
-            describe,
         )
 
     def was_given(self) -> bool:
@@ -46,23 +58,23 @@ class Answer:
             return False
         if given.request_hash != self.request_hash:
             raise IdempotencyMismatch
-        self.replayed, self._refusal = given.booking, given.refusal
-        if self.replayed:
-            self.replayed.answer = given.body
+        self.booked, self._refusal = given.booking and Booked(given.booking, given.body), given.refusal
         return True
 
     def refusal(self, slot: Slot) -> SlotTaken | None:
         """The refusal that was given, as an error again; None when a booking was given."""
-        return None if self.replayed else SlotTaken(slot, self._refusal)
+        return None if self.booked else SlotTaken(slot, self._refusal)
 
-    def record(self, *, booking: Booking | None = None, refusal: str = "") -> bool:
-        """Keep the answer. False when somebody else with the same key was first; the answer is theirs then."""
-        if booking is not None and self._describe:
-            booking.answer = self._describe(booking)
-        if not self.key:
-            return True
-        row = {"scope": self.scope, "key": self.key, "request_hash": self.request_hash}
-        if booking is not None:
-            Idempotency.objects.create(**row, booking=booking, body=getattr(booking, "answer", None))
-            return True
-        return Idempotency.objects.insert_if_new(**row, refusal=refusal)
+    def record_booking(self, booking: Booking) -> None:
+        """Keep the answer to a booking that was just made. Violates a constraint if the key was answered meanwhile."""
+        self.booked = Booked(booking, new_booking_facts(booking))
+        if self.key:
+            Idempotency.objects.create(**self._row, booking=booking, body=self.booked.facts)
+
+    def record_refusal(self, reason: str) -> bool:
+        """Keep a refusal. False when somebody else with the same key was first; the answer is theirs then."""
+        return not self.key or Idempotency.objects.insert_if_new(**self._row, refusal=reason)
+
+    @property
+    def _row(self) -> dict[str, str]:
+        return {"scope": self.scope, "key": self.key, "request_hash": self.request_hash}

@@ -1,28 +1,20 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
 import pghistory
-from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken
+from bookings.errors import NotAllowed, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
-from bookings.services.shared import (
-    check_party,
-    lapse_holds,
-    publish,
-    queue_expiry,
-    queue_mail,
-    queue_reminders,
-    read_slot,
-    refusal_of,
-)
+from bookings.services.checks import check_party, refusal_of
+from bookings.services.effects import publish, queue_expiry, queue_mail, queue_reminders
+from bookings.services.locking import lapse_holds, lock_booking
 from bookings.services.waitlist import serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
-from experts.locking import lock_slots, slot_transaction
+from experts.locking import read_slot, slot_transaction
 from experts.models import Slot
 
 # Whoever is told. That a session is over, or was missed, is nothing to write about.
@@ -88,7 +80,7 @@ def mark_no_show(*, booking_id: int) -> Booking:
 def expire(*, booking_id: int) -> bool:
     """Free the seats of a hold or a request whose time is over. False if there is nothing to expire. Locks the slot."""
     with slot_transaction():
-        booking, slot = _locked(booking_id)
+        booking, slot = lock_booking(booking_id)
         if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
             return False
         was_request = booking.status == Status.PENDING
@@ -111,7 +103,7 @@ def reschedule(
     ``reason`` and ``seen_sequence`` as for ``cancel``.
     """
     with slot_transaction():
-        booking, old = _locked(booking_id, slot_id)
+        booking, old = lock_booking(booking_id, slot_id)
         new = lapse_holds(read_slot(slot_id))
         if booking.status not in (Status.PENDING, Status.CONFIRMED):
             raise NotAllowed(_("This booking cannot be moved any more."))
@@ -160,7 +152,7 @@ def _decide(
     seen_sequence: int | None = None,
 ) -> Booking:
     with slot_transaction():
-        booking, slot = _locked(booking_id)
+        booking, slot = lock_booking(booking_id)
         # A hold is nobody's booking yet: it becomes one by ``book`` and nothing else.
         if booking.status == Status.HELD or to not in TRANSITIONS[booking.status]:
             raise NotAllowed(
@@ -205,31 +197,3 @@ def _check_seen(booking: Booking, seen_sequence: int | None) -> None:
     """Raise NotAllowed when somebody decides about a booking that is not what they saw any more."""
     if seen_sequence is not None and booking.sequence != seen_sequence:
         raise NotAllowed(_("This booking was moved to another time meanwhile. Look at it again first."))
-
-
-def _locked(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
-    """The booking and its slot, read under the locks of its slot and of ``other_slots``.
-
-    A booking changes its slot only under the locks of both, so the lock of the slot is the booking's, too.
-    """
-    for _attempt in range(10):
-        slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
-        if slot_id is None:
-            raise NotFound(_("There is no such booking."))
-        try:
-            with transaction.atomic():
-                lock_slots([slot_id, *other_slots])
-                booking = Booking.objects.get(pk=booking_id)
-                if booking.slot_id != slot_id:
-                    # It was moved while we waited. These locks must go before the next are taken, or the order of ids
-                    # is broken and two of us can wait for each other.
-                    raise _MovedMeanwhile
-        except _MovedMeanwhile:
-            continue
-        booking.slot = read_slot(slot_id)
-        return booking, booking.slot
-    raise Busy
-
-
-class _MovedMeanwhile(Exception):
-    pass

@@ -5,14 +5,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings import tasks
 from bookings.errors import NotAllowed, NotFound
 from bookings.mail.log import booking_message_id
 from bookings.mail.recipients import recipients
 from bookings.mail.rules import still_true
 from bookings.models import Booking, MailKind, Notification, WaitlistEntry
 from bookings.queue import defer
-from bookings.services.shared import queue_mail
+from bookings.services.effects import queue_mail
 
 _NOT_TRUE = gettext_lazy("What this e-mail says is not true any more, so it was not sent again.")
 
@@ -54,7 +53,7 @@ def _offer_again(row: Notification) -> Notification:
     if entry is None or not entry.has_running_offer or entry.hold.expires_at <= timezone.now():
         raise NotAllowed(_NOT_TRUE)
     _queue_again(row)
-    defer(tasks.send_waitlist_offer, entry_id=entry.pk)
+    defer("bookings.tasks.send_waitlist_offer", entry_id=entry.pk)
     return row
 
 

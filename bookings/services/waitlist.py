@@ -5,31 +5,22 @@ faster than who is first in line. Where no service freed it (an abandoned hold w
 seat is open to all until somebody serves the line.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.db.models import Q
 from django.db.models.functions import Lower
-from django.dispatch import receiver
 from django.utils.translation import gettext as _
 
-from bookings import tasks
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.queue import defer
-from bookings.services.shared import (
-    check_details,
-    check_party,
-    lapse_holds,
-    publish,
-    publish_to_visitor,
-    queue_expiry,
-    read_slot,
-    refusal_of,
-)
-from experts.locking import lock_slots, slot_transaction
+from bookings.services.checks import check_details, check_party, refusal_of
+from bookings.services.effects import publish, publish_to_visitor, queue_expiry
+from bookings.services.locking import lapse_holds
+from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
-from experts.signals import slot_changing
 
 LONGEST_LINE = 500  # of one slot
 MOST_ENTRIES = 20  # of one visitor
@@ -65,9 +56,7 @@ def join_waitlist(
             raise SeatFree
         if reason not in WORTH_WAITING:
             raise SlotTaken(slot, reason)
-        active = WaitlistEntry.objects.filter(
-            slot=slot, status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.OFFERED]
-        )
+        active = WaitlistEntry.objects.active().filter(slot=slot)
         same_address = active.annotate(address=Lower("email")).filter(address=asked.email.lower())
         if entry := same_address.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING).first():
             return WaitlistEntry.objects.with_place().get(pk=entry.pk)
@@ -130,6 +119,13 @@ def serve(*, slot_id: int) -> bool:
         return serve_waitlist(read_slot(slot_id))
 
 
+def serve_waitlists(slot_ids: Collection[int]) -> None:
+    """Under the locks of the slots: serve those that somebody waits for. One query if nobody does."""
+    waited_for = WaitlistEntry.objects.active().filter(slot__in=slot_ids).order_by().values("slot")
+    for slot in slots_with_clock().filter(pk__in=waited_for).order_by("pk"):
+        serve_waitlist(slot)
+
+
 def serve_waitlist(slot: Slot) -> bool:
     """Under the slot's lock, after whatever may have freed seats: hold them for the first in line, and tell them.
 
@@ -178,7 +174,7 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
     entry.status = WaitlistEntry.Status.OFFERED
     entry.save(update_fields=["hold", "status"])
     queue_expiry(entry.hold)
-    defer(tasks.send_waitlist_offer, entry_id=entry.pk)
+    defer("bookings.tasks.send_waitlist_offer", entry_id=entry.pk)
     publish(entry.hold)
 
 
@@ -214,8 +210,3 @@ def _locked(entry_id: int) -> WaitlistEntry:
     if entry.hold is not None:
         entry.hold.slot = entry.slot
     return entry
-
-
-@receiver(slot_changing)
-def _serve_after_change(sender, slot: Slot, **kwargs) -> None:
-    serve_waitlist(read_slot(slot.pk))

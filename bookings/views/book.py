@@ -15,6 +15,7 @@ from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.own_slots import without_hold
 from bookings.views.booking_flow import (
     changed,
     empty_form,
@@ -58,7 +59,7 @@ def _details(request, slot, form, hold):
     """Step 1. Says at once when the visitor has the slot already, or when it cannot be had. Holds nothing by itself."""
     if hold is None and not form["again"].value() and (booking := own_booking(request, slot)):
         return show_again(request, slot, booking)
-    state = services.without_hold(slot, hold).state
+    state = without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
         if entry := waiting_entry(request, slot):
             return show_waiting(request, slot, entry)
@@ -128,7 +129,7 @@ def _review(request, slot):
     # Who holds a seat beside a booking was asked before.
     if hold is None and not form["again"].value() and (booking := own_booking(request, slot)):
         return show_again(request, slot, booking)
-    state = services.without_hold(slot, hold).state
+    state = without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
         return show_conflict(request, slot, Conflict.in_race(slot, state), form)
     if not form.is_valid():
@@ -158,7 +159,7 @@ def _confirm(request, slot):
         return show_step(request, slot, "details", {"form": form}, hold=own_hold(request, slot), status=422)
     try:
         check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
-        booking = services.book(
+        booked = services.book(
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},
             seats=form.cleaned_data.get("seats") or 1,
@@ -180,6 +181,7 @@ def _confirm(request, slot):
         return show_please_retry(request, slot, form, error, retry="confirm")
     except NotFound:
         return no_such_slot(request)
+    booking = booked.booking
     if is_partial(request) or booking.slot_id != slot.pk:  # an answer given before, to what was moved since
         return changed(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from bookings import tasks
 from bookings.models import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.queue import defer
 from bookings.webhooks.events import queue_attempts
@@ -116,4 +115,4 @@ def _pause(endpoint: WebhookEndpoint, reason: str, now: datetime, *, last: Webho
     endpoint.save(update_fields=["paused_at", "paused_reason"])
     rows = endpoint.deliveries.filter(Q(status=_Status.WAITING) | Q(pk=last.pk))
     rows.update(status=_Status.KEPT, next_attempt_at=None)
-    defer(tasks.send_webhook_paused, endpoint_id=endpoint.pk)
+    defer("bookings.tasks.send_webhook_paused", endpoint_id=endpoint.pk)

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.dispatch import receiver
 from django.utils import timezone
 
-from bookings import tasks
 from bookings.models import Booking, EventType, WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import new_event_id
-from bookings.queue import defer_jobs
-from bookings.services.shared import read_slot
+from bookings.queue import defer_jobs, new_job
 from bookings.webhooks import payloads
+from experts.hooks import SlotChange
+from experts.locking import read_slot
 from experts.models import Slot
-from experts.signals import slot_changing
 
 _Status = WebhookDelivery.Status
 
@@ -102,8 +100,11 @@ def make_delivery(
 def queue_attempts(deliveries) -> None:
     """One job for each that waits, which carries the time of its attempt: a job with another time does nothing."""
     jobs = [
-        tasks.deliver_webhook.configure(schedule_at=row.next_attempt_at).make_new_job(
-            delivery_id=row.pk, due=row.next_attempt_at.isoformat()
+        new_job(
+            "bookings.tasks.deliver_webhook",
+            at=row.next_attempt_at,
+            delivery_id=row.pk,
+            due=row.next_attempt_at.isoformat(),
         )
         for row in deliveries
         if row.status == _Status.WAITING
@@ -112,9 +113,14 @@ def queue_attempts(deliveries) -> None:
         defer_jobs(jobs)
 
 
-@receiver(slot_changing)
-def _tell_of_capacity(sender, slot: Slot, before: Slot, **kwargs) -> None:
-    """More or fewer seats may make a slot full, or free it. Closing does neither: it is in ``state``."""
-    was_full, is_full = (row.seats_booked >= row.capacity for row in (before, slot))
-    if was_full != is_full:
-        queue_webhooks([Event(EventType.SLOT_FULL if is_full else EventType.SLOT_FREED, slot)])
+def queue_capacity_events(changes: list[SlotChange]) -> None:
+    """Queue what a change of slots means to endpoints: more or fewer seats may make one full, or free it.
+
+    Closing does neither: it is in the slot's ``state``.
+    """
+    events = []
+    for change in changes:
+        was_full, is_full = (row.seats_booked >= row.capacity for row in (change.before, change.after))
+        if was_full != is_full:
+            events.append(Event(EventType.SLOT_FULL if is_full else EventType.SLOT_FREED, change.after))
+    queue_webhooks(events)

@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookings.webhooks.address import is_public, split_url
+from bookings.validators import is_public, split_url
 
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0

@@ -25,6 +25,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+import psycopg
+
 from bookingsite.devserver.paths import (
     BASE_DIR,
     NAME,
@@ -133,8 +136,6 @@ def _stop_leftovers(where: Place) -> None:
 
 def _leftover_postgres(where: Place):
     """The PostgreSQL (a psutil.Process) that still runs on this data, or None."""
-    import psutil
-
     try:
         process = psutil.Process(int((where.data / "postmaster.pid").read_text().split()[0]))
         return process if str(where.data) in process.cmdline() else None
@@ -261,8 +262,6 @@ def _init_postgres(where: Place, binaries: Path, user: pwd.struct_passwd | None,
 
 def _database_answers(where: Place) -> bool:
     """Whether one can connect; makes the database at the first time."""
-    import psycopg
-
     try:
         with psycopg.connect(where.database_url("postgres"), connect_timeout=2, autocommit=True) as connection:
             if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [NAME]).rowcount:

@@ -17,7 +17,6 @@ from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from bookings.queue import defer
-from bookingsite.onboarding.tasks import send_invitation
 from experts import services
 from experts.errors import Refused
 from experts.locking import slot_transaction, violated_constraint
@@ -57,7 +56,7 @@ def invite(*, organization: Organization, email: str, role: Role, expert: Expert
         invitation = Invitation.objects.create(
             organization=organization, email=email, role=role, expert=expert, invited_by=invited_by
         )
-        defer(send_invitation, invitation_id=invitation.pk)
+        defer("bookingsite.onboarding.tasks.send_invitation", invitation_id=invitation.pk)
     return invitation
 
 
@@ -67,7 +66,7 @@ def found_by_mail(*, name: str, email: str, zone: str) -> Invitation:
         invitation = Invitation.objects.create(
             organization_name=name, timezone=zone, email=email, role=Role.OWNER, invited_by=None
         )
-        defer(send_invitation, invitation_id=invitation.pk)
+        defer("bookingsite.onboarding.tasks.send_invitation", invitation_id=invitation.pk)
     return invitation
 
 

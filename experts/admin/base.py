@@ -23,7 +23,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import read_history
-from experts.admin.scope import Scoped
+from experts.admin.scoping import Scoped
 from experts.errors import Refused
 from experts.timezones import offset_label
 
@@ -95,7 +95,7 @@ class ServiceAdmin(Scoped, ModelAdmin):
     """Writes go through services, in ``save_model`` and ``delete_model``; what they refuse is a message, never a 500.
 
     Django saves inside one transaction, so a refusal, which ends it, leaves nothing half-written. Whose rows they
-    are is said with ``organization_path`` and ``person_path`` (experts/admin/scope.py).
+    are is said with ``organization_path`` and ``person_path`` (experts/permissions.py).
     """
 
     form = ServiceForm

@@ -1,14 +1,10 @@
-from urllib.parse import urlencode
-
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db.models import Q
-from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from experts import services
@@ -16,9 +12,10 @@ from experts.admin.base import ServiceAdmin
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
-from experts.admin.scope import ADD, CHANGE, WithinReach, may, only_organization, reach
+from experts.admin.scoping import WithinReach, only_organization, reach
 from experts.models import Expert, Organization, Role
 from experts.models.expert import LANGUAGES
+from experts.permissions import CHANGE
 
 # Where somebody works, under which address, and whose login opens the calendar, is for owners to say.
 _FOR_OWNERS = ("slug", "organization", "is_active", "user")
@@ -33,7 +30,6 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
     organization_path = "organization_id"
     person_path = "user_id"
     has_events = True
-    actions_detail = ("calendar_feed",)
     list_display = ("name", "headline", "organization", "category", "timezone", "is_active")
     list_select_related = ("organization", "category")
     list_filter = (
@@ -148,11 +144,3 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
 
     def view_on_site(self, obj):
         return reverse("expert", args=[obj.slug]) if obj.is_active and obj.organization.is_active else None
-
-    def has_calendar_feed_permission(self, request, object_id=None):
-        return may(request, "bookings.calendarfeed", ADD)
-
-    @action(description=gettext_lazy("Calendar feed"), icon="rss_feed", permissions=["calendar_feed"])
-    def calendar_feed(self, request, object_id):
-        query = urlencode({"expert": object_id})
-        return HttpResponseRedirect(f"{reverse('admin:bookings_calendarfeed_add')}?{query}")

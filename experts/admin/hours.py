@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
 from experts.admin.preview import WithPreview
-from experts.admin.scope import Scoped, WithinReach
+from experts.admin.scoping import Scoped, WithinReach
 from experts.models import TimeOff, WeeklyHours
 
 

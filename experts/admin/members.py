@@ -9,8 +9,9 @@ from unfold.decorators import action, display
 
 from experts import services
 from experts.admin.base import ServiceAdmin
-from experts.admin.scope import ADD, WithinReach, may
+from experts.admin.scoping import WithinReach, may
 from experts.models import Membership, Role
+from experts.permissions import ADD
 
 
 @admin.register(Membership)

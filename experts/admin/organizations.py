@@ -1,21 +1,18 @@
-from urllib.parse import urlencode
-
 from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.fields import OriginsField
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
-from experts.admin.scope import ADD, may, reach
+from experts.admin.scoping import reach
 from experts.models import Organization
 
 
@@ -25,7 +22,6 @@ class OrganizationAdmin(ServiceAdmin):
     organization_path = "id"
     paginator = Paginator
     has_events = True
-    actions_detail = ("calendar_feed",)
     list_display = ("name", "slug", "timezone", "requires_approval", "is_active")
     list_filter = ("is_active", "requires_approval")
     search_fields = ("name", "slug")
@@ -100,11 +96,3 @@ class OrganizationAdmin(ServiceAdmin):
 
     def view_on_site(self, obj):
         return reverse("organization", args=[obj.slug]) if obj.is_active else None
-
-    def has_calendar_feed_permission(self, request, object_id=None):
-        return may(request, "bookings.calendarfeed", ADD)
-
-    @action(description=gettext_lazy("Calendar feed"), icon="rss_feed", permissions=["calendar_feed"])
-    def calendar_feed(self, request, object_id):
-        query = urlencode({"organization": object_id})
-        return HttpResponseRedirect(f"{reverse('admin:bookings_calendarfeed_add')}?{query}")

@@ -1,17 +1,14 @@
 """The page between a change of hours or time off and its slots: what is added, removed, kept because it is booked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from urllib.parse import urlencode
 
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts.admin.scope import VIEW, may
 from experts.errors import PreviewNeeded
 from experts.models import Slot
 from experts.scheduling.occurrences import WantedSlot
@@ -61,7 +58,8 @@ class WithPreview:
             return self.show_preview(request, preview, can_edit=False)
 
     def show_preview(self, request, preview: PreviewNeeded, *, can_edit: bool = True):
-        sections = sections_of(preview.plans, may_see_bookings=may(request, "bookings.booking", VIEW))
+        slots = self.admin_site.get_model_admin(Slot)
+        sections = sections_of(preview.plans, lambda slot: slots.bookings_url(request, slot))
         context = {
             **self.admin_site.each_context(request),
             "title": _("What this does to the slots"),
@@ -84,7 +82,7 @@ class WithPreview:
         return TemplateResponse(request, "admin/slots_preview.html", context)
 
 
-def sections_of(plans: list[Plan], *, may_see_bookings: bool) -> list[Section]:
+def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[Section]:
     """What the plans do, worst first. Only what happens at all."""
     outside = [kept for plan in plans for kept in plan.kept if kept.wanted is None]
     different = [kept for plan in plans for kept in plan.kept if kept.wanted is not None]
@@ -93,13 +91,13 @@ def sections_of(plans: list[Plan], *, may_see_bookings: bool) -> list[Section]:
             _("Stay because they are booked"),
             _("They lie outside from now on and take no more bookings. Move or cancel what they have, or leave it."),
             outside,
-            may_see_bookings,
+            bookings_url,
         ),
         _kept(
             _("Stay as they are because they are booked"),
             _("The session that people booked keeps its length, title and seats."),
             different,
-            may_see_bookings,
+            bookings_url,
         ),
         _days(_("Added"), "", [(plan, slot) for plan in plans for slot, _closed in plan.added]),
         _days(_("Removed"), _("Nobody ever booked them."), [(plan, slot) for plan in plans for slot in plan.removed]),
@@ -127,12 +125,12 @@ def sections_of(plans: list[Plan], *, may_see_bookings: bool) -> list[Section]:
     return [section for section in sections if section.count]
 
 
-def _kept(title: str, note: str, kept: list[Kept], may_see_bookings: bool) -> Section:
+def _kept(title: str, note: str, kept: list[Kept], bookings_url: Callable[[Slot], str]) -> Section:
     rows = [
         Row(
             f"{_day(each.slot)}, {each.slot.time:%H:%M}",
             ngettext("%(count)d seat taken", "%(count)d seats taken", each.seats_taken) % {"count": each.seats_taken},
-            _bookings_url(each.slot) if may_see_bookings else "",
+            bookings_url(each.slot),
         )
         for each in kept[:MOST_KEPT]
     ]
@@ -160,8 +158,3 @@ def _days(title: str, note: str, slots: Iterable[tuple[Plan, Slot | WantedSlot]]
 
 def _day(slot: Slot | WantedSlot) -> str:
     return date_format(slot.date, "D j M Y")
-
-
-def _bookings_url(slot: Slot) -> str:
-    """By address only: bookings know slots, and not the other way round."""
-    return f"{reverse('admin:bookings_booking_changelist')}?{urlencode({'slot__id__exact': slot.pk})}"

@@ -1,11 +1,9 @@
 """Slots in the admin. The calendar is the expert's: date and time are read on the expert’s clock."""
 
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -13,12 +11,12 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import RadioFilter, RangeDateFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from experts import services
 from experts.admin.base import ServiceAdmin, label, without_menu
 from experts.admin.preview import WithPreview
-from experts.admin.scope import ADD, VIEW, WithinReach, may
+from experts.admin.scoping import WithinReach
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
 from experts.models import Expert, Slot
@@ -89,7 +87,6 @@ class SlotAdmin(WithPreview, ServiceAdmin):
     sortable_by = ("when",)
     actions = ("close", "reopen", "set_seats", "delete_selected")
     action_form = SlotActionForm
-    actions_detail = ("book", "show_bookings")
     readonly_fields = ("expert", "when_long", "state_label", "seats")
     add_fieldsets = (
         (
@@ -172,23 +169,9 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             return None
         return f"{reverse('expert', args=[slot.expert.slug])}?day={slot.date:%Y-%m-%d}"
 
-    # Ways from here, by address only: bookings know slots, and not the other way round
-
-    # No "bookings.add_booking" in the decorators: the check of unfold would look for it in a database, empty or not.
-    def has_book_permission(self, request, object_id=None):
-        return may(request, "bookings.booking", ADD)
-
-    def has_show_bookings_permission(self, request, object_id=None):
-        return may(request, "bookings.booking", VIEW)
-
-    @action(description=gettext_lazy("Book for somebody"), icon="event_available", permissions=["book"])
-    def book(self, request, object_id):
-        return HttpResponseRedirect(f"{reverse('admin:bookings_booking_add')}?{urlencode({'slot': object_id})}")
-
-    @action(description=gettext_lazy("Bookings"), icon="list", permissions=["show_bookings"])
-    def show_bookings(self, request, object_id):
-        where = urlencode({"slot__id__exact": object_id})
-        return HttpResponseRedirect(f"{reverse('admin:bookings_booking_changelist')}?{where}")
+    def bookings_url(self, request, slot: Slot) -> str:
+        """Where the slot's bookings are listed, for whoever may see them; "" here, as another app knows bookings."""
+        return ""
 
     # Writes
 

@@ -14,6 +14,7 @@ from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, 
 from experts.errors import Invalid, NotFound
 from experts.models import Expert, Slot
 from experts.search import fold
+from experts.selectors import with_next_slot
 
 router = Router(tags=["Public"])
 DEFAULT_DAYS = 7  # after the first
@@ -48,13 +49,13 @@ def list_experts(request: HttpRequest, query: Query[ExpertQuery]):
         experts = experts.filter(category__slug=query.category)
     if query.organization:
         experts = experts.filter(organization__slug=query.organization)
-    page = experts.with_next_slot().select_related("category", "organization").order_by("pk")
+    page = with_next_slot(experts).select_related("category", "organization").order_by("pk")
     return Listed[ExpertOut](items=[ExpertOut.of(row) for row in numbered(page, query.page)], count=count_of(experts))
 
 
 @router.get("/experts/{slug:slug}", response={200: ExpertDetailOut, **errors(404)}, summary="One expert")
 def get_expert(request: HttpRequest, slug: str):
-    experts = Expert.objects.active().with_next_slot().select_related("category", "organization")
+    experts = with_next_slot(Expert.objects.active()).select_related("category", "organization")
     expert = experts.filter(slug=slug).first()
     if expert is None:
         raise NotFound(_("There is no such expert."))

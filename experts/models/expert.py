@@ -8,8 +8,8 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Count, Exists, ExpressionWrapper, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Count, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -86,31 +86,10 @@ class ExpertQuerySet(models.QuerySet):
         """Experts that visitors may see."""
         return self.filter(is_active=True, organization__is_active=True)
 
-    def behind_horizon(self, now: datetime | None = None):
-        """Experts with weekly hours that have days within their horizon, or nearly so, without slots made of them."""
-        from experts.models.hours import WeeklyHours  # models of one app that know each other
-
-        horizon = Coalesce("horizon_days", "organization__horizon_days")
-        # A day more than UTC has: it may be tomorrow where the expert is.
-        last = ExpressionWrapper(
-            Value((now or timezone.now()).date() + timedelta(days=1)) + horizon, output_field=models.DateField()
-        )
-        with_hours = Exists(WeeklyHours.objects.filter(expert=OuterRef("pk")))
-        return self.filter(with_hours).filter(Q(slots_until=None) | Q(slots_until__lt=last))
-
     def matching(self, text: str):
         """Experts with a word in name, headline, category or organisation that begins with each word of ``text``."""
         matches = search_condition(text)
         return self if matches is None else self.filter(matches)
-
-    def with_next_slot(self):
-        """Each with ``next_slot_id`` and ``next_slot_at`` (UTC) of its first bookable slot, or None."""
-        from experts.models.slot import Slot  # models of one app that know each other
-
-        first = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
-        return self.annotate(
-            next_slot_id=Subquery(first.values("pk")[:1]), next_slot_at=Subquery(first.values("starts_at")[:1])
-        )
 
     def refresh_search_text(self):
         """Write the search words again where they are no longer true. Returns how many changed."""

@@ -9,7 +9,7 @@ from experts.models.organization import Organization
 
 
 class Role(models.TextChoices):
-    """What each may do in the admin is a table: experts/admin/scope.py."""
+    """What each may do in the admin is a table: experts/permissions.py."""
 
     OWNER = "owner", _("Owner")
     SCHEDULER = "scheduler", _("Scheduler")

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 
 from experts import publisher
 from experts.errors import InvalidHours, NotFound, PreviewNeeded
+from experts.hooks import SlotChange, slots_changed
 from experts.locking import slot_transaction
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
 from experts.services.slots import refusals_as_messages
-from experts.signals import slot_changing
 
 _BATCH = 1000  # rows in one statement
 
@@ -193,9 +193,11 @@ def _write(plan: Plan) -> None:
         touched.append(slot)
     fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
-    for change in plan.changed:
-        if change.slot.seats_booked or change.slot.seats_held:  # nobody waits for one that is empty
-            slot_changing.send(Slot, slot=change.slot, before=before[change.slot.pk])
+    # Nobody waits for one that is empty.
+    taken = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
+    if taken:
+        slots = Slot.objects.with_expert().filter(pk__in=taken).order_by("pk")
+        slots_changed([SlotChange(before[slot.pk], slot) for slot in slots])
     tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 

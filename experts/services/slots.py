@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from experts import publisher
 from experts.errors import InvalidSlot
+from experts.hooks import SlotChange, slots_changed
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
-from experts.signals import slot_changing
 from experts.timezones import instant_of
 
 # Constraint -> what it means for people, and the value that it is about.
@@ -120,7 +120,7 @@ def _change(slot_id: int, **values) -> Slot:
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         publisher.slot_changed(slot)
-        slot_changing.send(Slot, slot=slot, before=before)
+        slots_changed([SlotChange(before, slot)])
         return slot
 
 

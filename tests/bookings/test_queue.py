@@ -6,13 +6,12 @@ from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import tasks
 from bookings.queue import defer
 from tests.live import site_environ
 
 
 def queue(booking_id: int) -> None:
-    defer(tasks.expire_booking, booking_id=booking_id)
+    defer("bookings.tasks.expire_booking", booking_id=booking_id)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -27,7 +27,8 @@ from bookings.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
-from bookings.services import add_webhook, create_feed, send_test_webhook
+from bookings.services import create_feed
+from bookings.webhooks.endpoints import add_webhook, send_test_webhook
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of

@@ -10,8 +10,9 @@ from django.forms import ModelChoiceField
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from experts.admin.scope import RIGHTS, Scoped, WithinReach
+from experts.admin.scoping import Scoped, WithinReach
 from experts.models import Category, Expert, Slot
+from experts.permissions import RIGHTS
 from tests.bookingsite import isolation
 from tests.bookingsite.isolation import (
     FOR_SUPERUSERS,

@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import Booking
-from experts.admin.scope import RIGHTS
 from experts.models import Expert, Membership, Organization, Role, Slot, TimeOff
+from experts.permissions import RIGHTS
 from tests.bookingsite import isolation
 from tests.bookingsite.isolation import everything_stored, make_hours
 from tests.cast import day_ahead, make_expert, make_organization, make_slot

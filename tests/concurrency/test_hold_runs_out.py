@@ -15,7 +15,7 @@ from websockets.sync.client import connect
 
 from bookings import services
 from bookings.models import Booking
-from bookings.services.shared import queue_expiry
+from bookings.services.effects import queue_expiry
 from bookingsite.devserver import paths, processes
 from tests.cast import make_slot
 from tests.live import site_environ

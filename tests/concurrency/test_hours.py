@@ -1,5 +1,6 @@
 """Hours that change while others book, or change them too."""
 
+import threading
 from datetime import time
 
 import pytest
@@ -40,8 +41,6 @@ def test_somebody_books_what_is_about_to_go(expert):
         return services.apply_hours(expert_id=expert.pk, hours=[], seen=seen)
 
     with held_row(slot) as row_lock:
-        import threading
-
         results = []
         thread = threading.Thread(target=lambda: results.extend(run_together(work_on, 2)))
         thread.start()

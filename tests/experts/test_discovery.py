@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from experts.models import Category, Organization
 from experts.search import fold
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 
@@ -73,8 +74,6 @@ class TestSearch:
             assert names(client, **query) == everybody
 
     def test_a_renamed_organisation_is_found_under_its_new_name(self, client):
-        from experts.models import Category, Organization
-
         organization = Organization.objects.get(slug="northgate")
         organization.name = "Südtor Klinik"
         organization.save()

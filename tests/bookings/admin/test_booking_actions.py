@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.models import Booking, Status
-from experts.admin import scope
+from experts import permissions
 from experts.models import Role
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
@@ -219,7 +219,7 @@ def test_what_does_not_exist_is_no_error(staff, address):
 
 def test_who_may_only_look_decides_nothing(monkeypatch):
     booking = request()
-    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
+    monkeypatch.setitem(permissions.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
     client = logged_in(make_member(booking.slot.expert.organization, Role.SCHEDULER))
     for action in ("approve", "reject", "cancel", "complete", "no_show", "move"):
         run_action(client, Booking, action, [booking], post="yes")

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.models import Booking, Source, Status, TurnedAway
-from experts.admin import scope
+from experts import permissions
 from experts.models import Role, Slot
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
 from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
@@ -505,7 +505,7 @@ def test_the_slot_page_leads_to_booking_it_and_to_its_bookings(staff):
 
 def test_ways_to_bookings_are_shown_to_those_who_may_go_them(monkeypatch):
     slot = make_slot()
-    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {})
+    monkeypatch.setitem(permissions.RIGHTS, "bookings.booking", {})
     client = logged_in(make_member(slot.expert.organization))
     page = client.get(admin_url(Slot, "change", slot.pk)).text
     for way in ("book", "show_bookings"):
@@ -537,7 +537,7 @@ def test_markup_in_what_people_type_stays_text(staff):
 
 def test_who_may_only_look_decides_nothing(monkeypatch):
     booking = make_booking(make_slot(), status=Status.PENDING)
-    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
+    monkeypatch.setitem(permissions.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
     user = make_member(booking.slot.expert.organization, Role.SCHEDULER)
     for action in ("approve", "reject", "cancel"):
         run_action(logged_in(user), Booking, action, [booking])

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings import services, tasks
 from bookings.models import Booking, LookupRequest, Notification, Status
-from experts.admin import scope
+from experts import permissions
 from experts.models import Expert, Role
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
@@ -158,7 +158,7 @@ def test_looking_is_not_sending(monkeypatch):
     mail = send(book(make_slot()))
     organization = mail.booking.slot.expert.organization
     monkeypatch.setitem(
-        scope.RIGHTS, "bookings.notification", {Role.OWNER: {"view", "change"}, Role.SCHEDULER: {"view"}}
+        permissions.RIGHTS, "bookings.notification", {Role.OWNER: {"view", "change"}, Role.SCHEDULER: {"view"}}
     )
     viewer, sender = (logged_in(make_member(organization, role)) for role in (Role.SCHEDULER, Role.OWNER))
     assert "Send again" not in viewer.get(admin_url(Notification, "change", mail.pk)).text

@@ -17,6 +17,7 @@ from bookings import services
 from bookings.icalendar import feed as calendar_feed
 from bookings.icalendar.vtimezone import vtimezone
 from bookings.models import Booking, CalendarFeed, Status
+from bookingsite.logs import TokenlessFormatter
 from experts.models import Membership, Organization, Role
 from experts.timezones import zone_names
 from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
@@ -249,8 +250,6 @@ class TestItsAddress:
         assert CalendarFeed.objects.get().token_hash not in rows
 
     def test_is_not_in_the_log(self, client, caplog):
-        from bookingsite.logs import TokenlessFormatter
-
         client.get("/feeds/a-token-that-opens-something.ics")
         logged = "\n".join(TokenlessFormatter().format(record) for record in caplog.records)
         assert "/feeds/…" in logged

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.core import signing
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
+from django.utils import timezone
 
 from bookings import services as bookings
 from bookings.live import hub as hub_module
@@ -24,6 +26,7 @@ from bookings.selectors import own_slots
 from bookings.selectors.week import Week
 from bookingsite.asgi import application
 from experts import services
+from experts.publisher import expert_group
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -121,8 +124,6 @@ class TestSnapshot:
 
     @in_loop
     async def test_nothing_is_sent_for_a_transaction_that_rolls_back(self):
-        from django.db import transaction
-
         def try_and_fail(slot):
             with transaction.atomic():
                 book(slot)
@@ -136,8 +137,6 @@ class TestSnapshot:
 
 
 def fresh_now():
-    from django.utils import timezone
-
     return timezone.now()
 
 
@@ -147,10 +146,6 @@ class TestOrder:
     @in_loop
     async def test_a_message_is_only_a_hint(self):
         """A message that claims an old state, comes twice or makes no sense changes nothing that is shown."""
-        from channels.layers import get_channel_layer
-
-        from experts.publisher import expert_group
-
         slot = await sync_to_async(make_slot)(capacity=3)
         await sync_to_async(book)(slot)
         async with socket(day_path(slot)) as page:

@@ -9,8 +9,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services, tasks
 from bookings.errors import Busy
 from bookings.models import Booking, Status
-from bookings.services import catch_up as catch_up_module
-from bookings.services.catch_up import catch_up
+from bookings.services import catch_up
+from bookings.services.catch_up import settle_overdue
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +29,7 @@ def test_requests_and_holds_end_when_their_time_is_over():
     for status in (Status.PENDING, Status.HELD):
         for expires_at in (past, ahead):
             make_booking(make_slot(), status=status, expires_at=expires_at)
-    assert catch_up() == {"expired": 2, "completed": 0, "offered": 0}
+    assert settle_overdue() == {"expired": 2, "completed": 0, "offered": 0}
     assert statuses() == [Status.EXPIRED, Status.PENDING, Status.EXPIRED, Status.HELD]
     assert list(ProcrastinateJob.objects.values_list("args__kind", flat=True)) == ["expired", "staff_expired"], (
         "a hold is no news"
@@ -41,16 +41,16 @@ def test_sessions_that_are_over_are_completed():
     make_booking(make_slot(starts_at=timezone.now() - timedelta(minutes=10)))  # goes on
     book(make_slot())
     over(status=Status.CANCELLED)
-    assert catch_up() == {"expired": 0, "completed": 1, "offered": 0}
+    assert settle_overdue() == {"expired": 0, "completed": 1, "offered": 0}
     assert statuses() == [Status.COMPLETED, Status.CONFIRMED, Status.CONFIRMED, Status.CANCELLED]
-    assert catch_up() == {"expired": 0, "completed": 0, "offered": 0}
+    assert settle_overdue() == {"expired": 0, "completed": 0, "offered": 0}
 
 
 def test_a_run_is_bounded_and_the_next_one_goes_on(monkeypatch):
-    monkeypatch.setattr(catch_up_module, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(catch_up, "MOST_AT_ONCE", 2)
     for _ in range(3):
         over()
-    assert [catch_up()["completed"] for _ in range(3)] == [2, 1, 0]
+    assert [settle_overdue()["completed"] for _ in range(3)] == [2, 1, 0]
 
 
 def test_one_that_is_locked_keeps_none_of_the_others(monkeypatch):
@@ -63,7 +63,7 @@ def test_one_that_is_locked_keeps_none_of_the_others(monkeypatch):
         return complete(booking_id=booking_id)
 
     monkeypatch.setattr(services, "complete", sometimes)
-    assert catch_up()["completed"] == 1
+    assert settle_overdue()["completed"] == 1
     free.refresh_from_db()
     assert free.status == Status.COMPLETED
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from bookings.models import Booking, Status, TurnedAway
@@ -272,8 +273,6 @@ class TestBadInput:
         assert not Booking.objects.exists()
 
     def test_without_the_token_of_the_form_nothing_is_booked(self):
-        from django.test import Client
-
         slot = make_slot()
         response = Client(enforce_csrf_checks=True).post(url(slot), details(step="confirm"))
         assert response.status_code == 403

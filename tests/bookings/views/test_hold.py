@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from bookings import services
@@ -133,8 +134,6 @@ class TestPressingATile:
         assert not Booking.objects.exists()
 
     def test_needs_the_token_of_the_form(self):
-        from django.test import Client
-
         slot = make_slot()
         strict = Client(enforce_csrf_checks=True)
         assert strict.post(f"/slots/{slot.pk}/hold/").status_code == 403

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ValidationError
 
+from bookings.validators import is_public, validate_webhook_url
 from bookings.webhooks import http_client
-from bookings.webhooks.address import is_public, validate_url
 from tests.receiver import Receiver, say
 
 
@@ -94,7 +94,7 @@ def test_not_public(address):
 )
 def test_an_address_that_cannot_be_used_is_refused_when_it_is_saved(url):
     with pytest.raises(ValidationError):
-        validate_url(url)
+        validate_webhook_url(url)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_an_address_that_cannot_be_used_is_refused_when_it_is_saved(url):
     ],
 )
 def test_an_address_that_can_be_used(url):
-    validate_url(url)
+    validate_webhook_url(url)
 
 
 def test_what_looks_public_is_resolved_and_checked(settings, monkeypatch):

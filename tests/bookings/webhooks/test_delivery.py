@@ -9,12 +9,12 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import services, tasks
+from bookings import tasks
 from bookings.errors import NotAllowed
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import EventType
 from bookings.services import cleanup
-from bookings.webhooks import attempts, http_client, signing
+from bookings.webhooks import attempts, endpoints, http_client, signing
 from bookings.webhooks import worker as webhook_worker
 from tests.cast import book, make_expert, make_slot, make_webhook
 from tests.receiver import Receiver, drip, hang, say
@@ -79,7 +79,7 @@ def test_a_renewed_secret_signs_beside_the_old_one_for_a_day():
     with Receiver() as receiver:
         delivery = make_delivery(receiver.url)
         old = delivery.endpoint.secret
-        new = services.renew_secret(endpoint_id=delivery.endpoint_id).secret
+        new = endpoints.renew_secret(endpoint_id=delivery.endpoint_id).secret
         attempt(delivery)
         WebhookEndpoint.objects.update(old_secret_until=timezone.now())
         attempt(make_delivery(receiver.url, endpoint=delivery.endpoint, event_id="msg_2"))
@@ -232,7 +232,7 @@ def test_what_was_queued_before_a_pause_is_kept(change):
 def test_a_deleted_webhook_ends_what_is_on_its_way():
     with Receiver() as receiver:
         delivery = make_delivery(receiver.url)
-        services.delete_webhook(endpoint_id=delivery.endpoint_id)
+        endpoints.delete_webhook(endpoint_id=delivery.endpoint_id)
         run_job(delivery_id=delivery.pk, due=delivery.next_attempt_at.isoformat())
         assert receiver.received == []
 
@@ -285,7 +285,7 @@ def test_the_event_that_was_tried_for_three_days_is_kept_too():
         failing_for(delivery, timedelta(days=3))
         delivery = attempt(delivery)
     assert (delivery.status, delivery.endpoint.paused_reason) == ("kept", "failing")
-    assert services.resume_webhook(endpoint_id=delivery.endpoint_id, sends_kept=True) == 1
+    assert endpoints.resume_webhook(endpoint_id=delivery.endpoint_id, sends_kept=True) == 1
 
 
 def test_one_success_ends_the_count():
@@ -312,9 +312,9 @@ def test_resumed_it_sends_what_was_kept_if_that_is_wanted():
             make_delivery("", endpoint=endpoint, event_id=f"msg_{n}", status="kept", next_attempt_at=None)
             for n in range(2)
         ]
-        assert services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True) == 2
+        assert endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True) == 2
         with pytest.raises(NotAllowed):
-            services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
+            endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
         for job in jobs():
             run_job(**job.args)
         assert [got.headers["webhook-id"] for got in receiver.received] == ["msg_0", "msg_1"]
@@ -324,7 +324,7 @@ def test_resumed_it_sends_what_was_kept_if_that_is_wanted():
 def test_resumed_without_what_was_kept():
     endpoint = make_webhook(paused_at=timezone.now(), paused_reason="gone", failing_since=timezone.now())
     make_delivery("", endpoint=endpoint, status="kept", next_attempt_at=None)
-    assert services.resume_webhook(endpoint_id=endpoint.pk, sends_kept=False) == 0
+    assert endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=False) == 0
     endpoint.refresh_from_db()
     assert (endpoint.paused_at, endpoint.paused_reason, endpoint.failing_since) == (None, "", None)
     assert jobs() == []
@@ -333,11 +333,11 @@ def test_resumed_without_what_was_kept():
 def test_sent_again_with_the_same_id_and_content_and_all_its_attempts():
     with Receiver() as receiver:
         delivery = attempt(make_delivery(receiver.url, attempts=3))
-        services.send_webhook_again(delivery_id=delivery.pk)
+        endpoints.send_webhook_again(delivery_id=delivery.pk)
         delivery.refresh_from_db()
         assert (delivery.status, delivery.attempts) == ("waiting", 0)
         with pytest.raises(NotAllowed, match="on its way"):
-            services.send_webhook_again(delivery_id=delivery.pk)
+            endpoints.send_webhook_again(delivery_id=delivery.pk)
         [job] = jobs()
         run_job(**job.args)
         one, other = receiver.received
@@ -349,15 +349,15 @@ def test_a_paused_webhook_sends_nothing_again():
     delivery = make_delivery("", status="kept", next_attempt_at=None)
     WebhookEndpoint.objects.update(paused_at=timezone.now(), paused_reason="gone")
     with pytest.raises(NotAllowed, match="Resume"):
-        services.send_webhook_again(delivery_id=delivery.pk)
+        endpoints.send_webhook_again(delivery_id=delivery.pk)
     with pytest.raises(NotAllowed, match="Resume"):
-        services.send_test_webhook(endpoint_id=delivery.endpoint_id)
+        endpoints.send_test_webhook(endpoint_id=delivery.endpoint_id)
 
 
 def test_a_test_is_tried_once_and_pauses_nothing():
     with Receiver(say(410)) as receiver:
         endpoint = make_webhook(url=receiver.url)
-        row = services.send_test_webhook(endpoint_id=endpoint.pk)
+        row = endpoints.send_test_webhook(endpoint_id=endpoint.pk)
         row = attempt(row)
         assert receiver.received[0].json["data"] == {"organization": endpoint.organization.slug}
     assert (row.type, row.status) == ("webhook.test", "failed")

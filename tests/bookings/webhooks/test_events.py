@@ -12,7 +12,7 @@ from bookings import services
 from bookings.errors import SlotTaken
 from bookings.models import Booking, Status, WebhookDelivery, WebhookEndpoint
 from bookings.services import booking as booking_module
-from bookings.webhooks import events
+from bookings.webhooks import endpoints, events
 from experts import services as slot_services
 from experts.models import Slot
 from tests.bookings.life import World
@@ -176,7 +176,7 @@ def test_an_endpoint_that_is_deleted_just_then_fails_no_booking(expert, monkeypa
 
     def and_gone(*args):
         found = list(asking(*args))
-        services.delete_webhook(endpoint_id=found[0].pk)
+        endpoints.delete_webhook(endpoint_id=found[0].pk)
         return found
 
     monkeypatch.setattr(events.WebhookEndpoint.objects, "asking_for", and_gone)

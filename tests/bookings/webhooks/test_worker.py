@@ -12,6 +12,7 @@ from django.utils import timezone
 from bookings import tasks
 from bookings.models import WebhookDelivery
 from bookings.webhooks import worker as webhook_worker
+from bookings.webhooks.events import queue_attempts
 from bookingsite.devserver import paths, processes, run
 from tests.cast import make_webhook
 from tests.live import site_environ
@@ -46,8 +47,6 @@ def test_receivers_that_hang_hold_up_nobody_else(worker_database, tmp_path):
             )
             for endpoint, n in rows
         ]
-        from bookings.webhooks.events import queue_attempts
-
         queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
         environ = site_environ(worker_database) | {"WEBHOOKS_ALLOW_PRIVATE": "on"}
         worker = subprocess.Popen(

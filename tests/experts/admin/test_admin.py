@@ -9,8 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from bookings.models import CalendarFeed, Notification, TurnedAway, WaitlistEntry, WebhookDelivery
-from experts import services
-from experts.admin import scope
+from experts import permissions, services
 from experts.errors import Busy
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff
 from tests.api.caller import make_token
@@ -125,7 +124,7 @@ def test_staff_without_rights_see_a_calm_first_page_and_no_list():
 
 
 def test_the_first_page_and_the_menu_show_what_one_may_see(monkeypatch):
-    monkeypatch.setitem(scope.RIGHTS, "bookings.booking", {})
+    monkeypatch.setitem(permissions.RIGHTS, "bookings.booking", {})
     page = logged_in(make_member(make_organization(), Role.SCHEDULER)).get(reverse("admin:index")).text
     assert "Next sessions" in page
     assert "Waiting for approval" not in page
@@ -143,7 +142,7 @@ def test_permissions_of_django_are_not_asked():
 
 def test_looking_is_not_changing(monkeypatch):
     slot = make_slot()
-    monkeypatch.setitem(scope.RIGHTS, "experts.slot", {Role.SCHEDULER: {"view"}})
+    monkeypatch.setitem(permissions.RIGHTS, "experts.slot", {Role.SCHEDULER: {"view"}})
     client = logged_in(make_member(slot.expert.organization, Role.SCHEDULER))
     assert client.post(admin_url(Slot, "change", slot.pk), slot_form(slot, capacity=9)).status_code == 403
     assert client.post(admin_url(Slot, "delete", slot.pk), {"post": "yes"}).status_code == 403

@@ -1,5 +1,7 @@
 """Nonsense in the admin's addresses and forms is refused or left out; never a traceback."""
 
+from urllib.parse import quote
+
 import pytest
 
 from tests.cast import make_booking, make_slot
@@ -42,7 +44,5 @@ def test_pages_of_the_history(admin_client, page):
     ],
 )
 def test_addresses(admin_client, path, value):
-    from urllib.parse import quote
-
     make_booking(make_slot())
     assert admin_client.get(path.format(quote(value)), follow=True).status_code < 500

@@ -1,11 +1,8 @@
-"""What members of organisations see and may do in the admin: the one place that decides.
+"""Show everybody in the admin their own part, by the table of experts/permissions.py.
 
-Superusers may do everything. Everybody else has what the table gives to their roles, in their organisations, and
-nothing besides: Django's own permissions and groups do not count. A page that does not say to whom its rows belong
-(``Scoped``), or a model that is not in the table, is for superusers only.
+A page that does not say to whom its rows belong (``Scoped``) is for superusers only.
 """
 
-from dataclasses import dataclass
 from functools import reduce
 
 from django.contrib.admin.exceptions import NotRegistered
@@ -14,56 +11,7 @@ from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from experts.models import Membership, Role
-
-VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
-_ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
-_LOOK = frozenset({VIEW})
-_EDIT = frozenset({VIEW, CHANGE})
-
-# What each role may do with the rows of its organisation; an expert with those of the own calendar.
-RIGHTS: dict[str, dict[Role, frozenset[str]]] = {
-    "experts.organization": {Role.OWNER: _EDIT, Role.SCHEDULER: _LOOK},
-    # People are added by an invitation that they accept.
-    "experts.membership": {Role.OWNER: _ALL - {ADD}},
-    "experts.invitation": {Role.OWNER: _ALL - {CHANGE}},
-    "experts.category": dict.fromkeys(Role, _LOOK),
-    "experts.expert": {Role.OWNER: _ALL, Role.SCHEDULER: _EDIT, Role.EXPERT: _EDIT},
-    "experts.weeklyhours": dict.fromkeys(Role, _ALL),
-    "experts.timeoff": dict.fromkeys(Role, _ALL),
-    "experts.slot": dict.fromkeys(Role, _ALL),
-    "bookings.booking": dict.fromkeys(Role, _ALL - {DELETE}),
-    # To change is to take somebody off the list.
-    "bookings.waitlistentry": dict.fromkeys(Role, _EDIT),
-    # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
-    "bookings.notification": {Role.OWNER: _EDIT, Role.SCHEDULER: _EDIT},
-    # To change is to revoke. A token may do nearly all that an owner may, so only owners make them.
-    "bookings.apitoken": {Role.OWNER: _ALL - {DELETE}},
-    "bookings.turnedaway": dict.fromkeys(Role, _LOOK),
-    # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
-    "bookings.webhookendpoint": {Role.OWNER: _ALL},
-    "bookings.webhookdelivery": {Role.OWNER: _EDIT},
-    "bookings.calendarfeed": dict.fromkeys(Role, _LOOK | {ADD}),
-}
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far one person's hands go: everything, or the organisations in which they have a role."""
-
-    user_id: int | None
-    everything: bool
-    organizations: dict[Role, frozenset[int]]
-
-    def roles_in(self, organization_id: int) -> frozenset[Role]:
-        return frozenset(role for role, ids in self.organizations.items() if organization_id in ids)
-
-    def with_right(self, label: str, right: str) -> tuple[frozenset[int], frozenset[int]]:
-        """The organisations in which they have ``right`` to a model: to all its rows, and to their own rows only."""
-        allowed = RIGHTS.get(label, {})
-        having = {role: ids for role, ids in self.organizations.items() if right in allowed.get(role, ())}
-        own = having.pop(Role.EXPERT, frozenset())
-        return frozenset().union(*having.values()), own
+from experts.permissions import ADD, ALL, CHANGE, DELETE, VIEW, Reach, reach_of
 
 
 def reach(request) -> Reach:
@@ -71,18 +19,6 @@ def reach(request) -> Reach:
     if not hasattr(request, "_reach"):
         request._reach = reach_of(request.user)
     return request._reach
-
-
-def reach_of(user) -> Reach:
-    """The reach of an account at this moment."""
-    if not (user.is_active and user.is_staff):
-        return Reach(None, False, {})
-    if user.is_superuser:
-        return Reach(user.pk, True, {})
-    roles: dict[Role, set[int]] = {}
-    for role, organization in Membership.objects.in_force().filter(user=user).values_list("role", "organization_id"):
-        roles.setdefault(Role(role), set()).add(organization)
-    return Reach(user.pk, False, {role: frozenset(ids) for role, ids in roles.items()})
 
 
 def only_organization(request) -> dict[str, int]:
@@ -227,7 +163,7 @@ class Scoped:
         actions = self.get_actions(request)
         for name in request.POST.getlist("action"):
             for right in getattr(actions.get(name, (None,))[0], "allowed_permissions", ()):
-                if right in _ALL:
+                if right in ALL:
                     queryset = self.within(request, queryset, right)
         return super().response_action(request, queryset)
 

@@ -1,0 +1,21 @@
+"""Register what members of organisations may do with bookings and what belongs to them."""
+
+from experts.models import Role
+from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, register_rights
+
+register_rights(
+    {
+        "bookings.booking": dict.fromkeys(Role, ALL - {DELETE}),
+        # To change is to take somebody off the list.
+        "bookings.waitlistentry": dict.fromkeys(Role, EDIT),
+        # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
+        "bookings.notification": {Role.OWNER: EDIT, Role.SCHEDULER: EDIT},
+        # To change is to revoke. A token may do nearly all that an owner may, so only owners make them.
+        "bookings.apitoken": {Role.OWNER: ALL - {DELETE}},
+        "bookings.turnedaway": dict.fromkeys(Role, LOOK),
+        # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
+        "bookings.webhookendpoint": {Role.OWNER: ALL},
+        "bookings.webhookdelivery": {Role.OWNER: EDIT},
+        "bookings.calendarfeed": dict.fromkeys(Role, LOOK | {ADD}),
+    }
+)

@@ -1,0 +1,52 @@
+"""Check a booking against what people typed, the policy and the slot."""
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from bookings.errors import InvalidDetails
+from bookings.models import Booking, Source, TurnedAway
+from bookings.selectors.own_slots import without_hold
+from experts.models import Slot
+from experts.models.slot import BOOKABLE_STATES
+
+
+def refusal_of(slot: Slot, seats: int, *, own: Booking | None = None, holds_may_lapse: bool = False) -> str | None:
+    """Why ``seats`` of the slot could not be booked when it was read (``read_slot``); None when they could.
+
+    A refusal is the slot's state (held, full, closed, past) or ``party``: fewer seats are left than were asked for.
+    The seats of ``own``, the asker's hold, count as free to the asker.
+
+    Before the lock it is not known how many seats the lapsed holds will free: with ``holds_may_lapse`` parties get the
+    benefit of the doubt.
+    """
+    now = slot.read_at
+    slot = without_hold(slot, own)
+    state = slot.state_at(now)
+    if state not in BOOKABLE_STATES:
+        return state
+    if seats > slot.seats_left_at(now):
+        lapsing = holds_may_lapse and slot.next_hold_expiry is not None and slot.next_hold_expiry <= now
+        return None if lapsing else TurnedAway.Reason.PARTY
+    return None
+
+
+def check_party(slot: Slot, booking: Booking) -> None:
+    """Raise InvalidDetails when more seats are asked for than the policy gives to one booking. Staff may."""
+    most = slot.expert.policy("max_party")
+    if booking.seats > most and booking.source != Source.STAFF:
+        raise InvalidDetails({"seats": [_("At most %(most)d seats in one booking.") % {"most": most}]})
+
+
+def check_details(booking: Booking) -> None:
+    """Raise InvalidDetails unless name, e-mail, phone, notes and seats are acceptable. Staff may omit the e-mail."""
+    fields: dict[str, list[str]] = {}
+    try:
+        booking.clean_fields(exclude=["slot", "status", "reference", "expires_at"])
+    except ValidationError as error:
+        fields = error.message_dict
+    if not booking.name:
+        fields["name"] = [_("Enter your name.")]
+    if not booking.email and booking.source != Source.STAFF:
+        fields["email"] = [_("Enter your e-mail address.")]
+    if fields:
+        raise InvalidDetails(fields)

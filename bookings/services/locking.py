@@ -1,0 +1,58 @@
+"""Lock bookings with their slots, and read both under the lock."""
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from bookings.errors import Busy, NotFound
+from bookings.models import Booking, Status
+from experts import publisher
+from experts.locking import lock_slots, read_slot
+from experts.models import Slot
+
+
+def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
+    """Lock a booking's slot and ``other_slots`` (keys), in id order. Returns the booking and its slot, read afterwards.
+
+    A booking changes its slot only under the locks of both, so the lock of the slot is the booking's, too. Raises
+    NotFound, and Busy when the booking keeps being moved while we wait.
+    """
+    for _attempt in range(10):
+        slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
+        if slot_id is None:
+            raise NotFound(_("There is no such booking."))
+        try:
+            with transaction.atomic():
+                lock_slots([slot_id, *other_slots])
+                booking = Booking.objects.get(pk=booking_id)
+                if booking.slot_id != slot_id:
+                    # It was moved while we waited. These locks must go before the next are taken, or the order of ids
+                    # is broken and two of us can wait for each other.
+                    raise _MovedMeanwhile
+        except _MovedMeanwhile:
+            continue
+        booking.slot = read_slot(slot_id)
+        return booking, booking.slot
+    raise Busy
+
+
+class _MovedMeanwhile(Exception):
+    pass
+
+
+def lapse_holds(slot: Slot) -> Slot:
+    """Free the seats of holds that ran out, whether or not a worker is alive. Under the slot's lock.
+
+    Returns the slot, read again if there were any.
+    """
+    if slot.next_hold_expiry is None or slot.next_hold_expiry > slot.read_at:
+        return slot
+    slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
+    publisher.slot_changed(slot)
+    return read_slot(slot.pk)
+
+
+def own_hold(slot: Slot, visitor: str) -> Booking | None:
+    """Read the visitor's hold in the slot that was still running when the slot was read."""
+    if not visitor or not slot.seats_held:
+        return None
+    return slot.bookings.filter(status=Status.HELD, holder=visitor, expires_at__gt=slot.read_at).first()

@@ -1,0 +1,28 @@
+"""Read experts together with their slots and hours."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import DateField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from experts.models import Expert, Slot, WeeklyHours
+
+
+def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:
+    """The experts, each with ``next_slot_id`` and ``next_slot_at`` (UTC) of its first bookable slot, or None."""
+    first = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
+    return experts.annotate(
+        next_slot_id=Subquery(first.values("pk")[:1]), next_slot_at=Subquery(first.values("starts_at")[:1])
+    )
+
+
+def behind_horizon(experts: QuerySet[Expert], now: datetime | None = None) -> QuerySet[Expert]:
+    """Those with weekly hours that have days within their horizon, or nearly so, without slots made of them."""
+    horizon = Coalesce("horizon_days", "organization__horizon_days")
+    # A day more than UTC has: it may be tomorrow where the expert is.
+    last = ExpressionWrapper(
+        Value((now or timezone.now()).date() + timedelta(days=1)) + horizon, output_field=DateField()
+    )
+    with_hours = Exists(WeeklyHours.objects.filter(expert=OuterRef("pk")))
+    return experts.filter(with_hours).filter(Q(slots_until=None) | Q(slots_until__lt=last))
