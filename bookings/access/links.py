@@ -9,16 +9,15 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from django.conf import settings
 from django.core import signing
 from django.db.models import Value
 from django.db.models.functions import Lower, Now
-from django.urls import reverse
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
 from bookings.models import Booking, LookupLink, LookupRequest, WaitlistEntry
 from bookings.models.booking import read_reference
+from experts.addresses import absolute_url
 
 LOOKUP_LINK_LASTS = timedelta(minutes=20)
 MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
@@ -28,7 +27,7 @@ _OFFER = "W-"
 
 def link_url(token: str) -> str:
     """The whole address of a link, for an e-mail."""
-    return settings.SITE_URL.rstrip("/") + reverse("link", args=[token])
+    return absolute_url("link", token)
 
 
 def offer_token(entry: WaitlistEntry) -> str:

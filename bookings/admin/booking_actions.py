@@ -17,8 +17,7 @@ from django.utils.translation import gettext_lazy
 from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
-from bookings.selectors.expert_calendar import parse_day
-from bookings.selectors.week import Week
+from bookings.selectors.week import Week, parse_day
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.admin.scope import CHANGE
 from experts.models import Slot

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from bookings.addresses import book_url, day_url, hold_url, release_url
 from bookings.models import Booking
 from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import Mark, own_slots
@@ -92,11 +91,7 @@ class Calendar:
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """The address of a day of this expert."""
-        query = {"day": (day or self.day).isoformat()}
-        if (zone_choice or self.zone_choice) == "expert":
-            query["zone"] = "expert"
-        name = "expert" if self._frame_query is None else "embed_expert"
-        return f"{reverse(name, args=[self.expert.slug])}?{urlencode(query | (self._frame_query or {}))}"
+        return day_url(self.expert, day or self.day, zone_choice or self.zone_choice, frame_query=self._frame_query)
 
     @property
     def week(self) -> list[Day]:
@@ -191,65 +186,6 @@ class Calendar:
                 "difference": difference,
             }
         return note
-
-
-def expert_url(slot: Slot, zone_choice: str) -> str:
-    """The expert's page on the day of the slot."""
-    query = {"day": slot.date.isoformat()} | ({"zone": "expert"} if zone_choice == "expert" else {})
-    return f"{reverse('expert', args=[slot.expert.slug])}?{urlencode(query)}"
-
-
-def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
-    """Where the slot is booked, keeping the choice of zone; ``again``: by somebody who has booked it before."""
-    return _slot_url("book", slot, zone_choice, {"again": "1"} if again else {})
-
-
-def hold_url(slot: Slot, zone_choice: str) -> str:
-    """Where a seat of the slot is asked for (POST)."""
-    return _slot_url("hold", slot, zone_choice)
-
-
-def release_url(slot: Slot, zone_choice: str) -> str:
-    """Where a hold is let go (POST)."""
-    return _slot_url("release", slot, zone_choice)
-
-
-def waitlist_url(slot: Slot, zone_choice: str) -> str:
-    """Where one waits for a seat of the slot."""
-    return _slot_url("waitlist", slot, zone_choice)
-
-
-def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:
-    query = ({"zone": "expert"} if zone_choice == "expert" else {}) | (query or {})
-    return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
-
-
-# Days outside of this are nobody's calendar, and would only make dates overflow.
-_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
-
-
-def parse_day(text: str | None, expert: Expert) -> date | None:
-    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
-    today = expert.today()
-    if not text:
-        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
-        return slot.date if slot else today
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
-    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None
-
-
-def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:
-    """The zone to show an expert's times in and the choice behind it: the visitor's (``mine``) or the ``expert``'s.
-
-    A visitor whose zone is not known yet sees the expert's without having chosen it, and addresses do not say so.
-    """
-    if request.GET.get("zone") == "expert":
-        return expert.zone, "expert"
-    return request.zone or expert.zone, "mine"
 
 
 def _part_of_day(shown: datetime) -> tuple[str, str]:

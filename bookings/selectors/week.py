@@ -85,3 +85,21 @@ class Week:
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
         return f"{crc32(repr((self.today == day, tiles)).encode()):08x}"
+
+
+# Days outside of this are nobody's calendar, and would only make dates overflow.
+_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
+
+
+def parse_day(text: str | None, expert: Expert) -> date | None:
+    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
+    today = expert.today()
+    if not text:
+        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
+        return slot.date if slot else today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
+    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None

@@ -9,13 +9,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import services
+from bookings.addresses import book_url, expert_url, release_url, waitlist_url
 from bookings.forms import BookingForm, new_key
 from bookings.models import Booking, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
-from bookings.selectors.expert_calendar import book_url, expert_url, release_url, shown_zone, waitlist_url
 from bookings.views.responses import is_partial, not_found
+from bookings.views.zones import shown_zone
 from experts import formatting
 from experts.models import Slot
 from experts.timezones import city
@@ -99,6 +100,8 @@ def show_please_retry(request, slot, form, error, *, retry, hold=None):
     """Busy, or too often: the same ``retry`` step may be sent again."""
     titles = {"confirm": _("Not booked yet"), "join": _("Not on the waitlist yet"), "leave": _("Still on the waitlist")}
     context = {"form": form, "title": titles.get(retry, _("Not held yet")), "text": str(error), "retry": retry}
+    if retry == "confirm":
+        context["step"] = "review"
     if retry in ("join", "leave"):
         context["form_url"] = waitlist_url(slot, shown_zone(request, slot.expert)[1])
     response = show_step(request, slot, "busy", context, hold=hold, status=error.status)

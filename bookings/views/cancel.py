@@ -13,8 +13,9 @@ from bookings.access.visitor import client_address
 from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
-from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
+from bookings.views.booking import booking_title, not_shown, proven_booking
 from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.zones import shown_zone_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,9 +10,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
-from bookings.selectors.expert_calendar import Calendar, parse_day, shown_zone
+from bookings.selectors.expert_calendar import Calendar
+from bookings.selectors.week import parse_day
 from bookings.views.responses import is_partial, not_found
+from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
 from experts.models import Expert
 
@@ -60,7 +63,7 @@ def _show(request, template: str, found: Expert, day: date, *, visitor: str, fra
         "calendar": calendar,
         "day": day,
         "day_url": calendar.url(),
-        "socket_url": f"/ws/experts/{found.slug}/?day={day.isoformat()}",
+        "socket_url": day_socket_url(found, day),
         "zone": zone,
         "zone_choice": zone_choice,
         "expert_zone": found.zone,

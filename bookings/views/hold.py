@@ -5,8 +5,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import services
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, NotFound
-from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
 from bookings.views.book import hold_and_show
 from bookings.views.booking_flow import (
     changed,
@@ -21,6 +21,7 @@ from bookings.views.booking_flow import (
     waiting_entry,
 )
 from bookings.views.responses import is_partial, see_other
+from bookings.views.zones import shown_zone
 from experts.models import Slot
 
 

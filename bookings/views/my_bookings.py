@@ -14,8 +14,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings.access import proofs
 from bookings.access.visitor import forget_visitor
+from bookings.addresses import book_url, waitlist_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
-from bookings.selectors.expert_calendar import book_url, waitlist_url
 from bookings.selectors.own_slots import own_key
 from bookings.views import lookup as lookup_views
 from bookings.views.booking import close_in_time

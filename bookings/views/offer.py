@@ -9,12 +9,12 @@ from django.utils import timezone
 from bookings import services
 from bookings.access.links import read_offer_token
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
 from bookings.models import WaitlistEntry
-from bookings.selectors.expert_calendar import book_url, expert_url
 from bookings.views.responses import see_other
+from bookings.views.zones import shown_zone_of
 from experts import formatting
-from experts.timezones import known_zone
 
 
 def offer(request, token):
@@ -42,7 +42,7 @@ def offer(request, token):
 def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
     slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
     is_kept = entry.has_running_offer and entry.hold.expires_at > now
-    zone = request.zone or known_zone(entry.timezone) or expert.zone
+    zone = shown_zone_of(request, entry)
     day = formatting.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
     context = {
         "accent": expert.organization.accent,

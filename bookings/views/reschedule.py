@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from urllib.parse import urlencode
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,13 +14,14 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address
+from bookings.addresses import day_socket_url
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
 from bookings.policy import can_change, deadline_text
-from bookings.selectors.expert_calendar import parse_day
-from bookings.selectors.week import DayCount, Week
-from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
+from bookings.selectors.week import DayCount, Week, parse_day
+from bookings.views.booking import booking_title, not_shown, proven_booking
 from bookings.views.cancel import seen_sequence
 from bookings.views.responses import is_partial, load_instead, not_found, see_other
+from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.models import Slot
 
@@ -133,7 +133,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
         "grid_key": week.grid_key(day),
-        "socket_url": f"/ws/experts/{expert.slug}/?{urlencode({'day': day.isoformat()})}",
+        "socket_url": day_socket_url(expert, day),
     }
     template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
     return render(request, template, context, status=status)

@@ -8,10 +8,10 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits
 from bookings.access.visitor import client_address, ensure_visitor
+from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
 from bookings.views.book import hold_and_show
 from bookings.views.booking_flow import (
     changed,
@@ -25,6 +25,7 @@ from bookings.views.booking_flow import (
     waiting_entry,
 )
 from bookings.views.responses import is_partial, see_other
+from bookings.views.zones import shown_zone
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 

@@ -6,12 +6,10 @@ new account or the one that they are logged in with. No answer to an address tel
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core import signing
 from django.db import IntegrityError
 from django.db.models import Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.queue import defer
 from bookingsite.onboarding.tasks import send_invitation
 from experts import services
+from experts.addresses import absolute_url
 from experts.errors import Refused
 from experts.locking import slot_transaction, violated_constraint
 from experts.models import Expert, Invitation, Membership, Organization, Role
@@ -78,7 +77,7 @@ def token_of(invitation: Invitation) -> str:
 
 def link_of(invitation: Invitation) -> str:
     """The whole address, for an e-mail."""
-    return settings.SITE_URL.rstrip("/") + reverse("invitation", args=[token_of(invitation)])
+    return absolute_url("invitation", token_of(invitation))
 
 
 def read_token(token: str) -> Invitation:
