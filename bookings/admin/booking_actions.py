@@ -1,7 +1,5 @@
 """Where staff decide about bookings: about several from the list, about one from its page. Always by POST."""
 
-from datetime import timedelta
-
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
@@ -184,11 +182,9 @@ def _status(refusal: Refused) -> int:
 
 def _times(booking: Booking, asked: str | None, chosen) -> dict:
     """A week of the expert's calendar, and the times of one day of it that the booking could move to."""
-    expert, now = booking.slot.expert, timezone.now()
+    expert = booking.slot.expert
     day = parse_day(asked, expert) or parse_day(None, expert)
-    monday = day - timedelta(days=day.weekday())
-    week = Week.read(expert, monday, now)
-    later = monday + timedelta(days=7)
+    week = Week.around(expert, day, timezone.now())
     return {
         "day": date_format(day, "l j F Y"),
         "zone": expert.zone_city,
@@ -202,6 +198,6 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
             for item in week.days
         ],
         "times": [{"slot": slot, "is_chosen": str(slot.pk) == str(chosen)} for slot in week.open_to(booking, day)],
-        "earlier": max(day - timedelta(days=7), week.today) if monday > week.today else None,
-        "later": day + timedelta(days=7) if later <= expert.last_bookable_day(now) else None,
+        "earlier": week.a_week_before(day),
+        "later": week.a_week_after(day),
     }

@@ -1,7 +1,7 @@
 """What the expert page shows of an expert's calendar: a week as a strip, a day as tiles by part of day."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -11,21 +11,12 @@ from django.utils.translation import gettext as _
 from bookings.addresses import book_url, day_url, hold_url, release_url
 from bookings.models import Booking
 from bookings.selectors.countdown import Countdown
+from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.own_slots import Mark, own_slots
-from bookings.selectors.week import PLAIN_STATES, DayCount, Week
+from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.models import Expert, Slot
 from experts.timezones import city
-
-
-@dataclass(frozen=True)
-class Day:
-    """One day of the strip: what everybody sees of it, and where it leads."""
-
-    count: DayCount
-    label: str
-    url: str
-    is_selected: bool
 
 
 @dataclass(frozen=True)
@@ -78,12 +69,10 @@ class Calendar:
         zone_choice: str,
         frame_query: dict[str, str] | None = None,
     ):
-        self._frame_query = frame_query
+        self._frame_query, self._is_framed = frame_query, frame_query is not None
         self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
         self.now = timezone.now()
-        self.today = expert.today(self.now)
-        self.monday = day - timedelta(days=day.weekday())
-        self._week = Week.read(expert, self.monday, self.now)
+        self._week = Week.around(expert, day, self.now)
         self._visitor = visitor
         self._own: dict[int, Mark] = {}
         if visitor:
@@ -94,33 +83,13 @@ class Calendar:
         return day_url(self.expert, day or self.day, zone_choice or self.zone_choice, frame_query=self._frame_query)
 
     @property
-    def week(self) -> list[Day]:
-        return [self._day(day) for day in self._week.days]
-
-    def _day(self, day: date) -> Day:
-        label = _("Today") if day == self.today else date_format(day, "D")
-        return Day(self._week.count(day), label, self.url(day), is_selected=day == self.day)
+    def strip(self) -> DayStrip:
+        return DayStrip.of(self._week, self.day, self.url)
 
     @property
     def grid_key(self) -> str:
         """Names the tiles that are shown, for the comparison with what the server tells."""
         return self._week.grid_key(self.day)
-
-    @property
-    def week_label(self) -> str:
-        return formatting.day_span(self.monday, self.monday + timedelta(days=6))
-
-    @property
-    def previous_week_url(self) -> str | None:
-        """The same weekday a week before, but never a day that is over; None in the current week."""
-        if self.monday <= self.today:
-            return None
-        return self.url(max(self.day - timedelta(days=7), self.today))
-
-    @property
-    def next_week_url(self) -> str | None:
-        last = self.expert.last_bookable_day(self.now)
-        return self.url(self.day + timedelta(days=7)) if self.monday + timedelta(days=7) <= last else None
 
     @property
     def next_free_url(self) -> str | None:
@@ -154,7 +123,7 @@ class Calendar:
             is_button=state not in PLAIN_STATES,
             mark=mark,
             countdown=Countdown(mark.until) if mark and mark.until else None,
-            url=(hold_url if self._frame_query is None else book_url)(slot, self.zone_choice),
+            url=book_url(slot, self.zone_choice) if self._is_framed else hold_url(slot, self.zone_choice),
             day_note=date_format(shown, "D j") if shown.date() != self.day else "",
         )
 

@@ -60,7 +60,6 @@ def _show(request, template: str, found: Expert, day: date, *, visitor: str, fra
         "embedded": frame_query is not None,
         "frame_query": frame_query or {},
         "expert": found,
-        "calendar": calendar,
         "day": day,
         "day_url": calendar.url(),
         "socket_url": day_socket_url(found, day),
@@ -71,21 +70,13 @@ def _show(request, template: str, found: Expert, day: date, *, visitor: str, fra
         "mine_url": calendar.url(zone_choice="mine"),
         "expert_url": calendar.url(zone_choice="expert"),
         "policy_text": policy_text(found),
-        **{name: getattr(calendar, name) for name in _CALENDAR},
+        "strip": calendar.strip,
+        "next_free_url": calendar.next_free_url,
+        "parts": calendar.parts,
+        "open_count": calendar.open_count,
+        "hold_bar": calendar.hold_bar,
+        "grid_key": calendar.grid_key,
+        "zone_note": calendar.zone_note,
     }
     with timezone.override(zone):
         return render(request, "bookings/_day.html" if is_partial(request) else template, context)
-
-
-_CALENDAR = (
-    "week",
-    "week_label",
-    "previous_week_url",
-    "next_week_url",
-    "next_free_url",
-    "parts",
-    "open_count",
-    "hold_bar",
-    "grid_key",
-    "zone_note",
-)

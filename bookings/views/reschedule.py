@@ -1,7 +1,8 @@
 """Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from functools import partial
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,21 +18,14 @@ from bookings.access.visitor import client_address
 from bookings.addresses import day_socket_url
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
 from bookings.policy import can_change, deadline_text
-from bookings.selectors.week import DayCount, Week, parse_day
+from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, not_shown, proven_booking
 from bookings.views.cancel import seen_sequence
 from bookings.views.responses import is_partial, load_instead, not_found, see_other
 from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.models import Slot
-
-
-@dataclass(frozen=True)
-class Day:
-    count: DayCount
-    label: str
-    url: str
-    is_selected: bool
 
 
 @dataclass(frozen=True)
@@ -101,8 +95,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
         return load_instead(_day_url(url, day))  # it was cancelled, or it is too late by now: the page says which
-    monday = day - timedelta(days=day.weekday())
-    week = Week.read(expert, monday, now)
+    week = Week.around(expert, day, now)
     choices = _choices(week, day, booking, zone)
     chosen_id = _slot_id(chosen)
     is_gone = bool(chosen) and not problem and all(choice.slot.pk != chosen_id for choice in choices)
@@ -119,17 +112,12 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),
-        "week_label": formatting.day_span(monday, monday + timedelta(days=6)),
-        "week": [_day(item, week, day, url) for item in week.days],
+        "strip": DayStrip.of(week, day, partial(_day_url, url)),
         "day": day,
         "choices": choices,
         "chosen_id": chosen_id,
         "is_gone": is_gone,
         "words_are_below": is_gone and bool(choices),  # beside the button: that is where somebody looks who has chosen
-        "previous_url": _day_url(url, max(day - timedelta(days=7), week.today)) if monday > week.today else "",
-        "next_url": _day_url(url, day + timedelta(days=7))
-        if monday + timedelta(days=7) <= expert.last_bookable_day(now)
-        else "",
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
         "grid_key": week.grid_key(day),
@@ -151,11 +139,6 @@ def _why_not(booking, is_possible: bool) -> str:
     if not booking.is_open:
         return _("This booking is %(status)s, so it can’t be moved.") % {"status": booking.get_status_display().lower()}
     return "" if is_possible else _("It is too late to cancel or move this booking online. Please get in touch.")
-
-
-def _day(item: date, week: Week, selected: date, url: str) -> Day:
-    label = _("Today") if item == week.today else date_format(item, "D")
-    return Day(week.count(item), label, _day_url(url, item), item == selected)
 
 
 def _day_url(url: str, day: date) -> str:
