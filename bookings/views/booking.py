@@ -26,20 +26,20 @@ from experts import formatting
 @never_cache  # a shared computer must not show it again after "Sign out" and Back
 def booking(request, reference):
     key = own_key(request.visitor)  # before the row: what changes in between makes the page look again
-    found = proven_booking(request, reference)
+    found = find_proven_booking(request, reference)
     if found is None:
         return not_shown(request)
     proofs = list(Proof.objects.live(request.visitor))
     template = "bookings/_booking_status.html" if is_partial(request) else "bookings/booking.html"
     response = render(request, template, _context(request, found) | {"own_key": key})
-    return response if _stays_open(request, found, proofs) else close_in_time(response, proofs)
+    return response if _stays_open(request, found, proofs) else leave_when_proof_ends(response, proofs)
 
 
 @require_safe
 @never_cache
 def calendar_file(request, reference):
     """Answer with the booking as a file for the visitor's own calendar."""
-    found = proven_booking(request, reference)
+    found = find_proven_booking(request, reference)
     if found is None:
         return not_shown(request)
     return HttpResponse(
@@ -49,7 +49,7 @@ def calendar_file(request, reference):
     )
 
 
-def proven_booking(request, reference: str) -> Booking | None:
+def find_proven_booking(request, reference: str) -> Booking | None:
     """The booking, if this browser has proven that it is its own; None for everybody else's and for nonsense."""
     return Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
 
@@ -93,7 +93,7 @@ def _context(request, found) -> dict:
     }
 
 
-def close_in_time(response, proofs: list[Proof]):
+def leave_when_proof_ends(response, proofs: list[Proof]):
     """Make the page leave the screen when the address proof that it needs ends, also without JavaScript."""
     ends = [proof.expires_at for proof in proofs if proof.email]
     if ends:

@@ -12,7 +12,7 @@ from bookings.access.visitor import ensure_visitor
 from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
 from bookings.models import WaitlistEntry
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
 from experts import formatting
 
@@ -33,9 +33,7 @@ def offer(request, token):
     except OfferOver as error:
         return _show(request, read_offer_token(token), status=error.status)
     except (Busy, NotFound) as error:
-        response = _show(request, entry, problem=str(error), status=error.status)
-        response["Retry-After"] = 2
-        return response
+        return with_retry_after(_show(request, entry, problem=str(error), status=error.status), error)
     return see_other(book_url(entry.slot, "mine"))
 
 

@@ -20,9 +20,9 @@ from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTake
 from bookings.policy import can_change, deadline_text
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import Week, parse_day
-from bookings.views.booking import booking_title, not_shown, proven_booking
+from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
-from bookings.views.responses import is_partial, load_instead, not_found, see_other
+from bookings.views.responses import is_partial, load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.models import Slot
@@ -40,7 +40,7 @@ class Choice:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def reschedule(request, reference):
-    booking = proven_booking(request, reference)
+    booking = find_proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
     if request.method != "POST":
@@ -55,7 +55,7 @@ def reschedule(request, reference):
             booking_id=booking.pk, slot_id=slot_id, by_customer=True, seen_sequence=seen_sequence(request)
         )
     except (SlotTaken, NotAllowed, NotFound, InvalidDetails, Busy, TooMany) as error:
-        booking = proven_booking(request, reference) or booking
+        booking = find_proven_booking(request, reference) or booking
         if isinstance(error, NotAllowed) and booking.is_open and booking.slot_id == slot_id:
             return see_other(reverse("booking", args=[booking.reference]))  # the second click of a double click
         return _refuse(request, booking, chosen, error)
@@ -78,10 +78,7 @@ def _refuse(request, booking, chosen: str, error):
         status, problem = 409, _("That time was just taken. Your booking stays as it is; these times are open now.")
     if isinstance(error, InvalidDetails):
         status, problem = 409, _("That time can’t be had for so many people. Your booking stays as it is.")
-    response = _choose(request, booking, chosen=chosen, problem=problem, status=status)
-    if isinstance(error, Busy | TooMany):
-        response["Retry-After"] = getattr(error, "retry_after", 2)
-    return response
+    return with_retry_after(_choose(request, booking, chosen=chosen, problem=problem, status=status), error)
 
 
 def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 200):
