@@ -62,10 +62,8 @@ class DecidingAdmin(admin.ModelAdmin):
         form = DecisionForm(decision, request.POST if "post" in request.POST else None)
         if decision.asks_message and not form.is_valid():
             return self._several_page(request, decision, form, list(rows))
-        form.full_clean()
-        self.each(
-            request, rows, lambda booking: decision.act(booking, getattr(form, "cleaned_data", {})), decision.done
-        )
+        values = form.cleaned_data if form.is_valid() else {}
+        self.each(request, rows, lambda booking: decision.act(booking, values), decision.done)
         return None
 
     def _several_page(self, request, decision: Decision, form: DecisionForm, rows: list[Booking]):

@@ -7,6 +7,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from experts.models import Expert, Slot
+from experts.slot_facts import slot_facts
 
 Item = TypeVar("Item")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -130,19 +131,7 @@ class SlotOut(BaseModel):
 
     @classmethod
     def facts(cls, slot: Slot, now: datetime) -> dict:
-        return {
-            "id": slot.pk,
-            "expert": slot.expert.slug,
-            "date": slot.date,
-            "time": f"{slot.time:%H:%M}",
-            "timezone": slot.expert.timezone,
-            "starts_at": slot.starts_at,
-            "ends_at": slot.ends_at,
-            "title": slot.title,
-            "capacity": slot.capacity,
-            "seats_left": slot.seats_left_at(now),
-            "state": slot.state_at(now),
-        }
+        return slot_facts(slot, now)
 
     @classmethod
     def of(cls, slot: Slot, now: datetime) -> "SlotOut":
