@@ -48,8 +48,8 @@ class InvalidDetails(Refused):
     message = _("Some details need a fix.")
 
     def __init__(self, fields: dict[str, list[str]]):
-        self.fields = fields
         super().__init__()
+        self.fields = fields
 
 
 class IdempotencyMismatch(Refused):
@@ -68,8 +68,8 @@ class TooMany(Refused):
     message = _("You have tried very often in a short time. Please wait a moment and try again.")
 
     def __init__(self, retry_after: int):
-        self.retry_after = retry_after
         super().__init__()
+        self.retry_after = retry_after
 
 
 class Forbidden(Refused):

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from bookings.errors import InvalidDetails
 from bookings.models import Booking, CancelReason
 from bookings.models.booking import read_reference
 from bookings.validators import validate_plain_text
@@ -92,6 +93,11 @@ class BookingForm(forms.ModelForm):
             )
         else:
             del self.fields["seats"]
+
+    def add_refusal(self, refused: InvalidDetails) -> None:
+        """Add what the service refused to its fields; to the whole form what belongs to no field of it."""
+        for name, messages in refused.fields.items():
+            self.add_error(name if name in self.fields else None, messages)
 
     @property
     def summary_title(self) -> str:

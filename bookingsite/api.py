@@ -26,7 +26,6 @@ from experts.api.staff_schemas import Preview
 from experts.errors import Busy, PreviewNeeded, Refused
 
 logger = logging.getLogger(__name__)
-BUSY_SECONDS = 2  # before a request that was too busy is worth another try
 
 
 class Docs(DocsBase):
@@ -71,11 +70,8 @@ api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
 
 @api.exception_handler(Refused)
 def _refused(request, error: Refused):
-    fields = getattr(error, "fields", None) or ({error.field: [str(error)]} if error.field else None)
-    headers = {}
-    if error.status in (429, 503):
-        headers["Retry-After"] = str(getattr(error, "retry_after", BUSY_SECONDS))
-    return problem(error.status, str(error), code=error.code, fields=fields, headers=headers)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}
+    return problem(error.status, str(error), code=error.code, fields=error.fields or None, headers=headers)
 
 
 @api.exception_handler(PreviewNeeded)

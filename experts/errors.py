@@ -7,17 +7,20 @@ class Refused(Exception):
     """A request that cannot be fulfilled. Nothing was written, unless a subclass says otherwise.
 
     ``code`` names the reason for programs, ``status`` is the HTTP status, ``str(error)`` is for people, ``field`` is
-    what it is about, where it is about one value.
+    what it is about, where it is about one value; ``fields`` then has the message for that field. ``retry_after``: the
+    seconds after which the same request may do better; None when it will not.
     """
 
     code = "refused"
     status = 409
     message = _("This is not possible.")
+    retry_after: int | None = None
 
     def __init__(self, message=None, *, field: str = ""):
         self.message = message or self.message
         self.field = field
         super().__init__(self.message)
+        self.fields: dict[str, list[str]] = {field: [str(self)]} if field else {}
 
     def __str__(self):
         return str(self.message)
@@ -28,6 +31,7 @@ class Busy(Refused):
 
     code = "busy"
     status = 503
+    retry_after = 2
     message = _("Many people are booking right now. Please try again in a moment.")
 
 

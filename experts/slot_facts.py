@@ -1,4 +1,4 @@
-"""Say what programs are told of a slot: the JSON API, the answers that are kept for a retry, webhooks."""
+"""Describe a slot for programs: the same facts in the JSON API and in webhooks."""
 
 from datetime import datetime
 
@@ -6,9 +6,9 @@ from experts.models import Slot
 
 
 def slot_facts(slot: Slot, now: datetime) -> dict:
-    """A slot as it is at ``now``. ``date`` and ``time`` are the expert's wall clock, instants are datetimes in UTC.
+    """Return the facts of the slot as it is at ``now``. Needs ``with_expert()``.
 
-    Needs ``with_expert()``.
+    ``date`` and ``time`` are the expert's wall clock in ``timezone``; ``starts_at`` and ``ends_at`` are instants.
     """
     return {
         "id": slot.pk,

@@ -5,54 +5,46 @@ signature; nothing is stored for it, and so it is with a seat that the waitlist 
 that they were sent to: when staff correct a wrong one, the link in the stranger's mailbox opens nothing any more.
 """
 
-import hashlib
-import secrets
 from datetime import timedelta
 
-from django.conf import settings
-from django.core import signing
 from django.db.models import Value
 from django.db.models.functions import Lower, Now
-from django.urls import reverse
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
 from bookings.models import Booking, LookupLink, LookupRequest, WaitlistEntry
 from bookings.models.booking import read_reference
+from bookings.models.hashed_secret import hash_of, random_secret
+from experts.addresses import absolute_url
+from experts.signed_tokens import SignedToken
 
 LOOKUP_LINK_LASTS = timedelta(minutes=20)
 MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
 BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
-_OFFER = "W-"
+_BOOKING = SignedToken("bookings.link")
+_OFFER = SignedToken("bookings.offer", prefix="W-")
 
 
 def link_url(token: str) -> str:
     """The whole address of a link, for an e-mail."""
-    return settings.SITE_URL.rstrip("/") + reverse("link", args=[token])
+    return absolute_url("link", token)
 
 
 def offer_token(entry: WaitlistEntry) -> str:
     """The token for the mail that offers a seat. It is bound to the address, as a booking's."""
-    return f"{_OFFER}{entry.pk}.{_offer_signer().signature(_signed_offer(entry))}"
+    return _OFFER.of(entry.pk, entry.email)
 
 
 def opens_offer(token: str) -> bool:
     """Whether it is an offer's token by its looks."""
-    return token.startswith(_OFFER)
+    return token.startswith(_OFFER.prefix)
 
 
 def read_offer_token(token: str) -> WaitlistEntry:
     """The entry of the waitlist that a token belongs to. Raises LinkUnknown for a forged one."""
-    number, _dot, signature = token.removeprefix(_OFFER).partition(".")
-    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+    entry = WaitlistEntry.objects.with_slot().filter(pk=_OFFER.number_in(token)).first()
+    if entry is None or not _OFFER.fits(token, entry.pk, entry.email):
         raise LinkUnknown
-    entry = WaitlistEntry.objects.with_slot().filter(pk=int(number)).first()
-    if entry is None:
-        raise LinkUnknown
-    try:
-        _offer_signer().unsign(f"{_signed_offer(entry)}:{signature}")
-    except signing.BadSignature as error:
-        raise LinkUnknown from error
     return entry
 
 
@@ -63,19 +55,15 @@ def opens_one_booking(token: str) -> bool:
 
 def booking_token(booking: Booking) -> str:
     """The token for a booking's own e-mails: always the same one."""
-    return f"{booking.reference}.{_signer().signature(_signed(booking))}"
+    return _BOOKING.of(booking.reference, booking.email)
 
 
 def read_booking_token(token: str) -> Booking:
     """The booking that a token opens. Raises LinkUnknown for a forged one, LinkGone 30 days after the session."""
-    reference, _dot, signature = token.partition(".")
-    booking = Booking.objects.shown().with_slot().filter(reference=read_reference(reference)).first()
-    if booking is None or not booking.email:
+    reference = read_reference(_BOOKING.key_in(token))
+    booking = Booking.objects.shown().with_slot().filter(reference=reference).first()
+    if booking is None or not booking.email or not _BOOKING.fits(token, booking.reference, booking.email):
         raise LinkUnknown
-    try:
-        _signer().unsign(f"{_signed(booking)}:{signature}")
-    except signing.BadSignature as error:
-        raise LinkUnknown from error
     if booking_link_ends(booking) <= timezone.now():
         raise LinkGone
     return booking
@@ -88,9 +76,9 @@ def booking_link_ends(booking: Booking):
 
 def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
     """A new token for the address of the request, with the link that remembers it. Each attempt to send has its own."""
-    token = secrets.token_urlsafe(32)
+    token = random_secret()
     link = LookupLink.objects.create(
-        request=request, token_hash=_hash(token), expires_at=timezone.now() + LOOKUP_LINK_LASTS
+        request=request, token_hash=hash_of(token), expires_at=timezone.now() + LOOKUP_LINK_LASTS
     )
     return token, link
 
@@ -111,7 +99,7 @@ def use_lookup_token(token: str) -> str:
 
     One statement decides: of two that come at the same time the second waits for the first and then finds it used.
     """
-    mine = LookupLink.objects.filter(token_hash=_hash(token))
+    mine = LookupLink.objects.filter(token_hash=hash_of(token))
     if not mine.filter(used_at=None, expires_at__gt=Now()).update(used_at=Now()):
         raise LinkGone if mine.exists() else LinkUnknown
     return mine.values_list("request__email", flat=True).get()
@@ -119,25 +107,5 @@ def use_lookup_token(token: str) -> str:
 
 def address_of_used(token: str) -> str:
     """The address of a link that was used; "" for any other."""
-    used = LookupLink.objects.filter(token_hash=_hash(token), used_at__isnull=False)
+    used = LookupLink.objects.filter(token_hash=hash_of(token), used_at__isnull=False)
     return used.values_list("request__email", flat=True).first() or ""
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _signed(booking: Booking) -> str:
-    return f"{booking.reference} {booking.email.lower()}"
-
-
-def _signer() -> signing.Signer:
-    return signing.Signer(salt="bookings.link")
-
-
-def _signed_offer(entry: WaitlistEntry) -> str:
-    return f"{entry.pk} {entry.email.lower()}"
-
-
-def _offer_signer() -> signing.Signer:
-    return signing.Signer(salt="bookings.offer")

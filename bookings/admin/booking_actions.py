@@ -1,7 +1,5 @@
 """Where staff decide about bookings: about several from the list, about one from its page. Always by POST."""
 
-from datetime import timedelta
-
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import PermissionDenied
@@ -17,8 +15,7 @@ from django.utils.translation import gettext_lazy
 from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
-from bookings.selectors.expert_calendar import parse_day
-from bookings.selectors.week import Week
+from bookings.selectors.week import Week, parse_day
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.models import Slot
 from experts.permissions import CHANGE
@@ -65,10 +62,8 @@ class DecidingAdmin(admin.ModelAdmin):
         form = DecisionForm(decision, request.POST if "post" in request.POST else None)
         if decision.asks_message and not form.is_valid():
             return self._several_page(request, decision, form, list(rows))
-        form.full_clean()
-        self.each(
-            request, rows, lambda booking: decision.act(booking, getattr(form, "cleaned_data", {})), decision.done
-        )
+        values = form.cleaned_data if form.is_valid() else {}
+        self.each(request, rows, lambda booking: decision.act(booking, values), decision.done)
         return None
 
     def _several_page(self, request, decision: Decision, form: DecisionForm, rows: list[Booking]):
@@ -185,11 +180,9 @@ def _status(refusal: Refused) -> int:
 
 def _times(booking: Booking, asked: str | None, chosen) -> dict:
     """A week of the expert's calendar, and the times of one day of it that the booking could move to."""
-    expert, now = booking.slot.expert, timezone.now()
+    expert = booking.slot.expert
     day = parse_day(asked, expert) or parse_day(None, expert)
-    monday = day - timedelta(days=day.weekday())
-    week = Week.read(expert, monday, now)
-    later = monday + timedelta(days=7)
+    week = Week.around(expert, day, timezone.now())
     return {
         "day": date_format(day, "l j F Y"),
         "zone": expert.zone_city,
@@ -203,6 +196,6 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
             for item in week.days
         ],
         "times": [{"slot": slot, "is_chosen": str(slot.pk) == str(chosen)} for slot in week.open_to(booking, day)],
-        "earlier": max(day - timedelta(days=7), week.today) if monday > week.today else None,
-        "later": day + timedelta(days=7) if later <= expert.last_bookable_day(now) else None,
+        "earlier": week.a_week_before(day),
+        "later": week.a_week_after(day),
     }

@@ -2,26 +2,21 @@
 
 from datetime import datetime, time, timedelta
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseRedirect
-from django.urls import path, reverse
+from django.contrib import admin
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
 
 from bookings import services
-from bookings.errors import Refused
+from bookings.admin.delivery_log import DeliveryLogAdmin
 from bookings.models import Notification
 from bookings.models.booking import read_reference
-from experts.admin.base import ServiceAdmin, instant, label
-from experts.permissions import CHANGE
+from experts.admin.base import instant
 
 COLOURS = {
     Notification.Status.QUEUED: "info",
@@ -50,11 +45,11 @@ class DaysFilter(RangeDateFilter):
 
 
 @admin.register(Notification)
-class NotificationAdmin(ServiceAdmin):
+class NotificationAdmin(DeliveryLogAdmin):
     """To read, and to have one sent again. Those that are about no booking are for superusers."""
 
     organization_path = "booking__slot__expert__organization_id"
-    change_form_template = "admin/notification.html"
+    colours = COLOURS
     list_display = ("created", "kind", "to", "reference", "status_label", "attempts")
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -64,10 +59,6 @@ class NotificationAdmin(ServiceAdmin):
     )
     search_fields = ("booking__reference",)
     search_help_text = gettext_lazy("Reference of a booking")
-    # As they were made: newest first, by the primary key.
-    ordering = ("-id",)
-    sortable_by = ()
-    actions = ("send_again",)
     fieldsets = (
         (None, {"fields": ("kind", "status_label", "audience", "to", "booking_link")}),
         (
@@ -86,18 +77,6 @@ class NotificationAdmin(ServiceAdmin):
         reference = read_reference(search_term)
         return (queryset.filter(booking__reference=reference) if reference else queryset.none()), False
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def has_send_permission(self, request, obj=None):
-        return self._has_right(request, CHANGE, obj)
-
     def lookup_allowed(self, lookup, value, request=None):
         """Of a booking its key alone, with which the booking's page asks."""
         path = lookup.split("__")
@@ -105,14 +84,6 @@ class NotificationAdmin(ServiceAdmin):
         return (is_key or path[0] != "booking") and super().lookup_allowed(lookup, value, request)
 
     # Columns
-
-    @display(description=gettext_lazy("created"))
-    def created(self, row):
-        return instant(row.created_at)
-
-    @display(description=gettext_lazy("last attempt"))
-    def last_attempt(self, row):
-        return instant(row.last_attempt_at) if row.last_attempt_at else None
 
     @display(description=gettext_lazy("sent"))
     def sent(self, row):
@@ -129,46 +100,12 @@ class NotificationAdmin(ServiceAdmin):
         url = reverse("admin:bookings_booking_change", args=[row.booking_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, row.booking.reference)
 
-    @display(description=gettext_lazy("status"))
-    def status_label(self, row):
-        return label(row.get_status_display(), COLOURS[row.status])
-
     # Sending again
 
-    @admin.action(description=gettext_lazy("Send again"), permissions=["send"])
-    def send_again(self, request, queryset):
-        self.each(
-            request,
-            self.within(request, queryset, CHANGE),
-            lambda row: services.send_again(notification_id=row.pk),
-            lambda n: (
-                ngettext("%(count)d e-mail will be sent again.", "%(count)d e-mails will be sent again.", n)
-                % {"count": n}
-            ),
-        )
+    def send_row(self, row):
+        services.send_again(notification_id=row.pk)
+        return _("The e-mail will be sent again in a moment.")
 
-    def get_urls(self):
-        again = self.admin_site.admin_view(self.send_one_again)
-        return [path("<int:pk>/send-again/", again, name="bookings_notification_send_again"), *super().get_urls()]
-
-    @method_decorator(require_POST)
-    def send_one_again(self, request, pk):
-        """The button of one e-mail's page."""
-        row = self.get_object(request, str(pk))
-        if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
-        if not self.has_send_permission(request, row):
-            raise PermissionDenied
-        try:
-            services.send_again(notification_id=row.pk)
-        except Refused as refusal:
-            return self._back(request, row, str(refusal), messages.ERROR)
-        return self._back(request, row, _("The e-mail will be sent again in a moment."), messages.SUCCESS)
-
-    def _back(self, request, row, text, level):
-        self.message_user(request, text, level)
-        return HttpResponseRedirect(reverse("admin:bookings_notification_change", args=[row.pk]))
-
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        may_send = {"may_send": self.has_send_permission(request)}
-        return super().changeform_view(request, object_id, form_url, may_send | (extra_context or {}))
+    def count_sent(self, number):
+        text = ngettext("%(count)d e-mail will be sent again.", "%(count)d e-mails will be sent again.", number)
+        return text % {"count": number}

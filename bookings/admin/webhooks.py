@@ -3,26 +3,21 @@
 import json
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseRedirect
-from django.urls import path, reverse
+from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
-from bookings.admin.words import instant
-from bookings.errors import Refused
+from bookings.admin.delivery_log import ButtonAdmin, DeliveryLogAdmin
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from bookings.webhooks import endpoints
-from experts.admin.base import ServiceAdmin, ServiceForm, label, without_menu
+from experts.admin.base import ServiceForm, instant, label, without_menu
 from experts.admin.scoping import WithinReach
-from experts.permissions import CHANGE
 
 COLOURS = {
     WebhookDelivery.Status.WAITING: "info",
@@ -46,54 +41,12 @@ class WebhookForm(ServiceForm):
         }
 
 
-class _ByButton(ServiceAdmin):
-    """Pages with buttons that do something with their row: ``buttons`` maps the end of an address to a method."""
-
-    buttons: dict[str, str] = {}
-
-    def get_urls(self):
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
-        ours = [
-            path(f"<int:pk>/{end}/", self.admin_site.admin_view(self._pressed(method)), name=f"{name}_{method}")
-            for end, method in self.buttons.items()
-        ]
-        return [*ours, *super().get_urls()]
-
-    def _pressed(self, method: str):
-        @require_POST
-        def view(request, pk):
-            row = self.get_object(request, str(pk))
-            if row is None:
-                return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
-            if not self.may_act(request, row):
-                raise PermissionDenied
-            try:
-                level, (row, text) = messages.SUCCESS, getattr(self, method)(row)
-            except Refused as refusal:
-                level, text = messages.ERROR, str(refusal)
-            self.message_user(request, text, level)
-            return HttpResponseRedirect(
-                reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-            )
-
-        return view
-
-    def may_act(self, request, row) -> bool:
-        raise NotImplementedError
-
-
 @admin.register(WebhookEndpoint)
-class WebhookEndpointAdmin(_ByButton):
+class WebhookEndpointAdmin(ButtonAdmin):
     form = WebhookForm
     organization_path = "organization_id"
     has_events = True
     change_form_template = "admin/webhook.html"
-    buttons = {
-        "test": "send_test",
-        "resume": "resume",
-        "resume-all": "resume_and_send",
-        "renew-secret": "renew_secret",
-    }
     list_display = ("url", "organization", "status_label", "failing")
     list_select_related = ("organization",)
     list_filter = (("organization", WithinReach), "is_active")
@@ -141,9 +94,9 @@ class WebhookEndpointAdmin(_ByButton):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         endpoint = self.get_object(request, object_id)
-        if endpoint is not None and self.may_act(request, endpoint):
-            kept = endpoint.deliveries.filter(status=WebhookDelivery.Status.KEPT).count() if endpoint.paused_at else 0
-            extra_context = {"may_act": True, "kept": kept} | (extra_context or {})
+        if endpoint is not None and endpoint.paused_at:
+            kept = endpoint.deliveries.filter(status=WebhookDelivery.Status.KEPT).count()
+            extra_context = {"kept": kept} | (extra_context or {})
         return super().change_view(request, object_id, form_url, extra_context)
 
     # Columns
@@ -198,14 +151,15 @@ class WebhookEndpointAdmin(_ByButton):
         endpoints.renew_secret(endpoint_id=endpoint.pk)
         return endpoint, _("There is a new secret. For a day, events are signed with the old one, too.")
 
+    buttons = {"test": send_test, "resume": resume, "resume-all": resume_and_send, "renew-secret": renew_secret}
+
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(_ByButton):
+class WebhookDeliveryAdmin(DeliveryLogAdmin):
     """To read, and to send again."""
 
     organization_path = "endpoint__organization_id"
-    change_form_template = "admin/webhook_delivery.html"
-    buttons = {"send-again": "send_one_again"}
+    colours = COLOURS
     list_display = ("created", "type", "endpoint", "status_label", "response_status", "attempts")
     list_select_related = ("endpoint",)
     list_filter = (
@@ -213,10 +167,6 @@ class WebhookDeliveryAdmin(_ByButton):
         ("type", ChoicesDropdownFilter),
         ("endpoint", WithinReach),
     )
-    # As they happened: newest first, by the primary key.
-    ordering = ("-id",)
-    sortable_by = ()
-    actions = ("send_again",)
     fieldsets = (
         (None, {"fields": ("status_label", "type", "created", "webhook", "event_id")}),
         (
@@ -229,36 +179,7 @@ class WebhookDeliveryAdmin(_ByButton):
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("endpoint")
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def has_send_permission(self, request, obj=None):
-        return self._has_right(request, CHANGE, obj)
-
-    def may_act(self, request, row):
-        return self.has_send_permission(request, row)
-
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        row = self.get_object(request, object_id)
-        if row is not None and self.may_act(request, row):
-            extra_context = {"may_act": True} | (extra_context or {})
-        return super().change_view(request, object_id, form_url, extra_context)
-
     # Columns
-
-    @display(description=gettext_lazy("created"))
-    def created(self, row):
-        return instant(row.created_at)
-
-    @display(description=gettext_lazy("last attempt"))
-    def last_attempt(self, row):
-        return instant(row.last_attempt_at) if row.last_attempt_at else None
 
     @display(description=gettext_lazy("next attempt"))
     def next_attempt(self, row):
@@ -268,10 +189,6 @@ class WebhookDeliveryAdmin(_ByButton):
     def webhook(self, row):
         url = reverse("admin:bookings_webhookendpoint_change", args=[row.endpoint_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, row.endpoint)
-
-    @display(description=gettext_lazy("status"))
-    def status_label(self, row):
-        return label(row.get_status_display(), COLOURS[row.status])
 
     @display(description=gettext_lazy("text of the answer"))
     def response_text(self, row):
@@ -283,15 +200,10 @@ class WebhookDeliveryAdmin(_ByButton):
 
     # Sending again
 
-    @admin.action(description=gettext_lazy("Send again"), permissions=["send"])
-    def send_again(self, request, queryset):
-        self.each(
-            request,
-            self.within(request, queryset, CHANGE),
-            lambda row: endpoints.send_webhook_again(delivery_id=row.pk),
-            lambda n: ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", n) % {"count": n},
-        )
-
-    def send_one_again(self, row):
+    def send_row(self, row):
         endpoints.send_webhook_again(delivery_id=row.pk)
-        return row, _("The event is on its way. Reload this page to see the answer.")
+        return _("The event is on its way. Reload this page to see the answer.")
+
+    def count_sent(self, number):
+        text = ngettext("%(count)d event is sent again.", "%(count)d events are sent again.", number)
+        return text % {"count": number}

@@ -9,13 +9,13 @@ from email.utils import parseaddr
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event, vCalAddress, vText
 
 from bookings.models import Booking
 from bookings.transitions import Status
+from experts.addresses import absolute_url
 from experts.models.expert import Venue
 
 REQUEST, CANCEL, PUBLISH = "REQUEST", "CANCEL", "PUBLISH"
@@ -77,7 +77,7 @@ def google_url(booking: Booking) -> str:
 
 def page_url(booking: Booking) -> str:
     """The whole address of the booking's page."""
-    return settings.SITE_URL.rstrip("/") + reverse("booking", args=[booking.reference])
+    return absolute_url("booking", booking.reference)
 
 
 def _summary(booking: Booking) -> str:

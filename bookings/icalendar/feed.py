@@ -9,9 +9,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -21,6 +19,7 @@ from bookings.icalendar.event import STATUS, location, uid
 from bookings.icalendar.vtimezone import vtimezone
 from bookings.models import Booking, CalendarFeed
 from bookings.transitions import OCCUPYING, Status
+from experts.addresses import absolute_url
 from experts.permissions import VIEW, reach_of
 
 DAYS_BACK = timedelta(days=30)
@@ -32,7 +31,7 @@ _STAMP = re.compile(rb"^DTSTAMP:.*\r\n", re.MULTILINE)
 
 def feed_url(token: str) -> str:
     """The whole address of a feed, which is its key."""
-    return settings.SITE_URL.rstrip("/") + reverse("feed", args=[token])
+    return absolute_url("feed", token)
 
 
 def is_open(feed: CalendarFeed) -> bool:
@@ -140,5 +139,5 @@ def _summary(booking: Booking, feed: CalendarFeed) -> str:
 
 
 def _description(booking: Booking) -> str:
-    page = settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk])
+    page = absolute_url("admin:bookings_booking_change", booking.pk)
     return "\n".join([str(booking.get_status_display()), f"{_('Reference')}: {booking.reference}", page])

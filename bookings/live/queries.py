@@ -6,9 +6,8 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.live.snapshot import Picture
-from bookings.selectors.expert_calendar import parse_day
 from bookings.selectors.own_slots import Mark, own_key, own_slots
-from bookings.selectors.week import Week
+from bookings.selectors.week import Week, parse_day
 from experts.models import Expert, Slot
 
 WeekKey = tuple[int, date]  # expert, Monday

@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone, translation
 
 from bookings.access import links
@@ -17,6 +16,7 @@ from bookings.mail import log
 from bookings.mail.rules import FOR_STAFF
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
+from experts.addresses import absolute_url
 from experts.formatting import zone_label
 from experts.models import Invitation, Organization, Slot
 from experts.models.organization import Accent
@@ -82,7 +82,7 @@ def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
             "expert": expert,
             # The clocks may change between the deadline and the session.
             "deadline_zone": zone_label(expert.zone, booking.expires_at),
-            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_booking_change", args=[booking.pk]),
+            "url": absolute_url("admin:bookings_booking_change", booking.pk),
         },
         to=to,
         language=settings.LANGUAGE_CODE,
@@ -179,7 +179,7 @@ def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
         {
             "endpoint": endpoint,
             "host": urlsplit(endpoint.url).hostname,  # the rest of an address may be a secret
-            "url": settings.SITE_URL.rstrip("/") + reverse("admin:bookings_webhookendpoint_change", args=[endpoint.pk]),
+            "url": absolute_url("admin:bookings_webhookendpoint_change", endpoint.pk),
         },
         to=to,
         language=settings.LANGUAGE_CODE,

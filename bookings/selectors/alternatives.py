@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookings.selectors.expert_calendar import book_url
+from bookings.addresses import book_url
 from experts import formatting
 from experts.models import Slot
 

@@ -1,32 +1,22 @@
 """What the expert page shows of an expert's calendar: a week as a strip, a day as tiles by part of day."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from urllib.parse import urlencode
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from bookings.addresses import book_url, day_url, hold_url, release_url
 from bookings.models import Booking
 from bookings.selectors.countdown import Countdown
+from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.own_slots import Mark, own_slots
-from bookings.selectors.week import PLAIN_STATES, DayCount, Week
+from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.models import Expert, Slot
 from experts.timezones import city
-
-
-@dataclass(frozen=True)
-class Day:
-    """One day of the strip: what everybody sees of it, and where it leads."""
-
-    count: DayCount
-    label: str
-    url: str
-    is_selected: bool
 
 
 @dataclass(frozen=True)
@@ -79,12 +69,10 @@ class Calendar:
         zone_choice: str,
         frame_query: dict[str, str] | None = None,
     ):
-        self._frame_query = frame_query
+        self._frame_query, self._is_framed = frame_query, frame_query is not None
         self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
         self.now = timezone.now()
-        self.today = expert.today(self.now)
-        self.monday = day - timedelta(days=day.weekday())
-        self._week = Week.read(expert, self.monday, self.now)
+        self._week = Week.around(expert, day, self.now)
         self._visitor = visitor
         self._own: dict[int, Mark] = {}
         if visitor:
@@ -92,40 +80,16 @@ class Calendar:
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """The address of a day of this expert."""
-        query = {"day": (day or self.day).isoformat()}
-        if (zone_choice or self.zone_choice) == "expert":
-            query["zone"] = "expert"
-        name = "expert" if self._frame_query is None else "embed_expert"
-        return f"{reverse(name, args=[self.expert.slug])}?{urlencode(query | (self._frame_query or {}))}"
+        return day_url(self.expert, day or self.day, zone_choice or self.zone_choice, frame_query=self._frame_query)
 
     @property
-    def week(self) -> list[Day]:
-        return [self._day(day) for day in self._week.days]
-
-    def _day(self, day: date) -> Day:
-        label = _("Today") if day == self.today else date_format(day, "D")
-        return Day(self._week.count(day), label, self.url(day), is_selected=day == self.day)
+    def strip(self) -> DayStrip:
+        return DayStrip.of(self._week, self.day, self.url)
 
     @property
     def grid_key(self) -> str:
         """Names the tiles that are shown, for the comparison with what the server tells."""
         return self._week.grid_key(self.day)
-
-    @property
-    def week_label(self) -> str:
-        return formatting.day_span(self.monday, self.monday + timedelta(days=6))
-
-    @property
-    def previous_week_url(self) -> str | None:
-        """The same weekday a week before, but never a day that is over; None in the current week."""
-        if self.monday <= self.today:
-            return None
-        return self.url(max(self.day - timedelta(days=7), self.today))
-
-    @property
-    def next_week_url(self) -> str | None:
-        last = self.expert.last_bookable_day(self.now)
-        return self.url(self.day + timedelta(days=7)) if self.monday + timedelta(days=7) <= last else None
 
     @property
     def next_free_url(self) -> str | None:
@@ -159,7 +123,7 @@ class Calendar:
             is_button=state not in PLAIN_STATES,
             mark=mark,
             countdown=Countdown(mark.until) if mark and mark.until else None,
-            url=(hold_url if self._frame_query is None else book_url)(slot, self.zone_choice),
+            url=book_url(slot, self.zone_choice) if self._is_framed else hold_url(slot, self.zone_choice),
             day_note=date_format(shown, "D j") if shown.date() != self.day else "",
         )
 
@@ -191,65 +155,6 @@ class Calendar:
                 "difference": difference,
             }
         return note
-
-
-def expert_url(slot: Slot, zone_choice: str) -> str:
-    """The expert's page on the day of the slot."""
-    query = {"day": slot.date.isoformat()} | ({"zone": "expert"} if zone_choice == "expert" else {})
-    return f"{reverse('expert', args=[slot.expert.slug])}?{urlencode(query)}"
-
-
-def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
-    """Where the slot is booked, keeping the choice of zone; ``again``: by somebody who has booked it before."""
-    return _slot_url("book", slot, zone_choice, {"again": "1"} if again else {})
-
-
-def hold_url(slot: Slot, zone_choice: str) -> str:
-    """Where a seat of the slot is asked for (POST)."""
-    return _slot_url("hold", slot, zone_choice)
-
-
-def release_url(slot: Slot, zone_choice: str) -> str:
-    """Where a hold is let go (POST)."""
-    return _slot_url("release", slot, zone_choice)
-
-
-def waitlist_url(slot: Slot, zone_choice: str) -> str:
-    """Where one waits for a seat of the slot."""
-    return _slot_url("waitlist", slot, zone_choice)
-
-
-def _slot_url(name: str, slot: Slot, zone_choice: str, query: dict[str, str] | None = None) -> str:
-    query = ({"zone": "expert"} if zone_choice == "expert" else {}) | (query or {})
-    return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")
-
-
-# Days outside of this are nobody's calendar, and would only make dates overflow.
-_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
-
-
-def parse_day(text: str | None, expert: Expert) -> date | None:
-    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
-    today = expert.today()
-    if not text:
-        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
-        return slot.date if slot else today
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
-    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None
-
-
-def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:
-    """The zone to show an expert's times in and the choice behind it: the visitor's (``mine``) or the ``expert``'s.
-
-    A visitor whose zone is not known yet sees the expert's without having chosen it, and addresses do not say so.
-    """
-    if request.GET.get("zone") == "expert":
-        return expert.zone, "expert"
-    return request.zone or expert.zone, "mine"
 
 
 def _part_of_day(shown: datetime) -> tuple[str, str]:

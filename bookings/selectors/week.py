@@ -43,9 +43,23 @@ class Week:
         slots = Slot.objects.on_days(monday, monday + timedelta(days=6)).filter(expert=expert)
         return cls(expert, monday, list(slots), now)
 
+    @classmethod
+    def around(cls, expert: Expert, day: date, now: datetime) -> "Week":
+        """Read the week that ``day`` is in. One query."""
+        return cls.read(expert, day - timedelta(days=day.weekday()), now)
+
     @property
     def days(self) -> list[date]:
         return [self.monday + timedelta(days=n) for n in range(7)]
+
+    def a_week_before(self, day: date) -> date | None:
+        """The same weekday of the week before, but never a day that is over; None in the current week."""
+        return max(day - timedelta(days=7), self.today) if self.monday > self.today else None
+
+    def a_week_after(self, day: date) -> date | None:
+        """The same weekday of the week after; None when nothing in it can be booked yet."""
+        is_reached = self.monday + timedelta(days=7) <= self.expert.last_bookable_day(self.now)
+        return day + timedelta(days=7) if is_reached else None
 
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])
@@ -85,3 +99,21 @@ class Week:
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
         return f"{crc32(repr((self.today == day, tiles)).encode()):08x}"
+
+
+# Days outside of this are nobody's calendar, and would only make dates overflow.
+_DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
+
+
+def parse_day(text: str | None, expert: Expert) -> date | None:
+    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
+    today = expert.today()
+    if not text:
+        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
+        return slot.date if slot else today
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
+    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None

@@ -4,13 +4,13 @@ from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from bookings.models import CalendarFeed
-from bookings.models.feed import hash_of, new_token
+from bookings.models.hashed_secret import hash_of, random_secret
 from experts.models import Expert, Organization
 
 
 def create_feed(*, organization: Organization, expert: Expert | None, created_by: User) -> tuple[CalendarFeed, str]:
     """Make a feed of all bookings of the organisation, or of the expert's. Returns it and its token, kept nowhere."""
-    token = new_token()
+    token = random_secret()
     feed = CalendarFeed.objects.create(
         organization=organization, expert=expert, created_by=created_by, token_hash=hash_of(token)
     )

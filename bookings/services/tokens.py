@@ -5,12 +5,13 @@ from django.db.models.functions import Now
 
 from bookings.errors import InvalidDetails
 from bookings.models import ApiToken
-from bookings.models.api_token import hash_of, new_secret
+from bookings.models.api_token import new_token
+from bookings.models.hashed_secret import hash_of
 
 
 def create_token(*, token: ApiToken) -> str:
     """Keep a new token. Returns its secret, which is nowhere else. Raises InvalidDetails."""
-    secret = new_secret()
+    secret = new_token()
     token.token_hash, token.ending = hash_of(secret), secret[-4:]
     try:
         token.full_clean()

@@ -1,6 +1,5 @@
 from bookings.views.book import book
-from bookings.views.booking import booking
-from bookings.views.calendar_file import calendar_file
+from bookings.views.booking import booking, calendar_file
 from bookings.views.cancel import cancel
 from bookings.views.expert import embed_expert, expert
 from bookings.views.feed import feed

@@ -15,23 +15,25 @@ from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.own_slots import without_hold
-from bookings.views.booking_flow import (
-    changed,
-    empty_form,
+from bookings.selectors.own_slots import (
+    find_own_booking,
+    find_own_entry,
+    find_own_hold,
     find_slot,
-    form_with_values,
-    no_such_slot,
-    own_booking,
-    own_hold,
-    show_again,
+    without_hold,
+)
+from bookings.views.booking_flow import (
+    form_as_typed,
+    new_form,
+    refresh_grid,
+    show_booked_already,
     show_conflict,
     show_expired,
-    show_please_retry,
+    show_no_such_slot,
+    show_retry,
     show_step,
     show_too_many_holds,
     show_waiting,
-    waiting_entry,
 )
 from bookings.views.responses import is_partial, load_instead, see_other
 from experts.models import Slot
@@ -40,9 +42,9 @@ from experts.models.slot import BOOKABLE_STATES
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def book(request, slot_id):
-    slot = find_slot(request, slot_id)
+    slot = find_slot(slot_id, request.visitor)
     if slot is None:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     ensure_visitor(request)
     if request.method == "POST":
         steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume, "expired": _expired}
@@ -51,17 +53,17 @@ def book(request, slot_id):
         booking = Booking.objects.proven_to(request.visitor).filter(slot=slot, reference=reference).first()
         if booking is not None:
             return _done(request, slot, booking)
-    hold = own_hold(request, slot)
-    return _details(request, slot, empty_form(slot, hold, again=bool(request.GET.get("again"))), hold)
+    hold = find_own_hold(slot, request.visitor)
+    return _details(request, slot, new_form(slot, hold, again=bool(request.GET.get("again"))), hold)
 
 
 def _details(request, slot, form, hold):
     """Step 1. Says at once when the visitor has the slot already, or when it cannot be had. Holds nothing by itself."""
-    if hold is None and not form["again"].value() and (booking := own_booking(request, slot)):
-        return show_again(request, slot, booking)
+    if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
+        return show_booked_already(request, slot, booking)
     state = without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
-        if entry := waiting_entry(request, slot):
+        if entry := find_own_entry(slot, request.visitor):
             return show_waiting(request, slot, entry)
         if request.method == "GET":
             _note_wish(request, slot, state)
@@ -77,20 +79,20 @@ def _note_wish(request, slot, reason: str) -> None:
 
 def _edit(request, slot):
     """Back from the review, nothing lost."""
-    hold = own_hold(request, slot)
-    return _details(request, slot, form_with_values(request, slot, hold, key=request.POST.get("key", "")), hold)
+    hold = find_own_hold(slot, request.visitor)
+    return _details(request, slot, form_as_typed(request, slot, hold, key=request.POST.get("key", "")), hold)
 
 
 def _resume(request, slot):
     """Another slot, or this one again after its hold ran out: the same details, a new request, a hold of its own."""
-    form = form_with_values(request, slot, key=new_key())
-    if not form["again"].value() and (booking := own_booking(request, slot)):
-        return show_again(request, slot, booking)
+    form = form_as_typed(request, slot, key=new_key())
+    if not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
+        return show_booked_already(request, slot, booking)
     if released := request.POST.get("release", ""):
         _release(request, released)
     seats = request.POST.get("seats", "")
     seats = int(seats) if seats.isascii() and seats.isdecimal() and len(seats) < 4 else 1
-    return hold_and_show(request, slot, seats, form, conflict=Conflict.in_race)
+    return hold_and_show_details(request, slot, seats, form, conflict=Conflict.in_race)
 
 
 def _release(request, slot_id: str) -> None:
@@ -102,7 +104,7 @@ def _release(request, slot_id: str) -> None:
             return
 
 
-def hold_and_show(request, slot, seats: int, form, *, conflict=Conflict.on_opening):
+def hold_and_show_details(request, slot, seats: int, form, *, conflict=Conflict.on_opening):
     """Hold the slot, or say why not; then step 1 with what is in the form."""
     seats = max(1, min(seats, slot.expert.policy("max_party")))
     try:
@@ -114,21 +116,21 @@ def hold_and_show(request, slot, seats: int, form, *, conflict=Conflict.on_openi
     except TooManyHolds as error:
         return show_too_many_holds(request, slot, form, error)
     except (Busy, TooMany) as error:
-        return show_please_retry(request, slot, form, error, retry="resume")
+        return show_retry(request, slot, form, error, retry="resume")
     except NotFound:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     slot = Slot.objects.with_expert().get(pk=slot.pk)  # its counters are new
     form = BookingForm(slot=slot, held=hold.seats, initial=form.initial | {"seats": hold.seats})
-    return changed(show_step(request, slot, "details", {"form": form}, hold=hold))
+    return refresh_grid(show_step(request, slot, "details", {"form": form}, hold=hold))
 
 
 def _review(request, slot):
     """Step 2. The seats that were chosen are held, so what is confirmed next is there to be had."""
-    hold = own_hold(request, slot)
+    hold = find_own_hold(slot, request.visitor)
     form = BookingForm(request.POST, slot=slot)
     # Who holds a seat beside a booking was asked before.
-    if hold is None and not form["again"].value() and (booking := own_booking(request, slot)):
-        return show_again(request, slot, booking)
+    if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
+        return show_booked_already(request, slot, booking)
     state = without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
         return show_conflict(request, slot, Conflict.in_race(slot, state), form)
@@ -146,9 +148,9 @@ def _review(request, slot):
     except TooManyHolds:
         pass  # who came by a link may go on: the last step asks for the seat all the same
     except (Busy, TooMany) as error:
-        return show_please_retry(request, slot, form, error, retry="review", hold=hold)
+        return show_retry(request, slot, form, error, retry="review", hold=hold)
     except NotFound:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     return show_step(request, slot, "review", {"form": form, "details": form.details()}, hold=hold)
 
 
@@ -156,7 +158,9 @@ def _confirm(request, slot):
     """Step 3. One call of the service; everything else is how to say its answer."""
     form = BookingForm(request.POST, slot=slot)
     if not form.is_valid():
-        return show_step(request, slot, "details", {"form": form}, hold=own_hold(request, slot), status=422)
+        return show_step(
+            request, slot, "details", {"form": form}, hold=find_own_hold(slot, request.visitor), status=422
+        )
     try:
         check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
         booked = services.book(
@@ -172,25 +176,25 @@ def _confirm(request, slot):
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
-        return _invalid(request, slot, form, error, own_hold(request, slot))
+        return _invalid(request, slot, form, error, find_own_hold(slot, request.visitor))
     except IdempotencyMismatch:
         # The same form, sent again with other details after it was answered: that is a new request.
-        hold = own_hold(request, slot)
-        return _details(request, slot, form_with_values(request, slot, hold, key=new_key()), hold)
+        hold = find_own_hold(slot, request.visitor)
+        return _details(request, slot, form_as_typed(request, slot, hold, key=new_key()), hold)
     except (Busy, TooMany) as error:
-        return show_please_retry(request, slot, form, error, retry="confirm")
+        return show_retry(request, slot, form, error, retry="confirm")
     except NotFound:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     booking = booked.booking
     if is_partial(request) or booking.slot_id != slot.pk:  # an answer given before, to what was moved since
-        return changed(_done(request, slot, booking))
+        return refresh_grid(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
 
 
 def _expired(request, slot):
     """The page's countdown reached zero. Says what that means; nothing is lost, and nothing is held."""
-    hold = own_hold(request, slot)
-    form = form_with_values(request, slot, hold, key=request.POST.get("key", ""))
+    hold = find_own_hold(slot, request.visitor)
+    form = form_as_typed(request, slot, hold, key=request.POST.get("key", ""))
     if hold is not None:  # it was taken again in another tab
         return _details(request, slot, form, hold)
     if (state := slot.state) not in BOOKABLE_STATES:
@@ -199,8 +203,7 @@ def _expired(request, slot):
 
 
 def _invalid(request, slot, form, error: InvalidDetails, hold):
-    for name, messages in error.fields.items():
-        form.add_error(name if name in form.fields else None, messages)
+    form.add_refusal(error)
     return show_step(request, slot, "details", {"form": form}, hold=hold, status=422)
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -10,31 +11,45 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from bookings.icalendar.event import google_url
+from bookings.icalendar import event
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.own_slots import own_key
 from bookings.views.responses import is_partial, load_instead, not_found
+from bookings.views.zones import shown_zone_of
 from experts import formatting
-from experts.timezones import known_zone
 
 
 @require_safe
 @never_cache  # a shared computer must not show it again after "Sign out" and Back
 def booking(request, reference):
     key = own_key(request.visitor)  # before the row: what changes in between makes the page look again
-    found = proven_booking(request, reference)
+    found = find_proven_booking(request, reference)
     if found is None:
         return not_shown(request)
     proofs = list(Proof.objects.live(request.visitor))
     template = "bookings/_booking_status.html" if is_partial(request) else "bookings/booking.html"
     response = render(request, template, _context(request, found) | {"own_key": key})
-    return response if _stays_open(request, found, proofs) else close_in_time(response, proofs)
+    return response if _stays_open(request, found, proofs) else leave_when_proof_ends(response, proofs)
 
 
-def proven_booking(request, reference: str) -> Booking | None:
+@require_safe
+@never_cache
+def calendar_file(request, reference):
+    """Answer with the booking as a file for the visitor's own calendar."""
+    found = find_proven_booking(request, reference)
+    if found is None:
+        return not_shown(request)
+    return HttpResponse(
+        event.calendar_file(found, event.download_method(found)),
+        content_type="text/calendar; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{found.reference}.ics"'},
+    )
+
+
+def find_proven_booking(request, reference: str) -> Booking | None:
     """The booking, if this browser has proven that it is its own; None for everybody else's and for nonsense."""
     return Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
 
@@ -46,11 +61,6 @@ def not_shown(request):
         return load_instead(find_url)
     message = _("We can’t show this booking here. Open it with the button in its email, or look it up.")
     return not_found(request, message, find_url, _("Find your bookings"))
-
-
-def shown_zone_of(request, booking: Booking) -> ZoneInfo:
-    """The zone to show a booking's times in: the visitor's, else the one that it was booked in, else the expert's."""
-    return request.zone or known_zone(booking.timezone) or booking.slot.expert.zone
 
 
 def booking_title(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
@@ -79,11 +89,11 @@ def _context(request, found) -> dict:
         "expert_url": reverse("expert", args=[expert.slug]),
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, zone),
-        "google_url": google_url(found),
+        "google_url": event.google_url(found),
     }
 
 
-def close_in_time(response, proofs: list[Proof]):
+def leave_when_proof_ends(response, proofs: list[Proof]):
     """Make the page leave the screen when the address proof that it needs ends, also without JavaScript."""
     ends = [proof.expires_at for proof in proofs if proof.email]
     if ends:

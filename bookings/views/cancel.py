@@ -13,14 +13,15 @@ from bookings.access.visitor import client_address
 from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
-from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
-from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.booking import booking_title, find_proven_booking, not_shown
+from bookings.views.responses import is_partial, load_instead, see_other, with_retry_after
+from bookings.views.zones import shown_zone_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def cancel(request, reference):
-    booking = proven_booking(request, reference)
+    booking = find_proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
     form = CancelForm(request.POST if request.method == "POST" else None, organization=booking.slot.expert.organization)
@@ -37,7 +38,7 @@ def cancel(request, reference):
             seen_sequence=seen_sequence(request),
         )
     except (NotAllowed, Busy, TooMany) as error:
-        now = proven_booking(request, reference) or booking
+        now = find_proven_booking(request, reference) or booking
         return _ask(request, now, form, refusal=error, status=error.status)
     url = reverse("booking", args=[booking.reference])
     return load_instead(url) if is_partial(request) else see_other(url)
@@ -74,9 +75,7 @@ def _ask(request, booking, form, *, refusal=None, status=200):
     }
     template = "bookings/_cancel.html" if is_partial(request) else "bookings/cancel.html"
     response = render(request, template, context, status=status)
-    if isinstance(refusal, Busy | TooMany):
-        response["Retry-After"] = getattr(refusal, "retry_after", 2)
-    return response
+    return with_retry_after(response, refusal) if refusal else response
 
 
 def _why_not(booking, slot, now) -> str:

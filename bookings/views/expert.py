@@ -10,9 +10,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
-from bookings.selectors.expert_calendar import Calendar, parse_day, shown_zone
+from bookings.selectors.expert_calendar import Calendar
+from bookings.selectors.week import parse_day
 from bookings.views.responses import is_partial, not_found
+from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
 from experts.models import Expert
 
@@ -57,10 +60,9 @@ def _show(request, template: str, found: Expert, day: date, *, visitor: str, fra
         "embedded": frame_query is not None,
         "frame_query": frame_query or {},
         "expert": found,
-        "calendar": calendar,
         "day": day,
         "day_url": calendar.url(),
-        "socket_url": f"/ws/experts/{found.slug}/?day={day.isoformat()}",
+        "socket_url": day_socket_url(found, day),
         "zone": zone,
         "zone_choice": zone_choice,
         "expert_zone": found.zone,
@@ -68,21 +70,13 @@ def _show(request, template: str, found: Expert, day: date, *, visitor: str, fra
         "mine_url": calendar.url(zone_choice="mine"),
         "expert_url": calendar.url(zone_choice="expert"),
         "policy_text": policy_text(found),
-        **{name: getattr(calendar, name) for name in _CALENDAR},
+        "strip": calendar.strip,
+        "next_free_url": calendar.next_free_url,
+        "parts": calendar.parts,
+        "open_count": calendar.open_count,
+        "hold_bar": calendar.hold_bar,
+        "grid_key": calendar.grid_key,
+        "zone_note": calendar.zone_note,
     }
     with timezone.override(zone):
         return render(request, "bookings/_day.html" if is_partial(request) else template, context)
-
-
-_CALENDAR = (
-    "week",
-    "week_label",
-    "previous_week_url",
-    "next_week_url",
-    "next_free_url",
-    "parts",
-    "open_count",
-    "hold_bar",
-    "grid_key",
-    "zone_note",
-)

@@ -5,43 +5,41 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import services
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, NotFound
-from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
-from bookings.views.book import hold_and_show
+from bookings.selectors.own_slots import find_own_booking, find_own_entry, find_own_hold, find_slot
+from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
-    changed,
-    empty_form,
-    find_slot,
-    no_such_slot,
-    own_booking,
-    own_hold,
-    show_again,
-    show_please_retry,
+    new_form,
+    refresh_grid,
+    show_booked_already,
+    show_no_such_slot,
+    show_retry,
     show_waiting,
-    waiting_entry,
 )
 from bookings.views.responses import is_partial, see_other
+from bookings.views.zones import shown_zone
 from experts.models import Slot
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request, slot_id):
     """A tile was pressed: the details with the hold's countdown, or the friendly answer that fits the slot now."""
-    slot = find_slot(request, slot_id)
+    slot = find_slot(slot_id, request.visitor)
     if slot is None:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     _zone, zone_choice = shown_zone(request, slot.expert)
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
         return see_other(book_url(slot, zone_choice))
     ensure_visitor(request)
-    own = own_hold(request, slot)
-    if own is None and (booking := own_booking(request, slot)):
-        return show_again(request, slot, booking)
-    entry = waiting_entry(request, slot) if own is None and not slot.is_bookable else None
+    own = find_own_hold(slot, request.visitor)
+    if own is None and (booking := find_own_booking(slot, request.visitor)):
+        return show_booked_already(request, slot, booking)
+    entry = find_own_entry(slot, request.visitor) if own is None and not slot.is_bookable else None
     if entry is not None:
         return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot, zone_choice))
-    form = empty_form(slot, own)
-    response = hold_and_show(request, slot, own.seats if own else 1, form)
+    form = new_form(slot, own)
+    response = hold_and_show_details(request, slot, own.seats if own else 1, form)
     if response.status_code == 200 and not is_partial(request):
         return see_other(book_url(slot, zone_choice))
     return response
@@ -52,13 +50,13 @@ def release(request, slot_id):
     """Let go of a hold. Asking twice does no harm."""
     slot = Slot.objects.with_expert().filter(pk=slot_id).first()
     if slot is None:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     try:
         services.release_hold(slot_id=slot.pk, visitor=request.visitor)
     except NotFound:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     except Busy as error:
-        return show_please_retry(request, slot, empty_form(slot), error, retry="resume")
+        return show_retry(request, slot, new_form(slot), error, retry="resume")
     if is_partial(request):
-        return changed(HttpResponse(status=204))
+        return refresh_grid(HttpResponse(status=204))
     return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

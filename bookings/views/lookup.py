@@ -16,22 +16,22 @@ from bookings.access.visitor import client_address, ensure_visitor
 from bookings.errors import NoSuchBooking, TooMany
 from bookings.forms import LookupForm
 from bookings.models import LookupRequest
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
 
 SENT_SHOWN = timedelta(hours=1)
 
 
-def find(request, *, form=None, status=200):
+def show_form(request, *, form=None, status=200):
     """The form."""
     context = {"form": form or LookupForm(), "signed_out": "signed-out" in request.GET}
     return render(request, "bookings/lookup.html", context, status=status)
 
 
-def submit(request):
+def answer_form(request):
     """The form was sent: open one booking, or ask for a link."""
     form = LookupForm(request.POST)
     if not form.is_valid():
-        return find(request, form=form, status=422)
+        return show_form(request, form=form, status=422)
     visitor, email = ensure_visitor(request), form.cleaned_data["email"]
     try:
         check_lookup_limits(visitor=visitor, address=client_address(request))
@@ -40,10 +40,7 @@ def submit(request):
             return see_other(reverse("booking", args=[booking.reference]))
     except (NoSuchBooking, TooMany) as error:
         form.add_error(None, str(error))
-        response = find(request, form=form, status=error.status)
-        if isinstance(error, TooMany):
-            response["Retry-After"] = error.retry_after
-        return response
+        return with_retry_after(show_form(request, form=form, status=error.status), error)
     proofs.request_link(
         visitor=visitor,
         email=email,
@@ -53,11 +50,11 @@ def submit(request):
     return see_other(reverse("my_bookings") + "?sent=1")
 
 
-def sent(request):
+def show_sent(request):
     """Says what was done, with the address that this very browser typed: it is in no URL."""
     asked = LookupRequest.objects.filter(visitor=request.visitor, created_at__gt=timezone.now() - SENT_SHOWN)
     latest = asked.order_by("-created_at", "-id").first() if request.visitor else None
     if latest is None:
-        return find(request)
+        return show_form(request)
     context = {"email": latest.email, "shows_mailbox": settings.DEBUG}
     return render(request, "bookings/lookup_sent.html", context)

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings.access import proofs
 from bookings.access.visitor import forget_visitor
+from bookings.addresses import book_url, waitlist_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
-from bookings.selectors.expert_calendar import book_url, waitlist_url
 from bookings.selectors.own_slots import own_key
-from bookings.views import lookup as lookup_views
-from bookings.views.booking import close_in_time
+from bookings.views import lookup
+from bookings.views.booking import leave_when_proof_ends
 from bookings.views.responses import is_partial, load_instead, see_other
 from experts import formatting
 from experts.models import Expert, Slot
@@ -38,7 +38,7 @@ class When:
     def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
         start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
         span = formatting.time_span(slot.starts_at, slot.ends_at, zone)
-        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day(start.date(), today)}, {span}")
+        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day_in_words(start.date(), today)}, {span}")
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class WaitingRow:
 @never_cache  # a shared computer must not show it again after "Sign out" and Back
 def my_bookings(request):
     if request.method == "POST":
-        return lookup_views.submit(request)
+        return lookup.answer_form(request)
     if "sent" in request.GET:
-        return lookup_views.sent(request)
+        return lookup.show_sent(request)
     if "find" in request.GET:
-        return lookup_views.find(request)
+        return lookup.show_form(request)
     key = own_key(request.visitor)  # before the rows: what changes in between makes the page look again
     mine = Booking.objects.proven_to(request.visitor).with_slot()
-    coming = [_row(booking, request.zone) for booking in mine.upcoming()]
-    earlier = [_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
+    coming = [_make_row(booking, request.zone) for booking in mine.upcoming()]
+    earlier = [_make_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
     entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
-    waiting = [_waiting_row(entry, request.zone) for entry in entries]
+    waiting = [_make_waiting_row(entry, request.zone) for entry in entries]
     if not (coming or earlier or waiting):
-        return load_instead(request.path) if is_partial(request) else lookup_views.find(request)
+        return load_instead(request.path) if is_partial(request) else lookup.show_form(request)
     live_proofs = list(Proof.objects.live(request.visitor))
     context = {
         "coming": coming,
@@ -88,7 +88,7 @@ def my_bookings(request):
         "own_key": key,
     }
     template = "bookings/_bookings.html" if is_partial(request) else "bookings/my_bookings.html"
-    return close_in_time(render(request, template, context), live_proofs)
+    return leave_when_proof_ends(render(request, template, context), live_proofs)
 
 
 @require_POST
@@ -101,14 +101,14 @@ def sign_out(request):
     return see_other(reverse("my_bookings") + "?signed-out=1")
 
 
-def _row(booking, zone) -> Row:
+def _make_row(booking, zone) -> Row:
     slot, expert = booking.slot, booking.slot.expert
     zone, now = zone or expert.zone, timezone.now()
-    note, icon = _note(booking, zone, now)
+    note, icon = _note_and_icon(booking, zone, now)
     return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, zone, now), note=note, note_icon=icon)
 
 
-def _waiting_row(entry, zone) -> WaitingRow:
+def _make_waiting_row(entry, zone) -> WaitingRow:
     slot, expert = entry.slot, entry.slot.expert
     zone, now = zone or expert.zone, timezone.now()
     until = formatting.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
@@ -116,14 +116,14 @@ def _waiting_row(entry, zone) -> WaitingRow:
     return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
 
 
-def _day(day, today) -> str:
+def _day_in_words(day, today) -> str:
     """The date stands beside it, so the weekday is enough, unless it is of another year."""
     if day.year != today.year or abs(day - today) <= timedelta(days=1):
         return formatting.day_name(day, today)
     return date_format(day, "D")
 
 
-def _note(booking, zone, now) -> tuple[str, str]:
+def _note_and_icon(booking, zone, now) -> tuple[str, str]:
     if booking.status == Status.PENDING:
         days = (booking.expires_at.astimezone(zone).date() - now.astimezone(zone).date()).days
         texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}

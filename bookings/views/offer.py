@@ -9,12 +9,12 @@ from django.utils import timezone
 from bookings import services
 from bookings.access.links import read_offer_token
 from bookings.access.visitor import ensure_visitor
+from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
 from bookings.models import WaitlistEntry
-from bookings.selectors.expert_calendar import book_url, expert_url
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
+from bookings.views.zones import shown_zone_of
 from experts import formatting
-from experts.timezones import known_zone
 
 
 def offer(request, token):
@@ -33,16 +33,14 @@ def offer(request, token):
     except OfferOver as error:
         return _show(request, read_offer_token(token), status=error.status)
     except (Busy, NotFound) as error:
-        response = _show(request, entry, problem=str(error), status=error.status)
-        response["Retry-After"] = 2
-        return response
+        return with_retry_after(_show(request, entry, problem=str(error), status=error.status), error)
     return see_other(book_url(entry.slot, "mine"))
 
 
 def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
     slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
     is_kept = entry.has_running_offer and entry.hold.expires_at > now
-    zone = request.zone or known_zone(entry.timezone) or expert.zone
+    zone = shown_zone_of(request, entry)
     day = formatting.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
     context = {
         "accent": expert.organization.accent,

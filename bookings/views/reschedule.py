@@ -1,8 +1,8 @@
 """Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from urllib.parse import urlencode
+from datetime import date
+from functools import partial
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -15,23 +15,17 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address
+from bookings.addresses import day_socket_url
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
 from bookings.policy import can_change, deadline_text
-from bookings.selectors.expert_calendar import parse_day
-from bookings.selectors.week import DayCount, Week
-from bookings.views.booking import booking_title, not_shown, proven_booking, shown_zone_of
+from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.week import Week, parse_day
+from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
-from bookings.views.responses import is_partial, load_instead, not_found, see_other
+from bookings.views.responses import is_partial, load_instead, not_found, see_other, with_retry_after
+from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.models import Slot
-
-
-@dataclass(frozen=True)
-class Day:
-    count: DayCount
-    label: str
-    url: str
-    is_selected: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +40,7 @@ class Choice:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def reschedule(request, reference):
-    booking = proven_booking(request, reference)
+    booking = find_proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
     if request.method != "POST":
@@ -61,7 +55,7 @@ def reschedule(request, reference):
             booking_id=booking.pk, slot_id=slot_id, by_customer=True, seen_sequence=seen_sequence(request)
         )
     except (SlotTaken, NotAllowed, NotFound, InvalidDetails, Busy, TooMany) as error:
-        booking = proven_booking(request, reference) or booking
+        booking = find_proven_booking(request, reference) or booking
         if isinstance(error, NotAllowed) and booking.is_open and booking.slot_id == slot_id:
             return see_other(reverse("booking", args=[booking.reference]))  # the second click of a double click
         return _refuse(request, booking, chosen, error)
@@ -84,10 +78,7 @@ def _refuse(request, booking, chosen: str, error):
         status, problem = 409, _("That time was just taken. Your booking stays as it is; these times are open now.")
     if isinstance(error, InvalidDetails):
         status, problem = 409, _("That time can’t be had for so many people. Your booking stays as it is.")
-    response = _choose(request, booking, chosen=chosen, problem=problem, status=status)
-    if isinstance(error, Busy | TooMany):
-        response["Retry-After"] = getattr(error, "retry_after", 2)
-    return response
+    return with_retry_after(_choose(request, booking, chosen=chosen, problem=problem, status=status), error)
 
 
 def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 200):
@@ -101,8 +92,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
         return load_instead(_day_url(url, day))  # it was cancelled, or it is too late by now: the page says which
-    monday = day - timedelta(days=day.weekday())
-    week = Week.read(expert, monday, now)
+    week = Week.around(expert, day, now)
     choices = _choices(week, day, booking, zone)
     chosen_id = _slot_id(chosen)
     is_gone = bool(chosen) and not problem and all(choice.slot.pk != chosen_id for choice in choices)
@@ -119,21 +109,16 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),
-        "week_label": formatting.day_span(monday, monday + timedelta(days=6)),
-        "week": [_day(item, week, day, url) for item in week.days],
+        "strip": DayStrip.of(week, day, partial(_day_url, url)),
         "day": day,
         "choices": choices,
         "chosen_id": chosen_id,
         "is_gone": is_gone,
         "words_are_below": is_gone and bool(choices),  # beside the button: that is where somebody looks who has chosen
-        "previous_url": _day_url(url, max(day - timedelta(days=7), week.today)) if monday > week.today else "",
-        "next_url": _day_url(url, day + timedelta(days=7))
-        if monday + timedelta(days=7) <= expert.last_bookable_day(now)
-        else "",
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
         "grid_key": week.grid_key(day),
-        "socket_url": f"/ws/experts/{expert.slug}/?{urlencode({'day': day.isoformat()})}",
+        "socket_url": day_socket_url(expert, day),
     }
     template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
     return render(request, template, context, status=status)
@@ -151,11 +136,6 @@ def _why_not(booking, is_possible: bool) -> str:
     if not booking.is_open:
         return _("This booking is %(status)s, so it can’t be moved.") % {"status": booking.get_status_display().lower()}
     return "" if is_possible else _("It is too late to cancel or move this booking online. Please get in touch.")
-
-
-def _day(item: date, week: Week, selected: date, url: str) -> Day:
-    label = _("Today") if item == week.today else date_format(item, "D")
-    return Day(week.count(item), label, _day_url(url, item), item == selected)
 
 
 def _day_url(url: str, day: date) -> str:

@@ -1,6 +1,8 @@
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
+from experts.errors import Refused
+
 
 def is_partial(request) -> bool:
     """Whether htmx asked for a fragment (and not for a whole page, as its Back does)."""
@@ -10,6 +12,13 @@ def is_partial(request) -> bool:
 def not_found(request, message: str, back_url: str, back_label: str) -> HttpResponse:
     """A 404 that says what is missing and leads on."""
     return render(request, "404.html", {"message": message, "back_url": back_url, "back_label": back_label}, status=404)
+
+
+def with_retry_after(response: HttpResponse, error: Refused) -> HttpResponse:
+    """Say in the headers in how many seconds the same request may do better, where the error knows it."""
+    if error.retry_after:
+        response["Retry-After"] = error.retry_after
+    return response
 
 
 def see_other(url: str) -> HttpResponse:

@@ -8,23 +8,24 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits
 from bookings.access.visitor import client_address, ensure_visitor
+from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.expert_calendar import book_url, expert_url, shown_zone, waitlist_url
-from bookings.views.book import hold_and_show
+from bookings.selectors.own_slots import find_own_entry
+from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
-    changed,
-    empty_form,
-    form_with_values,
-    no_such_slot,
+    form_as_typed,
+    new_form,
+    refresh_grid,
     show_conflict,
-    show_please_retry,
+    show_no_such_slot,
+    show_retry,
     show_waiting,
     show_waitlist,
-    waiting_entry,
 )
 from bookings.views.responses import is_partial, see_other
+from bookings.views.zones import shown_zone
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -34,17 +35,17 @@ from experts.models.slot import BOOKABLE_STATES
 def waitlist(request, slot_id):
     slot = Slot.objects.with_expert().filter(pk=slot_id).first()
     if slot is None:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     ensure_visitor(request)
-    entry = waiting_entry(request, slot)
+    entry = find_own_entry(slot, request.visitor)
     if request.method == "POST" and request.POST.get("step") == "leave":
         return _leave(request, slot, entry)
     if entry is not None:
         return show_waiting(request, slot, entry)
     if request.method != "POST":
-        return _ask(request, slot, empty_form(slot))
+        return _ask(request, slot, new_form(slot))
     if request.POST.get("step") == "open":  # from the answer to a lost race, nothing typed is lost
-        return _ask(request, slot, form_with_values(request, slot, key=new_key(), for_waitlist=True))
+        return _ask(request, slot, form_as_typed(request, slot, key=new_key(), for_waitlist=True))
     return _join(request, slot)
 
 
@@ -76,21 +77,20 @@ def _join(request, slot):
         )
     except SeatFree:
         # Somebody let go of it meanwhile: better than any place in line.
-        again = form_with_values(request, slot, key=new_key())
-        return hold_and_show(request, slot, details.get("seats") or 1, again, conflict=Conflict.in_race)
+        again = form_as_typed(request, slot, key=new_key())
+        return hold_and_show_details(request, slot, details.get("seats") or 1, again, conflict=Conflict.in_race)
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
-        for name, messages in error.fields.items():
-            form.add_error(name if name in form.fields else None, messages)
+        form.add_refusal(error)
         return show_waitlist(request, slot, form, status=422)
     except WaitlistFull as error:
         form.add_error(None, str(error))
         return show_waitlist(request, slot, form, status=error.status)
     except (Busy, TooMany) as error:
-        return show_please_retry(request, slot, form, error, retry="join")
+        return show_retry(request, slot, form, error, retry="join")
     except NotFound:
-        return no_such_slot(request)
+        return show_no_such_slot(request)
     if is_partial(request):
         return show_waiting(request, slot, entry)
     return see_other(waitlist_url(slot, shown_zone(request, slot.expert)[1]))
@@ -102,7 +102,7 @@ def _leave(request, slot, entry):
         try:
             services.leave_waitlist(entry_id=entry.pk)
         except (Busy, NotFound) as error:
-            return show_please_retry(request, slot, empty_form(slot), error, retry="leave")
+            return show_retry(request, slot, new_form(slot), error, retry="leave")
     if is_partial(request):
-        return changed(HttpResponse(status=204))
+        return refresh_grid(HttpResponse(status=204))
     return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

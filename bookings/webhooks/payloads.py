@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from bookings.models import Booking, EventType, WebhookEndpoint
 from experts.models import Slot
+from experts.slot_facts import slot_facts
 
 
 def payload(kind: EventType, at: datetime, data: dict) -> dict:
@@ -13,19 +14,9 @@ def payload(kind: EventType, at: datetime, data: dict) -> dict:
 
 def slot_data(slot: Slot, now: datetime) -> dict:
     """A slot as the JSON API shows it. Needs ``with_expert()``."""
-    return {
-        "id": slot.pk,
-        "expert": slot.expert.slug,
-        "date": slot.date.isoformat(),
-        "time": f"{slot.time:%H:%M}",
-        "timezone": slot.expert.timezone,
-        "starts_at": _instant(slot.starts_at),
-        "ends_at": _instant(slot.ends_at),
-        "title": slot.title,
-        "capacity": slot.capacity,
-        "seats_left": max(slot.seats_left_at(now), 0),
-        "state": slot.state_at(now),
-    }
+    facts = slot_facts(slot, now)
+    instants = {name: _instant(facts[name]) for name in ("starts_at", "ends_at")}
+    return facts | instants | {"date": facts["date"].isoformat()}
 
 
 def booking_data(booking: Booking, slot: dict, previous_slot: dict | None) -> dict:

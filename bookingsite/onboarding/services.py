@@ -6,21 +6,22 @@ new account or the one that they are logged in with. No answer to an address tel
 
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib.auth.models import User
-from django.core import signing
 from django.db import IntegrityError
 from django.db.models import Q
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from bookings.queue import defer
 from experts import services
+from experts.addresses import absolute_url
 from experts.errors import Refused
 from experts.locking import slot_transaction, violated_constraint
 from experts.models import Expert, Invitation, Membership, Organization, Role
+from experts.signed_tokens import SignedToken
+
+_TOKEN = SignedToken("bookingsite.invitation")
 
 
 class InvitationOver(Refused):
@@ -72,27 +73,21 @@ def found_by_mail(*, name: str, email: str, zone: str) -> Invitation:
 
 def token_of(invitation: Invitation) -> str:
     """Always the same one, so that a mail that is sent twice has one link."""
-    return f"{invitation.pk}.{_signer().signature(_signed(invitation))}"
+    return _TOKEN.of(invitation.pk, invitation.email)
 
 
 def link_of(invitation: Invitation) -> str:
     """The whole address, for an e-mail."""
-    return settings.SITE_URL.rstrip("/") + reverse("invitation", args=[token_of(invitation)])
+    return absolute_url("invitation", token_of(invitation))
 
 
 def read_token(token: str) -> Invitation:
     """The invitation that can be accepted with it. Raises InvitationOver."""
-    key, _dot, signature = token.partition(".")
-    if not (key.isascii() and key.isdecimal() and len(key) < 19):
-        raise InvitationOver
     open_ones = Invitation.objects.open().select_related("organization")
-    invitation = open_ones.filter(Q(organization=None) | Q(organization__is_active=True), pk=int(key)).first()
-    if invitation is None:
+    open_ones = open_ones.filter(Q(organization=None) | Q(organization__is_active=True))
+    invitation = open_ones.filter(pk=_TOKEN.number_in(token)).first()
+    if invitation is None or not _TOKEN.fits(token, invitation.pk, invitation.email):
         raise InvitationOver
-    try:
-        _signer().unsign(f"{_signed(invitation)}:{signature}")
-    except signing.BadSignature as error:
-        raise InvitationOver from error
     return invitation
 
 
@@ -155,11 +150,3 @@ def _new_user(email: str, account: NewAccount | None) -> User:
         last_name=last[:150],
         is_staff=True,
     )
-
-
-def _signed(invitation: Invitation) -> str:
-    return f"{invitation.pk} {invitation.email.lower()}"
-
-
-def _signer() -> signing.Signer:
-    return signing.Signer(salt="bookingsite.joining")

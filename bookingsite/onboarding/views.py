@@ -13,9 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from bookings.access.rate_limits import check_sign_up_limits
 from bookings.access.visitor import client_address
-from bookings.errors import TooMany
 from bookings.validators import validate_plain_text
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
 from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
 from experts.timezones import zone_names
@@ -131,7 +130,4 @@ def _invitation(request, token):
 
 def _refused(request, template, form, refusal):
     form.add_error(None, str(refusal))
-    response = render(request, template, {"form": form}, status=refusal.status)
-    if isinstance(refusal, TooMany):
-        response["Retry-After"] = refusal.retry_after
-    return response
+    return with_retry_after(render(request, template, {"form": form}, status=refusal.status), refusal)

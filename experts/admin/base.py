@@ -141,7 +141,7 @@ class ServiceAdmin(Scoped, ModelAdmin):
 
     def explain(self, request, refusal: Refused) -> dict[str | None, list[str]]:
         """The texts for each field; None is the whole form."""
-        return getattr(refusal, "fields", None) or {refusal.field or None: [str(refusal)]}
+        return refusal.fields or {None: [str(refusal)]}
 
     # Deletion
 

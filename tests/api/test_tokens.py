@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from bookings import services
 from bookings.models import ApiToken, Booking, Status
-from bookings.models.api_token import USE_NOTED_EVERY
 from bookingsite.api import api as root
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.api.caller import LENA, Caller, make_token
@@ -171,7 +170,7 @@ def test_the_last_use_is_noted_once_a_minute_at_most():
     assert first is not None
     caller.get("/admin/experts")
     assert ApiToken.objects.get().last_used_at == first
-    ApiToken.objects.update(last_used_at=first - USE_NOTED_EVERY - timedelta(seconds=1))
+    ApiToken.objects.update(last_used_at=first - ApiToken.USE_NOTED_EVERY - timedelta(seconds=1))
     caller.get("/admin/experts")
     assert ApiToken.objects.get().last_used_at > first
     assert ApiToken.objects.get().events.count() == 1

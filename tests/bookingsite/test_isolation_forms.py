@@ -130,7 +130,7 @@ def book_for_somebody(world: World, client: Client):
 
 
 def send_again(world: World, client: Client):
-    return client.post(reverse("admin:bookings_notification_send_again", args=[world.objects[Notification].pk]))
+    return client.post(reverse("admin:bookings_notification_send_one_again", args=[world.objects[Notification].pk]))
 
 
 def send_several_again(world: World, client: Client):

@@ -31,7 +31,7 @@ def rows(client, **query):
 
 
 def press(client, row):
-    return client.post(reverse("admin:bookings_notification_send_again", args=[row.pk]))
+    return client.post(reverse("admin:bookings_notification_send_one_again", args=[row.pk]))
 
 
 def test_mails_are_found_by_a_whole_reference_and_filtered(staff):
@@ -184,8 +184,8 @@ def test_an_expert_sees_no_mails_and_no_way_to_them():
 
 def test_only_a_form_sends_again(staff):
     mail = send(book(make_slot()))
-    assert staff.get(reverse("admin:bookings_notification_send_again", args=[mail.pk])).status_code == 405
-    assert staff.post(reverse("admin:bookings_notification_send_again", args=[mail.pk + 9])).status_code == 302
+    assert staff.get(reverse("admin:bookings_notification_send_one_again", args=[mail.pk])).status_code == 405
+    assert staff.post(reverse("admin:bookings_notification_send_one_again", args=[mail.pk + 9])).status_code == 302
 
 
 def test_nobody_else_gets_in(client):

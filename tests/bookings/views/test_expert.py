@@ -66,7 +66,7 @@ def test_days_of_the_strip(client):
     make_slot(expert, day=monday)
     make_booking(make_slot(expert, day=monday + timedelta(days=1)))
     make_slot(expert, day=monday + timedelta(days=2), is_closed=True)
-    week = page(client, expert, day=monday.isoformat()).context["week"]
+    week = page(client, expert, day=monday.isoformat()).context["strip"].days
     assert [day.count.state for day in week] == ["open", "full", "closed", "closed", "closed", "closed", "closed"]
     assert [day.count.text for day in week[:3]] == ["1 open", "Full", "Closed"]
     assert [day.is_selected for day in week] == [True] + [False] * 6
@@ -75,13 +75,13 @@ def test_days_of_the_strip(client):
 def test_one_can_walk_through_the_weeks_but_not_into_the_past(client):
     expert = make_expert(horizon_days=20)
     context = page(client, expert, day=expert.today().isoformat()).context
-    assert context["previous_week_url"] is None
+    assert not context["strip"].previous_url
     steps = 0
-    while context["next_week_url"]:
-        context = client.get(context["next_week_url"]).context
+    while context["strip"].next_url:
+        context = client.get(context["strip"].next_url).context
         steps += 1
     assert 2 <= steps <= 3
-    assert context["previous_week_url"]
+    assert context["strip"].previous_url
 
 
 def test_next_free_time(client):
