@@ -1,8 +1,11 @@
-"""Take part in the changes of slots that experts/services/ makes."""
+"""Take part in what experts/services/ does to slots."""
 
-from bookings.services import serve_waitlists
+from collections.abc import Collection
+
+from bookings.models import Booking
+from bookings.services import delete_ended_holds, serve_waitlists
 from bookings.webhooks.events import queue_capacity_events
-from experts.hooks import SlotChange, on_slots_changed
+from experts.hooks import SlotChange, finds_slots_in_use, on_slots_changed, on_slots_deleting
 
 
 @on_slots_changed
@@ -15,3 +18,16 @@ def serve_who_waits(changes: list[SlotChange]) -> None:
 def tell_webhooks(changes: list[SlotChange]) -> None:
     """Tell endpoints of slots that a change has made full or free."""
     queue_capacity_events(changes)
+
+
+@finds_slots_in_use
+def find_booked(slot_ids: Collection[int]) -> set[int]:
+    """Keep slots with bookings, ended ones too; a hold that ended is nobody's booking."""
+    rows = Booking.objects.filter(slot__in=slot_ids).exclude_ended_holds()
+    return set(rows.values_list("slot_id", flat=True).distinct())
+
+
+@on_slots_deleting
+def forget_holds(slot_ids: Collection[int]) -> None:
+    """Delete the holds of these slots that ended: their rows would keep the slots."""
+    delete_ended_holds(Booking.objects.filter(slot__in=slot_ids).ended_holds())

@@ -142,5 +142,6 @@ async def recover(timestamp: int) -> None:
 @app.periodic(cron="17 * * * *")
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:
-    """Every hour: delete what is no longer needed."""
+    """Every hour: delete what is no longer needed, and complete sessions that no worker was there to complete."""
     delete_old()
+    settle_overdue(looking_back=None)

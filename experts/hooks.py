@@ -1,6 +1,10 @@
-"""Let other apps join in a change of slots. ``experts`` knows nobody above it, so they register here."""
+"""Let other apps join in what happens to slots. ``experts`` knows nobody above it, so they register here.
 
-from collections.abc import Callable
+Everything registered is called inside the transaction of the change: who books, waits or is told about a slot belongs
+to the same change. What is raised undoes it.
+"""
+
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from experts.models import Slot
@@ -14,20 +18,46 @@ class SlotChange:
     after: Slot
 
 
-_callbacks: list[Callable[[list[SlotChange]], None]] = []
+OnChange = Callable[[list[SlotChange]], None]
+FindUsed = Callable[[Collection[int]], set[int]]
+OnDelete = Callable[[Collection[int]], None]
+_on_change: list[OnChange] = []
+_find_used: list[FindUsed] = []
+_on_delete: list[OnDelete] = []
 
 
-def on_slots_changed(callback: Callable[[list[SlotChange]], None]) -> Callable[[list[SlotChange]], None]:
-    """Register a function to be called by ``slots_changed``. Usable as a decorator; order is that of registration."""
-    _callbacks.append(callback)
+def on_slots_changed(callback: OnChange) -> OnChange:
+    """Register a function (a decorator) that is called with the slots, locked, after they were changed."""
+    _on_change.append(callback)
+    return callback
+
+
+def finds_slots_in_use(callback: FindUsed) -> FindUsed:
+    """Register a function (a decorator) that says which of some slots (keys) are referred to and have to stay."""
+    _find_used.append(callback)
+    return callback
+
+
+def on_slots_deleting(callback: OnDelete) -> OnDelete:
+    """Register a function (a decorator) that removes what hangs on slots (keys) that are about to be deleted."""
+    _on_delete.append(callback)
     return callback
 
 
 def slots_changed(changes: list[SlotChange]) -> None:
-    """Call what is registered, inside the transaction of the change and with the slots locked.
-
-    Who books, waits or is told about a slot belongs to the same change. What a callback raises undoes it.
-    """
+    """Call what is registered for changes, in the order of registration."""
     if changes:
-        for callback in _callbacks:
+        for callback in _on_change:
             callback(changes)
+
+
+def slots_in_use(slot_ids: Collection[int]) -> set[int]:
+    """Those of the slots that must not be deleted, as something that is worth keeping refers to them."""
+    return set().union(*(callback(slot_ids) for callback in _find_used)) if slot_ids else set()
+
+
+def slots_deleting(slot_ids: Collection[int]) -> None:
+    """Call what is registered for deletions. The slots are locked."""
+    if slot_ids:
+        for callback in _on_delete:
+            callback(slot_ids)

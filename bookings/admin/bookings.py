@@ -212,7 +212,9 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
     def save_model(self, request, obj, form, change):
         person = {name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")}
         if change:
-            services.change_details(booking_id=obj.pk, **person)
+            # Only what was changed in this form: a colleague may have corrected the rest meanwhile.
+            changed = {name: text for name, text in person.items() if name in form.changed_data}
+            services.change_details(booking_id=obj.pk, **changed)
             return
         booking = services.book(
             slot_id=form.cleaned_data["slot"].pk,

@@ -128,8 +128,7 @@ def get_own_booking(request: HttpRequest, reference: str):
 def change_booking(request: HttpRequest, reference: str, details: PersonChange):
     """A new address gets the booking's e-mail; the links in the old one's open nothing any more."""
     booking = own_booking(request, reference)
-    person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes")}
-    services.change_details(booking_id=booking.pk, **person | details.model_dump(exclude_unset=True))
+    services.change_details(booking_id=booking.pk, **details.model_dump(exclude_unset=True))
     return _as_it_is(booking)
 
 

@@ -64,6 +64,7 @@ _WORDS_OF_NAME = SearchVector(
     ),
     config="simple",
 )
+_ENDED_HOLD = Q(name="") & (Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -75,6 +76,13 @@ class BookingQuerySet(models.QuerySet):
     def running_holds(self, visitor: str):
         """What is being kept for a browser at this moment."""
         return self.filter(holder=visitor, status=Status.HELD, expires_at__gt=Now()) if visitor else self.none()
+
+    def ended_holds(self):
+        """Holds that ran out or were let go. Nobody gave a name to them, and nothing is told of them."""
+        return self.filter(_ENDED_HOLD)
+
+    def exclude_ended_holds(self):
+        return self.exclude(_ENDED_HOLD)
 
     def of_address(self, email: str):
         """What was booked with an address, however its letters were written; holds left out."""
@@ -187,7 +195,9 @@ class Booking(models.Model):
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
             # Not for holds, which nobody has named yet and which come and go most often.
             GinIndex(_WORDS_OF_NAME, name="booking_in_words", condition=~Q(name="")),
-            models.Index("expires_at", name="booking_awaiting_approval", condition=Q(status="PENDING")),
+            # Requests that wait for staff; with the holds, what runs out next.
+            models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
+            models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]
         triggers = [

@@ -18,7 +18,8 @@ class WaitlistQuerySet(models.QuerySet):
 
     def active(self):
         """Those that wait, or have an offer that is not settled."""
-        return self.filter(status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.OFFERED])
+        # Joined by OR and not as a list: each of the two has an index of its own.
+        return self.filter(Q(status=WaitlistEntry.Status.WAITING) | Q(status=WaitlistEntry.Status.OFFERED))
 
     def waiting_of(self, visitor: str):
         """What a browser is waiting for, as it was told."""

@@ -1,6 +1,7 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
 from bookings.services.booking import book, change_details, note_opened_full
+from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import hold_slot, release_hold
 from bookings.services.idempotency import Booked
@@ -20,6 +21,7 @@ __all__ = [
     "complete",
     "create_feed",
     "create_token",
+    "delete_ended_holds",
     "expire",
     "hold_slot",
     "join_waitlist",

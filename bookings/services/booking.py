@@ -19,6 +19,8 @@ from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
 from experts.locking import lock_slot, read_slot, slot_transaction, violated_constraint
 
+# Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
+_SETTLED_BY_LOOKING_AGAIN = {"idempotency_key_once_per_scope", "bookings_booking_reference_key"}
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -69,10 +71,12 @@ def book(
             with slot_transaction():
                 refused = _book_under_lock(attempt, answer)
         except IntegrityError as error:
-            if violated_constraint(error) == "slot_never_overbooked":
+            constraint = violated_constraint(error)
+            if constraint == "slot_never_overbooked":
                 # Cannot happen under the lock; the database has the last word all the same.
                 raise SlotTaken(read_slot(slot_id), "full") from error
-            # Two requests with one key met, or two bookings drew one reference: looking again settles both.
+            if constraint not in _SETTLED_BY_LOOKING_AGAIN:
+                raise
             continue
         if refused is not None:
             raise refused
@@ -138,8 +142,15 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     return None
 
 
-def change_details(*, booking_id: int, name: str, email: str, phone: str, notes: str) -> Booking:
-    """Correct who a booking is for. Slot, seats and status stay as they are. Locks the booking's row.
+def change_details(
+    *,
+    booking_id: int,
+    name: str | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+    notes: str | None = None,
+) -> Booking:
+    """Correct who a booking is for; what is None stays, as do slot, seats and status. Locks the booking's row.
 
     A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more,
     and browsers that they have opened it in see it no longer. The browser that booked does.
@@ -151,10 +162,12 @@ def change_details(*, booking_id: int, name: str, email: str, phone: str, notes:
         if booking is None:
             raise NotFound(_("There is no such booking."))
         old_email = booking.email
-        booking.name, booking.email = name.strip(), email.strip()
-        booking.phone, booking.notes = phone.strip(), notes.strip()
+        given = {"name": name, "email": email, "phone": phone, "notes": notes}
+        wanted = {field: text.strip() for field, text in given.items() if text is not None}
+        for field, text in wanted.items():
+            setattr(booking, field, text)
         check_details(booking)
-        booking.save(update_fields=["name", "email", "phone", "notes"])
+        booking.save(update_fields=list(wanted))
         if booking.email.lower() != old_email.lower():
             Proof.objects.filter(booking=booking).delete()
         if booking.email and booking.email != old_email:

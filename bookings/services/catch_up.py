@@ -1,10 +1,11 @@
-"""What time does to bookings: requests and holds whose time is over end, sessions that took place are completed, and
-seats that became free without anybody's doing are offered to who waits for them."""
+"""Do to bookings what time does: end requests and holds whose time is over, complete sessions that took place, and
+offer seats that became free without anybody's doing to who waits for them."""
 
 import logging
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from bookings.errors import Refused
@@ -14,21 +15,46 @@ from bookings.services.waitlist import serve
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
+RECENT = timedelta(days=8)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
 
 
-def settle_overdue() -> dict[str, int]:
-    """End what the queue missed, complete what is over, serve who waits. Returns how many of each."""
+def settle_overdue(*, looking_back: timedelta | None = RECENT) -> dict[str, int]:
+    """End what the queue missed, complete what is over, serve who waits. Returns how many of each.
+
+    Sessions that started before ``looking_back`` are left alone; None looks at all, which takes a walk along every
+    confirmed booking.
+    """
     now = timezone.now()
-    late = Booking.objects.filter(status__in=[Status.HELD, Status.PENDING], expires_at__lte=now).order_by("expires_at")
-    over = Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now).order_by("slot__ends_at")
-    line = WaitlistEntry.objects.in_line().filter(slot=OuterRef("pk"))
-    free = Slot.objects.bookable(now).filter(Exists(line)).order_by("starts_at")
     return {
-        "expired": _each(late, expire, "booking_id"),
-        "completed": _each(over, complete, "booking_id"),
-        "offered": _each(free, serve, "slot_id"),
+        "expired": _each(overdue(now), expire, "booking_id"),
+        "completed": _each(finished(now, looking_back), complete, "booking_id"),
+        "offered": _each(free_and_waited_for(now), serve, "slot_id"),
     }
+
+
+def overdue(now: datetime) -> QuerySet[Booking]:
+    """Holds and requests whose time is over, the oldest first."""
+    occupying = [Status.HELD, Status.PENDING]
+    return Booking.objects.filter(status__in=occupying, expires_at__lte=now).order_by("expires_at")
+
+
+def finished(now: datetime, looking_back: timedelta | None) -> QuerySet[Booking]:
+    """Confirmed bookings of sessions that have ended, the oldest first."""
+    bookings = Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now)
+    if looking_back is not None:
+        # By the start, which has an index: the slots of a few days, and their bookings.
+        bookings = bookings.filter(slot__starts_at__range=(now - looking_back, now))
+    return bookings.order_by("slot__starts_at")
+
+
+def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
+    """Slots that can be booked although somebody waits for them, the soonest first."""
+    return (
+        Slot.objects.bookable(now)
+        .filter(pk__in=WaitlistEntry.objects.in_line().order_by().values("slot"))
+        .order_by("starts_at")
+    )
 
 
 def _each(rows, act: Callable, name: str) -> int:

@@ -1,31 +1,130 @@
-"""Deletes what has done its work and would only pile up, addresses of people among it."""
+"""Delete what has done its work and would only pile up, addresses of people among it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+import pghistory
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib.admin.models import LogEntry
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.db.models import Model, QuerySet
 from django.utils import timezone
+from pghistory.models import Context
 
-from bookings.models import Idempotency, LookupRequest, Notification, Proof, WaitlistEntry, WebhookDelivery
+from bookings.models import (
+    Booking,
+    Idempotency,
+    LookupRequest,
+    Notification,
+    Proof,
+    TurnedAway,
+    WaitlistEntry,
+    WebhookDelivery,
+)
 
+HOLDS_KEPT = timedelta(days=1)
 LOOKUPS_KEPT = timedelta(days=1)
-WEBHOOKS_KEPT = timedelta(days=30)
 ANSWERS_KEPT = timedelta(days=7)  # nobody retries a request with the same key after that
+WEBHOOKS_KEPT = timedelta(days=30)
 WAITLISTS_KEPT = timedelta(days=30)
+LOG_INS_KEPT = timedelta(days=30)
+FAILED_JOBS_KEPT = timedelta(days=30)
 MAILS_KEPT = timedelta(days=180)
+DEMAND_KEPT = timedelta(days=400)  # a year can be compared with the one before
+STAFF_LOG_KEPT = timedelta(days=730)
+
+BATCH = 2000  # rows in one transaction: its locks are short, and other work gets its turn
+MOST_BATCHES = 50  # of each kind in one run; the next run does the rest
 
 
-def delete_old() -> dict[str, int]:
-    """Delete look-ups with their links after a day, proofs that ran out, answers to idempotency keys after a
-    week, waitlists and the log of webhooks after a month, and the log of e-mails after half a year.
+def delete_old(now: datetime | None = None) -> dict[str, int]:
+    """Delete what is older than its time above, in bounded batches, each in a transaction of its own.
 
-    Returns how many of each.
+    Proofs and sessions go when they have run out. Returns how many rows of each kind went, those that hang on them too.
     """
-    now = timezone.now()
-    old = {
+    now = now or timezone.now()
+    old: dict[str, QuerySet] = {
         "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
         "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
         "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - WAITLISTS_KEPT),
         "mails": Notification.objects.filter(created_at__lt=now - MAILS_KEPT),
         "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - WEBHOOKS_KEPT),
+        "demand": TurnedAway.objects.filter(created_at__lt=now - DEMAND_KEPT),
+        "sessions": Session.objects.filter(expire_date__lt=now),
+        "log-in attempts": AccessAttempt.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
+        "log-in failures": AccessFailureLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
+        "log-ins": AccessLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
+        "staff log": LogEntry.objects.filter(action_time__lt=now - STAFF_LOG_KEPT),
     }
-    return {name: rows.delete()[0] for name, rows in old.items()}
+    deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}
+    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - HOLDS_KEPT)
+    deleted["holds"] = _in_batches(holds, delete_ended_holds)
+    deleted["failed jobs"] = _delete_failed_jobs(now - FAILED_JOBS_KEPT)
+    return deleted
+
+
+def delete_ended_holds(holds: QuerySet[Booking]) -> int:
+    """Delete holds that ended, with their history, which says nothing but that somebody looked. Returns how many.
+
+    ``holds`` come from ``ended_holds()``.
+    """
+    with transaction.atomic():
+        ids = list(holds.order_by("pk").select_for_update(no_key=True, of=["self"]).values_list("pk", flat=True))
+        if not ids:
+            return 0
+        Booking.objects.filter(pk__in=ids).delete()
+        events = Booking.pgh_event_model.objects.filter(pgh_obj_id__in=ids)
+        contexts = list(events.exclude(pgh_context=None).values_list("pgh_context_id", flat=True).distinct())
+        events.delete()
+        _delete_unused_contexts(contexts)
+        return len(ids)
+
+
+def _delete_unused_contexts(context_ids: list) -> None:
+    """The notes of who did it, unless another row of the history refers to them."""
+    unused = Context.objects.filter(pk__in=context_ids)
+    for model in _event_models():
+        used = model.objects.filter(pgh_context__in=context_ids).values_list("pgh_context_id", flat=True)
+        unused = unused.exclude(pk__in=set(used))
+    unused.delete()
+
+
+def _event_models() -> list[type[Model]]:
+    return [model for model in pghistory.models.Event.__subclasses__() if not model._meta.abstract]
+
+
+def _in_batches(rows: QuerySet, delete) -> int:
+    """Delete ``rows`` a batch at a time, oldest first."""
+    total = 0
+    for _number in range(MOST_BATCHES):
+        ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if ids:
+            total += delete(rows.filter(pk__in=ids))
+        if len(ids) < BATCH:
+            break
+    return total
+
+
+def _delete(rows: QuerySet) -> int:
+    return rows.delete()[0]
+
+
+def _delete_failed_jobs(before: datetime) -> int:
+    """Delete jobs that were given up, once somebody has had the time to look at them; their events go along."""
+    total = 0
+    for _number in range(MOST_BATCHES):
+        with connection.cursor() as cursor:
+            # The queue's models are read only.
+            cursor.execute(
+                "DELETE FROM procrastinate_jobs WHERE id IN ("
+                " SELECT job.id FROM procrastinate_jobs AS job"
+                " WHERE job.status IN ('failed', 'cancelled', 'aborted') AND NOT EXISTS ("
+                "  SELECT FROM procrastinate_events AS event WHERE event.job_id = job.id AND event.at >= %s)"
+                " ORDER BY job.id LIMIT %s)",
+                [before, BATCH],
+            )
+            total += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                break
+    return total

@@ -3,7 +3,7 @@
 import pghistory
 from django.utils.translation import gettext as _
 
-from bookings.errors import NotAllowed, SlotTaken
+from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
@@ -78,9 +78,15 @@ def mark_no_show(*, booking_id: int) -> Booking:
 
 
 def expire(*, booking_id: int) -> bool:
-    """Free the seats of a hold or a request whose time is over. False if there is nothing to expire. Locks the slot."""
+    """Free the seats of a hold or a request whose time is over. Locks the slot. Raises Busy.
+
+    False if there is nothing to expire: its time went on, it was decided about, or it is gone.
+    """
     with slot_transaction():
-        booking, slot = lock_booking(booking_id)
+        try:
+            booking, slot = lock_booking(booking_id)
+        except NotFound:
+            return False
         if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
             return False
         was_request = booking.status == Status.PENDING
@@ -104,7 +110,8 @@ def reschedule(
     """
     with slot_transaction():
         booking, old = lock_booking(booking_id, slot_id)
-        new = lapse_holds(read_slot(slot_id))
+        before = read_slot(slot_id)
+        new = lapse_holds(before)
         if booking.status not in (Status.PENDING, Status.CONFIRMED):
             raise NotAllowed(_("This booking cannot be moved any more."))
         _check_seen(booking, seen_sequence)
@@ -137,6 +144,8 @@ def reschedule(
         )
         publish(booking)
         serve_waitlist(old)
+        if new is not before:  # holds that ran out there may have left more seats than were taken
+            serve_waitlist(new)
         return booking
 
 

@@ -47,7 +47,8 @@ def join_waitlist(
     check_details(asked)
     with slot_transaction():
         lock_slots([slot_id])
-        slot = lapse_holds(read_slot(slot_id))
+        before = read_slot(slot_id)
+        slot = lapse_holds(before)
         check_party(slot, asked)
         if seats > slot.capacity:
             raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
@@ -74,6 +75,8 @@ def join_waitlist(
             timezone=timezone,
         )
         publish_to_visitor(visitor)
+        if slot is not before:  # the seats of holds that ran out, too few for this party, are others' turn
+            serve_waitlist(slot)
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
 
 

@@ -137,7 +137,9 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
             if isinstance(formset, HoursFormSet):
                 formset.save(commit=False)  # tells the log what changed
                 hours = formset.rows()
-        services.save_expert(expert=form.instance, hours=hours, seen=request.POST.get("_seen", ""))
+        services.save_expert(
+            expert=form.instance, fields=form.changed_data, hours=hours, seen=request.POST.get("_seen", "")
+        )
 
     def reason_to_keep(self, obj):
         return _("There are slots, past ones too. Make the expert inactive instead.") if obj.slots.exists() else ""

@@ -91,7 +91,8 @@ def add_expert(request: HttpRequest, details: ExpertIn):
     organization = request.auth.organization
     defaults = {"timezone": organization.timezone, "slug": _free_slug(details.name)}
     expert = Expert(organization=organization, category=_category(details.category), **defaults | details.values())
-    return Status(201, _save(expert))
+    expert.full_clean(exclude=["organization", "category", "user"])
+    return Status(201, StaffExpertOut.of(services.save_expert(expert=expert)))
 
 
 @router.get("/experts/{slug:slug}", response={200: StaffExpertOut, **errors(401, 404)}, summary="One expert, for staff")
@@ -106,18 +107,12 @@ def get_own_expert(request: HttpRequest, slug: str):
 )
 def change_expert(request: HttpRequest, slug: str, details: ExpertChange):
     """Slots that came from weekly hours move with the time zone: that needs a look first (409, with ``seen``)."""
-    expert = own_expert(request, slug)
-    for name, value in details.values().items():
-        setattr(expert, name, value)
+    expert, values = own_expert(request, slug), details.values()
     if details.category:
-        expert.category = _category(details.category)
-    return _save(expert, details.seen)
-
-
-def _save(expert: Expert, seen: str = "") -> StaffExpertOut:
-    expert.full_clean(exclude=["organization", "category", "user"])
-    services.save_expert(expert=expert, seen=seen)
-    return StaffExpertOut.of(expert)
+        values["category"] = _category(details.category)
+    for name, value in values.items():
+        setattr(expert, name, value)
+    return StaffExpertOut.of(services.save_expert(expert=expert, fields=values.keys(), seen=details.seen))
 
 
 def _category(slug: str) -> Category:

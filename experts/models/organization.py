@@ -97,5 +97,7 @@ class Organization(models.Model):
 
     def save(self, *args, **kwargs):
         """Save, and keep the experts' search words true when the name changed."""
+        renamed = self.pk and Organization.objects.filter(pk=self.pk).exclude(name=self.name).exists()
         super().save(*args, **kwargs)
-        self.experts.all().refresh_search_text()
+        if renamed:
+            self.experts.all().refresh_search_text()

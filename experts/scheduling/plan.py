@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from django.db.models import PROTECT
 from django.utils import timezone
 
+from experts.hooks import slots_in_use
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 
@@ -126,7 +126,7 @@ class _Planner:
     def __init__(self, plan: Plan, slots: list[Slot], before: dict, after: dict, now: datetime):
         self._plan, self._before, self._after, self._now = plan, before, after, now
         self._slots = slots
-        self._keeps = _referred_to([slot.pk for slot in slots if slot.from_hours])
+        self._keeps = slots_in_use([slot.pk for slot in slots if slot.from_hours])
         self._blocked = Blocked()
 
     def plan(self, *, changes_zone: bool, zone: ZoneInfo) -> Plan:
@@ -233,14 +233,3 @@ def _shape(slot: Slot | WantedSlot) -> tuple:
 
 def _facts(slot: WantedSlot) -> tuple:
     return slot.starts_at.isoformat(), slot.ends_at.isoformat(), slot.capacity, slot.title
-
-
-def _referred_to(slot_ids: list[int]) -> set[int]:
-    """Those that the database would not let go: bookings, ended ones too, refer to them."""
-    kept = set()
-    for relation in Slot._meta.related_objects:
-        if relation.on_delete is PROTECT:
-            name = relation.field.attname
-            rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": slot_ids})
-            kept.update(rows.values_list(name, flat=True).distinct())
-    return kept

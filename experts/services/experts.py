@@ -1,5 +1,7 @@
 """Experts and organisations, whose rules the slots follow."""
 
+from collections.abc import Collection
+
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -11,12 +13,16 @@ from experts.services.hours import carry_out, hours_values, replace_hours
 from experts.services.slots import refusals_as_messages
 
 
-def save_expert(*, expert: Expert, hours: list[WeeklyHours] | None = None, seen: str = "") -> Expert:
-    """Add an expert, or write what was changed, ``hours`` too if they are given (all of them). Locks the expert's row.
+def save_expert(
+    *, expert: Expert, fields: Collection[str] = (), hours: list[WeeklyHours] | None = None, seen: str = ""
+) -> Expert:
+    """Add an expert, or write those of its ``fields`` (names) that were changed. Locks the expert's row.
+
+    ``hours``, if they are given, become its weekly hours, all of them. Returns the expert as it is now.
 
     When the zone or the hours change, so do the slots that came from hours (``apply_hours``). Slots that were added by
     hand stay at their times: raises InvalidExpert when the zone changes although such slots lie ahead. Raises
-    PreviewNeeded unless ``seen`` is the key of what happens to slots, InvalidHours, InvalidSlot, Busy.
+    PreviewNeeded unless ``seen`` is the key of what happens to slots, ValidationError, InvalidHours, InvalidSlot, Busy.
     """
     with refusals_as_messages(), slot_transaction():
         # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
@@ -25,16 +31,21 @@ def save_expert(*, expert: Expert, hours: list[WeeklyHours] | None = None, seen:
             expert.save()
             return expert
         before = Calendar.of(stored)
-        changes_zone = stored.timezone != expert.timezone
+        changes_zone = "timezone" in fields and stored.timezone != expert.timezone
         if changes_zone and Slot.objects.filter(expert=expert, from_hours=False, ends_at__gt=Now()).exists():
             raise InvalidExpert(
                 _("There are slots ahead at %(zone)s times. Delete them first, then change the time zone.")
                 % {"zone": stored.timezone},
                 field="timezone",
             )
-        expert.slots_until = stored.slots_until
+        # Onto the row as it is under the lock: what somebody else has changed meanwhile stays.
+        for name in fields:
+            setattr(stored, name, getattr(expert, name))
+        expert = stored
+        expert.full_clean(exclude=["organization", "category", "user"])
         vars(expert).pop("zone", None)  # worked out from the zone it had
-        expert.save()
+        if fields:
+            expert.save(update_fields=fields)
         if hours is not None:
             replace_hours(expert, hours)
         if changes_zone or (hours is not None and hours_values(hours) != hours_values(before.hours)):

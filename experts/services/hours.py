@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from experts import publisher
 from experts.errors import InvalidHours, NotFound, PreviewNeeded
-from experts.hooks import SlotChange, slots_changed
+from experts.hooks import SlotChange, slots_changed, slots_deleting
 from experts.locking import slot_transaction
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
@@ -175,7 +175,9 @@ def _write(plan: Plan) -> None:
     """The plan as it was worked out under the locks. The order keeps the rules of slots true at each step."""
     expert = plan.expert
     touched = [*plan.removed, *plan.retired]
-    Slot.objects.filter(pk__in=[slot.pk for slot in plan.removed]).delete()
+    removed = [slot.pk for slot in plan.removed]
+    slots_deleting(removed)
+    Slot.objects.filter(pk__in=removed).delete()
     closing = [*plan.retired, *(kept.slot for kept in plan.kept if kept.wanted is None and not kept.slot.is_closed)]
     Slot.objects.filter(pk__in=[slot.pk for slot in closing]).update(is_closed=True, closed_by_hours=True)
     for slot, clock in _in_moving_order(plan):

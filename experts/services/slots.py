@@ -6,13 +6,13 @@ from datetime import date, time, timedelta
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
-from django.db.models import Case, F, ProtectedError, When
+from django.db.models import Case, F, When
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts import publisher
 from experts.errors import InvalidSlot
-from experts.hooks import SlotChange, slots_changed
+from experts.hooks import SlotChange, slots_changed, slots_deleting, slots_in_use
 from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
 from experts.timezones import instant_of
@@ -102,15 +102,18 @@ def set_title(*, slot_id: int, title: str) -> Slot:
 
 
 def delete_slot(*, slot_id: int) -> None:
-    """Delete a slot that nobody ever booked. Locks the slot. Raises InvalidSlot, NotFound, Busy."""
+    """Delete a slot that nobody ever booked; holds that ended go with it. Locks the slot.
+
+    Raises InvalidSlot, NotFound, Busy.
+    """
     with slot_transaction():
         lock_slot(slot_id)
         slot = Slot.objects.get(pk=slot_id)
+        if slots_in_use([slot_id]):
+            raise InvalidSlot(_("This slot has bookings. Close it instead."))
+        slots_deleting([slot_id])
+        slot.delete()
         publisher.slot_changed(slot)
-        try:
-            slot.delete()
-        except ProtectedError as error:
-            raise InvalidSlot(_("This slot has bookings. Close it instead.")) from error
 
 
 def _change(slot_id: int, **values) -> Slot:

@@ -5,9 +5,11 @@ from datetime import time, timedelta
 import pytest
 from django.utils import timezone
 
+from bookings.api import staff as bookings_api
 from bookings.models import Booking, Source, Status
 from experts.admin.history import read_history
 from experts.api import pagination
+from experts.api import staff as staff_api
 from experts.models import Expert, Slot
 from experts.timezones import instant_of
 from tests.api.caller import LENA, Caller, make_token, with_key
@@ -111,6 +113,20 @@ class TestExperts:
         assert (expert.headline, expert.category, expert.name) == ("Coach", category, body["name"])
         assert staff.send("PATCH", path, {"name": None}).status_code == 422
         assert staff.send("PATCH", path, {"slug": "another"}).status_code == 422
+
+    def test_what_a_colleague_changes_at_the_same_moment_stays(self, staff, expert, monkeypatch):
+        read = staff_api.own_expert
+
+        def read_before_a_colleague_writes(request, slug):
+            found = read(request, slug)
+            Expert.objects.filter(pk=expert.pk).update(bio="Written by a colleague")
+            return found
+
+        monkeypatch.setattr(staff_api, "own_expert", read_before_a_colleague_writes)
+        body = staff.send("PATCH", f"/admin/experts/{expert.slug}", {"headline": "Coach"}).json()
+        assert (body["headline"], body["bio"]) == ("Coach", "Written by a colleague")
+        expert.refresh_from_db()
+        assert expert.bio == "Written by a colleague"
 
     def test_the_list(self, staff, northgate, monkeypatch):
         monkeypatch.setattr(pagination, "PAGE_SIZE", 2)
@@ -303,6 +319,19 @@ class TestBookings:
         )
         answer = staff.send("PATCH", path, {"email": "nonsense"})
         assert (answer.status_code, list(answer.json()["fields"])) == (422, ["email"])
+
+    def test_what_a_colleague_corrects_at_the_same_moment_stays(self, staff, expert, monkeypatch):
+        booking, read = make_booking(make_slot(expert), phone="1"), bookings_api.own_booking
+
+        def read_before_a_colleague_writes(request, reference):
+            found = read(request, reference)
+            Booking.objects.filter(pk=booking.pk).update(phone="2")
+            return found
+
+        monkeypatch.setattr(bookings_api, "own_booking", read_before_a_colleague_writes)
+        staff.send("PATCH", f"/admin/bookings/{booking.reference}", {"notes": "Knee"})
+        booking.refresh_from_db()
+        assert (booking.phone, booking.notes) == ("2", "Knee")
 
     def test_moving_it(self, staff, northgate, expert):
         slot, free, full = (make_slot(expert, at=at) for at in ("10:00", "11:00", "12:00"))

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from experts.models import Category, Organization
+from experts.models import Category, Expert, Organization
 from experts.search import fold
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 
@@ -82,6 +82,15 @@ class TestSearch:
         category.save()
         assert names(client, search="northgate") == []
         assert len(names(client, search="sudtor medic")) == 2
+
+    def test_what_keeps_its_name_rewrites_no_words(self):
+        """An organisation may have thousands of experts, and is saved whenever its policy changes."""
+        Expert.objects.update(search_text="as it was")
+        organization, category = Organization.objects.get(slug="northgate"), Category.objects.get(slug="health")
+        organization.max_party, category.position = 4, 7
+        organization.save()
+        category.save()
+        assert set(Expert.objects.values_list("search_text", flat=True)) == {"as it was"}
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.errors import IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
 from bookings.models import Booking, Idempotency, Status, TurnedAway
+from bookings.services import booking as booking_module
 from experts.models import Expert, Slot
 from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
 
@@ -260,3 +261,18 @@ def test_history_has_no_notes_and_no_visitor():
     assert event["status"] == "CONFIRMED"
     assert "A secret" not in str(event)
     assert "v" * 32 not in str(event)
+
+
+def test_a_constraint_that_nobody_foresaw_is_a_fault_to_be_seen_and_not_a_busy_site():
+    slot = make_slot()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE bookings_booking ADD CONSTRAINT nobody_is_lena CHECK (name <> 'Lena')")
+    with pytest.raises(IntegrityError, match="nobody_is_lena"), transaction.atomic():
+        book(slot, name="Lena")
+
+
+def test_a_reference_that_is_taken_is_drawn_again(monkeypatch):
+    taken = make_booking(make_slot()).reference
+    drawn = iter([taken, "EB-9FD4-K7TQ"])
+    monkeypatch.setattr(booking_module, "new_reference", lambda: next(drawn))
+    assert book(make_slot()).reference == "EB-9FD4-K7TQ"

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -85,3 +86,27 @@ def test_runs_every_minute():
     over()
     tasks.catch_up(timestamp=0)
     assert statuses() == [Status.COMPLETED]
+
+
+@pytest.mark.parametrize(
+    ("rows", "indexes"),
+    [
+        (catch_up.overdue, {"booking_to_expire"}),
+        (lambda now: catch_up.finished(now, catch_up.RECENT), {"slot_by_start", "booking_to_complete"}),
+        (catch_up.free_and_waited_for, {"waitlist_line"}),
+    ],
+)
+def test_each_minute_reads_no_table_from_end_to_end(rows, indexes):
+    """By indexes that hold little else, which PostgreSQL prefers for large tables."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = rows(timezone.now()).values("pk").explain()
+    assert {name for name in indexes if name in plan} == indexes, plan
+
+
+def test_sessions_of_long_ago_are_completed_by_the_hourly_job():
+    booking = make_booking(make_slot(starts_at=timezone.now() - timedelta(days=30)))
+    assert settle_overdue()["completed"] == 0
+    tasks.tidy_up(timestamp=0)
+    booking.refresh_from_db()
+    assert booking.status == Status.COMPLETED

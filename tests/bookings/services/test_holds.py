@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import services
+from bookings import services, tasks
 from bookings.errors import InvalidDetails, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Status, TurnedAway
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
@@ -125,6 +125,12 @@ class TestRunningOut:
         assert services.expire(booking_id=held.pk)
         assert not services.expire(booking_id=held.pk)
         assert (fresh(slot).seats_held, fresh(slot).next_hold_expiry) == (0, None)
+
+    def test_the_job_of_a_hold_that_is_gone_has_nothing_to_do(self):
+        held = hold(make_slot())
+        Booking.objects.filter(pk=held.pk).delete()
+        assert services.expire(booking_id=held.pk) is False
+        tasks.expire_booking(booking_id=held.pk)  # or it would be tried again for a day
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Status, WaitlistEntry
-from bookings.services.catch_up import catch_up
+from bookings.services.catch_up import settle_overdue
 from bookings.services.cleanup import delete_old
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
@@ -50,6 +50,16 @@ def confirm_preview(service, **values):
 
 def statuses(slot):
     return list(slot.waitlist.order_by("pk").values_list("name", "status"))
+
+
+def lapse(hold):
+    """Let a hold run out without anybody noticing."""
+    Booking.objects.filter(pk=hold.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+
+
+def join_behind_a_hold(slot) -> WaitlistEntry:
+    """Somebody who joined while the hold was still running."""
+    return WaitlistEntry.objects.create(slot=slot, name="Lena", email="lena@example.com")
 
 
 def let_offer_run_out(entry):
@@ -185,6 +195,24 @@ class TestServing:
         assert (entry.status, entry.hold, booking.status) == ("BOOKED", booking, Status.CONFIRMED)
         assert fresh(slot).state == "full"
 
+    def test_who_moves_to_a_slot_where_holds_ran_out_leaves_the_other_seats_to_the_line(self):
+        expert = make_expert(max_party=2)
+        slot, mine = make_slot(expert, capacity=2, at="09:00"), book(make_slot(expert, at="12:00"))
+        lapse(services.hold_slot(slot_id=slot.pk, visitor=OMAR, seats=2))
+        entry = join_behind_a_hold(slot)
+        services.reschedule(booking_id=mine.pk, slot_id=slot.pk, by_customer=False)
+        entry.refresh_from_db()
+        assert entry.status == "OFFERED"
+
+    def test_who_joins_with_a_party_that_is_too_large_leaves_the_seats_that_ran_out_to_the_line(self):
+        slot = make_slot(make_expert(max_party=2), capacity=2)
+        book(slot)
+        lapse(services.hold_slot(slot_id=slot.pk, visitor=OMAR))
+        entry = join_behind_a_hold(slot)
+        assert join(slot, "ruth", seats=2).status == "WAITING"
+        entry.refresh_from_db()
+        assert entry.status == "OFFERED"
+
     @pytest.mark.parametrize("how", ["reject", "expire", "release", "move_hold", "reschedule", "capacity", "reopen"])
     def test_whatever_frees_a_seat_serves_the_line(self, how):
         expert = make_expert(requires_approval=how in ("reject", "expire"))
@@ -234,10 +262,10 @@ class TestServing:
         entry = join(slot)
         Booking.objects.filter(slot=slot).update(status=Status.CANCELLED)
         assert fresh(slot).state == "open"
-        assert catch_up()["offered"] == 1
+        assert settle_overdue()["offered"] == 1
         entry.refresh_from_db()
         assert entry.status == "OFFERED"
-        assert catch_up()["offered"] == 0
+        assert settle_overdue()["offered"] == 0
 
     def test_a_party_that_does_not_fit_keeps_its_place(self):
         slot = full_slot(capacity=2)

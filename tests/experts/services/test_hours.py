@@ -4,6 +4,7 @@ from datetime import date, time, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -366,7 +367,7 @@ def test_another_zone_makes_empty_slots_anew_and_booked_ones_keep_their_instant(
     make_booking(booked)
     services.close_slot(slot_id=closed.pk)
     expert.timezone = "Asia/Kathmandu"
-    agreed(services.save_expert, expert=expert)
+    agreed(services.save_expert, expert=expert, fields=["timezone"])
     again = fresh(booked)
     assert again.starts_at == booked.starts_at
     local = again.starts_at.astimezone(again.expert.zone)
@@ -386,7 +387,7 @@ def test_booked_slots_move_on_the_clock_past_each_other(expert, day, zone):
         make_booking(slot)
     booked = list(Slot.objects.values_list("pk", "starts_at"))
     expert.timezone = zone
-    agreed(services.save_expert, expert=expert)
+    agreed(services.save_expert, expert=expert, fields=["timezone"])
     assert list(Slot.objects.filter(seats_booked=1).values_list("pk", "starts_at")) == booked
     for slot in Slot.objects.with_expert():
         local = slot.starts_at.astimezone(slot.expert.zone)
@@ -398,15 +399,43 @@ def test_another_zone_is_refused_while_slots_made_by_hand_lie_ahead(expert, day)
     make_slot(expert, day=day, at="18:00")
     expert.timezone = "Asia/Tokyo"
     with pytest.raises(InvalidExpert) as refused:
-        services.save_expert(expert=expert)
+        services.save_expert(expert=expert, fields=["timezone"])
     assert refused.value.field == "timezone"
 
 
 def test_other_changes_of_an_expert_need_no_preview(expert, day):
     work(expert, row(day))
     expert.headline = "Coach"
-    services.save_expert(expert=expert)
+    services.save_expert(expert=expert, fields=["headline"])
     services.save_expert(expert=expert, hours=stored(expert))
+
+
+def test_what_somebody_else_changed_meanwhile_stays(expert):
+    seen_before = Expert.objects.get(pk=expert.pk)
+    Expert.objects.filter(pk=expert.pk).update(headline="Coach")
+    seen_before.bio = "Helps."
+    saved = services.save_expert(expert=seen_before, fields=["bio"])
+    assert (saved.headline, saved.bio) == ("Coach", "Helps.")
+    expert.refresh_from_db()
+    assert (expert.headline, expert.bio) == ("Coach", "Helps.")
+
+
+def test_changed_hours_read_the_same_however_many_slots_are_booked(expert, day):
+    def change(capacity: int) -> int:
+        hours = [*stored(expert)]
+        for each in hours:
+            each.capacity = capacity
+        with CaptureQueriesContext(connection) as queries:
+            agreed(services.apply_hours, expert_id=expert.pk, hours=hours)
+        return len(queries)
+
+    work(expert, row(day, end="15:00"))
+    slots = list(Slot.objects.filter(expert=expert, date=day).order_by("time"))
+    make_booking(slots[0])
+    with_one = change(2)
+    for slot in slots[1:4]:
+        make_booking(slot)
+    assert change(3) == with_one
 
 
 # Night after night
@@ -472,7 +501,7 @@ def test_whatever_changes_no_booking_is_lost_and_a_second_run_does_nothing(data)
         make_booking(slot)
     hours = possible(data.draw(weekly_hours()))
     expert.timezone = data.draw(zones)
-    agreed(services.save_expert, expert=expert, hours=hours)
+    agreed(services.save_expert, expert=expert, fields=["timezone"], hours=hours)
 
     expert = Expert.objects.get(pk=expert.pk)
     now = timezone.now()

@@ -1,7 +1,9 @@
 from datetime import date, time, timedelta
 
 import pytest
+from django.utils import timezone
 
+from bookings.models import Booking, Status
 from experts import services
 from experts.errors import InvalidSlot, NotFound
 from experts.models import Slot
@@ -67,6 +69,20 @@ def test_delete_only_what_nobody_booked():
     with pytest.raises(InvalidSlot, match="Close it instead"):
         services.delete_slot(slot_id=booked.pk)
     assert list(Slot.objects.all()) == [booked]
+
+
+@pytest.mark.parametrize("status", [Status.EXPIRED, Status.HELD])
+def test_a_click_of_a_visitor_keeps_no_slot(status):
+    """A hold that ended is nobody's booking: its row goes with the slot. One that is running keeps it."""
+    slot = make_slot()
+    hold = make_booking(slot, status=status, name="", email="", holder="a" * 32, expires_at=timezone.now())
+    services.delete_slot(slot_id=slot.pk)
+    assert not Booking.objects.filter(pk=hold.pk).exists()
+
+    slot = make_slot()
+    make_booking(slot, status=Status.HELD, name="", email="", holder="a" * 32)
+    with pytest.raises(InvalidSlot, match="Close it instead"):
+        services.delete_slot(slot_id=slot.pk)
 
 
 def test_a_slot_that_does_not_exist():
