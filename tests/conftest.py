@@ -1,8 +1,8 @@
 """What every test stands on: a real PostgreSQL and Valkey, settings of their own, and on demand our own daphne process.
 
 The servers are started once for the session, by the process that people start (not by xdist's workers), and shared by
-all workers. Each worker has a database of its own (pytest-django makes `test_expertbook_gw0`, ...) and a prefix of its
-own for its keys in Valkey. DATABASE_URL and REDIS_URL are honoured when they are set.
+all workers. Each worker has a database of its own (tests/database.py) and a prefix of its own for its keys in Valkey.
+DATABASE_URL and REDIS_URL are honoured when they are set; the database's role must be a superuser.
 """
 
 import contextlib
@@ -11,12 +11,12 @@ import secrets
 import tempfile
 
 import hypothesis
-import psycopg
 import pytest
 import redis
 
 from bookingsite.devserver import paths, servers
-from tests.live import LiveSite, site_environ
+from tests import database
+from tests.live import LiveSite
 
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
 ENVIRONMENT = {
@@ -60,8 +60,9 @@ def pytest_configure(config):
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
         run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
         os.environ.update(ENVIRONMENT | embedded.urls | run)
+        owned.callback(database.drop_all)
     os.environ["REDIS_KEY_PREFIX"] = f"{os.environ['TEST_RUN']}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}."
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bookingsite.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 
     from django.conf import settings
 
@@ -102,18 +103,25 @@ def valkey():
 
 
 @pytest.fixture(autouse=True)
-def _forget(request, valkey):
-    """Remove what a test leaves in Valkey and, when it commits, the jobs that it queued: Django's flush skips them."""
-    marker = request.node.get_closest_marker("django_db")
-    commits = "transactional_db" in request.fixturenames or (marker and marker.kwargs.get("transaction"))
-    database = request.getfixturevalue("worker_database") if commits else ""
+def _forget(valkey):
+    """Remove what a test leaves in Valkey."""
     yield
     if keys := list(valkey.scan_iter(f"{os.environ['REDIS_KEY_PREFIX']}*", count=1000)):
         valkey.delete(*keys)
-    if database:
-        with psycopg.connect(site_environ(database)["DATABASE_URL"]) as connection:
-            connection.execute("SET lock_timeout = '20s'")
-            connection.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker):
+    """Have a database of our own making instead of pytest-django's, and empty it in our own way."""
+    from django.db import connections
+    from django.test import TransactionTestCase
+
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: database.empty())
+        database.create(os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+        with django_db_blocker.block():
+            yield
+        connections.close_all()
 
 
 @pytest.fixture(scope="session")
@@ -127,8 +135,6 @@ def worker_database(django_db_setup) -> str:
 @pytest.fixture(scope="session")
 def _session_site(worker_database, tmp_path_factory):
     site = LiveSite(tmp_path_factory.mktemp("live") / "site.log", worker_database)
-    with psycopg.connect(site_environ(worker_database)["DATABASE_URL"]) as connection:
-        site.content_types = connection.execute("SELECT id, app_label, model FROM django_content_type").fetchall()
     yield site
     site.stop()
 
@@ -137,7 +143,6 @@ def _session_site(worker_database, tmp_path_factory):
 def live_site(transactional_db, _session_site, request) -> LiveSite:
     """Our own daphne on this worker's database and keys; `live_site.url` is its address. One for the whole session."""
     _session_site.ensure_running()
-    _restore_content_types(_session_site.content_types)
     _show_log(request, _session_site)
     return _session_site
 
@@ -156,17 +161,6 @@ def start_site(transactional_db, worker_database, tmp_path, request):
     yield start
     for site in sites:
         site.stop()
-
-
-def _restore_content_types(rows) -> None:
-    """With the keys that the site remembers: Django's flush after a test makes them anew, with others."""
-    from django.contrib.contenttypes.models import ContentType
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE django_content_type CASCADE")
-        cursor.executemany("INSERT INTO django_content_type (id, app_label, model) VALUES (%s, %s, %s)", rows)
-    ContentType.objects.clear_cache()
 
 
 def _show_log(request, site: LiveSite) -> None:

@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 from bookingsite.devserver import paths, processes
+from tests.database import address_of
 
 
 class LiveSite:
@@ -78,5 +78,5 @@ class LiveSite:
 def site_environ(database: str) -> dict[str, str]:
     """The environment of a process that serves this worker: its database, its keys, and a pool as in production."""
     environ = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
-    address = urlsplit(environ["DATABASE_URL"])._replace(path=f"/{quote(database, safe='')}").geturl()
-    return environ | {"DATABASE_URL": address, "DATABASE_POOL": "10"}
+    mine = {"DATABASE_URL": address_of(database), "DATABASE_POOL": "10", "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    return environ | mine

@@ -1,0 +1,6 @@
+"""The settings of the tests and of the processes that they start: those of the site, and what only tests may have."""
+
+from bookingsite.settings import *  # noqa: F403
+
+# A real one takes a quarter of a second for each password, and that is what it is for.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
