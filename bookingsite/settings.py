@@ -12,8 +12,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvError
 
-from bookingsite.devserver import paths
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
@@ -45,6 +43,8 @@ except (EnvError, ValueError) as error:
 
 if DEBUG:
     # A laptop. The servers of this checkout (`make run` starts them) and the secret that `make run` uses.
+    from bookingsite.devserver import paths
+
     SECRET_KEY = SECRET_KEY or paths.kept_secret(DATA_DIR / "secret-key")
     DATABASE_URL = DATABASE_URL or paths.place().database_url()
     REDIS_URL = REDIS_URL or paths.place().redis_url

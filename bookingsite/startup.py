@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 
-from bookingsite.devserver.paths import CannotStartError
-
 # gunicorn starts a worker that ends with any other code again, for ever.
 EXIT_CODE = 3
+
+
+class CannotStartError(Exception):
+    """Something that the process needs is not to be had. The text is one line for the person at the terminal."""
 
 
 @contextlib.contextmanager

@@ -63,8 +63,7 @@ def _run() -> None:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
             workers = {
-                name: _start(children, ["manage.py", "procrastinate", "worker", *arguments])
-                for name, arguments in WORKERS.items()
+                name: _start(children, ["manage.py", "procrastinate", "worker", *arguments]) for name, arguments in WORKERS.items()
             }
             parts = embedded.processes | workers | {"the web process": _start(children, web)}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
@@ -80,7 +79,7 @@ def _run() -> None:
 def _port() -> int:
     text = os.environ.get("PORT") or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise paths.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        raise startup.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 
@@ -100,7 +99,7 @@ def _check_port(port: int) -> None:
         return True
 
     if not processes.wait_until(is_free, seconds=2):
-        raise paths.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
+        raise startup.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
 
 
 def _read_settings() -> None:
@@ -145,7 +144,7 @@ def _check_redis(url: str) -> None:
         with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        raise paths.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
+        raise startup.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
 
 
 def _staff_login(password_file: Path) -> str:
