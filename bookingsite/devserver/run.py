@@ -63,7 +63,7 @@ def _run() -> None:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
             workers = {
-                name: _start(children, ["manage.py", "procrastinate", "worker", *arguments]) for name, arguments in WORKERS.items()
+                name: _start(children, ["manage.py", "worker", *arguments]) for name, arguments in WORKERS.items()
             }
             parts = embedded.processes | workers | {"the web process": _start(children, web)}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):

@@ -94,7 +94,7 @@ def test_the_life_of_a_site(clone, environ):
     assert urllib.request.urlopen(first.url).status == 200
 
     # When one process ends, the others do not stay behind.
-    first.child("procrastinate").kill()
+    first.child("manage.py worker").kill()
     assert first.wait() == 1
     assert first.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
 
