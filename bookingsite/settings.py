@@ -1,22 +1,20 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
-import os
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import dj_database_url
 import pghistory
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import Env, EnvError
+from environs import EnvError
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from bookingsite.environment import BASE_DIR, read_environment
+
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
-env = Env()
-env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"), recurse=False)
+env = read_environment()
 
 try:
     DEBUG = env.bool("DEBUG", False)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bookingsite import startup
 from bookingsite.devserver import paths, processes, servers
+from bookingsite.environment import read_environment
 
 DATA_DIR = paths.BASE_DIR / ".data"
 STAFF = "staff"
@@ -44,15 +45,13 @@ def _end(number, frame) -> None:
 
 
 def _run() -> None:
-    from environs import Env
-
-    Env.read_env(os.environ.get("ENV_FILE", paths.BASE_DIR / ".env"), recurse=False)
-    port = _port()
+    env = read_environment()
+    port = _port(env.str("PORT", ""))
     url = f"http://127.0.0.1:{port}/"
     where = paths.place()
-    given = dict(os.environ)
+    given = {name: env.str(name, "") for name in where.urls}
     defaults = {"DEBUG": "on", "SECRET_KEY": "", "SITE_URL": url.rstrip("/")} | where.urls
-    os.environ.update({name: os.environ.get(name) or value for name, value in defaults.items()})
+    os.environ.update({name: env.str(name, "") or value for name, value in defaults.items()})
     if not os.environ["SECRET_KEY"]:
         os.environ["SECRET_KEY"] = paths.kept_secret(DATA_DIR / "secret-key")
     _read_settings()
@@ -76,8 +75,8 @@ def _run() -> None:
             sys.exit(f"ExpertBook stops: {ended}.")
 
 
-def _port() -> int:
-    text = os.environ.get("PORT") or "8000"
+def _port(text: str) -> int:
+    text = text or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise startup.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
