@@ -1,5 +1,6 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
+import ipaddress
 import re
 from datetime import timedelta
 
@@ -35,6 +36,9 @@ try:
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "ExpertBook <bookings@localhost>")
     SITE_URL = env.str("SITE_URL", "http://localhost:8000")
     HTTPS = env.bool("HTTPS", not DEBUG)
+    HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+    HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
+    HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from error
@@ -60,6 +64,11 @@ except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {error}") from error
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
+try:
+    for proxy in TRUSTED_PROXIES:
+        ipaddress.ip_network(proxy, strict=False)
+except ValueError as error:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8. {error}") from error
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
     raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
 if "EMAIL_BACKEND" not in EMAIL:
@@ -238,9 +247,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_SECONDS = HSTS_SECONDS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS_INCLUDE_SUBDOMAINS
+SECURE_HSTS_PRELOAD = HSTS_PRELOAD
+# Without HSTS, or with less of it: a choice of whoever owns the domain, which .env.example explains.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "bookingsite.errors.csrf_failure"
 

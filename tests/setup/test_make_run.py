@@ -141,6 +141,7 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL must start with"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,the-proxy"}, "TRUSTED_PROXIES must be addresses or networks"),
         ({"API_CORS_ORIGINS": "www.example.org"}, "API_CORS_ORIGINS must look like"),
     ],
 )

@@ -27,6 +27,24 @@ def in_a_new_python(code: str, environ: dict | None = None) -> str:
     return done.stdout
 
 
+def strict_transport_security(environ: dict) -> str:
+    """What the site tells a browser that came by https."""
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "answer = Client().get('/healthz', secure=True, headers={'host': 'localhost'})\n"
+        "print(answer.status_code, answer.get('Strict-Transport-Security'))"
+    )
+    return in_a_new_python(code, {"HTTPS": "on"} | environ).strip()
+
+
+def test_browsers_are_bound_to_https_only_as_far_as_the_operator_says():
+    assert strict_transport_security({}) == "200 None"
+    assert strict_transport_security({"HSTS_SECONDS": "3600"}) == "200 max-age=3600"
+    everything = {"HSTS_SECONDS": "31536000", "HSTS_INCLUDE_SUBDOMAINS": "on", "HSTS_PRELOAD": "on"}
+    assert strict_transport_security(everything) == "200 max-age=31536000; includeSubDomains; preload"
+
+
 def test_production_loads_nothing_of_the_laptop():
     loaded = in_a_new_python(
         "import sys, bookingsite.wsgi, bookingsite.asgi, bookingsite.urls; print(*sorted(sys.modules))"
