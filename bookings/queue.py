@@ -7,8 +7,10 @@ tests/bookings/test_queue.py holds every name in the code against the tasks that
 import logging
 from datetime import datetime
 
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 
@@ -37,5 +39,10 @@ def defer(task: str, *, at: datetime | None = None, **arguments) -> None:
 
 def defer_jobs(jobs: list[Job]) -> None:
     """Queue several jobs as ``defer`` does one, in one statement."""
-    JobManager(DjangoConnector()).batch_defer_jobs(jobs)
+    try:
+        JobManager(DjangoConnector()).batch_defer_jobs(jobs)
+    except ConnectorException as error:
+        # Procrastinate hides Django's error, by which all others know that the database is away.
+        with connection.wrap_database_errors:
+            raise error.__cause__ or error from None
     logger.debug("Queued %s", ", ".join(job.call_string for job in jobs))

@@ -1,6 +1,8 @@
 from django.contrib.admin import apps as admin_apps
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
+from bookingsite import checks  # noqa: F401 (which registers them)
+
 
 class StaticSourcesConfig(StaticFilesConfig):
     """Static files, without the sources that they are built from."""

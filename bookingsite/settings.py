@@ -1,24 +1,21 @@
 """Settings of the site, read from the environment (see .env.example). A bad value stops the start with one line."""
 
-import os
+import ipaddress
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import dj_database_url
 import pghistory
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from environs import Env, EnvError
+from environs import EnvError
 
-from bookingsite.devserver import paths
+from bookingsite.environment import BASE_DIR, read_environment
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
-env = Env()
-env.read_env(os.environ.get("ENV_FILE", BASE_DIR / ".env"), recurse=False)
+env = read_environment()
 
 try:
     DEBUG = env.bool("DEBUG", False)
@@ -39,12 +36,17 @@ try:
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "ExpertBook <bookings@localhost>")
     SITE_URL = env.str("SITE_URL", "http://localhost:8000")
     HTTPS = env.bool("HTTPS", not DEBUG)
+    HSTS_SECONDS = env.int("HSTS_SECONDS", 0)
+    HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
+    HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from error
 
 if DEBUG:
     # A laptop. The servers of this checkout (`make run` starts them) and the secret that `make run` uses.
+    from bookingsite.devserver import paths
+
     SECRET_KEY = SECRET_KEY or paths.kept_secret(DATA_DIR / "secret-key")
     DATABASE_URL = DATABASE_URL or paths.place().database_url()
     REDIS_URL = REDIS_URL or paths.place().redis_url
@@ -62,6 +64,11 @@ except ValueError as error:
     raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {error}") from error
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
+try:
+    for proxy in TRUSTED_PROXIES:
+        ipaddress.ip_network(proxy, strict=False)
+except ValueError as error:
+    raise ImproperlyConfigured(f"TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8. {error}") from error
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
     raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
 if "EMAIL_BACKEND" not in EMAIL:
@@ -240,9 +247,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
-SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
-SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_SECONDS = HSTS_SECONDS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS_INCLUDE_SUBDOMAINS
+SECURE_HSTS_PRELOAD = HSTS_PRELOAD
+# Without HSTS, or with less of it: a choice of whoever owns the domain, which .env.example explains.
+SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "bookingsite.errors.csrf_failure"
 

@@ -1,17 +1,20 @@
 """How a process that cannot start says so: in one line on stderr, without a traceback."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error as DatabaseError
 
-from bookingsite.devserver.paths import CannotStartError
+from bookingsite.environment import read_environment
 
 # gunicorn starts a worker that ends with any other code again, for ever.
 EXIT_CODE = 3
+
+
+class CannotStartError(Exception):
+    """Something that the process needs is not to be had. The text is one line for the person at the terminal."""
 
 
 @contextlib.contextmanager
@@ -39,5 +42,6 @@ def _out_of_reach(error: DatabaseError) -> str:
     code = getattr(error.__cause__, "sqlstate", "unknown")
     if code not in {None, "42501"}:
         return ""
-    hint = "Check DATABASE_URL." if os.environ.get("DATABASE_URL") else "Start `make run`, or set DATABASE_URL."
+    is_set = read_environment().str("DATABASE_URL", "")
+    hint = "Check DATABASE_URL." if is_set else "Start `make run`, or set DATABASE_URL."
     return f"the database cannot be used: {str(error).splitlines()[0]}. {hint}"

@@ -1,18 +1,15 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
 from bookingsite import views
 from bookingsite.api import api
-from bookingsite.devserver import mailbox
 from bookingsite.onboarding import views as onboarding
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
-    path("dev/mailbox/", mailbox.mailbox, name="mailbox"),
-    path("dev/mailbox/<str:key>/", mailbox.mail, name="mail"),
-    path("dev/mailbox/<str:key>/html/", mailbox.html, name="mail_html"),
     path("start/", onboarding.start, name="start"),
     path("start/invitation/<str:token>/", onboarding.invitation, name="invitation"),
     path("api/v1/", api.urls),
@@ -20,4 +17,6 @@ urlpatterns = [
     path("", include("experts.urls")),
     path("", include("bookings.urls")),
 ]
+if settings.DEBUG:
+    urlpatterns.append(path("dev/mailbox/", include("bookingsite.devserver.urls")))
 handler400 = "bookingsite.errors.bad_request"

@@ -55,6 +55,12 @@ class InvalidSlot(Refused):
     status = 422
 
 
+class AddressTaken(Refused):
+    """Another organisation is at that address."""
+
+    message = _("There is an organisation at this address already.")
+
+
 class LastOwner(Refused):
     """Nobody could invite people or change the rules any more."""
 

@@ -14,7 +14,8 @@ import hypothesis
 import pytest
 import redis
 
-from bookingsite.devserver import paths, servers
+from bookingsite import startup
+from bookingsite.devserver import servers
 from tests import database
 from tests.live import LiveSite
 
@@ -55,7 +56,7 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):  # xdist's workers inherit all this
         try:
             embedded = owned.enter_context(servers.running_for_tests(environ=os.environ))
-        except paths.CannotStartError as error:
+        except startup.CannotStartError as error:
             raise pytest.UsageError(str(error)) from error
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
         run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}

@@ -32,6 +32,7 @@ def main() -> int:
             "SECRET_KEY": secrets.token_urlsafe(64),
             "ALLOWED_HOSTS": "bookings.example.org",
             "SITE_URL": "https://bookings.example.org",
+            "TRUSTED_PROXIES": "10.0.0.0/8",
         }
         environ = os.environ | production | embedded.urls
         for name, command in PHASES.items():

@@ -1,11 +1,10 @@
-"""The e-mails that were sent, for development: with DEBUG they are files, and these pages show them. Else 404."""
+"""The e-mails that were sent, for development: with DEBUG they are files, and these pages show them."""
 
 import email
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.policy import default as modern
-from functools import wraps
 from pathlib import Path
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -56,31 +55,18 @@ class Mail:
         return body.get_content() if body else ""
 
 
-def only_with_debug(view):
-    @wraps(view)
-    def guarded(request, *args, **kwargs):
-        if not settings.DEBUG:
-            raise Http404
-        return view(request, *args, **kwargs)
-
-    return guarded
-
-
-@only_with_debug
 @require_safe
 @never_cache
 def mailbox(request):
     return render(request, "dev/mailbox.html", {"mails": _mails(), "is_kept": bool(settings.EMAIL_FILE_PATH)})
 
 
-@only_with_debug
 @require_safe
 @never_cache
 def mail(request, key):
     return render(request, "dev/mail.html", {"mail": _find(key)})
 
 
-@only_with_debug
 @require_safe
 @never_cache
 @xframe_options_sameorigin

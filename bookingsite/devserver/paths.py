@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from bookingsite.startup import CannotStartError
+
 BASE_DIR = Path(__file__).resolve().parents[2]
 
 NAME = "expertbook"  # of the role and of the database
@@ -28,10 +30,6 @@ NAME = "expertbook"  # of the role and of the database
 SOCKET_PATH_BYTES = 103
 # PostgreSQL and libpq read lists of folders and of hosts, with quoting rules of their own. Other paths move to /tmp.
 PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-
-
-class CannotStartError(Exception):
-    """A server cannot be started. The text is one line for the person at the terminal."""
 
 
 @dataclass(frozen=True)

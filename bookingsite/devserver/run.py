@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bookingsite import startup
 from bookingsite.devserver import paths, processes, servers
+from bookingsite.environment import read_environment
 
 DATA_DIR = paths.BASE_DIR / ".data"
 STAFF = "staff"
@@ -44,15 +45,13 @@ def _end(number, frame) -> None:
 
 
 def _run() -> None:
-    from environs import Env
-
-    Env.read_env(os.environ.get("ENV_FILE", paths.BASE_DIR / ".env"), recurse=False)
-    port = _port()
+    env = read_environment()
+    port = _port(env.str("PORT", ""))
     url = f"http://127.0.0.1:{port}/"
     where = paths.place()
-    given = dict(os.environ)
+    given = {name: env.str(name, "") for name in where.urls}
     defaults = {"DEBUG": "on", "SECRET_KEY": "", "SITE_URL": url.rstrip("/")} | where.urls
-    os.environ.update({name: os.environ.get(name) or value for name, value in defaults.items()})
+    os.environ.update({name: env.str(name, "") or value for name, value in defaults.items()})
     if not os.environ["SECRET_KEY"]:
         os.environ["SECRET_KEY"] = paths.kept_secret(DATA_DIR / "secret-key")
     _read_settings()
@@ -63,8 +62,7 @@ def _run() -> None:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
             # Stopped in the opposite order: no more requests, then no more jobs, then the servers.
             workers = {
-                name: _start(children, ["manage.py", "procrastinate", "worker", *arguments])
-                for name, arguments in WORKERS.items()
+                name: _start(children, ["manage.py", "worker", *arguments]) for name, arguments in WORKERS.items()
             }
             parts = embedded.processes | workers | {"the web process": _start(children, web)}
             if processes.wait_until(lambda: _ended(parts) or _listens(port), seconds=60) and not _ended(parts):
@@ -77,10 +75,10 @@ def _run() -> None:
             sys.exit(f"ExpertBook stops: {ended}.")
 
 
-def _port() -> int:
-    text = os.environ.get("PORT") or "8000"
+def _port(text: str) -> int:
+    text = text or "8000"
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise paths.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
+        raise startup.CannotStartError(f"PORT must be a number from 1 to 65535, not {text!r}.")
     return int(text)
 
 
@@ -100,7 +98,7 @@ def _check_port(port: int) -> None:
         return True
 
     if not processes.wait_until(is_free, seconds=2):
-        raise paths.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
+        raise startup.CannotStartError(f"port {port} cannot be used ({reason}). Choose another: make run PORT=8001")
 
 
 def _read_settings() -> None:
@@ -145,7 +143,7 @@ def _check_redis(url: str) -> None:
         with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
-        raise paths.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
+        raise startup.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
 
 
 def _staff_login(password_file: Path) -> str:

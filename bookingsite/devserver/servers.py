@@ -2,7 +2,7 @@
 
 The programs come from two wheels (requirements-dev.txt); initdb and the starts are ours. Each checkout has servers of
 its own, reached only through Unix sockets in a folder of mode 0700: no TCP port that a second clone could collide with,
-and no other user who could connect. `places.py` tells what lies where.
+and no other user who could connect. `paths.py` tells what lies where.
 
 PostgreSQL refuses to run as root: root runs both servers as `nobody`, from a copy of the programs that it can read.
 
@@ -31,7 +31,6 @@ import psycopg
 from bookingsite.devserver.paths import (
     BASE_DIR,
     NAME,
-    CannotStartError,
     Place,
     home_of,
     locked,
@@ -43,6 +42,7 @@ from bookingsite.devserver.paths import (
     server_user,
 )
 from bookingsite.devserver.processes import die_with_parent, stop, wait_until
+from bookingsite.startup import CannotStartError
 
 MAX_CONNECTIONS = 300
 

@@ -16,12 +16,15 @@ from django.utils.translation import gettext_lazy as _
 from bookings.queue import defer
 from experts import services
 from experts.addresses import absolute_url
-from experts.errors import Refused
+from experts.errors import AddressTaken, Busy, Refused
 from experts.locking import slot_transaction, violated_constraint
 from experts.models import Expert, Invitation, Membership, Organization, Role
 from experts.signed_tokens import SignedToken
 
 _TOKEN = SignedToken("bookingsite.invitation")
+
+
+MOST_ATTEMPTS = 5  # to find an address that nobody takes meanwhile
 
 
 class InvitationOver(Refused):
@@ -119,15 +122,28 @@ def accept(*, token: str, user: User | None, account: NewAccount | None = None) 
 
 
 def create_organization(*, name: str, slug: str = "", zone: str = "UTC", contact_email: str = "") -> Organization:
-    """A new organisation at an address of its own: ``slug``, or one made of the name. Raises Refused, Busy."""
-    wanted = slug or slugify(name)[:50] or "organisation"
-    if slug and Organization.objects.filter(slug=slug).exists():
-        raise Refused(_("There is an organisation at this address already."), field="slug")
-    taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
-    free = next(s for n in range(1, len(taken) + 2) if (s := wanted if n == 1 else f"{wanted}-{n}") not in taken)
-    organization = Organization(name=name, slug=free, timezone=zone, contact_email=contact_email)
+    """A new organisation at an address of its own: ``slug``, or one made of the name.
+
+    Raises AddressTaken for a ``slug`` that is taken, Busy.
+    """
     services.ensure_category()
-    return services.save_organization(organization=organization)
+    for _attempt in range(MOST_ATTEMPTS):
+        organization = Organization(
+            name=name, slug=slug or _free_slug(name), timezone=zone, contact_email=contact_email
+        )
+        try:
+            return services.save_organization(organization=organization)
+        except AddressTaken:
+            if slug:
+                raise
+            # Somebody else took the free one at this moment. It can be seen now, and the next one is tried.
+    raise Busy
+
+
+def _free_slug(name: str) -> str:
+    wanted = slugify(name)[:50] or "organisation"
+    taken = set(Organization.objects.filter(slug__startswith=wanted).values_list("slug", flat=True))
+    return next(s for n in range(1, len(taken) + 2) if (s := wanted if n == 1 else f"{wanted}-{n}") not in taken)
 
 
 def _found(invitation: Invitation) -> Organization:

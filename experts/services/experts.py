@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 
+from django.db import IntegrityError
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from experts.errors import InvalidExpert
-from experts.locking import slot_transaction
+from experts.errors import AddressTaken, InvalidExpert
+from experts.locking import slot_transaction, violated_constraint
 from experts.models import Category, Expert, Organization, Slot, WeeklyHours
 from experts.scheduling.plan import Calendar
 from experts.services.hours import carry_out, hours_values, replace_hours
@@ -54,9 +55,17 @@ def save_expert(
 
 
 def save_organization(*, organization: Organization) -> Organization:
-    """Add an organisation, or write what was changed. Its policy counts from the next request on. Raises Busy."""
-    with slot_transaction():
-        organization.save()
+    """Add an organisation, or write what was changed. Its policy counts from the next request on.
+
+    Raises AddressTaken, also when somebody else took the address a moment ago, Busy.
+    """
+    try:
+        with slot_transaction():
+            organization.save()
+    except IntegrityError as error:
+        if violated_constraint(error) != "experts_organization_slug_key":
+            raise
+        raise AddressTaken(field="slug") from error
     return organization
 
 

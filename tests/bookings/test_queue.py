@@ -1,12 +1,18 @@
 """Jobs belong to the transaction that causes them, also when a worker is what writes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from bookings.models import Booking
 from bookings.queue import defer
+from tests.api.caller import LENA, Caller
+from tests.cast import make_slot
+from tests.concurrency.contention import held_table
 from tests.live import site_environ
 
 
@@ -25,6 +31,25 @@ def test_nobody_sees_a_job_before_the_change_is_committed():
             queue(1)
             assert other.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (0,)
         assert other.execute("SELECT args->>'booking_id' FROM procrastinate_jobs").fetchall() == [("1",)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_while_a_job_is_queued_is_answered_by_503():
+    slot = make_slot()
+
+    def book():
+        try:
+            return Caller().post(f"/slots/{slot.pk}/book", LENA)
+        finally:
+            connections.close_all()
+
+    with held_table(ProcrastinateJob) as jobs, ThreadPoolExecutor(1) as visitor:
+        answer = visitor.submit(book)
+        jobs.wait_for(1)  # the booking is written, and its e-mail is being queued
+        jobs.cut_off()
+        response = answer.result(60)
+    assert (response.status_code, response.json()["code"]) == (503, "busy")
+    assert not Booking.objects.exists()
 
 
 @pytest.mark.django_db

@@ -43,7 +43,7 @@ class Site:
     def work(self):
         """Let a worker do what waits; it ends when nothing does."""
         environ = site_environ(self._database) | self._settings | {"SITE_URL": self.url}
-        command = [sys.executable, "manage.py", "procrastinate", "worker", "--one-shot"]
+        command = [sys.executable, "manage.py", "worker", "--one-shot"]
         subprocess.run(command, cwd=servers.BASE_DIR, env=environ, check=True, capture_output=True, timeout=60)
 
 

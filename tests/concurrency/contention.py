@@ -53,14 +53,29 @@ def held_row(row):
         holder.rollback()
 
 
+@contextmanager
+def held_table(model):
+    """As ``held_row`` for a whole table: everybody may read it and nobody write to it."""
+    with (
+        psycopg.connect(_address(), autocommit=False) as holder,
+        psycopg.connect(_address(), autocommit=True) as eye,
+    ):
+        holder.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(model._meta.db_table)))
+        yield _Held(holder, eye)
+        holder.rollback()
+
+
 def pile_up(work: Callable[[int], object], *, behind, count: int) -> list:
-    """As ``run_together``, but all come to wait for the lock of the row ``behind`` before the first may go on."""
+    """As ``run_together``, but all come to wait for the lock of ``behind`` before the first may go on.
+
+    ``behind`` is a row, or a model for all of its table.
+    """
     results: list = []
-    with held_row(behind) as row:
+    with (held_table if isinstance(behind, type) else held_row)(behind) as held:
         crowd = threading.Thread(target=lambda: results.extend(run_together(work, count)))
         crowd.start()
-        row.wait_for(count)
-        row.let_go()
+        held.wait_for(count)
+        held.let_go()
         crowd.join(timeout=60)
     return results
 
@@ -71,6 +86,13 @@ class _Held:
 
     def let_go(self):
         self._holder.rollback()
+
+    def cut_off(self) -> None:
+        """End the sessions that wait for a lock, as a restart of the database does."""
+        self._eye.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
 
     def wait_for(self, count: int) -> None:
         waiting = (

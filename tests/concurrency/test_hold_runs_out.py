@@ -34,7 +34,7 @@ def worker(worker_database, tmp_path):
     log = tmp_path / "worker.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "procrastinate", "worker"],
+            [sys.executable, "manage.py", "worker"],
             cwd=paths.BASE_DIR,
             env=site_environ(worker_database),
             stdin=subprocess.DEVNULL,

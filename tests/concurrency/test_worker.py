@@ -40,7 +40,7 @@ def start_worker(worker_database, server, tmp_path):
     def start() -> subprocess.Popen:
         with (tmp_path / "worker.log").open("a") as output:
             worker = subprocess.Popen(
-                [sys.executable, "manage.py", "procrastinate", "worker", "--fetch-job-polling-interval", "0.05"],
+                [sys.executable, "manage.py", "worker", "--fetch-job-polling-interval", "0.05"],
                 cwd=paths.BASE_DIR,
                 env=site_environ(worker_database) | {"EMAIL_URL": server.url},
                 stdin=subprocess.DEVNULL,

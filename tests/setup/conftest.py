@@ -62,7 +62,7 @@ class Owner:
     ):
         code = f"""
 import pathlib, sys
-from bookingsite import processes
+from bookingsite.devserver import processes
 from bookingsite.devserver.servers import *
 checkout = pathlib.Path({str(checkout)!r})
 {before}

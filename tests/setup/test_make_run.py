@@ -37,7 +37,7 @@ def assert_one_line(done: subprocess.CompletedProcess, expected: str) -> None:
 class Running:
     """A `make run` that goes on until it is stopped."""
 
-    def __init__(self, clone: Path, environ: dict):
+    def __init__(self, clone: Path, environ: dict, port: str = ""):
         self.log = clone.parent / "output.txt"
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
@@ -48,7 +48,7 @@ class Running:
                 stderr=output,
                 preexec_fn=processes.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
             )
-        self.url = f"http://127.0.0.1:{environ['PORT']}/"
+        self.url = f"http://127.0.0.1:{port or environ['PORT']}/"
         ready = processes.wait_until(lambda: "Ctrl-C" in self.output or self.process.poll() is not None, seconds=90)
         assert ready, self.output
         assert self.process.poll() is None, self.output
@@ -76,13 +76,25 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
 @pytest.fixture
 def environ(plain_environ):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return plain_environ | {"PORT": str(server.getsockname()[1])}
+    return plain_environ | {"PORT": free_port()}
 
 
-def test_the_life_of_a_site(clone, environ):
+@pytest.fixture
+def write_dotenv(clone):
+    """Write settings to the clone's .env, which is taken away after the test."""
+    dotenv = clone / ".env"
+    yield lambda settings: dotenv.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    dotenv.unlink(missing_ok=True)
+
+
+def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     first = Running(clone, environ)
     assert urllib.request.urlopen(first.url).status == 200
     login = re.search(r"staff / \S{16}\n", first.output)[0]
@@ -94,7 +106,7 @@ def test_the_life_of_a_site(clone, environ):
     assert urllib.request.urlopen(first.url).status == 200
 
     # When one process ends, the others do not stay behind.
-    first.child("procrastinate").kill()
+    first.child("manage.py worker").kill()
     assert first.wait() == 1
     assert first.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
 
@@ -105,8 +117,13 @@ def test_the_life_of_a_site(clone, environ):
     second.process.kill()
     second.wait()
 
-    third = Running(clone, environ)
+    # What is written in .env counts as if it were set. A variable of the environment wins.
+    port, secret = free_port(), "0123456789" * 6
+    write_dotenv({"PORT": port, "SITE_URL": "https://dotenv.example", "SECRET_KEY": secret})
+    third = Running(clone, plain_environ | {"SITE_URL": "https://environment.example"}, port)
     assert urllib.request.urlopen(third.url).status == 200
+    web = third.child("daphne").environ()
+    assert (web["SITE_URL"], web["SECRET_KEY"]) == ("https://environment.example", secret)
     third.process.send_signal(signal.SIGINT)
     assert third.wait() == 0
 
@@ -124,6 +141,7 @@ def test_the_life_of_a_site(clone, environ):
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL must start with"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8,the-proxy"}, "TRUSTED_PROXIES must be addresses or networks"),
         ({"API_CORS_ORIGINS": "www.example.org"}, "API_CORS_ORIGINS must look like"),
     ],
 )
@@ -131,6 +149,26 @@ def test_one_line_says_what_is_wrong(clone, environ, setting, expected):
     # What a case is not about is running already, which is quicker than to start it.
     servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
     assert_one_line(dev(clone, environ | servers | setting), expected)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"PORT": "eighty"}, "PORT must be a number from 1 to 65535, not 'eighty'."),
+        ({"DEBUG": "off", "SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+        ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
+        ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
+    ],
+)
+def test_settings_in_dotenv_count(clone, plain_environ, write_dotenv, setting, expected):
+    servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
+    write_dotenv(servers | setting)
+    assert_one_line(dev(clone, plain_environ), expected)
+
+
+def test_commands_blame_the_address_that_dotenv_names(clone, plain_environ, write_dotenv):
+    write_dotenv({"DEBUG": "on", "DATABASE_URL": DATABASE_OUT_OF_REACH})
+    assert_one_line(dev(clone, plain_environ, command=("manage.py", "migrate")), "Check DATABASE_URL.")
 
 
 def test_one_line_says_that_the_login_of_the_database_is_wrong(clone, environ):

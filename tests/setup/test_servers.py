@@ -6,6 +6,7 @@ import pytest
 import redis
 
 from bookingsite.devserver import paths, processes, servers
+from bookingsite.startup import CannotStartError
 from tests.setup.conftest import forget
 
 
@@ -91,7 +92,7 @@ def test_a_folder_of_somebody_else_is_refused(new_checkout):
     where.folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     where.folder.symlink_to(new_checkout)
     with (
-        pytest.raises(paths.CannotStartError, match="belongs to somebody else"),
+        pytest.raises(CannotStartError, match="belongs to somebody else"),
         run(where),
     ):
         pass
@@ -100,7 +101,7 @@ def test_a_folder_of_somebody_else_is_refused(new_checkout):
 def test_a_second_start_is_told_about_the_first(checkout):
     where = paths.place(checkout)
     with run(where, note="http://127.0.0.1:8000/"):
-        refusal = pytest.raises(paths.CannotStartError, match=r"already runs in this checkout: http://127.0.0.1:8000/")
+        refusal = pytest.raises(CannotStartError, match=r"already runs in this checkout: http://127.0.0.1:8000/")
         with refusal, run(where):
             pass
         write(where, "the first is left alone")

@@ -1,4 +1,7 @@
+import os
 import re
+import subprocess
+import sys
 
 from bookingsite.devserver import paths
 
@@ -9,3 +12,42 @@ def test_every_setting_is_explained():
     read = set(re.findall(r'\benv\.\w+\(\s*"([A-Z_]+)"', settings))
     assert read - set(re.findall(r"^#([A-Z_]+)=", example, re.MULTILINE)) == set()
     assert {"SECRET_KEY", "DATABASE_URL"} <= read
+
+
+def in_a_new_python(code: str, environ: dict | None = None) -> str:
+    """What the code prints in a process of its own, with the settings of the tests (DEBUG is off) and ``environ``."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=paths.BASE_DIR,
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "bookingsite.settings"} | (environ or {}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def strict_transport_security(environ: dict) -> str:
+    """What the site tells a browser that came by https."""
+    code = (
+        "import django; django.setup()\n"
+        "from django.test import Client\n"
+        "answer = Client().get('/healthz', secure=True, headers={'host': 'localhost'})\n"
+        "print(answer.status_code, answer.get('Strict-Transport-Security'))"
+    )
+    return in_a_new_python(code, {"HTTPS": "on"} | environ).strip()
+
+
+def test_browsers_are_bound_to_https_only_as_far_as_the_operator_says():
+    assert strict_transport_security({}) == "200 None"
+    assert strict_transport_security({"HSTS_SECONDS": "3600"}) == "200 max-age=3600"
+    everything = {"HSTS_SECONDS": "31536000", "HSTS_INCLUDE_SUBDOMAINS": "on", "HSTS_PRELOAD": "on"}
+    assert strict_transport_security(everything) == "200 max-age=31536000; includeSubDomains; preload"
+
+
+def test_production_loads_nothing_of_the_laptop():
+    loaded = in_a_new_python(
+        "import sys, bookingsite.wsgi, bookingsite.asgi, bookingsite.urls; print(*sorted(sys.modules))"
+    ).split()
+    assert {"bookingsite.settings", "bookingsite.urls", "bookingsite.startup"} <= set(loaded)
+    assert [name for name in loaded if name.startswith("bookingsite.devserver")] == []

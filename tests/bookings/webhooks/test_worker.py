@@ -23,7 +23,7 @@ PROCFILE = (Path(paths.BASE_DIR) / "Procfile").read_text()
 
 def test_every_queue_has_a_worker_in_production_and_on_a_laptop():
     queues = {task.queue for task in tasks.app.tasks.values() if task.name.startswith("bookings.")}
-    lines = re.findall(r"procrastinate worker (.*)", PROCFILE)
+    lines = re.findall(r"manage.py worker (.*)", PROCFILE)
     for commands in (lines, [" ".join(arguments) for arguments in run.WORKERS.values()]):
         served = [queue for line in commands for queue in re.search(r"--queues (\S+)", line)[1].split(",")]
         assert sorted(served) == sorted(queues), "each by one worker"
@@ -50,7 +50,7 @@ def test_receivers_that_hang_hold_up_nobody_else(worker_database, tmp_path):
         queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
         environ = site_environ(worker_database) | {"WEBHOOKS_ALLOW_PRIVATE": "on"}
         worker = subprocess.Popen(
-            [sys.executable, "manage.py", "procrastinate", "worker", "--queues", "webhooks", "--concurrency", "20"],
+            [sys.executable, "manage.py", "worker", "--queues", "webhooks", "--concurrency", "20"],
             cwd=paths.BASE_DIR,
             env=environ,
             stdout=(tmp_path / "worker.log").open("w"),

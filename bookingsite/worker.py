@@ -1,0 +1,139 @@
+"""The `worker` processes: they do the jobs that wait in PostgreSQL, and wait themselves while it is away.
+
+Procrastinate's own worker ends for good when a statement of its own fails: after a minute without the database
+(30 seconds until a pool gives up a connection, twice), or at once when the connection is lost within the statement.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+
+import psycopg
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
+from psycopg_pool import AsyncConnectionPool
+
+logger = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 5  # seconds for one attempt to connect
+# Seconds until a statement without a connection fails, and until the pool ends a series of attempts to connect: each
+# pause in a series is twice the last one, so that a long series would find the database back minutes late.
+POOL_TIMEOUT = 5
+PAUSE = 1  # seconds between two attempts of a statement
+
+
+class EndedError(Exception):
+    """The worker has ended without being asked to."""
+
+
+class PatientConnector(PsycopgConnector):
+    """Repeats a statement of the worker until the database answers again, or the worker is to stop.
+
+    ``came_back`` is set when the database answers after it did not. Once ``give_up`` was called, a statement that would
+    wait raises CancelledError instead, by which procrastinate ends its worker without complaint.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.came_back = asyncio.Event()
+        self._is_away = False
+        self._given_up = asyncio.Event()
+
+    def give_up(self) -> None:
+        self._given_up.set()
+
+    async def execute_query_async(self, query, **arguments):
+        return await self._patiently(super().execute_query_async, query, arguments)
+
+    async def execute_query_one_async(self, query, **arguments):
+        return await self._patiently(super().execute_query_one_async, query, arguments)
+
+    async def execute_query_all_async(self, query, **arguments):
+        return await self._patiently(super().execute_query_all_async, query, arguments)
+
+    async def _patiently(self, execute, query, arguments):
+        while not (self._is_away and self._given_up.is_set()):
+            try:
+                result = await execute(query, **arguments)
+            except ConnectorException as error:
+                if not isinstance(error.__cause__, psycopg.OperationalError):
+                    self._note_answer()
+                    raise
+                self._note_silence(error.__cause__)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._given_up.wait(), PAUSE)
+            else:
+                self._note_answer()
+                return result
+        raise asyncio.CancelledError
+
+    def _note_silence(self, error: psycopg.Error) -> None:
+        if not self._is_away:
+            self._is_away = True
+            logger.warning("The database does not answer (%s). Waiting for it.", type(error).__name__)
+
+    def _note_answer(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            self.came_back.set()
+            logger.warning("The database answers again.")
+
+
+async def work(**options) -> None:
+    """Do jobs until SIGTERM or SIGINT, or with ``wait=False`` until there are none. ``options`` are procrastinate's.
+
+    When the database is back, a new worker takes the place of the old one. The answer to the old one's last statement
+    may have been lost, and with it a job that is now marked as being done: what a worker leaves behind is done again
+    (bookings.tasks.recover). Raises EndedError when procrastinate's worker ends by itself.
+    """
+    # It says at each attempt what we say once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    connector, stopping = PatientConnector(), asyncio.create_task(_asked_to_stop())
+    pool = AsyncConnectionPool(
+        kwargs={"connect_timeout": CONNECT_TIMEOUT} | connector_params(),
+        timeout=POOL_TIMEOUT,
+        reconnect_timeout=POOL_TIMEOUT,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    async with pool:
+        await connector.open_async(pool)
+        with app.replace_connector(connector):
+            while not stopping.done():
+                connector.came_back.clear()
+                worker = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+                back = asyncio.create_task(connector.came_back.wait())
+                await asyncio.wait({worker, back, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                back.cancel()
+                if stopping.done():
+                    connector.give_up()
+                has_ended = worker.done()
+                worker.cancel()  # it finishes the jobs that it has begun
+                try:
+                    await worker
+                except asyncio.CancelledError:
+                    pass
+                except ConnectorException:
+                    # Others may have taken the worker for dead while it waited, and removed it.
+                    if not connector.came_back.is_set():
+                        raise
+                else:
+                    if has_ended:
+                        break
+    if not stopping.done() and options.get("wait", True):
+        raise EndedError("The worker has ended by itself.")
+    stopping.cancel()
+
+
+async def _asked_to_stop() -> None:
+    """Wait for SIGTERM or SIGINT. A second one ends the process at once, as if nobody waited."""
+    loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+    for number in numbers:
+        loop.remove_signal_handler(number)
