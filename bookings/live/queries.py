@@ -43,7 +43,7 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
         cursor.execute(
             f"""
             SELECT shown.expert, shown.monday,
-                   (SELECT coalesce(sum(hashint8extended(s.id * 4294967296 + s.version, 0)), 0)
+                   (SELECT coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)
                     FROM {Slot._meta.db_table} s
                     WHERE s.expert_id = shown.expert AND s.date BETWEEN shown.monday AND shown.monday + 6),
                    e.is_active AND o.is_active,
