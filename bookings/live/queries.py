@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings.live.snapshot import Picture
 from bookings.selectors.expert_calendar import parse_day
-from bookings.selectors.own_slots import Mark, own_key, own_slots
+from bookings.selectors.own_slots import Mark, own_keys, own_slots
 from bookings.selectors.week import Week
 from experts.models import Expert, Slot
 
@@ -59,4 +59,4 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
 
 def read_own_keys(visitors: list[str]) -> dict[str, str]:
     """For each visitor the key of what My bookings shows (bookings/selectors/own_slots.py)."""
-    return {visitor: own_key(visitor) for visitor in visitors}
+    return own_keys(visitors)
