@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.live.snapshot import Picture
-from bookings.selectors.own_slots import Mark, own_key, own_slots
+from bookings.selectors.own_slots import Mark, own_keys, own_slots
 from bookings.selectors.week import Week, parse_day
 from experts.models import Expert, Slot
 
@@ -42,7 +42,7 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
         cursor.execute(
             f"""
             SELECT shown.expert, shown.monday,
-                   (SELECT coalesce(sum(hashint8extended(s.id * 4294967296 + s.version, 0)), 0)
+                   (SELECT coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)
                     FROM {Slot._meta.db_table} s
                     WHERE s.expert_id = shown.expert AND s.date BETWEEN shown.monday AND shown.monday + 6),
                    e.is_active AND o.is_active,
@@ -58,4 +58,4 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
 
 def read_own_keys(visitors: list[str]) -> dict[str, str]:
     """For each visitor the key of what My bookings shows (bookings/selectors/own_slots.py)."""
-    return {visitor: own_key(visitor) for visitor in visitors}
+    return own_keys(visitors)

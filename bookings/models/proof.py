@@ -5,9 +5,9 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ProofQuerySet(models.QuerySet):
-    def live(self, visitor: str):
-        """What the browser has proven and may still use."""
-        return self.filter(visitor=visitor, expires_at__gt=Now())
+    def live(self, *visitors: str):
+        """What these browsers have proven and may still use."""
+        return self.filter(visitor__in=visitors, expires_at__gt=Now())
 
 
 class Proof(models.Model):

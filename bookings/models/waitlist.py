@@ -21,17 +21,23 @@ class WaitlistQuerySet(models.QuerySet):
         # Joined by OR and not as a list: each of the two has an index of its own.
         return self.filter(Q(status=WaitlistEntry.Status.WAITING) | Q(status=WaitlistEntry.Status.OFFERED))
 
-    def waiting_of(self, visitor: str):
-        """What a browser is waiting for, as it was told."""
-        return self.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING) if visitor else self.none()
+    def of_visitors(self, *visitors: str):
+        """The entries of some browsers. Nothing for one that has no identity yet."""
+        return self.filter(visitor__in=visitors).exclude(visitor="")  # said in so many words for the index's condition
 
-    def shown_to(self, visitor: str):
-        """What a browser waits for or is offered, in slots that still lie ahead, soonest first."""
-        if not visitor:
-            return self.none()
-        active = self.filter(visitor=visitor, slot__starts_at__gt=Now()).filter(
-            Q(status=WaitlistEntry.Status.WAITING)
-            | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
+    def waiting_of(self, *visitors: str):
+        """What these browsers are waiting for, as they were told."""
+        return self.of_visitors(*visitors).filter(status=WaitlistEntry.Status.WAITING)
+
+    def shown_to(self, *visitors: str):
+        """What these browsers wait for or are offered, in slots that still lie ahead, soonest first."""
+        active = (
+            self.of_visitors(*visitors)
+            .filter(slot__starts_at__gt=Now())
+            .filter(
+                Q(status=WaitlistEntry.Status.WAITING)
+                | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
+            )
         )
         return active.order_by("slot__starts_at", "pk")
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from bookings.models import Booking, Proof, Status, WaitlistEntry
+from bookings.models.booking import BookingQuerySet
 from experts.models import Slot
 
 
@@ -32,35 +33,22 @@ BOOKED, WAITING = Mark("booked"), Mark("waiting")
 def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
     """The slots of an expert on some days in which each browser holds, has booked or has proven a seat, or waits.
 
-    Says for many browsers at once what ``Booking.objects.proven_to`` and ``running_holds`` say for one; three queries,
-    a fourth one when somebody has proven an address.
+    Three queries for any number of browsers, a fourth one when one of them has proven something.
     """
-    taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
-    waiting = WaitlistEntry.objects.filter(visitor__in=visitors, status=WaitlistEntry.Status.WAITING)
-    waiting = waiting.filter(slot__expert=expert_id, slot__date__range=(first, last))
+    waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
+        slot__expert=expert_id, slot__date__range=(first, last)
+    )
     for visitor, slot_id in waiting.values_list("visitor", "slot_id"):
         found[visitor][slot_id] = WAITING
+    taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
     mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
-    rows = mine.filter(holder__in=visitors).values_list("holder", "slot_id", "status", "expires_at")
-    for visitor, slot_id, status, expires_at in rows:
-        if status != Status.HELD:
-            found[visitor][slot_id] = BOOKED
-        elif found[visitor].get(slot_id) != BOOKED:
-            found[visitor][slot_id] = Mark("held", expires_at)
-    seats = taken.shown()
-
-    proofs = Proof.objects.filter(visitor__in=visitors, expires_at__gt=Now()).values_list("visitor", "booking", "email")
-    by_booking, by_address = defaultdict(set), defaultdict(set)
-    for visitor, booking_id, email in proofs:
-        (by_booking[booking_id] if booking_id else by_address[email]).add(visitor)
-    if by_booking or by_address:
-        proven = seats.annotate(address=Lower("email"))
-        # A union: each branch has its index.
-        rows = proven.filter(pk__in=list(by_booking)).union(proven.filter(address__in=list(by_address)), all=True)
-        for booking_id, address, slot_id in rows.values_list("pk", "address", "slot_id"):
-            for visitor in by_booking.get(booking_id, set()) | by_address.get(address, set()):
+    for visitor, rows in rows_by_visitor(visitors, mine, "slot_id", "status", "expires_at").items():
+        for slot_id, status, expires_at in rows.values():
+            if status != Status.HELD:
                 found[visitor][slot_id] = BOOKED
+            elif found[visitor].get(slot_id) != BOOKED:
+                found[visitor][slot_id] = Mark("held", expires_at)
     return found
 
 
@@ -97,12 +85,49 @@ def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
     return WaitlistEntry.objects.waiting_of(visitor).with_place().filter(slot=slot).first()
 
 
-def own_key(visitor: str) -> str:
-    """Names what the visitor's pages show of the bookings. A page whose own key differs loads itself again."""
+def own_keys(visitors: Collection[str]) -> dict[str, str]:
+    """For each browser a name of what its pages show of bookings. A page whose own key differs loads itself again.
+
+    Three queries for any number of browsers, a fourth one when one of them has proven something.
+    """
     now = timezone.now()
-    columns = ("pk", "status", "name", "slot_id", "slot__version", "slot__starts_at", "slot__ends_at", "expires_at")
-    rows = Booking.objects.proven_to(visitor).order_by("pk").values_list(*columns)
-    # Time alone moves a booking from "coming up" to "earlier".
-    told = [(*row, row[5] > now, row[6] > now) for row in rows]
-    told += WaitlistEntry.objects.shown_to(visitor).order_by("pk").values_list("pk", "status", "hold__expires_at")
-    return f"{crc32(repr(told).encode()):08x}"
+    columns = ("status", "name", "slot_id", "slot__version", "slot__starts_at", "slot__ends_at", "expires_at")
+    told: dict[str, list[tuple]] = {}
+    for visitor, rows in rows_by_visitor(visitors, Booking.objects.shown(), *columns).items():
+        # Time alone moves a booking from "coming up" to "earlier".
+        told[visitor] = [(pk, *row, row[4] > now, row[5] > now) for pk, row in sorted(rows.items())]
+    waiting = WaitlistEntry.objects.shown_to(*visitors).order_by("pk")
+    for visitor, *row in waiting.values_list("visitor", "pk", "status", "hold__expires_at"):
+        told[visitor].append(tuple(row))
+    return {visitor: f"{crc32(repr(rows).encode()):08x}" for visitor, rows in told.items()}
+
+
+def own_key(visitor: str) -> str:
+    """The key of one browser, as in ``own_keys``."""
+    return own_keys([visitor])[visitor]
+
+
+def rows_by_visitor(visitors: Collection[str], bookings: BookingQuerySet, *columns: str) -> dict[str, dict[int, tuple]]:
+    """For each browser its own among ``bookings``: the id of each booking and its ``columns``.
+
+    Says for many browsers at once what ``Booking.objects.proven_to`` says for one, and leaves holds to their holders:
+    two queries, a third one when somebody has proven something.
+    """
+    found: dict[str, dict[int, tuple]] = {visitor: {} for visitor in visitors}
+    bookings = bookings.order_by()
+    # What nobody made belongs to nobody. In the query, because the index has this very condition.
+    mine = bookings.filter(holder__in=visitors).exclude(holder="")
+    for visitor, pk, *row in mine.values_list("holder", "pk", *columns):
+        found[visitor][pk] = tuple(row)
+
+    by_booking, by_address = defaultdict(set), defaultdict(set)
+    for visitor, booking_id, email in Proof.objects.live(*visitors).values_list("visitor", "booking", "email"):
+        (by_booking[booking_id] if booking_id else by_address[email]).add(visitor)
+    if by_booking or by_address:
+        proven = bookings.shown().annotate(address=Lower("email")).values_list("address", "pk", *columns)
+        # A union: each branch has its index.
+        rows = proven.filter(pk__in=list(by_booking)).union(proven.filter(address__in=list(by_address)), all=True)
+        for address, pk, *row in rows:
+            for visitor in by_booking.get(pk, set()) | by_address.get(address, set()):
+                found[visitor][pk] = tuple(row)
+    return found
