@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from experts.discovery import Query, cards, filters
 from experts.embedding import frame_query, let_frame
+from experts.htmx import is_partial
 from experts.models import Organization
 
 PAGE_SIZE = 9
@@ -57,5 +58,4 @@ def _list(request, organization, base_url, template="experts/discover.html", mor
         context["other_days"] = query.experts(experts, request.zone, any_day=True).count()
     if organization is not None:
         context["accent"] = organization.accent
-    partial = request.htmx and request.htmx.request_type == "partial"
-    return render(request, "experts/_results.html" if partial else template, context)
+    return render(request, "experts/_results.html" if is_partial(request) else template, context)

@@ -105,4 +105,4 @@ def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed
+    return parsed.ipv4_mapped or parsed if parsed.version == 6 else parsed

@@ -1,6 +1,7 @@
 """When an e-mail about a booking is still true, and when reminders are due."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from bookings.models import Booking, MailKind
 from bookings.transitions import Status
@@ -27,8 +28,8 @@ _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION, MailKind.WEBHOOK_PAUSED})
 # How long before the start each is sent, and the organisation's switch for it.
 REMINDERS = {
-    MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),
-    MailKind.REMINDER_HOUR: (timedelta(hours=1), "reminds_hour_before"),
+    MailKind.REMINDER_DAY: (timedelta(hours=24), attrgetter("reminds_day_before")),
+    MailKind.REMINDER_HOUR: (timedelta(hours=1), attrgetter("reminds_hour_before")),
 }
 # Whoever booked less than this before a reminder has just read the same in another mail.
 LEAST_BEFORE_REMINDER = timedelta(hours=2)
@@ -42,8 +43,8 @@ def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -
     if kind in _REQUESTS and booking.expires_at <= now:
         return False
     if kind in REMINDERS:
-        _before, switch = REMINDERS[kind]
-        return getattr(slot.expert.organization, switch) and slot.starts_at > now
+        _before, is_on = REMINDERS[kind]
+        return is_on(slot.expert.organization) and slot.starts_at > now
     return kind not in _AHEAD or slot.ends_at > now
 
 
@@ -57,5 +58,5 @@ def kind_of(booking: Booking) -> MailKind | None:
 
 def reminders_due(starts_at: datetime, now: datetime) -> dict[MailKind, datetime]:
     """Which reminders of a session a booking of this moment gets, and when."""
-    due = {kind: starts_at - before for kind, (before, _switch) in REMINDERS.items()}
+    due = {kind: starts_at - before for kind, (before, _is_on) in REMINDERS.items()}
     return {kind: at for kind, at in due.items() if at - now >= LEAST_BEFORE_REMINDER}

@@ -35,7 +35,8 @@ from bookings.views.booking_flow import (
     show_too_many_holds,
     show_waiting,
 )
-from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.responses import load_instead, see_other
+from experts.htmx import is_partial
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 

@@ -17,9 +17,10 @@ from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.own_slots import own_key
-from bookings.views.responses import is_partial, load_instead, not_found
+from bookings.views.responses import load_instead, not_found
 from bookings.views.zones import shown_zone_of
 from experts import formatting
+from experts.htmx import is_partial
 
 
 @require_safe

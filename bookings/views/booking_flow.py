@@ -15,9 +15,10 @@ from bookings.models import Booking, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
-from bookings.views.responses import is_partial, not_found, with_retry_after
+from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_zone
 from experts import formatting
+from experts.htmx import is_partial
 from experts.timezones import city
 
 

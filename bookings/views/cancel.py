@@ -14,8 +14,9 @@ from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
-from bookings.views.responses import is_partial, load_instead, see_other, with_retry_after
+from bookings.views.responses import load_instead, see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
+from experts.htmx import is_partial
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -14,9 +14,10 @@ from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.week import parse_day
-from bookings.views.responses import is_partial, not_found
+from bookings.views.responses import not_found
 from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
+from experts.htmx import is_partial
 from experts.models import Expert
 
 

@@ -17,8 +17,9 @@ from bookings.views.booking_flow import (
     show_retry,
     show_waiting,
 )
-from bookings.views.responses import is_partial, see_other
+from bookings.views.responses import see_other
 from bookings.views.zones import shown_zone
+from experts.htmx import is_partial
 from experts.models import Slot
 
 

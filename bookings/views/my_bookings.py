@@ -19,8 +19,9 @@ from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.selectors.own_slots import own_key
 from bookings.views import lookup
 from bookings.views.booking import leave_when_proof_ends
-from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.responses import load_instead, see_other
 from experts import formatting
+from experts.htmx import is_partial
 from experts.models import Expert, Slot
 
 MOST_EARLIER = 50

@@ -22,9 +22,10 @@ from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
-from bookings.views.responses import is_partial, load_instead, not_found, see_other, with_retry_after
+from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
 from experts import formatting
+from experts.htmx import is_partial
 from experts.models import Slot
 
 

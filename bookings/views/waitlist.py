@@ -24,8 +24,9 @@ from bookings.views.booking_flow import (
     show_waiting,
     show_waitlist,
 )
-from bookings.views.responses import is_partial, see_other
+from bookings.views.responses import see_other
 from bookings.views.zones import shown_zone
+from experts.htmx import is_partial
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
