@@ -1,4 +1,4 @@
-"""What is a visitor's own, for tiles and for pages that must notice a change of it."""
+"""Read a visitor's own holds, bookings and places on waitlists."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from experts.models import Slot
 
 @dataclass(frozen=True)
 class Mark:
-    """What is a viewer's own in a slot: ``booked``, ``held`` until an instant, or ``waiting`` for a seat."""
+    """What a viewer has in a slot. ``kind``: ``booked``, ``held`` (``until`` an instant), or ``waiting`` for a seat."""
 
     kind: str
     until: datetime | None = None
@@ -30,10 +30,10 @@ BOOKED, WAITING = Mark("booked"), Mark("waiting")
 
 
 def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
-    """The slots of an expert on some days in which each browser holds, has booked or has proven a seat, or waits.
+    """Read what each visitor has in the slots of an expert from day to day: visitor -> slot id -> Mark.
 
-    Says for many browsers at once what ``Booking.objects.proven_to`` and ``running_holds`` say for one; three queries,
-    a fourth one when somebody has proven an address.
+    The same as ``Booking.objects.proven_to`` and ``running_holds`` say for one visitor, but for many at once: three
+    queries, and a fourth when somebody has proven a booking or an address.
     """
     taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
@@ -56,7 +56,7 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
         (by_booking[booking_id] if booking_id else by_address[email]).add(visitor)
     if by_booking or by_address:
         proven = seats.annotate(address=Lower("email"))
-        # A union: each branch has its index.
+        # A union, so that each half uses its own index.
         rows = proven.filter(pk__in=list(by_booking)).union(proven.filter(address__in=list(by_address)), all=True)
         for booking_id, address, slot_id in rows.values_list("pk", "address", "slot_id"):
             for visitor in by_booking.get(booking_id, set()) | by_address.get(address, set()):
@@ -65,7 +65,7 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
 
 
 def without_hold(slot: Slot, own: Booking | None) -> Slot:
-    """The slot as it is for the owner of the hold ``own``: those seats are free. The slot itself if there is none."""
+    """Return a copy of the slot with the seats of the visitor's hold ``own`` free; the slot itself without a hold."""
     if own is None:
         return slot
     slot = copy(slot)
@@ -98,11 +98,11 @@ def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
 
 
 def own_key(visitor: str) -> str:
-    """Names what the visitor's pages show of the bookings. A page whose own key differs loads itself again."""
+    """Return a key of what My bookings and the booking page show to the visitor: a page with another key reloads."""
     now = timezone.now()
     columns = ("pk", "status", "name", "slot_id", "slot__version", "slot__starts_at", "slot__ends_at", "expires_at")
     rows = Booking.objects.proven_to(visitor).order_by("pk").values_list(*columns)
-    # Time alone moves a booking from "coming up" to "earlier".
+    # Also whether it has begun and ended, as time alone moves a booking from "coming up" to "earlier".
     told = [(*row, row[5] > now, row[6] > now) for row in rows]
     told += WaitlistEntry.objects.shown_to(visitor).order_by("pk").values_list("pk", "status", "hold__expires_at")
     return f"{crc32(repr(told).encode()):08x}"

@@ -1,4 +1,4 @@
-"""The expert page: choose a time."""
+"""Show an expert's calendar, on its own page or in a frame on another site."""
 
 from datetime import date
 
@@ -29,7 +29,7 @@ def expert(request, slug):
     day = parse_day(request.GET.get("day"), found)
     if day is None:
         return not_found(request, _("There is no such day."), reverse("expert", args=[slug]), _("See open times"))
-    # The page's socket is this browser's from the start, so that it hears of a booking that another tab makes.
+    # The browser gets its identity now, so that the page's socket is told of a booking that another tab makes.
     known_visitor = request.visitor
     ensure_visitor(request)
     return _show(request, "bookings/expert.html", found, day, visitor=known_visitor)
@@ -37,7 +37,7 @@ def expert(request, slug):
 
 @require_safe
 def embed_expert(request, slug):
-    """The calendar alone, for a frame on the organisation's own site. Sets no cookie: it would not come back."""
+    """Show the calendar alone, for a frame on the organisation's site. Sets no cookie: frames do not send them."""
     found = _find(slug)
     day = found and parse_day(request.GET.get("day"), found)
     if not day:
