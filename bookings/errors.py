@@ -1,4 +1,4 @@
-"""What a booking may be refused with (see experts/errors.py for the base and for Busy)."""
+"""Errors with which a booking is refused. The base and Busy are in experts/errors.py."""
 
 from django.utils.translation import gettext_lazy as _
 

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookingsite.middleware import THEMES
+from experts.htmx import is_partial
 from experts.timezones import zone_names
 
 ONE_YEAR = 365 * 24 * 3600
@@ -32,9 +33,10 @@ def preferences(request):
     """Choose a time zone; keep the chosen theme or time zone in a cookie and go back."""
     if request.method == "POST":
         return _keep_preferences(request)
-    partial = request.htmx.request_type == "partial"
     return render(
-        request, "_zone_form.html" if partial else "preferences.html", {"next": _way_back(request, request.GET)}
+        request,
+        "_zone_form.html" if is_partial(request) else "preferences.html",
+        {"next": _way_back(request, request.GET)},
     )
 
 

@@ -1,4 +1,4 @@
-"""What the discovery page shows: the query in its address, and the experts as cards."""
+"""Read what the discovery page shows: the query in its address, and the matching experts as cards."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ LONGEST_SEARCH = 100
 
 @dataclass(frozen=True)
 class Query:
-    """The part of the address that decides what is listed. Whatever is unknown is left out."""
+    """The part of the address that decides which experts are listed. Unknown values are ignored."""
 
     search: str = ""
     category: str = ""
@@ -47,7 +47,7 @@ class Query:
         )
 
     def experts(self, base, zone: ZoneInfo | None, *, any_day: bool = False):
-        """The experts of ``base`` that match, in order."""
+        """Return the experts of ``base`` that match, in order. ``any_day`` ignores ``when``."""
         experts = base.matching(self.search)
         if self.category:
             experts = experts.filter(category__slug=self.category)
@@ -64,12 +64,12 @@ class Query:
 
     @property
     def can_match(self) -> bool:
-        """Whether the search, if any, holds a letter or digit to look for."""
+        """Return whether the search is empty or holds a letter or digit to look for."""
         return not self.search or bool(fold(self.search))
 
 
 def _days_as_instants(when: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The stretch of time that "today", "tomorrow" or "week" (today and the next six days) means in a zone."""
+    """Return the instants between which "today", "tomorrow" or "week" (today and six days more) lies in a zone."""
     today = timezone.now().astimezone(zone).date()
     first = today + timedelta(days=1) if when == "tomorrow" else today
     last = first + timedelta(days=7 if when == "week" else 1)
@@ -98,14 +98,14 @@ class Card:
 
 
 def cards(experts: list[Expert], zone: ZoneInfo | None) -> list[Card]:
-    """Cards for experts from ``with_next_slot()``. Two queries, however many experts there are."""
+    """Make the cards of experts from ``with_next_slot()``. Two queries, however many experts there are."""
     now = timezone.now()
     slots = Slot.objects.with_expert().in_bulk([expert.next_slot_id for expert in experts if expert.next_slot_id])
     today = now.date()
     counts: dict[int, dict[date, int]] = defaultdict(dict)
     rows = (
         Slot.objects.bookable()
-        # A day wider on both sides: "today" is another date in another zone.
+        # One day more on both sides, because "today" is another date in another zone.
         .filter(expert__in=[e.pk for e in experts], date__range=(today - timedelta(days=1), today + timedelta(days=15)))
         .values_list("expert_id", "date")
         .annotate(Count("pk"))
@@ -164,7 +164,7 @@ def _week_day(day: date, count: int) -> WeekDay:
 
 
 def filters(organization: Organization | None):
-    """What the page can be narrowed to: (active experts, categories with counts, organisations)."""
+    """Return what the page can be filtered by: (active experts, categories with counts, organisations)."""
     experts = Expert.objects.active()
     if organization is not None:
         experts = experts.filter(organization=organization)

@@ -1,4 +1,4 @@
-"""Pages in frames on other people's sites: which sites may, and how a page tells the browser."""
+"""Let other sites show pages in frames: check which sites may, and tell the browser."""
 
 import re
 
@@ -17,14 +17,14 @@ _DEFAULT_PORT = re.compile(r"(https://[^:]+):443|(http://[^:]+):80")
 
 
 def read_origin(text: str) -> str:
-    """An origin as people copy it (``HTTPS://Www.Example.com/``) in the form that browsers compare."""
+    """Return an origin that people copied (``HTTPS://Www.Example.com/``) in the form that browsers compare."""
     text = text.strip().lower().removesuffix("/")
     found = _DEFAULT_PORT.fullmatch(text)
     return (found[1] or found[2]) if found else text
 
 
 def validate_origin(origin: str) -> None:
-    """Raise ValidationError unless it is ``https://host`` or ``https://host:port``, or this computer, for trying."""
+    """Raise ValidationError unless it is ``https://host`` or ``https://host:port``, or http on localhost for trials."""
     port = origin.rpartition(":")[2]
     if len(origin) > 255 or not _ORIGIN.fullmatch(origin) or (port.isdecimal() and int(port) > 65535):
         raise ValidationError(
@@ -34,9 +34,9 @@ def validate_origin(origin: str) -> None:
 
 
 def frame_query(request) -> dict[str, str]:
-    """What addresses within a frame carry on, as no cookies do: zone, theme, and whether there is a list to go back to.
+    """Return the query that links within a frame carry, because frames have no cookies: ``tz``, ``theme``, ``list``.
 
-    Zone and theme count as the visitor's for this request.
+    ``list`` says that there is a list of experts to go back to. Sets the request's zone and theme.
     """
     query = {"list": "1"} if request.GET.get("list") else {}
     if zone := known_zone(request.GET.get("tz")):
@@ -48,8 +48,8 @@ def frame_query(request) -> dict[str, str]:
 
 
 def let_frame(response: HttpResponse, origins: list[str]) -> HttpResponse:
-    """Let pages of these origins frame the answer; without any, nobody may, as with every other page."""
+    """Allow pages of these origins to frame the response; without any, nobody may, as with every other page."""
     response._csp_replace = {"frame-ancestors": origins or [NONE]}
-    # The old header knows no list of origins. Browsers that know the new one ignore it.
+    # X-Frame-Options cannot list origins. Browsers that know frame-ancestors ignore it.
     response.xframe_options_exempt = bool(origins)
     return response

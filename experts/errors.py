@@ -1,4 +1,4 @@
-"""What a service may refuse with. Views and API turn each into a page or a status; none of them is a bug."""
+"""Errors with which a service refuses a request. Views and API turn them into a page or a status."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +27,7 @@ class Refused(Exception):
 
 
 class Busy(Refused):
-    """Others hold the slot for too long, or the database is away. The same request may be sent again."""
+    """A lock did not come in time, or the database is away. The same request may be sent again."""
 
     code = "busy"
     status = 503
@@ -42,7 +42,7 @@ class NotFound(Refused):
 
 
 class Invalid(Refused):
-    """What was asked for makes no sense."""
+    """The request makes no sense."""
 
     code = "invalid"
     status = 422
@@ -62,13 +62,13 @@ class AddressTaken(Refused):
 
 
 class LastOwner(Refused):
-    """Nobody could invite people or change the rules any more."""
+    """The last owner would go, and nobody could invite people or change the rules any more."""
 
     message = _("An organisation needs an owner. Make somebody else an owner first.")
 
 
 class InvalidExpert(Refused):
-    """A change of an expert that would make slots untrue."""
+    """A change of an expert with which its slots would be at wrong times."""
 
     code = "invalid"
     status = 422

@@ -1,4 +1,4 @@
-"""Days and times in words, in the active language. Every function takes the zone: none guesses it."""
+"""Write days and times in words, in the active language. Every function is given the zone."""
 
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -70,7 +70,7 @@ def duration(span: timedelta) -> str:
 
 
 def distance(instant: datetime, other: datetime, zone: ZoneInfo) -> str:
-    """How far ``instant`` is from ``other``: ``45 min later``, ``90 min earlier``, ``Same time`` on another day."""
+    """Return the way from ``other`` to ``instant``: ``45 min later``, ``90 min earlier``, or ``Same time``."""
     here, there = instant.astimezone(zone), other.astimezone(zone)
     if here.time() == there.time() and here.date() != there.date():
         return _("Same time")
@@ -93,7 +93,7 @@ def zone_label_of_day(zone: ZoneInfo, day: date) -> str:
 
 
 def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:
-    """How clocks in ``zone`` differ from the shown one at that instant: ``1 hour behind``; empty when they agree."""
+    """Return how clocks in ``zone`` differ from those in ``shown``: ``1 hour behind``; empty when they agree."""
     difference = instant.astimezone(zone).utcoffset() - instant.astimezone(shown).utcoffset()
     if not difference:
         return ""

@@ -12,13 +12,13 @@ from experts.models import Slot
 
 
 def violated_constraint(error: DatabaseError) -> str | None:
-    """The name of the constraint that refused the statement."""
+    """Return the name of the constraint that refused the statement, if one did."""
     return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
 
 
 @contextmanager
 def slot_transaction():
-    """A transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
+    """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
 
     Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
     database connection is to be had.

@@ -1,4 +1,4 @@
-"""Search that forgives accents and case: both what is stored and what is typed are folded to the same plain words."""
+"""Search without regard to accents and case: what is stored and what is typed are folded to the same plain words."""
 
 import unicodedata
 
@@ -14,20 +14,20 @@ _LONGEST_WORD = 64
 
 
 def fold(text: str) -> str:
-    """Lower-case words without accents, one space between: ``Dr İnci-Müller`` -> ``dr inci muller``."""
+    """Return lower-case words without accents: ``Dr İnci-Müller`` -> ``dr inci muller``."""
     decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     plain = "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_PLAIN)
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
 def search_vector() -> Func:
-    """The words of ``search_text`` as a tsvector. Already folded, so no text-search parser is involved."""
+    """Return the words of ``search_text`` as a tsvector. They are folded already, so PostgreSQL need not parse them."""
     words = Func(F("search_text"), Value(" "), function="string_to_array")
     return Func(words, function="array_to_tsvector", output_field=SearchVectorField())
 
 
 def search_condition(text: str) -> Func | None:
-    """True for rows with, for every typed word, a stored word that begins with it; None when nothing was typed."""
+    """Return the condition that for every typed word a stored word begins with it; None when nothing was typed."""
     words = fold(text).split()[:_MOST_WORDS]
     if not words:
         return None

@@ -1,4 +1,4 @@
-"""Describe a slot for programs: the same facts in the JSON API and in webhooks."""
+"""Describe a slot for programs: the same facts in the JSON API, its answers kept for a retry, and webhooks."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Jobs of the worker about slots. Each may run more than once. Arguments are ids only."""
+"""Run jobs about slots in the worker. Each may run more than once. Arguments are ids only."""
 
 import logging
 
@@ -17,8 +17,8 @@ logger = logging.getLogger(__name__)
 def extend_horizons(timestamp: int) -> None:
     """Make the slots of the days that have come within the horizon, of each expert in a transaction of its own.
 
-    Every hour, as days begin at other hours elsewhere; an expert whose day had its turn costs next to nothing. One that
-    fails is logged, and is tried again in an hour.
+    Every hour, because days begin at different hours in different zones; an expert who is up to date costs one row of a
+    query. A failure is logged and tried again in an hour.
     """
     experts = behind_horizon(Expert.objects.active()).order_by("pk").values_list("pk", flat=True)
     for expert_id in list(experts):

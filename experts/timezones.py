@@ -1,4 +1,4 @@
-"""Wall-clock time of a place <-> instant, with daylight-saving changes handled on purpose (design promise 7)."""
+"""Convert between wall-clock times of a zone and instants, also where the clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 _REGIONS = frozenset(
     {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 )
-# Names that browsers still report although the places are spelt otherwise today (links in the tz database).
+# Old names that browsers still report -> present names (links in the tz database).
 _RENAMED = {
     "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
     "America/Godthab": "America/Nuuk",
@@ -33,13 +33,13 @@ _RENAMED = {
 
 @cache
 def zone_names() -> frozenset[str]:
-    """Zones that a person can choose: places by their present names, without relics such as ``EST5EDT``."""
+    """Return the zones that a person can choose: places by their present names, without relics such as ``EST5EDT``."""
     places = {name for name in available_timezones() if name.partition("/")[0] in _REGIONS and "/" in name}
     return frozenset(places - _RENAMED.keys()) | {"UTC"}
 
 
 def known_zone(name: str | None) -> ZoneInfo | None:
-    """The zone that a browser names, by its present name; None for anything else."""
+    """Return the zone that a browser names, by its present name; None for anything else."""
     name = _RENAMED.get(name, name)
     return ZoneInfo(name) if name in zone_names() else None
 
@@ -51,12 +51,12 @@ def validate_zone(name: str) -> None:
 
 
 def city(zone: ZoneInfo) -> str:
-    """The name that people know a zone by: ``America/New_York`` -> ``New York``."""
+    """Return the city of a zone: ``America/New_York`` -> ``New York``."""
     return zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
 
 def offset_label(zone: ZoneInfo, instant: datetime) -> str:
-    """The offset in force at that instant (never today's), as ``GMT+1``, ``GMT−3:30`` or ``GMT``."""
+    """Return the offset at that instant (which may not be today's), as ``GMT+1``, ``GMT−3:30`` or ``GMT``."""
     offset = instant.astimezone(zone).utcoffset()
     minutes = int(offset.total_seconds() // 60)
     if minutes == 0:
@@ -66,9 +66,9 @@ def offset_label(zone: ZoneInfo, instant: datetime) -> str:
 
 
 def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:
-    """The UTC instant of a wall-clock time, or None when that day's change to summer time skips it.
+    """Return the UTC instant of a wall-clock time; None if the clocks skip it on that day.
 
-    A time that the change back to winter time repeats means the first of the two (``fold=0``).
+    Of a time that the clocks show twice, the first is meant (``fold=0``).
     """
     local = datetime.combine(day, wall_clock, tzinfo=zone).replace(fold=0)
     instant = local.astimezone(UTC)
@@ -79,10 +79,10 @@ def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:
 
 
 def edge_of(day: date, wall_clock: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
-    """The UTC instant from which the clocks show that time or a later one: where a stretch of time starts or ends.
+    """Return the UTC instant at which a period of time starts or ends that is given by a wall-clock time.
 
-    A time that is skipped means the moment of the skip. One that is repeated means the first, or with ``last`` the
-    second.
+    For a time that is skipped, that is the moment of the skip; for one that is repeated, the first of the two, or with
+    ``last`` the second.
     """
     local = datetime.combine(day, wall_clock, tzinfo=zone)
     first, second = (local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))

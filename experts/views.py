@@ -1,4 +1,4 @@
-"""Discovery: finding an expert. The expert page itself belongs to bookings, which knows what is the viewer's own."""
+"""Show lists of experts. The page of one expert is in bookings/views/expert.py, as it shows the viewer's bookings."""
 
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, render
@@ -7,6 +7,7 @@ from django.views.decorators.http import require_safe
 
 from experts.discovery import Query, cards, filters
 from experts.embedding import frame_query, let_frame
+from experts.htmx import is_partial
 from experts.models import Organization
 
 PAGE_SIZE = 9
@@ -14,20 +15,20 @@ PAGE_SIZE = 9
 
 @require_safe
 def discover(request):
-    """All organisations' experts, searched, filtered and paged by the address."""
+    """Show the experts of all organisations, searched, filtered and paged by the address."""
     return _list(request, None, reverse("discover"))
 
 
 @require_safe
 def organization(request, slug):
-    """One organisation's experts, in its accent."""
+    """Show one organisation's experts, in its accent."""
     found = get_object_or_404(Organization, slug=slug, is_active=True)
     return _list(request, found, reverse("organization", args=[slug]))
 
 
 @require_safe
 def embed_organization(request, slug):
-    """One organisation's experts for a frame on its own site."""
+    """Show one organisation's experts for a frame on its own site."""
     found = get_object_or_404(Organization, slug=slug, is_active=True)
     frame = {"embedded": True, "frame_query": frame_query(request)}
     response = _list(request, found, reverse("embed_organization", args=[slug]), "embed/organization.html", frame)
@@ -57,5 +58,4 @@ def _list(request, organization, base_url, template="experts/discover.html", mor
         context["other_days"] = query.experts(experts, request.zone, any_day=True).count()
     if organization is not None:
         context["accent"] = organization.accent
-    partial = request.htmx and request.htmx.request_type == "partial"
-    return render(request, "experts/_results.html" if partial else template, context)
+    return render(request, "experts/_results.html" if is_partial(request) else template, context)

@@ -1,8 +1,7 @@
-"""Links in e-mails, all under one address (``/bookings/link/<token>/``): what their tokens open, and for how long.
+"""Make and read the tokens of links in e-mails (``/bookings/link/<token>/``).
 
-A look-up token is random, single-use and kept as a hash (LookupLink). A booking's token is its reference and a
-signature; nothing is stored for it, and so it is with a seat that the waitlist offers. Both are bound to the address
-that they were sent to: when staff correct a wrong one, the link in the stranger's mailbox opens nothing any more.
+A look-up token is random, works once, and only its hash is stored (LookupLink). The tokens of a booking and of an offer
+of the waitlist are signed (experts/signed_tokens.py), work as often as they are opened, and are stored nowhere.
 """
 
 from datetime import timedelta
@@ -26,22 +25,22 @@ _OFFER = SignedToken("bookings.offer", prefix="W-")
 
 
 def link_url(token: str) -> str:
-    """The whole address of a link, for an e-mail."""
+    """Return the whole address of a link, for an e-mail."""
     return absolute_url("link", token)
 
 
 def offer_token(entry: WaitlistEntry) -> str:
-    """The token for the mail that offers a seat. It is bound to the address, as a booking's."""
+    """Return the token for the mail that offers a seat, always the same one."""
     return _OFFER.of(entry.pk, entry.email)
 
 
 def opens_offer(token: str) -> bool:
-    """Whether it is an offer's token by its looks."""
+    """Return whether a token has the form of an offer's. It may be forged."""
     return token.startswith(_OFFER.prefix)
 
 
 def read_offer_token(token: str) -> WaitlistEntry:
-    """The entry of the waitlist that a token belongs to. Raises LinkUnknown for a forged one."""
+    """Return the entry of the waitlist that a token belongs to. Raises LinkUnknown for a forged one."""
     entry = WaitlistEntry.objects.with_slot().filter(pk=_OFFER.number_in(token)).first()
     if entry is None or not _OFFER.fits(token, entry.pk, entry.email):
         raise LinkUnknown
@@ -49,17 +48,17 @@ def read_offer_token(token: str) -> WaitlistEntry:
 
 
 def opens_one_booking(token: str) -> bool:
-    """Which kind of token it is, by its looks only: whether it is a real one is not asked."""
+    """Return whether a token has the form of a booking's, and not of a look-up's. It may be forged."""
     return "." in token
 
 
 def booking_token(booking: Booking) -> str:
-    """The token for a booking's own e-mails: always the same one."""
+    """Return the token for a booking's own e-mails, always the same one."""
     return _BOOKING.of(booking.reference, booking.email)
 
 
 def read_booking_token(token: str) -> Booking:
-    """The booking that a token opens. Raises LinkUnknown for a forged one, LinkGone 30 days after the session."""
+    """Return the booking that a token opens, with its slot. Raises LinkUnknown if forged, LinkGone if it has ended."""
     reference = read_reference(_BOOKING.key_in(token))
     booking = Booking.objects.shown().with_slot().filter(reference=reference).first()
     if booking is None or not booking.email or not _BOOKING.fits(token, booking.reference, booking.email):
@@ -70,12 +69,12 @@ def read_booking_token(token: str) -> Booking:
 
 
 def booking_link_ends(booking: Booking):
-    """Until when (an instant) a booking's link works, and what it has opened stays open."""
+    """Return the instant at which a booking's links, and what they have opened, end: 30 days after the session."""
     return booking.slot.ends_at + BOOKING_LINK_LASTS
 
 
 def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
-    """A new token for the address of the request, with the link that remembers it. Each attempt to send has its own."""
+    """Make a new token for the address of a request, and the row that knows its hash. Each attempt makes its own."""
     token = random_secret()
     link = LookupLink.objects.create(
         request=request, token_hash=hash_of(token), expires_at=timezone.now() + LOOKUP_LINK_LASTS
@@ -84,9 +83,9 @@ def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
 
 
 def too_many_sent(request: LookupRequest) -> bool:
-    """Whether the address has had its links of this hour, so that nobody can flood a mailbox from here.
+    """Return whether the address got its links of this hour already, so that nobody can flood a mailbox.
 
-    Other attempts to answer the same request do not count: they are retries of a mail that may never have left.
+    Earlier attempts for the same request do not count: they may have failed before the mail left.
     """
     others = LookupRequest.objects.annotate(address=Lower("email")).filter(address=Lower(Value(request.email)))
     an_hour_ago = timezone.now() - timedelta(hours=1)
@@ -95,9 +94,9 @@ def too_many_sent(request: LookupRequest) -> bool:
 
 
 def use_lookup_token(token: str) -> str:
-    """Use a look-up token up. Returns the address that it was sent to. Raises LinkUnknown, LinkGone.
+    """Mark a look-up token as used. Returns the e-mail address that it was sent to. Raises LinkUnknown, LinkGone.
 
-    One statement decides: of two that come at the same time the second waits for the first and then finds it used.
+    One UPDATE decides: of two requests at the same time, the second waits for the first and then finds it used.
     """
     mine = LookupLink.objects.filter(token_hash=hash_of(token))
     if not mine.filter(used_at=None, expires_at__gt=Now()).update(used_at=Now()):
@@ -106,6 +105,6 @@ def use_lookup_token(token: str) -> str:
 
 
 def address_of_used(token: str) -> str:
-    """The address of a link that was used; "" for any other."""
+    """Return the e-mail address of a link that was used already; "" for any other token."""
     used = LookupLink.objects.filter(token_hash=hash_of(token), used_at__isnull=False)
     return used.values_list("request__email", flat=True).first() or ""

@@ -1,4 +1,4 @@
-"""Looking bookings up: what a browser proves, how it asks for a link, and how it forgets everything again."""
+"""Prove that a browser may see a booking or an address's bookings, ask for a link, and forget it all again."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ ADDRESS_PROOF_LASTS = timedelta(minutes=60)
 
 
 def prove_booking(*, visitor: str, booking: Booking) -> Proof:
-    """Let a browser see one booking until 30 days after its session."""
+    """Let a browser see one booking until its links end (``booking_link_ends``)."""
     ends = links.booking_link_ends(booking)
     proof, _made = Proof.objects.update_or_create(visitor=visitor, booking=booking, defaults={"expires_at": ends})
     return proof
@@ -30,9 +30,9 @@ def prove_address(*, visitor: str, email: str) -> Proof:
 
 
 def open_by_reference(*, visitor: str, reference: str, email: str) -> Booking:
-    """Prove the booking that has this reference and address. Raises NoSuchBooking, which does not tell what is wrong.
+    """Let a browser see the booking with this reference and address, for as long as the links in its mails work.
 
-    As with the link in its mails, only until 30 days after the session.
+    Raises NoSuchBooking, which does not tell which of the two is wrong.
     """
     booking = Booking.objects.of_address(email).with_slot().filter(reference=reference).first()
     if booking is None or links.booking_link_ends(booking) <= timezone.now():
@@ -42,7 +42,7 @@ def open_by_reference(*, visitor: str, reference: str, email: str) -> Booking:
 
 
 def request_link(*, visitor: str, email: str, language: str = "en", timezone: str = "") -> LookupRequest:
-    """Ask for a link to the bookings of an address. Does the same for every address: the worker looks it up."""
+    """Queue a link to the bookings of an address. The same is done for every address; the worker looks it up."""
     with transaction.atomic():
         request = LookupRequest.objects.create(visitor=visitor, email=email, language=language, timezone=timezone)
         defer("bookings.tasks.send_lookup_link", request_id=request.pk)
@@ -50,10 +50,10 @@ def request_link(*, visitor: str, email: str, language: str = "en", timezone: st
 
 
 def open_link(*, visitor: str, token: str) -> Booking | None:
-    """Prove what the link of an e-mail opens: a booking, which is returned, or an address (None).
+    """Let a browser see what the link of an e-mail opens: a booking, which is returned, or an address (None).
 
-    Raises LinkUnknown for a forged link, LinkGone for a used or expired one. A look-up link and its proof are written
-    together or not at all, so that a failure does not use the link up.
+    Raises LinkUnknown for a forged link, LinkGone for a used or expired one. In one transaction, so that a failure does
+    not use a look-up link up.
     """
     if links.opens_one_booking(token):
         booking = links.read_booking_token(token)
@@ -63,7 +63,7 @@ def open_link(*, visitor: str, token: str) -> Booking | None:
         with transaction.atomic():
             prove_address(visitor=visitor, email=links.use_lookup_token(token))
     except LinkGone:
-        # The second click of a double click: the first has opened it for this very browser.
+        # A double click: the first click opened it for this browser, and the second must not say that it is used.
         email = links.address_of_used(token)
         if not email or not Proof.objects.live(visitor).filter(email=email.lower()).exists():
             raise
@@ -71,7 +71,7 @@ def open_link(*, visitor: str, token: str) -> Booking | None:
 
 
 def forget_browser(*, visitor: str) -> None:
-    """End what a browser may see: its proofs, and its claim to what it booked. A copy of its cookie opens nothing."""
+    """Delete a browser's proofs and its claim to what it booked, so that a copy of its cookie opens nothing."""
     with transaction.atomic():
         Proof.objects.filter(visitor=visitor).delete()
         LookupRequest.objects.filter(visitor=visitor).update(visitor="")

@@ -1,4 +1,4 @@
-"""Limits on how often one visitor or address may try something. They live in Valkey; without it there are none."""
+"""Limit how often one visitor or network address may try something. Counted in Valkey; while it is down, no limits."""
 
 import hashlib
 import logging
@@ -20,17 +20,17 @@ PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
 # Looking around moves a hold with each click.
 HOLDS_PER_VISITOR = (parse("30/minute"), parse("300/hour"))
 HOLDS_PER_ADDRESS = (parse("120/minute"), parse("1200/hour"))
-# Whoever guesses references gets a new identity for each guess, but not a new address.
+# Somebody who guesses references can get a new identity for each guess, but not a new address.
 LOOKUPS_PER_VISITOR = (parse("10/minute"), parse("50/hour"))
 LOOKUPS_PER_ADDRESS = (parse("30/minute"), parse("300/hour"))
 # Cancelling and moving one's own bookings.
 CHANGES_PER_VISITOR = (parse("20/minute"), parse("100/hour"))
 CHANGES_PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
-# Each move sends a mail, and the address need not be that of whoever moves.
+# Each move sends a mail, to an address that the visitor need not own.
 CHANGES_PER_BOOKING = (parse("20/hour"),)
 # Each booking sends a mail, and anybody can type anybody's address. A secretary books for a whole office.
 PER_RECIPIENT = (parse("20/hour"),)
-# Who opens a full slot again and again wants it once; a crawler wants nothing.
+# Opening a full slot again and again counts once, and a crawler hardly at all.
 WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
 WISHES_PER_ADDRESS = (parse("60/hour"),)
 

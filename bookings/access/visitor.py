@@ -1,4 +1,4 @@
-"""Who is at the other end: a browser's random identity in a signed cookie, and its network address."""
+"""Identify a browser by a random identity in a signed cookie, and find the network address of a request."""
 
 import hashlib
 import ipaddress
@@ -36,12 +36,12 @@ class VisitorMiddleware:
 
 
 def cookie_name() -> str:
-    """With https a name that browsers accept from this very host only: no sibling subdomain can plant an identity."""
+    """Return the cookie's name. With https, browsers take ``__Host-`` from this host only, not from a subdomain."""
     return "__Host-visitor" if settings.SESSION_COOKIE_SECURE else "visitor"
 
 
 def identify(cookies: dict[str, str]) -> str:
-    """The identity in a request's or a socket's cookies; "" when there is none, or a forged one."""
+    """Return the identity in a request's or a socket's cookies; "" when there is none, or a forged one."""
     try:
         known = _signer().unsign(cookies.get(cookie_name(), ""), max_age=_MAX_AGE)
     except signing.BadSignature:
@@ -50,37 +50,37 @@ def identify(cookies: dict[str, str]) -> str:
 
 
 def _signer() -> signing.TimestampSigner:
-    """Our own rather than a signed cookie's: a socket has cookies but no request to read them with."""
+    """Return our own signer: ``request.get_signed_cookie`` cannot be used for a socket, which has no request."""
     return signing.TimestampSigner(salt="bookings.visitor")
 
 
 def visitor_group(visitor: str) -> str:
-    """The group of a browser's own pages in the channel layer. Hashed: the identity itself opens bookings."""
+    """Return the group of a browser's pages in the channel layer. Hashed, as the identity itself opens bookings."""
     return f"visitor.{hashlib.sha256(f'group of {visitor}'.encode()).hexdigest()[:32]}"
 
 
 def ensure_visitor(request) -> str:
-    """The browser's identity, made now if it has none. The cookie goes out with the answer."""
+    """Return the browser's identity, made now if it has none. The response sets the cookie."""
     if not request.visitor:
         request.visitor = secrets.token_hex(_LENGTH // 2)
     return request.visitor
 
 
 def forget_visitor(request) -> None:
-    """Take the identity from the browser. The order to delete the cookie goes out with the answer."""
+    """Drop the browser's identity. The response deletes the cookie."""
     request.visitor = ""
 
 
 def client_address(request) -> str:
-    """The address that the request came from, seen through the proxies in TRUSTED_PROXIES and no others.
+    """Return the network address of the client, behind the proxies in TRUSTED_PROXIES and no others.
 
-    IPv6 addresses are cut to their /64: one household has all of it.
+    An IPv6 address is cut to its /64, which usually belongs to one household. "unknown" if there is no address.
     """
     return address_behind_proxies(request.META.get("REMOTE_ADDR") or "", request.META.get("HTTP_X_FORWARDED_FOR", ""))
 
 
 def address_behind_proxies(address: str, forwarded_for: str) -> str:
-    """As ``client_address``, from the peer's address and the X-Forwarded-For header."""
+    """As ``client_address``, for a peer's address and its X-Forwarded-For header."""
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     while hops and _is_trusted(address):
         address = hops.pop()
@@ -98,11 +98,13 @@ def _is_trusted(address: str) -> bool:
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address; None for what is none. A server that listens on IPv6 and IPv4 at once reports the latter as
-    ``::ffff:192.0.2.1``, which must not make one household of all who have such addresses.
+    """Return the address, None if it is none.
+
+    IPv4 comes as ``::ffff:192.0.2.1`` from a server that listens on both; it is unpacked, as otherwise all such clients
+    would be one /64.
     """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
-    return getattr(parsed, "ipv4_mapped", None) or parsed
+    return parsed.ipv4_mapped or parsed if parsed.version == 6 else parsed

@@ -1,7 +1,7 @@
-"""A booking as a calendar entry: a file by RFC 5545 and iTIP (RFC 5546), and a link to Google Calendar.
+"""Write a booking as a calendar entry: a file by RFC 5545 and iTIP (RFC 5546), or a link to Google Calendar.
 
-An entry names no secret: people share calendars. Its address is that of the booking's page, which opens for whoever has
-proven the booking and for nobody else.
+An entry holds nothing secret, as people share calendars. It links to the booking's page, which opens only for those who
+have proven the booking.
 """
 
 from datetime import UTC
@@ -23,12 +23,12 @@ STATUS = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COM
 
 
 def uid(booking: Booking) -> str:
-    """The same for ever, so that a later file changes the entry rather than adding one."""
+    """Return the entry's identifier. It never changes, so that a later file updates the entry."""
     return f"{booking.reference}@expertbook"
 
 
 def calendar_file(booking: Booking, method: str) -> bytes:
-    """The file. Needs ``with_slot()``. REQUEST and CANCEL go to the booker by e-mail, PUBLISH is for downloading."""
+    """Return the file. Needs ``with_slot()``. ``method``: REQUEST or CANCEL for e-mails, PUBLISH for downloads."""
     slot, organization = booking.slot, booking.slot.expert.organization
     calendar, event = Calendar(), Event()
     calendar.add("prodid", "-//ExpertBook//ExpertBook//EN")
@@ -57,12 +57,12 @@ def calendar_file(booking: Booking, method: str) -> bytes:
 
 
 def download_method(booking: Booking) -> str:
-    """A file of a booking that has ended takes the entry away again."""
+    """Return the method of a file to download: CANCEL, which removes the entry, if the booking was cancelled or so."""
     return PUBLISH if booking.status in STATUS else CANCEL
 
 
 def google_url(booking: Booking) -> str:
-    """Opens Google Calendar with the entry filled in. Needs ``with_slot()``."""
+    """Return a link that opens Google Calendar with the entry filled in. Needs ``with_slot()``."""
     slot = booking.slot
     span = f"{slot.starts_at.astimezone(UTC):%Y%m%dT%H%M%SZ}/{slot.ends_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
     query = {
@@ -76,7 +76,7 @@ def google_url(booking: Booking) -> str:
 
 
 def page_url(booking: Booking) -> str:
-    """The whole address of the booking's page."""
+    """Return the whole address of the booking's page."""
     return absolute_url("booking", booking.reference)
 
 
@@ -97,7 +97,7 @@ def _description(booking: Booking) -> str:
 
 
 def location(booking: Booking) -> str:
-    """Where to be: the address, the link of a video session, or that somebody calls."""
+    """Return where the session takes place: an address, the link of a video session, or the words for a phone call."""
     expert = booking.slot.expert
     if expert.venue == Venue.PHONE:
         return str(expert.get_venue_display())
@@ -106,6 +106,6 @@ def location(booking: Booking) -> str:
 
 def _person(address: str, name: str) -> vCalAddress:
     person = vCalAddress(f"mailto:{address}")
-    # Control characters and quotes have no way to be said in a parameter (RFC 5545 3.2).
+    # A parameter cannot hold control characters or quotes (RFC 5545 3.2).
     person.params["CN"] = vText("".join(c for c in name if c.isprintable() and c != '"'))
     return person

@@ -1,7 +1,7 @@
-"""A calendar feed for staff: bookings as a calendar that programs look at again and again (RFC 5545, RFC 7986).
+"""Write the bookings of an expert or an organisation as a calendar to subscribe to (RFC 5545, RFC 7986).
 
-Calendars are copied to phones and to other companies' servers. An entry therefore says who comes, when, where and how
-many; addresses, phone numbers and notes stay in the admin, which the entry leads to.
+Subscribed calendars are copied to phones and to other companies' servers. An entry therefore holds name, seats, time
+and place; e-mail, phone and notes stay in the admin, which the entry links to.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ from experts.permissions import VIEW, reach_of
 
 DAYS_BACK = timedelta(days=30)
 MOST_AHEAD, MOST_BACK = 2000, 500
-_LOOK_AGAIN = timedelta(minutes=15)  # calendars that heed it; others look when they like
+_LOOK_AGAIN = timedelta(minutes=15)  # a wish, which some programs ignore
 _SHOWN = tuple(OCCUPYING - {Status.HELD})
 _STAMP = re.compile(rb"^DTSTAMP:.*\r\n", re.MULTILINE)
 
 
 def feed_url(token: str) -> str:
-    """The whole address of a feed, which is its key."""
+    """Return the whole address of a feed. Whoever has it can read the feed."""
     return absolute_url("feed", token)
 
 
 def is_open(feed: CalendarFeed) -> bool:
-    """Whether the feed still shows anything: neither revoked, nor made by somebody who may not see this any more."""
+    """Return whether the feed works: it is not revoked, and whoever made it may still see these bookings."""
     if feed.revoked_at is not None:
         return False
     creator = reach_of(feed.created_by)
@@ -46,9 +46,9 @@ def is_open(feed: CalendarFeed) -> bool:
 
 
 def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
-    """What the feed shows, in order of time: requests and bookings from 30 days back on, the nearest if too many.
+    """Return the requests and bookings of the feed by start, from 30 days back; the nearest if there are too many.
 
-    What was cancelled, declined or ran out is left out: a calendar takes away what a feed does not have any more.
+    Those that were cancelled, declined or ran out are left out: calendars remove what a feed does not hold any more.
     """
     bookings = Booking.objects.filter(status__in=_SHOWN, slot__expert__organization=feed.organization_id)
     if feed.expert_id:
@@ -63,7 +63,7 @@ def _nearest(bookings: QuerySet, direction: str, most: int) -> list[Booking]:
 
 
 def calendar(feed: CalendarFeed, now: datetime | None = None) -> bytes:
-    """The feed as a file, as it is now. Two queries."""
+    """Return the feed as a file, as it is at ``now``. Two queries."""
     now = now or timezone.now()
     bookings = bookings_of(feed, now)
     result = Calendar()
@@ -82,7 +82,7 @@ def calendar(feed: CalendarFeed, now: datetime | None = None) -> bytes:
 
 
 def etag(file: bytes) -> str:
-    """The same for the same bookings: weak, as each file has the time at which it was written."""
+    """Return a weak ETag, which ignores DTSTAMP, the time at which the file was written."""
     return f'W/"{hashlib.sha256(_STAMP.sub(b"", file)).hexdigest()[:32]}"'
 
 
@@ -103,9 +103,9 @@ def _event(booking: Booking, feed: CalendarFeed, now: datetime) -> Event:
 
 
 def _on_the_clock(booking: Booking) -> tuple[datetime, datetime]:
-    """Start and end on the expert's clock; in UTC in an hour that the clock shows for the second time.
+    """Return start and end in the expert's zone; in UTC when one falls into an hour that the clocks show twice.
 
-    A time with TZID means the first of two (RFC 5545 3.3.5): there is no way to say the second.
+    There, a time with TZID would always mean the first of the two (RFC 5545 3.3.5).
     """
     slot = booking.slot
     zone = slot.expert.zone
@@ -116,7 +116,7 @@ def _on_the_clock(booking: Booking) -> tuple[datetime, datetime]:
 
 
 def _zones(events: list[Event]) -> dict[ZoneInfo, tuple[int, int]]:
-    """The zones that entries are in, with the first and the last year of such an entry."""
+    """Return the zones of the entries, each with the first and the last year in which it is used."""
     years: dict[ZoneInfo, list[int]] = {}
     for event in events:
         for at in (event.decoded("dtstart"), event.decoded("dtend")):

@@ -1,7 +1,7 @@
-"""A time zone as RFC 5545 describes it, with the changes of the clock that the tz database knows.
+"""Write a time zone as a VTIMEZONE (RFC 5545 3.6.5), with the changes of the clocks that the tz database knows.
 
-icalendar has a generator too, but it writes the beginning of summer time an hour late: an onset is a time on the clock
-before the change (RFC 5545 3.6.5).
+Not by icalendar's own generator: it writes the beginning of summer time an hour late, as an onset is read on the clock
+before the change.
 """
 
 from collections import defaultdict
@@ -14,11 +14,11 @@ from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 
 @lru_cache(maxsize=256)
 def vtimezone(zone: ZoneInfo, first_year: int, last_year: int) -> Timezone:
-    """The zone from the beginning of one year to the end of another."""
+    """Return the zone from the beginning of the first year to the end of the last."""
     first, end = datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year + 1, 1, 2, tzinfo=UTC)
     observances = defaultdict(list)
     start = first.astimezone(zone)
-    # A day early, as the year begins at another time in each zone.
+    # A day early, because ``first`` is the beginning of the year in UTC and not in the zone.
     observances[start.utcoffset(), *_observance(start)].append(start.replace(tzinfo=None) - timedelta(days=1))
     for change in _changes(zone, first, end):
         before, after = (change - timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)
@@ -43,7 +43,7 @@ def _observance(local: datetime) -> tuple[timedelta, bool, str]:
 
 
 def _changes(zone: ZoneInfo, first: datetime, end: datetime):
-    """The instants, to the second, from which the zone's clocks show something else than before."""
+    """Yield the instants, to the second, at which the zone's offset or its name changes."""
     at = first
     while at < end:
         later = at + timedelta(days=1)

@@ -1,8 +1,8 @@
-"""The log of e-mails (Notification): every attempt is written down before it is made, and what came of it after.
+"""Log every e-mail (Notification): an attempt before it is made, and its result afterwards.
 
-Each write is committed on its own, so that it survives a job that fails and a worker that is killed. What was sent is
-not sent again by a job that runs twice. Killed between the mail server's yes and our note of it, a worker sends it once
-more, with the same Message-ID: at least once, never not at all.
+Each write is committed on its own, so that it survives a job that fails and a worker that is killed. A mail that was
+sent is not sent again when its job runs twice. When a worker is killed after the mail server took the mail and before
+that is logged, the mail is sent once more with the same Message-ID: mails are sent at least once.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ class MailNotSentError(Exception):
 
 
 def booking_message_id(booking: Booking, kind: MailKind, to: str) -> str:
-    """Names a mail about a booking as it is now: another one after each move, and for each address."""
+    """Return the Message-ID of a mail about a booking as it is now; each move and each address has its own."""
     address = hashlib.sha256(to.lower().encode()).hexdigest()[:12]
     return f"<{booking.reference}.{kind}.{booking.sequence}.{address}@expertbook>".lower()
 
@@ -47,13 +47,13 @@ def invitation_message_id(invitation: Invitation) -> str:
 
 
 def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
-    """Another one for each pause, and for each address."""
+    """Return the Message-ID of the mail about a pause; each pause and each address has its own."""
     address = hashlib.sha256(to.lower().encode()).hexdigest()[:12]
     return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
 def begin(*, message_id: str, kind: MailKind, to: str, booking: Booking | None = None) -> Notification | None:
-    """Note that an attempt begins. None when the mail was sent before: then there is nothing to do."""
+    """Log that an attempt begins. Returns the row; None if the mail was sent before and must not be sent again."""
     row = _row(message_id, kind, to, booking)
     begun = (
         Notification.objects.filter(pk=row.pk)
@@ -64,21 +64,21 @@ def begin(*, message_id: str, kind: MailKind, to: str, booking: Booking | None =
 
 
 def sent(row: Notification) -> None:
-    """Note that the mail server has taken it."""
+    """Log that the mail server has taken the mail."""
     Notification.objects.filter(pk=row.pk).update(status=_Status.SENT, sent_at=Now(), last_error="")
 
 
 def failed(row: Notification, error: Exception) -> None:
-    """Note that the attempt failed, and how: never with words that come from the mail server."""
+    """Log that the attempt failed, and why, without the mail server's words, which may hold the address."""
     text = str(error) if isinstance(error, MailNotSentError) else type(error).__name__
-    # Another worker may have had it sent meanwhile; that stays.
+    # Another worker may have sent it meanwhile; then it stays sent.
     failing = Notification.objects.filter(pk=row.pk).exclude(status=_Status.SENT)
     failing.update(status=_Status.FAILED, last_error=text[:100])
 
 
 def skip(*, kind: MailKind, to: str, booking: Booking, sequence: int) -> None:
-    """Note that a mail of that sequence was not sent, as it is not true any more."""
-    # The booking has gone on; the mail is one of how it was.
+    """Log that the mail about a booking at that ``sequence`` was not sent because it is out of date."""
+    # The booking has changed since; the Message-ID is that of the mail as it was queued.
     message_id = booking_message_id(Booking(reference=booking.reference, sequence=sequence), kind, to)
     row = _row(message_id, kind, to, booking)
     Notification.objects.filter(pk=row.pk).exclude(status=_Status.SENT).update(status=_Status.SKIPPED)
@@ -93,7 +93,7 @@ def _row(message_id: str, kind: MailKind, to: str, booking: Booking | None) -> N
             "audience": audience,
             "to": to,
             "booking": booking,
-            # Nothing is known yet. A worker that dies right here leaves what is true.
+            # So that the log is right even if the worker dies before the attempt is counted.
             "status": _Status.SENDING,
         },
     )

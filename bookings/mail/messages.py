@@ -1,4 +1,4 @@
-"""The one place that builds e-mails and sends them, each as text and as HTML. Called by jobs only."""
+"""Build and send all e-mails, each as text and as HTML. Called by jobs only."""
 
 import smtplib
 from datetime import datetime
@@ -36,12 +36,12 @@ ACCENT_COLOURS = {
 
 
 def send_booking_mail(booking: Booking, kind: MailKind, to: str) -> None:
-    """Say what became of the booking, to its booker or to staff. Needs ``with_slot()``."""
+    """Send the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``."""
     (_send_to_staff if kind in FOR_STAFF else _send_to_booker)(booking, kind, to)
 
 
 def _send_to_booker(booking: Booking, kind: MailKind, to: str) -> None:
-    """With the link that opens the booking, and a calendar file."""
+    """Send a booker the mail, with the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
     with translation.override(booking.language):
@@ -71,7 +71,10 @@ def _send_to_booker(booking: Booking, kind: MailKind, to: str) -> None:
 
 
 def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
-    """On the expert's clock, with the link to the admin, and without the customer's address: mail is forwarded."""
+    """Send staff the mail, in the expert's zone, with a link to the admin.
+
+    Without the customer's e-mail and phone, as mail gets forwarded.
+    """
     slot, expert = booking.slot, booking.slot.expert
     _send(
         "staff",
@@ -80,7 +83,7 @@ def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
             "booking": booking,
             "slot": slot,
             "expert": expert,
-            # The clocks may change between the deadline and the session.
+            # A label of its own, as the clocks may change between the deadline and the session.
             "deadline_zone": zone_label(expert.zone, booking.expires_at),
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
         },
@@ -95,13 +98,13 @@ def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
 
 
 def _slot_before_move(booking: Booking) -> Slot | None:
-    """Where the booking was before its last move, by its history; None if that slot is gone."""
+    """Return the slot that the booking had before its last move, by its history; None if it was deleted."""
     before = booking.events.filter(sequence=booking.sequence - 1).order_by("-pgh_id").values("slot_id")[:1]
     return Slot.objects.filter(pk__in=before).first()
 
 
 def _calendar_method(booking: Booking, kind: MailKind) -> str:
-    """What the mail tells the reader's calendar; "" for nothing: a request is no appointment yet."""
+    """Return the method of the calendar file (iTIP); "" for no file, as a request is no appointment yet."""
     if kind == MailKind.CANCELLED:
         return event.CANCEL
     return event.REQUEST if booking.status == Status.CONFIRMED else ""
@@ -123,7 +126,10 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
 
 
 def send_waitlist_offer(entry: WaitlistEntry) -> None:
-    """Say that a seat is kept, until when, and how to take it or give it back. Needs hold, slot and expert."""
+    """Send the offer of a seat: until when it is kept, and the link to take it or give it back.
+
+    Needs hold, slot and expert.
+    """
     slot, expert = entry.slot, entry.slot.expert
     _send(
         "waitlist",
@@ -147,7 +153,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
 
 
 def send_invitation(invitation: Invitation, url: str) -> None:
-    """Send the link with which somebody joins an organisation, or founds one."""
+    """Send the link with which somebody joins an organisation or founds one."""
     organization = invitation.organization
     zone = known_zone(organization.timezone if organization else invitation.timezone) or ZoneInfo("UTC")
     _send(
@@ -170,7 +176,7 @@ def send_invitation(invitation: Invitation, url: str) -> None:
 
 
 def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
-    """Say that a webhook is told nothing any more, why, and what to do. Needs the organisation."""
+    """Tell owners that a webhook was paused, why, and what to do. Needs the organisation."""
     organization = endpoint.organization
     zone = known_zone(organization.timezone) or ZoneInfo("UTC")
     _send(
@@ -205,10 +211,10 @@ def _send(
     calendar_method: str = "",
     booking: Booking | None = None,
 ) -> None:
-    """Send ``templates/emails/<name>`` to one address, unless it has been sent before. Every mail goes this way.
+    """Send ``templates/emails/<name>`` to one address, unless it was sent before. Every mail goes this way.
 
-    Rendered in the reader's language and zone; ``at`` is the instant whose offset from UTC is named. With
-    ``calendar_method``, the ``booking`` goes along as a calendar file. Raises MailNotSentError. Each attempt is logged.
+    Rendered in the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows. With
+    ``calendar_method``, the ``booking`` is attached as a file. Each attempt is logged. Raises MailNotSentError.
     """
     delivery = log.begin(message_id=message_id, kind=kind, to=to, booking=booking)
     if delivery is None:
@@ -247,8 +253,8 @@ def _look(organization: Organization | None) -> dict:
 
 
 def _build(name: str, context: dict) -> EmailMultiAlternatives:
-    """The mail as text and as HTML, in the active language and zone."""
-    # A line break would end the header; names of experts are not checked for them.
+    """Return the mail as text and as HTML, in the active language and zone."""
+    # Names of experts may hold line breaks, which would end the header.
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
     mail = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context))
     mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
@@ -256,15 +262,15 @@ def _build(name: str, context: dict) -> EmailMultiAlternatives:
 
 
 def _hand_over(mail: EmailMultiAlternatives) -> None:
-    """Give it to the mail server. Raises MailNotSentError, whatever went wrong."""
+    """Give the mail to the mail server. Raises MailNotSentError, whatever went wrong."""
     try:
         mail.send()
     except Exception as error:
-        # The job's traceback is logged, and must not hold the address.
+        # Not the server's words: the job's traceback is logged and must not hold the address.
         code = getattr(error, "smtp_code", "")
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             [(code, _words)] = error.recipients.values()
-        # 5xx: no such mailbox. To ask again and again makes the next mail look like spam.
+        # 5xx: there is no such mailbox. Trying again and again would make our mails look like spam.
         for_good = isinstance(error, smtplib.SMTPRecipientsRefused) and 500 <= code < 600
         text = f"{type(error).__name__} {code}".strip()
         raise log.MailNotSentError(text, for_good=for_good) from None

@@ -1,4 +1,4 @@
-"""Who gets an e-mail about a booking."""
+"""Choose who gets an e-mail."""
 
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import Booking
@@ -6,14 +6,14 @@ from experts.models import Expert, Membership, Organization, Role
 
 
 def recipients(booking: Booking, kind: MailKind) -> list[str]:
-    """The addresses, each of which gets a mail of its own. Needs ``with_slot()``."""
+    """Return the addresses for a mail about a booking. Each gets its own mail. Needs ``with_slot()``."""
     if kind in FOR_STAFF:
         return staff_recipients(booking.slot.expert)
     return [booking.email] if booking.email else []
 
 
 def staff_recipients(expert: Expert) -> list[str]:
-    """Who on staff hears of an expert's requests: those who answer them, or else the organisation's own address.
+    """Return the addresses of the staff who answer an expert's requests; without any, that of the organisation.
 
     Needs the organisation.
     """
@@ -22,7 +22,7 @@ def staff_recipients(expert: Expert) -> list[str]:
 
 
 def owner_recipients(organization: Organization) -> list[str]:
-    """Who hears of what only owners can mend: they, or else the organisation's own address."""
+    """Return the addresses of the owners, for what only they can mend; without any, that of the organisation."""
     owners = Membership.objects.in_force().filter(organization=organization, role=Role.OWNER).order_by("pk")
     return _addresses(owners, organization)
 

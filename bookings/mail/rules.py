@@ -1,6 +1,7 @@
-"""When an e-mail about a booking is still true, and when reminders are due."""
+"""Decide whether an e-mail about a booking is still true, and when reminders are due."""
 
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from bookings.models import Booking, MailKind
 from bookings.transitions import Status
@@ -19,43 +20,43 @@ _STATUSES = {
     MailKind.STAFF_REQUEST: {Status.PENDING},
     MailKind.STAFF_EXPIRED: {Status.EXPIRED},
 }
-# What speaks of a session that lies ahead.
+# Mails about a session that has not ended.
 _AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED}
-# What asks for an answer before the request runs out.
+# Mails about a request that staff have to answer in time.
 _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
 FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION, MailKind.WEBHOOK_PAUSED})
-# How long before the start each is sent, and the organisation's switch for it.
+# How long before the start each is sent, and whether the organisation sends it.
 REMINDERS = {
-    MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),
-    MailKind.REMINDER_HOUR: (timedelta(hours=1), "reminds_hour_before"),
+    MailKind.REMINDER_DAY: (timedelta(hours=24), attrgetter("reminds_day_before")),
+    MailKind.REMINDER_HOUR: (timedelta(hours=1), attrgetter("reminds_hour_before")),
 }
-# Whoever booked less than this before a reminder has just read the same in another mail.
+# Somebody who books less than this before a reminder gets none: the confirmation has just said the same.
 LEAST_BEFORE_REMINDER = timedelta(hours=2)
 
 
 def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -> bool:
-    """Whether a mail of that kind, queued at that sequence, still says how things are. Needs ``with_slot()``."""
+    """Return whether a mail that was queued at that ``sequence`` is still true at ``now``. Needs ``with_slot()``."""
     slot = booking.slot
     if booking.status not in _STATUSES.get(kind, ()) or booking.sequence != sequence:
         return False
     if kind in _REQUESTS and booking.expires_at <= now:
         return False
     if kind in REMINDERS:
-        _before, switch = REMINDERS[kind]
-        return getattr(slot.expert.organization, switch) and slot.starts_at > now
+        _before, is_on = REMINDERS[kind]
+        return is_on(slot.expert.organization) and slot.starts_at > now
     return kind not in _AHEAD or slot.ends_at > now
 
 
 def kind_of(booking: Booking) -> MailKind | None:
-    """The mail that says how an open booking is now; None for what has ended, and for a hold.
+    """Return the kind of mail that tells how an open booking stands; None for a hold and for one that has ended.
 
-    It is also the receipt: PENDING where staff have to approve, CONFIRMED where they do not. There is no other.
+    The same mail is the receipt right after booking: PENDING where staff have to approve, CONFIRMED where not.
     """
     return {Status.PENDING: MailKind.PENDING, Status.CONFIRMED: MailKind.CONFIRMED}.get(booking.status)
 
 
 def reminders_due(starts_at: datetime, now: datetime) -> dict[MailKind, datetime]:
-    """Which reminders of a session a booking of this moment gets, and when."""
-    due = {kind: starts_at - before for kind, (before, _switch) in REMINDERS.items()}
+    """Return the reminders that a booking made at ``now`` gets, each with the instant at which it is sent."""
+    due = {kind: starts_at - before for kind, (before, _is_on) in REMINDERS.items()}
     return {kind: at for kind, at in due.items() if at - now >= LEAST_BEFORE_REMINDER}

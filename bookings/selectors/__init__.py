@@ -1,1 +1,1 @@
-"""Reads that pages share. None of them writes."""
+"""Read what several pages, jobs or sockets need. Nothing in here writes."""

@@ -1,4 +1,4 @@
-"""The friendly answer to somebody who cannot have a slot: what happened, and the nearest times that are open."""
+"""Say why a slot cannot be booked, and which open times are nearest."""
 
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -22,7 +22,10 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Conflict:
-    """``reason`` is the state of the slot or ``party``; ``was_race`` if somebody had begun to book it."""
+    """Why a slot could not be booked. ``reason``: the slot's state, or ``party`` when too few seats are left.
+
+    ``was_race``: whether the visitor had begun to book it, rather than found it taken.
+    """
 
     slot: Slot
     reason: str
@@ -48,7 +51,7 @@ class Conflict:
         }[self.reason]
 
     def text(self, zone: ZoneInfo) -> str:
-        """What happened and what became of the request, with the time in ``zone``."""
+        """Return what happened, and after a race that nothing was booked. Times are in ``zone``."""
         names = {"time": formatting.clock(self.slot.starts_at, zone), "expert": self.slot.expert.name}
         what = {
             "full": _("Someone confirmed the last seat at %(time)s first.")
@@ -62,7 +65,7 @@ class Conflict:
         return f"{what} {_('Nothing was booked, and your details are saved.') if self.was_race else ''}".strip()
 
     def alternatives(self, zone: ZoneInfo, zone_choice: str) -> list[Alternative]:
-        """The three bookable slots of the same expert that start closest, as they read in ``zone``."""
+        """Return the three bookable slots of the same expert that start closest, with times in ``zone``."""
         today = timezone.now().astimezone(zone).date()
         return [
             Alternative(

@@ -1,4 +1,4 @@
-"""The time that is left of a hold, for pages: told once by the server, counted down by static/js/holds.js."""
+"""Say how much time a hold has left. Pages are told once; static/js/holds.js counts down from there."""
 
 import math
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Countdown:
-    """``left`` of ``total``, in seconds: a page counts from there, so that a clock that is wrong does no harm."""
+    """``left`` of ``total`` seconds until ``until``. In seconds, as the visitor's clock may be wrong."""
 
     def __init__(self, until: datetime, span: timedelta | None = None):
         self.until = until
@@ -16,5 +16,5 @@ class Countdown:
 
     @property
     def key(self) -> str:
-        """Names the hold's end, for the page to know whether it is the one that it counts already."""
+        """Identify the end of the hold (milliseconds since 1970), so that a page knows whether it counts it already."""
         return str(int(self.until.timestamp() * 1000))

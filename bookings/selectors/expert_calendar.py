@@ -1,4 +1,4 @@
-"""What the expert page shows of an expert's calendar: a week as a strip, a day as tiles by part of day."""
+"""Read an expert's calendar for one viewer: a week as a strip of days, a day as tiles by part of day."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -21,9 +21,11 @@ from experts.timezones import city
 
 @dataclass(frozen=True)
 class Tile:
-    """A slot as this viewer sees it. ``mark`` says what is the viewer's own; ``day_note`` names another shown date.
+    """A slot as this viewer sees it.
 
-    ``is_button``: pressing it does something, in whatever state the slot is by then (bookings/views/hold.py).
+    ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``mark``: the
+    viewer's own hold, booking or place on the waitlist. ``day_note``: the date, where it is another one in the zone
+    that is shown.
     """
 
     slot: Slot
@@ -37,7 +39,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class HoldBar:
-    """What is being kept for the viewer, for the bar below the calendar: ``when`` in words, ``url`` to go on."""
+    """The viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking."""
 
     slot: Slot
     when: str
@@ -54,7 +56,7 @@ class Part:
 
 
 class Calendar:
-    """An expert's week around ``day``, for one viewer. A few queries, however many slots there are.
+    """An expert's week around ``day``, for one viewer. The number of queries does not depend on that of slots.
 
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
     """
@@ -79,7 +81,7 @@ class Calendar:
             self._own = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
-        """The address of a day of this expert."""
+        """Return the address of a day of this expert."""
         return day_url(self.expert, day or self.day, zone_choice or self.zone_choice, frame_query=self._frame_query)
 
     @property
@@ -88,12 +90,12 @@ class Calendar:
 
     @property
     def grid_key(self) -> str:
-        """Names the tiles that are shown, for the comparison with what the server tells."""
+        """Identify the tiles that are shown, as ``Week.grid_key``."""
         return self._week.grid_key(self.day)
 
     @property
     def next_free_url(self) -> str | None:
-        """The first bookable day after the selected one, or the very first; None if there is no other."""
+        """Return the first bookable day after the selected one, else the first of all; None without another day."""
         free = Slot.objects.bookable().filter(expert=self.expert).order_by("starts_at")
         slot = free.filter(date__gt=self.day).first() or free.first()
         return self.url(slot.date) if slot and slot.date != self.day else None
@@ -104,7 +106,7 @@ class Calendar:
 
     @property
     def parts(self) -> list[Part]:
-        """The day's slots by part of day in the shown zone, in order of time."""
+        """Return the slots of the day by part of day in the shown zone, in order of time."""
         parts: list[Part] = []
         for slot in sorted(self._week.on(self.day), key=lambda s: s.starts_at):
             shown = slot.starts_at.astimezone(self.zone)
@@ -129,7 +131,7 @@ class Calendar:
 
     @property
     def hold_bar(self) -> HoldBar | None:
-        """The viewer's hold with this expert, whatever day it is on."""
+        """Return the viewer's hold with this expert, on whatever day it is."""
         holds = Booking.objects.running_holds(self._visitor).filter(slot__expert=self.expert)
         hold = holds.select_related("slot").first() if self._visitor else None
         if hold is None:
@@ -144,7 +146,7 @@ class Calendar:
 
     @property
     def zone_note(self) -> str:
-        """Which zone the times are in, and how the expert's differs, on the day that is shown."""
+        """Say in which zone the times are, and how the expert's differs on that day."""
         noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
         note = _("All times are in %(zone)s.") % {"zone": formatting.zone_label_of_day(self.zone, self.day)}
         difference = formatting.zone_difference(self.expert.zone, self.zone, noon)
@@ -158,7 +160,7 @@ class Calendar:
 
 
 def _part_of_day(shown: datetime) -> tuple[str, str]:
-    """(name, icon) for a wall-clock time."""
+    """Return name and icon of the part of day of a wall-clock time."""
     if shown.hour < 5:
         return _("Night"), "moon"
     if shown.hour < 12:

@@ -1,4 +1,4 @@
-"""What is a visitor's own, for tiles and for pages that must notice a change of it."""
+"""Read a visitor's own holds, bookings and places on waitlists."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -18,7 +18,7 @@ from experts.models import Slot
 
 @dataclass(frozen=True)
 class Mark:
-    """What is a viewer's own in a slot: ``booked``, ``held`` until an instant, or ``waiting`` for a seat."""
+    """What a viewer has in a slot. ``kind``: ``booked``, ``held`` (``until`` an instant), or ``waiting`` for a seat."""
 
     kind: str
     until: datetime | None = None
@@ -31,7 +31,7 @@ BOOKED, WAITING = Mark("booked"), Mark("waiting")
 
 
 def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
-    """The slots of an expert on some days in which each browser holds, has booked or has proven a seat, or waits.
+    """Read what each visitor has in the slots of an expert from day to day: visitor -> slot id -> Mark.
 
     Three queries for any number of browsers, a fourth one when one of them has proven something.
     """
@@ -53,7 +53,7 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
 
 
 def without_hold(slot: Slot, own: Booking | None) -> Slot:
-    """The slot as it is for the owner of the hold ``own``: those seats are free. The slot itself if there is none."""
+    """Return a copy of the slot with the seats of the visitor's hold ``own`` free; the slot itself without a hold."""
     if own is None:
         return slot
     slot = copy(slot)

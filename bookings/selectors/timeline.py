@@ -1,4 +1,4 @@
-"""What became of a booking, step by step: from its history, its status and the clock."""
+"""Tell the life of a booking in steps, from its history, its status and the clock."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the time line. ``state`` is done, now, next, or over (ended otherwise than planned)."""
+    """One step. ``state``: done, now, next, or over (ended otherwise than planned). ``quote``: a message of staff."""
 
     name: str
     icon: str
@@ -28,12 +28,12 @@ class Step:
 
 
 def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
-    """The steps of a booking in order, its history included. Needs ``with_slot()``; one query, two if it was moved."""
+    """Return the steps of a booking in order. Needs ``with_slot()``; one query, a second one if it was moved."""
     return _Story(booking, zone, now).steps()
 
 
 def lead(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
-    """``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1).``, and the expert's own time if it differs."""
+    """Return ``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1).``, and the expert's time if other."""
     slot, expert = booking.slot, booking.slot.expert
     when = _distance(slot.starts_at, zone, now) if now < slot.starts_at and booking.is_open else ""
     text = _("With %(name)s, %(when)s.") if when else _("With %(name)s.")
@@ -46,7 +46,7 @@ def lead(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
 
 
 def _distance(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
-    """``in 25 minutes``, ``today``, ``tomorrow``, ``in 3 days``: by the calendar, as people count."""
+    """Return ``in 25 minutes``, ``today``, ``tomorrow`` or ``in 3 days``; days are calendar days in ``zone``."""
     days = (instant.astimezone(zone).date() - now.astimezone(zone).date()).days
     minutes = int((instant - now).total_seconds() // 60)
     if minutes < 90:
@@ -72,7 +72,7 @@ class _Story:
             Status.REJECTED,
             Status.EXPIRED,
         )
-        # When it took on each status. What was written with that status from the start has no such moment.
+        # When each status began. The status that the first row had is not in here.
         self.changes: dict[str, datetime] = {}
         self.cancelled_by = ""
         self.moves_before_approval = 0
@@ -84,7 +84,7 @@ class _Story:
                 self.moves_before_approval = len(moves)
             if event.status == Status.CANCELLED != before.status:
                 self.cancelled_by = (event.pgh_context__metadata or {}).get("by", "")
-            # A hold goes from slot to slot while people look around.
+            # While people look around, a hold moves from slot to slot: that is no move of a booking.
             if event.slot_id != before.slot_id and before.status != Status.HELD:
                 moves.append((before.slot_id, event.pgh_created_at))
         self.moves = self._moves(moves) if moves else []
@@ -110,7 +110,7 @@ class _Story:
         return [*steps, self._session(DONE if is_over else NOW), Step(_("Completed"), "check-check", NEXT)]
 
     def _between(self) -> list[Step]:
-        """The approval and the moves, in the order in which they happened."""
+        """Return the approval and the moves in the order in which they happened."""
         unapproved = (Status.PENDING, Status.REJECTED, Status.EXPIRED, Status.CANCELLED)
         was_approved = Status.CONFIRMED in self.changes or self.booking.status not in unapproved
         if not self.was_requested or not was_approved:
@@ -120,7 +120,7 @@ class _Story:
         return [*self.moves[: self.moves_before_approval], approval, *self.moves[self.moves_before_approval :]]
 
     def _moves(self, moves: list[tuple[int, datetime]]) -> list[Step]:
-        """What was left, by the slots' own history: the slot may have got another time since, or be gone."""
+        """Return a step for each move. The old time is from the history of the slot, which may be gone."""
         kept = Slot.events.rel.related_model.objects.filter(pgh_obj_id__in={slot_id for slot_id, _at in moves})
         times = list(kept.order_by("pgh_id").values_list("pgh_obj_id", "pgh_created_at", "starts_at"))
         steps = []
@@ -129,7 +129,7 @@ class _Story:
             name = _("Moved from %(when)s") % {"when": self._at(known[-1])} if known else _("Moved")
             steps.append(Step(name, "calendar-sync", DONE, self._at(moved_at)))
         if steps and self.booking.is_open:
-            # An open booking has a message for no other reason than that staff moved it.
+            # The message of an open booking is always about its last move by staff.
             steps[-1] = replace(steps[-1], quote=self.booking.reason)
         return steps
 

@@ -1,4 +1,4 @@
-"""An expert's week as anybody sees it: no viewer's data, no zone. Shared by the page and the live push."""
+"""Read an expert's week, for the page and the live push alike: without a viewer's data or time zone."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -10,13 +10,13 @@ from django.utils.translation import ngettext
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 
-# Slots in these states are no buttons: a change to or from them changes the frame of the tile and not only its state.
+# Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
 PLAIN_STATES = frozenset({"past", "closed"})
 
 
 @dataclass(frozen=True)
 class DayCount:
-    """What the strip says of a day. ``state`` is open, full, closed or past; ``open`` counts bookable slots."""
+    """What the strip shows of a day. ``state``: open, full, closed or past; ``open``: the number of bookable slots."""
 
     date: date
     open: int
@@ -39,7 +39,7 @@ class Week:
 
     @classmethod
     def read(cls, expert: Expert, monday: date, now: datetime) -> "Week":
-        """One query."""
+        """Read the week that begins at ``monday``. One query."""
         slots = Slot.objects.on_days(monday, monday + timedelta(days=6)).filter(expert=expert)
         return cls(expert, monday, list(slots), now)
 
@@ -65,7 +65,7 @@ class Week:
         return self.slots.get(day, [])
 
     def open_to(self, booking, day: date) -> list[Slot]:
-        """The slots of the day that an open booking of this expert could move to."""
+        """Return the slots of the day that an open booking of this expert can be moved to."""
         return [
             slot
             for slot in self.on(day)
@@ -91,9 +91,9 @@ class Week:
         return DayCount(day, open_slots, state, text)
 
     def grid_key(self, day: date) -> str:
-        """Names the tiles of a day: which slots, when, and which of them are buttons. Their states are no part of it.
+        """Return a key of the tiles of a day: which slots, when, with what title, and which of them are closed.
 
-        A page compares its own with the one that the server tells, and loads the day again when they differ.
+        A page loads the day again when the server tells it another key. Other changes of state need no new tiles.
         """
         tiles = [
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
@@ -101,12 +101,15 @@ class Week:
         return f"{crc32(repr((self.today == day, tiles)).encode()):08x}"
 
 
-# Days outside of this are nobody's calendar, and would only make dates overflow.
+# Days farther away are refused: nothing can be booked there, and dates could overflow.
 _DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
 
 
 def parse_day(text: str | None, expert: Expert) -> date | None:
-    """The day that was asked for; without one, that of the next bookable slot, else today. None if there is no such."""
+    """Return the day that an address names (ISO), None if it is no day or too far away.
+
+    Without a day: that of the next bookable slot, else today where the expert is.
+    """
     today = expert.today()
     if not text:
         slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()

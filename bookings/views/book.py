@@ -1,4 +1,4 @@
-"""Booking a slot: details, review, done. A plain page, or fragments for the dialog; the rules are in the services."""
+"""Book a slot in three steps: details, review, done. Each is a plain page, or a fragment for the dialog."""
 
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -35,7 +35,8 @@ from bookings.views.booking_flow import (
     show_too_many_holds,
     show_waiting,
 )
-from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.responses import load_instead, see_other
+from experts.htmx import is_partial
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -58,7 +59,7 @@ def book(request, slot_id):
 
 
 def _details(request, slot, form, hold):
-    """Step 1. Says at once when the visitor has the slot already, or when it cannot be had. Holds nothing by itself."""
+    """Show step 1; or that the visitor has booked the slot already, or that it cannot be booked. Holds no seat."""
     if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
         return show_booked_already(request, slot, booking)
     state = without_hold(slot, hold).state
@@ -72,19 +73,19 @@ def _details(request, slot, form, hold):
 
 
 def _note_wish(request, slot, reason: str) -> None:
-    """Keep, for staff, that somebody wanted the slot and could not have it."""
+    """Count for staff (TurnedAway) that somebody wanted the slot and could not book it."""
     if is_new_wish(visitor=request.visitor, address=client_address(request), slot_id=slot.pk):
         services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
 def _edit(request, slot):
-    """Back from the review, nothing lost."""
+    """Go back from the review to the details, with everything that was typed."""
     hold = find_own_hold(slot, request.visitor)
     return _details(request, slot, form_as_typed(request, slot, hold, key=request.POST.get("key", "")), hold)
 
 
 def _resume(request, slot):
-    """Another slot, or this one again after its hold ran out: the same details, a new request, a hold of its own."""
+    """Hold another slot, or this one again after its hold ran out, and keep the details. The form gets a new key."""
     form = form_as_typed(request, slot, key=new_key())
     if not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -96,7 +97,7 @@ def _resume(request, slot):
 
 
 def _release(request, slot_id: str) -> None:
-    """Let go of another slot first. If that cannot be done now, the answer about this one says why."""
+    """Release the hold of another slot first. If that fails, holding this one fails too, and that answer says why."""
     if slot_id.isascii() and slot_id.isdecimal() and len(slot_id) < 19:
         try:
             services.release_hold(slot_id=int(slot_id), visitor=request.visitor)
@@ -105,7 +106,10 @@ def _release(request, slot_id: str) -> None:
 
 
 def hold_and_show_details(request, slot, seats: int, form, *, conflict=Conflict.on_opening):
-    """Hold the slot, or say why not; then step 1 with what is in the form."""
+    """Hold ``seats`` of the slot and show step 1 with the form's initial values; or show why there is no hold.
+
+    ``conflict`` makes the Conflict to show when the slot is taken.
+    """
     seats = max(1, min(seats, slot.expert.policy("max_party")))
     try:
         check_hold_limits(visitor=request.visitor, address=client_address(request))
@@ -125,10 +129,10 @@ def hold_and_show_details(request, slot, seats: int, form, *, conflict=Conflict.
 
 
 def _review(request, slot):
-    """Step 2. The seats that were chosen are held, so what is confirmed next is there to be had."""
+    """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
     hold = find_own_hold(slot, request.visitor)
     form = BookingForm(request.POST, slot=slot)
-    # Who holds a seat beside a booking was asked before.
+    # A visitor who has both a hold and a booking here was asked before the hold was made.
     if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
         return show_booked_already(request, slot, booking)
     state = without_hold(slot, hold).state
@@ -146,7 +150,7 @@ def _review(request, slot):
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, hold)
     except TooManyHolds:
-        pass  # who came by a link may go on: the last step asks for the seat all the same
+        pass  # without a hold one can still book: the last step takes the seat itself
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form, error, retry="review", hold=hold)
     except NotFound:
@@ -155,7 +159,7 @@ def _review(request, slot):
 
 
 def _confirm(request, slot):
-    """Step 3. One call of the service; everything else is how to say its answer."""
+    """Book, and show the result or why it was refused."""
     form = BookingForm(request.POST, slot=slot)
     if not form.is_valid():
         return show_step(
@@ -178,7 +182,7 @@ def _confirm(request, slot):
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, find_own_hold(slot, request.visitor))
     except IdempotencyMismatch:
-        # The same form, sent again with other details after it was answered: that is a new request.
+        # The form was answered before, and now comes again with other details: make it a new request with a new key.
         hold = find_own_hold(slot, request.visitor)
         return _details(request, slot, form_as_typed(request, slot, hold, key=new_key()), hold)
     except (Busy, TooMany) as error:
@@ -186,13 +190,13 @@ def _confirm(request, slot):
     except NotFound:
         return show_no_such_slot(request)
     booking = booked.booking
-    if is_partial(request) or booking.slot_id != slot.pk:  # an answer given before, to what was moved since
+    if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
 
 
 def _expired(request, slot):
-    """The page's countdown reached zero. Says what that means; nothing is lost, and nothing is held."""
+    """Show what became of the slot when the page's countdown reached zero. The details stay; nothing is held."""
     hold = find_own_hold(slot, request.visitor)
     form = form_as_typed(request, slot, hold, key=request.POST.get("key", ""))
     if hold is not None:  # it was taken again in another tab
@@ -208,7 +212,7 @@ def _invalid(request, slot, form, error: InvalidDetails, hold):
 
 
 def _done(request, slot, booking):
-    """Step 4, also when the page is loaded or the form is sent again: what has become of it since has its own page."""
+    """Show that it is booked or requested. A booking that was moved or has ended since is shown on its own page."""
     if not booking.is_open or booking.slot_id != slot.pk:
         url = reverse("booking", args=[booking.reference])
         return load_instead(url) if is_partial(request) else see_other(url)
@@ -216,5 +220,5 @@ def _done(request, slot, booking):
     booking.slot = slot
     context = {"booking": booking, "google_url": google_url(booking)}
     response = show_step(request, slot, step, context)
-    add_never_cache_headers(response)  # a shared computer must not show it again after "Sign out" and Back
+    add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
     return response

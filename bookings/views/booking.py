@@ -1,4 +1,4 @@
-"""One booking, for whoever has proven that it is theirs. To everybody else it looks as if it did not exist."""
+"""Show one booking, and its calendar file, to a visitor who has proven it. To others it does not seem to exist."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,15 +17,16 @@ from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.own_slots import own_key
-from bookings.views.responses import is_partial, load_instead, not_found
+from bookings.views.responses import load_instead, not_found
 from bookings.views.zones import shown_zone_of
 from experts import formatting
+from experts.htmx import is_partial
 
 
 @require_safe
-@never_cache  # a shared computer must not show it again after "Sign out" and Back
+@never_cache  # on a shared computer, Back after "Sign out" must not show it again
 def booking(request, reference):
-    key = own_key(request.visitor)  # before the row: what changes in between makes the page look again
+    key = own_key(request.visitor)  # read before the row, so that a change in between makes the page reload
     found = find_proven_booking(request, reference)
     if found is None:
         return not_shown(request)
@@ -50,12 +51,12 @@ def calendar_file(request, reference):
 
 
 def find_proven_booking(request, reference: str) -> Booking | None:
-    """The booking, if this browser has proven that it is its own; None for everybody else's and for nonsense."""
+    """Return the booking, with its slot, if this browser has proven it; None for others' and unknown references."""
     return Booking.objects.proven_to(request.visitor).with_slot().filter(reference=read_reference(reference)).first()
 
 
 def not_shown(request):
-    """The answer to a booking that is not the visitor's, or not there: which of them, nobody can tell."""
+    """Answer 404 the same way for a booking that is not the visitor's and for one that does not exist."""
     find_url = reverse("my_bookings") + "?find=1"
     if is_partial(request):
         return load_instead(find_url)
@@ -64,13 +65,13 @@ def not_shown(request):
 
 
 def booking_title(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
-    """``Thursday 12 March, 16:15``"""
+    """Return the start of the session as ``Thursday 12 March, 16:15``."""
     start = booking.slot.starts_at.astimezone(zone)
     return f"{formatting.full_day(start.date(), now.astimezone(zone).date())}, {formatting.clock(start, zone)}"
 
 
 def _stays_open(request, found, proofs) -> bool:
-    """Whether the booking was made or opened one by one in this browser, and not only by its address."""
+    """Return whether this browser made the booking or opened it by its own link, and not only by its address."""
     return found.holder == request.visitor or any(proof.booking_id == found.pk for proof in proofs)
 
 
@@ -94,7 +95,7 @@ def _context(request, found) -> dict:
 
 
 def leave_when_proof_ends(response, proofs: list[Proof]):
-    """Make the page leave the screen when the address proof that it needs ends, also without JavaScript."""
+    """Make the page go to My bookings when the first address proof ends, also without JavaScript (Refresh)."""
     ends = [proof.expires_at for proof in proofs if proof.email]
     if ends:
         seconds = max(1, int((min(ends) - timezone.now()).total_seconds()) + 1)

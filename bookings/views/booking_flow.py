@@ -1,4 +1,4 @@
-"""How the steps of booking are shown: a plain page, or a fragment for the dialog. Views decide which one."""
+"""Show the steps of booking, each as a plain page or as a fragment for the dialog. The views choose the step."""
 
 from datetime import timedelta
 
@@ -15,9 +15,10 @@ from bookings.models import Booking, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
-from bookings.views.responses import is_partial, not_found, with_retry_after
+from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_zone
 from experts import formatting
+from experts.htmx import is_partial
 from experts.timezones import city
 
 
@@ -33,7 +34,7 @@ def new_form(slot, hold=None, *, again=False) -> BookingForm:
 
 
 def form_as_typed(request, slot, hold=None, *, key, for_waitlist=False) -> BookingForm:
-    """The form with what was typed, not yet judged."""
+    """Return the form with what was typed, not yet validated. ``key``: its one-time key."""
     names = ("name", "email", "phone", "notes", "seats")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
@@ -42,7 +43,7 @@ def form_as_typed(request, slot, hold=None, *, key, for_waitlist=False) -> Booki
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):
-    """One step. With a hold it counts down, and offers to let go of it."""
+    """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
     zone, zone_choice = shown_zone(request, expert)
     context = {
@@ -68,14 +69,14 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
 
 
 def show_booked_already(request, slot, booking):
-    """Asks before the same visitor books the same slot twice."""
+    """Ask before the same visitor books the same slot twice."""
     _zone, zone_choice = shown_zone(request, slot.expert)
     again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
     return show_step(request, slot, "again", {"booking": booking, "again_url": again_url})
 
 
 def show_retry(request, slot, form, error, *, retry, hold=None):
-    """Busy, or too often: the same ``retry`` step may be sent again."""
+    """Show a Busy or TooMany error with a button that sends the step ``retry`` again. Says Retry-After."""
     titles = {"confirm": _("Not booked yet"), "join": _("Not on the waitlist yet"), "leave": _("Still on the waitlist")}
     context = {"form": form, "title": titles.get(retry, _("Not held yet")), "text": str(error), "retry": retry}
     if retry == "confirm":
@@ -86,7 +87,10 @@ def show_retry(request, slot, form, error, *, retry, hold=None):
 
 
 def show_conflict(request, slot, conflict: Conflict, form):
-    """What happened, the closest open times and the waitlist; who comes to a full slot may join it at once."""
+    """Show why the slot cannot be booked (409), with the closest open times and the way to the waitlist.
+
+    Somebody who opens a full slot gets the form of the waitlist instead.
+    """
     if conflict.reason == "full" and not conflict.was_race:
         return show_waitlist(request, slot, form, status=409)
     zone, zone_choice = shown_zone(request, slot.expert)
@@ -96,11 +100,11 @@ def show_conflict(request, slot, conflict: Conflict, form):
 
 
 def show_waitlist(request, slot, form, *, status=200):
-    """The form to join the waitlist of a slot, with the closest open times beside it."""
+    """Show the form to join the waitlist of a slot, with the closest open times beside it."""
     zone, zone_choice = shown_zone(request, slot.expert)
     if not form.is_bound:
         form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
-    # Only a state that keeps people waiting comes here; whether it is full or being booked, the words are the same.
+    # The slot is full or being booked; the text is the same for both.
     context = {
         "form": form,
         "form_url": waitlist_url(slot, zone_choice),
@@ -111,7 +115,7 @@ def show_waitlist(request, slot, form, *, status=200):
 
 
 def show_waiting(request, slot, entry):
-    """The place in line, and the way out of it."""
+    """Show the place in line, and how to leave the waitlist."""
     context = {"entry": entry, "offer_minutes": slot.expert.organization.offer_minutes}
     return refresh_grid(show_step(request, slot, "waiting", context))
 
@@ -126,7 +130,7 @@ def _conflict_context(conflict: Conflict, zone, zone_choice: str) -> dict:
 
 
 def show_expired(request, slot, form):
-    """The hold ran out while the page was open, and the seat is still free."""
+    """Show that the hold ran out while the page was open, and that the seat is still free."""
     minutes = slot.expert.policy("hold_minutes")
     text = ngettext(
         "We keep a time for %(count)d minute, so everyone gets a fair chance. Your details are saved.",
@@ -137,7 +141,7 @@ def show_expired(request, slot, form):
 
 
 def show_too_many_holds(request, slot, form, error):
-    """As many times are kept as one may keep. Each can be let go for this one."""
+    """Show that the visitor has as many holds as allowed, each with a button that gives it up for this slot."""
     zone, zone_choice = shown_zone(request, slot.expert)
     now = timezone.now()
     holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
@@ -153,13 +157,13 @@ def show_too_many_holds(request, slot, form, error):
 
 
 def refresh_grid(response):
-    """Makes the grid behind the dialog fetch itself anew."""
+    """Make the grid behind the dialog load again (an event for htmx in the headers)."""
     response["HX-Trigger"] = "slots-changed"
     return response
 
 
 def _slot_in_words(slot, zone) -> dict[str, str]:
-    """The slot in words: its day, its time, and the zone, with the expert's own time where that differs."""
+    """Return day, time and zone of the slot in words, with the expert's own time where it differs."""
     start, now = slot.starts_at, timezone.now()
     zone_line = _("%(zone)s.") % {"zone": formatting.zone_label(zone, start)}
     expert_zone = slot.expert.zone

@@ -1,4 +1,4 @@
-"""Cancelling a booking: a question, as a page or in a dialog, and its answer."""
+"""Cancel a booking: ask first, on a page or in a dialog, then do it."""
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -14,8 +14,9 @@ from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
-from bookings.views.responses import is_partial, load_instead, see_other, with_retry_after
+from bookings.views.responses import load_instead, see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
+from experts.htmx import is_partial
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,7 +46,7 @@ def cancel(request, reference):
 
 
 def seen_sequence(request) -> int:
-    """The sequence that the form was made with; one that no booking has when it does not say."""
+    """Return the booking's ``sequence`` that the form was made with; -1, which no booking has, without one."""
     try:
         return int(request.POST.get("sequence", ""))
     except ValueError:
@@ -53,7 +54,7 @@ def seen_sequence(request) -> int:
 
 
 def _ask(request, booking, form, *, refusal=None, status=200):
-    """The question; or, when it makes no sense, why not. A refusal that passes (Busy, TooMany) leaves it standing."""
+    """Show the question, or why cancelling is not possible. After Busy and TooMany it can be sent again."""
     slot = booking.slot
     zone, now = shown_zone_of(request, booking), timezone.now()
     is_possible = booking.is_open and can_change(slot, now)

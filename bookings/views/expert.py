@@ -1,4 +1,4 @@
-"""The expert page: choose a time."""
+"""Show an expert's calendar, on its own page or in a frame on another site."""
 
 from datetime import date
 
@@ -14,9 +14,10 @@ from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.week import parse_day
-from bookings.views.responses import is_partial, not_found
+from bookings.views.responses import not_found
 from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
+from experts.htmx import is_partial
 from experts.models import Expert
 
 
@@ -28,7 +29,7 @@ def expert(request, slug):
     day = parse_day(request.GET.get("day"), found)
     if day is None:
         return not_found(request, _("There is no such day."), reverse("expert", args=[slug]), _("See open times"))
-    # The page's socket is this browser's from the start, so that it hears of a booking that another tab makes.
+    # The browser gets its identity now, so that the page's socket is told of a booking that another tab makes.
     known_visitor = request.visitor
     ensure_visitor(request)
     return _show(request, "bookings/expert.html", found, day, visitor=known_visitor)
@@ -36,7 +37,7 @@ def expert(request, slug):
 
 @require_safe
 def embed_expert(request, slug):
-    """The calendar alone, for a frame on the organisation's own site. Sets no cookie: it would not come back."""
+    """Show the calendar alone, for a frame on the organisation's site. Sets no cookie: frames do not send them."""
     found = _find(slug)
     day = found and parse_day(request.GET.get("day"), found)
     if not day:

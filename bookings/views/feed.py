@@ -1,4 +1,4 @@
-"""A calendar feed, for programs of staff."""
+"""Serve the calendar feeds that staff subscribe to in their calendar programs."""
 
 from django.http import HttpResponse
 from django.utils.cache import get_conditional_response, patch_cache_control
@@ -10,7 +10,7 @@ from bookings.models import CalendarFeed
 
 @require_safe
 def feed(request, token):
-    """The calendar; 304 when nothing has changed, 404 for an unknown address, 410 for one that is over."""
+    """Answer with the calendar; 304 when nothing has changed, 404 for an unknown feed, 410 for one that has ended."""
     found = CalendarFeed.objects.of_token(token)
     if found is None:
         response = HttpResponse(status=404)

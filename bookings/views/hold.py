@@ -1,4 +1,4 @@
-"""Keeping a slot for a visitor, and letting go of it. Tiles ask for it, whatever state they are in by then."""
+"""Hold a seat of a slot for a visitor, and release it. Tiles post here, whatever state the slot is in by then."""
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
@@ -17,14 +17,15 @@ from bookings.views.booking_flow import (
     show_retry,
     show_waiting,
 )
-from bookings.views.responses import is_partial, see_other
+from bookings.views.responses import see_other
 from bookings.views.zones import shown_zone
+from experts.htmx import is_partial
 from experts.models import Slot
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request, slot_id):
-    """A tile was pressed: the details with the hold's countdown, or the friendly answer that fits the slot now."""
+    """Hold a seat and show the details with its countdown; or what fits the state that the slot has by now."""
     slot = find_slot(slot_id, request.visitor)
     if slot is None:
         return show_no_such_slot(request)
@@ -47,7 +48,7 @@ def hold(request, slot_id):
 
 @require_POST
 def release(request, slot_id):
-    """Let go of a hold. Asking twice does no harm."""
+    """Release the visitor's hold. Doing it twice does no harm."""
     slot = Slot.objects.with_expert().filter(pk=slot_id).first()
     if slot is None:
         return show_no_such_slot(request)

@@ -1,4 +1,4 @@
-"""The links in e-mails. Opening one takes a button: programs that scan mails follow links, but send no forms."""
+"""Open the links in e-mails. It takes a button, because programs that scan mails follow links but send no forms."""
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,14 +20,14 @@ def link(request, token):
         response = offer(request, token)
     else:
         response = _open(request, token) if request.method == "POST" else _ask(request, token)
-    # The address is a key: no other page or file is told it. "no-referrer" would make the form's origin "null",
-    # and the form would be refused.
+    # The address opens bookings, so no other site may learn it. Not "no-referrer": the form's origin would be "null",
+    # and the CSRF check would refuse it.
     response["Referrer-Policy"] = "strict-origin"
     return response
 
 
 def _ask(request, token):
-    """The page with the button, the same for every token of a kind: it asks the database nothing."""
+    """Show the page with the button. It is the same for every token of a kind and reads nothing."""
     # Known from now on, so that both clicks of a double click come from one browser.
     ensure_visitor(request)
     return render(request, "bookings/link.html", {"opens_one": opens_one_booking(token)})

@@ -1,6 +1,6 @@
-"""Finding bookings that this browser did not make: by e-mail alone, or by reference and e-mail.
+"""Find bookings that this browser did not make, by e-mail alone or by reference and e-mail.
 
-What is answered to an e-mail alone never depends on whether anybody booked with it; the worker finds that out later.
+The answer to an e-mail alone never depends on whether anybody booked with it; only the worker looks that up, later.
 """
 
 from datetime import timedelta
@@ -22,13 +22,13 @@ SENT_SHOWN = timedelta(hours=1)
 
 
 def show_form(request, *, form=None, status=200):
-    """The form."""
+    """Show the form."""
     context = {"form": form or LookupForm(), "signed_out": "signed-out" in request.GET}
     return render(request, "bookings/lookup.html", context, status=status)
 
 
 def answer_form(request):
-    """The form was sent: open one booking, or ask for a link."""
+    """Open the booking that was named by reference and e-mail, or queue a link to the bookings of the e-mail."""
     form = LookupForm(request.POST)
     if not form.is_valid():
         return show_form(request, form=form, status=422)
@@ -51,7 +51,7 @@ def answer_form(request):
 
 
 def show_sent(request):
-    """Says what was done, with the address that this very browser typed: it is in no URL."""
+    """Show that a link is on its way, and to which address. This browser's last request names it, not the URL."""
     asked = LookupRequest.objects.filter(visitor=request.visitor, created_at__gt=timezone.now() - SENT_SHOWN)
     latest = asked.order_by("-created_at", "-id").first() if request.visitor else None
     if latest is None:

@@ -1,4 +1,4 @@
-"""My bookings: what was booked in this browser or proven to it. With nothing to see: the way to find bookings."""
+"""Show what was booked in this browser or proven to it; with nothing to show, the form that finds bookings."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,8 +19,9 @@ from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.selectors.own_slots import own_key
 from bookings.views import lookup
 from bookings.views.booking import leave_when_proof_ends
-from bookings.views.responses import is_partial, load_instead, see_other
+from bookings.views.responses import load_instead, see_other
 from experts import formatting
+from experts.htmx import is_partial
 from experts.models import Expert, Slot
 
 MOST_EARLIER = 50
@@ -28,7 +29,7 @@ MOST_EARLIER = 50
 
 @dataclass(frozen=True)
 class When:
-    """A slot's time as a row of a list says it."""
+    """The time of a slot in a row: short month, day of the month, and ``Wed, 14:30 to 15:15``."""
 
     month: str
     day: str
@@ -53,7 +54,9 @@ class Row:
 
 @dataclass(frozen=True)
 class WaitingRow:
-    """``offered_until`` in words when it is the visitor's turn; ``url`` leads to the form then, else to the place."""
+    """A place on a waitlist. When a seat is offered, ``offered_until`` says until when, and
+    ``url`` leads to booking it.
+    """
 
     entry: WaitlistEntry
     expert: Expert
@@ -63,7 +66,7 @@ class WaitingRow:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache  # a shared computer must not show it again after "Sign out" and Back
+@never_cache  # on a shared computer, Back after "Sign out" must not show it again
 def my_bookings(request):
     if request.method == "POST":
         return lookup.answer_form(request)
@@ -71,7 +74,7 @@ def my_bookings(request):
         return lookup.show_sent(request)
     if "find" in request.GET:
         return lookup.show_form(request)
-    key = own_key(request.visitor)  # before the rows: what changes in between makes the page look again
+    key = own_key(request.visitor)  # read before the rows, so that a change in between makes the page reload
     mine = Booking.objects.proven_to(request.visitor).with_slot()
     coming = [_make_row(booking, request.zone) for booking in mine.upcoming()]
     earlier = [_make_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
@@ -117,7 +120,7 @@ def _make_waiting_row(entry, zone) -> WaitingRow:
 
 
 def _day_in_words(day, today) -> str:
-    """The date stands beside it, so the weekday is enough, unless it is of another year."""
+    """Return ``Today``, ``Tomorrow`` or the weekday; the whole date in another year. The row shows the date as well."""
     if day.year != today.year or abs(day - today) <= timedelta(days=1):
         return formatting.day_name(day, today)
     return date_format(day, "D")

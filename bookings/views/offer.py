@@ -1,4 +1,4 @@
-"""The link of the mail that offers a seat: take it, or give it to the next in line. Each by a button."""
+"""Answer a waitlist offer from its mail: take the seat, or leave it to the next in line. Each by a button."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo

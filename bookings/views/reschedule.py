@@ -1,4 +1,4 @@
-"""Moving a booking to another time of the same expert: a page of days and times that stays right while it is open."""
+"""Move a booking to another time of the same expert. The page is updated while it is open."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -22,9 +22,10 @@ from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
-from bookings.views.responses import is_partial, load_instead, not_found, see_other, with_retry_after
+from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
 from experts import formatting
+from experts.htmx import is_partial
 from experts.models import Slot
 
 
@@ -57,13 +58,13 @@ def reschedule(request, reference):
     except (SlotTaken, NotAllowed, NotFound, InvalidDetails, Busy, TooMany) as error:
         booking = find_proven_booking(request, reference) or booking
         if isinstance(error, NotAllowed) and booking.is_open and booking.slot_id == slot_id:
-            return see_other(reverse("booking", args=[booking.reference]))  # the second click of a double click
+            return see_other(reverse("booking", args=[booking.reference]))  # a double click: the first one has moved it
         return _refuse(request, booking, chosen, error)
     return see_other(reverse("booking", args=[booking.reference]))
 
 
 def _slot_id(text: str) -> int:
-    """The slot that was chosen; 0, which no slot has, for what is none."""
+    """Return the number of the chosen slot; 0, which no slot has, for anything else."""
     try:
         return int(text[:18])
     except ValueError:
@@ -71,9 +72,9 @@ def _slot_id(text: str) -> int:
 
 
 def _refuse(request, booking, chosen: str, error):
-    """The times that are open now, and why the chosen one could not be had."""
+    """Show the times that are open now, and why the booking was not moved to the chosen one."""
     status, problem = error.status, str(error)
-    # A time that went away while somebody chose is a conflict, not an address that does not exist.
+    # A slot that was deleted meanwhile is a conflict (409), too: the address of this page exists.
     if isinstance(error, SlotTaken | NotFound):
         status, problem = 409, _("That time was just taken. Your booking stays as it is; these times are open now.")
     if isinstance(error, InvalidDetails):
@@ -82,7 +83,7 @@ def _refuse(request, booking, chosen: str, error):
 
 
 def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 200):
-    """The days and times that are open now. ``chosen`` is the slot that is marked; it may be gone meanwhile."""
+    """Show the days and times that are open now. ``chosen``: the id of the slot to mark, which may be taken by now."""
     slot, expert = booking.slot, booking.slot.expert
     url = reverse("reschedule", args=[booking.reference])
     day = parse_day(request.GET.get("day"), expert)
@@ -91,7 +92,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     zone, now = shown_zone_of(request, booking), timezone.now()
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
-        return load_instead(_day_url(url, day))  # it was cancelled, or it is too late by now: the page says which
+        return load_instead(_day_url(url, day))  # it was cancelled or it is too late: the whole page says which
     week = Week.around(expert, day, now)
     choices = _choices(week, day, booking, zone)
     chosen_id = _slot_id(chosen)
@@ -104,7 +105,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "slot": slot,
         "expert": expert,
         "title": booking_title(booking, zone, now),
-        # Of the day that is shown: between the two, the clocks may change.
+        # For the day that is shown, as the clocks may change between the booking and that day.
         "zone_label": formatting.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),
         "is_possible": is_possible,
@@ -114,7 +115,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "choices": choices,
         "chosen_id": chosen_id,
         "is_gone": is_gone,
-        "words_are_below": is_gone and bool(choices),  # beside the button: that is where somebody looks who has chosen
+        "words_are_below": is_gone and bool(choices),  # beside the button, where somebody who has chosen looks
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
         "grid_key": week.grid_key(day),
@@ -125,7 +126,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
 
 
 def _choices(week: Week, day: date, booking, zone) -> list[Choice]:
-    """The times of the day that have room for the booking, without its own."""
+    """Return the times of the day with enough seats for the booking, except the one it has."""
     return [
         Choice(slot, formatting.clock(slot.starts_at, zone), _day_note(slot, day, zone))
         for slot in sorted(week.open_to(booking, day), key=lambda slot: slot.starts_at)

@@ -1,4 +1,4 @@
-"""Waiting for a seat of a slot that has none: joining, the place in line, leaving."""
+"""Join the waitlist of a slot, see the place in line, leave it."""
 
 from django.http import HttpResponse
 from django.utils import translation
@@ -24,8 +24,9 @@ from bookings.views.booking_flow import (
     show_waiting,
     show_waitlist,
 )
-from bookings.views.responses import is_partial, see_other
+from bookings.views.responses import see_other
 from bookings.views.zones import shown_zone
+from experts.htmx import is_partial
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -44,13 +45,16 @@ def waitlist(request, slot_id):
         return show_waiting(request, slot, entry)
     if request.method != "POST":
         return _ask(request, slot, new_form(slot))
-    if request.POST.get("step") == "open":  # from the answer to a lost race, nothing typed is lost
+    if request.POST.get("step") == "open":  # from the answer to a lost race; what was typed is kept
         return _ask(request, slot, form_as_typed(request, slot, key=new_key(), for_waitlist=True))
     return _join(request, slot)
 
 
 def _ask(request, slot, form):
-    """The form; for a slot that can be booked the way there, unless a larger party asks."""
+    """Show the form; or, opened by its address when a seat is free, go to booking it.
+
+    A POST comes from a party that is too large for the free seats, which may wait all the same.
+    """
     state = slot.state
     if state in BOOKABLE_STATES and request.method != "POST":
         return see_other(book_url(slot, shown_zone(request, slot.expert)[1]))
@@ -76,7 +80,7 @@ def _join(request, slot):
             timezone=request.zone.key if request.zone else "",
         )
     except SeatFree:
-        # Somebody let go of it meanwhile: better than any place in line.
+        # A seat became free meanwhile: hold it instead.
         again = form_as_typed(request, slot, key=new_key())
         return hold_and_show_details(request, slot, details.get("seats") or 1, again, conflict=Conflict.in_race)
     except SlotTaken as error:
@@ -97,7 +101,7 @@ def _join(request, slot):
 
 
 def _leave(request, slot, entry):
-    """One click, no question. Asking twice does no harm."""
+    """Leave the waitlist. Doing it twice does no harm."""
     if entry is not None:
         try:
             services.leave_waitlist(entry_id=entry.pk)

@@ -76,7 +76,7 @@ class Category(models.Model):
         return self.name
 
     def save(self, *args, **kwargs):
-        """Save, and keep the experts' search words true when the name changed."""
+        """Save, and update the experts' search words when the name changed, which they hold."""
         renamed = self.pk and Category.objects.filter(pk=self.pk).exclude(name=self.name).exists()
         super().save(*args, **kwargs)
         if renamed:
@@ -94,7 +94,7 @@ class ExpertQuerySet(models.QuerySet):
         return self if matches is None else self.filter(matches)
 
     def refresh_search_text(self):
-        """Write the search words again where they are no longer true. Returns how many changed."""
+        """Update the search words where they have changed. Returns how many did."""
         changed = []
         for expert in self.select_related("category", "organization"):
             text = expert.make_search_text()
@@ -182,11 +182,11 @@ class Expert(models.Model):
         super().save(*args, **kwargs)
 
     def make_search_text(self) -> str:
-        """The folded words that search looks at."""
+        """Return the folded words that the search compares with."""
         return fold(f"{self.name} {self.headline} {self.category.name} {self.organization.name}")
 
     def policy(self, name: str):
-        """A policy value: the expert's own, else the organisation's."""
+        """Return a policy value by its field's name: the expert's own, else the organisation's."""
         own = getattr(self, name)
         return getattr(self.organization, name) if own is None else own
 
@@ -199,7 +199,7 @@ class Expert(models.Model):
         return city(self.zone)
 
     def today(self, now: datetime | None = None) -> date:
-        """The calendar day it is where the expert is."""
+        """Return the calendar day in the expert's zone."""
         return (now or timezone.now()).astimezone(self.zone).date()
 
     def last_bookable_day(self, now: datetime | None = None) -> date:
@@ -207,13 +207,13 @@ class Expert(models.Model):
 
     @property
     def initials(self) -> str:
-        """``Dr Amara Okafor`` -> ``AO``: first and last word, titles left out."""
+        """Return ``AO`` for ``Dr Amara Okafor``: first and last word, without titles."""
         words = [w for w in self.name.split() if w.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
         return "".join(w[0] for w in (words[:1] + words[1:][-1:])).upper() or "?"
 
     @property
     def tint(self) -> int:
-        """Which of the avatar colours: stable for a slug, the same in every process."""
+        """Return the number of the avatar's colour, which depends on the slug only."""
         return hashlib.sha256(self.slug.encode()).digest()[0] % AVATAR_TINTS
 
     @property

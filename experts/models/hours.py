@@ -29,17 +29,17 @@ class Weekday(models.IntegerChoices):
 
 
 def end_minutes(end: time) -> int:
-    """Minutes after midnight of an end: 00:00 is the midnight at which the day ends."""
+    """Return the minutes from midnight to an end of hours; 00:00 is the midnight at the end of the day."""
     return end.hour * 60 + end.minute or DAY_MINUTES
 
 
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent())
 class WeeklyHours(models.Model):
-    """A stretch of each such weekday in which an expert takes bookings, on the expert's wall clock.
+    """A period of a weekday in which an expert takes bookings, on the expert's wall clock.
 
     Sessions of ``slot_minutes`` follow each other with ``buffer_minutes`` in between
-    (experts/scheduling/occurrences.py). Two stretches with a gap are a day with a break. An end of 00:00 is the end of
-    the day; hours never run past it.
+    (experts/scheduling/occurrences.py). Two rows with a gap between them are a day with a break. An end of 00:00 is the
+    end of the day; hours never run past it.
     """
 
     expert = models.ForeignKey(Expert, on_delete=models.CASCADE, related_name="hours", verbose_name=_("expert"))
@@ -124,7 +124,7 @@ class WeeklyHours(models.Model):
         )
 
     def overlaps(self, other: "WeeklyHours") -> bool:
-        """Whether there is a day on which both hold at the same time. The twin of the exclusion constraint."""
+        """Return whether both hold at the same time on some day. The same rule as the exclusion constraint."""
         return (
             self.weekday == other.weekday
             and (self.valid_from or date.min) <= (other.valid_to or date.max)
@@ -136,7 +136,7 @@ class WeeklyHours(models.Model):
 
 class TimeOffQuerySet(models.QuerySet):
     def of_expert(self, expert: Expert):
-        """The expert's own and the holidays of the organisation."""
+        """Return the expert's own time off and the holidays of the organisation."""
         return self.filter(Q(expert=expert) | Q(organization_id=expert.organization_id))
 
 
@@ -145,7 +145,7 @@ class TimeOff(models.Model):
     """Days, or parts of them, on which an expert or a whole organisation takes no bookings.
 
     It reaches from ``from_time`` on the first day (or its beginning) to ``to_time`` on the last (or its end), on the
-    wall clock of each expert: a holiday is a holiday where the expert is.
+    wall clock of each expert, so that an organisation's holiday begins at different instants in different zones.
     """
 
     expert = models.ForeignKey(

@@ -28,8 +28,8 @@ class InvitationQuerySet(models.QuerySet):
 class Invitation(models.Model):
     """Somebody may join an organisation, or found the one that is named here, by a link sent to ``email``: once.
 
-    The link's token is signed over this row (bookingsite/onboarding/services.py) and stored nowhere, so that whoever
-    reads the table can accept nothing. It is accepted by whoever opens it; the address is where it was sent.
+    The link's token is signed over this row (experts/signed_tokens.py) and stored nowhere, so that reading the table is
+    not enough to accept. Whoever opens the link accepts it; ``email`` is only where it was sent.
     """
 
     organization = models.ForeignKey(

@@ -18,11 +18,11 @@ class Role(models.TextChoices):
 
 class MembershipQuerySet(models.QuerySet):
     def in_force(self):
-        """Those that count: of people who may log in, in organisations that are active."""
+        """Return the memberships of people who may log in, in active organisations."""
         return self.filter(user__is_active=True, organization__is_active=True)
 
     def who_answer_for(self, expert):
-        """The owners and schedulers of the expert's organisation, and whoever's calendar it is."""
+        """Return those of the expert's organisation's owners and schedulers, and of the expert's own user."""
         answers = Q(role__in=[Role.OWNER, Role.SCHEDULER]) | Q(user__isnull=False, user=expert.user_id)
         return self.filter(answers, organization=expert.organization_id)
 

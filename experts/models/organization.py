@@ -36,7 +36,7 @@ class Organization(models.Model):
     logo = models.FileField(_("logo"), upload_to="logos/", blank=True)
     contact_email = models.EmailField(_("contact e-mail"), blank=True)
     mail_footer = models.TextField(_("text below every e-mail"), blank=True, max_length=2000)
-    # Two switches and not a list of times: what people expect, and nothing to get wrong.
+    # Two switches rather than a list of times, which is what people expect and cannot be set up wrongly.
     reminds_day_before = models.BooleanField(_("reminder the day before"), default=True, db_default=True)
     reminds_hour_before = models.BooleanField(_("reminder an hour before"), default=True, db_default=True)
     embed_origins = ArrayField(

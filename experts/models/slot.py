@@ -45,7 +45,7 @@ class SlotQuerySet(models.QuerySet):
 
     def ahead(self, now: datetime):
         """Slots that have not ended at ``now``, soonest first."""
-        # The longest slot lasts a day: a start that the index knows.
+        # The longest slot lasts a day, so the index by start can be used.
         return self.filter(starts_at__gt=now - timedelta(days=1), ends_at__gt=now).order_by("starts_at")
 
     def on_days(self, first: date, last: date):
@@ -55,7 +55,7 @@ class SlotQuerySet(models.QuerySet):
     def nearest_to(self, slot: "Slot", *, count: int = 3) -> list["Slot"]:
         """The bookable slots of the same expert that start closest to ``slot``, closest first."""
         others = self.bookable().with_expert().filter(expert_id=slot.expert_id).exclude(pk=slot.pk)
-        # Two short walks along the index, rather than the distance to each of the expert's slots.
+        # Two short reads from the index, rather than the distance to each of the expert's slots.
         later = others.filter(starts_at__gte=slot.starts_at).order_by("starts_at")[:count]
         earlier = others.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:count]
         return sorted([*later, *earlier], key=lambda s: (abs(s.starts_at - slot.starts_at), s.starts_at))[:count]
@@ -82,8 +82,8 @@ class Slot(models.Model):
     next_hold_expiry = models.DateTimeField(null=True, editable=False)
     is_closed = models.BooleanField(_("closed"), default=False)
     version = models.PositiveIntegerField(default=1, editable=False)
-    # What weekly hours made, they may also remove (experts/scheduling/plan.py). No page shows these two, so a change of
-    # them is no new version.
+    # Slots made by weekly hours may also be removed or closed by them (experts/scheduling/plan.py). No page shows these
+    # two fields, so a change of them does not count ``version`` up.
     from_hours = models.BooleanField(default=False, db_default=False, editable=False)
     closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
 
@@ -115,7 +115,7 @@ class Slot(models.Model):
             ),
         ]
         indexes = [
-            # The expert's next bookable slot, without walking along full ones.
+            # Finds the expert's next bookable slot without reading the full ones.
             models.Index(
                 "expert",
                 "starts_at",
@@ -123,7 +123,7 @@ class Slot(models.Model):
                 condition=Q(is_closed=False)
                 & (Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)),
             ),
-            # What comes next, for all experts at once: staff's list and first page.
+            # For staff's list and first page: what comes next, of all experts.
             models.Index("starts_at", name="slot_by_start"),
         ]
         triggers = [
@@ -171,9 +171,9 @@ class Slot(models.Model):
         return left
 
     def state_at(self, now: datetime) -> str:
-        """The rule of what can be booked: ``open``, ``few``, ``held``, ``full``, ``closed`` or ``past``.
+        """Return the state at ``now``: ``open``, ``few``, ``held``, ``full``, ``closed`` or ``past``.
 
-        Needs the expert and the organisation (``with_expert()``). The twin of ``SlotQuerySet.bookable``.
+        Needs the expert and the organisation (``with_expert()``). The same rule as ``SlotQuerySet.bookable``.
         """
         expert = self.expert
         if self.starts_at <= now + expert.policy("min_notice"):

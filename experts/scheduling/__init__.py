@@ -1,1 +1,1 @@
-"""From weekly hours and time off to slots."""
+"""Work out the slots that weekly hours and time off ask for."""

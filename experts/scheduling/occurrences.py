@@ -1,6 +1,6 @@
-"""Weekly hours and time off -> the slots they mean. Pure: no database, no clock.
+"""Turn weekly hours and time off into slots. Pure functions, without database or clock.
 
-Each calendar day of the expert stands for itself, so that it does not matter where a range of days begins.
+Each calendar day of the expert is worked out on its own, so the result does not depend on where a range begins.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,12 +34,12 @@ class WantedSlot:
 def wanted_slots(
     hours: Iterable[WeeklyHours], time_off: Iterable[TimeOff], zone: ZoneInfo, first_day: date, last_day: date
 ) -> list[WantedSlot]:
-    """The slots from ``first_day`` to ``last_day``, both included, soonest first.
+    """Return the slots from ``first_day`` to ``last_day``, both included, soonest first.
 
-    Sessions lie on the grid of each stretch of hours (its start, then every session and buffer later, on the wall
-    clock). Left out is a start that the day's change to summer time skips, and what does not fit in by elapsed time:
-    into the hours, after the session before and its buffer, beside time off. A start that the change to winter time
-    repeats is the first.
+    Sessions start on the grid of each row of hours: at its start, then after every session and buffer, on the wall
+    clock. A start is left out if the clocks skip it on that day, or if by elapsed time the session would run past the
+    hours, begin before the buffer of the last one is over, or overlap time off. Of a start that the clocks show twice,
+    the first is taken.
     """
     hours = sorted(hours, key=lambda row: (row.start, row.valid_from or date.min))
     off = sorted((_off(row, zone) for row in time_off), key=lambda stretch: stretch[0])
@@ -65,7 +65,7 @@ def _of_day(hours: list[WeeklyHours], off: list, zone: ZoneInfo, day: date) -> I
 
 
 def _grid(row: WeeklyHours) -> Iterator[time]:
-    """Where sessions start, on a day without a change of the clocks."""
+    """Yield the wall-clock times at which sessions start on a day without a change of the clocks."""
     first = row.start.hour * 60 + row.start.minute
     step = row.slot_minutes + row.buffer_minutes
     for minute in range(first, end_minutes(row.end) - row.slot_minutes + 1, step):
@@ -73,7 +73,7 @@ def _grid(row: WeeklyHours) -> Iterator[time]:
 
 
 def _off(row: TimeOff, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """From when to when, as instants. A time that is repeated belongs to it both times."""
+    """Return start and end as instants. A time that the clocks show twice is off both times."""
     start = edge_of(row.first_day, row.from_time or MIDNIGHT, zone)
     if row.to_time is None:
         return start, edge_of(row.last_day + _ONE_DAY, MIDNIGHT, zone)

@@ -1,7 +1,7 @@
-"""What a change of hours, time off or zone means for the slots: worked out, shown to staff, then written.
+"""Work out what a change of hours, time off or zone does to the slots, to show to staff before it is written.
 
-Only slots that start in the future and came from hours are touched, and only where the change itself asks for it: a
-slot that the hours wanted before and still want is left as staff made it by hand (other seats, closed, deleted).
+Only future slots that came from hours are touched, and only where the change asks for it: a slot that the hours wanted
+before and still want stays as staff changed it by hand (other seats, closed, deleted).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from experts.scheduling.occurrences import WantedSlot, wanted_slots
 
 @dataclass(frozen=True)
 class Calendar:
-    """When an expert works: what slots are made from."""
+    """When an expert works: zone, weekly hours and time off, from which slots are made."""
 
     zone: ZoneInfo
     hours: list[WeeklyHours]
@@ -28,7 +28,7 @@ class Calendar:
 
     @classmethod
     def of(cls, expert: Expert) -> "Calendar":
-        """As the database has it now."""
+        """Read the expert's present calendar. Two queries."""
         return cls(
             ZoneInfo(expert.timezone),
             list(WeeklyHours.objects.filter(expert=expert)),
@@ -36,7 +36,7 @@ class Calendar:
         )
 
     def wanted(self, first: date, last: date | None, after: datetime) -> dict[datetime, WantedSlot]:
-        """By start, what starts later than ``after``; nothing without a last day."""
+        """Return the slots wanted on these days that start later than ``after``, by start; none without a last day."""
         if last is None:
             return {}
         slots = wanted_slots(self.hours, self.time_off, self.zone, first, last)
@@ -45,7 +45,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Change:
-    """A slot that is written anew in place: its length, seats and title, and whether it is offered again."""
+    """A slot whose length, seats or title change, or which is opened again."""
 
     slot: Slot
     wanted: WantedSlot
@@ -66,7 +66,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A slot that is wanted and cannot be, because ``by`` is there, or for its time itself."""
+    """A slot that is wanted but not made: ``by`` is in the way, or (None) its time cannot be used."""
 
     wanted: WantedSlot
     by: Slot | WantedSlot | None
@@ -74,7 +74,7 @@ class Skipped:
 
 @dataclass
 class Plan:
-    """What is to be written for one expert. Slots in ``kept`` that are not wanted, and ``retired``, are closed."""
+    """What is to be written for one expert. Slots in ``retired``, and unwanted ones in ``kept``, are closed."""
 
     expert: Expert
     until: date | None
@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """Differs when anything differs that staff saw before they agreed."""
+        """Return a hash of all that staff are shown, to see whether they agreed to this plan or to another."""
         rows = [self.expert.pk, self.expert.timezone]
         rows += sorted(("added", *_facts(slot), closed) for slot, closed in self.added)
         rows += sorted(("removed", slot.pk) for slot in self.removed)
@@ -105,9 +105,9 @@ class Plan:
 
 
 def plan(expert: Expert, before: Calendar, after: Calendar, now: datetime | None = None) -> Plan:
-    """What the way from ``before`` to ``after`` does to the expert's slots. Reads them, and writes nothing.
+    """Work out what the change from ``before`` to ``after`` does to the expert's slots. Writes nothing.
 
-    Under a lock on the expert and the slots it is what will be true when it is written.
+    With locks on the expert and the slots, nothing can change before the plan is written.
     """
     now = now or timezone.now()
     last = expert.last_bookable_day(now)
@@ -171,7 +171,7 @@ class _Planner:
             self._blocked.add(slot)
         elif taken := slot.seats_booked + slot.seats_held:
             self._blocked.add(slot)
-            # People know the session as it is: only seats may be added or taken away, never those that are taken.
+            # People have booked the session as it is: only the number of seats may change, and not below those taken.
             same_session = (slot.ends_at, slot.title) == (wanted.ends_at, wanted.title)
             if (same_session and wanted.capacity >= taken) or change.reopens:
                 self._plan.changed.append(change)
@@ -184,7 +184,7 @@ class _Planner:
             self._blocked.add(wanted)
 
     def _make_longer(self, change: Change) -> None:
-        """Once all that stays is known. One that cannot be as long as it is wanted is not wanted as it is."""
+        """Make a slot longer if nothing that stays is in the way; otherwise skip that; the slot is then unwanted."""
         if by := self._blocked.find(change.wanted):
             self._plan.skipped.append(Skipped(change.wanted, by))
             self._unwanted(change.slot)
@@ -207,7 +207,7 @@ class _Planner:
 
 
 class Blocked:
-    """Stretches of time that are taken. They do not overlap: the database sees to that."""
+    """Periods of time that are taken. They never overlap, because a constraint on slots forbids it."""
 
     def __init__(self, slots: Iterable[Slot] = ()):
         self._stretches: list[tuple[datetime, datetime, int]] = []
@@ -220,7 +220,7 @@ class Blocked:
         self._slots.append(slot)
 
     def find(self, wanted: WantedSlot) -> Slot | WantedSlot | None:
-        """What is in the way of the slot, if anything."""
+        """Return what overlaps the wanted slot, if anything."""
         place = bisect_left(self._stretches, (wanted.ends_at,))
         if place and self._stretches[place - 1][1] > wanted.starts_at:
             return self._slots[self._stretches[place - 1][2]]

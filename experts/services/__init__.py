@@ -1,6 +1,6 @@
-"""Every write to a slot, to the experts and organisations whose rules it follows, and to those who work for them.
+"""Write slots, the experts and organisations whose rules they follow, and memberships.
 
-Seats that are taken are written by bookings/services/; counters by their trigger only.
+Bookings are written by bookings/services/; a slot's counters of taken seats by a trigger only.
 """
 
 from experts.services.experts import ensure_category, save_expert, save_organization

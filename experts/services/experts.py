@@ -1,4 +1,4 @@
-"""Experts and organisations, whose rules the slots follow."""
+"""Write experts and organisations, whose rules the slots follow."""
 
 from collections.abc import Collection
 
@@ -26,7 +26,7 @@ def save_expert(
     PreviewNeeded unless ``seen`` is the key of what happens to slots, ValidationError, InvalidHours, InvalidSlot, Busy.
     """
     with refusals_as_messages(), slot_transaction():
-        # The full lock: a slot that is being added refers to the expert and waits, or is waited for.
+        # A full lock (not NO KEY), so that slots cannot be added to the expert at the same time: they refer to it.
         stored = Expert.objects.select_for_update().filter(pk=expert.pk).first() if expert.pk else None
         if stored is None:
             expert.save()
@@ -70,7 +70,7 @@ def save_organization(*, organization: Organization) -> Organization:
 
 
 def ensure_category() -> None:
-    """Give a new installation a first category: without one, an owner could add no expert. Superusers rename it."""
+    """Create a first category in a new installation, as an expert needs one. Superusers can rename it."""
     if not Category.objects.exists():
-        # Two who found the first two organisations at once make one.
+        # Two requests at the same time create one category.
         Category.objects.bulk_create([Category(name=_("General"), slug="general")], ignore_conflicts=True)

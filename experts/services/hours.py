@@ -1,4 +1,4 @@
-"""Weekly hours and time off: written together with what they do to the slots, once staff have seen it."""
+"""Write weekly hours and time off, together with what they do to the slots, once staff have seen that."""
 
 import hashlib
 from copy import copy
@@ -22,7 +22,7 @@ _BATCH = 1000  # rows in one statement
 
 
 def apply_hours(*, expert_id: int, hours: list[WeeklyHours], seen: str = "") -> list[Plan]:
-    """Make ``hours`` the expert's weekly hours, all of them, and its slots what they ask for. In one transaction.
+    """Replace the expert's weekly hours by ``hours``, and change its slots accordingly, in one transaction.
 
     Rows with a key are changed, the others added; those that are not given are deleted. Locks the expert, then the
     slots that came from hours. Raises PreviewNeeded unless ``seen`` is the key of what would be written, InvalidHours,
@@ -38,7 +38,7 @@ def apply_hours(*, expert_id: int, hours: list[WeeklyHours], seen: str = "") -> 
 
 
 def save_time_off(*, time_off: TimeOff, seen: str = "") -> list[Plan]:
-    """Add or change time off, and take away or bring back the slots that it is about. As ``apply_hours``."""
+    """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``."""
     try:
         time_off.full_clean(validate_constraints=False)
     except ValidationError as error:
@@ -49,7 +49,7 @@ def save_time_off(*, time_off: TimeOff, seen: str = "") -> list[Plan]:
 
 
 def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
-    """Take time off back: the slots of those days are there again. As ``apply_hours``."""
+    """Delete time off, and make the slots on those days again. As ``apply_hours``."""
     with refusals_as_messages(), slot_transaction():
         time_off = TimeOff.objects.filter(pk=time_off_id).first()
         if time_off is None:
@@ -60,8 +60,8 @@ def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
 def extend_horizon(*, expert_id: int) -> int:
     """Make the slots of the days that have come within the expert's horizon. Returns how many.
 
-    Days that had their turn are left as staff made them, so a second run does nothing. Locks the expert. What overlaps
-    another slot is left out. Raises NotFound, Busy.
+    Days for which slots were made before stay as staff changed them, so a second run does nothing. Locks the expert.
+    What overlaps another slot is left out. Raises NotFound, Busy.
     """
     with refusals_as_messages(), slot_transaction():
         expert = lock_experts(pk=expert_id).first()
@@ -84,7 +84,7 @@ def extend_horizon(*, expert_id: int) -> int:
 
 
 def lock_experts(**which):
-    """Lock the experts' rows, in id order: two changes of one calendar follow each other.
+    """Lock the experts' rows, in id order, so that two changes of one calendar run one after the other.
 
     NO KEY: slots that are added by hand meanwhile refer to the expert and need not wait.
     """
@@ -122,19 +122,19 @@ def check_hours(rows: list[WeeklyHours]) -> None:
 
 
 def hours_values(rows: list[WeeklyHours]) -> list[tuple]:
-    """What the rows say, whatever their order: to see whether anything differs."""
+    """Return the rows' values in one order, to compare two sets of hours."""
     names = [f.attname for f in WeeklyHours._meta.concrete_fields if f.name not in {"id", "expert"}]
     # As text, because an empty date has no order.
     return sorted(tuple(str(getattr(row, name)) for name in names) for row in rows)
 
 
 def carry_out(changes: list[tuple[Expert, Calendar]], seen: str) -> list[Plan]:
-    """Bring the slots of locked experts from the calendar they had before to the one they have now.
+    """Change the slots of locked experts from the calendar that each had before to the one stored now.
 
     Locks the slots that came from hours, in id order. Raises PreviewNeeded unless ``seen`` is the key of that.
     """
     experts = [expert for expert, _before in changes]
-    # Once before the locks, so that nobody who books has to wait for a preview.
+    # First without locks, so that bookings need not wait while a preview is worked out.
     must_be_seen(_plans(changes), seen)
     mine = Slot.objects.filter(expert__in=experts, from_hours=True).ahead(timezone.now())
     list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk"))
@@ -152,7 +152,7 @@ def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
 
 
 def must_be_seen(plans: list[Plan], seen: str) -> None:
-    """Nothing is written that nobody has seen."""
+    """Raise PreviewNeeded unless ``seen`` is the key of these plans; empty plans need no preview."""
     shown = [each for each in plans if not each.is_empty]
     key = hashlib.sha256("".join(each.key for each in shown).encode()).hexdigest()
     if shown and key != seen:
@@ -172,7 +172,7 @@ def _change_time_off(time_off: TimeOff, write, seen: str) -> list[Plan]:
 
 
 def _write(plan: Plan) -> None:
-    """The plan as it was worked out under the locks. The order keeps the rules of slots true at each step."""
+    """Write the plan, in an order in which no step breaks a constraint on slots."""
     expert = plan.expert
     touched = [*plan.removed, *plan.retired]
     removed = [slot.pk for slot in plan.removed]
@@ -195,7 +195,7 @@ def _write(plan: Plan) -> None:
         touched.append(slot)
     fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
-    # Nobody waits for one that is empty.
+    # Nobody is on the waitlist of a slot without taken seats.
     taken = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
     if taken:
         slots = Slot.objects.with_expert().filter(pk__in=taken).order_by("pk")
@@ -205,7 +205,7 @@ def _write(plan: Plan) -> None:
 
 
 def _in_moving_order(plan: Plan) -> list:
-    """So that no slot is put on the date and time of one that is still to move."""
+    """Return the moves in an order in which none takes the date and time of a slot that has not moved yet."""
     moves = sorted(plan.moved, key=lambda move: move[0].starts_at)
     forward = [(slot, clock) for slot, clock in moves if (clock.date(), clock.time()) > (slot.date, slot.time)]
     back = [(slot, clock) for slot, clock in moves if (clock.date(), clock.time()) < (slot.date, slot.time)]
@@ -213,7 +213,7 @@ def _in_moving_order(plan: Plan) -> list:
 
 
 def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours: bool = True) -> list[Slot]:
-    """Add the slots; with each: whether it is closed."""
+    """Add slots, each given with whether it is closed."""
     slots = [
         Slot(
             expert=expert,
@@ -232,12 +232,12 @@ def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours:
 
 
 def tell(slots: list[Slot]) -> None:
-    """Let the pages that show these slots know."""
-    for slot in {(slot.expert_id, slot.date): slot for slot in slots}.values():  # one word a day is enough
+    """Tell the pages that show these slots."""
+    for slot in {(slot.expert_id, slot.date): slot for slot in slots}.values():  # one message a day is enough
         publisher.slot_changed(slot)
 
 
 def _set_constraints_immediate() -> None:
-    """Hours that overlap are refused here; and each row's history trigger would walk along all keys that wait."""
+    """Check deferred constraints now. Otherwise each row's history trigger would search all checks that still wait."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Who works for an organisation, and as what."""
+"""Write who works for an organisation, and in which role."""
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
@@ -9,7 +9,7 @@ from experts.models import Invitation, Membership, Organization, Role
 
 
 def add_member(*, user: User, organization: Organization, role: Role) -> Membership:
-    """Make somebody a member, and let them into the admin. Who is one already stays as they are. Raises Busy."""
+    """Make somebody a member, and let them into the admin. A member keeps the role they have. Raises Busy."""
     with slot_transaction():
         membership, _made = Membership.objects.get_or_create(
             user=user, organization=organization, defaults={"role": role}
@@ -42,7 +42,7 @@ def _give(membership: Membership, role: Role) -> None:
 
 
 def _locked(membership_id: int) -> Membership:
-    """The membership, read under the lock of its organisation: of two owners who remove each other one stays."""
+    """Lock the organisation and read the membership, so that of two owners who remove each other one stays."""
     organization = Membership.objects.filter(pk=membership_id).values_list("organization_id", flat=True).first()
     _lock(organization)
     membership = Membership.objects.filter(pk=membership_id).first()
@@ -52,12 +52,12 @@ def _locked(membership_id: int) -> Membership:
 
 
 def _lock(organization_id: int | None) -> None:
-    # Bookings read the organisation's policy without a lock, so nobody waits for this but another change of members.
+    # Only changes of members take this lock; bookings read the organisation's policy without one.
     list(Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).values_list("pk"))
 
 
 def _end_ownership(membership: Membership) -> None:
-    """An owner must remain; and nobody comes back by an invitation that they sent to themselves before."""
+    """Raise LastOwner for the only owner; delete invitations that the member could use to come back."""
     owners = Membership.objects.in_force().filter(organization=membership.organization_id, role=Role.OWNER)
     if membership.role == Role.OWNER and not owners.exclude(pk=membership.pk).exists():
         raise LastOwner(field="role")

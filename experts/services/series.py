@@ -1,4 +1,4 @@
-"""Many slots at once, added by hand: the same times on each of some days."""
+"""Add many slots by hand at once: the same times on each of some days."""
 
 from datetime import date, time, timedelta
 
@@ -29,7 +29,7 @@ def add_series(
 ) -> list[Slot]:
     """Add a slot at each of ``times`` on each of ``days``, on the expert's wall clock. In one transaction.
 
-    What has passed, overlaps another slot, or is skipped by the clocks that day is left out; the preview lists it.
+    A time that has passed, overlaps another slot, or is skipped by the clocks is left out; the preview lists it.
     ``minutes`` and ``capacity`` default to the expert's. Locks the expert. Raises PreviewNeeded unless ``seen`` is the
     key of what would be added, InvalidSlot, also when nothing is left, NotFound, Busy.
     """

@@ -1,4 +1,4 @@
-"""Slots: added, closed, reopened, resized, deleted."""
+"""Add, close, reopen, resize and delete slots."""
 
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from experts.locking import lock_slot, slot_transaction, violated_constraint
 from experts.models import Expert, Slot
 from experts.timezones import instant_of
 
-# Constraint -> what it means for people, and the value that it is about.
+# Constraint -> the message for people, and the field that it is about.
 _MESSAGES = {
     "slot_once_per_expert_date_time": (gettext_lazy("This expert already has a slot at that date and time."), "time"),
     "slot_no_overlap_for_expert": (gettext_lazy("This overlaps another slot of the expert."), "time"),
@@ -66,34 +66,34 @@ def add_slots(
         slots.append(slot)
     with refusals_as_messages(), slot_transaction():
         added = Slot.objects.bulk_create(slots, batch_size=1000)
-        for slot in {slot.date: slot for slot in added}.values():  # one word a day is enough
+        for slot in {slot.date: slot for slot in added}.values():  # one message a day is enough
             publisher.slot_changed(slot)
         return added
 
 
 def close_slot(*, slot_id: int) -> Slot:
-    """Offer the slot to nobody any more; bookings in it stay. Locks the slot. Raises NotFound, Busy."""
+    """Close the slot to new bookings; those in it stay. Locks the slot. Raises NotFound, Busy."""
     return _change(slot_id, is_closed=True)
 
 
 def reopen_slot(*, slot_id: int) -> Slot:
     """Offer a closed slot again. Locks the slot. Raises NotFound, Busy.
 
-    One that its hours closed is from now on a slot made by hand: the hours leave it alone.
+    A slot that was closed by its hours counts from now on as made by hand, so that the hours leave it open.
     """
     stays = Case(When(closed_by_hours=True, then=False), default=F("from_hours"))
     return _change(slot_id, is_closed=False, from_hours=stays, closed_by_hours=False)
 
 
 def set_capacity(*, slot_id: int, capacity: int) -> Slot:
-    """Give the slot more or fewer seats. Locks the slot. Raises InvalidSlot below what is taken, NotFound, Busy."""
+    """Change the number of seats. Locks the slot. Raises InvalidSlot below the seats taken, NotFound, Busy."""
     if not 1 <= capacity <= 32767:
         raise InvalidSlot(_("A slot has at least one seat."), field="capacity")
     return _change(slot_id, capacity=capacity)
 
 
 def set_title(*, slot_id: int, title: str) -> Slot:
-    """Say what the slot is for, or nothing special. Locks the slot. Raises InvalidSlot if too long, NotFound, Busy."""
+    """Set the title, "" for none. Locks the slot. Raises InvalidSlot if it is too long, NotFound, Busy."""
     try:
         Slot._meta.get_field("title").clean(title, None)
     except ValidationError as error:
@@ -134,7 +134,7 @@ def _invalid(error: ValidationError) -> InvalidSlot:
 
 @contextmanager
 def refusals_as_messages():
-    """A constraint that says no becomes InvalidSlot with words for people."""
+    """Raise InvalidSlot, with a message for people, when one of the constraints in ``_MESSAGES`` refuses a write."""
     try:
         yield
     except DatabaseError as error:

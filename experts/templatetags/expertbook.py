@@ -1,5 +1,6 @@
 """What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
 
+from dataclasses import asdict
 from urllib.parse import urlencode
 
 from django import template
@@ -11,7 +12,6 @@ from django.utils.translation import gettext, pgettext
 
 register = template.Library()
 
-QUERY_FIELDS = ("search", "category", "organization", "when", "sort")
 DEFAULT_SORT = "soonest"
 MOST_PIPS = 8  # above that, dots are slower to read than a number
 
@@ -46,8 +46,7 @@ def discover_url(context, **changes):
 
     Empty values are left out, and so is the page unless it is given: another filter starts at the first page.
     """
-    query = context["query"]
-    values = {name: _value(query, name) for name in QUERY_FIELDS} | changes
+    values = asdict(context["query"]) | changes
     if values["sort"] == DEFAULT_SORT:
         values["sort"] = ""
     if values.get("page") == 1:
@@ -64,10 +63,6 @@ def frame_url(context, name, slug, **changes):
     """The address of a page within the same frame on another site (experts/embedding.py)."""
     query = {key: value for key, value in (context["frame_query"] | changes).items() if value}
     return reverse(name, args=[slug]) + (f"?{urlencode(query)}" if query else "")
-
-
-def _value(query, name):
-    return query.get(name, "") if isinstance(query, dict) else getattr(query, name, "")
 
 
 @register.simple_tag

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.layers import get_channel_layer
 from django.db import transaction
 from django.utils import timezone
 
 from bookings import services as bookings
 from bookings.models import Booking
 from bookings.selectors.week import Week
+from experts.publisher import expert_group
 from tests.bookings.live.sockets import OTHER, VISITOR, day_path, frames, in_loop, is_beat, shows, socket
 from tests.cast import book, make_slot
 
@@ -63,10 +65,6 @@ class TestOrder:
     @in_loop
     async def test_a_message_is_only_a_hint(self):
         """A message that claims an old state, comes twice or makes no sense changes nothing that is shown."""
-        from channels.layers import get_channel_layer
-
-        from experts.publisher import expert_group
-
         slot = await sync_to_async(make_slot)(capacity=3)
         await sync_to_async(book)(slot)
         async with socket(day_path(slot)) as page:

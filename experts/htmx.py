@@ -1,0 +1,6 @@
+"""Tell htmx's requests for a part of a page from those for a whole page."""
+
+
+def is_partial(request) -> bool:
+    """Return whether htmx asks for a fragment. False for a whole page, which htmx asks for on Back, too."""
+    return bool(request.htmx) and request.htmx.request_type == "partial"
