@@ -1,0 +1,127 @@
+"""The files that a public project lives by say what is true: workflows, hooks, updates, pins, versions and links."""
+
+import datetime
+import json
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+from bookingsite.devserver import paths
+
+ROOT = paths.BASE_DIR
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")]
+DOCUMENTS += sorted((ROOT / "docs").rglob("*.md"))
+
+
+def read_yaml(path):
+    return yaml.safe_load(path.read_text())
+
+
+def read_pins() -> dict[str, str]:
+    """What requirements.txt and requirements-dev.txt pin: name to version."""
+    lines = [line for name in ("requirements.txt", "requirements-dev.txt") for line in (ROOT / name).open()]
+    wanted = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-r "))]
+    return {re.split(r"[\[=]", line)[0].lower(): line.partition("==")[2] for line in wanted}
+
+
+# Workflows
+
+
+def test_the_workflow_runs_what_a_developer_runs():
+    (job,) = read_yaml(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
+    assert [step["run"] for step in job["steps"] if "run" in step][-1] == "make test"
+    assert (ROOT / ".ci" / "run").read_text().endswith("exec make test\n")
+
+
+def test_the_workflow_runs_on_the_oldest_python_that_is_supported():
+    (job,) = read_yaml(ROOT / ".github" / "workflows" / "tests.yml")["jobs"].values()
+    oldest = min(job["strategy"]["matrix"]["python"], key=lambda version: [int(part) for part in version.split(".")])
+    assert PROJECT["project"]["requires-python"] == f">={oldest}"
+    assert PROJECT["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_may_only_read_and_use_actions_by_their_commit(path):
+    workflow = read_yaml(path)
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    assert not any("permissions" in job for job in workflow["jobs"].values())
+    for action in (step["uses"] for step in steps if "uses" in step):
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
+        assert re.search(
+            rf"{action} # v\d+\.\d+\.\d+$", path.read_text(), re.MULTILINE
+        )  # by which it is kept up to date
+
+
+# Hooks before a commit
+
+
+def test_hooks_use_the_tools_that_are_pinned():
+    """A hook of another repository would have a version of its own, which nothing keeps equal to `make test`."""
+    path = ROOT / ".pre-commit-config.yaml"
+    command = [sys.executable, "-m", "pre_commit", "validate-config", path]
+    assert subprocess.run(command, check=False, capture_output=True, text=True).returncode == 0
+    (repository,) = read_yaml(path)["repos"]
+    assert repository["repo"] == "local"
+    assert {hook["language"] for hook in repository["hooks"]} == {"system"}
+    modules = re.findall(r"\.venv/bin/python -m (\S+)", path.read_text())
+    assert {"ruff"} <= set(modules) <= set(read_pins())
+    assert "pre-commit" in read_pins()
+
+
+# Pins, and what keeps them up to date
+
+
+def test_pins_are_exact():
+    assert all(re.fullmatch(r"\d[\w.]*", version) for version in read_pins().values())
+    package = json.loads((ROOT / "static" / "src" / "package.json").read_text())
+    assert all(re.fullmatch(r"[\d.]+", version) for version in package["devDependencies"].values())
+
+
+def test_every_place_with_pins_is_watched_for_updates():
+    updates = read_yaml(ROOT / ".github" / "dependabot.yml")["updates"]
+    watched = {(entry["package-ecosystem"], entry["directory"]) for entry in updates}
+    assert watched == {("pip", "/"), ("npm", "/static/src"), ("github-actions", "/")}
+
+
+# Versions and words
+
+
+def test_the_version_is_the_newest_in_the_changelog():
+    headings = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    releases = [heading.split(" - ") for heading in headings[1:]]
+    assert PROJECT["project"]["version"] == releases[0][0]
+    dates = [datetime.date.fromisoformat(date) for _, date in releases]
+    assert dates == sorted(dates, reverse=True)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_link_to_what_is_there(path):
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text())
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_make_targets_that_documents_name_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for path in DOCUMENTS for name in re.findall(r"`make ([a-z-]+)", path.read_text())}
+    named |= set(re.findall(r"^make ([a-z-]+)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
+    assert {"run", "test"} <= named <= targets
+
+
+def test_issue_forms_are_forms():
+    for path in sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")):
+        form = read_yaml(path)
+        if path.name == "config.yml":
+            continue
+        assert form["name"]
+        assert form["description"]
+        assert {field["type"] for field in form["body"]} <= {"markdown", "input", "textarea", "dropdown", "checkboxes"}
+        fields = [field for field in form["body"] if field["type"] != "markdown"]
+        assert len({field["id"] for field in fields}) == len(fields)
