@@ -1,6 +1,7 @@
 """Pages' sockets. They say who is there and pass on what the hub says; what a page sends is ignored, and bounded."""
 
 import contextlib
+import json
 from datetime import date
 
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -9,10 +10,10 @@ from django.db import Error as DatabaseError
 from django.http import QueryDict
 
 from bookings.access.visitor import address_behind_proxies, identify
-from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, beat_message, hub, own_message
+from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, hub
 
 # Codes from 3000 on end the page's attempts for good (static/js/live.js), others make it dial again.
-NOT_FOUND, NOBODY, TOO_MANY, TALKATIVE = 4404, 4401, 4429, 4408
+NOT_FOUND, NO_VISITOR, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES = 4404, 4401, 4429, 4408
 MOST_MESSAGES, LONGEST_MESSAGE = 20, 1024
 
 
@@ -23,6 +24,7 @@ class PageConsumer(AsyncWebsocketConsumer):
     channel_layer_alias = "none"
     visitor = ""
     language = "en"
+    room_key: tuple[int, date] | None = None
     is_ready = False
     _messages = 0
 
@@ -35,7 +37,7 @@ class PageConsumer(AsyncWebsocketConsumer):
         self.visitor = identify(self.scope.get("cookies", {}))
         self.language = settings.LANGUAGE_CODE
         if not self._admit():
-            return await self.close(TOO_MANY)
+            return await self.close(TOO_MANY_SOCKETS)
         try:
             await self.join()
         except DatabaseError:
@@ -61,21 +63,28 @@ class PageConsumer(AsyncWebsocketConsumer):
         """Pages have nothing to say. A few words are a mistake, many are an attack."""
         self._messages += 1
         if self._messages > MOST_MESSAGES or len(text_data or bytes_data or "") > LONGEST_MESSAGE:
-            await self.close(TALKATIVE)
+            await self.close(TOO_MANY_MESSAGES)
 
-    async def say(self, html: str) -> None:
-        """Send HTML; a socket that is closing is left alone."""
+    async def send_html(self, html: str) -> None:
+        """Send HTML that the page swaps in; nothing when it is empty."""
         if html:
-            with contextlib.suppress(Exception):
-                await self.send(text_data=html)
+            await self._send(html)
 
-    async def beat(self, grid: str, *, fresh: bool) -> None:
-        await self.say(beat_message(grid, fresh=fresh))
+    async def send_beat(self, grid: str, *, fresh: bool) -> None:
+        """Say that the server is alive, which tiles there should be, and whether that was read lately.
 
-    async def tell_own(self) -> None:
-        """Say that what is the viewer's own has changed."""
+        JSON without HTML: htmx swaps nothing, static/js/live.js reads it.
+        """
+        await self._send(json.dumps({"beat": {"grid": grid, "fresh": fresh}}))
+
+    async def send_own_changed(self) -> None:
+        """Say that what is the viewer's own has changed. The page looks again (static/js/live.js)."""
         if self.is_ready:
-            await self.say(own_message())
+            await self._send(json.dumps({"own": True}))
+
+    async def _send(self, text: str) -> None:
+        with contextlib.suppress(Exception):  # a socket that is closing is left alone
+            await self.send(text_data=text)
 
     def _admit(self) -> bool:
         if not settings.RATE_LIMITS:
@@ -97,7 +106,6 @@ class PageConsumer(AsyncWebsocketConsumer):
 class ExpertConsumer(PageConsumer):
     """``/ws/experts/<slug>/?day=YYYY-MM-DD``: one day of an expert, as the expert page shows it."""
 
-    room = None
     day: date
 
     async def join(self):
@@ -111,7 +119,7 @@ class ExpertConsumer(PageConsumer):
         return None
 
     async def leave(self):
-        if self.room is not None:
+        if self.room_key is not None:
             await hub().leave_room(self)
 
 
@@ -122,7 +130,7 @@ class BookingsConsumer(PageConsumer):
 
     async def join(self):
         if not self.visitor:
-            return await self.close(NOBODY)
+            return await self.close(NO_VISITOR)
         self._has_joined = True
         return await hub().join_own(self)
 

@@ -1,4 +1,4 @@
-"""The hub: all sockets of one process, the rooms they are in, and what keeps the rooms equal to the database.
+"""The hub: all sockets of one process, the rooms they are in, and what keeps both equal to the database.
 
 A room is one expert's week. Whatever happens (a socket joins, a message says that a slot changed, the comparison every
 few seconds finds a difference, time turns a slot to past) leads to the same step: read the week again, send what
@@ -7,9 +7,9 @@ thousand sockets that join at once cost a few queries.
 """
 
 import asyncio
-import json
 import logging
 from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from asgiref.sync import sync_to_async
@@ -22,6 +22,7 @@ from django.utils import timezone
 from bookings.access.visitor import visitor_group
 from bookings.live import fragments, queries
 from bookings.live.room import Room
+from bookings.live.sockets import Socket, WeekSocket
 from experts.publisher import expert_group
 
 logger = logging.getLogger(__name__)
@@ -36,12 +37,13 @@ class Hub:
 
     def __init__(self):
         self.rooms: dict[queries.WeekKey, Room] = {}
-        self.own_pages: dict[str, set] = defaultdict(set)
+        self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
+        # The sockets that each group's messages concern. One group tells of an expert, or of one visitor's bookings.
+        self.members: dict[str, set[Socket]] = defaultdict(set)
+        self._joined: set[str] = set()  # the groups whose messages Valkey sends us
         self._days: dict[tuple, asyncio.Task] = {}
         self._per_owner: Counter[str] = Counter()
-        self._groups: set[str] = set()
-        self._wanted: Counter[str] = Counter()
         self._channel: str | None = None
         self._is_fresh = True
         self._tasks = {asyncio.create_task(work()) for work in (self._listen, self._check, self._beat)}
@@ -68,86 +70,79 @@ class Hub:
             self._days[address].add_done_callback(lambda _task: self._days.pop(address, None))
         return await asyncio.shield(self._days[address])
 
-    async def join_room(self, socket, expert_id: int) -> bool:
-        """Put the socket into its room and send it the whole picture, read after it began to listen.
+    async def join_room(self, socket: WeekSocket, expert_id: int) -> bool:
+        """Put the socket into its room and send it the whole day, read after it began to listen.
 
-        False when there is nothing to show: the expert is gone.
+        False when there is nothing to show: the expert is gone. However this ends, the socket is to leave the room.
         """
-        key = (expert_id, _monday(socket.day))
-        room = self.rooms.get(key) or self.rooms.setdefault(key, Room(self, key))
-        room.sockets.add(socket)
-        socket.room = room
-        await self._want(_groups_of(socket))
+        socket.room_key = (expert_id, _monday(socket.day))
+        room = self.rooms.get(socket.room_key)
+        if room is None:
+            room = self.rooms[socket.room_key] = Room(socket.room_key, self.note_trouble)
+        room.add(socket)
+        await self._enter_groups(socket)
         await room.refreshed(socket.visitor)
         return await self._send_snapshot(socket, room)
 
-    async def _send_snapshot(self, socket, room: Room) -> bool:
-        picture = room.picture
-        if picture is None:
+    async def _send_snapshot(self, socket: WeekSocket, room: Room) -> bool:
+        snapshot = room.snapshot
+        if snapshot is None:
             return False
         async with room.rendering:  # the first one renders, the others find it done
-            html = await sync_to_async(picture.snapshot, thread_sensitive=False)(socket.day, socket.language)
+            html = await sync_to_async(snapshot.day_html, thread_sensitive=False)(socket.day, socket.language)
         own = room.marks.get(socket.visitor, {})
         marks = "".join(fragments.mark(i, m, socket.language) for i, m in own.items())
-        if room.picture is not picture:  # something changed meanwhile, and was not sent to a socket that is not ready
+        if room.snapshot is not snapshot:  # what changed meanwhile was not sent to a socket that is not ready
             return await self._send_snapshot(socket, room)
         socket.is_ready = True
-        await socket.say(html + marks)
-        await socket.beat(picture.week.grid_key(socket.day), fresh=self._is_fresh)
+        await socket.send_html(html + marks)
+        await socket.send_beat(snapshot.week.grid_key(socket.day), fresh=self._is_fresh)
         return True
 
-    async def leave_room(self, socket) -> None:
-        room = socket.room
-        room.sockets.discard(socket)
+    async def leave_room(self, socket: WeekSocket) -> None:
         # Before anything is waited for: the server may cancel a socket that takes long to leave, more than once.
-        if not any(other.visitor == socket.visitor for other in room.sockets):
-            room.marks.pop(socket.visitor, None)
-        if not room.sockets and self.rooms.get(room.key) is room:
-            room.close()
-            del self.rooms[room.key]
-        await self._unwant(_groups_of(socket))
+        if room := self.rooms.get(socket.room_key):
+            room.remove(socket)
+            if room.is_empty:
+                room.close()
+                del self.rooms[room.key]
+        await self._leave_groups(socket)
 
-    async def join_own(self, socket) -> None:
+    async def join_own(self, socket: Socket) -> None:
         """Tell the socket whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
-        await self._want([visitor_group(socket.visitor)])
+        await self._enter_groups(socket)
         known = self.own_keys.get(socket.visitor)
         await self._check_own([socket.visitor])  # tells all of the visitor's pages when the key is new
         if self.own_keys.get(socket.visitor) == known:
-            await socket.beat(known, fresh=self._is_fresh)
+            await socket.send_beat(known, fresh=self._is_fresh)
 
-    async def leave_own(self, socket) -> None:
+    async def leave_own(self, socket: Socket) -> None:
         self.own_pages[socket.visitor].discard(socket)
         if not self.own_pages[socket.visitor]:
             del self.own_pages[socket.visitor]
             self.own_keys.pop(socket.visitor, None)
-        await self._unwant([visitor_group(socket.visitor)])
+        await self._leave_groups(socket)
 
     # ---------- Messages ----------
 
-    async def _want(self, groups: list[str]) -> None:
-        self._wanted.update(groups)
-        await self._subscribe()
-
-    async def _unwant(self, groups: list[str]) -> None:
+    async def _enter_groups(self, socket: Socket) -> None:
+        groups = _groups_of(socket)
         for group in groups:
-            self._wanted[group] -= 1
-            if self._wanted[group] <= 0:
-                del self._wanted[group]
-        await self._unsubscribe()
+            self.members[group].add(socket)
+        await self._subscribe(groups)
 
-    async def _unsubscribe(self) -> None:
-        """Leave the groups that nobody wants any more, those too that were just being joined when it was given up."""
-        for group in self._groups - self._wanted.keys():
-            self._groups.discard(group)
-            try:
-                await get_channel_layer().group_discard(group, self._channel)
-            except Exception:
-                logger.debug("The group %s was not left; its messages are ignored.", group)
+    async def _leave_groups(self, socket: Socket) -> None:
+        groups = _groups_of(socket)
+        for group in groups:
+            self.members[group].discard(socket)
+            if not self.members[group]:
+                del self.members[group]
+        await self._unsubscribe(groups)
 
-    async def _subscribe(self) -> bool:
-        """Join the groups that are wanted. False when Valkey is away: the next comparison tries again."""
-        missing = self._wanted.keys() - self._groups
+    async def _subscribe(self, groups: Iterable[str]) -> bool:
+        """Have the messages of these groups sent to us. False when Valkey is away: the next comparison tries again."""
+        missing = [group for group in groups if group not in self._joined]
         if not missing or self._channel is None:
             return not missing
         try:
@@ -155,11 +150,25 @@ class Hub:
                 # Not wait_for(): before Python 3.12 it can swallow a cancellation, and this task would never end.
                 async with asyncio.timeout(VALKEY_SECONDS):
                     await get_channel_layer().group_add(group, self._channel)
-                self._groups.add(group)
+                self._joined.add(group)
         except Exception as error:
             logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
             return False
         return True
+
+    async def _unsubscribe(self, groups: Iterable[str]) -> None:
+        """Have no more messages of those among these groups that no socket is in any more."""
+        for group in [group for group in groups if group in self._joined and group not in self.members]:
+            self._joined.discard(group)
+            try:
+                await get_channel_layer().group_discard(group, self._channel)
+            except Exception:
+                logger.debug("The group %s was not left; its messages are ignored.", group)
+
+    async def _renew_subscriptions(self) -> None:
+        """Join what could not be joined while Valkey was away; leave what was given up while it was being joined."""
+        await self._subscribe(list(self.members))
+        await self._unsubscribe(list(self._joined))
 
     async def _listen(self) -> None:
         layer = get_channel_layer()
@@ -169,36 +178,37 @@ class Hub:
                     self._channel = await layer.new_channel("hub.")
             except Exception:
                 await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-        await self._subscribe()
+        await self._renew_subscriptions()
         while True:
             message = await layer.receive(self._channel)
             try:
-                self._hear(message)
+                self._handle(message)
             except Exception:  # whatever anybody may publish must not end the listening
                 logger.exception("A live message could not be understood")
 
-    def _hear(self, message: dict) -> None:
+    def _handle(self, message: dict) -> None:
         if message.get("type") == "slot.changed":
             day = date.fromisoformat(message["day"])
             # Its room and no other: an evening of many bookings must not have every week that is shown read again.
             if room := self.rooms.get((message["expert"], _monday(day))):
                 room.refresh()
         elif message.get("type") == "bookings.changed":
-            self._own_changed(message["visitor"])
+            self._refresh_own(message["visitor"])
 
-    def _own_changed(self, group: str) -> None:
-        for room in self.rooms.values():
-            mine = [s for s in room.sockets if s.visitor and visitor_group(s.visitor) == group]
-            for visitor in {socket.visitor for socket in mine}:
-                room.refresh(visitor)
+    def _refresh_own(self, group: str) -> None:
+        """Look again at what is one visitor's own, for the pages of that visitor and no others."""
+        own = set()
+        for socket in self.members.get(group, ()):
+            if socket.room_key is None:
+                own.add(socket.visitor)
+                continue
+            self.rooms[socket.room_key].refresh(socket.visitor)
             # What is kept on another day or week has no tile here, but the page's bar speaks of it.
-            for socket in mine:
-                self._keep(asyncio.create_task(socket.tell_own()))
-        own = [visitor for visitor in self.own_pages if visitor_group(visitor) == group]
+            self._keep_task(asyncio.create_task(socket.send_own_changed()))
         if own:
-            self._keep(asyncio.create_task(self._check_own(own)))
+            self._keep_task(asyncio.create_task(self._check_own(own)))
 
-    def _keep(self, task: asyncio.Task) -> None:
+    def _keep_task(self, task: asyncio.Task) -> None:
         """The loop itself does not hold on to a task that nobody waits for."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -215,8 +225,7 @@ class Hub:
         while True:
             await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
             try:
-                await self._subscribe()
-                await self._unsubscribe()
+                await self._renew_subscriptions()
                 await self._check_rooms()
                 await self._check_own(list(self.own_pages))
                 self._is_fresh = True
@@ -235,8 +244,8 @@ class Hub:
             if room is None:
                 continue
             now = timezone.now()
-            visitors = {s.visitor for s in room.sockets if s.visitor}
-            if versions.get(key) != room.versions or (room.picture is not None and room.picture.has_aged(now)):
+            visitors = room.visitors
+            if versions.get(key) != room.versions or (room.snapshot is not None and room.snapshot.has_aged(now)):
                 room.versions = versions.get(key)
                 for visitor in visitors:
                     room.refresh(visitor)
@@ -246,7 +255,7 @@ class Hub:
                     if room.has_lapsed_marks(visitor, now):
                         room.refresh(visitor)
 
-    async def _check_own(self, visitors: list[str]) -> None:
+    async def _check_own(self, visitors: Collection[str]) -> None:
         if not visitors:
             return
         keys = await database_sync_to_async(queries.read_own_keys)(visitors)
@@ -254,7 +263,7 @@ class Hub:
             if visitor in self.own_pages and self.own_keys.get(visitor) != key:
                 self.own_keys[visitor] = key
                 for socket in list(self.own_pages[visitor]):
-                    await socket.beat(key, fresh=self._is_fresh)
+                    await socket.send_beat(key, fresh=self._is_fresh)
 
     async def _beat(self) -> None:
         """Tell every page that this server is alive, whether its knowledge is fresh, and which tiles there are."""
@@ -267,13 +276,13 @@ class Hub:
 
     async def _beat_once(self) -> None:
         for room in list(self.rooms.values()):
-            for socket in list(room.sockets):
+            for socket in room.sockets:
                 if socket.is_ready:
-                    key = room.picture.week.grid_key(socket.day) if room.picture else ""
-                    await socket.beat(key, fresh=self._is_fresh)
+                    key = room.snapshot.week.grid_key(socket.day) if room.snapshot else ""
+                    await socket.send_beat(key, fresh=self._is_fresh)
         for visitor, sockets in list(self.own_pages.items()):
             for socket in list(sockets):
-                await socket.beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+                await socket.send_beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -303,17 +312,7 @@ def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
 
 
-def _groups_of(socket) -> list[str]:
-    """The groups that tell what a page of an expert shows: the expert's, and that of the viewer's own bookings."""
-    own = [visitor_group(socket.visitor)] if socket.visitor else []
-    return [expert_group(socket.room.key[0]), *own]
-
-
-def own_message() -> str:
-    """As a beat: what is the viewer's own has changed. The page looks again (static/js/live.js)."""
-    return json.dumps({"own": True})
-
-
-def beat_message(grid: str, *, fresh: bool) -> str:
-    """A frame without HTML: htmx swaps nothing, static/js/live.js reads it."""
-    return json.dumps({"beat": {"grid": grid, "fresh": fresh}})
+def _groups_of(socket: Socket) -> list[str]:
+    """The groups that tell what a page shows: its expert's, if it is one of an expert, and its viewer's own."""
+    groups = [expert_group(socket.room_key[0])] if socket.room_key is not None else []
+    return [*groups, visitor_group(socket.visitor)] if socket.visitor else groups

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from django.db import connection
 from django.utils import timezone
 
-from bookings.live.snapshot import Picture
+from bookings.live.snapshot import Snapshot
 from bookings.selectors.own_slots import Mark, own_keys, own_slots
 from bookings.selectors.week import Week, parse_day
 from experts.models import Expert, Slot
@@ -20,14 +20,14 @@ def find_day(slug: str, day: str | None) -> tuple[int, date] | None:
     return (expert.pk, found) if found else None
 
 
-def read_week(key: WeekKey) -> Picture | None:
+def read_week(key: WeekKey) -> Snapshot | None:
     """The week as it is now; None when the expert is gone. Two queries."""
     expert_id, monday = key
     expert = Expert.objects.select_related("organization").filter(pk=expert_id).first()
     if expert is None:
         return None
     # By this machine's clock, like the page's: time alone turns slots to past and lets holds run out.
-    return Picture.of(Week.read(expert, monday, timezone.now()))
+    return Snapshot.of(Week.read(expert, monday, timezone.now()))
 
 
 def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, Mark]]:

@@ -1,4 +1,4 @@
-"""One expert's week as it was read at one moment, and the HTML that says so."""
+"""One expert's week as it was read at one moment, and its HTML."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,7 +18,7 @@ class Shown:
 
 
 @dataclass
-class Picture:
+class Snapshot:
     """A week as it was read at one moment, and the HTML of its parts in the languages that were asked for."""
 
     week: Week
@@ -26,7 +26,7 @@ class Picture:
     _html: dict[tuple, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, week: Week) -> "Picture":
+    def of(cls, week: Week) -> "Snapshot":
         return cls(
             week,
             {
@@ -36,7 +36,7 @@ class Picture:
             },
         )
 
-    def is_older_than(self, other: "Picture") -> bool:
+    def is_older_than(self, other: "Snapshot") -> bool:
         """Whether a slot went back in time, as when two readings overtook each other."""
         return any(shown.version < other.shown[pk].version for pk, shown in self.shown.items() if pk in other.shown)
 
@@ -50,15 +50,15 @@ class Picture:
             for slot in slots
         )
 
-    def snapshot(self, day: date, language: str) -> str:
+    def day_html(self, day: date, language: str) -> str:
         """Everything that a page on ``day`` shows; rendered once for all who ask."""
-        key = ("snapshot", day, language)
+        key = ("day", day, language)
         if key not in self._html:
             states = "".join(self._state(slot, language) for slot in self.week.on(day))
             self._html[key] = states + self._counts(tuple(self.week.days), day, language)
         return self._html[key]
 
-    def changes_since(self, old: "Picture", day: date, language: str) -> str:
+    def changes_since(self, old: "Snapshot", day: date, language: str) -> str:
         """What a page on ``day`` has to change to go from ``old`` to this; "" for nothing."""
         html = "".join(
             self._state(slot, language, _change(old.shown.get(slot.pk), self.shown[slot.pk]))
@@ -68,8 +68,8 @@ class Picture:
         days = tuple(d for d in self.week.days if self.week.count(d) != old.week.count(d))
         return html + (self._counts(days, day, language) if days else "")
 
-    def is_news(self, old: "Picture", slot_id: int) -> bool:
-        """Whether a slot looks different, and not because this picture is the older one."""
+    def is_news(self, old: "Snapshot", slot_id: int) -> bool:
+        """Whether a slot looks different, and not because this snapshot is the older one."""
         before, now = old.shown.get(slot_id), self.shown[slot_id]
         return before is None or (now != before and now.version >= before.version)
 

@@ -8,21 +8,35 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from bookings.access.visitor import visitor_group
 from bookings.live import hub as hub_module
 from bookings.live import queries
-from tests.bookings.live.sockets import VISITOR, day_path, frames, in_loop, is_beat, shows, socket
-from tests.cast import book, make_slot
+from experts.publisher import expert_group
+from tests.bookings.live.sockets import OTHER, VISITOR, day_path, frames, in_loop, is_beat, shows, socket
+from tests.cast import book, make_booking, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+async def until_heard(*slots):
+    """Wait until the hub has the messages of these slots' experts, which takes a moment when it is new."""
+    while not {expert_group(slot.expert_id) for slot in slots} <= hub_module.hub()._joined:
+        await asyncio.sleep(0.01)
+
+
+def sizes(index):
+    return {key: len(sockets) for key, sockets in index.items()}
+
+
 class TestReading:
     @in_loop
-    async def test_a_change_has_no_other_experts_week_read_again(self, monkeypatch):
+    async def test_a_change_has_no_other_experts_week_read_again(self, monkeypatch, settings):
+        settings.LIVE_CHECK_SECONDS = 86400  # the comparison would read them, too
         slot, other = [await sync_to_async(make_slot)(capacity=3) for _ in range(2)]
         async with socket(day_path(slot)) as page, socket(day_path(other)) as elsewhere:
             await frames(page, is_beat)
             await frames(elsewhere, is_beat)
+            await until_heard(slot, other)
             read, real = [], queries.read_week
             monkeypatch.setattr(queries, "read_week", lambda key: read.append(key[0]) or real(key))
             await sync_to_async(book)(slot)
@@ -55,24 +69,24 @@ class TestReading:
         async with socket(day_path(slot), visitor=VISITOR) as page:
             await frames(page, is_beat)
             hub = hub_module.hub()
-            wanted = dict(hub._wanted)
+            members = sizes(hub.members)
             hangs = asyncio.Event()
             with monkeypatch.context() as patch:
-                patch.setattr(hub, "_subscribe", hangs.wait)
-                other = SimpleNamespace(visitor=VISITOR, day=slot.date, language="en", room=None, is_ready=False)
+                patch.setattr(hub, "_subscribe", lambda _groups: hangs.wait())
+                other = SimpleNamespace(visitor=VISITOR, day=slot.date, language="en", room_key=None, is_ready=False)
                 joining = asyncio.create_task(hub.join_room(other, slot.expert_id))
                 await asyncio.sleep(0)
                 joining.cancel()
                 await asyncio.gather(joining, return_exceptions=True)
-                patch.setattr(hub, "_unsubscribe", hangs.wait)
+                patch.setattr(hub, "_unsubscribe", lambda _groups: hangs.wait())
                 leaving = asyncio.create_task(hub.leave_room(other))
                 await asyncio.sleep(0)
                 leaving.cancel()
                 await asyncio.gather(leaving, return_exceptions=True)
-            assert dict(hub._wanted) == wanted
+            assert sizes(hub.members) == members
             [room] = hub.rooms.values()
             assert len(room.sockets) == 1
-        assert (hub.rooms, dict(hub._wanted)) == ({}, {})
+        assert (hub.rooms, dict(hub.members)) == ({}, {})
 
     @in_loop
     async def test_nothing_is_left_behind_when_pages_go(self):
@@ -85,4 +99,56 @@ class TestReading:
             await frames(own_page, is_beat)
             hub = hub_module.hub()
             assert len(hub.rooms) == 1
-        assert (hub.rooms, dict(hub.own_pages), hub.own_keys, dict(hub._wanted)) == ({}, {}, {}, {})
+        assert (hub.rooms, dict(hub.own_pages), hub.own_keys, dict(hub.members)) == ({}, {}, {}, {})
+
+
+class FakePage:
+    """What the hub knows of a page, and how often it was looked at since ``is_watched``."""
+
+    is_watched, language, room_key, is_ready = False, "en", None, False
+
+    def __init__(self, visitor, day=None):
+        self.visitor, self.day, self.was_told, self.looks = visitor, day, asyncio.Event(), 0
+
+    def __getattribute__(self, name):
+        if object.__getattribute__(self, "is_watched"):
+            object.__getattribute__(self, "__dict__")["looks"] += 1
+        return object.__getattribute__(self, name)
+
+    async def send_html(self, html):
+        pass
+
+    async def send_beat(self, grid, *, fresh):
+        if self.day is None:
+            self.was_told.set()
+
+    async def send_own_changed(self):
+        self.was_told.set()
+
+
+@in_loop
+async def test_what_is_ones_own_touches_nobody_elses_sockets(monkeypatch, settings):
+    settings.LIVE_CHECK_SECONDS = 86400
+    monkeypatch.setattr(hub_module, "BEAT_SECONDS", 86400)
+    slot, elsewhere = [await sync_to_async(make_slot)(capacity=3) for _ in range(2)]
+    hub = hub_module.hub()
+    visitors = [VISITOR, OTHER, "c" * 32]
+    days, own = [FakePage(v, slot.date) for v in visitors], [FakePage(v) for v in visitors]
+    for page in days:
+        await hub.join_room(page, slot.expert_id)
+    for page in own:
+        await hub.join_own(page)
+    await sync_to_async(make_booking)(elsewhere, holder=VISITOR)
+    for page in [*days, *own]:
+        page.was_told.clear()
+        page.is_watched = True
+    hub._handle({"type": "bookings.changed", "visitor": visitor_group(VISITOR)})
+    await asyncio.wait_for(asyncio.gather(days[0].was_told.wait(), own[0].was_told.wait()), 10)
+    await hub.rooms[days[0].room_key].refreshed()  # whatever the message has led to is done
+    for page in [*days, *own]:
+        page.is_watched = False
+    assert [page.looks for page in [*days[1:], *own[1:]]] == [0, 0, 0, 0]
+    for page in days:
+        await hub.leave_room(page)
+    for page in own:
+        await hub.leave_own(page)

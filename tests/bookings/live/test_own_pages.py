@@ -5,7 +5,7 @@ import json
 import pytest
 from asgiref.sync import sync_to_async
 
-from bookings.live.consumers import NOBODY
+from bookings.live.consumers import NO_VISITOR
 from bookings.selectors import own_slots
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, frames, in_loop, is_beat, socket
 from tests.cast import book, make_slot
@@ -37,4 +37,4 @@ async def test_another_visitor_hears_nothing():
 @in_loop
 async def test_without_an_identity_there_is_nothing_to_hear():
     async with socket("/ws/bookings/") as page:
-        assert await closing_code(page) == NOBODY
+        assert await closing_code(page) == NO_VISITOR

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bookings.live.snapshot import Picture
+from bookings.live.snapshot import Snapshot
 from bookings.selectors.week import Week
 from tests.cast import book, make_slot
 
@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 def test_a_reading_that_was_overtaken_is_dropped():
     slot = make_slot(capacity=3)
     monday = slot.date - timedelta(days=slot.date.weekday())
-    older = Picture.of(Week.read(slot.expert, monday, timezone.now()))
+    older = Snapshot.of(Week.read(slot.expert, monday, timezone.now()))
     book(slot)
-    newer = Picture.of(Week.read(slot.expert, monday, timezone.now()))
+    newer = Snapshot.of(Week.read(slot.expert, monday, timezone.now()))
     assert older.is_older_than(newer)
     assert not newer.is_older_than(older)
     assert "2 of 3 left" in newer.changes_since(older, slot.date, "en")

@@ -4,7 +4,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from bookings.live import hub as hub_module
-from bookings.live.consumers import LONGEST_MESSAGE, MOST_MESSAGES, NOT_FOUND, TALKATIVE, TOO_MANY
+from bookings.live.consumers import LONGEST_MESSAGE, MOST_MESSAGES, NOT_FOUND, TOO_MANY_MESSAGES, TOO_MANY_SOCKETS
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, day_path, frames, in_loop, is_beat, socket
 from tests.cast import fresh, make_expert, make_slot
 
@@ -46,11 +46,11 @@ async def test_messages_from_pages_are_ignored_and_bounded():
             await page.send_to(text_data='{"type": "slot.changed"}')
         assert await page.receive_nothing(timeout=0.2)
         await page.send_to(text_data="one too many")
-        assert await closing_code(page) == TALKATIVE
+        assert await closing_code(page) == TOO_MANY_MESSAGES
     async with socket(day_path(slot)) as page:
         await frames(page, is_beat)
         await page.send_to(bytes_data=b"x" * (LONGEST_MESSAGE + 1))
-        assert await closing_code(page) == TALKATIVE
+        assert await closing_code(page) == TOO_MANY_MESSAGES
     assert (await sync_to_async(fresh)(slot)).version == slot.version
 
 
@@ -62,13 +62,13 @@ async def test_a_visitor_has_twenty_sockets_and_no_more(settings, monkeypatch):
     for one in sockets:
         await frames(await one.__aenter__(), is_beat)
     async with socket(day_path(slot), visitor=VISITOR) as page:
-        assert await closing_code(page) == TOO_MANY
+        assert await closing_code(page) == TOO_MANY_SOCKETS
     async with socket(day_path(slot), visitor=OTHER) as page:
         await frames(page, is_beat)
     # A new identity costs nothing, so an address has a limit, too.
     monkeypatch.setattr("bookings.live.consumers.MOST_SOCKETS_PER_ADDRESS", hub_module.MOST_SOCKETS_PER_VISITOR)
     async with socket(day_path(slot), visitor=OTHER) as page:
-        assert await closing_code(page) == TOO_MANY
+        assert await closing_code(page) == TOO_MANY_SOCKETS
     monkeypatch.undo()
     settings.RATE_LIMITS = True
     await sockets[0].__aexit__(None, None, None)
