@@ -31,7 +31,7 @@ class BrokenServer(EmailBackend):
 
 @pytest.fixture
 def server(settings):
-    settings.EMAIL_BACKEND = "tests.bookings.test_deliveries.BrokenServer"
+    settings.EMAIL_BACKEND = "tests.bookings.mail.test_log.BrokenServer"
     yield BrokenServer
     BrokenServer.error = None
 
@@ -117,7 +117,7 @@ def test_a_job_that_runs_twice_sends_once(mailoutbox):
 
 def test_killed_before_its_note_a_worker_sends_it_again_with_the_same_message_id(mailoutbox, monkeypatch):
     booking = book(make_slot())
-    monkeypatch.setattr(mails.deliveries, "sent", lambda row: None)  # the worker dies here
+    monkeypatch.setattr(mails.log, "sent", lambda row: None)  # the worker dies here
     send(booking)
     assert Notification.objects.get().status == "sending"
     monkeypatch.undo()

@@ -63,7 +63,7 @@ def test_one_that_is_locked_keeps_none_of_the_others(monkeypatch):
             raise Busy
         return complete(booking_id=booking_id)
 
-    monkeypatch.setattr(services, "complete", sometimes)
+    monkeypatch.setattr(catch_up, "complete", sometimes)
     assert settle_overdue()["completed"] == 1
     free.refresh_from_db()
     assert free.status == Status.COMPLETED

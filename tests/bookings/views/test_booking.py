@@ -249,7 +249,7 @@ class TestMoves:
             services.reschedule(
                 booking_id=booking.pk, slot_id=make_slot(slot.expert, at=f"{hour}:00").pk, by_customer=True
             )
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             page(client, booking)
 
 
@@ -265,7 +265,7 @@ def test_a_constant_number_of_queries(client, visitor, slot, django_assert_num_q
     booking = make_booking(slot, holder=visitor, status=Status.PENDING)
     for status in (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.COMPLETED):
         Booking.objects.update(status=status)
-    with django_assert_num_queries(5):  # the booking, proofs, history, key, waitlist
+    with django_assert_num_queries(6):  # the booking, proofs, history, key (own, proofs), waitlist
         page(client, booking)
 
 
