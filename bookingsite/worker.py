@@ -92,6 +92,7 @@ async def work(**options) -> None:
     # It says at each attempt what we say once.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     connector, stopping = PatientConnector(), asyncio.create_task(_asked_to_stop())
+    stopping.add_done_callback(lambda _task: connector.give_up())
     pool = AsyncConnectionPool(
         kwargs={"connect_timeout": CONNECT_TIMEOUT} | connector_params(),
         timeout=POOL_TIMEOUT,
@@ -108,8 +109,6 @@ async def work(**options) -> None:
                 back = asyncio.create_task(connector.came_back.wait())
                 await asyncio.wait({worker, back, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 back.cancel()
-                if stopping.done():
-                    connector.give_up()
                 has_ended = worker.done()
                 worker.cancel()  # it finishes the jobs that it has begun
                 try:

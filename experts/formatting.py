@@ -45,6 +45,12 @@ def day_span(first: date, last: date) -> str:
     return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "j F")}
 
 
+def day_and_time(instant: datetime, zone: ZoneInfo) -> str:
+    """``Wed 10 Mar 2027, 14:30 London``: for lists, where one column holds times of several zones."""
+    day = date_format(instant.astimezone(zone), "D j M Y")
+    return _("%(day)s, %(time)s %(city)s") % {"day": day, "time": clock(instant, zone), "city": city(zone)}
+
+
 def soon(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     """``Today 11:45``, ``Tomorrow 09:00``, ``Wed 10:20`` within a week, then ``Mon 16 Mar, 08:40``."""
     day, today = instant.astimezone(zone).date(), now.astimezone(zone).date()

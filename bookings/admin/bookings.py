@@ -6,7 +6,6 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -166,7 +165,7 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("when"))
     def when(self, booking):
-        return f"{date_format(booking.slot.date, 'D j M Y')}, {booking.slot.time:%H:%M}"
+        return booking.slot.when
 
     @display(description=gettext_lazy("when"))
     def when_long(self, booking):

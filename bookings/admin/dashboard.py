@@ -138,6 +138,7 @@ def _requests(bookings, now: datetime) -> list[dict]:
         {
             "name": row.name,
             "when": formatting.soon(row.slot.starts_at, row.slot.expert.zone, now),
+            "city": row.slot.expert.zone_city,
             "expert": row.slot.expert.name,
             "left": formatting.duration(max(row.expires_at - now, timedelta(0))),
             "url": reverse("admin:bookings_booking_change", args=[row.pk]),

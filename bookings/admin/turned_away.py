@@ -10,7 +10,6 @@ from unfold.decorators import display
 from bookings.models import TurnedAway
 from experts.admin.base import ServiceAdmin, instant
 from experts.admin.scoping import WithinReach
-from experts.models import Slot
 
 BACK = timedelta(days=7)
 MOST_DAYS = 10
@@ -78,4 +77,4 @@ class TurnedAwayAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("slot"))
     def when(self, row):
-        return self.admin_site.get_model_admin(Slot).when(row.slot)
+        return row.slot.when

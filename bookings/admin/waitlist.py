@@ -7,7 +7,6 @@ from bookings import services
 from bookings.models import WaitlistEntry
 from experts.admin.base import ServiceAdmin, instant, label
 from experts.admin.scoping import WithinReach
-from experts.models import Slot
 
 COLOURS = {
     WaitlistEntry.Status.WAITING: "warning",
@@ -61,7 +60,7 @@ class WaitlistAdmin(ServiceAdmin):
 
     @display(description=gettext_lazy("slot"))
     def when(self, row):
-        return self.admin_site.get_model_admin(Slot).when(row.slot)
+        return row.slot.when
 
     @display(description=gettext_lazy("status"))
     def status_label(self, row):

@@ -143,7 +143,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
 
     @display(description=gettext_lazy("when"), ordering="starts_at")
     def when(self, slot):
-        return f"{_day(slot.date)}, {slot.time:%H:%M}"
+        return slot.when
 
     @display(description=gettext_lazy("when"))
     def when_long(self, slot):
@@ -162,7 +162,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
         return _("%(taken)d of %(capacity)d") % numbers
 
     def name_of(self, slot):
-        return f"{_day(slot.date)}, {slot.time:%H:%M}, {slot.expert.name}"
+        return f"{slot.when}, {slot.expert.name}"
 
     def view_on_site(self, slot):
         if not (slot.expert.is_active and slot.expert.organization.is_active):

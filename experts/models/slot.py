@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from experts import formatting
 from experts.models.expert import Expert
 
 BOOKABLE_STATES = frozenset({"open", "few"})
@@ -198,6 +199,11 @@ class Slot(models.Model):
     @property
     def is_bookable(self) -> bool:
         return self.state in BOOKABLE_STATES
+
+    @property
+    def when(self) -> str:
+        """``Wed 10 Mar 2027, 14:30 London``: on the expert's clock, with its zone. Needs the expert."""
+        return formatting.day_and_time(self.starts_at, self.expert.zone)
 
     @property
     def minutes(self) -> int:
