@@ -61,10 +61,9 @@ SEED = [
 
 
 def seed() -> None:
-    from django.contrib.auth.models import User
     from django.db import connection, transaction
 
-    from experts.models import Category, Expert, Organization
+    from experts.models import Category, Expert, Organization, User
 
     organizations = [Organization.objects.create(name=f"Clinic {n}", slug=f"clinic-{n}") for n in range(50)]
     categories = [Category.objects.create(name=f"Field {n}", slug=f"field-{n}", icon="stethoscope") for n in range(10)]
@@ -80,7 +79,7 @@ def seed() -> None:
         for n in range(EXPERTS)
     )
     Expert.objects.all().refresh_search_text()
-    User.objects.bulk_create(User(username=f"user{n}", password="!", is_staff=True) for n in range(1_000))
+    User.objects.bulk_create(User(email=f"user{n}@example.com", password="!", is_staff=True) for n in range(1_000))
     with transaction.atomic(), connection.cursor() as cursor:
         # Triggers keep counters and history row by row; here the counters are written as they will be.
         cursor.execute("SET LOCAL session_replication_role = replica")
@@ -139,19 +138,20 @@ def pages() -> list[tuple[str, str, dict]]:
         ("Experts by words", "experts_expert_changelist", {"q": "number77"}),
         ("Organisations", "experts_organization_changelist", {}),
         ("Categories", "experts_category_changelist", {}),
-        ("Users", "auth_user_changelist", {}),
+        ("Users", "experts_user_changelist", {}),
         ("Book for somebody", "bookings_booking_add", {"slot": booking.slot_id}),
     ]
 
 
 def measure() -> None:
-    from django.contrib.auth.models import User
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
     from django.urls import reverse
 
-    user = User.objects.filter(username="bench").first() or User.objects.create_superuser("bench")
+    from experts.models import User
+
+    user = User.objects.filter(email="bench@example.com").first() or User.objects.create_superuser("bench@example.com")
     client = Client()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     print(f"{'page':36} {'queries':>7} {'ms':>7}  reads from end to end")  # noqa: T201

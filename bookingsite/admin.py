@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -13,10 +13,10 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from bookingsite.onboarding import services as onboarding
 from experts.admin.base import ServiceAdmin, ServiceForm, without_menu
 from experts.admin.scoping import Scoped, WithinReach, only_organization
-from experts.models import Invitation, Role
+from experts.models import Invitation, Role, User
 
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.
-admin.site.unregister([User, Group, ProcrastinateJob])
+admin.site.unregister([Group, ProcrastinateJob])
 
 
 @admin.register(User)
@@ -25,6 +25,20 @@ class UserAdmin(Scoped, DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     show_full_result_count = False
+    list_display = ("email", "name", "is_staff", "is_active")
+    search_fields = ("name", "email")
+    search_help_text = gettext_lazy("Name or e-mail")
+    ordering = ("email",)
+    readonly_fields = ("last_login", "created_at")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        (
+            gettext_lazy("Permissions"),
+            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+        ),
+        (gettext_lazy("Important dates"), {"fields": ("last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
 
 
 @admin.register(Group)

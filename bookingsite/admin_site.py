@@ -156,7 +156,7 @@ def navigation(request):
         ),
         (
             _("Accounts"),
-            [item(_("Users"), "account_circle", "auth", "user"), item(_("Groups"), "groups", "auth", "group")],
+            [item(_("Users"), "account_circle", "experts", "user"), item(_("Groups"), "groups", "auth", "group")],
         ),
     ]
     return [{"title": title, "items": items, "separator": title is not None} for title, items in groups]
@@ -172,9 +172,12 @@ def login_address(request) -> str | None:
 
 
 def login_name(request, credentials=None) -> str | None:
-    """The name that was tried, as far as the list of failed log-ins has room for it: a longer one is nobody's."""
+    """The address that was typed, whatever its case, so that capital letters are no further attempts.
+
+    Only as far as the list of failed log-ins has room for it: a longer one is nobody's.
+    """
     name = (credentials or request.POST).get("username")
-    return name and name[:LONGEST_LISTED_NAME]
+    return name and name.lower()[:LONGEST_LISTED_NAME]
 
 
 def locked_out(request, original_response=None, credentials=None):

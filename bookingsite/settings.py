@@ -198,8 +198,12 @@ EMAIL_USE_SSL = EMAIL["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 20  # seconds
 
+AUTH_USER_MODEL = "experts.User"  # docs/decisions/0015-own-user-model.md
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -277,6 +281,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_CLIENT_IP_CALLABLE = "bookingsite.admin_site.login_address"
+AXES_USERNAME_FORM_FIELD = "username"  # as Django names the field of the log-in form, whatever is typed into it
 AXES_USERNAME_CALLABLE = "bookingsite.admin_site.login_name"
 AXES_LOCKOUT_CALLABLE = "bookingsite.admin_site.locked_out"
 AXES_DISABLE_ACCESS_LOG = True

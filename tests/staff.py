@@ -2,12 +2,11 @@
 
 from itertools import count
 
-from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from experts.models import Membership, Organization, Role
+from experts.models import Membership, Organization, Role, User
 
 PASSWORD = "maya knows the way"
 _numbers = count(1)
@@ -16,13 +15,13 @@ _numbers = count(1)
 def make_superuser(**values) -> User:
     """Somebody who may do everything in the admin."""
     n = next(_numbers)
-    return User.objects.create_superuser(**{"username": f"maya{n}", "password": PASSWORD} | values)
+    return User.objects.create_superuser(**{"email": f"maya{n}@example.com", "password": PASSWORD} | values)
 
 
 def make_user(**values) -> User:
     """Somebody with an account and no rights."""
     n = next(_numbers)
-    return User.objects.create_user(**{"username": f"plain{n}", "password": PASSWORD} | values)
+    return User.objects.create_user(**{"email": f"plain{n}@example.com", "password": PASSWORD} | values)
 
 
 def make_member(organization: Organization, role: Role = Role.OWNER, **values) -> User:

@@ -1,14 +1,13 @@
 """People who work for the first organisation of the demo site: one in each role, to log in as."""
 
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
 
 from bookings.demo.organizations import organizations
-from experts.models import Expert, Membership, Organization, Role
+from experts.models import Expert, Membership, Organization, Role, User
 
 
 def add_members(*, password: str) -> list[str]:
-    """Make "owner", "scheduler" and "expert", who has a calendar. Returns their names; none if it is no demo site.
+    """Make owner@example.com, scheduler@ and expert@, who has a calendar. Returns the addresses; none if no demo site.
 
     For laptops only: they share a password that is printed.
     """
@@ -18,8 +17,7 @@ def add_members(*, password: str) -> list[str]:
     stored = make_password(password)  # slow by design, and the same for all
     for role in Role:
         user, is_new = User.objects.get_or_create(
-            username=role.value,
-            defaults={"email": f"{role.value}@northgate.example.com", "password": stored, "is_staff": True},
+            email=address_of(role), defaults={"password": stored, "is_staff": True}
         )
         if not is_new:
             continue
@@ -27,4 +25,8 @@ def add_members(*, password: str) -> list[str]:
         if role == Role.EXPERT:
             first = Expert.objects.filter(organization=organization, user=None).order_by("pk").values("pk")[:1]
             Expert.objects.filter(pk__in=first).update(user=user)
-    return [role.value for role in Role]
+    return [address_of(role) for role in Role]
+
+
+def address_of(role: Role) -> str:
+    return f"{role.value}@example.com"

@@ -28,6 +28,5 @@ def owner_recipients(organization: Organization) -> list[str]:
 
 
 def _addresses(members, organization: Organization) -> list[str]:
-    found = {address.lower(): address for address in members.values_list("user__email", flat=True) if address}
     contact = organization.contact_email
-    return list(found.values()) or ([contact] if contact else [])
+    return list(members.values_list("user__email", flat=True)) or ([contact] if contact else [])

@@ -1,11 +1,10 @@
 """Calendar feeds: made and revoked. Who may do so is asked in the admin (experts/permissions.py)."""
 
-from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
 from bookings.models import CalendarFeed
 from bookings.models.hashed_secret import hash_of, random_secret
-from experts.models import Expert, Organization
+from experts.models import Expert, Organization, User
 
 
 def create_feed(*, organization: Organization, expert: Expert | None, created_by: User) -> tuple[CalendarFeed, str]:

@@ -19,7 +19,7 @@ from bookingsite.devserver import paths, processes, servers
 from bookingsite.environment import read_environment
 
 DATA_DIR = paths.BASE_DIR / ".data"
-STAFF = "staff"
+STAFF = "staff@example.com"
 # As in the Procfile. Webhooks have a worker of their own, as receivers may hang: nothing else waits for them.
 WORKERS = {
     "the worker": ["--queues", "mail,expiry,housekeeping"],
@@ -151,9 +151,9 @@ def _staff_login(password_file: Path) -> str:
     from django.contrib.auth import get_user_model
 
     users = get_user_model().objects
-    user = users.filter(username=STAFF).first()
+    user = users.filter(email=STAFF).first()
     if not user:
-        users.create_superuser(STAFF, "staff@example.com", paths.kept_secret(password_file, length=16))
+        users.create_superuser(STAFF, paths.kept_secret(password_file, length=16))
     elif not password_file.exists() or not user.check_password(password_file.read_text()):
         return f"{STAFF}, with the password that was set for it (manage.py changepassword {STAFF})"
     return f"{STAFF} / {password_file.read_text()}{_members(password_file.read_text())}"

@@ -6,7 +6,6 @@ new account or the one that they are logged in with. No answer to an address tel
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
@@ -18,7 +17,7 @@ from experts import services
 from experts.addresses import absolute_url
 from experts.errors import AddressTaken, Busy, Refused
 from experts.locking import slot_transaction, violated_constraint
-from experts.models import Expert, Invitation, Membership, Organization, Role
+from experts.models import Expert, Invitation, Membership, Organization, Role, User
 from experts.signed_tokens import SignedToken
 
 _TOKEN = SignedToken("bookingsite.invitation")
@@ -35,8 +34,8 @@ class InvitationOver(Refused):
     message = _("This invitation is over.")
 
 
-class NameTaken(Refused):
-    """There is an account by that name already."""
+class HasAccount(Refused):
+    """There is an account with that address already."""
 
     message = _("There is an account with this address already. Log in, then open the link again.")
 
@@ -52,7 +51,7 @@ class NewAccount:
 def invite(*, organization: Organization, email: str, role: Role, expert: Expert | None, invited_by: User | None):
     """Invite somebody by mail. The mail goes with the transaction. Raises Refused for a member, Busy."""
     with slot_transaction():
-        members = Membership.objects.filter(organization=organization, user__email__iexact=email)
+        members = Membership.objects.filter(organization=organization, user__email=email)
         if members.exists():
             raise Refused(_("This person is a member already."), field="email")
         # A second invitation takes the place of the first, which may have gone astray.
@@ -96,11 +95,14 @@ def read_token(token: str) -> Invitation:
 
 def has_account(email: str) -> bool:
     """For the page of the link only: who opens it reads the mail of that address."""
-    return User.objects.filter(Q(username__iexact=email) | Q(email__iexact=email)).exists()
+    return User.objects.filter(email=email).exists()
 
 
 def accept(*, token: str, user: User | None, account: NewAccount | None = None) -> Membership:
-    """Join, once: as ``user``, or with a new account. Locks the invitation. Raises InvitationOver, NameTaken, Busy."""
+    """Join, once: as ``user``, or with a new account. Locks the invitation.
+
+    Raises InvitationOver, HasAccount, Busy.
+    """
     invitation = read_token(token)
     try:
         with slot_transaction():
@@ -115,8 +117,8 @@ def accept(*, token: str, user: User | None, account: NewAccount | None = None) 
             if invitation.expert_id and not Expert.objects.filter(user=user).exists():
                 Expert.objects.filter(pk=invitation.expert_id, organization=organization, user=None).update(user=user)
     except IntegrityError as error:
-        if "username" in (violated_constraint(error) or ""):
-            raise NameTaken from error
+        if violated_constraint(error) == "experts_user_email_key":
+            raise HasAccount from error
         raise
     return membership
 
@@ -156,13 +158,5 @@ def _new_user(email: str, account: NewAccount | None) -> User:
     if account is None:
         raise InvitationOver
     if has_account(email):
-        raise NameTaken
-    first, _space, last = account.name.strip().partition(" ")
-    return User.objects.create_user(
-        username=email.lower()[:150],
-        email=email,
-        password=account.password,
-        first_name=first[:150],
-        last_name=last[:150],
-        is_staff=True,
-    )
+        raise HasAccount
+    return User.objects.create_user(email, account.password, name=account.name, is_staff=True)

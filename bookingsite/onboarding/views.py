@@ -3,7 +3,6 @@
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login, password_validation
-from django.contrib.auth.models import User
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,6 +16,7 @@ from bookings.validators import validate_plain_text
 from bookings.views.responses import see_other, with_retry_after
 from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
+from experts.models import User
 from experts.timezones import zone_names
 
 
@@ -24,7 +24,7 @@ class StartForm(forms.Form):
     organization = forms.CharField(label=_("Organisation"), max_length=120, validators=[validate_plain_text])
     email = forms.EmailField(
         label=_("Your email"),
-        max_length=150,  # it becomes the name that they log in with
+        max_length=254,
         validators=[validate_plain_text],
         widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
     )
@@ -59,7 +59,7 @@ class AccountForm(forms.Form):
         if password and "again" in cleaned and password != cleaned["again"]:
             self.add_error("again", _("This is not the same password."))
         elif password:
-            user = User(username=self._email, email=self._email, first_name=cleaned.get("name", ""))
+            user = User(email=self._email, name=cleaned.get("name", ""))
             try:
                 password_validation.validate_password(password, user)
             except forms.ValidationError as error:

@@ -100,7 +100,7 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
             return super().choices_within(request, db_field, rows)
         organizations, _own = mine.with_right("experts.membership", CHANGE)
         colleagues = rows.filter(is_active=True, memberships__organization__in=organizations).distinct()
-        return colleagues.filter(Q(expert=None) | Q(expert__organization__in=organizations)).order_by("username")
+        return colleagues.filter(Q(expert=None) | Q(expert__organization__in=organizations)).order_by("email")
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":

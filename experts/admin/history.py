@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractUser
 from django.db.models import Field, ForeignKey, Model
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -14,7 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from experts.admin.fields import span_text
-from experts.models import Slot
+from experts.models import Slot, User
 
 PER_PAGE = 25
 # Nobody is shown these, even if one day an event should hold them. The others say nothing to people.
@@ -102,7 +100,7 @@ class _Words:
             for field in fields
             if isinstance(field, ForeignKey)
         }
-        self._users = _names(get_user_model(), {self._metadata(event).get("user") for event in events})
+        self._users = _names(User, {self._metadata(event).get("user") for event in events})
 
     def who(self, event: Model) -> str:
         user = self._metadata(event).get("user")
@@ -156,6 +154,6 @@ def _name(row: Model) -> str:
     match row:
         case Slot():
             return f"{date_format(row.date, 'D j M Y')}, {row.time:%H:%M}"
-        case AbstractUser():
-            return row.get_full_name() or row.get_username()
+        case User():
+            return row.shown_name
     return str(row)

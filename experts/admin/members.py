@@ -21,7 +21,7 @@ class MembershipAdmin(ServiceAdmin):
     list_display = ("person", "email", "role", "organization")
     list_select_related = ("user", "organization")
     list_filter = (("role", ChoicesDropdownFilter), ("organization", WithinReach))
-    search_fields = ("user__first_name", "user__last_name", "user__username", "user__email")
+    search_fields = ("user__name", "user__email")
     search_help_text = _("Name or e-mail")
     autocomplete_fields = ("user", "organization")
     sortable_by = ()

@@ -6,11 +6,11 @@ A page that does not say to whom its rows belong (``Scoped``) is for superusers 
 from functools import reduce
 
 from django.contrib.admin.exceptions import NotRegistered
-from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
+from experts.models import User
 from experts.permissions import ADD, ALL, CHANGE, DELETE, VIEW, Reach, reach_of
 
 
@@ -192,7 +192,7 @@ def _leads_astray(model: type[Model], lookup: str) -> bool:
             return False
         if field.auto_created and not field.concrete:
             return True
-        if model is get_user_model() is not started_at and not field.primary_key:
+        if model is User is not started_at and not field.primary_key:
             return True
         if not field.is_relation:
             return False

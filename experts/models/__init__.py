@@ -4,6 +4,7 @@ from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
 from experts.models.organization import Organization
 from experts.models.slot import Slot
+from experts.models.user import User
 
 __all__ = [
     "Category",
@@ -14,5 +15,6 @@ __all__ = [
     "Role",
     "Slot",
     "TimeOff",
+    "User",
     "WeeklyHours",
 ]

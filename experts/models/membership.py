@@ -54,7 +54,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self):
-        return self.user.get_full_name() or self.user.get_username()
+        return self.user.shown_name
 
 
 # Who could see what, and since when.

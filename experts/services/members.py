@@ -1,11 +1,10 @@
 """Write who works for an organisation, and in which role."""
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 from experts.errors import LastOwner, NotFound
 from experts.locking import slot_transaction
-from experts.models import Invitation, Membership, Organization, Role
+from experts.models import Invitation, Membership, Organization, Role, User
 
 
 def add_member(*, user: User, organization: Organization, role: Role) -> Membership:

@@ -7,7 +7,7 @@ from datetime import time
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.test import Client
@@ -29,7 +29,18 @@ from bookings.models import (
 )
 from bookings.services import create_feed
 from bookings.webhooks.endpoints import add_webhook, send_test_webhook
-from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff, WeeklyHours
+from experts.models import (
+    Category,
+    Expert,
+    Invitation,
+    Membership,
+    Organization,
+    Role,
+    Slot,
+    TimeOff,
+    User,
+    WeeklyHours,
+)
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
@@ -77,16 +88,16 @@ def make_world() -> World:
         organization=organization, url="https://hooks.quillfeather.example/in", event_types=["booking.created"]
     )
     delivery = send_test_webhook(endpoint_id=webhook.pk)
-    ulf = {"username": "ulfgarth", "first_name": "Ulfgarth", "email": "ulf@garthmail.example", "password": None}
+    ulf = {"email": "ulf@garthmail.example", "name": "Ulfgarth", "password": None}
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
     feed, _token = create_feed(organization=organization, expert=expert, created_by=owner)
 
-    colleague = make_member(organization, Role.EXPERT, username="colleague", password=None)
+    colleague = make_member(organization, Role.EXPERT, email="colleague@example.com", password=None)
     make_slot(make_expert(name="Amara Own", organization=organization, category=category, user=colleague))
-    stranger = make_member(make_organization(name="Harbour Law"), username="stranger", password=None)
+    stranger = make_member(make_organization(name="Harbour Law"), email="stranger@example.com", password=None)
     make_slot(make_expert(name="Hannah Weiss", organization=stranger.memberships.get().organization, category=category))
 
     of_the_calendar = [
@@ -131,7 +142,7 @@ def make_world() -> World:
             "stranger": logged_in(stranger),
             "colleague": logged_in(colleague),
             "owner": logged_in(owner),
-            "superuser": logged_in(make_superuser(username="super", password=None)),
+            "superuser": logged_in(make_superuser(email="super@example.com", password=None)),
         },
         words={
             "stranger": [*of_the_calendar, "Quillfeather", "quillfeather", "Ulfgarth", "ulfgarth", "Grobblegroup"],

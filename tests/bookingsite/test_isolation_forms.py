@@ -142,7 +142,7 @@ def take_off_the_waitlist(world: World, client: Client):
 
 
 def remove_a_member(world: World, client: Client):
-    colleague = Membership.objects.get(user__username="colleague")
+    colleague = Membership.objects.get(user__email="colleague@example.com")
     return client.post(admin_url(Membership, "delete", colleague.pk), {"post": "yes"})
 
 

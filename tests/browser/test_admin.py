@@ -15,7 +15,7 @@ from tests.staff import PASSWORD, admin_url, make_superuser
 @pytest.fixture
 def slot(live_site):
     """10:00 in London with 3 seats, two of them booked."""
-    make_superuser(username="maya", first_name="Maya", last_name="Brandt")
+    make_superuser(email="maya@example.com", name="Maya Brandt")
     organization = make_organization(name="Northgate Clinic", slug="northgate")
     expert = make_expert(
         name="Dr Amara Okafor", slug="amara", organization=organization, category=make_category(name="Health")
@@ -28,7 +28,7 @@ def slot(live_site):
 
 def log_in(page):
     page.goto("/admin/")
-    page.get_by_label("Username").fill("maya")
+    page.get_by_label("E-mail address").fill("maya@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading", name="Next sessions")).to_be_visible()

@@ -16,7 +16,7 @@ from tests.staff import admin_url, make_superuser
 @pytest.fixture
 def slots(live_site):
     """10:00 with three seats, and 15:00, of one expert in London."""
-    make_superuser(username="maya", first_name="Maya", last_name="Brandt")
+    make_superuser(email="maya@example.com", name="Maya Brandt")
     expert = make_expert(name="Dr Amara Okafor")
     return make_slot(expert, at="10:00", capacity=3), make_slot(expert, at="15:00", capacity=3)
 

@@ -9,7 +9,7 @@ from tests.staff import make_superuser
 
 
 def test_made_copied_and_revoked(page, live_site):
-    make_superuser(username="maya")
+    make_superuser(email="maya@example.com")
     make_organization(name="Northgate Clinic")
     log_in(page)
     page.get_by_role("link", name="API tokens").click()

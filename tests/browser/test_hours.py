@@ -18,7 +18,7 @@ DAY = 3  # days ahead
 @pytest.fixture
 def expert(live_site):
     """Works 09:00 to 12:00 on one weekday; on the first such day somebody has booked 09:00."""
-    make_superuser(username="maya", first_name="Maya", last_name="Brandt")
+    make_superuser(email="maya@example.com", name="Maya Brandt")
     organization = make_organization(name="Northgate Clinic", slug="northgate")
     expert = make_expert(
         name="Dr Amara Okafor",

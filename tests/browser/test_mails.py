@@ -9,11 +9,11 @@ from tests.staff import PASSWORD, make_superuser
 
 
 def test_staff_go_from_a_booking_to_its_mail_and_have_it_sent_again(page, live_site):
-    make_superuser(username="maya")
+    make_superuser(email="maya@example.com")
     booking = book(make_slot())
     tasks.send_booking_mail(booking_id=booking.pk, kind="confirmed", sequence=0)
     page.goto("/admin/")
-    page.get_by_label("Username").fill("maya")
+    page.get_by_label("E-mail address").fill("maya@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Bookings", exact=True).click()

@@ -13,7 +13,7 @@ from tests.staff import admin_url, make_superuser
 
 @pytest.fixture
 def organization(live_site):
-    make_superuser(username="maya", first_name="Maya", last_name="Brandt")
+    make_superuser(email="maya@example.com", name="Maya Brandt")
     return make_organization(name="Northgate Clinic", slug="northgate")
 
 

@@ -97,7 +97,7 @@ def write_dotenv(clone):
 def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     first = Running(clone, environ)
     assert urllib.request.urlopen(first.url).status == 200
-    login = re.search(r"staff / \S{16}\n", first.output)[0]
+    login = re.search(r"staff@example\.com / \S{16}\n", first.output)[0]
     for name in ("secret-key", "staff-password"):
         assert stat.S_IMODE((clone / ".data" / name).stat().st_mode) == 0o600
 

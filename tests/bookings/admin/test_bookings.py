@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
@@ -12,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.models import Booking, Source, Status, TurnedAway
 from experts import permissions
-from experts.models import Role, Slot
+from experts.models import Role, Slot, User
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
 from tests.staff import PASSWORD, admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
 
@@ -344,7 +343,7 @@ def test_history_tells_which_slot_a_booking_moved_to(staff):
 
 
 def test_history_tells_who_decided_and_from_where():
-    maya = make_superuser(first_name="Maya", last_name="Brandt")
+    maya = make_superuser(name="Maya Brandt")
     booking = book(make_slot())
     url = reverse("admin:bookings_booking_decide", args=[booking.pk, "cancel"])
     logged_in(maya).post(url, {"reason": "Dr Okafor is ill."})
@@ -400,33 +399,33 @@ def test_the_first_page_of_an_empty_site(staff):
 # Logging in
 
 
-def log_in(client, username, password, **extra):
-    return client.post(reverse("admin:login"), {"username": username, "password": password, "next": "/admin/"}, **extra)
+def log_in(client, email, password, **extra):
+    return client.post(reverse("admin:login"), {"username": email, "password": password, "next": "/admin/"}, **extra)
 
 
 def test_too_many_wrong_passwords_lock_the_name_from_that_address_for_a_while():
     maya = make_superuser()
     client = Client()
     for _ in range(7):
-        assert log_in(client, maya.username, "wrong").status_code == 200
-    locked = log_in(client, maya.username, "wrong")
+        assert log_in(client, maya.email, "wrong").status_code == 200
+    locked = log_in(client, maya.email, "wrong")
     assert locked.status_code == 429
     assert locked["Retry-After"] == "900"
     assert "You can try again in 15 minutes." in locked.text
     assert "unsafe" not in locked["Content-Security-Policy"]
-    assert log_in(client, maya.username, PASSWORD).status_code == 429, "the right one, too"
-    assert log_in(Client(), maya.username, PASSWORD, REMOTE_ADDR="192.0.2.7").status_code == 302, "not from elsewhere"
-    assert log_in(Client(), make_superuser().username, PASSWORD).status_code == 302, "nobody else"
+    assert log_in(client, maya.email, PASSWORD).status_code == 429, "the right one, too"
+    assert log_in(Client(), maya.email, PASSWORD, REMOTE_ADDR="192.0.2.7").status_code == 302, "not from elsewhere"
+    assert log_in(Client(), make_superuser().email, PASSWORD).status_code == 302, "nobody else"
 
 
 def test_the_answer_does_not_tell_whether_there_is_such_an_account():
-    make_superuser(username="maya")
+    make_superuser(email="maya@example.com")
 
-    def answers(username):
+    def answers(email):
         client = Client()
-        return [(log_in(client, username, "wrong").status_code) for _ in range(9)]
+        return [(log_in(client, email, "wrong").status_code) for _ in range(9)]
 
-    assert answers("maya") == answers("nobody")
+    assert answers("maya@example.com") == answers("nobody@example.com")
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "9" * 5000, "nul\x00", ""])
@@ -436,27 +435,41 @@ def test_odd_names_are_wrong_names(name):
     assert answer.context["form"].errors
 
 
+def test_capital_letters_are_no_further_attempts():
+    maya = make_superuser(email="maya@example.com")
+    client = Client()
+    typed = ["maya@example.com", "Maya@example.com", "MAYA@example.com", "maya@Example.com"] * 2
+    assert [log_in(client, name, "wrong").status_code for name in typed][-1] == 429
+    assert log_in(client, maya.email, PASSWORD).status_code == 429
+
+
+def test_the_form_asks_for_an_address():
+    page = Client().get(reverse("admin:login"))
+    assert page.context["form"]["username"].label == "E-mail address"
+    assert "E-mail address" in page.text
+
+
 def test_the_lock_ends():
     maya, client = make_superuser(), Client()
     for _ in range(8):
-        log_in(client, maya.username, "wrong")
+        log_in(client, maya.email, "wrong")
     with connection.cursor() as cursor:
         cursor.execute("UPDATE axes_accessattempt SET attempt_time = attempt_time - interval '16 minutes'")
-    assert log_in(client, maya.username, PASSWORD).status_code == 302
+    assert log_in(client, maya.email, PASSWORD).status_code == 302
 
 
 def test_a_right_password_forgets_wrong_ones():
     maya, client = make_superuser(), Client()
     for _ in range(3):
         for _ in range(7):
-            log_in(client, maya.username, "wrong")
-        assert log_in(client, maya.username, PASSWORD).status_code == 302
+            log_in(client, maya.email, "wrong")
+        assert log_in(client, maya.email, PASSWORD).status_code == 302
 
 
 @pytest.mark.parametrize("address", ["2001:db8::1", "", "unix:"])
 def test_addresses_of_every_kind_are_counted(address):
     maya, client = make_superuser(), Client()
-    answers = [log_in(client, maya.username, "wrong", REMOTE_ADDR=address).status_code for _ in range(8)]
+    answers = [log_in(client, maya.email, "wrong", REMOTE_ADDR=address).status_code for _ in range(8)]
     assert answers[-1] == 429
 
 
@@ -464,9 +477,9 @@ def test_addresses_of_every_kind_are_counted(address):
 def test_behind_a_proxy_the_caller_is_locked_and_not_the_proxy():
     maya = make_superuser()
     for _ in range(8):
-        locked = log_in(Client(), maya.username, "wrong", HTTP_X_FORWARDED_FOR="203.0.113.9")
+        locked = log_in(Client(), maya.email, "wrong", HTTP_X_FORWARDED_FOR="203.0.113.9")
     assert locked.status_code == 429
-    assert log_in(Client(), maya.username, PASSWORD, HTTP_X_FORWARDED_FOR="203.0.113.10").status_code == 302
+    assert log_in(Client(), maya.email, PASSWORD, HTTP_X_FORWARDED_FOR="203.0.113.10").status_code == 302
 
 
 def test_the_lock_needs_no_valkey(settings):
@@ -474,14 +487,14 @@ def test_the_lock_needs_no_valkey(settings):
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
     }
     maya, client = make_superuser(), Client()
-    assert [log_in(client, maya.username, "wrong").status_code for _ in range(8)][-1] == 429
+    assert [log_in(client, maya.email, "wrong").status_code for _ in range(8)][-1] == 429
     assert logged_in(maya).get(reverse("admin:search"), {"s": "slot"}).status_code == 200
 
 
 def test_an_account_is_made_and_its_password_changed(staff):
-    form = {"username": "noor", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+    form = {"email": "Noor@Example.com", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     staff.post(admin_url(User, "add"), form)
-    noor = User.objects.get(username="noor")
+    noor = User.objects.get(email="noor@example.com")
     assert noor.check_password(PASSWORD)
     assert staff.get(reverse("admin:auth_user_password_change", args=[noor.pk])).status_code == 200
     assert staff.get(reverse("admin:password_change")).status_code == 200

@@ -519,7 +519,7 @@ def test_pages_link_to_the_site_only_where_there_is_a_page(staff):
 
 
 def test_history_tells_when_who_from_where_and_what(django_user_model):
-    maya = make_superuser(first_name="Maya", last_name="Brandt")
+    maya = make_superuser(name="Maya Brandt")
     staff, slot = logged_in(maya), make_slot(capacity=2)
     staff.post(admin_url(Slot, "change", slot.pk), slot_form(slot, capacity=4))
     changed, added = staff.get(admin_url(Slot, "history", slot.pk)).context["history"].entries
