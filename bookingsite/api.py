@@ -19,9 +19,9 @@ import experts.api.hours
 import experts.api.public
 import experts.api.staff
 import experts.api.time_off
-from bookings.api.tokens import StaffToken
+from bookings.api.authentication import StaffToken
 from bookingsite.api_schema import Described
-from experts.api.errors import CODES
+from experts.api.error_schemas import CODES
 from experts.api.staff_schemas import Preview
 from experts.errors import Busy, PreviewNeeded, Refused
 

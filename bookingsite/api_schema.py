@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from experts.api.errors import error_example
+from experts.api.error_schemas import error_example
 
 
 class Described:

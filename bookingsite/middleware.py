@@ -12,7 +12,7 @@ from django.utils.cache import get_conditional_response, patch_cache_control, pa
 from django.utils.translation import gettext as _
 
 from bookingsite.errors import bad_request
-from experts.api.errors import CODES
+from experts.api.error_schemas import CODES
 from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)

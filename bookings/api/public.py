@@ -7,12 +7,12 @@ from ninja import Header, Router, Status
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_change_limits
 from bookings.access.visitor import client_address
+from bookings.api.authentication import BookingToken
 from bookings.api.responses import booked, taken
 from bookings.api.schemas import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
-from bookings.api.tokens import BookingToken
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
-from experts.api.errors import Error, errors
+from experts.api.error_schemas import Error, errors
 
 router = Router(tags=["Public"])
 of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())

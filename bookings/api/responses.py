@@ -2,8 +2,8 @@
 
 from django.utils import timezone
 
+from bookings.api.authentication import token_of
 from bookings.api.schemas import BookedOut, Taken
-from bookings.api.tokens import token_of
 from bookings.errors import SlotTaken
 from bookings.services import Booked
 from experts.api.schemas import SlotOut

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from ninja import Header, Query, Router, Status
 
 from bookings import services
+from bookings.api.authentication import StaffToken
 from bookings.api.responses import booked, taken
 from bookings.api.schemas import BookedOut, Keyed, Taken
 from bookings.api.staff_schemas import (
@@ -18,11 +19,10 @@ from bookings.api.staff_schemas import (
     StaffBookIn,
     StaffBookingOut,
 )
-from bookings.api.tokens import StaffToken
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
-from experts.api.errors import Error, errors
+from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
 from experts.api.staff import own_expert, own_slot

@@ -8,7 +8,7 @@ from ninja import Router
 from pydantic import BaseModel, Field
 
 from experts import services
-from experts.api.errors import Error, errors
+from experts.api.error_schemas import Error, errors
 from experts.api.schemas import Clock, Day, Input, Line, Listed, Whole, example
 from experts.api.staff import REFUSED, own_expert
 from experts.api.staff_schemas import Minutes, Preview, Seats

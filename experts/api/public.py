@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field
 
-from experts.api.errors import errors
+from experts.api.error_schemas import errors
 from experts.api.pagination import LAST_PAGE, count_of, numbered
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
 from experts.errors import Invalid, NotFound

@@ -11,7 +11,7 @@ from ninja import Query, Router, Status
 from pydantic import Field
 
 from experts import services
-from experts.api.errors import Error, errors
+from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.public import days_of, within_days
 from experts.api.schemas import Day, Followed, Input, Slug

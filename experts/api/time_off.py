@@ -9,7 +9,7 @@ from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from experts import services
-from experts.api.errors import Error, errors
+from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Clock, Day, Followed, Input, Line, Slug, example
 from experts.api.staff import REFUSED, known, own_expert

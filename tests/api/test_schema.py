@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 from django.utils import timezone
 
-from bookings.api.tokens import token_of
+from bookings.api.authentication import token_of
 from bookings.models import Status
 from bookingsite.api import api
 from tests.api.caller import Caller, make_token

@@ -1,4 +1,4 @@
-"""Promise 7 on the nights on which the clocks change: all that is shown and sent about a slot names one instant."""
+"""On the nights on which the clocks change, all that is shown and sent about a slot names one instant."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""Promise 3, seen by a person: two windows on one expert, and whatever changes shows in the other."""
+"""Live, seen by a person: two windows on one expert, and whatever changes shows in the other."""
 
 import re
 import signal

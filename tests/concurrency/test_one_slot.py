@@ -1,4 +1,4 @@
-"""Promise 1 under fire: many want one slot at the same moment, through the service and through HTTP."""
+"""Nobody is double-booked: many want one slot at the same moment, through the service and through HTTP."""
 
 import threading
 from collections import Counter

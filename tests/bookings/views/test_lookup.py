@@ -1,4 +1,4 @@
-"""Looking bookings up: what is answered never tells whether an address or a reference is known (promise 6)."""
+"""Looking bookings up: what is answered never tells whether an address or a reference is known."""
 
 import json
 import logging

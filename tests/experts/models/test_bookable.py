@@ -1,4 +1,4 @@
-"""Promise 2: `bookable()` in SQL and `state_at()` in Python are one rule."""
+"""What is shown can be booked: `bookable()` in SQL and `state_at()` in Python are one rule."""
 
 from datetime import timedelta
 

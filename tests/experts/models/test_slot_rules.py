@@ -1,4 +1,4 @@
-"""Promise 1: the database itself refuses to overbook or overlap, whoever writes."""
+"""The database itself refuses to overbook or overlap, whoever writes."""
 
 from datetime import timedelta
 
