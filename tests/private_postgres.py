@@ -35,4 +35,4 @@ class PrivatePostgres:
         """Carry out one statement in a session of its own; the rows that it gives."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             cursor = connection.execute(statement, values or None)
-            return cursor.fetchall() if cursor.description else []
+            return cursor.fetchall() if cursor.description is not None else []
