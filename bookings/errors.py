@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from experts.errors import Busy, NotFound, Refused
+from experts.models import Slot
 
 __all__ = [
     "Busy",
@@ -34,7 +35,7 @@ class SlotTaken(Refused):
     status = 409
     message = _("This slot was just taken.")
 
-    def __init__(self, slot, reason: str):
+    def __init__(self, slot: Slot, reason: str) -> None:
         self.slot = slot
         self.reason = reason
         super().__init__()
@@ -47,7 +48,7 @@ class InvalidDetails(Refused):
     status = 422
     message = _("Some details need a fix.")
 
-    def __init__(self, fields: dict[str, list[str]]):
+    def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__()
         self.fields = fields
 
@@ -67,7 +68,7 @@ class TooMany(Refused):
     status = 429
     message = _("You have tried very often in a short time. Please wait a moment and try again.")
 
-    def __init__(self, retry_after: int):
+    def __init__(self, retry_after: int) -> None:
         super().__init__()
         self.retry_after = retry_after
 

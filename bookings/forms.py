@@ -1,6 +1,7 @@
 """Booking and looking up, as forms. The model's validators decide what is acceptable, the same for the API."""
 
 import secrets
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -10,6 +11,7 @@ from bookings.errors import InvalidDetails
 from bookings.models import Booking, CancelReason
 from bookings.models.booking import read_reference
 from bookings.validators import validate_plain_text
+from experts.models import Organization, Slot
 
 _NUMBER_WORDS = {
     2: gettext_lazy("Two"),
@@ -28,9 +30,9 @@ def new_key() -> str:
 class _EmailField(forms.EmailField):
     """An e-mail address, with a hint about what is wrong with it."""
 
-    def clean(self, value):
+    def clean(self, value: Any) -> str:
         try:
-            return super().clean(value)
+            return str(super().clean(value))
         except forms.ValidationError as error:
             if "invalid" not in {problem.code for problem in error.error_list}:
                 raise
@@ -40,7 +42,7 @@ class _EmailField(forms.EmailField):
             raise forms.ValidationError(_("Enter an address like name@example.com."), code="invalid") from error
 
 
-class BookingForm(forms.ModelForm):
+class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
     """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps."""
 
     agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
@@ -68,7 +70,7 @@ class BookingForm(forms.ModelForm):
             "email": {"required": gettext_lazy("Enter your email address.")},
         }
 
-    def __init__(self, *args, slot, held=0, for_waitlist=False, **kwargs):
+    def __init__(self, *args: Any, slot: Slot, held: int = 0, for_waitlist: bool = False, **kwargs: Any) -> None:
         """``held``: the seats that the visitor holds in the slot already. ``for_waitlist``: no seat has to be free."""
         super().__init__(*args, **kwargs)
         expert = slot.expert
@@ -125,7 +127,7 @@ class CancelForm(forms.Form):
         error_messages={"invalid_choice": gettext_lazy("Choose one of these, or none.")},
     )
 
-    def __init__(self, *args, organization, **kwargs):
+    def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].help_text = _("%(organization)s sees this.") % {"organization": organization.name}
 

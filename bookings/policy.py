@@ -1,6 +1,6 @@
 """An expert's booking policy in words."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
@@ -26,7 +26,8 @@ def policy_text(expert: Expert) -> str:
 
 def change_deadline(slot: Slot) -> datetime:
     """The last instant at which customers may cancel or move a booking of this slot."""
-    return slot.starts_at - slot.expert.policy("cancel_until")
+    span: timedelta = slot.expert.policy("cancel_until")
+    return slot.starts_at - span
 
 
 def can_change(slot: Slot, now: datetime) -> bool:

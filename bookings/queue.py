@@ -6,6 +6,7 @@ tests/bookings/test_queue.py holds every name in the code against the tasks that
 
 import logging
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django import app
@@ -18,17 +19,17 @@ logger = logging.getLogger(__name__)
 FIRST, LAST = 10, -10  # priorities; 0 is the usual one
 
 
-def new_job(task: str, *, at: datetime | None = None, priority: int | None = None, **arguments) -> Job:
+def new_job(task: str, *, at: datetime | None = None, priority: int | None = None, **arguments: Any) -> Job:
     """Make a job of the registered task of that name, with the task's queue and, unless given, its priority.
 
     ``at`` is the instant from which it may run, by default now; ``arguments`` are ids and plain values (JSON). Raises
     procrastinate's TaskNotFound for a name that no task has.
     """
-    options = {"schedule_at": at, "priority": priority}
+    options: dict[str, Any] = {"schedule_at": at, "priority": priority}
     return app.configure_task(task, allow_unknown=False, **options).make_new_job(**arguments)
 
 
-def defer(task: str, *, at: datetime | None = None, **arguments) -> None:
+def defer(task: str, *, at: datetime | None = None, **arguments: Any) -> None:
     """Queue a job in the transaction that is open here: it is there when that is committed, or never.
 
     Also inside a worker, where procrastinate's own ``defer`` would go through its own connection: the job would be

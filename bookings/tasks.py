@@ -5,11 +5,13 @@ a mail server that hangs holds nothing up, and reminders come last: thousands of
 """
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
 from bookings import services
@@ -35,14 +37,14 @@ class BackOff(BaseRetryStrategy):
     LONGEST_WAIT = 30 * 60  # seconds
     MOST_ATTEMPTS = 60
 
-    def get_retry_decision(self, *, exception, job) -> RetryDecision | None:
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         if job.attempts >= self.MOST_ATTEMPTS or getattr(exception, "for_good", False):
             return None
         return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})
 
     def wait_after(self, attempts: int) -> int:
         """Seconds until the next attempt; ``attempts`` were made before the one that failed."""
-        return min(2 ** min(attempts + 1, 30), self.LONGEST_WAIT)
+        return min(1 << min(attempts + 1, 30), self.LONGEST_WAIT)
 
 
 @app.task(queue="mail", retry=BackOff())
@@ -85,7 +87,8 @@ def send_lookup_link(*, request_id: int) -> None:
 def send_waitlist_offer(*, entry_id: int) -> None:
     """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
     entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
-    if entry is not None and entry.has_running_offer and entry.hold.expires_at > timezone.now():
+    offer = entry.offer if entry is not None else None
+    if entry is not None and offer is not None and offer.runs_out_at > timezone.now():
         messages.send_waitlist_offer(entry)
 
 
@@ -134,7 +137,7 @@ def catch_up(timestamp: int) -> None:
 @app.task(queue="housekeeping", priority=FIRST)
 async def recover(timestamp: int) -> None:
     """Every minute: have the jobs of workers that died in the middle of them done by others."""
-    seconds = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
+    seconds: Any = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
         await app.job_manager.retry_job(job)
 

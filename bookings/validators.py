@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 _UNICAST = IPv6Network("2000::/3")  # all that is assigned to the public network (RFC 4291, 2.5.4)
 _NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address, as seen from a network without IPv4 (RFC 6052)
 # Called global by Python 3.11, or leading to another address: relays of 6to4, 6to4, Teredo, documentation.
-_NOT_PUBLIC = [
+_NOT_PUBLIC: list[IPv4Network | IPv6Network] = [
     IPv4Network("192.88.99.0/24"),
     IPv6Network("2002::/16"),
     IPv6Network("2001::/32"),
@@ -77,7 +77,7 @@ def split_url(url: str) -> SplitResult:
 
 def validate_webhook_url(url: str) -> None:
     """Also refuses what can be seen to be no public address, so that nobody waits for a delivery to learn it."""
-    host = split_url(url).hostname
+    host = split_url(url).hostname or ""
     if settings.WEBHOOKS_ALLOW_PRIVATE:
         return
     try:

@@ -1,11 +1,13 @@
 """Read what the discovery page shows: the query in its address, and the matching experts as cards."""
 
 from collections import defaultdict
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,6 +15,7 @@ from django.utils.translation import ngettext
 
 from experts import formatting
 from experts.models import Category, Expert, Organization, Slot
+from experts.models.expert import ExpertQuerySet
 from experts.search import fold
 from experts.selectors import with_next_slot
 
@@ -32,8 +35,10 @@ class Query:
     sort: str = "soonest"
 
     @classmethod
-    def from_request(cls, request, *, categories, organizations) -> "Query":
-        def one_of(name, allowed, default=""):
+    def from_request(
+        cls, request: HttpRequest, *, categories: Iterable[Category], organizations: Iterable[Organization]
+    ) -> "Query":
+        def one_of(name: str, allowed: Container[str], default: str = "") -> str:
             value = request.GET.get(name, default)
             return value if value in allowed else default
 
@@ -46,9 +51,9 @@ class Query:
             sort=one_of("sort", SORTS, "soonest"),
         )
 
-    def experts(self, base, zone: ZoneInfo | None, *, any_day: bool = False):
+    def experts(self, base: ExpertQuerySet, zone: ZoneInfo | None, *, any_day: bool = False) -> QuerySet[Expert]:
         """Return the experts of ``base`` that match, in order. ``any_day`` ignores ``when``."""
-        experts = base.matching(self.search)
+        experts: QuerySet[Expert] = base.matching(self.search)
         if self.category:
             experts = experts.filter(category__slug=self.category)
         if self.organization:
@@ -73,7 +78,7 @@ def _days_as_instants(when: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
     today = timezone.now().astimezone(zone).date()
     first = today + timedelta(days=1) if when == "tomorrow" else today
     last = first + timedelta(days=7 if when == "week" else 1)
-    return tuple(datetime.combine(day, time.min, tzinfo=zone) for day in (first, last))
+    return datetime.combine(first, time.min, tzinfo=zone), datetime.combine(last, time.min, tzinfo=zone)
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,10 @@ def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict
     today = expert.today(now)
     monday = today - timedelta(days=today.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
-    is_few_in_group = slot is not None and slot.capacity > 1 and slot.state_at(now) == "few"
+    group = slot if slot and slot.capacity > 1 and slot.state_at(now) == "few" else None
     today_open = counts.get(today, 0)
-    if is_few_in_group:
-        note, few = _("%(left)d of %(all)d left") % {"left": slot.seats_left_at(now), "all": slot.capacity}, True
+    if group:
+        note, few = _("%(left)d of %(all)d left") % {"left": group.seats_left_at(now), "all": group.capacity}, True
     elif today_open:
         few = today_open <= 2
         text = (
@@ -143,7 +148,7 @@ def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict
         week=[_week_day(day, counts.get(day, 0)) for day in week],
         note=note,
         note_is_few=few,
-        pips=slot if is_few_in_group and slot.capacity <= 8 else None,
+        pips=group if group and group.capacity <= 8 else None,
     )
 
 
@@ -163,7 +168,7 @@ def _week_day(day: date, count: int) -> WeekDay:
     return WeekDay(letter=name[0].upper(), label=label % {"day": name, "count": count}, is_open=bool(count))
 
 
-def filters(organization: Organization | None):
+def filters(organization: Organization | None) -> tuple[ExpertQuerySet, list[Category], list[Organization]]:
     """Return what the page can be filtered by: (active experts, categories with counts, organisations)."""
     experts = Expert.objects.active()
     if organization is not None:

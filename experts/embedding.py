@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
+from experts.requests import SiteRequest
 from experts.timezones import known_zone
 
 MOST_ORIGINS = 20
@@ -33,7 +34,7 @@ def validate_origin(origin: str) -> None:
         )
 
 
-def frame_query(request) -> dict[str, str]:
+def frame_query(request: SiteRequest) -> dict[str, str]:
     """Return the query that links within a frame carry, because frames have no cookies: ``tz``, ``theme``, ``list``.
 
     ``list`` says that there is a list of experts to go back to. Sets the request's zone and theme.
@@ -49,7 +50,7 @@ def frame_query(request) -> dict[str, str]:
 
 def let_frame(response: HttpResponse, origins: list[str]) -> HttpResponse:
     """Allow pages of these origins to frame the response; without any, nobody may, as with every other page."""
-    response._csp_replace = {"frame-ancestors": origins or [NONE]}
+    response._csp_replace = {"frame-ancestors": origins or [NONE]}  # type: ignore[attr-defined]  # django-csp looks for it
     # X-Frame-Options cannot list origins. Browsers that know frame-ancestors ignore it.
     response.xframe_options_exempt = bool(origins)
     return response

@@ -1,5 +1,9 @@
 """Errors with which a service refuses a request. Views and API turn them into a page or a status."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,16 +17,16 @@ class Refused(Exception):
 
     code = "refused"
     status = 409
-    message = _("This is not possible.")
+    message: str | Promise = _("This is not possible.")
     retry_after: int | None = None
 
-    def __init__(self, message=None, *, field: str = ""):
+    def __init__(self, message: str | Promise | None = None, *, field: str = "") -> None:
         self.message = message or self.message
         self.field = field
         super().__init__(self.message)
         self.fields: dict[str, list[str]] = {field: [str(self)]} if field else {}
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.message)
 
 
@@ -87,6 +91,6 @@ class PreviewNeeded(Exception):
     The same call with ``seen=key`` writes it, if it is still what would happen.
     """
 
-    def __init__(self, plans: list, key: str):
+    def __init__(self, plans: Sequence[Any], key: str) -> None:
         self.plans, self.key = plans, key
         super().__init__(key)

@@ -7,7 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts.timezones import city, offset_label
+from experts.timezones import city, offset_at, offset_label
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
@@ -100,7 +100,7 @@ def zone_label_of_day(zone: ZoneInfo, day: date) -> str:
 
 def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:
     """Return how clocks in ``zone`` differ from those in ``shown``: ``1 hour behind``; empty when they agree."""
-    difference = instant.astimezone(zone).utcoffset() - instant.astimezone(shown).utcoffset()
+    difference = offset_at(zone, instant) - offset_at(shown, instant)
     if not difference:
         return ""
     span = {"span": duration(abs(difference))}

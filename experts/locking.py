@@ -1,6 +1,6 @@
 """Open a transaction that locks slots, lock them, and read them under the lock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -17,7 +17,7 @@ def violated_constraint(error: DatabaseError) -> str | None:
 
 
 @contextmanager
-def slot_transaction():
+def slot_transaction() -> Iterator[None]:
     """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
 
     Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
@@ -63,4 +63,4 @@ def read_slot(slot_id: int) -> Slot:
 def slots_with_clock() -> QuerySet[Slot]:
     """Slots as ``read_slot`` reads one."""
     clock = Func(function="clock_timestamp", output_field=DateTimeField())
-    return Slot.objects.with_expert().annotate(read_at=clock)
+    return Slot.objects.with_expert().annotate(read_at=clock)  # type: ignore[no-redef]  # the model names it, for readers

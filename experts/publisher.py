@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+from typing import Any
 
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -40,7 +41,7 @@ def slot_changed(slot: Slot) -> None:
     )
 
 
-def publish_on_commit(group: str, message: dict) -> None:
+def publish_on_commit(group: str, message: dict[str, Any]) -> None:
     """Send ``message`` to ``group`` once the transaction is committed, if it is. Never waits, never fails."""
     # Robust: even if a message could not be queued, the commit stands and the answer is given.
     transaction.on_commit(lambda: _publisher().send(group, message), robust=True)
@@ -49,15 +50,15 @@ def publish_on_commit(group: str, message: dict) -> None:
 class _Publisher:
     """An event loop in a daemon thread, and what is still on its way through it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
-        self._waiting: set[concurrent.futures.Future] = set()
+        self._waiting: set[concurrent.futures.Future[None]] = set()
         self._complained_at = 0.0
         threading.Thread(target=self._loop.run_forever, name="live-publisher", daemon=True).start()
         atexit.register(self.drain)
 
-    def send(self, group: str, message: dict) -> None:
+    def send(self, group: str, message: dict[str, Any]) -> None:
         if len(self._waiting) >= MOST_WAITING:
             self._complain("too many messages wait")
             return
@@ -69,9 +70,10 @@ class _Publisher:
         """Wait, for a bounded time, until what was sent has left the process."""
         concurrent.futures.wait(list(self._waiting), timeout=DRAIN_SECONDS)
 
-    async def _send(self, group: str, message: dict) -> None:
+    async def _send(self, group: str, message: dict[str, Any]) -> None:
         try:
-            await asyncio.wait_for(get_channel_layer().group_send(group, message), SEND_SECONDS)
+            layer: Any = get_channel_layer()  # channels-redis has no types
+            await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
         except Exception as error:
             self._complain(type(error).__name__)
 

@@ -40,7 +40,7 @@ def zone_names() -> frozenset[str]:
 
 def known_zone(name: str | None) -> ZoneInfo | None:
     """Return the zone that a browser names, by its present name; None for anything else."""
-    name = _RENAMED.get(name, name)
+    name = _RENAMED.get(name, name) if name else None
     return ZoneInfo(name) if name in zone_names() else None
 
 
@@ -55,10 +55,14 @@ def city(zone: ZoneInfo) -> str:
     return zone.key.rsplit("/", 1)[-1].replace("_", " ")
 
 
+def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
+    """Return how far clocks in the zone are ahead of UTC at that instant (which may not be today's offset)."""
+    return instant.astimezone(zone).utcoffset() or timedelta(0)
+
+
 def offset_label(zone: ZoneInfo, instant: datetime) -> str:
     """Return the offset at that instant (which may not be today's), as ``GMT+1``, ``GMT−3:30`` or ``GMT``."""
-    offset = instant.astimezone(zone).utcoffset()
-    minutes = int(offset.total_seconds() // 60)
+    minutes = int(offset_at(zone, instant).total_seconds() // 60)
     if minutes == 0:
         return "GMT"
     hours, rest = divmod(abs(minutes), 60)

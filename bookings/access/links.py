@@ -4,7 +4,7 @@ A look-up token is random, works once, and only its hash is stored (LookupLink).
 of the waitlist are signed (experts/signed_tokens.py), work as often as they are opened, and are stored nowhere.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Value
 from django.db.models.functions import Lower, Now
@@ -68,7 +68,7 @@ def read_booking_token(token: str) -> Booking:
     return booking
 
 
-def booking_link_ends(booking: Booking):
+def booking_link_ends(booking: Booking) -> datetime:
     """Return the instant at which a booking's links, and what they have opened, end: 30 days after the session."""
     return booking.slot.ends_at + BOOKING_LINK_LASTS
 

@@ -3,10 +3,11 @@
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from functools import cache
 
 from django.conf import settings
-from limits import parse
+from limits import RateLimitItem, parse
 from limits.errors import StorageError
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -97,7 +98,7 @@ def check_sign_up_limits(*, address: str, email: str) -> None:
     _count("sign-up", who)
 
 
-def _count(action: str, who: dict[str, tuple[str, tuple]]) -> None:
+def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]) -> None:
     if not settings.RATE_LIMITS:
         return
     try:

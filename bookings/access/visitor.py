@@ -3,9 +3,14 @@
 import hashlib
 import ipaddress
 import secrets
+from collections.abc import Callable
 
 from django.conf import settings
 from django.core import signing
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from experts.requests import SiteRequest
 
 _MAX_AGE = 400 * 24 * 3600  # seconds; browsers keep no cookie longer
 _LENGTH = 32
@@ -14,10 +19,10 @@ _LENGTH = 32
 class VisitorMiddleware:
     """Gives requests ``request.visitor``: the browser's identity, or "" for one that has none yet."""
 
-    def __init__(self, get_response):
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request):
+    def __call__(self, request: SiteRequest) -> HttpResponseBase:
         request.visitor = identify(request.COOKIES)
         before = request.visitor
         response = self.get_response(request)
@@ -59,19 +64,19 @@ def visitor_group(visitor: str) -> str:
     return f"visitor.{hashlib.sha256(f'group of {visitor}'.encode()).hexdigest()[:32]}"
 
 
-def ensure_visitor(request) -> str:
+def ensure_visitor(request: SiteRequest) -> str:
     """Return the browser's identity, made now if it has none. The response sets the cookie."""
     if not request.visitor:
         request.visitor = secrets.token_hex(_LENGTH // 2)
     return request.visitor
 
 
-def forget_visitor(request) -> None:
+def forget_visitor(request: SiteRequest) -> None:
     """Drop the browser's identity. The response deletes the cookie."""
     request.visitor = ""
 
 
-def client_address(request) -> str:
+def client_address(request: HttpRequest) -> str:
     """Return the network address of the client, behind the proxies in TRUSTED_PROXIES and no others.
 
     An IPv6 address is cut to its /64, which usually belongs to one household. "unknown" if there is no address.

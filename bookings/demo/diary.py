@@ -60,7 +60,7 @@ class Diary:
         self._free: list[tuple[Slot, int]] = []  # slots with seats left, and how many
 
     def fill(self, slots: list[Slot]) -> None:
-        day, whole_day = None, 1.0
+        day, whole_day, first = None, 1.0, 0
         for place, slot in enumerate(s for s in slots if self._can_have_been_booked(s)):
             if slot.date != day:
                 day, first = slot.date, place

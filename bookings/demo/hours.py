@@ -12,7 +12,9 @@ def parse(text: str) -> dict[int, list[tuple[int, int]]]:
     for part in text.split(";"):
         days, *spans = part.split()
         for weekday in _weekdays(days):
-            week.setdefault(weekday, []).extend(tuple(map(_minutes, span.split("-"))) for span in spans)
+            week.setdefault(weekday, []).extend(
+                (_minutes(start), _minutes(end)) for start, end in (span.split("-") for span in spans)
+            )
     return week
 
 

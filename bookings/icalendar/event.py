@@ -19,7 +19,7 @@ from experts.addresses import absolute_url
 from experts.models.expert import Venue
 
 REQUEST, CANCEL, PUBLISH = "REQUEST", "CANCEL", "PUBLISH"
-STATUS = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COMPLETED: "CONFIRMED"}
+STATUS: dict[str, str] = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COMPLETED: "CONFIRMED"}
 
 
 def uid(booking: Booking) -> str:
@@ -53,7 +53,8 @@ def calendar_file(booking: Booking, method: str) -> bytes:
         attendee.params["RSVP"] = vText("FALSE")
         event.add("attendee", attendee)
     calendar.add_component(event)
-    return calendar.to_ical()
+    file: bytes = calendar.to_ical()
+    return file
 
 
 def download_method(booking: Booking) -> str:

@@ -58,7 +58,7 @@ def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
     return back[::-1] + _nearest(bookings.filter(slot__starts_at__gte=now), "", MOST_AHEAD)
 
 
-def _nearest(bookings: QuerySet, direction: str, most: int) -> list[Booking]:
+def _nearest(bookings: QuerySet[Booking], direction: str, most: int) -> list[Booking]:
     return list(bookings.order_by(f"{direction}slot__starts_at", f"{direction}id")[:most])
 
 
@@ -78,7 +78,8 @@ def calendar(feed: CalendarFeed, now: datetime | None = None) -> bytes:
         result.add_component(vtimezone(zone, first, last))
     for event in events:
         result.add_component(event)
-    return result.to_ical()
+    file: bytes = result.to_ical()
+    return file
 
 
 def etag(file: bytes) -> str:

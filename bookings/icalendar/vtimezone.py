@@ -5,25 +5,28 @@ before the change.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from icalendar import Timezone, TimezoneDaylight, TimezoneStandard
 
+from experts.timezones import offset_at
+
 
 @lru_cache(maxsize=256)
 def vtimezone(zone: ZoneInfo, first_year: int, last_year: int) -> Timezone:
     """Return the zone from the beginning of the first year to the end of the last."""
     first, end = datetime(first_year, 1, 1, tzinfo=UTC), datetime(last_year + 1, 1, 2, tzinfo=UTC)
-    observances = defaultdict(list)
+    observances: dict[tuple[timedelta, timedelta, bool, str], list[datetime]] = defaultdict(list)
     start = first.astimezone(zone)
     # A day early, because ``first`` is the beginning of the year in UTC and not in the zone.
-    observances[start.utcoffset(), *_observance(start)].append(start.replace(tzinfo=None) - timedelta(days=1))
+    observances[offset_at(zone, first), *_observance(start)].append(start.replace(tzinfo=None) - timedelta(days=1))
     for change in _changes(zone, first, end):
-        before, after = (change - timedelta(seconds=1)).astimezone(zone), change.astimezone(zone)
-        onset = (change + before.utcoffset()).replace(tzinfo=None)
-        observances[before.utcoffset(), *_observance(after)].append(onset)
+        offset_before = offset_at(zone, change - timedelta(seconds=1))
+        onset = (change + offset_before).replace(tzinfo=None)
+        observances[offset_before, *_observance(change.astimezone(zone))].append(onset)
     component = Timezone()
     component.add("tzid", zone.key)
     for (offset_before, offset, is_summer, name), onsets in observances.items():
@@ -39,10 +42,10 @@ def vtimezone(zone: ZoneInfo, first_year: int, last_year: int) -> Timezone:
 
 
 def _observance(local: datetime) -> tuple[timedelta, bool, str]:
-    return local.utcoffset(), bool(local.dst()), local.tzname()
+    return local.utcoffset() or timedelta(0), bool(local.dst()), local.tzname() or ""
 
 
-def _changes(zone: ZoneInfo, first: datetime, end: datetime):
+def _changes(zone: ZoneInfo, first: datetime, end: datetime) -> Iterator[datetime]:
     """Yield the instants, to the second, at which the zone's offset or its name changes."""
     at = first
     while at < end:

@@ -2,6 +2,7 @@
 
 import smtplib
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -84,7 +85,7 @@ def _send_to_staff(booking: Booking, kind: MailKind, to: str) -> None:
             "slot": slot,
             "expert": expert,
             # A label of its own, as the clocks may change between the deadline and the session.
-            "deadline_zone": zone_label(expert.zone, booking.expires_at),
+            "deadline_zone": zone_label(expert.zone, booking.runs_out_at),
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
         },
         to=to,
@@ -130,7 +131,8 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
 
     Needs hold, slot and expert.
     """
-    slot, expert = entry.slot, entry.slot.expert
+    slot, expert, hold = entry.slot, entry.slot.expert, entry.hold
+    assert hold is not None, "nothing was offered"
     _send(
         "waitlist",
         MailKind.WAITLIST_OFFER,
@@ -138,7 +140,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
             "entry": entry,
             "slot": slot,
             "expert": expert,
-            "until": entry.hold.expires_at,
+            "until": hold.runs_out_at,
             "url": links.link_url(links.offer_token(entry)),
         },
         to=entry.email,
@@ -148,7 +150,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
         organization=expert.organization,
         message_id=log.offer_message_id(entry),
         reply_to=expert.organization.contact_email,
-        booking=entry.hold,
+        booking=hold,
     )
 
 
@@ -190,7 +192,7 @@ def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
         to=to,
         language=settings.LANGUAGE_CODE,
         zone=zone,
-        at=endpoint.paused_at,
+        at=endpoint.paused_at or timezone.now(),
         organization=organization,
         message_id=log.webhook_message_id(endpoint, to),
     )
@@ -199,7 +201,7 @@ def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
 def _send(
     name: str,
     kind: MailKind,
-    context: dict,
+    context: dict[str, Any],
     *,
     to: str,
     language: str,
@@ -231,7 +233,7 @@ def _send(
             "Message-ID": message_id,
             "Auto-Submitted": "auto-generated",  # no answers from holiday notices
         }
-        if calendar_method:
+        if calendar_method and booking:
             calendar = event.calendar_file(booking, calendar_method).decode()
             mail.attach("booking.ics", calendar, f"text/calendar; method={calendar_method}")
         _hand_over(mail)
@@ -241,8 +243,8 @@ def _send(
     log.sent(delivery)
 
 
-def _look(organization: Organization | None) -> dict:
-    light, dark, on_dark = ACCENT_COLOURS[organization.accent if organization else Accent.PETROL]
+def _look(organization: Organization | None) -> dict[str, Any]:
+    light, dark, on_dark = ACCENT_COLOURS[Accent(organization.accent) if organization else Accent.PETROL]
     return {
         "language": translation.get_language(),
         "organization": organization,
@@ -252,7 +254,7 @@ def _look(organization: Organization | None) -> dict:
     }
 
 
-def _build(name: str, context: dict) -> EmailMultiAlternatives:
+def _build(name: str, context: dict[str, Any]) -> EmailMultiAlternatives:
     """Return the mail as text and as HTML, in the active language and zone."""
     # Names of experts may hold line breaks, which would end the header.
     subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
@@ -267,7 +269,7 @@ def _hand_over(mail: EmailMultiAlternatives) -> None:
         mail.send()
     except Exception as error:
         # Not the server's words: the job's traceback is logged and must not hold the address.
-        code = getattr(error, "smtp_code", "")
+        code: Any = getattr(error, "smtp_code", "")
         if isinstance(error, smtplib.SMTPRecipientsRefused):
             [(code, _words)] = error.recipients.values()
         # 5xx: there is no such mailbox. Trying again and again would make our mails look like spam.

@@ -1,5 +1,7 @@
 """Choose who gets an e-mail."""
 
+from django.db.models import QuerySet
+
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import Booking
 from experts.models import Expert, Membership, Organization, Role
@@ -27,6 +29,6 @@ def owner_recipients(organization: Organization) -> list[str]:
     return _addresses(owners, organization)
 
 
-def _addresses(members, organization: Organization) -> list[str]:
+def _addresses(members: QuerySet[Membership], organization: Organization) -> list[str]:
     contact = organization.contact_email
     return list(members.values_list("user__email", flat=True)) or ([contact] if contact else [])

@@ -1,10 +1,12 @@
 """Decide whether an e-mail about a booking is still true, and when reminders are due."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from bookings.models import Booking, MailKind
 from bookings.transitions import Status
+from experts.models import Organization
 
 __all__ = ["FOR_STAFF", "REMINDERS", "MailKind", "kind_of", "reminders_due", "still_true"]
 
@@ -27,7 +29,7 @@ _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
 FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION, MailKind.WEBHOOK_PAUSED})
 # How long before the start each is sent, and whether the organisation sends it.
-REMINDERS = {
+REMINDERS: dict[MailKind, tuple[timedelta, Callable[[Organization], bool]]] = {
     MailKind.REMINDER_DAY: (timedelta(hours=24), attrgetter("reminds_day_before")),
     MailKind.REMINDER_HOUR: (timedelta(hours=1), attrgetter("reminds_hour_before")),
 }
@@ -40,7 +42,7 @@ def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -
     slot = booking.slot
     if booking.status not in _STATUSES.get(kind, ()) or booking.sequence != sequence:
         return False
-    if kind in _REQUESTS and booking.expires_at <= now:
+    if kind in _REQUESTS and booking.runs_out_at <= now:
         return False
     if kind in REMINDERS:
         _before, is_on = REMINDERS[kind]
@@ -53,7 +55,8 @@ def kind_of(booking: Booking) -> MailKind | None:
 
     The same mail is the receipt right after booking: PENDING where staff have to approve, CONFIRMED where not.
     """
-    return {Status.PENDING: MailKind.PENDING, Status.CONFIRMED: MailKind.CONFIRMED}.get(booking.status)
+    kinds: dict[str, MailKind] = {Status.PENDING: MailKind.PENDING, Status.CONFIRMED: MailKind.CONFIRMED}
+    return kinds.get(booking.status)
 
 
 def reminders_due(starts_at: datetime, now: datetime) -> dict[MailKind, datetime]:

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Self
 
 import pghistory
 from django.conf import settings
@@ -17,8 +18,8 @@ def new_token() -> str:
     return PREFIX + random_secret()
 
 
-class ApiTokenQuerySet(models.QuerySet):
-    def in_force(self):
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def in_force(self) -> Self:
         return self.filter(revoked_at=None, organization__is_active=True)
 
     def of_secret(self, secret: str) -> "ApiToken | None":
@@ -60,7 +61,7 @@ class ApiToken(HashedSecret):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name} (…{self.ending})"
 
     @property

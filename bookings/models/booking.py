@@ -1,5 +1,7 @@
 import re
 import secrets
+from datetime import datetime
+from typing import Any, Self
 
 import pghistory
 import pgtrigger
@@ -68,29 +70,29 @@ _ENDED_HOLD = Q(name="") & (Q(status=Status.EXPIRED) | Q(status=Status.HELD, exp
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
-class BookingQuerySet(models.QuerySet):
-    def occupying(self):
+class BookingQuerySet(models.QuerySet["Booking"]):
+    def occupying(self) -> Self:
         """Bookings that take seats."""
         return self.filter(status__in=OCCUPYING)
 
-    def running_holds(self, visitor: str):
+    def running_holds(self, visitor: str) -> Self:
         """What is being kept for a browser at this moment."""
         return self.filter(holder=visitor, status=Status.HELD, expires_at__gt=Now()) if visitor else self.none()
 
-    def ended_holds(self):
+    def ended_holds(self) -> Self:
         """Holds that ran out or were let go. Nobody gave a name to them, and nothing is told of them."""
         return self.filter(_ENDED_HOLD)
 
-    def exclude_ended_holds(self):
+    def exclude_ended_holds(self) -> Self:
         return self.exclude(_ENDED_HOLD)
 
-    def of_address(self, email: str):
+    def of_address(self, email: str) -> Self:
         """What was booked with an address, however its letters were written; holds left out."""
         if not email:
             return self.none()
         return self.annotate(address=Lower("email")).filter(address=Lower(Value(email))).shown()
 
-    def matching(self, text: str):
+    def matching(self, text: str) -> Self:
         """Bookings with all typed words at the beginning of a word of the name, or an address that begins like that.
 
         All of them when no word was typed. In any case of letters; accents count.
@@ -105,7 +107,7 @@ class BookingQuerySet(models.QuerySet):
         # A union rather than an OR: each branch has its index.
         return self.filter(pk__in=named.values("pk").union(written_to.values("pk"), all=True))
 
-    def proven_to(self, visitor: str):
+    def proven_to(self, visitor: str) -> Self:
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
 
         Holds are left out: they are nobody's booking yet. Nothing for a browser that has no identity yet.
@@ -121,19 +123,19 @@ class BookingQuerySet(models.QuerySet):
         by_address = with_address.filter(address__in=addresses).values("pk")
         return self.filter(pk__in=mine.union(one_by_one, by_address, all=True)).shown()
 
-    def shown(self):
+    def shown(self) -> Self:
         """Bookings that somebody made, whatever became of them. A hold that nobody completed is none."""
         return self.exclude(status=Status.HELD).exclude(name="")
 
-    def with_slot(self):
+    def with_slot(self) -> Self:
         return self.select_related("slot__expert__organization", "slot__expert__category")
 
-    def upcoming(self):
+    def upcoming(self) -> Self:
         """Those that are still ahead or going on, soonest first."""
         active = [Status.PENDING, Status.CONFIRMED]
         return self.filter(status__in=active, slot__ends_at__gt=Now()).order_by("slot__starts_at")
 
-    def earlier(self):
+    def earlier(self) -> Self:
         """All others, latest first."""
         active = [Status.PENDING, Status.CONFIRMED]
         return self.exclude(status__in=active, slot__ends_at__gt=Now()).order_by("-slot__starts_at")
@@ -174,6 +176,9 @@ class Booking(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     objects = BookingQuerySet.as_manager()
+    # The history, which pghistory.track below adds.
+    events: Any
+    pgh_event_model: Any
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -256,8 +261,14 @@ class Booking(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.reference
+
+    @property
+    def runs_out_at(self) -> datetime:
+        """The instant at which a hold or a request ends. The database demands one of both, and their ends keep it."""
+        assert self.expires_at is not None, "only holds and requests run out"
+        return self.expires_at
 
     @property
     def is_open(self) -> bool:

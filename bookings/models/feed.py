@@ -9,7 +9,7 @@ from bookings.models.hashed_secret import HashedSecret, hash_of
 from experts.models import Expert, Organization
 
 
-class CalendarFeedQuerySet(models.QuerySet):
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
     def of_token(self, token: str) -> "CalendarFeed | None":
         """The feed at that address, a revoked one too."""
         feeds = self.select_related("organization", "expert", "created_by")
@@ -49,7 +49,7 @@ class CalendarFeed(HashedSecret):
         verbose_name = _("calendar feed")
         verbose_name_plural = _("calendar feeds")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (self.expert or self.organization).name
 
 

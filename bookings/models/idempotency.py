@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from bookings.models.booking import Booking
 
 
-class IdempotencyQuerySet(models.QuerySet):
+class IdempotencyQuerySet(models.QuerySet["Idempotency"]):
     def insert_if_new(self, *, scope: str, key: str, request_hash: str, refusal: str) -> bool:
         """Keep a refusal unless the key has an answer already; waits for one that is being written. True if kept."""
         table = self.model._meta.db_table
@@ -17,7 +17,7 @@ class IdempotencyQuerySet(models.QuerySet):
                 " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
                 [scope, key, request_hash, refusal],
             )
-            return cursor.rowcount == 1
+            return bool(cursor.rowcount == 1)
 
 
 class Idempotency(models.Model):
@@ -47,5 +47,5 @@ class Idempotency(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.key

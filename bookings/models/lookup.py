@@ -24,7 +24,7 @@ class LookupRequest(models.Model):
             models.Index("visitor", "created_at", name="lookup_request_of_visitor"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.pk)
 
 
@@ -40,5 +40,5 @@ class LookupLink(models.Model):
     used_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(db_default=Now())
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.pk)

@@ -1,11 +1,13 @@
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
-class ProofQuerySet(models.QuerySet):
-    def live(self, *visitors: str):
+class ProofQuerySet(models.QuerySet["Proof"]):
+    def live(self, *visitors: str) -> Self:
         """What these browsers have proven and may still use."""
         return self.filter(visitor__in=visitors, expires_at__gt=Now())
 
@@ -38,5 +40,5 @@ class Proof(models.Model):
             models.CheckConstraint(condition=~Q(visitor=""), name="proof_has_visitor"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.pk)

@@ -28,5 +28,5 @@ class TurnedAway(models.Model):
         indexes = [models.Index("created_at", name="turned_away_by_time")]
         verbose_name_plural = _("turned away")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.slot}: {self.get_reason_display()}"

@@ -1,3 +1,5 @@
+from typing import Self
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -11,25 +13,25 @@ from experts.models import Slot
 from experts.timezones import validate_zone
 
 
-class WaitlistQuerySet(models.QuerySet):
-    def in_line(self):
+class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
+    def in_line(self) -> Self:
         """Those that an offer can still go to, first come first. An address is among them once in each slot."""
         return self.filter(status=WaitlistEntry.Status.WAITING, is_echo=False).order_by("pk")
 
-    def active(self):
+    def active(self) -> Self:
         """Those that wait, or have an offer that is not settled."""
         # Joined by OR and not as a list: each of the two has an index of its own.
         return self.filter(Q(status=WaitlistEntry.Status.WAITING) | Q(status=WaitlistEntry.Status.OFFERED))
 
-    def of_visitors(self, *visitors: str):
+    def of_visitors(self, *visitors: str) -> Self:
         """The entries of some browsers. Nothing for one that has no identity yet."""
         return self.filter(visitor__in=visitors).exclude(visitor="")  # said in so many words for the index's condition
 
-    def waiting_of(self, *visitors: str):
+    def waiting_of(self, *visitors: str) -> Self:
         """What these browsers are waiting for, as they were told."""
         return self.of_visitors(*visitors).filter(status=WaitlistEntry.Status.WAITING)
 
-    def shown_to(self, *visitors: str):
+    def shown_to(self, *visitors: str) -> Self:
         """What these browsers wait for or are offered, in slots that still lie ahead, soonest first."""
         active = (
             self.of_visitors(*visitors)
@@ -41,7 +43,7 @@ class WaitlistQuerySet(models.QuerySet):
         )
         return active.order_by("slot__starts_at", "pk")
 
-    def with_place(self):
+    def with_place(self) -> Self:
         """Each with its ``place`` in line: 1 is next. Counts all who joined before and still wait."""
         ahead = WaitlistEntry.objects.filter(
             slot=OuterRef("slot"), status=WaitlistEntry.Status.WAITING, pk__lt=OuterRef("pk")
@@ -49,10 +51,10 @@ class WaitlistQuerySet(models.QuerySet):
         count = ahead.order_by().values("slot").annotate(n=Count("pk")).values("n")
         return self.annotate(place=Coalesce(Subquery(count), 0) + 1)
 
-    def with_slot(self):
+    def with_slot(self) -> Self:
         return self.select_related("hold", "slot__expert__organization", "slot__expert__category")
 
-    def offered(self):
+    def offered(self) -> Self:
         """Offers that have not been settled: their hold may have run out, or have become a booking."""
         return self.filter(status=WaitlistEntry.Status.OFFERED)
 
@@ -110,10 +112,16 @@ class WaitlistEntry(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def offer(self) -> Booking | None:
+        """The hold that is kept for this entry; None when none is, or it has ended. Needs ``with_slot()``."""
+        is_kept = self.status == self.Status.OFFERED and self.hold is not None and self.hold.status == Status.HELD
+        return self.hold if is_kept else None
 
     @property
     def has_running_offer(self) -> bool:
         """Whether seats are kept at this moment, as far as the row says; the services look again under the lock."""
-        return self.status == self.Status.OFFERED and self.hold is not None and self.hold.status == Status.HELD
+        return self.offer is not None

@@ -1,5 +1,6 @@
 import secrets
 from base64 import b64encode
+from typing import Self
 from urllib.parse import urlsplit
 
 import pghistory
@@ -43,7 +44,7 @@ def new_event_id() -> str:
     return "msg_" + secrets.token_hex(13)
 
 
-class WebhookEndpointQuerySet(models.QuerySet):
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
     def exist_for(self, organization_id: int) -> bool:
         """Whether an organisation has an active endpoint. Asked at each change of a booking, mostly for nothing.
 
@@ -56,7 +57,7 @@ class WebhookEndpointQuerySet(models.QuerySet):
             )
             return cursor.fetchone() is not None
 
-    def asking_for(self, organization_id: int, types: list[str]):
+    def asking_for(self, organization_id: int, types: list[str]) -> Self:
         """The active endpoints of an organisation that want to be told of any of these events, paused ones too."""
         return self.filter(organization_id=organization_id, is_active=True, event_types__overlap=types)
 
@@ -99,7 +100,7 @@ class WebhookEndpoint(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Without what may be a key."""
         parts = urlsplit(self.url)
         return f"{parts.hostname}{parts.path}"
@@ -168,5 +169,5 @@ class WebhookDelivery(models.Model):
             models.Index("endpoint", F("id").desc(), name="webhook_delivery_log"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.type} {self.event_id}"

@@ -139,7 +139,7 @@ class Calendar:
         return HoldBar(
             slot=hold.slot,
             when=formatting.soon(hold.slot.starts_at, self.zone, self.now),
-            countdown=Countdown(hold.expires_at),
+            countdown=Countdown(hold.runs_out_at),
             url=book_url(hold.slot, self.zone_choice),
             release_url=release_url(hold.slot, self.zone_choice),
         )

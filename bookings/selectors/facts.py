@@ -2,12 +2,13 @@
 
 from copy import copy
 from datetime import datetime
+from typing import Any
 
 from bookings.models import Booking, Status
 from experts.slot_facts import slot_facts
 
 
-def booking_facts(booking: Booking, now: datetime) -> dict:
+def booking_facts(booking: Booking, now: datetime) -> dict[str, Any]:
     """What became of the seats at ``now``: nothing personal, and no token.
 
     ``expires_at`` (UTC) is until when a PENDING one can be approved; ``slot`` as ``slot_facts``. Needs ``with_slot()``.
@@ -21,7 +22,7 @@ def booking_facts(booking: Booking, now: datetime) -> dict:
     }
 
 
-def new_booking_facts(booking: Booking) -> dict:
+def new_booking_facts(booking: Booking) -> dict[str, Any]:
     """As ``booking_facts``, right after it was made, whose slot was read (``read_at``) under the lock before that."""
     after = copy(booking)
     after.slot = copy(booking.slot)

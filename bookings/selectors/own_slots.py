@@ -5,6 +5,7 @@ from collections.abc import Collection
 from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zlib import crc32
 
 from django.db.models import Q
@@ -92,7 +93,7 @@ def own_keys(visitors: Collection[str]) -> dict[str, str]:
     """
     now = timezone.now()
     columns = ("status", "name", "slot_id", "slot__version", "slot__starts_at", "slot__ends_at", "expires_at")
-    told: dict[str, list[tuple]] = {}
+    told: dict[str, list[tuple[Any, ...]]] = {}
     for visitor, rows in rows_by_visitor(visitors, Booking.objects.shown(), *columns).items():
         # Time alone moves a booking from "coming up" to "earlier".
         told[visitor] = [(pk, *row, row[4] > now, row[5] > now) for pk, row in sorted(rows.items())]
@@ -107,20 +108,23 @@ def own_key(visitor: str) -> str:
     return own_keys([visitor])[visitor]
 
 
-def rows_by_visitor(visitors: Collection[str], bookings: BookingQuerySet, *columns: str) -> dict[str, dict[int, tuple]]:
+def rows_by_visitor(
+    visitors: Collection[str], bookings: BookingQuerySet, *columns: str
+) -> dict[str, dict[int, tuple[Any, ...]]]:
     """For each browser its own among ``bookings``: the id of each booking and its ``columns``.
 
     Says for many browsers at once what ``Booking.objects.proven_to`` says for one, and leaves holds to their holders:
     two queries, a third one when somebody has proven something.
     """
-    found: dict[str, dict[int, tuple]] = {visitor: {} for visitor in visitors}
+    found: dict[str, dict[int, tuple[Any, ...]]] = {visitor: {} for visitor in visitors}
     bookings = bookings.order_by()
     # What nobody made belongs to nobody. In the query, because the index has this very condition.
     mine = bookings.filter(holder__in=visitors).exclude(holder="")
     for visitor, pk, *row in mine.values_list("holder", "pk", *columns):
         found[visitor][pk] = tuple(row)
 
-    by_booking, by_address = defaultdict(set), defaultdict(set)
+    by_booking: dict[int, set[str]] = defaultdict(set)
+    by_address: dict[str, set[str]] = defaultdict(set)
     for visitor, booking_id, email in Proof.objects.live(*visitors).values_list("visitor", "booking", "email"):
         (by_booking[booking_id] if booking_id else by_address[email]).add(visitor)
     if by_booking or by_address:

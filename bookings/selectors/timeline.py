@@ -135,7 +135,7 @@ class _Story:
 
     def _decision(self) -> Step:
         text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {
-            "when": self._at(self.booking.expires_at)
+            "when": self._at(self.booking.runs_out_at)
         }
         return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
 

@@ -7,6 +7,7 @@ from zlib import crc32
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookings.models import Booking
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -64,7 +65,7 @@ class Week:
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])
 
-    def open_to(self, booking, day: date) -> list[Slot]:
+    def open_to(self, booking: Booking, day: date) -> list[Slot]:
         """Return the slots of the day that an open booking of this expert can be moved to."""
         return [
             slot

@@ -80,6 +80,7 @@ def book(
             continue
         if refused is not None:
             raise refused
+        assert answer.booked is not None, "neither refused nor booked"
         return answer.booked
     raise Busy
 
@@ -91,6 +92,7 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     check_party(slot, booking)
     hold = own_hold(slot, booking.holder)
     reason = refusal_of(slot, booking.seats, own=hold, holds_may_lapse=True)
+    has_lapsed = False
     if reason is None:
         # 2. Lock, then look again in a new statement: what was read before may be as old as the wait.
         lock_slot(slot.pk)

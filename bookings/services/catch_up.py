@@ -4,6 +4,7 @@ offer seats that became free without anybody's doing to who waits for them."""
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -57,7 +58,7 @@ def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
     )
 
 
-def _each(rows, act: Callable, name: str) -> int:
+def _each(rows: QuerySet[Any], act: Callable[..., object], name: str) -> int:
     """Do it to each; one that is refused, as somebody else was faster or has it locked, keeps none of the others."""
     done = 0
     for row_id in rows.values_list("pk", flat=True)[:MOST_AT_ONCE]:

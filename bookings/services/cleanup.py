@@ -1,13 +1,16 @@
 """Delete what has done its work and would only pile up, addresses of people among it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pghistory
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 from pghistory.models import Context
 
@@ -43,7 +46,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
     Proofs and sessions go when they have run out. Returns how many rows of each kind went, those that hang on them too.
     """
     now = now or timezone.now()
-    old: dict[str, QuerySet] = {
+    old: dict[str, QuerySet[Any]] = {
         "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
         "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
@@ -81,7 +84,7 @@ def delete_ended_holds(holds: QuerySet[Booking]) -> int:
         return len(ids)
 
 
-def _delete_unused_contexts(context_ids: list) -> None:
+def _delete_unused_contexts(context_ids: list[UUID]) -> None:
     """The notes of who did it, unless another row of the history refers to them."""
     unused = Context.objects.filter(pk__in=context_ids)
     for model in _event_models():
@@ -90,11 +93,11 @@ def _delete_unused_contexts(context_ids: list) -> None:
     unused.delete()
 
 
-def _event_models() -> list[type[Model]]:
+def _event_models() -> list[Any]:
     return [model for model in pghistory.models.Event.__subclasses__() if not model._meta.abstract]
 
 
-def _in_batches(rows: QuerySet, delete) -> int:
+def _in_batches(rows: QuerySet[Any], delete: Callable[[QuerySet[Any]], int]) -> int:
     """Delete ``rows`` a batch at a time, oldest first."""
     total = 0
     for _number in range(MOST_BATCHES):
@@ -106,7 +109,7 @@ def _in_batches(rows: QuerySet, delete) -> int:
     return total
 
 
-def _delete(rows: QuerySet) -> int:
+def _delete(rows: QuerySet[Any]) -> int:
     return rows.delete()[0]
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
@@ -10,7 +11,7 @@ from bookings.selectors.facts import new_booking_facts
 from experts.models import Slot
 
 
-def sha256(*parts) -> str:
+def sha256(*parts: object) -> str:
     """The hash, in hex, of anything that JSON can say."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -24,13 +25,13 @@ class Booked:
     """
 
     booking: Booking
-    facts: dict
+    facts: dict[str, Any]
 
 
 class Answer:
     """The answer that belongs to one idempotency key. Without a key, nothing is looked up or kept."""
 
-    def __init__(self, scope: str, key: str, request_hash: str):
+    def __init__(self, scope: str, key: str, request_hash: str) -> None:
         self.scope, self.key, self.request_hash = scope, key, request_hash
         self.booked: Booked | None = None  # what was answered, now or before
         self._refusal = ""
@@ -58,7 +59,8 @@ class Answer:
             return False
         if given.request_hash != self.request_hash:
             raise IdempotencyMismatch
-        self.booked, self._refusal = given.booking and Booked(given.booking, given.body), given.refusal
+        self.booked = Booked(given.booking, given.body or {}) if given.booking else None
+        self._refusal = given.refusal
         return True
 
     def refusal(self, slot: Slot) -> SlotTaken | None:

@@ -87,7 +87,7 @@ def expire(*, booking_id: int) -> bool:
             booking, slot = lock_booking(booking_id)
         except NotFound:
             return False
-        if booking.status not in (Status.HELD, Status.PENDING) or booking.expires_at > slot.read_at:
+        if booking.status not in (Status.HELD, Status.PENDING) or booking.runs_out_at > slot.read_at:
             return False
         was_request = booking.status == Status.PENDING
         booking.reason = ""  # of an earlier move, and no reason for this
@@ -127,7 +127,7 @@ def reschedule(
         booking.sequence += 1
         booking.reason = reason.strip()
         fields = ["slot", "sequence", "reason"]
-        if booking.status == Status.PENDING and booking.expires_at > new.starts_at:
+        if booking.status == Status.PENDING and booking.runs_out_at > new.starts_at:
             booking.expires_at = new.starts_at
             fields.append("expires_at")
         booking.save(update_fields=fields)
@@ -163,7 +163,7 @@ def _decide(
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
         # A hold is nobody's booking yet: it becomes one by ``book`` and nothing else.
-        if booking.status == Status.HELD or to not in TRANSITIONS[booking.status]:
+        if booking.status == Status.HELD or to not in TRANSITIONS[Status(booking.status)]:
             raise NotAllowed(
                 _("This booking is %(status)s, so that is not possible any more.")
                 % {"status": booking.get_status_display().lower()}
@@ -175,7 +175,7 @@ def _decide(
             raise NotAllowed(_("The session has not begun."))
         if after_end and slot.ends_at > slot.read_at:
             raise NotAllowed(_("The session is not over."))
-        if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.expires_at <= slot.read_at:
+        if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.runs_out_at <= slot.read_at:
             raise NotAllowed(_("The time to approve this request is over."))
         booking.reason = reason.strip()
         booking.cancel_reason = cancel_reason

@@ -35,7 +35,7 @@ def send_again(*, notification_id: int) -> Notification:
             return _offer_again(row)
         if kind == MailKind.INVITATION:
             raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
-        booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first()
+        booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first() if row.booking_id else None
         if booking is None:
             raise NotAllowed(_("The booking of this e-mail is gone."))
         if row.to.lower() not in [address.lower() for address in recipients(booking, kind)]:
@@ -50,7 +50,8 @@ def send_again(*, notification_id: int) -> Notification:
 
 def _offer_again(row: Notification) -> Notification:
     entry = WaitlistEntry.objects.select_related("hold").filter(hold=row.booking_id).first()
-    if entry is None or not entry.has_running_offer or entry.hold.expires_at <= timezone.now():
+    offer = entry.offer if entry is not None else None
+    if entry is None or offer is None or offer.runs_out_at <= timezone.now():
         raise NotAllowed(_NOT_TRUE)
     _queue_again(row)
     defer("bookings.tasks.send_waitlist_offer", entry_id=entry.pk)

@@ -86,11 +86,11 @@ def leave_waitlist(*, entry_id: int) -> bool:
         entry = _locked(entry_id)
         if entry.status == WaitlistEntry.Status.WAITING:
             _end(entry, WaitlistEntry.Status.LEFT)
-        elif entry.has_running_offer:
-            entry.hold.status = Status.EXPIRED
-            entry.hold.save(update_fields=["status"])
+        elif offer := entry.offer:
+            offer.status = Status.EXPIRED
+            offer.save(update_fields=["status"])
             _end(entry, WaitlistEntry.Status.LEFT)
-            publish(entry.hold)
+            publish(offer)
         else:
             return False
         serve_waitlist(entry.slot)
@@ -104,15 +104,16 @@ def claim_offer(*, entry_id: int, visitor: str) -> Booking:
     """
     with slot_transaction():
         entry = _locked(entry_id)
-        if not entry.has_running_offer or entry.hold.expires_at <= entry.slot.read_at:
+        offer = entry.offer
+        if offer is None or offer.runs_out_at <= entry.slot.read_at:
             raise OfferOver
-        if entry.hold.holder != visitor:
-            publish(entry.hold)  # to whoever had it until now
-            entry.hold.holder = entry.visitor = visitor
-            entry.hold.save(update_fields=["holder"])
+        if offer.holder != visitor:
+            publish(offer)  # to whoever had it until now
+            offer.holder = entry.visitor = visitor
+            offer.save(update_fields=["holder"])
             entry.save(update_fields=["visitor"])
-            publish(entry.hold)
-        return entry.hold
+            publish(offer)
+        return offer
 
 
 def serve(*, slot_id: int) -> bool:

@@ -8,7 +8,7 @@ import random
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from bookings.models import EventType, WebhookDelivery, WebhookEndpoint
@@ -78,7 +78,7 @@ def end_attempt(*, delivery: WebhookDelivery, outcome: Outcome) -> None:
             _note_health(endpoint, delivery, outcome, now)
 
 
-def _still_due(delivery: WebhookDelivery, due: datetime):
+def _still_due(delivery: WebhookDelivery, due: datetime | None) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.filter(pk=delivery.pk, status=_Status.WAITING, next_attempt_at=due)
 
 

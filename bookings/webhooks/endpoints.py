@@ -1,9 +1,10 @@
 """Webhooks: what staff do with them. Endpoints are added and changed, resumed and tested, events sent again."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -20,7 +21,7 @@ OLD_SECRET_KEPT = timedelta(hours=24)
 _Status = WebhookDelivery.Status
 
 
-def add_webhook(*, organization: Organization, url: str, **values) -> WebhookEndpoint:
+def add_webhook(*, organization: Organization, url: str, **values: Any) -> WebhookEndpoint:
     """Add an endpoint. ``values`` are event_types, sends_contacts and is_active.
 
     Raises InvalidDetails (an address that cannot be used, no events, too many endpoints), Busy.
@@ -35,7 +36,7 @@ def add_webhook(*, organization: Organization, url: str, **values) -> WebhookEnd
     return endpoint
 
 
-def change_webhook(*, endpoint_id: int, url: str, **values) -> WebhookEndpoint:
+def change_webhook(*, endpoint_id: int, url: str, **values: Any) -> WebhookEndpoint:
     """Change an endpoint. What waits for one that is switched off is kept. Raises as ``add_webhook``, and NotFound."""
     with slot_transaction():
         endpoint = _locked(endpoint_id)
@@ -49,7 +50,7 @@ def change_webhook(*, endpoint_id: int, url: str, **values) -> WebhookEndpoint:
     return endpoint
 
 
-def _fill(endpoint: WebhookEndpoint, url: str, values: dict) -> None:
+def _fill(endpoint: WebhookEndpoint, url: str, values: dict[str, Any]) -> None:
     endpoint.url = url.strip()
     for name, value in values.items():
         setattr(endpoint, name, value)
@@ -100,7 +101,7 @@ def send_webhook_again(*, delivery_id: int) -> None:
             raise NotAllowed(_("This event is on its way."))
 
 
-def _send_again(rows) -> int:
+def _send_again(rows: QuerySet[WebhookDelivery]) -> int:
     """All that do not wait for an attempt within moments anyway, in two statements."""
     now = timezone.now()
     soon = Q(status=_Status.WAITING, attempts=0) | Q(status=_Status.WAITING, next_attempt_at__lte=now)

@@ -1,7 +1,9 @@
 """Webhooks: what happened, and who is told of it. Queued in the transaction in which it happens."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
@@ -60,9 +62,9 @@ def queue_webhooks(events: list[Event]) -> None:
 
 
 def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
-    slots: dict[int, dict] = {}
+    slots: dict[int, dict[str, Any]] = {}
 
-    def slot_data(slot: Slot) -> dict:
+    def slot_data(slot: Slot) -> dict[str, Any]:
         if slot.pk not in slots:
             slot = read_slot(slot.pk)  # its counters have moved
             slots[slot.pk] = payloads.slot_data(slot, slot.read_at)
@@ -84,7 +86,7 @@ def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
 
 
 def make_delivery(
-    endpoint: WebhookEndpoint, event_id: str, kind: EventType, body: dict, now: datetime
+    endpoint: WebhookEndpoint, event_id: str, kind: EventType, body: dict[str, Any], now: datetime
 ) -> WebhookDelivery:
     """What a paused endpoint would have been told is kept."""
     return WebhookDelivery(
@@ -97,7 +99,7 @@ def make_delivery(
     )
 
 
-def queue_attempts(deliveries) -> None:
+def queue_attempts(deliveries: Iterable[WebhookDelivery]) -> None:
     """One job for each that waits, which carries the time of its attempt: a job with another time does nothing."""
     jobs = [
         new_job(
@@ -107,7 +109,7 @@ def queue_attempts(deliveries) -> None:
             due=row.next_attempt_at.isoformat(),
         )
         for row in deliveries
-        if row.status == _Status.WAITING
+        if row.status == _Status.WAITING and row.next_attempt_at
     ]
     if jobs:
         defer_jobs(jobs)

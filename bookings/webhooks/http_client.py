@@ -13,6 +13,7 @@ import ssl
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -25,6 +26,10 @@ CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 15.0
 MOST_READ = 16 * 1024  # bytes of an answer
 MOST_ADDRESSES = 4  # of one name that are tried
+# What socket.getaddrinfo tells of each: family, kind, protocol, name, address.
+_Address = tuple[
+    socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+]
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Outcome:
 def _post(url: str, body: bytes, headers: dict[str, str], deadline: float) -> Outcome:
     parts = split_url(url)
     is_https = parts.scheme == "https"
-    host, port = parts.hostname.encode("idna").decode("ascii"), parts.port or (443 if is_https else 80)
+    host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port or (443 if is_https else 80)
     sock = _connect(_addresses(host, port), deadline)
     try:
         sock.settimeout(_left(deadline))
@@ -97,18 +102,18 @@ def _post(url: str, body: bytes, headers: dict[str, str], deadline: float) -> Ou
         sock.close()
 
 
-def _addresses(host: str, port: int) -> list[tuple]:
+def _addresses(host: str, port: int) -> list[_Address]:
     """What the name means, at this moment and for all that follows. Raises _NotPublicError if any of it is not public.
 
     Any and not all: a name that leads to inside and outside is no honest mistake.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if not settings.WEBHOOKS_ALLOW_PRIVATE and not all(is_public(info[4][0]) for info in found):
+    if not settings.WEBHOOKS_ALLOW_PRIVATE and not all(is_public(str(info[4][0])) for info in found):
         raise _NotPublicError
-    return found[:MOST_ADDRESSES]
+    return list(found[:MOST_ADDRESSES])
 
 
-def _connect(addresses: list[tuple], deadline: float) -> socket.socket:
+def _connect(addresses: list[_Address], deadline: float) -> socket.socket:
     error: OSError = ConnectionError()
     for family, kind, protocol, _name, address in addresses:
         sock = socket.socket(family, kind, protocol)
@@ -137,7 +142,7 @@ def _left(deadline: float) -> float:
 class _Line:
     """A socket whose every wait ends at one deadline: a time-out of each wait would let an answer drip for ever."""
 
-    def __init__(self, sock: socket.socket, deadline: float):
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline = sock, deadline
 
     def sendall(self, data: bytes) -> None:
@@ -152,13 +157,13 @@ class _Line:
 
 
 class _Received(io.RawIOBase):
-    def __init__(self, sock: socket.socket, deadline: float):
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._sock, self._deadline = sock, deadline
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         self._sock.settimeout(_left(self._deadline))
         return self._sock.recv_into(buffer)
 

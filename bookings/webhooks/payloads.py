@@ -1,25 +1,26 @@
 """What a webhook says. Described for those who receive it, with examples, in docs/webhooks.md."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from bookings.models import Booking, EventType, WebhookEndpoint
 from experts.models import Slot
 from experts.slot_facts import slot_facts
 
 
-def payload(kind: EventType, at: datetime, data: dict) -> dict:
+def payload(kind: EventType, at: datetime, data: dict[str, Any]) -> dict[str, Any]:
     """The whole body, as Standard Webhooks recommends it. ``at`` is when it happened."""
     return {"type": kind.value, "timestamp": _instant(at), "data": data}
 
 
-def slot_data(slot: Slot, now: datetime) -> dict:
+def slot_data(slot: Slot, now: datetime) -> dict[str, Any]:
     """A slot as the JSON API shows it. Needs ``with_expert()``."""
     facts = slot_facts(slot, now)
     instants = {name: _instant(facts[name]) for name in ("starts_at", "ends_at")}
     return facts | instants | {"date": facts["date"].isoformat()}
 
 
-def booking_data(booking: Booking, slot: dict, previous_slot: dict | None) -> dict:
+def booking_data(booking: Booking, slot: dict[str, Any], previous_slot: dict[str, Any] | None) -> dict[str, Any]:
     """A booking, without what says who made it. Notes are never sent."""
     data = {
         "reference": booking.reference,
@@ -32,7 +33,7 @@ def booking_data(booking: Booking, slot: dict, previous_slot: dict | None) -> di
     return data | ({"previous_slot": previous_slot} if previous_slot else {})
 
 
-def for_endpoint(body: dict, booking: Booking | None, endpoint: WebhookEndpoint) -> dict:
+def for_endpoint(body: dict[str, Any], booking: Booking | None, endpoint: WebhookEndpoint) -> dict[str, Any]:
     """The body as one endpoint gets it: with the person, if its organisation has asked for that."""
     if booking is None or not endpoint.sends_contacts:
         return body

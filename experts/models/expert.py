@@ -1,6 +1,7 @@
 import hashlib
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Any, Self
 from zoneinfo import ZoneInfo
 
 import pghistory
@@ -52,8 +53,8 @@ LANGUAGES = {
 AVATAR_TINTS = 8
 
 
-class CategoryQuerySet(models.QuerySet):
-    def with_expert_count(self, experts):
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def with_expert_count(self, experts: "models.QuerySet[Expert]") -> Self:
         """Categories that ``experts`` fall into, each with ``expert_count``."""
         return self.filter(experts__in=experts).annotate(expert_count=Count("experts")).order_by("position", "name")
 
@@ -72,10 +73,10 @@ class Category(models.Model):
         ordering = ["position", "name"]
         verbose_name_plural = _("categories")
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and update the experts' search words when the name changed, which they hold."""
         renamed = self.pk and Category.objects.filter(pk=self.pk).exclude(name=self.name).exists()
         super().save(*args, **kwargs)
@@ -83,17 +84,17 @@ class Category(models.Model):
             self.experts.all().refresh_search_text()
 
 
-class ExpertQuerySet(models.QuerySet):
-    def active(self):
+class ExpertQuerySet(models.QuerySet["Expert"]):
+    def active(self) -> Self:
         """Experts that visitors may see."""
         return self.filter(is_active=True, organization__is_active=True)
 
-    def matching(self, text: str):
+    def matching(self, text: str) -> Self:
         """Experts with a word in name, headline, category or organisation that begins with each word of ``text``."""
         matches = search_condition(text)
         return self if matches is None else self.filter(matches)
 
-    def refresh_search_text(self):
+    def refresh_search_text(self) -> int:
         """Update the search words where they have changed. Returns how many did."""
         changed = []
         for expert in self.select_related("category", "organization"):
@@ -149,6 +150,9 @@ class Expert(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExpertQuerySet.as_manager()
+    # The first bookable slot, where ``with_next_slot`` read it (experts/selectors.py).
+    next_slot_id: int | None
+    next_slot_at: datetime | None
 
     class Meta:
         ordering = ["name", "id"]
@@ -172,10 +176,10 @@ class Expert(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.search_text = self.make_search_text()
         if (fields := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*fields, "search_text"}
@@ -185,7 +189,7 @@ class Expert(models.Model):
         """Return the folded words that the search compares with."""
         return fold(f"{self.name} {self.headline} {self.category.name} {self.organization.name}")
 
-    def policy(self, name: str):
+    def policy(self, name: str) -> Any:
         """Return a policy value by its field's name: the expert's own, else the organisation's."""
         own = getattr(self, name)
         return getattr(self.organization, name) if own is None else own
@@ -222,7 +226,7 @@ class Expert(models.Model):
 
     @property
     def venue_icon(self) -> str:
-        return {Venue.IN_PERSON: "map-pin", Venue.PHONE: "phone", Venue.VIDEO: "video"}[self.venue]
+        return {Venue.IN_PERSON: "map-pin", Venue.PHONE: "phone", Venue.VIDEO: "video"}[Venue(self.venue)]
 
 
 pghistory.track(

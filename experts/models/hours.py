@@ -1,4 +1,5 @@
 from datetime import date, time
+from typing import Self
 
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -96,10 +97,10 @@ class WeeklyHours(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
 
-    def clean(self):
+    def clean(self) -> None:
         """Refuse what makes no session, each at its field."""
         errors = {}
         if self.start is not None and self.end is not None:
@@ -134,8 +135,8 @@ class WeeklyHours(models.Model):
         )
 
 
-class TimeOffQuerySet(models.QuerySet):
-    def of_expert(self, expert: Expert):
+class TimeOffQuerySet(models.QuerySet["TimeOff"]):
+    def of_expert(self, expert: Expert) -> Self:
         """Return the expert's own time off and the holidays of the organisation."""
         return self.filter(Q(expert=expert) | Q(organization_id=expert.organization_id))
 
@@ -184,10 +185,10 @@ class TimeOff(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.first_day} – {self.last_day}"
 
-    def clean(self):
+    def clean(self) -> None:
         """Refuse what has no length or nobody, each at its field."""
         if self.expert_id and self.organization_id:
             raise ValidationError({"organization": _("Choose either an expert or an organisation, not both.")})

@@ -1,4 +1,5 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -15,12 +16,12 @@ from experts.timezones import validate_zone
 INVITATION_LASTS = timedelta(days=7)
 
 
-def ends_in_a_week():
+def ends_in_a_week() -> datetime:
     return timezone.now() + INVITATION_LASTS
 
 
-class InvitationQuerySet(models.QuerySet):
-    def open(self):
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def open(self) -> Self:
         """Those that can still be accepted."""
         return self.filter(accepted_at=None, expires_at__gt=Now())
 
@@ -72,5 +73,5 @@ class Invitation(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.email

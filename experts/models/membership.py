@@ -1,3 +1,5 @@
+from typing import Self
+
 import pghistory
 from django.conf import settings
 from django.db import models
@@ -5,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from experts.models.expert import Expert
 from experts.models.organization import Organization
 
 
@@ -16,12 +19,12 @@ class Role(models.TextChoices):
     EXPERT = "expert", _("Expert")
 
 
-class MembershipQuerySet(models.QuerySet):
-    def in_force(self):
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def in_force(self) -> Self:
         """Return the memberships of people who may log in, in active organisations."""
         return self.filter(user__is_active=True, organization__is_active=True)
 
-    def who_answer_for(self, expert):
+    def who_answer_for(self, expert: Expert) -> Self:
         """Return those of the expert's organisation's owners and schedulers, and of the expert's own user."""
         answers = Q(role__in=[Role.OWNER, Role.SCHEDULER]) | Q(user__isnull=False, user=expert.user_id)
         return self.filter(answers, organization=expert.organization_id)
@@ -53,7 +56,7 @@ class Membership(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.user.shown_name
 
 

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pghistory
 from django.contrib.postgres.fields import ArrayField
@@ -92,10 +93,10 @@ class Organization(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs):
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and keep the experts' search words true when the name changed."""
         renamed = self.pk and Organization.objects.filter(pk=self.pk).exclude(name=self.name).exists()
         super().save(*args, **kwargs)

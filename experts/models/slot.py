@@ -1,4 +1,5 @@
 from datetime import date, datetime, timedelta
+from typing import Any, Self
 
 import pghistory
 import pgtrigger
@@ -16,8 +17,8 @@ from experts.models.expert import Expert
 BOOKABLE_STATES = frozenset({"open", "few"})
 
 
-class SlotQuerySet(models.QuerySet):
-    def bookable(self, now: datetime | None = None):
+class SlotQuerySet(models.QuerySet["Slot"]):
+    def bookable(self, now: datetime | None = None) -> Self:
         """Slots that a visitor can book at ``now`` (by the database's clock if not given).
 
         With ``Slot.state_at`` this is the one rule of what can be booked: this method says in SQL exactly
@@ -40,16 +41,16 @@ class SlotQuerySet(models.QuerySet):
             starts_at__lte=at + horizon,
         )
 
-    def with_expert(self):
+    def with_expert(self) -> Self:
         """Each with its expert and organisation, whose policy decides about its state."""
         return self.select_related("expert__organization", "expert__category")
 
-    def ahead(self, now: datetime):
+    def ahead(self, now: datetime) -> Self:
         """Slots that have not ended at ``now``, soonest first."""
         # The longest slot lasts a day, so the index by start can be used.
         return self.filter(starts_at__gt=now - timedelta(days=1), ends_at__gt=now).order_by("starts_at")
 
-    def on_days(self, first: date, last: date):
+    def on_days(self, first: date, last: date) -> Self:
         """Slots on the expert's calendar days from first to last, both included."""
         return self.filter(date__range=(first, last)).order_by("date", "time")
 
@@ -89,6 +90,8 @@ class Slot(models.Model):
     closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
 
     objects = SlotQuerySet.as_manager()
+    read_at: datetime  # the database's clock when the row was read, where experts/locking.py read it
+    events: Any  # the manager of its history, which pghistory.track below adds
 
     class Meta:
         ordering = ["starts_at", "id"]
@@ -161,7 +164,7 @@ class Slot(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.date} {self.time:%H:%M}"
 
     def seats_left_at(self, now: datetime) -> int:

@@ -47,7 +47,9 @@ def wanted_slots(
     return [slot for day in days for slot in _of_day(hours, off, zone, day)]
 
 
-def _of_day(hours: list[WeeklyHours], off: list, zone: ZoneInfo, day: date) -> Iterator[WantedSlot]:
+def _of_day(
+    hours: list[WeeklyHours], off: list[tuple[datetime, datetime]], zone: ZoneInfo, day: date
+) -> Iterator[WantedSlot]:
     free_from = None
     for row in hours:
         if not row.holds_on(day):

@@ -123,7 +123,14 @@ def plan(expert: Expert, before: Calendar, after: Calendar, now: datetime | None
 
 
 class _Planner:
-    def __init__(self, plan: Plan, slots: list[Slot], before: dict, after: dict, now: datetime):
+    def __init__(
+        self,
+        plan: Plan,
+        slots: list[Slot],
+        before: dict[datetime, WantedSlot],
+        after: dict[datetime, WantedSlot],
+        now: datetime,
+    ) -> None:
         self._plan, self._before, self._after, self._now = plan, before, after, now
         self._slots = slots
         self._keeps = slots_in_use([slot.pk for slot in slots if slot.from_hours])
@@ -131,7 +138,7 @@ class _Planner:
 
     def plan(self, *, changes_zone: bool, zone: ZoneInfo) -> Plan:
         plan = self._plan
-        longer = []
+        longer: list[Change] = []
         for slot in self._slots:
             if not slot.from_hours or slot.starts_at <= self._now:
                 self._blocked.add(slot)
@@ -227,9 +234,9 @@ class Blocked:
         return None
 
 
-def _shape(slot: Slot | WantedSlot) -> tuple:
+def _shape(slot: Slot | WantedSlot) -> tuple[datetime, int, str]:
     return slot.ends_at, slot.capacity, slot.title
 
 
-def _facts(slot: WantedSlot) -> tuple:
+def _facts(slot: WantedSlot) -> tuple[str, str, int, str]:
     return slot.starts_at.isoformat(), slot.ends_at.isoformat(), slot.capacity, slot.title

@@ -1,11 +1,14 @@
 """Write weekly hours and time off, together with what they do to the slots, once staff have seen that."""
 
 import hashlib
+from collections.abc import Callable
 from copy import copy
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -83,7 +86,7 @@ def extend_horizon(*, expert_id: int) -> int:
         return len(free)
 
 
-def lock_experts(**which):
+def lock_experts(**which: Any) -> QuerySet[Expert]:
     """Lock the experts' rows, in id order, so that two changes of one calendar run one after the other.
 
     NO KEY: slots that are added by hand meanwhile refer to the expert and need not wait.
@@ -121,7 +124,7 @@ def check_hours(rows: list[WeeklyHours]) -> None:
                 raise InvalidHours(_("%(one)s and %(other)s overlap.") % {"one": other, "other": row})
 
 
-def hours_values(rows: list[WeeklyHours]) -> list[tuple]:
+def hours_values(rows: list[WeeklyHours]) -> list[tuple[str, ...]]:
     """Return the rows' values in one order, to compare two sets of hours."""
     names = [f.attname for f in WeeklyHours._meta.concrete_fields if f.name not in {"id", "expert"}]
     # As text, because an empty date has no order.
@@ -159,7 +162,7 @@ def must_be_seen(plans: list[Plan], seen: str) -> None:
         raise PreviewNeeded(shown, key)
 
 
-def _change_time_off(time_off: TimeOff, write, seen: str) -> list[Plan]:
+def _change_time_off(time_off: TimeOff, write: Callable[[], object], seen: str) -> list[Plan]:
     stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk else None
     both = [row for row in (stored, time_off) if row is not None]
     concerned = Expert.objects.filter(pk__in=[row.expert_id for row in both]) | Expert.objects.filter(
@@ -196,15 +199,15 @@ def _write(plan: Plan) -> None:
     fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
     # Nobody is on the waitlist of a slot without taken seats.
-    taken = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
-    if taken:
-        slots = Slot.objects.with_expert().filter(pk__in=taken).order_by("pk")
+    waited_for = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
+    if waited_for:
+        slots = Slot.objects.with_expert().filter(pk__in=waited_for).order_by("pk")
         slots_changed([SlotChange(before[slot.pk], slot) for slot in slots])
     tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 
 
-def _in_moving_order(plan: Plan) -> list:
+def _in_moving_order(plan: Plan) -> list[tuple[Slot, datetime]]:
     """Return the moves in an order in which none takes the date and time of a slot that has not moved yet."""
     moves = sorted(plan.moved, key=lambda move: move[0].starts_at)
     forward = [(slot, clock) for slot, clock in moves if (clock.date(), clock.time()) > (slot.date, slot.time)]

@@ -51,6 +51,8 @@ def _locked(membership_id: int) -> Membership:
 
 
 def _lock(organization_id: int | None) -> None:
+    if organization_id is None:
+        return
     # Only changes of members take this lock; bookings read the organisation's policy without one.
     list(Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).values_list("pk"))
 

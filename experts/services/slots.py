@@ -1,8 +1,9 @@
 """Add, close, reopen, resize and delete slots."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import DatabaseError
@@ -116,7 +117,7 @@ def delete_slot(*, slot_id: int) -> None:
         publisher.slot_changed(slot)
 
 
-def _change(slot_id: int, **values) -> Slot:
+def _change(slot_id: int, **values: Any) -> Slot:
     with refusals_as_messages(), slot_transaction():
         lock_slot(slot_id)
         before = Slot.objects.get(pk=slot_id)
@@ -133,7 +134,7 @@ def _invalid(error: ValidationError) -> InvalidSlot:
 
 
 @contextmanager
-def refusals_as_messages():
+def refusals_as_messages() -> Iterator[None]:
     """Raise InvalidSlot, with a message for people, when one of the constraints in ``_MESSAGES`` refuses a write."""
     try:
         yield
