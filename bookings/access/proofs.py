@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings.access import links
 from bookings.errors import LinkGone, NoSuchBooking
-from bookings.models import Booking, LookupRequest, Proof, WaitlistEntry
+from bookings.models import Booking, LookupRequest, Proof, Status, WaitlistEntry
 from bookings.queue import defer
 
 ADDRESS_PROOF_LASTS = timedelta(minutes=60)
@@ -71,9 +71,14 @@ def open_link(*, visitor: str, token: str) -> Booking | None:
 
 
 def forget_browser(*, visitor: str) -> None:
-    """Delete a browser's proofs and its claim to what it booked, so that a copy of its cookie opens nothing."""
+    """Delete a browser's proofs and its claim to what it booked, so that a copy of its cookie opens nothing.
+
+    Its holds are for ``services.release_holds``, but for those that the waitlist offered: their e-mail has a link.
+    """
     with transaction.atomic():
         Proof.objects.filter(visitor=visitor).delete()
         LookupRequest.objects.filter(visitor=visitor).update(visitor="")
-        Booking.objects.shown().filter(holder=visitor).update(holder="")
+        own = Booking.objects.filter(holder=visitor)
+        own.shown().update(holder="")
+        own.filter(status=Status.HELD, offer__isnull=False).update(holder="")
         WaitlistEntry.objects.filter(visitor=visitor).update(visitor="")

@@ -3,7 +3,7 @@
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
-from bookings.services.holds import hold_slot, release_hold
+from bookings.services.holds import hold_slot, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again
@@ -30,6 +30,7 @@ __all__ = [
     "note_opened_full",
     "reject",
     "release_hold",
+    "release_holds",
     "reschedule",
     "revoke_feed",
     "revoke_token",

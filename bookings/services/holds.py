@@ -96,11 +96,29 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
         hold = Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD).select_related("slot").first()
         if hold is None:
             return False
-        hold.status = Status.EXPIRED
-        hold.save(update_fields=["status"])
-        publish(hold)
-        serve_waitlist(hold.slot)
+        _release(hold)
         return True
+
+
+def release_holds(*, visitor: str) -> None:
+    """Let go of all holds of a visitor who signs out. Locks their slots, one after another. Raises Busy.
+
+    What the waitlist offered stays: the link of its e-mail hands it to whichever browser opens it (``claim_offer``).
+    """
+    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None)
+    for slot_id in holds.values_list("slot_id", flat=True) if visitor else ():
+        with slot_transaction():
+            lock_slots([slot_id])
+            for hold in holds.filter(slot=slot_id).select_related("slot"):
+                _release(hold)
+
+
+def _release(hold: Booking) -> None:
+    """Free the seats of a hold. Under the lock of its slot."""
+    hold.status = Status.EXPIRED
+    hold.save(update_fields=["status"])
+    publish(hold)
+    serve_waitlist(hold.slot)
 
 
 def _lock_visitor(visitor: str) -> None:

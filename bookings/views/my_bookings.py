@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bookings import services
 from bookings.access import proofs
 from bookings.access.visitor import forget_visitor
 from bookings.addresses import book_url, waitlist_url
@@ -97,9 +98,10 @@ def my_bookings(request):
 @require_POST
 @never_cache
 def sign_out(request):
-    """Forget who this browser is and what it has proven."""
+    """Forget who this browser is and what it has proven, and free what it was holding."""
     if request.visitor:
         proofs.forget_browser(visitor=request.visitor)
+        services.release_holds(visitor=request.visitor)  # last, as it may be refused: busy
         forget_visitor(request)
     return see_other(reverse("my_bookings") + "?signed-out=1")
 

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import tasks
+from bookings import services, tasks
 from bookings.access import proofs, rate_limits
 from bookings.models import Booking, Idempotency, LookupLink, LookupRequest, Notification, Proof, Status
 from bookings.services import cleanup
-from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
 KNOWN, UNKNOWN = "lena@example.com", "none@example.com"  # of one length: it is in a header
@@ -340,6 +340,24 @@ class TestSignOut:
         client.cookies["visitor"] = cookie
         for reference in (booking.reference, own.reference):
             assert client.get(f"/bookings/{reference}/").status_code == 404
+
+    def test_releases_running_holds_and_serves_who_waits(self, client):
+        slots = [make_slot() for _ in range(2)]
+        for slot in slots:
+            client.post(f"/slots/{slot.pk}/hold/")
+        waiting = services.join_waitlist(slot_id=slots[0].pk, name="Mara", email="mara@example.com", visitor="m" * 32)
+        client.post("/bookings/sign-out/")
+        waiting.refresh_from_db()
+        assert waiting.has_running_offer
+        assert fresh(slots[1]).state == "open"
+        assert not Booking.objects.filter(status=Status.HELD, offer=None).exists()
+
+    def test_touches_nobody_elses_hold(self, client):
+        slot = make_slot()
+        client.post(f"/slots/{make_slot().pk}/hold/")
+        services.hold_slot(slot_id=slot.pk, visitor="v" * 32)
+        client.post("/bookings/sign-out/")
+        assert fresh(slot).state == "held"
 
     def test_takes_a_form(self, client):
         assert client.get("/bookings/sign-out/").status_code == 405

@@ -234,6 +234,17 @@ class TestTheOffer:
         assert response.context["form"]["email"].value() == "lena@example.com"
         assert response.context["countdown"].left > 1700
 
+    def test_signing_out_leaves_the_seat_to_the_link_of_the_mail(self, client):
+        slot, entry = self.offered(client)
+        cookie = client.cookies["visitor"].value
+        client.post("/bookings/sign-out/")
+        entry.refresh_from_db()
+        assert (entry.has_running_offer, entry.hold.holder) == (True, "")
+        client.cookies["visitor"] = cookie  # a copy of it opens nothing
+        assert step(press(client, slot)) == "conflict"
+        client.post(self.link(entry))
+        assert step(press(client, slot)) == "details"
+
     def test_looking_at_the_link_changes_nothing(self, client):
         _slot, entry = self.offered(client, on_this_browser=False)
         page = client.get(self.link(entry))
