@@ -1,4 +1,4 @@
-// Loaded on each page of the admin right after htmx, before it starts.
+// Loaded on each page of the admin right after htmx, before it starts: a plain script, which declares nothing global.
 
 // htmx would write a style element into the page, and may evaluate text as code; the admin uses neither.
 htmx.config.includeIndicatorStyles = false;

@@ -1,6 +1,9 @@
 // Counts holds down: on tiles, in the bar and beside the form. The server says how many seconds are left, and this clock
 // only measures them, so it may be wrong. What happens at zero is the server's to say, too.
 
+import { announcer, modal } from "./elements.js";
+import { resync } from "./live.js";
+
 const ANNOUNCED = [120, 60, 30]; // seconds left; more often would talk over somebody who types
 const RETRY_SECONDS = 3;
 

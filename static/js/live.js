@@ -1,11 +1,12 @@
 // Keeps a page with a socket honest: says Live or Reconnecting, looks again while the socket is down, and never lets an
 // older answer overwrite what a newer message said. htmx swaps what the socket sends; this file decides when to ask.
 
+import { announcer, modal, root } from "./elements.js";
+
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
 const SILENCE_SECONDS = 3 * BEAT_SECONDS;
 const POLL_SECONDS = 5;
 
-const html = document.documentElement;
 const sockets = () => [...document.querySelectorAll("[hx-ws\\:connect]")];
 
 // ---------- The state that the page shows ----------
@@ -16,7 +17,7 @@ let isStopped = false; // the server does not want this page's socket again
 let poll = 0;
 
 function show(state) {
-  html.dataset.live = state;
+  root.dataset.live = state;
   if (state === "on") {
     clearInterval(poll);
     poll = 0;
@@ -30,7 +31,7 @@ function down() {
   show(navigator.onLine ? "waiting" : "offline");
 }
 
-function resync() {
+export function resync() {
   for (const element of document.querySelectorAll("[data-resync]")) htmx.trigger(element, "resync");
 }
 
@@ -104,7 +105,7 @@ addEventListener("online", () => {
   redial();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && sockets().length && html.dataset.live !== "on") resync();
+  if (!document.hidden && sockets().length && root.dataset.live !== "on") resync();
 });
 
 // ---------- Older never wins ----------
@@ -133,7 +134,6 @@ document.addEventListener("htmx:after:swap", (event) => {
 // ---------- What changed, for eyes and ears ----------
 
 const FLAG_SECONDS = 6;
-const announcer = document.getElementById("announcer");
 
 function noticeChanges() {
   for (const state of document.querySelectorAll("[data-change]:not([data-noticed])")) {

@@ -1,109 +1,15 @@
-// What HTML and htmx do not do by themselves. Every page works without this file.
+// What HTML and htmx do not do by themselves. Every page works without it. The other modules are loaded from here.
 
-const modal = document.getElementById("modal");
-const modalBody = document.getElementById("modal-body");
-const toasts = document.getElementById("toasts");
-const root = document.documentElement;
+import { rememberZone, setCookie } from "./cookies.js";
+import "./dialog.js";
+import { root, toasts } from "./elements.js";
+import "./live.js";
+import "./holds.js";
+import { toast } from "./toast.js";
+
 root.classList.add("js");
 
-// ---------- Small helpers ----------
-
-function cookie(name) {
-  return document.cookie.split("; ").find((pair) => pair.startsWith(`${name}=`));
-}
-
-function setCookie(name, value) {
-  const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
-}
-
-function toast(text, kind = "problem") {
-  // A modal dialog hides what is outside of it from assistive technology, so the messages move into it.
-  const home = modal.open ? modal : document.body;
-  if (toasts.parentNode !== home) home.append(toasts);
-  const item = document.getElementById("toast").content.firstElementChild.cloneNode(true);
-  item.dataset.kind = kind;
-  item.querySelector("span").textContent = text;
-  toasts.replaceChildren(item);
-  setTimeout(() => item.remove(), 8000);
-}
-
-// ---------- The booking dialog ----------
-
-let openerId = "";
-
-function focusStep(booking) {
-  const target = booking.querySelector(".error-summary") ?? booking.querySelector("h2");
-  target?.focus();
-}
-
-document.addEventListener("click", (event) => {
-  const tile = event.target.closest("[hx-target='#modal-body']");
-  if (tile && !modal.open) openerId = tile.id;
-
-  const closes = event.target.closest("[data-close]");
-  if (closes && modal.open && modal.contains(closes)) {
-    event.preventDefault();
-    modal.close();
-  }
-});
-
-// A click on the backdrop reaches the dialog itself, outside of its box. Only when nothing was typed.
-modal.addEventListener("mousedown", (event) => {
-  const box = modal.getBoundingClientRect();
-  const inside =
-    event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
-  const typed = [...modal.querySelectorAll("input:not([type=hidden]), textarea")].some(
-    (field) => field.value !== field.defaultValue || field.checked !== field.defaultChecked,
-  );
-  if (event.target === modal && !inside && !typed) modal.close();
-});
-
-// Closing the dialog keeps the hold, so that people can look around. What they typed is still there when they go on,
-// with this time or another one; it stays in this page's memory.
-const DETAILS = ["name", "email", "phone", "notes", "agree"];
-const typed = new Map();
-
-function rememberDetails() {
-  for (const field of modalBody.querySelectorAll("input, textarea")) {
-    if (!DETAILS.includes(field.name)) continue;
-    typed.set(field.name, field.type === "checkbox" ? field.checked : field.value);
-  }
-  if (modalBody.querySelector(".reference")) typed.clear(); // booked
-}
-
-function restoreDetails() {
-  for (const field of modalBody.querySelectorAll("input:not([type=hidden]), textarea")) {
-    const value = typed.get(field.name);
-    if (!value) continue;
-    if (field.type === "checkbox") field.checked = true;
-    else field.value ||= value;
-  }
-}
-
-modal.addEventListener("close", () => {
-  rememberDetails();
-  modalBody.replaceChildren();
-  document.body.append(announcer);
-  // The browser gives focus back to the tile. When the tile is no longer a button, its place gets it.
-  setTimeout(() => {
-    if (!document.activeElement || document.activeElement === document.body) document.getElementById(openerId)?.focus();
-  });
-});
-
-document.addEventListener("htmx:after:swap", (event) => {
-  const target = event.detail.ctx.target;
-  if (!(target instanceof Element) || !target.matches("#modal-body, .booking")) return;
-  const booking = modalBody.querySelector(".booking");
-  if (booking && !modal.open) {
-    modal.showModal();
-    modal.append(announcer); // what is outside of it is silent now
-    restoreDetails();
-  }
-  if (modal.open) modal.scrollTop = 0;
-  const step = booking ?? document.querySelector("#main .booking");
-  if (step) focusStep(step);
-});
+// ---------- Errors of a form ----------
 
 // A page that was sent after a form without htmx: read the errors first.
 const errorSummary = document.querySelector("#main .error-summary");
@@ -218,18 +124,14 @@ function tick() {
   }
 }
 
-// First visit: the server does not know the zone yet. Tell it once, and show this page's times in it.
+// First visit: show this page's times in the zone that the server knows from now on.
 let isTouched = false;
 for (const kind of ["input", "submit"]) {
   document.addEventListener(kind, (event) => (isTouched ||= Boolean(event.target.closest?.("#main"))), true);
 }
 
 async function learnZone() {
-  if (cookie("zone")) return;
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone) return;
-  setCookie("zone", zone);
-  if (!cookie("zone")) return; // cookies are off: asking again would show the same
+  if (!rememberZone()) return;
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok) return;
   const text = await response.text();
