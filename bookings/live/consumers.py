@@ -12,7 +12,8 @@ from django.http import QueryDict
 from bookings.access.visitor import address_behind_proxies, identify
 from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, hub
 
-# Codes from 3000 on end the page's attempts for good (static/js/live.js), others make it dial again.
+# What the page does after each is in static/js/live.js: it loads itself again without a visitor, dials again later when
+# there are too many sockets, and otherwise stops and says so. After a code below 3000 it dials again at once.
 NOT_FOUND, NO_VISITOR, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES = 4404, 4401, 4429, 4408
 MOST_MESSAGES, LONGEST_MESSAGE = 20, 1024
 

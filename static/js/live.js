@@ -6,6 +6,12 @@ import { announcer, modal, root } from "./elements.js";
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
 const SILENCE_SECONDS = 3 * BEAT_SECONDS;
 const POLL_SECONDS = 5;
+const CROWDED_SECONDS = 30;
+
+// Codes of bookings/live/consumers.py. htmx dials again after those below 3000 that base.html lists, and after no others.
+const FIRST_FINAL_CODE = 3000;
+const NO_VISITOR = 4401;
+const TOO_MANY_SOCKETS = 4429;
 
 const sockets = () => [...document.querySelectorAll("[hx-ws\\:connect]")];
 
@@ -13,18 +19,23 @@ const sockets = () => [...document.querySelectorAll("[hx-ws\\:connect]")];
 
 let heardAt = 0;
 let hasBeenLive = false;
-let isStopped = false; // the server does not want this page's socket again
-let poll = 0;
+let poll = 0; // the timer of a page whose socket is down: it looks again every few seconds
+let redialing = 0; // the timer of a page that may dial again later
 
+// "on", "waiting" and "offline" (the socket is down and the page polls), or "stopped": nothing comes any more.
 function show(state) {
   root.dataset.live = state;
-  if (state === "on") {
+  if (state === "on") hasBeenLive = true;
+  if (state === "on" || state === "stopped") {
     clearInterval(poll);
     poll = 0;
-    hasBeenLive = true;
-  } else if (!poll) {
-    poll = setInterval(() => document.hidden || resync(), POLL_SECONDS * 1000);
+  } else if (!redialing) {
+    poll ||= setInterval(() => document.hidden || resync(), POLL_SECONDS * 1000);
   }
+}
+
+function isStopped() {
+  return root.dataset.live === "stopped";
 }
 
 function down() {
@@ -52,18 +63,53 @@ function redial() {
   for (const element of sockets()) htmx.process(element, true);
 }
 
+// ---------- When the server does not want the socket ----------
+
+// Too many pages are open behind this address. Polling would burden it more than sockets do: look and dial now and then.
+function redialLater() {
+  clearTimeout(redialing);
+  redialing = setTimeout(
+    () => {
+      if (document.hidden) return redialLater();
+      redialing = 0;
+      resync();
+      redial();
+    },
+    CROWDED_SECONDS * (1 + Math.random()) * 1000,
+  );
+  clearInterval(poll);
+  poll = 0;
+  down();
+}
+
+// The browser has no identity any more, so this page may show what its visitor must not see. Once: a page that was just
+// loaded again for this would do so for ever.
+function startAfresh() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  if (navigation?.type === "reload" && performance.now() < 60_000) show("stopped");
+  else location.reload();
+}
+
+// What the page shows is gone (4404), or something sends messages in its name (4408): dialling again would help nobody.
+function refused(code) {
+  if (code === NO_VISITOR) startAfresh();
+  else if (code === TOO_MANY_SOCKETS) redialLater();
+  else show("stopped");
+}
+
 // ---------- What the socket does ----------
 
 document.addEventListener("htmx:ws:after:connection", () => {
   heardAt = Date.now();
-  isStopped = false;
+  clearTimeout(redialing);
+  redialing = 0;
 });
 
 document.addEventListener("htmx:ws:close", (event) => {
   const { reason, code } = event.detail;
-  if (reason === "removed" || !sockets().length) return;
-  if (code >= 3000) isStopped = true; // over the limit, or unknown: looking now and then has to do
-  if (!document.hidden) down();
+  if (reason === "removed" || !sockets().length || document.hidden) return; // a hidden page dials when it is shown
+  if (code >= FIRST_FINAL_CODE) refused(code);
+  else down();
 });
 
 document.addEventListener("htmx:ws:error", () => {
@@ -89,7 +135,7 @@ document.addEventListener("htmx:ws:before:message:incoming", (event) => {
 
 // A server that hangs closes nothing; neither does a laptop that slept.
 setInterval(() => {
-  if (!sockets().length || document.hidden || isStopped || !hasBeenLive) return;
+  if (!sockets().length || document.hidden || isStopped() || redialing || !hasBeenLive) return;
   if (Date.now() - heardAt > SILENCE_SECONDS * 1000) {
     down();
     heardAt = Date.now(); // one attempt at a time
@@ -97,15 +143,15 @@ setInterval(() => {
   }
 }, 1000);
 
-addEventListener("offline", () => sockets().length && down());
+addEventListener("offline", () => sockets().length && !isStopped() && down());
 addEventListener("online", () => {
-  if (!sockets().length) return;
+  if (!sockets().length || isStopped()) return;
   down();
   resync();
   redial();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && sockets().length && root.dataset.live !== "on") resync();
+  if (!document.hidden && sockets().length && root.dataset.live !== "on" && !isStopped()) resync();
 });
 
 // ---------- Older never wins ----------

@@ -143,7 +143,7 @@ class TestAxeFindsNothing:
         services.set_capacity(slot_id=full.pk, capacity=8)
         expect(page.locator(".tile-flag")).to_be_visible()
         found += problems(page, "just opened")
-        for state in ("waiting", "offline"):
+        for state in ("waiting", "offline", "stopped"):
             root.evaluate("(root, state) => { root.dataset.live = state }", state)
             expect(page.locator(".live-note")).to_be_visible()
             expect(page.locator(".live-on")).to_be_hidden()
