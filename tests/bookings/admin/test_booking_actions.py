@@ -250,7 +250,7 @@ def test_a_booking_is_moved_to_an_open_time_of_its_expert(staff, booking):
     assert times(staff.get(decide_url(booking, "move"), {"day": f"{day_ahead()}"})) == [open_slot]
     answer = decide(staff, booking, "move", slot_id=open_slot.pk, reason=" Dr Okafor comes later. ")
     assert answer["Location"] == admin_url(Booking, "change", booking.pk)
-    assert messages_of(answer)[0].endswith("15:00.")
+    assert messages_of(answer)[0].endswith("15:00 London.")
     assert now_is(booking, slot_id=open_slot.pk, reason="Dr Okafor comes later.", reference=booking.reference)
     assert fresh(booking.slot).seats_booked == 0
     assert mails() == ["confirmed", "rescheduled"]
