@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test lint css
+.PHONY: run test lint types css
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -15,6 +15,9 @@ test: .venv/installed
 lint: .venv/installed
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
+
+types: .venv/installed
+	@DEBUG=on $(PY) -m mypy
 
 # Needs Node; the built file is committed, so that nothing else does.
 css:

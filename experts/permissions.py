@@ -7,9 +7,9 @@ only. Each app registers the rights on its own models. How pages of the admin ap
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import AbstractUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser
 
-from experts.models import Membership, Role
+from experts.models import Membership, Role, User
 
 VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
 ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
@@ -60,13 +60,13 @@ class Reach:
         return frozenset().union(*having.values()), own
 
 
-def reach_of(user: AbstractUser | AnonymousUser) -> Reach:
+def reach_of(user: User | AnonymousUser) -> Reach:
     """The reach of an account at this moment."""
     if not (user.is_active and user.is_staff):
         return Reach(None, False, {})
     if user.is_superuser:
         return Reach(user.pk, True, {})
     roles: dict[Role, set[int]] = {}
-    for role, organization in Membership.objects.in_force().filter(user=user.pk).values_list("role", "organization_id"):
+    for role, organization in Membership.objects.in_force().filter(user=user).values_list("role", "organization_id"):
         roles.setdefault(Role(role), set()).add(organization)
     return Reach(user.pk, False, {role: frozenset(ids) for role, ids in roles.items()})

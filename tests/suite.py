@@ -15,6 +15,7 @@ PYTHON = sys.executable
 PHASES = {
     "ruff check": [PYTHON, "-m", "ruff", "check", "--quiet"],
     "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet"],
+    "types": [PYTHON, "-m", "mypy", "--no-error-summary"],
     "imports": [str(Path(PYTHON).with_name("lint-imports")), "--no-cache"],
     "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
     "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],

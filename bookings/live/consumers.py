@@ -3,6 +3,7 @@
 import contextlib
 import json
 from datetime import date
+from typing import Any
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -29,11 +30,11 @@ class PageConsumer(AsyncWebsocketConsumer):
     is_ready = False
     _messages = 0
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._owners: list[str] = []
 
-    async def connect(self):
+    async def connect(self) -> None:
         await self.accept()  # a refusal before this is dialled again for ever
         self.visitor = identify(self.scope.get("cookies", {}))
         self.language = settings.LANGUAGE_CODE
@@ -45,13 +46,13 @@ class PageConsumer(AsyncWebsocketConsumer):
             await self.close()  # 1000: the page dials again
         return None
 
-    async def join(self):
+    async def join(self) -> None:
         raise NotImplementedError
 
-    async def leave(self):
+    async def leave(self) -> None:
         raise NotImplementedError
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         # Not in disconnect(): that is skipped when the server cancels a socket that was still joining.
         try:
             await super().__call__(scope, receive, send)
@@ -60,7 +61,7 @@ class PageConsumer(AsyncWebsocketConsumer):
                 hub().dismiss(owner)
             await self.leave()
 
-    async def receive(self, text_data=None, bytes_data=None):
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Pages have nothing to say. A few words are a mistake, many are an attack."""
         self._messages += 1
         if self._messages > MOST_MESSAGES or len(text_data or bytes_data or "") > LONGEST_MESSAGE:
@@ -90,7 +91,7 @@ class PageConsumer(AsyncWebsocketConsumer):
     def _admit(self) -> bool:
         if not settings.RATE_LIMITS:
             return True
-        address = (self.scope.get("client") or ["", 0])[0]
+        address = str((self.scope.get("client") or ("", 0))[0])
         headers = dict(self.scope.get("headers", []))
         behind = address_behind_proxies(address, headers.get(b"x-forwarded-for", b"").decode("latin-1"))
         # Both: an identity costs nothing, so it must not be a way around the limit of the address.
@@ -109,7 +110,7 @@ class ExpertConsumer(PageConsumer):
 
     day: date
 
-    async def join(self):
+    async def join(self) -> None:
         query = QueryDict(self.scope.get("query_string", b""))
         found = await hub().find_day(self.scope["url_route"]["kwargs"]["slug"], query.get("day"))
         if found is None:
@@ -119,7 +120,7 @@ class ExpertConsumer(PageConsumer):
             return await self.close(NOT_FOUND)
         return None
 
-    async def leave(self):
+    async def leave(self) -> None:
         if self.room_key is not None:
             await hub().leave_room(self)
 
@@ -129,13 +130,13 @@ class BookingsConsumer(PageConsumer):
 
     _has_joined = False
 
-    async def join(self):
+    async def join(self) -> None:
         if not self.visitor:
             return await self.close(NO_VISITOR)
         self._has_joined = True
         return await hub().join_own(self)
 
-    async def leave(self):
+    async def leave(self) -> None:
         if self._has_joined:
             await hub().leave_own(self)
 
@@ -143,8 +144,8 @@ class BookingsConsumer(PageConsumer):
 class UnknownConsumer(PageConsumer):
     """Any other address."""
 
-    async def join(self):
+    async def join(self) -> None:
         await self.close(NOT_FOUND)
 
-    async def leave(self):
+    async def leave(self) -> None:
         pass

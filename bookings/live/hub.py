@@ -11,6 +11,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -35,14 +36,14 @@ MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 class Hub:
     """All sockets of the process. Made when the first one comes; lives in that event loop."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rooms: dict[queries.WeekKey, Room] = {}
         self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
         # The sockets that each group's messages concern. One group tells of an expert, or of one visitor's bookings.
         self.members: dict[str, set[Socket]] = defaultdict(set)
         self._joined: set[str] = set()  # the groups whose messages Valkey sends us
-        self._days: dict[tuple, asyncio.Task] = {}
+        self._days: dict[tuple[str, str | None], asyncio.Task[tuple[int, date] | None]] = {}
         self._per_owner: Counter[str] = Counter()
         self._channel: str | None = None
         self._is_fresh = True
@@ -101,7 +102,7 @@ class Hub:
 
     async def leave_room(self, socket: WeekSocket) -> None:
         # Before anything is waited for: the server may cancel a socket that takes long to leave, more than once.
-        if room := self.rooms.get(socket.room_key):
+        if socket.room_key and (room := self.rooms.get(socket.room_key)):
             room.remove(socket)
             if room.is_empty:
                 room.close()
@@ -114,7 +115,7 @@ class Hub:
         await self._enter_groups(socket)
         known = self.own_keys.get(socket.visitor)
         await self._check_own([socket.visitor])  # tells all of the visitor's pages when the key is new
-        if self.own_keys.get(socket.visitor) == known:
+        if known is not None and self.own_keys.get(socket.visitor) == known:
             await socket.send_beat(known, fresh=self._is_fresh)
 
     async def leave_own(self, socket: Socket) -> None:
@@ -149,7 +150,7 @@ class Hub:
             for group in missing:
                 # Not wait_for(): before Python 3.12 it can swallow a cancellation, and this task would never end.
                 async with asyncio.timeout(VALKEY_SECONDS):
-                    await get_channel_layer().group_add(group, self._channel)
+                    await _layer().group_add(group, self._channel)
                 self._joined.add(group)
         except Exception as error:
             logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
@@ -161,7 +162,7 @@ class Hub:
         for group in [group for group in groups if group in self._joined and group not in self.members]:
             self._joined.discard(group)
             try:
-                await get_channel_layer().group_discard(group, self._channel)
+                await _layer().group_discard(group, self._channel)
             except Exception:
                 logger.debug("The group %s was not left; its messages are ignored.", group)
 
@@ -171,7 +172,7 @@ class Hub:
         await self._unsubscribe(list(self._joined))
 
     async def _listen(self) -> None:
-        layer = get_channel_layer()
+        layer = _layer()
         while self._channel is None:
             try:
                 async with asyncio.timeout(VALKEY_SECONDS):
@@ -186,7 +187,7 @@ class Hub:
             except Exception:  # whatever anybody may publish must not end the listening
                 logger.exception("A live message could not be understood")
 
-    def _handle(self, message: dict) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if message.get("type") == "slot.changed":
             day = date.fromisoformat(message["day"])
             # Its room and no other: an evening of many bookings must not have every week that is shown read again.
@@ -208,7 +209,7 @@ class Hub:
         if own:
             self._keep_task(asyncio.create_task(self._check_own(own)))
 
-    def _keep_task(self, task: asyncio.Task) -> None:
+    def _keep_task(self, task: asyncio.Task[None]) -> None:
         """The loop itself does not hold on to a task that nobody waits for."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -281,8 +282,13 @@ class Hub:
                     key = room.snapshot.week.grid_key(socket.day) if room.snapshot else ""
                     await socket.send_beat(key, fresh=self._is_fresh)
         for visitor, sockets in list(self.own_pages.items()):
-            for socket in list(sockets):
-                await socket.send_beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+            for page in list(sockets):
+                await page.send_beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+
+
+def _layer() -> Any:
+    """The channel layer. channels-redis has no types, and its methods take more than those that channels describes."""
+    return get_channel_layer()
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

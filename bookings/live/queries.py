@@ -1,6 +1,8 @@
 """What the hub asks the database. Plain functions, run in its one database thread."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -16,7 +18,9 @@ WeekKey = tuple[int, date]  # expert, Monday
 def find_day(slug: str, day: str | None) -> tuple[int, date] | None:
     """The expert and the day that a socket's address names; None when there is no such."""
     expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
-    found = parse_day(day, expert) if expert else None
+    if expert is None:
+        return None
+    found = parse_day(day, expert)
     return (expert.pk, found) if found else None
 
 
@@ -36,7 +40,7 @@ def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, Mark]]:
     return own_slots(visitors, expert_id=expert_id, first=monday, last=monday + timedelta(days=6))
 
 
-def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
+def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple[Any, ...]]:
     """A fingerprint of each week, by which any change in the database shows: one query for all of them."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -56,6 +60,6 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple]:
         return {(row[0], row[1]): tuple(row[2:]) for row in cursor.fetchall()}
 
 
-def read_own_keys(visitors: list[str]) -> dict[str, str]:
+def read_own_keys(visitors: Collection[str]) -> dict[str, str]:
     """For each visitor the key of what My bookings shows (bookings/selectors/own_slots.py)."""
     return own_keys(visitors)

@@ -5,6 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import date, datetime
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -17,6 +18,7 @@ from bookings.live.sockets import WeekSocket
 from bookings.selectors.own_slots import Mark
 
 logger = logging.getLogger(__name__)
+Key = TypeVar("Key")
 
 
 class Room:
@@ -25,10 +27,10 @@ class Room:
     ``note_trouble`` is told each time that the database could not be read.
     """
 
-    def __init__(self, key: queries.WeekKey, note_trouble: Callable[[DatabaseError], None]):
+    def __init__(self, key: queries.WeekKey, note_trouble: Callable[[DatabaseError], None]) -> None:
         self.key = key
         self.snapshot: Snapshot | None = None
-        self.versions: tuple | None = None
+        self.versions: tuple[Any, ...] | None = None
         self.marks: dict[str, dict[int, Mark]] = {}
         self.rendering = asyncio.Lock()
         self._note_trouble = note_trouble
@@ -63,10 +65,8 @@ class Room:
 
     def remove(self, socket: WeekSocket) -> None:
         """Forget a socket, and the marks of its visitor with the last one. Twice does no harm."""
-        for index, key in ((self._by_visitor, socket.visitor), (self._by_view, (socket.day, socket.language))):
-            index[key].discard(socket)
-            if not index[key]:
-                del index[key]
+        _discard(self._by_visitor, socket.visitor, socket)
+        _discard(self._by_view, (socket.day, socket.language), socket)
         if socket.visitor not in self._by_visitor:
             self.marks.pop(socket.visitor, None)
 
@@ -170,3 +170,10 @@ class Room:
                 await socket.send_html(html)
                 if has_other_tiles:
                     await socket.send_beat(snapshot.week.grid_key(day), fresh=True)
+
+
+def _discard(index: dict[Key, set[WeekSocket]], key: Key, socket: WeekSocket) -> None:
+    """Take the socket out of the index, and the key with its last one."""
+    index[key].discard(socket)
+    if not index[key]:
+        del index[key]

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from bookings.live import fragments
 from bookings.selectors.week import PLAIN_STATES, Week
+from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
 
@@ -23,7 +24,7 @@ class Snapshot:
 
     week: Week
     shown: dict[int, Shown]
-    _html: dict[tuple, str] = field(default_factory=dict)
+    _html: dict[tuple[object, ...], str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, week: Week) -> "Snapshot":
@@ -73,7 +74,7 @@ class Snapshot:
         before, now = old.shown.get(slot_id), self.shown[slot_id]
         return before is None or (now != before and now.version >= before.version)
 
-    def _state(self, slot, language: str, change: str = "") -> str:
+    def _state(self, slot: Slot, language: str, change: str = "") -> str:
         key = (slot.pk, language, change)
         if key not in self._html:
             self._html[key] = fragments.slot_state(slot, self.shown[slot.pk].state, language, change)

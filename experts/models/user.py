@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models import F, Q
@@ -5,27 +7,27 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 
-class AddressField(models.EmailField):
+class AddressField(models.EmailField):  # type: ignore[type-arg]  # Django's takes none when it runs
     """An e-mail address in lower case, whatever was typed: what is compared with it is put in lower case, too."""
 
-    def to_python(self, value):
+    def to_python(self, value: Any) -> Any:
         return _lower(super().to_python(value))
 
-    def get_prep_value(self, value):
+    def get_prep_value(self, value: Any) -> Any:
         return _lower(super().get_prep_value(value))
 
-    def pre_save(self, instance, add):
+    def pre_save(self, instance: models.Model, add: bool) -> Any:
         value = _lower(super().pre_save(instance, add))
         setattr(instance, self.attname, value)
         return value
 
 
-def _lower(value):
+def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-class UserManager(BaseUserManager):
-    def create_user(self, email: str, password: str | None = None, **values) -> "User":
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **values: Any) -> "User":
         """Make an account that may not enter the admin. Without a password nobody can log in to it."""
         if not email:
             raise ValueError("An account needs an e-mail address.")
@@ -34,7 +36,7 @@ class UserManager(BaseUserManager):
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, email: str, password: str | None = None, **values) -> "User":
+    def create_superuser(self, email: str, password: str | None = None, **values: Any) -> "User":
         """Make an account that may do everything."""
         return self.create_user(email, password, **values | {"is_staff": True, "is_superuser": True})
 
@@ -73,8 +75,8 @@ class User(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(condition=Q(email=Lower(F("email"))) & ~Q(email=""), name="user_address_lower_case"),
         ]
 
-    def __str__(self):
-        return self.email
+    def __str__(self) -> str:
+        return str(self.email)
 
     @property
     def shown_name(self) -> str:

@@ -90,6 +90,26 @@ def test_every_place_with_pins_is_watched_for_updates():
     assert watched == {("pip", "/"), ("npm", "/static/src"), ("github-actions", "/")}
 
 
+# Types
+
+
+def test_types_are_checked_where_rules_live():
+    """All rooms but those that pages, programs and staff touch, strictly; nothing is left out by a list of its own."""
+    settings = PROJECT["tool"]["mypy"]
+    assert settings["strict"]
+    for path in ("bookings/services/booking.py", "bookings/selectors/week.py", "bookings/webhooks/events.py"):
+        assert not any(re.search(pattern, path) for pattern in settings["exclude"])
+    assert [each for each in settings["overrides"] if each.keys() - {"module", "ignore_missing_imports"}] == []
+
+
+def test_whoever_silences_the_type_checker_says_what_and_why():
+    sources = [path for room in ("bookings", "bookingsite", "experts") for path in (ROOT / room).rglob("*.py")]
+    for path in sources:
+        for line in path.read_text().splitlines():
+            assert "# mypy:" not in line, path
+            assert "type: ignore" not in line or re.search(r"# type: ignore\[[a-z, -]+\]  # \w", line), path
+
+
 # Versions and words
 
 
