@@ -33,6 +33,16 @@ def slot_transaction() -> Iterator[None]:
         raise Busy from error
 
 
+def vouch_for_clocks(zone: str) -> None:
+    """Tell the database that dates and times of slots are worked out for this zone, until the transaction ends.
+
+    It does not compare them then with their instants. PostgreSQL has data about time zones of its own, which may be
+    older than Python's: without this, nobody could add slots where the rules of a zone have changed since.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('expertbook.zone', %s, true)", [zone])
+
+
 def lock_slots(slot_ids: Iterable[int]) -> None:
     """Lock the slots' rows, in id order, until the end of the transaction; read them in a later statement.
 

@@ -48,20 +48,34 @@ def day_ahead(days: int = 2) -> date:
 
 
 def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str = "10:00", **values) -> Slot:
-    """A slot on the expert's wall clock, in two days at 10:00 unless told otherwise. Read back: counters are real."""
+    """A slot on the expert's wall clock, in two days at 10:00 unless told otherwise; or one that starts at an instant.
+
+    Read back: counters are real.
+    """
     expert = expert or make_expert()
-    day, wall_clock = day or day_ahead(), time.fromisoformat(at)
-    starts_at = values.pop("starts_at", None) or instant_of(day, wall_clock, ZoneInfo(expert.timezone))
+    starts_at = values.pop("starts_at", None) or instant_of(
+        day or day_ahead(), time.fromisoformat(at), ZoneInfo(expert.timezone)
+    )
     minutes = values.pop("minutes", expert.session_minutes)
     slot = Slot.objects.create(
         expert=expert,
-        date=day,
-        time=wall_clock,
-        starts_at=starts_at,
+        **when(expert, starts_at),
         ends_at=starts_at + timedelta(minutes=minutes),
         **values,
     )
     return fresh(slot)
+
+
+def when(expert: Expert, starts_at: datetime) -> dict:
+    """What a slot of the expert says about its start."""
+    clock = starts_at.astimezone(ZoneInfo(expert.timezone))
+    return {"date": clock.date(), "time": clock.time(), "starts_at": starts_at}
+
+
+def move_slot(slot: Slot, starts_at: datetime, ends_at: datetime | None = None) -> None:
+    """Let a slot take place at another time, whoever has booked it; as long as before unless told otherwise."""
+    ends_at = ends_at or starts_at + (slot.ends_at - slot.starts_at)
+    Slot.objects.filter(pk=slot.pk).update(**when(slot.expert, starts_at), ends_at=ends_at)
 
 
 def make_booking(slot: Slot, **values) -> Booking:

@@ -77,6 +77,7 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "API tokens",
                         "ordering": ["-id"],
                         "abstract": False,
+                        "constraints": [models.CheckConstraint(condition=models.Q(("scope__in", ["read", "write"])), name="apitoken_scope_known")],
                         "triggers": [
                             pgtrigger.compiler.Trigger(
                                 name="insert_insert",
@@ -169,6 +170,9 @@ class Migration(migrations.Migration):
                             models.Index(models.F("slot"), condition=models.Q(("status", "CONFIRMED")), name="booking_to_complete"),
                         ],
                         "constraints": [
+                            models.CheckConstraint(condition=models.Q(("status__in", ["HELD", "PENDING", "CONFIRMED", "COMPLETED", "NO_SHOW", "CANCELLED", "REJECTED", "EXPIRED"])), name="booking_status_known"),
+                            models.CheckConstraint(condition=models.Q(("source__in", ["web", "api", "staff"])), name="booking_source_known"),
+                            models.CheckConstraint(condition=models.Q(("cancel_reason__in", ["", "plans", "better", "elsewhere", "other"])), name="booking_cancel_reason_known"),
                             models.CheckConstraint(condition=models.Q(("seats__gte", 1)), name="booking_has_a_seat"),
                             models.CheckConstraint(condition=models.Q(("expires_at__isnull", False), models.Q(("status__in", ["HELD", "PENDING"]), _negated=True), _connector="OR"), name="booking_hold_or_request_expires"),
                             models.CheckConstraint(condition=models.Q(models.Q(("email", ""), _negated=True), ("source", "staff"), ("status__in", ["HELD", "EXPIRED"]), _connector="OR"), name="booking_has_email_unless_by_staff"),
@@ -430,6 +434,13 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "e-mails",
                         "ordering": ["-created_at", "-id"],
                         "indexes": [models.Index(models.F("status"), models.OrderBy(models.F("id"), descending=True), condition=models.Q(("status__in", ["queued", "sending", "failed"])), name="notification_not_sent")],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("kind__in", ["pending", "confirmed", "rejected", "cancelled", "rescheduled", "expired", "reminder_day", "reminder_hour", "staff_request", "staff_expired", "lookup", "webhook_paused", "waitlist_offer", "invitation"])), name="notification_kind_known"
+                            ),
+                            models.CheckConstraint(condition=models.Q(("audience__in", ["customer", "staff"])), name="notification_audience_known"),
+                            models.CheckConstraint(condition=models.Q(("status__in", ["queued", "sending", "sent", "failed", "skipped"])), name="notification_status_known"),
+                        ],
                     },
                 ),
                 migrations.CreateModel(
@@ -445,6 +456,7 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "turned away",
                         "ordering": ["-created_at", "-id"],
                         "indexes": [models.Index(models.F("created_at"), name="turned_away_by_time")],
+                        "constraints": [models.CheckConstraint(condition=models.Q(("reason__in", ["full", "held", "closed", "past", "party"])), name="turnedaway_reason_known"), models.CheckConstraint(condition=models.Q(("source__in", ["web", "api", "staff"])), name="turnedaway_source_known")],
                     },
                 ),
                 migrations.CreateModel(
@@ -473,6 +485,7 @@ class Migration(migrations.Migration):
                             models.Index(models.F("visitor"), condition=models.Q(("status__in", ["WAITING", "OFFERED"]), models.Q(("visitor", ""), _negated=True)), name="waitlist_of_visitor"),
                         ],
                         "constraints": [
+                            models.CheckConstraint(condition=models.Q(("status__in", ["WAITING", "OFFERED", "BOOKED", "MISSED", "LEFT"])), name="waitlistentry_status_known"),
                             models.UniqueConstraint(models.F("slot"), django.db.models.functions.text.Lower("email"), condition=models.Q(("is_echo", False), ("status__in", ["WAITING", "OFFERED"])), name="waitlist_address_once_in_line"),
                             models.CheckConstraint(condition=models.Q(("seats__gte", 1)), name="waitlist_has_a_seat"),
                             models.CheckConstraint(condition=models.Q(models.Q(("status", "OFFERED"), _negated=True), ("is_echo", False), _connector="OR"), name="waitlist_echo_not_offered"),
@@ -521,7 +534,10 @@ class Migration(migrations.Migration):
                         "verbose_name": "webhook",
                         "verbose_name_plural": "webhooks",
                         "ordering": ["organization", "id"],
-                        "constraints": [models.CheckConstraint(condition=models.Q(models.Q(("paused_at__isnull", True), ("paused_reason", "")), models.Q(("paused_at__isnull", False), models.Q(("paused_reason", ""), _negated=True)), _connector="OR"), name="webhook_paused_for_a_reason")],
+                        "constraints": [
+                            models.CheckConstraint(condition=models.Q(("paused_reason__in", ["", "failing", "gone"])), name="webhookendpoint_paused_reason_known"),
+                            models.CheckConstraint(condition=models.Q(models.Q(("paused_at__isnull", True), ("paused_reason", "")), models.Q(("paused_at__isnull", False), models.Q(("paused_reason", ""), _negated=True)), _connector="OR"), name="webhook_paused_for_a_reason"),
+                        ],
                         "triggers": [
                             pgtrigger.compiler.Trigger(
                                 name="insert_insert",
@@ -643,6 +659,10 @@ class Migration(migrations.Migration):
                         "ordering": ["-created_at", "-id"],
                         "indexes": [models.Index(models.F("endpoint"), models.OrderBy(models.F("id"), descending=True), name="webhook_delivery_log")],
                         "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(("type__in", ["booking.created", "booking.confirmed", "booking.rejected", "booking.expired", "booking.cancelled", "booking.rescheduled", "booking.completed", "booking.no_show", "slot.full", "slot.freed", "webhook.test"])), name="webhookdelivery_type_known"
+                            ),
+                            models.CheckConstraint(condition=models.Q(("status__in", ["waiting", "delivered", "failed", "kept"])), name="webhookdelivery_status_known"),
                             models.UniqueConstraint(fields=("endpoint", "event_id"), name="webhook_event_once_per_endpoint"),
                             models.CheckConstraint(condition=models.Q(models.Q(("next_attempt_at__isnull", False), ("status", "waiting")), models.Q(models.Q(("status", "waiting"), _negated=True), ("next_attempt_at__isnull", True)), _connector="OR"), name="webhook_waiting_has_a_time"),
                         ],

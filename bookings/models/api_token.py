@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models.hashed_secret import HashedSecret, hash_of, random_secret
 from bookings.validators import validate_plain_text
+from experts.constraints import known_value
 from experts.models import Organization
 
 PREFIX = "ebs_"
@@ -29,14 +30,17 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.in_force().select_related("organization").filter(token_hash=hash_of(secret)).first()
 
 
+class TokenScope(models.TextChoices):
+    READ = "read", _("Read")
+    WRITE = "write", _("Read and write")
+
+
 class ApiToken(HashedSecret):
     """What a program of an organisation identifies itself with. The secret is shown once and never stored."""
 
     USE_NOTED_EVERY = timedelta(minutes=1)
 
-    class Scope(models.TextChoices):
-        READ = "read", _("Read")
-        WRITE = "write", _("Read and write")
+    Scope = TokenScope
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="api_tokens", verbose_name=_("organisation")
@@ -60,6 +64,7 @@ class ApiToken(HashedSecret):
     class Meta(HashedSecret.Meta):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
+        constraints = [known_value("scope", TokenScope)]
 
     def __str__(self) -> str:
         return f"{self.name} (…{self.ending})"

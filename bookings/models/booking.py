@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.proof import Proof
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import validate_plain_text, validate_printable
+from experts.constraints import known_value
 from experts.models import Slot
 from experts.timezones import validate_zone
 
@@ -183,6 +184,10 @@ class Booking(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
+            # A booking of an unknown status would take no seat.
+            known_value("status", Status),
+            known_value("source", Source),
+            known_value("cancel_reason", CancelReason, blank=True),
             models.CheckConstraint(condition=Q(seats__gte=1), name="booking_has_a_seat"),
             models.CheckConstraint(
                 condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),

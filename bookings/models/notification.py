@@ -4,6 +4,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from experts.constraints import known_value
 
 
 class MailKind(models.TextChoices):
@@ -25,22 +26,27 @@ class MailKind(models.TextChoices):
     INVITATION = "invitation", _("Invitation")
 
 
+class MailStatus(models.TextChoices):
+    QUEUED = "queued", _("To be sent again")
+    SENDING = "sending", _("Being sent")  # stays until the next attempt when a worker is killed meanwhile
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
+    SKIPPED = "skipped", _("No longer true")
+
+
+class Audience(models.TextChoices):
+    CUSTOMER = "customer", _("Customer")
+    STAFF = "staff", _("Staff")
+
+
 class Notification(models.Model):
     """An e-mail and what became of it: one row for each recipient, whatever the number of attempts. Keeps no words.
 
     Written by bookings/mail/log.py only. Goes with its booking; housekeeping deletes it after half a year.
     """
 
-    class Status(models.TextChoices):
-        QUEUED = "queued", _("To be sent again")
-        SENDING = "sending", _("Being sent")  # stays until the next attempt when a worker is killed meanwhile
-        SENT = "sent", _("Sent")
-        FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
-        SKIPPED = "skipped", _("No longer true")
-
-    class Audience(models.TextChoices):
-        CUSTOMER = "customer", _("Customer")
-        STAFF = "staff", _("Staff")
+    Status = MailStatus
+    Audience = Audience
 
     # The same for every attempt, and another one for every address.
     message_id = models.CharField(_("Message-ID"), max_length=120, unique=True, editable=False)
@@ -60,6 +66,11 @@ class Notification(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        constraints = [
+            known_value("kind", MailKind),
+            known_value("audience", Audience),
+            known_value("status", MailStatus),
+        ]
         indexes = [
             # What staff look for among many that went well.
             models.Index(

@@ -3,20 +3,24 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Source
+from experts.constraints import known_value
 from experts.models import Slot
+
+
+class TurnedAwayReason(models.TextChoices):
+    """The state that the slot was in, or that too few seats were left for the party."""
+
+    FULL = "full", _("Full")
+    HELD = "held", _("Being booked by others")
+    CLOSED = "closed", _("Closed")
+    PAST = "past", _("Too late")
+    PARTY = "party", _("Too few seats for the party")
 
 
 class TurnedAway(models.Model):
     """Somebody wanted a slot and could not have it. Tells staff about demand; holds nothing personal."""
 
-    class Reason(models.TextChoices):
-        """The state that the slot was in, or that too few seats were left for the party."""
-
-        FULL = "full", _("Full")
-        HELD = "held", _("Being booked by others")
-        CLOSED = "closed", _("Closed")
-        PAST = "past", _("Too late")
-        PARTY = "party", _("Too few seats for the party")
+    Reason = TurnedAwayReason
 
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="turned_away", verbose_name=_("slot"))
     reason = models.CharField(_("reason"), max_length=10, choices=Reason.choices)
@@ -25,6 +29,7 @@ class TurnedAway(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        constraints = [known_value("reason", TurnedAwayReason), known_value("source", Source)]
         indexes = [models.Index("created_at", name="turned_away_by_time")]
         verbose_name_plural = _("turned away")
 

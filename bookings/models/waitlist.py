@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from bookings.models.booking import Booking
 from bookings.transitions import Status
 from bookings.validators import validate_plain_text
+from experts.constraints import known_value
 from experts.models import Slot
 from experts.timezones import validate_zone
 
@@ -59,6 +60,14 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.filter(status=WaitlistEntry.Status.OFFERED)
 
 
+class WaitlistStatus(models.TextChoices):
+    WAITING = "WAITING", _("Waiting")
+    OFFERED = "OFFERED", _("Offered")
+    BOOKED = "BOOKED", _("Booked")
+    MISSED = "MISSED", _("Offer not taken")
+    LEFT = "LEFT", _("Left")
+
+
 class WaitlistEntry(models.Model):
     """Somebody waits for seats of a slot that has none. Written by bookings/services/waitlist.py only.
 
@@ -67,12 +76,7 @@ class WaitlistEntry(models.Model):
     can find out by joining whether an address is in line.
     """
 
-    class Status(models.TextChoices):
-        WAITING = "WAITING", _("Waiting")
-        OFFERED = "OFFERED", _("Offered")
-        BOOKED = "BOOKED", _("Booked")
-        MISSED = "MISSED", _("Offer not taken")
-        LEFT = "LEFT", _("Left")
+    Status = WaitlistStatus
 
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="waitlist", verbose_name=_("slot"))
     name = models.CharField(_("full name"), max_length=120, validators=[validate_plain_text])
@@ -95,6 +99,7 @@ class WaitlistEntry(models.Model):
         verbose_name = _("waitlist entry")
         verbose_name_plural = _("waitlist")
         constraints = [
+            known_value("status", WaitlistStatus),
             models.UniqueConstraint(
                 "slot",
                 Lower("email"),

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.validators import validate_webhook_url
+from experts.constraints import known_value
 from experts.models import Organization
 
 
@@ -62,12 +63,15 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         return self.filter(organization_id=organization_id, is_active=True, event_types__overlap=types)
 
 
+class PauseReason(models.TextChoices):
+    FAILING = "failing", _("It has failed for three days")
+    GONE = "gone", _("It answered 410 Gone")
+
+
 class WebhookEndpoint(models.Model):
     """An address that an organisation wants to be told at. Written by bookings/webhooks/events.py only."""
 
-    class Pause(models.TextChoices):
-        FAILING = "failing", _("It has failed for three days")
-        GONE = "gone", _("It answered 410 Gone")
+    Pause = PauseReason
 
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="webhooks", verbose_name=_("organisation")
@@ -93,6 +97,7 @@ class WebhookEndpoint(models.Model):
         verbose_name = _("webhook")
         verbose_name_plural = _("webhooks")
         constraints = [
+            known_value("paused_reason", PauseReason, blank=True),
             models.CheckConstraint(
                 condition=Q(paused_at__isnull=True, paused_reason="")
                 | Q(paused_at__isnull=False) & ~Q(paused_reason=""),
@@ -120,14 +125,17 @@ pghistory.track(
 )(WebhookEndpoint)
 
 
+class DeliveryStatus(models.TextChoices):
+    WAITING = "waiting", _("On its way")
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Given up")
+    KEPT = "kept", _("Kept while paused")
+
+
 class WebhookDelivery(models.Model):
     """An event on its way to one endpoint, and what came of it. Housekeeping deletes it after 30 days."""
 
-    class Status(models.TextChoices):
-        WAITING = "waiting", _("On its way")
-        DELIVERED = "delivered", _("Delivered")
-        FAILED = "failed", _("Given up")
-        KEPT = "kept", _("Kept while paused")
+    Status = DeliveryStatus
 
     # Without a constraint in the database: bookings would lock the endpoint's row for it, and fail if it is deleted
     # just then.
@@ -158,6 +166,8 @@ class WebhookDelivery(models.Model):
         verbose_name = _("webhook delivery")
         verbose_name_plural = _("webhook deliveries")
         constraints = [
+            known_value("type", EventType),
+            known_value("status", DeliveryStatus),
             models.UniqueConstraint(fields=["endpoint", "event_id"], name="webhook_event_once_per_endpoint"),
             models.CheckConstraint(
                 condition=Q(status="waiting", next_attempt_at__isnull=False)

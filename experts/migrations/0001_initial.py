@@ -61,6 +61,7 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "organisations",
                         "ordering": ["name", "id"],
                         "constraints": [
+                            models.CheckConstraint(condition=models.Q(("accent__in", ["petrol", "ocean", "indigo", "plum", "brick", "olive", "forest", "graphite"])), name="organization_accent_known"),
                             models.CheckConstraint(condition=models.Q(("approval_hours__gte", 1), ("hold_minutes__gte", 1), ("horizon_days__gte", 1), ("max_party__gte", 1), ("offer_minutes__gte", 1)), name="organization_policy_positive"),
                             models.CheckConstraint(condition=models.Q(("cancel_until__gte", datetime.timedelta(0)), ("min_notice__gte", datetime.timedelta(0))), name="organization_durations_not_negative"),
                         ],
@@ -252,6 +253,7 @@ class Migration(migrations.Migration):
                             models.Index(models.F("category"), models.F("name"), name="expert_by_category"),
                         ],
                         "constraints": [
+                            models.CheckConstraint(condition=models.Q(("venue__in", ["in_person", "phone", "video"])), name="expert_venue_known"),
                             models.CheckConstraint(condition=models.Q(("default_capacity__gte", 1), ("session_minutes__gte", 1)), name="expert_session_positive"),
                             models.CheckConstraint(
                                 condition=models.Q(
@@ -402,7 +404,7 @@ class Migration(migrations.Migration):
                         "verbose_name_plural": "weekly hours",
                         "ordering": ["weekday", "start", "valid_from", "id"],
                         "constraints": [
-                            models.CheckConstraint(condition=models.Q(("weekday__lte", 6)), name="hours_weekday"),
+                            models.CheckConstraint(condition=models.Q(("weekday__in", [0, 1, 2, 3, 4, 5, 6])), name="weeklyhours_weekday_known"),
                             models.CheckConstraint(condition=models.Q(("end__gt", models.F("start")), ("end", datetime.time(0, 0)), _connector="OR"), name="hours_end_after_start"),
                             models.CheckConstraint(condition=models.Q(("buffer_minutes__lte", 1440), ("capacity__gte", 1), ("slot_minutes__range", (1, 1440))), name="hours_positive"),
                             models.CheckConstraint(condition=models.Q(("valid_from", None), ("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"), name="hours_valid_in_order"),
@@ -572,7 +574,10 @@ class Migration(migrations.Migration):
                         "verbose_name": "member",
                         "verbose_name_plural": "members",
                         "ordering": ["organization", "id"],
-                        "constraints": [models.UniqueConstraint(fields=("user", "organization"), name="membership_once_per_organization", violation_error_message="This person is a member already.")],
+                        "constraints": [
+                            models.CheckConstraint(condition=models.Q(("role__in", ["owner", "scheduler", "expert"])), name="membership_role_known"),
+                            models.UniqueConstraint(fields=("user", "organization"), name="membership_once_per_organization", violation_error_message="This person is a member already."),
+                        ],
                         "triggers": [
                             pgtrigger.compiler.Trigger(
                                 name="insert_insert",
@@ -646,7 +651,7 @@ class Migration(migrations.Migration):
                         "verbose_name": "invitation",
                         "verbose_name_plural": "invitations",
                         "ordering": ["-id"],
-                        "constraints": [models.CheckConstraint(condition=models.Q(("organization", None), ("organization_name", ""), _connector="XOR"), name="invitation_to_one_organization")],
+                        "constraints": [models.CheckConstraint(condition=models.Q(("role__in", ["owner", "scheduler", "expert"])), name="invitation_role_known"), models.CheckConstraint(condition=models.Q(("organization", None), ("organization_name", ""), _connector="XOR"), name="invitation_to_one_organization")],
                     },
                 ),
                 migrations.CreateModel(
@@ -698,6 +703,18 @@ class Migration(migrations.Migration):
                                     hash="02d81c9875a407223e992a2fb95b7fc8b5f46409",
                                     operation="INSERT OR UPDATE",
                                     pgid="pgtrigger_slot_counters_and_version_c0d60",
+                                    table="experts_slot",
+                                    when="BEFORE",
+                                ),
+                            ),
+                            pgtrigger.compiler.Trigger(
+                                name="slot_clock_shows_its_start",
+                                sql=pgtrigger.compiler.UpsertTriggerSql(
+                                    declare="DECLARE zone text; clock timestamp; moves boolean NOT NULL := true; turned_back interval;",
+                                    func="\n                    IF TG_OP = 'UPDATE' THEN\n                        IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at)\n                           IS NOT DISTINCT FROM (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at) THEN\n                            RETURN NEW;\n                        END IF;\n                        moves := NEW.starts_at <> OLD.starts_at;\n                    END IF;\n                    -- The lock that the foreign key takes at the end. Taken now, the zone is the one that will be true.\n                    SELECT timezone INTO zone FROM experts_expert WHERE id = NEW.expert_id FOR KEY SHARE;\n                    -- Worked out for this very zone by the services (experts/locking.py, vouch_for_clocks).\n                    IF zone = current_setting('expertbook.zone', true) THEN\n                        RETURN NEW;\n                    END IF;\n                    clock := NEW.date + NEW.time;\n                    -- From the instant to the clock: a time that was skipped is shown at no instant.\n                    IF NEW.starts_at AT TIME ZONE zone <> clock THEN\n                        RAISE EXCEPTION 'the clock in % does not show % at %', zone, clock, NEW.starts_at\n                            USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',\n                                  TABLE = TG_TABLE_NAME;\n                    END IF;\n                    -- A time that is repeated means the first. Only a slot that keeps its instant while the zone\n                    -- changes may start at the second.\n                    IF moves THEN\n                        turned_back := (NEW.starts_at - interval '1 day') AT TIME ZONE zone + interval '1 day' - clock;\n                        IF turned_back > interval '0'\n                           AND (NEW.starts_at - turned_back) AT TIME ZONE zone = clock THEN\n                            RAISE EXCEPTION 'the clock in % shows % twice, and % is the second time',\n                                zone, clock, NEW.starts_at\n                                USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',\n                                      TABLE = TG_TABLE_NAME;\n                        END IF;\n                    END IF;\n                    RETURN NEW;\n                ",
+                                    hash="786597e933abe4c4193af16a645de8c3e5dc5506",
+                                    operation='INSERT OR UPDATE OF "expert_id", "date", "time", "starts_at"',
+                                    pgid="pgtrigger_slot_clock_shows_its_start_1dad7",
                                     table="experts_slot",
                                     when="BEFORE",
                                 ),

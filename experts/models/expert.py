@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from experts.constraints import known_value
 from experts.models.organization import Organization
 from experts.search import fold, search_condition, search_vector
 from experts.timezones import city, validate_zone
@@ -162,6 +163,7 @@ class Expert(models.Model):
             models.Index("category", "name", name="expert_by_category"),
         ]
         constraints = [
+            known_value("venue", Venue),
             models.CheckConstraint(
                 condition=Q(session_minutes__gte=1, default_capacity__gte=1), name="expert_session_positive"
             ),

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.utils.translation import gettext_lazy as _
 
+from experts.constraints import known_value
 from experts.models.expert import Expert
 from experts.models.organization import Organization
 
@@ -63,7 +64,7 @@ class WeeklyHours(models.Model):
         verbose_name = _("weekly hours")
         verbose_name_plural = _("weekly hours")
         constraints = [
-            models.CheckConstraint(condition=Q(weekday__lte=6), name="hours_weekday"),
+            known_value("weekday", Weekday),
             models.CheckConstraint(condition=Q(end__gt=F("start")) | Q(end=MIDNIGHT), name="hours_end_after_start"),
             models.CheckConstraint(
                 condition=Q(slot_minutes__range=(1, DAY_MINUTES), buffer_minutes__lte=DAY_MINUTES, capacity__gte=1),

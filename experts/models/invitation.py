@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from experts.constraints import known_value
 from experts.models.expert import Expert
 from experts.models.membership import Role
 from experts.models.organization import Organization
@@ -68,6 +69,7 @@ class Invitation(models.Model):
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
         constraints = [
+            known_value("role", Role),
             models.CheckConstraint(
                 condition=Q(organization=None) ^ Q(organization_name=""), name="invitation_to_one_organization"
             ),

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from experts.constraints import known_value
 from experts.models.expert import Expert
 from experts.models.organization import Organization
 
@@ -49,6 +50,7 @@ class Membership(models.Model):
         verbose_name = _("member")
         verbose_name_plural = _("members")
         constraints = [
+            known_value("role", Role),
             models.UniqueConstraint(
                 fields=["user", "organization"],
                 name="membership_once_per_organization",

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from experts.constraints import known_value
 from experts.embedding import validate_origin
 from experts.timezones import validate_zone
 
@@ -77,6 +78,7 @@ class Organization(models.Model):
         verbose_name = _("organisation")
         verbose_name_plural = _("organisations")
         constraints = [
+            known_value("accent", Accent),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,

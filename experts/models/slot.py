@@ -66,7 +66,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
 class Slot(models.Model):
     """A stretch of an expert's time that can be booked, with one or several seats.
 
-    ``date`` and ``time`` are the expert's wall clock, ``starts_at`` and ``ends_at`` the instants (UTC). The counters
+    ``date`` and ``time`` are the expert's wall clock, ``starts_at`` and ``ends_at`` the instants (UTC); a trigger
+    refuses to write them so that they contradict each other. The counters
     ``seats_held`` (running holds), ``seats_booked`` (all other bookings that occupy a seat) and ``next_hold_expiry``
     belong to the trigger on Booking: whatever else writes to them is ignored. In-memory values are stale after a
     booking; read the row again before use.
@@ -158,6 +159,54 @@ class Slot(models.Model):
                         OLD.is_closed, OLD.seats_held, OLD.seats_booked, OLD.next_hold_expiry)
                     THEN
                         NEW.version := OLD.version + 1;
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            # Only where one of these is written: bookings, which change counters, do not pay for it. What is written as
+            # it was stays as it is, also when the expert's zone has changed since: past slots keep what they had.
+            pgtrigger.Trigger(
+                name="slot_clock_shows_its_start",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("expert_id", "date", "time", "starts_at"),
+                declare=[
+                    ("zone", "text"),
+                    ("clock", "timestamp"),
+                    ("moves", "boolean NOT NULL := true"),
+                    ("turned_back", "interval"),
+                ],
+                func="""
+                    IF TG_OP = 'UPDATE' THEN
+                        IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at)
+                           IS NOT DISTINCT FROM (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at) THEN
+                            RETURN NEW;
+                        END IF;
+                        moves := NEW.starts_at <> OLD.starts_at;
+                    END IF;
+                    -- The lock that the foreign key takes at the end. Taken now, the zone is the one that will be true.
+                    SELECT timezone INTO zone FROM experts_expert WHERE id = NEW.expert_id FOR KEY SHARE;
+                    -- Worked out for this very zone by the services (experts/locking.py, vouch_for_clocks).
+                    IF zone = current_setting('expertbook.zone', true) THEN
+                        RETURN NEW;
+                    END IF;
+                    clock := NEW.date + NEW.time;
+                    -- From the instant to the clock: a time that was skipped is shown at no instant.
+                    IF NEW.starts_at AT TIME ZONE zone <> clock THEN
+                        RAISE EXCEPTION 'the clock in % does not show % at %', zone, clock, NEW.starts_at
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',
+                                  TABLE = TG_TABLE_NAME;
+                    END IF;
+                    -- A time that is repeated means the first. Only a slot that keeps its instant while the zone
+                    -- changes may start at the second.
+                    IF moves THEN
+                        turned_back := (NEW.starts_at - interval '1 day') AT TIME ZONE zone + interval '1 day' - clock;
+                        IF turned_back > interval '0'
+                           AND (NEW.starts_at - turned_back) AT TIME ZONE zone = clock THEN
+                            RAISE EXCEPTION 'the clock in % shows % twice, and % is the second time',
+                                zone, clock, NEW.starts_at
+                                USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',
+                                      TABLE = TG_TABLE_NAME;
+                        END IF;
                     END IF;
                     RETURN NEW;
                 """,

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from experts import publisher
 from experts.errors import InvalidHours, NotFound, PreviewNeeded
 from experts.hooks import SlotChange, slots_changed, slots_deleting
-from experts.locking import slot_transaction
+from experts.locking import slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
@@ -183,6 +183,8 @@ def _write(plan: Plan) -> None:
     Slot.objects.filter(pk__in=removed).delete()
     closing = [*plan.retired, *(kept.slot for kept in plan.kept if kept.wanted is None and not kept.slot.is_closed)]
     Slot.objects.filter(pk__in=[slot.pk for slot in closing]).update(is_closed=True, closed_by_hours=True)
+    if plan.moved:
+        vouch_for_clocks(expert.timezone)
     for slot, clock in _in_moving_order(plan):
         slot.date, slot.time = clock.date(), clock.time()
         Slot.objects.filter(pk=slot.pk).update(date=slot.date, time=slot.time)
@@ -231,6 +233,8 @@ def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours:
         )
         for slot, is_closed in wanted
     ]
+    if slots:
+        vouch_for_clocks(expert.timezone)
     return Slot.objects.bulk_create(slots, batch_size=_BATCH)
 
 

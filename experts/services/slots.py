@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from experts import publisher
 from experts.errors import InvalidSlot
 from experts.hooks import SlotChange, slots_changed, slots_deleting, slots_in_use
-from experts.locking import lock_slot, slot_transaction, violated_constraint
+from experts.locking import lock_slot, slot_transaction, violated_constraint, vouch_for_clocks
 from experts.models import Expert, Slot
 from experts.timezones import instant_of
 
@@ -23,6 +23,10 @@ _MESSAGES = {
     "slot_once_per_expert_date_time": (gettext_lazy("This expert already has a slot at that date and time."), "time"),
     "slot_no_overlap_for_expert": (gettext_lazy("This overlaps another slot of the expert."), "time"),
     "slot_never_overbooked": (gettext_lazy("More seats are taken than that."), "capacity"),
+    "slot_clock_shows_its_start": (
+        gettext_lazy("The expert’s time zone has changed meanwhile. Please look again."),
+        "time",
+    ),
     "slot_has_a_seat": (gettext_lazy("A slot has at least one seat."), "capacity"),
     "hours_no_overlap_for_expert": (gettext_lazy("Hours of the same day overlap."), ""),
 }
@@ -66,6 +70,7 @@ def add_slots(
             raise _invalid(error) from error
         slots.append(slot)
     with refusals_as_messages(), slot_transaction():
+        vouch_for_clocks(expert.timezone)
         added = Slot.objects.bulk_create(slots, batch_size=1000)
         for slot in {slot.date: slot for slot in added}.values():  # one message a day is enough
             publisher.slot_changed(slot)

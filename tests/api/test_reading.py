@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from experts.api import pagination
 from tests.api.caller import Caller
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -176,5 +176,5 @@ def test_head_is_get_without_a_body(api):
 
 
 def test_past_slots_say_so(api):
-    slot = make_slot(starts_at=timezone.now() - timedelta(hours=1), day=day_ahead(0), at="00:05")
+    slot = make_slot(starts_at=timezone.now() - timedelta(hours=1))
     assert api.get(f"/slots/{slot.pk}").json()["state"] == "past"

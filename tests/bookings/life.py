@@ -15,7 +15,7 @@ from bookings.models import Booking, Status, WaitlistEntry
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import services as slot_services
 from experts.models import Slot
-from tests.cast import day_ahead, make_expert, make_slot
+from tests.cast import day_ahead, make_expert, make_slot, move_slot
 
 VISITORS = [letter * 32 for letter in "abcde"]
 # A status -> the mail about it.
@@ -148,8 +148,9 @@ class World:
         slot_services.set_capacity(slot_id=self._slot(), capacity=self.dice.randint(1, 4))
 
     def let_time_pass(self, span: timedelta) -> None:
-        for slot in Slot.objects.filter(pk__in=self.slots).order_by("starts_at"):  # one by one, or they would overlap
-            Slot.objects.filter(pk=slot.pk).update(starts_at=F("starts_at") - span, ends_at=F("ends_at") - span)
+        # One by one, or they would overlap.
+        for slot in Slot.objects.with_expert().filter(pk__in=self.slots).order_by("starts_at"):
+            move_slot(slot, slot.starts_at - span)
         Booking.objects.filter(slot__in=self.slots).update(expires_at=F("expires_at") - span)
 
     def _slot(self) -> int:

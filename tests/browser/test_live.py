@@ -122,9 +122,7 @@ class TestFoundByComparison:
 
     def test_time_passing(self, page, slot):
         soon = timezone.now() + timedelta(seconds=4)
-        begins = make_slot(
-            make_expert(slug="soon", min_notice=timedelta(0)), day=soon.date(), at="00:00", starts_at=soon
-        )
+        begins = make_slot(make_expert(slug="soon", min_notice=timedelta(0)), starts_at=soon)
         open_page(page, begins)
         expect(state(page, begins)).to_have_text("Open")
         expect(state(page, begins)).to_have_text("Past", timeout=4_000 + TEN_SECONDS)

@@ -11,9 +11,8 @@ from django.utils import timezone
 from bookings import services
 from bookings.access import links, proofs
 from bookings.models import Booking, LookupLink, LookupRequest, Proof, Status
-from experts.models import Slot
 from tests.bookings.views.test_lookup import assert_nothing_private, shape
-from tests.cast import make_booking, make_expert, make_organization, make_slot
+from tests.cast import make_booking, make_expert, make_organization, make_slot, move_slot
 from tests.concurrency.contention import run_together
 
 pytestmark = pytest.mark.django_db
@@ -136,10 +135,9 @@ class TestBookingLink:
 
     def test_works_until_30_days_after_the_session(self, client, booking, booking_token):
         end = timezone.now() - timedelta(days=30)
-        slot = Slot.objects.filter(pk=booking.slot_id)
-        slot.update(starts_at=end - timedelta(minutes=30), ends_at=end + timedelta(minutes=1))
+        move_slot(booking.slot, end - timedelta(minutes=30), end + timedelta(minutes=1))
         assert client.post(url(booking_token)).status_code == 303
-        slot.update(ends_at=end - timedelta(minutes=1))
+        move_slot(booking.slot, end - timedelta(minutes=30), end - timedelta(minutes=1))
         response = Client().post(url(booking_token))
         assert response.status_code == 410
         assert_nothing_private(response)

@@ -20,7 +20,7 @@ from bookings.models import Booking, CalendarFeed, Status
 from bookingsite.logs import TokenlessFormatter
 from experts.models import Membership, Organization, Role
 from experts.timezones import zone_names
-from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot, move_slot
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_user, run_action
 
 pytestmark = pytest.mark.django_db
@@ -167,19 +167,26 @@ class TestClockChanges:
     @pytest.mark.parametrize(("name", "spring", "autumn"), NIGHTS)
     def test_every_half_hour_of_a_night(self, name, spring, autumn, night):
         zone = ZoneInfo(name)
-        expert = make_expert(timezone=name)
+        organization = make_organization()
+        # A slot keeps its instant when its expert moves to another zone, also one that the clock there shows twice. The
+        # second is another expert's: an expert has one slot at a time of the clock.
+        experts = [make_expert(organization=organization, timezone="UTC") for _ in range(2)]
         start = datetime.combine(date.fromisoformat((spring, autumn)[night]), datetime.min.time(), zone)
         start = start.astimezone(UTC) + timedelta(hours=22)
         wanted = {}
         for n in range(16):
             starts_at = start + timedelta(minutes=30 * n)
-            local = starts_at.astimezone(zone)
-            # A time of the wall clock that comes twice has one slot only; the other one is told apart by its minute.
-            at = (local + timedelta(minutes=local.fold)).strftime("%H:%M")
-            slot = make_slot(expert, day=local.date(), at=at, starts_at=starts_at, minutes=30)
+            slot = make_slot(experts[starts_at.astimezone(zone).fold], starts_at=starts_at, minutes=30)
             booking = make_booking(slot)
             wanted[f"{booking.reference}@expertbook"] = (slot.starts_at, slot.ends_at)
-        feed = CalendarFeed(organization=expert.organization, expert=expert)
+        for expert in experts:
+            expert.timezone = name
+            expert.save()
+            # In the order in which no slot is put where one is that is still to move.
+            clocks_go_forward = start.astimezone(zone).utcoffset() > timedelta(0)
+            for slot in expert.slots.order_by("-starts_at" if clocks_go_forward else "starts_at"):
+                move_slot(slot, slot.starts_at)
+        feed = CalendarFeed(organization=organization)
         calendar = vobject.readOne(calendar_feed.calendar(feed, start).decode())
         told = {}
         for event in calendar.vevent_list:

@@ -12,7 +12,7 @@ from bookings.errors import IdempotencyMismatch, InvalidDetails, NotFound, SlotT
 from bookings.models import Booking, Idempotency, Status, TurnedAway
 from bookings.services import booking as booking_module
 from experts.models import Expert, Slot
-from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 
@@ -75,7 +75,7 @@ def test_what_cannot_be_booked_is_refused_with_its_reason(reason):
     elif reason == "closed":
         Slot.objects.filter(pk=slot.pk).update(is_closed=True)
     else:
-        Slot.objects.filter(pk=slot.pk).update(starts_at=timezone.now(), ends_at=timezone.now() + timedelta(hours=1))
+        move_slot(slot, timezone.now())
     before = Booking.objects.count()
     with pytest.raises(SlotTaken) as refused:
         book(slot)

@@ -9,8 +9,7 @@ from bookings import services
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Status
 from bookings.transitions import TRANSITIONS
-from experts.models import Slot
-from tests.cast import book, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 VERBS = {
@@ -25,7 +24,7 @@ VERBS = {
 def over(slot):
     """Move the session into the past."""
     now = timezone.now()
-    Slot.objects.filter(pk=slot.pk).update(starts_at=now - timedelta(hours=2), ends_at=now - timedelta(hours=1))
+    move_slot(slot, now - timedelta(hours=2), now - timedelta(hours=1))
 
 
 @pytest.mark.parametrize("before", list(Status))

@@ -14,7 +14,7 @@ from bookings.services.cleanup import delete_old
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
-from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot, move_slot
 from tests.concurrency.contention import run_together
 
 pytestmark = pytest.mark.django_db
@@ -307,7 +307,7 @@ class TestServing:
         slot = full_slot()
         entry = join(slot)
         now = timezone.now()
-        Slot.objects.filter(pk=slot.pk).update(starts_at=now + timedelta(minutes=5), ends_at=now + timedelta(hours=1))
+        move_slot(slot, now + timedelta(minutes=5))
         cancel_one(slot)
         entry.refresh_from_db()
         assert entry.status == "WAITING"
@@ -318,7 +318,7 @@ def test_a_month_after_the_session_nobody_is_remembered_to_have_waited():
     join(kept)
     join(old)
     over = timezone.now() - timedelta(days=31)
-    Slot.objects.filter(pk=old.pk).update(starts_at=over - timedelta(hours=1), ends_at=over)
+    move_slot(old, over - timedelta(hours=1), over)
     delete_old()
     assert WaitlistEntry.objects.get().slot == kept
 

@@ -17,7 +17,7 @@ from bookings import services, tasks
 from bookings.access import proofs, rate_limits
 from bookings.models import Booking, Idempotency, LookupLink, LookupRequest, Notification, Proof, Status
 from bookings.services import cleanup
-from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 KNOWN, UNKNOWN = "lena@example.com", "none@example.com"  # of one length: it is in a header
@@ -234,9 +234,8 @@ class TestByReference:
         assert not LookupRequest.objects.exists()
 
     def test_30_days_after_the_session_only_the_mail_opens_it(self, booking, client):
-        slot = booking.slot
         past = timezone.now() - timedelta(days=30, minutes=1)
-        type(slot).objects.filter(pk=slot.pk).update(starts_at=past - timedelta(minutes=30), ends_at=past)
+        move_slot(booking.slot, past - timedelta(minutes=30), past)
         assert ask(client, reference=booking.reference).status_code == 422
 
 

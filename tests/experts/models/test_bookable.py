@@ -108,7 +108,7 @@ def test_any_slot_means_the_same_in_sql_and_python(capacity, booked, holds, clos
     now = timezone.now()
     expert = make_expert(min_notice=None if notice is None else timedelta(hours=notice), horizon_days=horizon)
     starts_at = now + timedelta(hours=hours_ahead)
-    slot = make_slot(expert, starts_at=starts_at, day=starts_at.date(), capacity=capacity, is_closed=closed)
+    slot = make_slot(expert, starts_at=starts_at, capacity=capacity, is_closed=closed)
     free = capacity
     if 0 < booked <= free:
         make_booking(slot, seats=booked)

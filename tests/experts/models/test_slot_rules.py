@@ -132,7 +132,11 @@ def test_raw_sql_cannot_move_a_slot_onto_another():
     make_slot(expert, at="10:00")
     later = make_slot(expert, at="11:00")
     with pytest.raises(IntegrityError, match="slot_no_overlap_for_expert"), transaction.atomic():
-        sql("UPDATE experts_slot SET starts_at = starts_at - interval '50 minutes' WHERE id = %s", later.pk)
+        sql(
+            "UPDATE experts_slot SET starts_at = starts_at - interval '50 minutes', time = time - interval '50 minutes'"
+            " WHERE id = %s",
+            later.pk,
+        )
 
 
 def test_two_experts_may_work_at_the_same_time():

@@ -1,0 +1,12 @@
+"""Constraints that models have in common."""
+
+from django.db.models import CheckConstraint, Choices, Q
+
+
+def known_value(field: str, choices: type[Choices], *, blank: bool = False) -> CheckConstraint:
+    """Return the constraint that a field holds one of its choices, or with ``blank`` nothing.
+
+    Whoever writes: raw SQL could otherwise make a status that no rule knows. A change of the choices is a migration.
+    """
+    values = ["", *choices.values] if blank else choices.values
+    return CheckConstraint(condition=Q(**{f"{field}__in": values}), name=f"%(class)s_{field}_known")
