@@ -12,6 +12,7 @@ from bookingsite import startup
 from bookingsite.devserver import paths, processes, servers
 
 PYTHON = sys.executable
+PYTEST = ["-m", "pytest", "-n", "auto", *sys.argv[1:]]
 PHASES = {
     "ruff check": [PYTHON, "-m", "ruff", "check", "--quiet"],
     "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet"],
@@ -20,8 +21,12 @@ PHASES = {
     "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
     "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "chromium": [PYTHON, "-m", "tests.browser.chromium"],
-    "pytest": [PYTHON, "-m", "pytest", "-n", "auto", *sys.argv[1:]],
+    "pytest": [PYTHON, *PYTEST],
 }
+if os.environ.get("COVERAGE"):  # `make coverage`
+    PHASES["pytest"] = [PYTHON, "-m", "coverage", "run", *PYTEST]
+    PHASES["combine"] = [PYTHON, "-m", "coverage", "combine", "--quiet"]
+    PHASES["coverage"] = [PYTHON, "-m", "coverage", "report"]
 
 
 def main() -> int:
