@@ -129,6 +129,13 @@ def test_documents_link_to_what_is_there(path):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+def test_decisions_have_the_number_of_their_file():
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in records]
+    assert [int(re.match(r"# (\d+)\. ", path.read_text())[1]) for path in records] == numbers
+    assert numbers == list(range(1, len(records) + 1))
+
+
 def test_the_make_targets_that_documents_name_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {name for path in DOCUMENTS for name in re.findall(r"`make ([a-z-]+)", path.read_text())}
