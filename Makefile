@@ -12,6 +12,16 @@ run: .venv/installed
 test: .venv/installed
 	@exec $(PY) -m tests.suite
 
+# While one works: without a browser, and without sites, workers and other programs of ours that would have to start.
+test-quick: .venv/installed
+	@exec $(PY) -m pytest -n auto -m "not browser and not processes"
+
+# Other examples for the properties than those that `make test` always tries. SEED=... tries those of an earlier run.
+test-random: .venv/installed
+	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \
+	echo "The same examples again: make test-random SEED=$$seed"; \
+	exec $(PY) -m pytest -n auto -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
+
 # As `make test`, and measures which branches the tests reach: slower, and fails below the floor in pyproject.toml.
 coverage: .venv/installed
 	@$(PY) -m coverage erase

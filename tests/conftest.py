@@ -8,6 +8,7 @@ DATABASE_URL and REDIS_URL are honoured when they are set; the database's role m
 import contextlib
 import os
 import secrets
+import sys
 import tempfile
 
 import hypothesis
@@ -35,12 +36,21 @@ ENVIRONMENT = {
     "DATABASE_POOL": "0",
     "EMAIL_URL": "memory:",
     "DEFAULT_FROM_EMAIL": "ExpertBook <bookings@localhost>",
+    # Whoever keeps Python from writing bytecode would have each of some hundred processes compile everything again.
+    "PYTHONDONTWRITEBYTECODE": "",
 }
+sys.dont_write_bytecode = False
 
-# The same examples in each run: a test that fails once in a while tells nothing about the change at hand. To look for
-# more, raise max_examples and take this away.
+# `make test` tries the same examples in each run: a test that fails once in a while tells nothing about the change at
+# hand. `make test-random` looks for more.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
+hypothesis.settings.register_profile("random", derandomize=False, database=None, print_blob=True)
 hypothesis.settings.load_profile("repeatable")
+
+# What takes longest comes first, so that no worker is left with it while the others have nothing to do.
+FIRST = ("tests/api/test_schema.py", "tests/setup", "tests/concurrency", "tests/browser")
+# Whoever asks for one of these starts a site, a worker or a server, and waits for it.
+STARTS = {"live_site", "site_with", "start_site", "worker_database"}
 
 owned = contextlib.ExitStack()  # what lives until the end of the session, in the process that started it
 live_sites = pytest.StashKey[list]()
@@ -69,8 +79,23 @@ def pytest_configure(config):
 
     # pytest-django leaves Django alone until its settings have been read.
     assert os.environ["REDIS_KEY_PREFIX"] == settings.REDIS_KEY_PREFIX, "the settings were read before they were made"
+    # Django's test client makes the middleware anew for each client, and this one would list all static files.
+    settings.WHITENOISE_AUTOREFRESH = True
     # A worker that inherited this would read its settings before it gets here.
     del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Put what takes long first, and mark what starts processes (`make test-quick` leaves that out)."""
+
+    def rank(item) -> int:
+        path = item.path.relative_to(config.rootpath)
+        return next((n for n, first in enumerate(FIRST) if path.is_relative_to(first)), len(FIRST))
+
+    for item in items:
+        if item.path.is_relative_to(config.rootpath / "tests/setup") or STARTS & set(item.fixturenames):
+            item.add_marker("processes")
+    items.sort(key=rank)
 
 
 def pytest_sessionstart(session):
@@ -134,23 +159,42 @@ def worker_database(django_db_setup) -> str:
 
 
 @pytest.fixture(scope="session")
-def _session_site(worker_database, tmp_path_factory):
-    site = LiveSite(tmp_path_factory.mktemp("live") / "site.log", worker_database)
-    yield site
-    site.stop()
+def _shared_sites(worker_database):
+    sites: dict[tuple, LiveSite] = {}
+    yield sites
+    for site in sites.values():
+        site.stop()
 
 
 @pytest.fixture
-def live_site(transactional_db, _session_site, request) -> LiveSite:
-    """Our own daphne on this worker's database and keys; `live_site.url` is its address. One for the whole session."""
-    _session_site.ensure_running()
-    _show_log(request, _session_site)
-    return _session_site
+def site_with(transactional_db, worker_database, _shared_sites, tmp_path_factory, request):
+    """Our own daphne on this worker's database and keys, with settings: `site_with(LIVE_CHECK_SECONDS="86400")`.
+
+    Whoever asks for the same settings gets the same process, for the whole session: a test leaves it running.
+    """
+
+    def find(**environ: str) -> LiveSite:
+        key = tuple(sorted(environ.items()))
+        if key in _shared_sites:
+            _shared_sites[key].ensure_running()
+        else:
+            log = tmp_path_factory.mktemp("live") / "site.log"
+            _shared_sites[key] = LiveSite(log, worker_database, **environ)
+        _show_log(request, _shared_sites[key])
+        return _shared_sites[key]
+
+    return find
+
+
+@pytest.fixture
+def live_site(site_with) -> LiveSite:
+    """Our own daphne with the usual settings; `live_site.url` is its address."""
+    return site_with()
 
 
 @pytest.fixture
 def start_site(transactional_db, worker_database, tmp_path, request):
-    """Start one more site for this test, with settings of its own: `start_site(RATE_LIMITS="on")`."""
+    """Start a site for this test alone, which may end it: `start_site(RATE_LIMITS="on")`."""
     sites = []
 
     def start(**environ: str) -> LiveSite:

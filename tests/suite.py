@@ -1,10 +1,11 @@
-"""`make test`: every check in turn, each with the time it took. The first that fails ends it."""
+"""`make test`: all checks that need no test run, side by side, and then the tests. Each with the time it took."""
 
 import os
 import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bookingsite.devserver import paths, processes, servers
 
 PYTHON = sys.executable
 PYTEST = ["-m", "pytest", "-n", "auto", *sys.argv[1:]]
-PHASES = {
+CHECKS = {
     "ruff check": [PYTHON, "-m", "ruff", "check", "--quiet"],
     "ruff format": [PYTHON, "-m", "ruff", "format", "--check", "--quiet"],
     "types": [PYTHON, "-m", "mypy", "--no-error-summary"],
@@ -21,12 +22,14 @@ PHASES = {
     "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
     "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "chromium": [PYTHON, "-m", "tests.browser.chromium"],
-    "pytest": [PYTHON, *PYTEST],
 }
+TESTS = {"pytest": [PYTHON, *PYTEST]}
 if os.environ.get("COVERAGE"):  # `make coverage`
-    PHASES["pytest"] = [PYTHON, "-m", "coverage", "run", *PYTEST]
-    PHASES["combine"] = [PYTHON, "-m", "coverage", "combine", "--quiet"]
-    PHASES["coverage"] = [PYTHON, "-m", "coverage", "report"]
+    TESTS = {
+        "pytest": [PYTHON, "-m", "coverage", "run", *PYTEST],
+        "combine": [PYTHON, "-m", "coverage", "combine", "--quiet"],
+        "coverage": [PYTHON, "-m", "coverage", "report"],
+    }
 
 
 def main() -> int:
@@ -41,25 +44,53 @@ def main() -> int:
             "TRUSTED_PROXIES": "10.0.0.0/8",
         }
         environ = os.environ | production | embedded.urls
-        for name, command in PHASES.items():
-            phase = time.monotonic()
-            code = _run(command, environ)
-            print(f"{'failed' if code else 'passed'} {time.monotonic() - phase:6.1f} s  {name}", flush=True)  # noqa: T201
-            if code:
-                return code
-    print(f"passed {time.monotonic() - start:6.1f} s  in all")  # noqa: T201
+        code = _check(environ) or _test(environ)
+    print(f"{'failed' if code else 'passed'} {time.monotonic() - start:6.1f} s  in all")  # noqa: T201
+    return code
+
+
+def _check(environ: dict[str, str]) -> int:
+    """Run all checks at once, and show what each says when it has ended. Returns 1 if one of them failed."""
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = {name: Path(folder, str(number)) for number, name in enumerate(CHECKS)}
+        start, running, code = time.monotonic(), {}, 0
+        for name, command in CHECKS.items():
+            with outputs[name].open("w") as output:
+                running[name] = _start(command, environ, stdout=output, stderr=output)
+        while running:
+            time.sleep(0.05)
+            for name, process in list(running.items()):
+                if process.poll() is not None:
+                    print(outputs[name].read_text(), end="")  # noqa: T201
+                    _report(name, start, process.returncode)
+                    code |= bool(running.pop(name).returncode)
+    return code
+
+
+def _test(environ: dict[str, str]) -> int:
+    """Run one after the other. Returns the code of the first that fails, which ends it."""
+    for name, command in TESTS.items():
+        start = time.monotonic()
+        code = _start(command, environ).wait()
+        _report(name, start, code)
+        if code:
+            return code
     return 0
 
 
-def _run(command: list[str], environ: dict[str, str]) -> int:
-    """Run one phase. It is ended with this process, so that no test goes on without its servers."""
-    return subprocess.run(
+def _start(command: list[str], environ: dict[str, str], **output) -> subprocess.Popen:
+    """Start a process that is ended with this one, so that no test goes on without its servers."""
+    return subprocess.Popen(
         command,
         cwd=paths.BASE_DIR,
         env=environ,
-        preexec_fn=processes.die_with_parent(signal.SIGTERM),
-        check=False,
-    ).returncode
+        preexec_fn=processes.die_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it makes one system call)
+        **output,
+    )
+
+
+def _report(name: str, start: float, code: int) -> None:
+    print(f"{'failed' if code else 'passed'} {time.monotonic() - start:6.1f} s  {name}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class Life(RuleBasedStateMachine):
             self.world.check()
 
 
+@pytest.mark.hypothesis
 @pytest.mark.django_db
 def test_any_life():
     run_state_machine_as_test(

@@ -9,7 +9,6 @@ from django.urls import reverse
 
 from bookings.models import Booking, Notification, WaitlistEntry
 from experts.models import Expert, Membership, Slot, TimeOff, WeeklyHours
-from tests.bookingsite import isolation
 from tests.bookingsite.isolation import MISSING, World, everything_stored, leaks, make_hours
 from tests.cast import day_ahead, make_booking, make_slot
 from tests.experts.admin.test_admin import new_slot, slot_form
@@ -20,9 +19,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def world():
+def world(world):
     """With a time that the booking could move to."""
-    world = isolation.make_world()
     make_slot(world.objects[Expert], day=day_ahead(3), at="15:00")
     return world
 

@@ -10,18 +10,12 @@ from django.urls import reverse
 from bookings.models import Booking
 from experts.models import Expert, Membership, Organization, Role, Slot, TimeOff
 from experts.permissions import RIGHTS
-from tests.bookingsite import isolation
 from tests.bookingsite.isolation import everything_stored, make_hours
 from tests.cast import day_ahead, make_expert, make_organization, make_slot
 from tests.experts.admin.test_hours import grid, line, press
 from tests.staff import admin_url, errors_of, logged_in, make_member, run_action
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def world():
-    return isolation.make_world()
 
 
 def test_a_forged_slot_booking_or_expert_is_an_invalid_choice(world):

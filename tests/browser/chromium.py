@@ -1,7 +1,6 @@
 """Find a Chromium that starts, or get one: from the PATH, else through playwright, else through apt when root.
 
-`python -m tests.browser.chromium` gets one and says which; it ends with 0 even if there is none, as the browser tests
-are then skipped (and fail when CI is set, see conftest.py).
+`python -m tests.browser.chromium` gets one and says which. Without one the browser tests fail: they are no extra.
 """
 
 import os
@@ -15,6 +14,10 @@ from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_SECONDS = 600
+MISSING = (
+    "There is no Chromium that starts. Put `chromium` on the PATH, or run `.venv/bin/python -m playwright install"
+    " --with-deps chromium`; without a browser there is `make test-quick`."
+)
 
 
 def find() -> str | None:
@@ -66,4 +69,6 @@ def _run(command: list[str], *, seconds: float, **environ: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(get() or "No Chromium can be had: the browser tests are skipped.")  # noqa: T201
+    if not (path := get()):
+        sys.exit(MISSING)
+    print(path)  # noqa: T201

@@ -126,8 +126,8 @@ class TestTheTimesToMoveTo:
     """The page of times is live: nobody chooses what is gone, and nobody has to reload for what came free."""
 
     @pytest.fixture(autouse=True)
-    def site(self, start_site):
-        return start_site(LIVE_CHECK_SECONDS="86400")  # what shows here was told by a message
+    def site(self, site_with):
+        return site_with(LIVE_CHECK_SECONDS="86400")  # what shows here was told by a message
 
     @pytest.fixture
     def page(self, site, make_context, slot):

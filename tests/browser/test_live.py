@@ -45,8 +45,8 @@ class TestPushed:
     """On a site that never compares by itself: what shows here was told by a message."""
 
     @pytest.fixture(autouse=True)
-    def site(self, start_site):
-        return start_site(LIVE_CHECK_SECONDS="86400")
+    def site(self, site_with):
+        return site_with(LIVE_CHECK_SECONDS="86400")
 
     @pytest.fixture
     def page(self, make_context, site):

@@ -80,6 +80,33 @@ def pile_up(work: Callable[[int], object], *, behind, count: int) -> list:
     return results
 
 
+def line_up(*works: Callable[[], object], behind) -> list:
+    """Have each come to wait for the lock of the row ``behind``, one after the other; they get it in this order.
+
+    Results or exceptions, in the same order.
+    """
+    results: list = [None] * len(works)
+
+    def contender(number: int) -> None:
+        try:
+            results[number] = works[number]()
+        except BaseException as error:
+            results[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(len(works))]
+    with held_row(behind) as row:
+        for number, thread in enumerate(threads):
+            thread.start()
+            row.wait_for(number + 1)
+        row.let_go()
+        for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "a contender hangs"
+    return results
+
+
 class _Held:
     def __init__(self, holder, eye):
         self._holder, self._eye = holder, eye

@@ -66,8 +66,8 @@ def hold_until(slot, expires_at):
         queue_expiry(hold)
 
 
-def test_it_is_free_on_another_page_in_time(start_site, worker):
-    site = start_site(LIVE_CHECK_SECONDS="86400")  # it finds nothing by itself: the worker has to tell
+def test_it_is_free_on_another_page_in_time(site_with, worker):
+    site = site_with(LIVE_CHECK_SECONDS="86400")  # it finds nothing by itself: the worker has to tell
     slot = make_slot()
     url = f"{site.url.replace('http', 'ws')}/ws/experts/{slot.expert.slug}/?day={slot.date}"
     late = []

@@ -1,16 +1,16 @@
 """Hours that change while others book, or change them too."""
 
-import threading
 from datetime import time
 
 import pytest
 
+from bookings.errors import NotFound
 from bookings.models import Booking
 from experts import services
 from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
 from tests.cast import book, day_ahead, make_expert
-from tests.concurrency.contention import held_row, run_together
+from tests.concurrency.contention import line_up, run_together
 from tests.experts.services.test_hours import row, starts, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,31 +30,29 @@ def key_of(expert, *rows) -> str:
     return preview.value.key
 
 
-def test_somebody_books_what_is_about_to_go(expert):
-    """Either the booking is first, and staff look again; or the slot is gone, and the booking is refused."""
-    slot = Slot.objects.get(date=day_ahead(DAY), time=time(9))
-    seen = key_of(expert)
+class TestSomebodyBooksWhatIsAboutToGo:
+    @pytest.fixture
+    def slot(self, expert, settings):
+        settings.LOCK_TIMEOUT_MS = 60_000
+        return Slot.objects.get(date=day_ahead(DAY), time=time(9))
 
-    def work_on(number):
-        if number:
-            return book(slot)
-        return services.apply_hours(expert_id=expert.pk, hours=[], seen=seen)
-
-    with held_row(slot) as row_lock:
-        results = []
-        thread = threading.Thread(target=lambda: results.extend(run_together(work_on, 2)))
-        thread.start()
-        row_lock.wait_for(2)
-        row_lock.let_go()
-        thread.join(timeout=30)
-    applied, booked = results
-    if isinstance(applied, PreviewNeeded):
+    def test_the_booking_is_first_and_staff_look_again(self, expert, slot):
+        seen = key_of(expert)
+        booked, applied = line_up(
+            lambda: book(slot), lambda: services.apply_hours(expert_id=expert.pk, hours=[], seen=seen), behind=slot
+        )
+        assert isinstance(applied, PreviewNeeded)
         assert booked == Booking.objects.get()
         assert [kept.slot for kept in applied.plans[0].kept] == [slot]
         assert WeeklyHours.objects.exists()
-    else:
-        assert isinstance(booked, Exception)
-        assert not isinstance(booked, AssertionError)
+
+    def test_the_slot_is_gone_first_and_the_booking_is_refused(self, expert, slot):
+        seen = key_of(expert)
+        applied, booked = line_up(
+            lambda: services.apply_hours(expert_id=expert.pk, hours=[], seen=seen), lambda: book(slot), behind=slot
+        )
+        assert not isinstance(applied, Exception), applied
+        assert isinstance(booked, NotFound)
         assert starts(expert) == []
         assert not Booking.objects.exists()
 

@@ -106,4 +106,4 @@ def owner():
 def plain_environ():
     """The environment of a newcomer: no setting is set."""
     known = ("PATH", "HOME", "LANG", "TMPDIR")
-    return {name: os.environ[name] for name in known if name in os.environ} | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return {name: os.environ[name] for name in known if name in os.environ}

@@ -1,0 +1,19 @@
+import pytest
+
+
+@pytest.fixture(scope="module")
+def _lasting_world(django_db_setup, django_db_blocker):
+    """One for all tests of a file: to make it takes longer than most of them."""
+    from django.db import transaction
+
+    from tests.bookingsite import isolation
+
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield isolation.make_world()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(_lasting_world, db):
+    """An organisation that others must not see into. What a test does to it is undone, in memory too."""
+    return _lasting_world.fresh()
