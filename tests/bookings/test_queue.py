@@ -1,5 +1,6 @@
 """Jobs belong to the transaction that causes them, also when a worker is what writes."""
 
+import ast
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -7,9 +8,11 @@ import pytest
 from django.db import connection, connections, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import TaskNotFound
 
 from bookings.models import Booking
-from bookings.queue import defer
+from bookings.queue import defer, new_job
+from bookingsite.environment import BASE_DIR
 from tests.api.caller import LENA, Caller
 from tests.cast import make_slot
 from tests.concurrency.contention import held_table
@@ -58,3 +61,29 @@ def test_a_change_that_is_undone_leaves_no_job():
         queue(1)
         transaction.set_rollback(True)
     assert not ProcrastinateJob.objects.exists()
+
+
+def queued_names() -> dict[str, str]:
+    """Every name of a task that the code queues a job for, with the file that does."""
+    names = {}
+    for app_folder in ("experts", "bookings", "bookingsite"):
+        for path in (BASE_DIR / app_folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("defer", "new_job"):
+                    # A name that is worked out while it runs could not be held against anything.
+                    if isinstance(node.args[0], ast.Constant):
+                        names[node.args[0].value] = str(path)
+                    else:
+                        assert path.name == "queue.py", f"{path} queues a job by a name that is not written there"
+    return names
+
+
+def test_every_name_that_is_queued_is_a_task():
+    names = queued_names()
+    assert len(names) >= 5
+    assert {name: path for name, path in names.items() if name not in app.tasks} == {}
+
+
+def test_a_name_that_no_task_has_is_refused():
+    with pytest.raises(TaskNotFound):
+        new_job("bookings.tasks.send_nothing")

@@ -55,7 +55,7 @@ def polls_of(page):
     return polls
 
 
-def run_until(page, condition, seconds=61):
+def run_until(page, condition, seconds=200):
     """Let time pass until it is so: no more of it, as a page that hears nothing for long dials again."""
     for _ in range(seconds):
         if condition():
