@@ -60,6 +60,7 @@ function resyncSoon() {
 }
 
 function redial() {
+  heardAt = Date.now(); // one attempt at a time
   for (const element of sockets()) htmx.process(element, true);
 }
 
@@ -138,7 +139,6 @@ setInterval(() => {
   if (!sockets().length || document.hidden || isStopped() || redialing || !hasBeenLive) return;
   if (Date.now() - heardAt > SILENCE_SECONDS * 1000) {
     down();
-    heardAt = Date.now(); // one attempt at a time
     redial();
   }
 }, 1000);
