@@ -6,6 +6,7 @@ kill -9 (on Linux), ends what it has started.
 """
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -55,8 +56,19 @@ def _run() -> None:
     if not os.environ["SECRET_KEY"]:
         os.environ["SECRET_KEY"] = paths.kept_secret(DATA_DIR / "secret-key")
     _read_settings()
-    with servers.running(where, environ=given, note=f"{url} (process {os.getpid()})") as embedded:
+    with contextlib.ExitStack() as stack:
+        start = functools.partial(servers.running, where, environ=given, note=f"{url} (process {os.getpid()})")
+        embedded = stack.enter_context(start())
         _check_port(port)
+        if _is_of_before():
+            if "PostgreSQL" not in embedded.processes:
+                raise startup.CannotStartError(
+                    "the database was made by a version of before the first release. Name an empty one in DATABASE_URL."
+                )
+            stack.close()
+            aside = servers.set_data_aside(where)
+            _say(f"The data was made by a version of before the first release. It is now in {aside}; this is new data.")
+            embedded = stack.enter_context(start())
         staff = _prepare()
         with contextlib.ExitStack() as children:
             web = ["-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "-v", "0", "bookingsite.asgi:application"]
@@ -112,19 +124,29 @@ def _read_settings() -> None:
     options["connect_timeout"] = 5
 
 
+def _is_of_before() -> bool:
+    """Whether the database was made by migrations of before the first release: accounts were Django's own then."""
+    import django
+
+    django.setup()
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('experts_expert') IS NOT NULL AND to_regclass('experts_user') IS NULL")
+        (answer,) = cursor.fetchone()
+    connection.close()
+    return answer
+
+
 def _prepare() -> str:
     """Bring the database up to date. Returns the staff login, as a text for people."""
-    import django
     from django.conf import settings
-
-    _check_redis(settings.REDIS_URL)
-    django.setup()
     from django.core.management import call_command
     from django.db import connection, transaction
 
     from experts.models import Expert
 
-    connection.ensure_connection()
+    _check_redis(settings.REDIS_URL)
     _say("Preparing the database ...")
     call_command("migrate", interactive=False, verbosity=0)
     if not Expert.objects.exists():

@@ -13,6 +13,7 @@ that started them dies (on Linux; elsewhere the next start stops them).
 import contextlib
 import importlib.metadata
 import importlib.util
+import itertools
 import os
 import pwd
 import secrets
@@ -23,6 +24,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 import psutil
@@ -100,6 +102,15 @@ def running_for_tests(*, environ: Mapping[str, str], checkout: Path = BASE_DIR) 
             yield servers
     finally:
         _remove(where)
+
+
+def set_data_aside(where: Place) -> Path:
+    """Rename the data of PostgreSQL, which must not run: the next start makes new. Return where the old is now."""
+    with locked(where.folder):
+        today = f"{where.data.name}-{date.today()}"
+        names = (today if number == 1 else f"{today}-{number}" for number in itertools.count(1))
+        aside = next(path for name in names if not (path := where.data.with_name(name)).exists())
+        return where.data.rename(aside)
 
 
 def _remove_dead_test_places(checkout: Path) -> None:

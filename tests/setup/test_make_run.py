@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -12,9 +13,11 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
-from bookingsite.devserver import processes
+from bookingsite.devserver import paths, processes, servers
+from tests import database
 from tests.live import site_environ
 
 DATABASE_OUT_OF_REACH = "postgresql://user:a-password@127.0.0.1:1/db"
@@ -126,6 +129,46 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     assert (web["SITE_URL"], web["SECRET_KEY"]) == ("https://environment.example", secret)
     third.process.send_signal(signal.SIGINT)
     assert third.wait() == 0
+
+
+# What the migrations of before the first release had made, and those of today do not.
+MADE_BEFORE = "CREATE TABLE experts_expert (); CREATE TABLE auth_user (); CREATE TABLE django_migrations ()"
+
+
+def test_data_of_before_the_first_release_is_set_aside(clone, environ):
+    where = paths.place(clone)
+    with (
+        servers.running(where, environ={}, durable=False),
+        psycopg.connect(where.database_url(), autocommit=True) as connection,
+    ):
+        connection.execute(f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {MADE_BEFORE}")
+    before = (where.data / "global" / "pg_control").stat().st_ino
+    site = Running(clone, environ)
+    [aside] = where.folder.glob("postgres-*")
+    assert site.output.count("of before the first release") == 1
+    assert f"It is now in {aside};" in site.output
+    assert (aside / "global" / "pg_control").stat().st_ino == before
+    assert urllib.request.urlopen(site.url).status == 200
+    assert "Loading the demo data" in site.output
+    site.process.send_signal(signal.SIGINT)
+    assert site.wait() == 0
+
+    # Another one of the same day has a place, too, and what is there is left alone.
+    assert servers.set_data_aside(where) == aside.with_name(f"{aside.name}-2")
+    assert (aside / "global" / "pg_control").stat().st_ino == before
+
+
+def test_a_database_of_before_that_is_not_ours_is_left_alone(clone, environ):
+    name = f"before-{secrets.token_hex(4)}"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+        try:
+            with psycopg.connect(database.address_of(name), autocommit=True) as connection:
+                connection.execute(MADE_BEFORE)
+            addresses = {"DATABASE_URL": database.address_of(name), "REDIS_URL": os.environ["REDIS_URL"]}
+            assert_one_line(dev(clone, environ | addresses), "was made by a version of before the first release")
+        finally:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.mark.parametrize(
