@@ -45,12 +45,6 @@ CASES = [(zone, f"{way} {side}") for zone in ZONES for way in ("forward", "back"
 CASES.append(("Asia/Kathmandu", "plain"))  # never changes, and is 5:45 hours from UTC
 
 
-@pytest.fixture
-def visitor(client):
-    client.get("/bookings/link/x/")  # gives an identity
-    return client.cookies["visitor"].value.split(":")[0]
-
-
 @pytest.fixture(params=CASES, ids=" ".join)
 def slot(request):
     name, when = request.param

@@ -11,12 +11,6 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
-def visitor(client):
-    client.get("/bookings/link/x/")  # gives an identity
-    return client.cookies["visitor"].value.split(":")[0]
-
-
-@pytest.fixture
 def slot():
     return make_slot(make_expert(name="Priya Raman", slug="priya-raman"), capacity=3)
 

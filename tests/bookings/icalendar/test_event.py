@@ -20,12 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def visitor(client):
-    client.get("/bookings/link/x/")  # gives an identity
-    return client.cookies["visitor"].value.split(":")[0]
-
-
-@pytest.fixture
 def expert():
     organization = make_organization(name="Hale, Partners; & Co", contact_email="desk@example.com")
     return make_expert(name="Priya Raman", organization=organization, venue_note="Unit 4, Main St; Lift B")

@@ -20,12 +20,6 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
-def visitor(client):
-    client.get("/bookings/link/x/")  # gives an identity
-    return client.cookies["visitor"].value.split(":")[0]
-
-
-@pytest.fixture
 def slot():
     organization = make_organization(name="Secret Clinic", accent="plum", contact_email="desk@example.com")
     return make_slot(make_expert(name="Priya Raman", organization=organization, venue="phone"), capacity=9)

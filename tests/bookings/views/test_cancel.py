@@ -16,12 +16,6 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 @pytest.fixture
-def visitor(client):
-    client.get("/bookings/link/x/")  # gives an identity
-    return client.cookies["visitor"].value.split(":")[0]
-
-
-@pytest.fixture
 def expert():
     return make_expert(organization=make_organization(name="Hale & Partners", contact_email="desk@example.com"))
 
