@@ -36,8 +36,8 @@ def slot_transaction() -> Iterator[None]:
 def vouch_for_clocks(zone: str) -> None:
     """Tell the database that dates and times of slots are worked out for this zone, until the transaction ends.
 
-    It does not compare them then with their instants. PostgreSQL has data about time zones of its own, which may be
-    older than Python's: without this, nobody could add slots where the rules of a zone have changed since.
+    It does not compare them with their instants then. PostgreSQL has data about time zones of its own: without this,
+    nobody could add slots in a zone whose rules have changed, until both have heard of it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('expertbook.zone', %s, true)", [zone])

@@ -94,7 +94,7 @@ def test_a_time_that_the_clock_repeats_means_the_first(zone, day, at, first, sec
     assert_refused(sql, "UPDATE experts_slot SET starts_at = %s, ends_at = %s", f"{second}Z", "2027-12-01")
 
 
-# PostgreSQL has data about time zones of its own. Where the rules have changed, they may be older than Python's.
+# PostgreSQL has data about time zones of its own. Where rules have changed, they may differ from Python's.
 
 
 def test_services_vouch_for_the_clock_of_the_zone_that_they_worked_with(expert):
