@@ -89,19 +89,20 @@ def test_runs_every_minute():
 
 
 @pytest.mark.parametrize(
-    ("rows", "indexes"),
+    ("rows", "index"),
     [
-        (catch_up.overdue, {"booking_to_expire"}),
-        (lambda now: catch_up.finished(now, catch_up.RECENT), {"slot_by_start", "booking_to_complete"}),
-        (catch_up.free_and_waited_for, {"waitlist_line"}),
+        (catch_up.overdue, "booking_to_expire"),
+        (lambda now: catch_up.finished(now, catch_up.RECENT), "booking_to_complete"),
+        (catch_up.free_and_waited_for, "waitlist_line"),
     ],
 )
-def test_each_minute_reads_no_table_from_end_to_end(rows, indexes):
+def test_each_minute_reads_no_table_from_end_to_end(rows, index):
     """By indexes that hold little else, which PostgreSQL prefers for large tables."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         plan = rows(timezone.now()).values("pk").explain()
-    assert {name for name in indexes if name in plan} == indexes, plan
+    assert "Seq Scan" not in plan
+    assert index in plan
 
 
 def test_sessions_of_long_ago_are_completed_by_the_hourly_job():

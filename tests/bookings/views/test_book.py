@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings.models import Booking, Status, TurnedAway
 from experts.models import Slot
-from tests.cast import details, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.cast import details, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -180,10 +180,10 @@ class TestTheLoser:
         slot = make_slot()
         if reason in ("full", "held"):
             make_booking(slot, status=Status.CONFIRMED if reason == "full" else Status.HELD)
+        elif reason == "closed":
+            Slot.objects.filter(pk=slot.pk).update(is_closed=True)
         else:
-            now = timezone.now()
-            past = {"starts_at": now - timedelta(hours=1), "ends_at": now}
-            Slot.objects.filter(pk=slot.pk).update(**({"is_closed": True} if reason == "closed" else past))
+            move_slot(slot, timezone.now() - timedelta(hours=1))
         before = Booking.objects.count()
         for response in (client.get(url(slot)), send(client, slot, "review"), send(client, slot, "confirm")):
             assert response.status_code == 409

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bookings import services
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway
-from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -95,10 +95,10 @@ class TestPressingATile:
         near = make_slot(slot.expert, at="15:00")
         if reason in ("full", "held"):
             make_booking(slot, status=Status.CONFIRMED if reason == "full" else Status.HELD)
+        elif reason == "closed":
+            type(slot).objects.filter(pk=slot.pk).update(is_closed=True)
         else:
-            now = timezone.now()
-            past = {"starts_at": now - timedelta(hours=1), "ends_at": now}
-            type(slot).objects.filter(pk=slot.pk).update(**({"is_closed": True} if reason == "closed" else past))
+            move_slot(slot, timezone.now() - timedelta(hours=1))
         response = press(client, slot)
         assert response.status_code == 409
         assert response.context["title"] == title

@@ -225,8 +225,8 @@ def test_choices_are_suggested_and_not_loaded(staff):
     autocomplete = reverse("admin:autocomplete")
     where = {"app_label": "bookings", "model_name": "booking", "field_name": "slot", "term": "amara"}
     [result] = staff.get(autocomplete, where).json()["results"]
-    assert "10:00, Amara Okafor" in result["text"], "what cannot be booked is not offered"
-    assert "11:00, Amara" not in staff.get(admin_url(Slot, "add")).text
+    assert "10:00 London, Amara Okafor" in result["text"], "what cannot be booked is not offered"
+    assert "11:00 London, Amara" not in staff.get(admin_url(Slot, "add")).text
 
 
 @pytest.mark.parametrize("model", [Organization, Category, Expert, Slot], ids=lambda model: model._meta.label)
@@ -383,7 +383,7 @@ def test_deleting_several_asks_first_and_tells_what_became_of_each(staff):
     response = run_action(staff, Slot, "delete_selected", [empty, booked], post="yes")
     [said] = messages_of(response)
     assert said.startswith("1 slot deleted. 1 refused:")
-    assert "10:00, Hannah Weiss: This slot has bookings. Close it instead." in said
+    assert "10:00 London, Hannah Weiss: This slot has bookings. Close it instead." in said
     assert list(Slot.objects.all()) == [booked]
 
 
