@@ -12,9 +12,10 @@ run: .venv/installed
 test: .venv/installed
 	@exec $(PY) -m tests.suite
 
-# While one works: without a browser, and without sites, workers and other programs of ours that would have to start.
+# While one works: without a browser, without sites, workers and other programs of ours that would have to start, and
+# without the few tests that take seconds each.
 test-quick: .venv/installed
-	@exec $(PY) -m pytest -n auto -m "not browser and not processes"
+	@exec $(PY) -m pytest -n logical -m "not browser and not processes and not slow"
 
 # Other examples for the properties than those that `make test` always tries. SEED=... tries those of an earlier run.
 test-random: .venv/installed

@@ -6,6 +6,7 @@ DATABASE_URL and REDIS_URL are honoured when they are set; the database's role m
 """
 
 import contextlib
+import gc
 import os
 import secrets
 import sys
@@ -56,6 +57,21 @@ owned = contextlib.ExitStack()  # what lives until the end of the session, in th
 live_sites = pytest.StashKey[list]()
 
 
+def pytest_collection_finish(session):
+    """Keep what was loaded until here out of the search for garbage, which would go through it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config):
+    """For `-n auto` one worker more than there are processors: some tests wait for a clock, a browser or a process.
+
+    `-n logical` is one for each processor: quicker for tests that do not wait.
+    """
+    return min(os.cpu_count() or 1, 7) + (config.option.numprocesses == "auto")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
     """Set the environment before anything reads the settings. pytest-django sets Django up after this.
@@ -86,7 +102,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Put what takes long first, and mark what starts processes (`make test-quick` leaves that out)."""
+    """Put what takes long first, and mark what `make test-quick` leaves out."""
 
     def rank(item) -> int:
         path = item.path.relative_to(config.rootpath)
@@ -95,6 +111,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.path.is_relative_to(config.rootpath / "tests/setup") or STARTS & set(item.fixturenames):
             item.add_marker("processes")
+        if item.path.is_relative_to(config.rootpath / "tests/concurrency"):
+            item.add_marker("slow")
     items.sort(key=rank)
 
 

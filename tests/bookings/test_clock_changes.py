@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from tests.bookings.icalendar.test_event import attached, event_in, mail_of
 from tests.cast import make_booking, make_expert, make_slot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe")  # the last one by half an hour only
 MINUTES = 60  # so that a session that begins before the change ends after it
 

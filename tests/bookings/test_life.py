@@ -12,6 +12,8 @@ from bookings.models import Booking, Status, WaitlistEntry
 from tests.bookings.life import World, make_shared_world
 from tests.concurrency.contention import run_together
 
+pytestmark = pytest.mark.slow
+
 
 class Life(RuleBasedStateMachine):
     """Hypothesis chooses the steps and shrinks a sequence that breaks a promise."""

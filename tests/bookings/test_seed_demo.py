@@ -24,6 +24,7 @@ from tests.staff import PASSWORD, make_user
 
 # Both sides of the Atlantic change to summer time within the five weeks around it, on different days.
 NOW = datetime(2026, 3, 10, 9, 42, tzinfo=UTC)
+pytestmark = pytest.mark.slow
 MODELS = (Organization, Category, Expert, Slot, Booking)
 
 
@@ -245,7 +246,8 @@ def test_more_experts_are_made_up_with_addresses_of_their_own():
     assert "ibrahim-yilmaz" in {profile.slug for profile in many}
 
 
-def test_made_up_experts_get_slots_and_bookings_too(db):
+def test_made_up_experts_get_slots_and_bookings_too(db, monkeypatch):
+    monkeypatch.setattr(planting, "DAYS_AHEAD", 6)
     demo.plant(experts=70, now=NOW)
     assert not Expert.objects.filter(slots=None).exists()
     assert not Slot.objects.filter(capacity__lt=F("seats_held") + F("seats_booked")).exists()

@@ -15,7 +15,7 @@ from tests.experts.admin.test_admin import new_slot, slot_form
 from tests.experts.admin.test_hours import grid, line, press
 from tests.staff import admin_url, messages_of, run_action
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture

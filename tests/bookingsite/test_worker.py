@@ -11,6 +11,7 @@ from procrastinate.schema import SchemaManager
 from bookingsite.devserver import paths, processes
 from tests.private_postgres import PrivatePostgres
 
+pytestmark = pytest.mark.processes
 AWAY = "The database does not answer"
 BACK = "The database answers again."
 SECONDS = 60

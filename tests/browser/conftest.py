@@ -21,6 +21,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DESKTOP = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+# Drawing what moves takes a third of Chromium's work. The way to a booking is walked with it (test_booking.py).
+STILL = {"reduced_motion": "reduce"}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 # Answers that are part of the product (taken, invalid, too many, busy); Chromium writes each to the console.
 EXPECTED_STATUSES = frozenset({409, 422, 429, 503})
@@ -59,7 +61,7 @@ def make_context(browser, live_site):
     contexts, errors = [], []
 
     def make(*, statuses=(), loses_sockets=False, **options):
-        context = browser.new_context(**{"base_url": live_site.url} | DESKTOP | options)
+        context = browser.new_context(**{"base_url": live_site.url} | DESKTOP | STILL | options)
         context.set_default_timeout(10_000)
         expected = EXPECTED_STATUSES | set(statuses)
 

@@ -50,7 +50,8 @@ def heading(page, text):
     return page.get_by_role("heading", name=text, exact=True)
 
 
-def test_the_whole_job(page, slot):
+def test_the_whole_job(make_context, slot):
+    page = make_context(reduced_motion="no-preference").new_page()
     page.goto("/")
     page.get_by_role("searchbox").fill("amara")
     page.get_by_role("button", name="Search").click()

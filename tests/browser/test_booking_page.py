@@ -71,7 +71,7 @@ def test_cancel_in_the_dialog(page, slot):
 
 
 def test_cancel_on_a_phone(make_context, slot):
-    page = make_context(**PHONE, reduced_motion="reduce").new_page()
+    page = make_context(**PHONE).new_page()
     booking = open_booking(page, slot)
     page.get_by_role("link", name="Cancel booking").tap()
     dialog = page.get_by_role("dialog")
@@ -218,7 +218,7 @@ def test_the_file_is_a_download(page, slot):
 
 @pytest.mark.parametrize("look", [DESKTOP | {"color_scheme": "light"}, PHONE | {"color_scheme": "dark"}])
 def test_axe_finds_nothing_on_these_pages(make_context, slot, look):
-    page = make_context(**look, reduced_motion="reduce").new_page()
+    page = make_context(**look).new_page()
     booking = open_booking(page, slot)
     found = problems(page, "booking")
     page.get_by_role("link", name="Cancel booking").click()

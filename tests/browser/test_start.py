@@ -112,7 +112,7 @@ def test_a_week_is_set_up_from_nothing(page, live_site):
 
 @two_looks
 def test_axe_finds_nothing_on_the_pages_of_the_beginning(make_context, live_site, look):
-    page = make_context(**look, reduced_motion="reduce", statuses=[410]).new_page()
+    page = make_context(**look, statuses=[410]).new_page()
     found = []
     page.goto("/start/")
     found += problems(page, "start")

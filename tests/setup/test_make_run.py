@@ -108,27 +108,23 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     assert_one_line(dev(clone, environ), f"it already runs in this checkout: {first.url}")
     assert urllib.request.urlopen(first.url).status == 200
 
-    # When one process ends, the others do not stay behind.
-    first.child("manage.py worker").kill()
-    assert first.wait() == 1
-    assert first.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
-
-    # kill -9 leaves nothing running either, and the next start works, with the same login.
-    second = Running(clone, environ)
-    assert login in second.output
-    assert "Loading" not in second.output
-    second.process.kill()
-    second.wait()
-
-    # What is written in .env counts as if it were set. A variable of the environment wins.
+    # kill -9 leaves nothing running, and the next start works, with the same login. What is written in .env counts as
+    # if it were set. A variable of the environment wins.
+    first.process.kill()
+    first.wait()
     port, secret = free_port(), "0123456789" * 6
     write_dotenv({"PORT": port, "SITE_URL": "https://dotenv.example", "SECRET_KEY": secret})
-    third = Running(clone, plain_environ | {"SITE_URL": "https://environment.example"}, port)
-    assert urllib.request.urlopen(third.url).status == 200
-    web = third.child("daphne").environ()
+    second = Running(clone, plain_environ | {"SITE_URL": "https://environment.example"}, port)
+    assert login in second.output
+    assert "Loading" not in second.output
+    assert urllib.request.urlopen(second.url).status == 200
+    web = second.child("daphne").environ()
     assert (web["SITE_URL"], web["SECRET_KEY"]) == ("https://environment.example", secret)
-    third.process.send_signal(signal.SIGINT)
-    assert third.wait() == 0
+
+    # When one process ends, the others do not stay behind.
+    second.child("manage.py worker").kill()
+    assert second.wait() == 1
+    assert second.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
 
 
 # What the migrations of before the first release had made, and those of today do not.

@@ -222,6 +222,7 @@ def test_what_a_paused_webhook_would_have_been_told_is_kept(expert):
     assert not ProcrastinateJob.objects.filter(queue_name="webhooks").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_random_lives_are_told_without_gaps(seed):
     """Each change of status is told once, by the history; full and freed take turns, and the last of them is true."""

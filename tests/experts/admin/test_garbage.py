@@ -6,7 +6,7 @@ import pytest
 
 from tests.cast import make_booking, make_slot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 LONG, NUL = "9" * 5000, "\x00"
 
 
