@@ -27,7 +27,7 @@ REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"
 def new_reference() -> str:
     """A short readable name such as ``EB-9FD4-K7TQ`` (36 bits). It opens nothing by itself."""
     number, letters = secrets.randbelow(len(REFERENCE_ALPHABET) ** 8), ""
-    for _ in range(8):
+    for _letter in range(8):
         number, place = divmod(number, len(REFERENCE_ALPHABET))
         letters += REFERENCE_ALPHABET[place]
     return f"EB-{letters[:4]}-{letters[4:]}"
