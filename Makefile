@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test coverage lint types css
+.PHONY: run test test-quick test-random coverage lint types css bench
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -49,3 +49,7 @@ css:
 	echo "Installing into .venv ..."; \
 	"$$python" -m venv .venv && $(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
+
+# The product and its peers in turns, at most 15 minutes; needs Node. ONLY=bookings runs one part.
+bench: .venv/installed
+	@ONLY="$(ONLY)" RUNS="$(RUNS)" exec $(PY) -m bench

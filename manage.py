@@ -1,11 +1,13 @@
 #!/usr/bin/env python
 """Django's command-line utility, with bad settings and a database out of reach reported in one line."""
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
+    gc.disable()  # until all is loaded (bookingsite/apps.py)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
     # A command uses one connection. A pool would wait for a database that is down, and then not say why.
     os.environ.setdefault("DATABASE_POOL", "0")

@@ -1,7 +1,25 @@
+import gc
+
+from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
 from bookingsite import checks  # noqa: F401 (which registers them)
+
+
+class ProjectConfig(AppConfig):
+    """The project itself."""
+
+    name = "bookingsite"
+    default = True
+
+    def ready(self) -> None:
+        """Look for garbage from here on. Whoever starts a process turns that off: nothing that is loaded is garbage.
+
+        A fifth of the time until a process is ready, and less to go through again and again afterwards.
+        """
+        gc.freeze()
+        gc.enable()
 
 
 class StaticSourcesConfig(StaticFilesConfig):

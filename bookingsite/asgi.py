@@ -1,5 +1,6 @@
 """One process for HTTP and WebSocket (a laptop), or the `live` process in production."""
 
+import gc
 import os
 
 from django.core.asgi import get_asgi_application
@@ -8,6 +9,7 @@ from bookingsite.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 with one_line_errors():
+    gc.disable()  # until all is loaded (bookingsite/apps.py)
     http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter

@@ -17,6 +17,7 @@ from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)
 THEMES = ("light", "dark")
+API = "/api/v1/"
 
 
 class BusyMiddleware:

@@ -1,5 +1,6 @@
 """The `web` process in production: HTTP from WSGI workers."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -8,4 +9,5 @@ from bookingsite.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 with one_line_errors():
+    gc.disable()  # until all is loaded (bookingsite/apps.py)
     application = get_wsgi_application()

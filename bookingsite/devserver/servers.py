@@ -93,12 +93,14 @@ def running(where: Place, *, environ: Mapping[str, str], note: str = "", durable
 
 
 @contextlib.contextmanager
-def running_for_tests(*, environ: Mapping[str, str], checkout: Path = BASE_DIR) -> Iterator[Servers]:
+def running_for_tests(
+    *, environ: Mapping[str, str], checkout: Path = BASE_DIR, durable: bool = False
+) -> Iterator[Servers]:
     """`running` in a new place that is removed at the end. What killed runs left behind is removed first."""
     _remove_dead_test_places(checkout)
     where = new_test_place(checkout)
     try:
-        with running(where, environ=environ, durable=False) as servers:
+        with running(where, environ=environ, durable=durable) as servers:
             yield servers
     finally:
         _remove(where)

@@ -35,10 +35,10 @@ def slot(transactional_db):
 class Site:
     """A site as in development: mails are files, /dev/mailbox/ shows them, and a worker sends them."""
 
-    def __init__(self, site_with, database, folder):
+    def __init__(self, start_site, database, folder):
         self._settings = {"DEBUG": "on", "EMAIL_URL": f"file://{folder}"}
         self._database = database
-        self.url = site_with(**self._settings).url
+        self.url = start_site(**self._settings).url
 
     def work(self):
         """Let a worker do what waits; it ends when nothing does."""
@@ -47,16 +47,10 @@ class Site:
         subprocess.run(command, cwd=servers.BASE_DIR, env=environ, check=True, capture_output=True, timeout=60)
 
 
-@pytest.fixture(scope="module")
-def mailbox(tmp_path_factory):
-    return tmp_path_factory.mktemp("mail")
-
-
+# Named before make_context, it outlives the pages: a site that ends under a page is an error in its console.
 @pytest.fixture
-def site(site_with, worker_database, mailbox):
-    for mail in mailbox.iterdir():
-        mail.unlink()
-    return Site(site_with, worker_database, mailbox)
+def site(start_site, worker_database, tmp_path):
+    return Site(start_site, worker_database, tmp_path / "mail")
 
 
 def heading(page, text):

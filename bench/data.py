@@ -1,0 +1,80 @@
+"""What the loads are about: experts with free slots, in the product's database and in those of its peers."""
+
+from pathlib import Path
+
+import psycopg
+
+EXPERTS, SLOTS = 400, 200_000  # all free, one seat each
+
+SLOTS_OF_THE_PRODUCT = """
+    INSERT INTO experts_slot (expert_id, date, time, starts_at, ends_at, title, capacity, seats_held, seats_booked,
+                              is_closed, version)
+    SELECT expert.id, day::date, clock::time, day + clock, day + clock + interval '10 minutes', '', 1, 0, 0, false, 1
+    FROM generate_series(0, %(each)s - 1) AS n
+    CROSS JOIN experts_expert AS expert
+    CROSS JOIN LATERAL (SELECT date_trunc('day', now()) + (n / 100 + 2) * interval '1 day' AS day,
+                               (n %% 100) * interval '10 minutes' AS clock) AS at
+"""
+SLOTS_OF_EXPRESS = """
+    INSERT INTO slots (expert_id, starts_at, capacity)
+    SELECT expert, now() + n * interval '10 minutes', 1
+    FROM generate_series(0, %(each)s - 1) AS n CROSS JOIN generate_series(1, %(experts)s) AS expert
+"""
+
+
+def seed_product() -> None:
+    """Fill the database that Django is connected to."""
+    from django.db import connection, transaction
+
+    from experts.models import Category, Expert, Organization
+
+    organizations = [
+        Organization.objects.create(name=f"Clinic {n}", slug=f"clinic-{n}", contact_email=f"clinic{n}@example.com")
+        for n in range(20)
+    ]
+    category = Category.objects.create(name="Health", slug="health", icon="stethoscope")
+    Expert.objects.bulk_create(
+        Expert(
+            organization=organizations[n % 20],
+            category=category,
+            name=f"Expert Number{n}",
+            slug=f"expert-{n}",
+            headline="Physiotherapist",
+            timezone="UTC",
+        )
+        for n in range(EXPERTS)
+    )
+    Expert.objects.all().refresh_search_text()
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The triggers would look at each row; this is what they would leave.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(SLOTS_OF_THE_PRODUCT, {"each": SLOTS // EXPERTS})
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def seed_express(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute((Path(__file__).parent / "peers" / "express" / "schema.sql").read_text())
+        connection.execute(SLOTS_OF_EXPRESS, {"each": SLOTS // EXPERTS, "experts": EXPERTS})
+        connection.execute("VACUUM ANALYZE")
+
+
+class Slots:
+    """Free slots of one server, handed out once each. ``add_seats`` makes one slot with several."""
+
+    def __init__(self, database_url: str, table: str) -> None:
+        self.database_url, self.table = database_url, table
+        self._next = 1
+
+    def take(self, count: int) -> list[int]:
+        """The first id and how many follow it: what ``load`` calls slots."""
+        first, self._next = self._next, self._next + count
+        assert self._next <= SLOTS, "the bench has no free slots left: raise SLOTS"
+        return [first, count]
+
+    def take_one(self, seats: int) -> list[int]:
+        slots = self.take(1)
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(f"UPDATE {self.table} SET capacity = %s WHERE id = %s", [seats, slots[0]])
+        return slots

@@ -1,0 +1,105 @@
+// A load of booking requests over plain sockets, the same for whoever answers. Takes its orders as JSON on the command
+// line and prints what came of it as JSON:
+//
+//   port, connections        where to, and how many connections keep asking, each one request at a time
+//   seconds                  how long to go on, or
+//   requests                 how many to send: with as many connections, a burst that comes all at once
+//   slots                    [first, count]: each request takes the next, or, with count 1, all the same
+//   path                     of a slot, with {slot} for its id
+//   start                    a number from which the e-mail and the client's address of each request are made
+//
+// Answers: statuses {status: count}, seconds, p50/p95/p99/max in ms, errors (connections that failed or were cut), and
+// the references of all bookings that were acknowledged.
+import net from "node:net";
+
+const order = JSON.parse(process.argv[2]);
+const { port, connections, path, start = 0 } = order;
+const [first, count] = order.slots;
+const limit = order.requests ?? Infinity;
+const statuses = {};
+const references = [];
+const spans = [];
+let sent = 0;
+let errors = 0;
+let open = 0;
+let deadline = Infinity;
+let began;
+
+function request(number) {
+  const slot = first + (count === 1 ? 0 : number % count);
+  const who = start + number;
+  const body = `{"name":"Lena Fischer","email":"p${who}@example.com"}`;
+  const address = `10.${(who >> 16) & 255}.${(who >> 8) & 255}.${who & 255}`;
+  return (
+    `POST ${path.replace("{slot}", slot)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
+    `X-Forwarded-For: ${address}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  );
+}
+
+function connect() {
+  const socket = net.connect(port, "127.0.0.1");
+  socket.setNoDelay(true);
+  let text = "";
+  let asked = 0;
+  const next = () => {
+    if (sent >= limit || (count > 1 && sent >= count) || performance.now() > deadline) {
+      socket.end();
+      return;
+    }
+    asked = performance.now();
+    socket.write(request(sent++));
+  };
+  socket.on("data", (data) => {
+    text += data.toString("latin1");
+    const head = text.indexOf("\r\n\r\n");
+    if (head < 0) return;
+    const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, head));
+    if (!length) throw new Error(`an answer without a length: ${text.slice(0, head)}`);
+    if (text.length < head + 4 + Number(length[1])) return;
+    const status = text.slice(9, 12);
+    const closes = /\r\nconnection: *close/i.test(text.slice(0, head));
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    spans.push(performance.now() - asked);
+    asked = 0;
+    if (status === "201") references.push(/"reference": *"([^"]+)"/.exec(text)[1]);
+    text = "";
+    if (closes) {
+      socket.destroy();
+      done();
+      if (sent < limit && performance.now() < deadline) connect().then((go) => go());
+    } else next();
+  });
+  let over = false;
+  const done = () => {
+    if (over) return;
+    over = true;
+    open -= 1;
+    if (open === 0) report();
+  };
+  socket.on("error", () => (errors += 1));
+  socket.on("close", () => {
+    if (asked && !socket.errored) errors += 1;
+    done();
+  });
+  open += 1;
+  return new Promise((resolve) => {
+    socket.on("connect", () => resolve(next));
+    socket.on("error", () => resolve(() => {}));
+  });
+}
+
+function report() {
+  const seconds = (performance.now() - began) / 1000;
+  spans.sort((a, b) => a - b);
+  const at = (part) => spans[Math.min(spans.length - 1, Math.floor(spans.length * part))] ?? 0;
+  const [p50, p95, p99, max] = [0.5, 0.95, 0.99, 1].map((part) => Math.round(at(part) * 100) / 100);
+  const answers = spans.length;
+  process.stdout.write(JSON.stringify({ statuses, answers, seconds, p50, p95, p99, max, errors, references }));
+  process.exit(0);
+}
+
+// A burst: all connections stand before the first request goes out.
+const ready = await Promise.all(Array.from({ length: connections }, connect));
+began = performance.now();
+if (order.seconds) deadline = began + order.seconds * 1000;
+for (const go of ready) go();
