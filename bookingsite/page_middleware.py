@@ -4,14 +4,9 @@ A program has no session, no cookie, no form and no time zone of a browser, and 
 left out for it is a good part of what an answer of the API would cost.
 """
 
-from collections.abc import Callable
-
 from django.contrib.auth.middleware import AuthenticationMiddleware as _AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware as _MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware as _SessionMiddleware
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
-from django.middleware.csrf import CsrfViewMiddleware as _CsrfViewMiddleware
 from django_htmx.middleware import HtmxMiddleware as _HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware as _WhiteNoiseMiddleware
 
@@ -19,8 +14,6 @@ from bookings.access.visitor import VisitorMiddleware as _VisitorMiddleware
 from bookingsite.middleware import API
 from bookingsite.middleware import AdminInputMiddleware as _AdminInputMiddleware
 from bookingsite.middleware import PreferencesMiddleware as _PreferencesMiddleware
-
-Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 def for_pages(middleware: type) -> type:
@@ -32,21 +25,12 @@ def for_pages(middleware: type) -> type:
                 return self.get_response(request)
             return super().__call__(request)
 
-    if hasattr(middleware, "process_view"):
-
-        def process_view(self, request, *arguments):
-            if request.path.startswith(API):
-                return None
-            return middleware.process_view(self, request, *arguments)
-
-        ForPages.process_view = process_view
     ForPages.__name__ = ForPages.__qualname__ = middleware.__name__
     return ForPages
 
 
 AdminInputMiddleware = for_pages(_AdminInputMiddleware)
 AuthenticationMiddleware = for_pages(_AuthenticationMiddleware)
-CsrfViewMiddleware = for_pages(_CsrfViewMiddleware)
 HtmxMiddleware = for_pages(_HtmxMiddleware)
 MessageMiddleware = for_pages(_MessageMiddleware)
 PreferencesMiddleware = for_pages(_PreferencesMiddleware)

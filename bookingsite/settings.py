@@ -108,7 +108,7 @@ MIDDLEWARE = [
     "bookingsite.page_middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "bookingsite.page_middleware.CsrfViewMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
     "bookingsite.page_middleware.AuthenticationMiddleware",
     "bookingsite.page_middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
