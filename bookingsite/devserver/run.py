@@ -7,6 +7,7 @@ kill -9 (on Linux), ends what it has started.
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ WORKERS = {
 
 
 def main() -> None:
+    gc.disable()  # until all is loaded (bookingsite/apps.py)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
     if "MAKELEVEL" in os.environ:  # a child of make: kill -9 of make ends the site, too

@@ -56,6 +56,12 @@ def site(django_db_setup, django_db_blocker):
         transaction.set_rollback(True)
 
 
+@pytest.fixture
+def soon(db, monkeypatch):
+    """A site for a week instead of a month, where that does not matter."""
+    monkeypatch.setattr(planting, "DAYS_AHEAD", 7)
+
+
 @pytest.mark.usefixtures("site")
 class TestSite:
     """Sixty experts, planted once for the whole class."""
@@ -172,11 +178,11 @@ class TestSite:
         assert all(f'id="{icon}"' in sprite for icon in Category.objects.values_list("icon", flat=True))
 
 
-def test_the_same_moment_gives_the_same_site(db):
+def test_the_same_moment_gives_the_same_site(soon):
     assert rows(experts=8, now=NOW) == rows(experts=8, now=NOW)
 
 
-def test_the_same_day_has_the_same_slots_and_the_same_people(db):
+def test_the_same_day_has_the_same_slots_and_the_same_people(soon):
     """By the evening sessions are over and other holds run, but nobody has swapped seats."""
 
     def people(now):
@@ -197,14 +203,14 @@ def test_the_showcase_has_a_full_day_on_a_sunday_too(db):
     assert Slot.objects.filter(date=sunday.date()).count() >= 12
 
 
-def test_a_second_run_changes_nothing_and_says_so(db):
+def test_a_second_run_changes_nothing_and_says_so(soon):
     assert "5 experts" in seed_demo("--experts", "5")
     before = [list(model.objects.order_by("pk").values()) for model in MODELS]
     assert seed_demo() == "There are organisations already: no demo data added.\n"
     assert [list(model.objects.order_by("pk").values()) for model in MODELS] == before
 
 
-def test_it_says_in_one_line_what_it_did(db):
+def test_it_says_in_one_line_what_it_did(soon):
     said = seed_demo("--experts", "2")
     assert said.startswith("Demo data: 3 organisations, 8 categories, 2 experts, ")
     assert said.count("\n") == 1
@@ -246,8 +252,7 @@ def test_more_experts_are_made_up_with_addresses_of_their_own():
     assert "ibrahim-yilmaz" in {profile.slug for profile in many}
 
 
-def test_made_up_experts_get_slots_and_bookings_too(db, monkeypatch):
-    monkeypatch.setattr(planting, "DAYS_AHEAD", 6)
+def test_made_up_experts_get_slots_and_bookings_too(soon):
     demo.plant(experts=70, now=NOW)
     assert not Expert.objects.filter(slots=None).exists()
     assert not Slot.objects.filter(capacity__lt=F("seats_held") + F("seats_booked")).exists()
@@ -287,7 +292,7 @@ def key_of_growth(expert) -> str:
     return ""
 
 
-def test_one_in_each_role_can_log_in(db, client):
+def test_one_in_each_role_can_log_in(soon, client):
     assert demo.add_members(password="maya knows the way") == [], "this is no demo site"
     demo.plant(experts=6)
     addresses = ["owner@example.com", "scheduler@example.com", "expert@example.com"]
@@ -300,7 +305,7 @@ def test_one_in_each_role_can_log_in(db, client):
     assert Expert.objects.filter(user__email="expert@example.com", organization__slug="northgate-clinic").exists()
 
 
-def test_members_take_no_account_from_somebody_else(db):
+def test_members_take_no_account_from_somebody_else(soon):
     demo.plant(experts=6)
     somebody = make_user(email="owner@example.com")
     demo.add_members(password="maya knows the way")
