@@ -21,6 +21,8 @@ from bookingsite.devserver import servers
 from tests import database
 from tests.live import LiveSite
 
+gc.disable()  # until all is collected
+
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
 ENVIRONMENT = {
     "ENV_FILE": os.devnull,
@@ -58,9 +60,9 @@ live_sites = pytest.StashKey[list]()
 
 
 def pytest_collection_finish(session):
-    """Keep what was loaded until here out of the search for garbage, which would go through it again and again."""
-    gc.collect()
+    """Look for garbage from here on, and not in what was loaded until here (bookingsite/apps.py)."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)
