@@ -155,7 +155,7 @@ def test_no_list_can_be_asked_for_it(world, who, model):
     if client.get(admin_url(model)).status_code == 403:
         assert not page.has_view_permission(_request(client, model)), "a refusal that has to do with the address"
         return
-    queries = [{"all": ""}, {"o": "1"}, {"when": "all"}, {"p": "1"}]
+    queries = [{"e": "1"}, {"all": ""}, {"o": "1"}, {"when": "all"}, {"p": "1"}]
     for field in model._meta.get_fields():
         if (remote := getattr(field, "related_model", None)) in world.objects:
             key = world.objects[remote].pk
@@ -167,8 +167,9 @@ def test_no_list_can_be_asked_for_it(world, who, model):
             key = world.objects[remote.model].pk if remote else world.objects[Expert].pk
             queries += [{f"{path}__id__exact": key}, {f"{path}__exact": key}]
     for query in queries:
-        response = client.get(admin_url(model), query, follow=True)
-        assert response.status_code < 500, query
+        response = client.get(admin_url(model), query)
+        # What means nothing leads to the list with a note above it, which is one of the queries.
+        assert response.status_code in (200, 400) or response["Location"].endswith("?e=1"), query
         assert not leaks(response, words), query
         if response.context and "cl" in response.context:
             assert world.objects[model] not in list(response.context["cl"].result_list) or model in SHARED
