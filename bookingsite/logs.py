@@ -1,4 +1,4 @@
-"""What logs must not hold: tokens in addresses, each of which opens bookings or an organisation."""
+"""What logs must not hold: tokens in addresses, each of which opens bookings or an organisation, and crowds."""
 
 import logging
 import re
@@ -14,3 +14,15 @@ class TokenlessFormatter(logging.Formatter):
 
     def format(self, record):
         return _TOKEN.sub(r"\1…", super().format(record))
+
+
+class WithoutRefusals(logging.Filter):
+    """Leaves out Django's line for an answer that is part of the product: taken (409), too many requests (429).
+
+    A thousand people who want one seat would be a thousand warnings. Who was turned away is counted (TurnedAway).
+    """
+
+    _ANSWERS = frozenset({409, 429})
+
+    def filter(self, record):
+        return getattr(record, "status_code", 0) not in self._ANSWERS

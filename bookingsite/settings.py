@@ -298,11 +298,13 @@ LOGGING = {
             "style": "{",
         }
     },
+    "filters": {"refusals": {"()": "bookingsite.logs.WithoutRefusals"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
     "loggers": {
         # Django's own handlers would print addresses of links with their tokens, and everything twice.
         "django": {"handlers": [], "propagate": True},
+        "django.request": {"filters": ["refusals"]},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
         # They say at each start what `make run` says in one line.
         "procrastinate.blueprints": {"level": "WARNING"},

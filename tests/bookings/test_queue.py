@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from django.db import connection, connections, transaction
+from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import TaskNotFound
@@ -87,3 +88,17 @@ def test_every_name_that_is_queued_is_a_task():
 def test_a_name_that_no_task_has_is_refused():
     with pytest.raises(TaskNotFound):
         new_job("bookings.tasks.send_nothing")
+
+
+@pytest.mark.django_db
+def test_of_a_job_only_its_failure_is_noted():
+    """Five rows for each booking that nobody reads; when a job was given up decides when it is deleted (cleanup.py)."""
+    defer("bookings.tasks.expire_booking", booking_id=1)
+    defer("bookings.tasks.expire_booking", booking_id=2, at=timezone.now())
+    noted = {}
+    with connection.cursor() as cursor:
+        for status in ("doing", "todo", "doing", "failed"):
+            cursor.execute("UPDATE procrastinate_jobs SET status = %s", [status])
+            cursor.execute("SELECT type FROM procrastinate_events ORDER BY id")
+            noted[status] = [kind for (kind,) in cursor.fetchall()]
+    assert noted == {"doing": [], "todo": [], "failed": ["failed", "failed"]}
