@@ -2,15 +2,15 @@
 
 import hashlib
 import logging
-import time
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
+import redis
 from django.conf import settings
 from limits import RateLimitItem, parse
-from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
+from redis.commands.core import Script
+from redis.exceptions import RedisError
 
 from bookings.errors import TooMany
 
@@ -99,28 +99,39 @@ def check_sign_up_limits(*, address: str, email: str) -> None:
 
 
 def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]) -> None:
+    """Count one try for each limit, unless one of them refuses it: then it counts for none."""
     if not settings.RATE_LIMITS:
         return
+    limits = [(limit, kind, name) for kind, (name, allowed) in who.items() if name for limit in allowed]
+    keys = [f"{settings.REDIS_KEY_PREFIX}:limits:{limit.key_for(action, kind, name)}" for limit, kind, name in limits]
+    arguments = [number for limit, _kind, _name in limits for number in (limit.amount, limit.get_expiry())]
     try:
-        for kind, (name, allowed) in who.items():
-            for limit in allowed if name else ():
-                if not _limiter().hit(limit, action, kind, name):
-                    until = _limiter().get_window_stats(limit, action, kind, name).reset_time
-                    raise TooMany(retry_after=max(1, int(until - time.time()) + 1))
-    except StorageError as error:
+        wait: Any = _script()(keys, arguments)
+    except RedisError as error:
         # Booking works while Valkey is down; a limit is not worth a refusal.
-        logger.warning("Limits are off, Valkey did not answer: %s", type(error.storage_error).__name__)
+        logger.warning("Limits are off, Valkey did not answer: %s", type(error).__name__)
+        return
+    if wait:
+        raise TooMany(retry_after=int(wait))
+
+
+# One question for all limits of a request. Answers 0, or the seconds until the first limit that refuses has room again.
+_SCRIPT = """
+for i, key in ipairs(KEYS) do
+    if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[2 * i - 1]) then
+        return math.max(1, redis.call('TTL', key) + 1)
+    end
+end
+for i, key in ipairs(KEYS) do
+    if redis.call('INCR', key) == 1 then
+        redis.call('EXPIRE', key, ARGV[2 * i])
+    end
+end
+return 0
+"""
 
 
 @cache
-def _limiter() -> FixedWindowRateLimiter:
-    url = settings.REDIS_URL
-    return FixedWindowRateLimiter(
-        storage_from_string(
-            f"redis+{url}" if url.startswith("unix://") else url,
-            wrap_exceptions=True,
-            key_prefix=f"{settings.REDIS_KEY_PREFIX}:limits",
-            socket_timeout=0.5,
-            socket_connect_timeout=0.5,
-        )
-    )
+def _script() -> Script:
+    pool = redis.ConnectionPool.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+    return redis.Redis(connection_pool=pool).register_script(_SCRIPT)

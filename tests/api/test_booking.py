@@ -252,9 +252,9 @@ class TestLimits:
     @pytest.fixture(autouse=True)
     def limits_on(self, settings):
         settings.RATE_LIMITS = True
-        rate_limits._limiter.cache_clear()
+        rate_limits._script.cache_clear()
         yield
-        rate_limits._limiter.cache_clear()
+        rate_limits._script.cache_clear()
 
     def test_nobodys_mailbox_is_flooded(self, api):
         slot = make_slot(capacity=30)

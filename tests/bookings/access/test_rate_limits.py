@@ -15,9 +15,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def limits_on(settings):
     settings.RATE_LIMITS = True
-    rate_limits._limiter.cache_clear()
+    rate_limits._script.cache_clear()
     yield
-    rate_limits._limiter.cache_clear()
+    rate_limits._script.cache_clear()
 
 
 def test_a_visitor_who_tries_too_often_has_to_wait(client):
@@ -36,6 +36,15 @@ def test_an_address_has_a_limit_of_its_own():
         rate_limits.check_booking_limits(visitor=f"visitor {n}", address="203.0.113.1", email=f"{n}@example.com")
     with pytest.raises(TooMany):
         rate_limits.check_booking_limits(visitor="another", address="203.0.113.1", email="x@example.com")
+    rate_limits.check_booking_limits(visitor="another", address="203.0.113.2", email="x@example.com")
+
+
+def test_what_one_limit_refuses_counts_for_no_other():
+    for n in range(60):
+        rate_limits.check_booking_limits(visitor=f"visitor {n}", address="203.0.113.1", email=f"{n}@example.com")
+    for n in range(10):
+        with pytest.raises(TooMany):
+            rate_limits.check_booking_limits(visitor="another", address="203.0.113.1", email=f"x{n}@example.com")
     rate_limits.check_booking_limits(visitor="another", address="203.0.113.2", email="x@example.com")
 
 

@@ -32,9 +32,9 @@ def booking():
 @pytest.fixture
 def limits_on(settings):
     settings.RATE_LIMITS = True
-    rate_limits._limiter.cache_clear()
+    rate_limits._script.cache_clear()
     yield
-    rate_limits._limiter.cache_clear()
+    rate_limits._script.cache_clear()
 
 
 def ask(client, email=KNOWN, **values):
