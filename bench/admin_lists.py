@@ -12,6 +12,7 @@ import re
 import statistics
 import time
 
+from bench.data import make_experts
 from bookingsite.devserver import servers
 
 EXPERTS, SLOTS_EACH, BOOKED_OF = 1_000, 1_000, 5  # one slot in five is booked
@@ -63,22 +64,11 @@ SEED = [
 def seed() -> None:
     from django.db import connection, transaction
 
-    from experts.models import Category, Expert, Organization, User
+    from experts.models import Category, Organization, User
 
     organizations = [Organization.objects.create(name=f"Clinic {n}", slug=f"clinic-{n}") for n in range(50)]
     categories = [Category.objects.create(name=f"Field {n}", slug=f"field-{n}", icon="stethoscope") for n in range(10)]
-    Expert.objects.bulk_create(
-        Expert(
-            organization=organizations[n % 50],
-            category=categories[n % 10],
-            name=f"Expert Number{n}",
-            slug=f"expert-{n}",
-            headline="Physiotherapist",
-            timezone="UTC",
-        )
-        for n in range(EXPERTS)
-    )
-    Expert.objects.all().refresh_search_text()
+    make_experts(EXPERTS, organizations, categories)
     User.objects.bulk_create(User(email=f"user{n}@example.com", password="!", is_staff=True) for n in range(1_000))
     with transaction.atomic(), connection.cursor() as cursor:
         # Triggers keep counters and history row by row; here the counters are written as they will be.

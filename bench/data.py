@@ -1,6 +1,7 @@
 """What the loads are about: experts with free slots, in the product's database and in those of its peers."""
 
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -22,29 +23,36 @@ SLOTS_OF_EXPRESS = """
 """
 
 
+def make_experts(count: int, organizations: list[Any], categories: list[Any]) -> None:
+    """Spread as many experts evenly over organisations and categories."""
+    from experts.models import Expert
+
+    Expert.objects.bulk_create(
+        Expert(
+            organization=organizations[n % len(organizations)],
+            category=categories[n % len(categories)],
+            name=f"Expert Number{n}",
+            slug=f"expert-{n}",
+            headline="Physiotherapist",
+            timezone="UTC",
+        )
+        for n in range(count)
+    )
+    Expert.objects.all().refresh_search_text()
+
+
 def seed_product() -> None:
     """Fill the database that Django is connected to."""
     from django.db import connection, transaction
 
-    from experts.models import Category, Expert, Organization
+    from experts.models import Category, Organization
 
     organizations = [
         Organization.objects.create(name=f"Clinic {n}", slug=f"clinic-{n}", contact_email=f"clinic{n}@example.com")
         for n in range(20)
     ]
     category = Category.objects.create(name="Health", slug="health", icon="stethoscope")
-    Expert.objects.bulk_create(
-        Expert(
-            organization=organizations[n % 20],
-            category=category,
-            name=f"Expert Number{n}",
-            slug=f"expert-{n}",
-            headline="Physiotherapist",
-            timezone="UTC",
-        )
-        for n in range(EXPERTS)
-    )
-    Expert.objects.all().refresh_search_text()
+    make_experts(EXPERTS, organizations, [category])
     with transaction.atomic(), connection.cursor() as cursor:
         # The triggers would look at each row; this is what they would leave.
         cursor.execute("SET LOCAL session_replication_role = replica")
