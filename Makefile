@@ -50,6 +50,6 @@ css:
 	"$$python" -m venv .venv && $(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# The product and its peers in turns, at most 15 minutes; needs Node. ONLY=bookings runs one part.
+# The product and its peers in turns; needs Node. ONLY=bookings runs one part.
 bench: .venv/installed
 	@ONLY="$(ONLY)" RUNS="$(RUNS)" exec $(PY) -m bench

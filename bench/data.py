@@ -69,7 +69,7 @@ def seed_express(database_url: str) -> None:
 
 
 class Slots:
-    """Free slots of one server, handed out once each. ``add_seats`` makes one slot with several."""
+    """Free slots of one server, handed out once each."""
 
     def __init__(self, database_url: str, table: str) -> None:
         self.database_url, self.table = database_url, table
@@ -82,6 +82,7 @@ class Slots:
         return [first, count]
 
     def take_one(self, seats: int) -> list[int]:
+        """One slot with that many seats, for everybody."""
         slots = self.take(1)
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(f"UPDATE {self.table} SET capacity = %s WHERE id = %s", [seats, slots[0]])

@@ -21,7 +21,7 @@ from bookingsite.devserver import servers
 from tests import database
 from tests.live import LiveSite
 
-gc.disable()  # until all is collected
+gc.disable()  # until all is loaded (bookingsite/apps.py)
 
 # Nothing else that is set on the machine, or written in .env, reaches the tests.
 ENVIRONMENT = {
@@ -60,9 +60,8 @@ live_sites = pytest.StashKey[list]()
 
 
 def pytest_collection_finish(session):
-    """Look for garbage from here on, and not in what was loaded until here (bookingsite/apps.py)."""
+    """Look for garbage in nothing that was loaded until here, either (bookingsite/apps.py)."""
     gc.freeze()
-    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -64,9 +64,10 @@ function connect() {
     if (status === "201") references.push(/"reference": *"([^"]+)"/.exec(text)[1]);
     text = "";
     if (closes) {
+      // The next is opened first: when none is left, the load is over.
+      if (sent < limit && performance.now() < deadline) connect().then((go) => go());
       socket.destroy();
       done();
-      if (sent < limit && performance.now() < deadline) connect().then((go) => go());
     } else next();
   });
   let over = false;
