@@ -92,6 +92,7 @@ def product(logs: Path, environ: dict[str, str]) -> Iterator[int]:
             for variable, value in {"PORT:-8000": ports["web"], "PORT:-8001": ports["live"]}.items():
                 command = command.replace(f"${{{variable}}}", str(value))
             command = command.replace("${WEB_CONCURRENCY:-2}", os.environ.get("WEB_CONCURRENCY", "2"))
+            command = command.replace("${WEB_THREADS:-8}", os.environ.get("WEB_THREADS", "8"))
             program, *arguments = shlex.split(command)
             program = sys.executable if program == "python" else str(BIN / program)
             stack.enter_context(process(name, [program, *arguments], logs, cwd=BASE_DIR, env=os.environ | environ))

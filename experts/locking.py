@@ -59,6 +59,12 @@ def lock_slot(slot_id: int) -> None:
     lock_slots([slot_id])
 
 
+def lock_free_slots(slot_ids: Iterable[int]) -> set[int]:
+    """As ``lock_slots``, but those that others have locked are passed over. Returns which are locked now."""
+    free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=set(slot_ids))
+    return set(free.order_by("pk").values_list("pk", flat=True))
+
+
 def read_slot(slot_id: int) -> Slot:
     """Read the slot with its expert, and ``read_at``: the database's clock at this very statement.
 
@@ -68,6 +74,11 @@ def read_slot(slot_id: int) -> Slot:
         return slots_with_clock().get(pk=slot_id)
     except Slot.DoesNotExist as error:
         raise NotFound from error
+
+
+def read_slots(slot_ids: Iterable[int]) -> dict[int, Slot]:
+    """As ``read_slot``, for several in one query: those that there are, by id."""
+    return {slot.pk: slot for slot in slots_with_clock().filter(pk__in=set(slot_ids)).order_by()}
 
 
 def slots_with_clock() -> QuerySet[Slot]:

@@ -1,3 +1,5 @@
+from collections.abc import Collection, Sequence
+
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
 from django.db.models import Q
@@ -7,17 +9,29 @@ from bookings.models.booking import Booking
 
 
 class IdempotencyQuerySet(models.QuerySet["Idempotency"]):
-    def insert_if_new(self, *, scope: str, key: str, request_hash: str, refusal: str) -> bool:
-        """Keep a refusal unless the key has an answer already; waits for one that is being written. True if kept."""
+    def insert_new_refusals(self, rows: "Sequence[Idempotency]") -> set[tuple[str, str]]:
+        """Keep refusals of keys that have no answer yet; waits for answers that are being written.
+
+        Returns the scope and key of each that was kept; of several with one key it is the first.
+        """
         table = self.model._meta.db_table
         with connection.cursor() as cursor:
-            # bulk_create(ignore_conflicts=True) does not tell whether the row was skipped.
+            # bulk_create(ignore_conflicts=True) does not tell which rows were skipped.
             cursor.execute(
                 f"INSERT INTO {table} (scope, key, request_hash, refusal)"
-                " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                [scope, key, request_hash, refusal],
+                " SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[])"
+                " ON CONFLICT DO NOTHING RETURNING scope, key",
+                [[getattr(row, name) for row in rows] for name in ("scope", "key", "request_hash", "refusal")],
             )
-            return bool(cursor.rowcount == 1)
+            return set(cursor.fetchall())
+
+    def given_to(self, keys: Collection[tuple[str, str]]) -> "dict[tuple[str, str], Idempotency]":
+        """The answers that were given to pairs of scope and key, with their bookings; one query, or none for none."""
+        if not keys:
+            return {}
+        scopes, names = zip(*keys, strict=True)
+        given = self.select_related("booking__slot__expert__organization").filter(scope__in=scopes, key__in=names)
+        return {(row.scope, row.key): row for row in given}
 
 
 class Idempotency(models.Model):

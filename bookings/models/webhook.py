@@ -1,5 +1,6 @@
 import secrets
 from base64 import b64encode
+from collections.abc import Iterable
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -46,17 +47,18 @@ def new_event_id() -> str:
 
 
 class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
-    def exist_for(self, organization_id: int) -> bool:
-        """Whether an organisation has an active endpoint. Asked at each change of a booking, mostly for nothing.
+    def organizations_with_any(self, organization_ids: Iterable[int]) -> set[int]:
+        """Which organisations have an active endpoint. Asked at each change of a booking, mostly for nothing.
 
         In SQL of our own, as making the statement would take the ORM eight times as long: 0.23 ms of a booking's 5.5.
         """
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT 1 FROM bookings_webhookendpoint WHERE organization_id = %s AND is_active LIMIT 1",
-                [organization_id],
+                "SELECT DISTINCT organization_id FROM bookings_webhookendpoint"
+                " WHERE organization_id = ANY(%s) AND is_active",
+                [list(organization_ids)],
             )
-            return cursor.fetchone() is not None
+            return {organization_id for (organization_id,) in cursor.fetchall()}
 
     def asking_for(self, organization_id: int, types: list[str]) -> Self:
         """The active endpoints of an organisation that want to be told of any of these events, paused ones too."""

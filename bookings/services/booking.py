@@ -1,23 +1,46 @@
 """Book a slot, and correct who a booking is for."""
 
+import json
 import re
+from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
+from functools import partial
+from typing import NamedTuple
 
-from django.db import IntegrityError
+import pghistory
+from django.db import IntegrityError, connection
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
+from bookings.selectors.facts import new_booking_facts
+from bookings.selectors.own_slots import without_hold
 from bookings.services.checks import check_details, check_party, refusal_of
-from bookings.services.effects import publish, publish_to_booker, queue_expiry, queue_mail, queue_reminders
-from bookings.services.idempotency import Answer, Booked
-from bookings.services.locking import lapse_holds, own_hold
-from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
+from bookings.services.effects import (
+    publish_all,
+    publish_to_booker,
+    queue_expiries,
+    queue_mail,
+    queue_mails,
+    queue_reminders,
+)
+from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
+from bookings.services.locking import lapse_holds, own_holds
+from bookings.services.together import Gate, Request, write_alone
+from bookings.services.waitlist import WORTH_WAITING, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
-from experts.locking import lock_slot, read_slot, slot_transaction, violated_constraint
+from experts.locking import (
+    lock_free_slots,
+    lock_slots,
+    read_slot,
+    read_slots,
+    slot_transaction,
+    violated_constraint,
+)
+from experts.models import Slot
 
 # Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
 _SETTLED_BY_LOOKING_AGAIN = {"idempotency_key_once_per_scope", "bookings_booking_reference_key"}
@@ -63,59 +86,163 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    answer = Answer.for_request(booking, idempotency_key, idempotency_scope)
+    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope))
+    if connection.in_atomic_block:
+        write_alone(_write, request)  # what is written in somebody's transaction is committed or undone with it
+    else:
+        # One transaction has one history: who is booking, and from where, must be the same for all.
+        gate.enter(request, group=_history_context())
+    return request.wait()
+
+
+class _Request(Request[Booked]):
+    """Somebody's wish to book, in line with those that came at the same moment."""
+
+    def __init__(self, wanted: Booking, answer: Answer) -> None:
+        super().__init__(wanted.slot_id)
+        self.wanted = wanted  # unsaved, and left as it is: what fails is written again
+        self.answer = answer
+
+    @property
+    def asker(self) -> tuple[int, str]:
+        """By which a hold of its own is found."""
+        return self.slot_id, self.wanted.holder
+
+
+class _Refused(NamedTuple):
+    request: _Request
+    slot: Slot
+    reason: str
+
+
+# What a request is told; called in its own thread.
+_Outcome = tuple[_Request, Callable[[], Booked]]
+
+
+def _history_context() -> str:
+    """What the history says of changes made now: requests for which it is the same can share a transaction."""
+    with pghistory.context() as context:
+        return json.dumps(context.metadata, sort_keys=True, default=str)
+
+
+def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
+    """Book for all requests in one transaction; see ``Write``. The one place where the rule about booking is applied.
+
+    A request alone is looked at again where that settles it: its key was answered, or its reference given, meanwhile.
+    """
     for _attempt in range(3):
-        attempt = copy(booking)
-        attempt.reference = new_reference()
         try:
-            with slot_transaction():
-                refused = _book_under_lock(attempt, answer)
+            return _book_together(requests, wait=wait)
         except IntegrityError as error:
             constraint = violated_constraint(error)
+            if len(requests) > 1:
+                raise
             if constraint == "slot_never_overbooked":
                 # Cannot happen under the lock; the database has the last word all the same.
-                raise SlotTaken(read_slot(slot_id), "full") from error
+                raise SlotTaken(read_slot(requests[0].slot_id), "full") from error
             if constraint not in _SETTLED_BY_LOOKING_AGAIN:
                 raise
-            continue
-        if refused is not None:
-            raise refused
-        assert answer.booked is not None, "neither refused nor booked"
-        return answer.booked
     raise Busy
 
 
-def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
-    """The body of ``book``. Returns a refusal rather than raising it, so that what it wrote is committed."""
+gate = Gate(_write)
+
+
+def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    slot = read_slot(booking.slot_id)
-    check_party(slot, booking)
-    hold = own_hold(slot, booking.holder)
-    reason = refusal_of(slot, booking.seats, own=hold, holds_may_lapse=True)
-    has_lapsed = False
-    if reason is None:
-        # 2. Lock, then look again in a new statement: what was read before may be as old as the wait.
-        lock_slot(slot.pk)
-        if answer.was_given():
-            return answer.refusal(slot)
-        # 3. Holds that ran out free their seats now, whether or not a worker is alive.
-        locked = read_slot(slot.pk)
-        slot = lapse_holds(locked)
-        has_lapsed = slot is not locked
-        # 4. The same rule as everywhere, now with nobody able to change the slot; one's own hold is no obstacle.
-        hold = own_hold(slot, booking.holder)
-        reason = refusal_of(slot, booking.seats, own=hold)
-    if reason is not None:
-        # 5a. Keep the refusal: for staff as demand, for a retry as its answer.
-        if not answer.record_refusal(reason):
-            # Another request with this key was answered first, perhaps with the very booking that filled the slot.
-            answer.was_given()
-            return answer.refusal(slot)
-        TurnedAway.objects.create(slot=slot, reason=reason, source=booking.source)
-        return SlotTaken(slot, reason)
-    # 5b. Book. The row of a hold becomes the booking, so that its seats are never free in between.
-    booking.slot = slot
-    if hold is not None:
+    slots = read_slots(request.slot_id for request in requests)
+    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
+    contenders, refused = [], []
+    for request in requests:
+        slot = slots.get(request.slot_id)
+        if slot is None:
+            request.fail(NotFound())
+            continue
+        try:
+            check_party(slot, request.wanted)
+        except InvalidDetails:
+            # Said again by the request's own thread, which has its language.
+            request.settle(partial(_refuse_party, slot, request.wanted))
+            continue
+        reason = refusal_of(slot, request.wanted.seats, own=holds.get(request.asker), holds_may_lapse=True)
+        if reason is None:
+            contenders.append(request)
+        else:
+            refused.append(_Refused(request, slot, reason))
+    outcomes = _keep_refusals(refused)
+    _settle(outcomes)
+    if not contenders:
+        return []
+    # 2. What is left needs the locks. Nobody is told anything before it is committed.
+    with slot_transaction():
+        outcomes, left = _book_under_lock(contenders, wait=wait)
+    _settle(outcomes)
+    return left
+
+
+def _book_under_lock(contenders: list[_Request], *, wait: bool) -> tuple[list[_Outcome], list[_Request]]:
+    # 3. Lock, then look again in a new statement: what was read before may be as old as the wait.
+    locked = {request.slot_id for request in contenders}
+    if wait:
+        lock_slots(locked)
+    else:
+        locked = lock_free_slots(locked)
+    # A key that was sent twice at once: the second one finds the answer of the first when that is committed.
+    names: set[tuple[str, str] | None] = set()
+    present, left = [], []
+    for request in contenders:
+        name = request.answer.name
+        if request.slot_id in locked and (name is None or name not in names):
+            present.append(request)
+            names.add(name)
+        else:
+            left.append(request)
+    given = find_given(request.answer for request in present)
+    # 4. Holds that ran out free their seats now, whether or not a worker is alive.
+    before = read_slots(locked)
+    slots = {slot_id: lapse_holds(slot) for slot_id, slot in before.items()}
+    freed = {slot_id for slot_id, slot in slots.items() if slot is not before[slot_id]}
+    holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
+    # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
+    outcomes: list[_Outcome] = []
+    refused, booked = [], []
+    for request in present:
+        slot, name = slots[request.slot_id], request.answer.name
+        if name in given:
+            outcomes.append((request, partial(request.answer.repeat, given[name], slot)))
+            continue
+        hold = holds.get(request.asker)  # one's own is no obstacle
+        reason = refusal_of(slot, request.wanted.seats, own=hold)
+        if reason is not None:
+            refused.append(_Refused(request, slot, reason))
+            continue
+        if hold is not None:
+            del holds[request.asker]
+            freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
+        booking = _make_booking(request.wanted, slot, hold)
+        booked.append((request, Booked(booking, new_booking_facts(booking))))
+        # For those who come after it; the row itself is changed by the trigger on Booking.
+        slots[slot.pk] = after = copy(booking.slot)
+        after.seats_booked += booking.seats
+    # 6. Write, and queue what follows with it, or nothing at all; pages hear of it when it is committed.
+    outcomes += _keep_refusals(refused)
+    _save([answer.booking for _request, answer in booked])
+    keep_bookings((request.answer, answer) for request, answer in booked)
+    _queue_what_follows([answer.booking for _request, answer in booked])
+    serve_waitlists(freed)
+    outcomes += [(request, partial(_same, answer)) for request, answer in booked]
+    return outcomes, left
+
+
+def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None) -> Booking:
+    """The booking, not saved, with the slot as it was before. The row of a hold becomes the booking, so that its seats
+    are never free in between.
+    """
+    booking = copy(wanted)
+    booking.slot = without_hold(slot, hold)
+    if hold is None:
+        booking.reference, booking.created_at = new_reference(), slot.read_at
+    else:
         booking.pk, booking.reference, booking.created_at = hold.pk, hold.reference, hold.created_at
         booking.sequence = hold.sequence
     if slot.expert.policy("requires_approval"):
@@ -123,25 +250,71 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
         booking.expires_at = min(slot.read_at + timedelta(hours=slot.expert.policy("approval_hours")), slot.starts_at)
     else:
         booking.status = Status.CONFIRMED
-    if hold is None:
-        booking.save(force_insert=True)
-    else:
-        booking.save(force_update=True)
-    answer.record_booking(booking)
-    # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
-    queue_mail(booking, kind_of(booking))
-    queue_reminders(booking)
-    if booking.status == Status.PENDING:
-        queue_mail(booking, MailKind.STAFF_REQUEST)
-        queue_expiry(booking)
-    told = [EventType.BOOKING_CREATED]
-    if booking.status == Status.CONFIRMED:
-        told.append(EventType.BOOKING_CONFIRMED)
-    queue_webhooks(booking_events(booking, *told) + slot_taken(slot, booking.seats))
-    publish(booking)
-    if hold is not None or has_lapsed:
-        serve_waitlist(slot)  # an offer was taken, or fewer seats than were held, or than had run out
-    return None
+    return booking
+
+
+def _save(bookings: list[Booking]) -> None:
+    Booking.objects.bulk_create([booking for booking in bookings if booking.pk is None])
+    for booking in bookings:
+        if booking._state.adding:
+            booking.save(force_update=True)
+
+
+def _queue_what_follows(bookings: list[Booking]) -> None:
+    if not bookings:
+        return
+    pending = [booking for booking in bookings if booking.status == Status.PENDING]
+    queue_mails(
+        [(booking, kind_of(booking)) for booking in bookings]
+        + [(booking, MailKind.STAFF_REQUEST) for booking in pending]
+    )
+    queue_reminders(bookings)
+    queue_expiries(pending)
+    events = []
+    for booking in bookings:
+        told = [EventType.BOOKING_CREATED]
+        if booking.status == Status.CONFIRMED:
+            told.append(EventType.BOOKING_CONFIRMED)
+        events += booking_events(booking, *told) + slot_taken(booking.slot, booking.seats)
+    queue_webhooks(events)
+    publish_all(bookings)
+
+
+def _keep_refusals(refused: list[_Refused]) -> list[_Outcome]:
+    """Keep refusals: for staff as demand, for retries as their answers. Returns what each request is told."""
+    are_new = keep_refusals((request.answer, reason) for request, _slot, reason in refused)
+    new = [it for it, is_new in zip(refused, are_new, strict=True) if is_new]
+    old = [it for it, is_new in zip(refused, are_new, strict=True) if not is_new]
+    if new:
+        TurnedAway.objects.bulk_create(
+            [TurnedAway(slot=slot, reason=reason, source=request.wanted.source) for request, slot, reason in new]
+        )
+    outcomes: list[_Outcome] = [(it.request, partial(_turn_away, it.slot, it.reason)) for it in new]
+    # Another request with the key was answered first, perhaps with the very booking that filled the slot.
+    given = find_given(it.request.answer for it in old)
+    for it in old:
+        answer = it.request.answer
+        assert answer.name is not None, "without a key every refusal is new"
+        outcomes.append((it.request, partial(answer.repeat, given[answer.name], it.slot)))
+    return outcomes
+
+
+def _settle(outcomes: list[_Outcome]) -> None:
+    for request, outcome in outcomes:
+        request.settle(outcome)
+
+
+def _same(answer: Booked) -> Booked:
+    return answer
+
+
+def _turn_away(slot: Slot, reason: str) -> Booked:
+    raise SlotTaken(slot, reason)
+
+
+def _refuse_party(slot: Slot, wanted: Booking) -> Booked:
+    check_party(slot, wanted)
+    raise AssertionError("was refused before")
 
 
 def change_details(

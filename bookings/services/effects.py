@@ -1,27 +1,37 @@
 """Queue and publish what follows from a change of a booking, with that change or not at all."""
 
+from collections.abc import Iterable
+
+from procrastinate.jobs import Job
+
 from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind, reminders_due
 from bookings.models import Booking, Status
-from bookings.queue import LAST, defer, defer_jobs, new_job
+from bookings.queue import LAST, defer_jobs, new_job
 from experts import publisher
+from experts.models import Slot
 
 
 def queue_mail(booking: Booking, kind: MailKind | None) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
-    if kind is not None:
-        defer("bookings.tasks.send_booking_mail", booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+    queue_mails([(booking, kind)])
 
 
-def queue_reminders(booking: Booking) -> None:
-    """Queue the reminders of a confirmed booking for their times. Each is sent only if nothing has changed by then.
+def queue_mails(mails: Iterable[tuple[Booking, MailKind | None]]) -> None:
+    """As ``queue_mail``, for several in one statement."""
+    _defer_all(
+        new_job("bookings.tasks.send_booking_mail", booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+        for booking, kind in mails
+        if kind is not None
+    )
+
+
+def queue_reminders(bookings: Iterable[Booking]) -> None:
+    """Queue the reminders of confirmed bookings for their times. Each is sent only if nothing has changed by then.
 
     Whether the organisation wants them is asked then, too, so that its switch works for what is booked already.
     """
-    if booking.status != Status.CONFIRMED:
-        return
-    due = reminders_due(booking.slot.starts_at, booking.slot.read_at)
-    jobs = [
+    _defer_all(
         new_job(
             "bookings.tasks.send_booking_mail",
             at=at,
@@ -30,21 +40,42 @@ def queue_reminders(booking: Booking) -> None:
             kind=kind.value,
             sequence=booking.sequence,
         )
-        for kind, at in due.items()
-    ]
-    if jobs:
-        defer_jobs(jobs)
+        for booking in bookings
+        if booking.status == Status.CONFIRMED
+        for kind, at in reminders_due(booking.slot.starts_at, booking.slot.read_at).items()
+    )
 
 
 def queue_expiry(booking: Booking) -> None:
     """Queue the end of a hold or a request for its time. The job does nothing if that time has moved on."""
-    defer("bookings.tasks.expire_booking", at=booking.expires_at, booking_id=booking.pk)
+    queue_expiries([booking])
+
+
+def queue_expiries(bookings: Iterable[Booking]) -> None:
+    """As ``queue_expiry``, for several in one statement."""
+    _defer_all(
+        new_job("bookings.tasks.expire_booking", at=booking.expires_at, booking_id=booking.pk) for booking in bookings
+    )
+
+
+def _defer_all(jobs: Iterable[Job]) -> None:
+    if jobs := list(jobs):
+        defer_jobs(jobs)
 
 
 def publish(booking: Booking) -> None:
     """After commit, tell everybody's pages about the slot, and the booker's about the booking."""
-    publisher.slot_changed(booking.slot)
-    publish_to_booker(booking)
+    publish_all([booking])
+
+
+def publish_all(bookings: Iterable[Booking]) -> None:
+    """As ``publish``, for several: each slot is told of once."""
+    slots: dict[int, Slot] = {}
+    for booking in bookings:
+        slots[booking.slot_id] = booking.slot
+        publish_to_booker(booking)
+    for slot in slots.values():
+        publisher.slot_changed(slot)
 
 
 def publish_to_booker(booking: Booking) -> None:

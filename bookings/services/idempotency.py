@@ -2,12 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
-from bookings.selectors.facts import new_booking_facts
 from experts.models import Slot
 
 
@@ -33,11 +33,11 @@ class Answer:
 
     def __init__(self, scope: str, key: str, request_hash: str) -> None:
         self.scope, self.key, self.request_hash = scope, key, request_hash
-        self.booked: Booked | None = None  # what was answered, now or before
-        self._refusal = ""
 
     @classmethod
     def for_request(cls, booking: Booking, key: str, scope: str) -> "Answer":
+        if not key:
+            return cls("", "", "")
         email = booking.email.casefold()
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
@@ -46,37 +46,46 @@ class Answer:
             sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
         )
 
-    def was_given(self) -> bool:
-        """Whether this key was answered before. Raises IdempotencyMismatch if that was another request."""
-        if not self.key:
-            return False
-        given = (
-            Idempotency.objects.select_related("booking__slot__expert__organization")
-            .filter(scope=self.scope, key=self.key)
-            .first()
-        )
-        if given is None:
-            return False
+    @property
+    def name(self) -> tuple[str, str] | None:
+        """What is unique: scope and key."""
+        return (self.scope, self.key) if self.key else None
+
+    def row(self, **answer: Any) -> Idempotency:
+        """The row, not saved, that keeps an answer."""
+        return Idempotency(scope=self.scope, key=self.key, request_hash=self.request_hash, **answer)
+
+    def repeat(self, given: Idempotency, slot: Slot) -> Booked:
+        """What was answered before, again: returns or raises it. Raises IdempotencyMismatch to another request."""
         if given.request_hash != self.request_hash:
             raise IdempotencyMismatch
-        self.booked = Booked(given.booking, given.body or {}) if given.booking else None
-        self._refusal = given.refusal
-        return True
+        if given.booking is None:
+            raise SlotTaken(slot, given.refusal)
+        return Booked(given.booking, given.body or {})
 
-    def refusal(self, slot: Slot) -> SlotTaken | None:
-        """The refusal that was given, as an error again; None when a booking was given."""
-        return None if self.booked else SlotTaken(slot, self._refusal)
 
-    def record_booking(self, booking: Booking) -> None:
-        """Keep the answer to a booking that was just made. Violates a constraint if the key was answered meanwhile."""
-        self.booked = Booked(booking, new_booking_facts(booking))
-        if self.key:
-            Idempotency.objects.create(**self._row, booking=booking, body=self.booked.facts)
+def find_given(answers: Iterable[Answer]) -> dict[tuple[str, str], Idempotency]:
+    """Read what these keys were answered before: row by ``Answer.name``."""
+    return Idempotency.objects.given_to({answer.name for answer in answers if answer.name})
 
-    def record_refusal(self, reason: str) -> bool:
-        """Keep a refusal. False when somebody else with the same key was first; the answer is theirs then."""
-        return not self.key or Idempotency.objects.insert_if_new(**self._row, refusal=reason)
 
-    @property
-    def _row(self) -> dict[str, str]:
-        return {"scope": self.scope, "key": self.key, "request_hash": self.request_hash}
+def keep_bookings(booked: Iterable[tuple[Answer, Booked]]) -> None:
+    """Keep the answers to bookings just made. Violates a constraint if a key was answered meanwhile."""
+    rows = [answer.row(booking=it.booking, body=it.facts) for answer, it in booked if answer.name]
+    if rows:
+        Idempotency.objects.bulk_create(rows)
+
+
+def keep_refusals(refused: Iterable[tuple[Answer, str]]) -> list[bool]:
+    """Keep the answers to requests that were refused, with their reasons; which of them are new.
+
+    Not new: somebody else with the same key was first, and the answer is theirs then.
+    """
+    refused = list(refused)
+    rows = [answer.row(refusal=reason) for answer, reason in refused if answer.name]
+    kept = Idempotency.objects.insert_new_refusals(rows) if rows else set()
+    are_new = []
+    for answer, _reason in refused:
+        are_new.append(answer.name is None or answer.name in kept)
+        kept.discard(answer.name)  # another one with this key comes too late
+    return are_new

@@ -134,7 +134,7 @@ def reschedule(
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
-        queue_reminders(booking)
+        queue_reminders([booking])
         if booking.status == Status.PENDING:
             queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_webhooks(
@@ -181,7 +181,7 @@ def _decide(
         booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
-        queue_reminders(booking)
+        queue_reminders([booking])
         queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
         return booking
 

@@ -1,5 +1,7 @@
 """Lock bookings with their slots, and read both under the lock."""
 
+from collections.abc import Iterable
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -51,8 +53,20 @@ def lapse_holds(slot: Slot) -> Slot:
     return read_slot(slot.pk)
 
 
+def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booking]:
+    """As ``own_hold``, for pairs of slot and visitor in one query: hold by slot id and visitor."""
+    pairs = [(slot, visitor) for slot, visitor in wanted if visitor and slot.seats_held]
+    if not pairs:
+        return {}
+    running = Booking.objects.filter(
+        status=Status.HELD,
+        slot__in={slot.pk for slot, _visitor in pairs},
+        holder__in={visitor for _slot, visitor in pairs},
+        expires_at__gt=min(slot.read_at for slot, _visitor in pairs),
+    )
+    return {(hold.slot_id, hold.holder): hold for hold in running.order_by("-pk")}
+
+
 def own_hold(slot: Slot, visitor: str) -> Booking | None:
     """Read the visitor's hold in the slot that was still running when the slot was read."""
-    if not visitor or not slot.seats_held:
-        return None
-    return slot.bookings.filter(status=Status.HELD, holder=visitor, expires_at__gt=slot.read_at).first()
+    return own_holds([(slot, visitor)]).get((slot.pk, visitor))

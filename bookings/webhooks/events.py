@@ -1,5 +1,6 @@
 """Webhooks: what happened, and who is told of it. Queued in the transaction in which it happens."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from bookings.models.webhook import new_event_id
 from bookings.queue import defer_jobs, new_job
 from bookings.webhooks import payloads
 from experts.hooks import SlotChange
-from experts.locking import read_slot
+from experts.locking import read_slots
 from experts.models import Slot
 
 _Status = WebhookDelivery.Status
@@ -47,35 +48,34 @@ def slot_left(slot: Slot) -> list[Event]:
 
 
 def queue_webhooks(events: list[Event]) -> None:
-    """Queue in this transaction, after the writes and under the lock, what the organisation's endpoints ask for.
+    """Queue in this transaction, after the writes and under the lock, what the organisations' endpoints ask for.
 
-    All are of one organisation. Costs one query where nobody asks.
+    Costs one query where nobody asks.
     """
     if not events:
         return
-    organization_id = events[0].slot.expert.organization_id
-    if not WebhookEndpoint.objects.exist_for(organization_id):
-        return
-    types = [event.type.value for event in events]
-    if endpoints := list(WebhookEndpoint.objects.asking_for(organization_id, types)):
-        _queue([(endpoint, event) for event in events for endpoint in endpoints if event.type in endpoint.event_types])
+    by_organization: dict[int, list[Event]] = defaultdict(list)
+    for event in events:
+        by_organization[event.slot.expert.organization_id].append(event)
+    for organization_id in sorted(WebhookEndpoint.objects.organizations_with_any(by_organization)):
+        told = by_organization[organization_id]
+        types = sorted({event.type.value for event in told})
+        if endpoints := list(WebhookEndpoint.objects.asking_for(organization_id, types)):
+            _queue(
+                [(endpoint, event) for event in told for endpoint in endpoints if event.type in endpoint.event_types]
+            )
 
 
 def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
-    slots: dict[int, dict[str, Any]] = {}
-
-    def slot_data(slot: Slot) -> dict[str, Any]:
-        if slot.pk not in slots:
-            slot = read_slot(slot.pk)  # its counters have moved
-            slots[slot.pk] = payloads.slot_data(slot, slot.read_at)
-        return slots[slot.pk]
-
+    touched = {slot.pk for _endpoint, event in wanted for slot in (event.slot, event.previous) if slot}
+    # Read again: their counters have moved.
+    slots = {pk: payloads.slot_data(slot, slot.read_at) for pk, slot in read_slots(touched).items()}
     now, bodies, deliveries = timezone.now(), {}, []
     for endpoint, event in wanted:
         if event not in bodies:
-            data = slot_data(event.slot)
+            data = slots[event.slot.pk]
             if event.booking is not None:
-                previous = slot_data(event.previous) if event.previous else None
+                previous = slots[event.previous.pk] if event.previous else None
                 data = payloads.booking_data(event.booking, data, previous)
             bodies[event] = new_event_id(), payloads.payload(event.type, now, data)
         event_id, body = bodies[event]

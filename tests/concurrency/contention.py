@@ -9,6 +9,11 @@ import psycopg
 from django.db import connection, connections
 from psycopg import sql
 
+from bookings.models import Booking
+from bookings.services.booking import gate
+from bookings.services.together import MOST_TOGETHER
+from bookingsite.devserver.processes import wait_until
+from tests.cast import book, make_slot
 from tests.live import site_environ
 
 CONTENDERS = 32
@@ -102,6 +107,38 @@ def line_up(*works: Callable[[], object], behind) -> list:
             row.wait_for(number + 1)
         row.let_go()
         for thread in threads:
+            thread.join(timeout=60)
+            assert not thread.is_alive(), "a contender hangs"
+    return results
+
+
+def book_in_one_batch(*works: Callable[[], object]) -> list:
+    """Have bookings come while another one is being written, in this order: they are the next batch.
+
+    Results or exceptions, in the same order. Set LOCK_TIMEOUT_MS to more than the test takes.
+    """
+    results: list = [None] * len(works)
+    assert len(works) <= MOST_TOGETHER
+
+    def contender(number: int) -> None:
+        try:
+            results[number] = works[number]()
+        except BaseException as error:
+            results[number] = error
+        finally:
+            connections.close_all()
+
+    pilot_slot = make_slot()
+    threads = [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(len(works))]
+    pilot = threading.Thread(target=lambda: (book(pilot_slot), connections.close_all()), daemon=True)
+    with held_table(Booking) as table:
+        pilot.start()
+        table.wait_for(1)
+        for number, thread in enumerate(threads):
+            thread.start()
+            assert wait_until(lambda n=number: gate.waiting() == n + 1, seconds=30), "it did not get in line"
+        table.let_go()
+        for thread in [pilot, *threads]:
             thread.join(timeout=60)
             assert not thread.is_alive(), "a contender hangs"
     return results

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 
+import pghistory
 import pytest
 
 from bookings.errors import Busy, SlotTaken
@@ -25,16 +26,20 @@ def answer_of(work) -> str:
 
 @CAPACITIES
 def test_threads_that_all_wait_for_the_lock(capacity, settings):
-    """Every contender has already seen a free seat when the first one may write: the check must happen again."""
+    """Every contender has already seen a free seat when the first one may write: the check must happen again.
+
+    Each comes from somewhere else, so that none shares the transaction of another, as if each had a process of its own.
+    """
+
+    def contender(n):
+        with pghistory.context(contender=n):
+            return answer_of(lambda: book(slot, idempotency_key=f"k{n}"))
+
     settings.LOCK_TIMEOUT_MS = 60_000
     slot = make_slot(capacity=capacity)
     answers = []
     with held_row(slot) as row:
-        crowd = threading.Thread(
-            target=lambda: answers.extend(
-                run_together(lambda n: answer_of(lambda: book(slot, idempotency_key=f"k{n}")))
-            )
-        )
+        crowd = threading.Thread(target=lambda: answers.extend(run_together(contender)))
         crowd.start()
         row.wait_for(CONTENDERS)
         row.let_go()

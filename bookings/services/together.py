@@ -1,0 +1,155 @@
+"""Let requests that arrive together be written together: one transaction, one set of statements for all of them.
+
+The first to come writes. Those that come while it does so wait in line; when it is done, the first of them writes for
+all that wait. So alone a request is a batch of one, written by its own thread at once, and the more come the more share
+the cost of a transaction (docs/decisions/0019-written-together.md). No thread and no timer are needed for that.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from django.db import connection
+
+MOST_TOGETHER = 64  # so that nobody waits long for others, and a batch that fails costs little to repeat
+
+Answer = TypeVar("Answer")
+
+
+class Request(Generic[Answer]):
+    """A request in line, about one slot. It waits in its own thread until it is settled or asked to write."""
+
+    def __init__(self, slot_id: int) -> None:
+        self.slot_id = slot_id
+        self._outcome: Callable[[], Answer] | None = None
+        self._task: Callable[[], None] | None = None
+        self._news = threading.Event()
+
+    @property
+    def is_settled(self) -> bool:
+        return self._outcome is not None
+
+    def settle(self, outcome: Callable[[], Answer]) -> None:
+        """End the wait. ``outcome`` returns the answer or raises; it is called in the request's own thread."""
+        self._outcome = outcome
+        self._news.set()
+
+    def fail(self, error: Exception) -> None:
+        """End the wait with an error."""
+
+        def outcome() -> Answer:
+            raise error
+
+        self.settle(outcome)
+
+    def ask(self, task: Callable[[], None]) -> None:
+        """Have the request's own thread do something, which settles it or makes it wait again."""
+        self._task = task
+        self._news.set()
+
+    def wait(self) -> Answer:
+        """Do what the request is asked to do until it is settled. Returns its answer or raises."""
+        while self._outcome is None:
+            if not self._news.is_set():
+                _release_connection()
+            self._news.wait()
+            self._news.clear()
+            task, self._task = self._task, None
+            if task is not None:
+                task()
+        return self._outcome()
+
+
+Requests = TypeVar("Requests", bound=Request)  # type: ignore[type-arg]  # whatever they are answered
+
+
+class Write(Protocol[Requests]):
+    def __call__(self, requests: list[Requests], *, wait: bool) -> list[Requests]:
+        """Write and settle the requests, in one transaction, in their order.
+
+        Returns those that are still to be written: because somebody else has locked their slot, which is waited for
+        only with ``wait``, or because they depend on another one of the batch. What it raises settles nobody.
+        """
+
+
+class Gate(Generic[Requests]):
+    """Lines of requests, each of which writes one batch after the other.
+
+    A slot that somebody has locked must not keep others waiting: the general line passes it over, and those who want it
+    go on in a line of their own, which waits for the lock and exists as long as anybody stands in it.
+    """
+
+    def __init__(self, write: Write[Requests]) -> None:
+        self._write = write
+        # Who waits while a batch of the line is being written. Keys: the group, and the slot of a line of its own.
+        self._lines: dict[tuple[Hashable, int | None], deque[Requests]] = {}
+        self._lock = threading.Lock()
+
+    def enter(self, request: Requests, *, group: Hashable) -> None:
+        """Put the request in line; call its ``wait`` then. Only requests of one ``group`` are written together."""
+        own = group, request.slot_id
+        with self._lock:
+            self._join(own if own in self._lines else (group, None), request)
+
+    def waiting(self) -> int:
+        """How many wait while others are being written."""
+        with self._lock:
+            return sum(map(len, self._lines.values()))
+
+    def _join(self, key: tuple[Hashable, int | None], request: Requests) -> None:
+        line = self._lines.get(key)
+        if line is None:
+            self._lines[key] = deque()
+            request.ask(partial(self._lead, key, [request]))
+        else:
+            line.append(request)
+
+    def _lead(self, key: tuple[Hashable, int | None], batch: list[Requests]) -> None:
+        group, slot_id = key
+        left: list[Requests] = []
+        try:
+            left = self._write(batch, wait=slot_id is not None)
+        except BaseException as error:
+            # Whatever is wrong with one of them must not fail the others: each by itself, in its own thread.
+            unsettled = [request for request in batch if not request.is_settled]
+            for request in unsettled:
+                if len(batch) == 1 and isinstance(error, Exception):
+                    request.fail(error)
+                else:
+                    request.ask(partial(self._write_alone, request))
+            if not isinstance(error, Exception):
+                raise  # this thread is to end; the others go on
+        finally:
+            with self._lock:
+                for request in left:
+                    self._join((group, request.slot_id), request)
+                self._hand_on(key)
+
+    def _hand_on(self, key: tuple[Hashable, int | None]) -> None:
+        line = self._lines[key]
+        batch = [line.popleft() for _ in range(min(len(line), MOST_TOGETHER))]
+        if batch:
+            batch[0].ask(partial(self._lead, key, batch))
+        else:
+            del self._lines[key]
+
+    def _write_alone(self, request: Requests) -> None:
+        try:
+            write_alone(self._write, request)
+        except Exception as error:
+            request.fail(error)
+
+
+def write_alone(write: Write[Requests], request: Requests) -> None:
+    """Write a request by itself, now."""
+    left = write([request], wait=True)
+    assert not left, "a request alone waits for its slot and depends on nobody"
+
+
+def _release_connection() -> None:
+    """Give the thread's connection back before waiting: who writes must not find all of them with those who wait."""
+    is_pooled = bool(connection.settings_dict["OPTIONS"].get("pool"))
+    if is_pooled and connection.connection is not None and not connection.in_atomic_block:
+        connection.close()

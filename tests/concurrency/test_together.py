@@ -1,0 +1,221 @@
+"""Bookings that arrive together are written together; what is wrong with one of them harms none of the others."""
+
+import threading
+from collections import Counter
+
+import pghistory
+import pytest
+from django.db import ProgrammingError, connection, connections
+
+from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
+from bookings.models import Booking, Idempotency, Status, TurnedAway
+from bookings.services import hold_slot
+from bookings.services.booking import gate
+from bookings.services.together import MOST_TOGETHER
+from bookingsite.devserver.processes import wait_until
+from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.concurrency.contention import book_in_one_batch, held_row, held_table, run_together
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def patient(settings):
+    settings.LOCK_TIMEOUT_MS = 60_000
+
+
+def transactions(**of) -> Counter:
+    """How many of the bookings each transaction wrote."""
+    rows = Booking.objects.filter(**of).extra(select={"xmin": "bookings_booking.xmin::text"}).values_list("xmin")
+    return Counter(rows)
+
+
+def test_what_arrives_together_is_one_transaction():
+    slots = [make_slot() for _ in range(20)]
+    booked = book_in_one_batch(*[lambda slot=slot: book(slot) for slot in slots])
+    assert [booking.slot_id for booking in booked] == [slot.pk for slot in slots]
+    assert list(transactions(slot__in=slots).values()) == [20]
+    assert all(fresh(slot).seats_booked == 1 for slot in slots)
+
+
+def test_alone_each_is_a_transaction_of_its_own():
+    """The control: the test above can fail."""
+    slots = [make_slot() for _ in range(3)]
+    for slot in slots:
+        book(slot)
+    assert list(transactions(slot__in=slots).values()) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("capacity", [1, 10])
+def test_order_of_arrival_decides(capacity):
+    slot = make_slot(capacity=capacity)
+    answers = book_in_one_batch(*[lambda: book(slot)] * 32)
+    assert all(isinstance(answer, Booking) for answer in answers[:capacity])
+    assert all(isinstance(answer, SlotTaken) and answer.reason == "full" for answer in answers[capacity:])
+    assert Booking.objects.filter(slot=slot).count() == fresh(slot).seats_booked == capacity
+    assert TurnedAway.objects.filter(slot=slot).count() == 32 - capacity
+
+
+def test_a_party_that_is_too_large_leaves_its_seats_to_the_next():
+    slot = make_slot(make_expert(organization=make_organization(max_party=3)), capacity=4)
+    answers = book_in_one_batch(*[lambda n=n: book(slot, seats=n) for n in (3, 2, 1)])
+    assert [type(answer) for answer in answers] == [Booking, SlotTaken, Booking]
+    assert answers[1].reason == "party"
+    assert fresh(slot).seats_booked == 4
+
+
+def test_a_slot_that_somebody_has_locked_keeps_nobody_else():
+    locked, free = make_slot(), [make_slot() for _ in range(5)]
+    answers = {}
+
+    def work(slot):
+        answers[slot.pk] = book(slot)
+        connections.close_all()
+
+    with held_row(locked) as row:
+        crowd = [threading.Thread(target=work, args=(slot,), daemon=True) for slot in [locked, *free]]
+        for thread in crowd:
+            thread.start()
+        for thread in crowd[1:]:
+            thread.join(timeout=30)
+            assert not thread.is_alive(), "waits for a slot of others"
+        row.wait_for(1)
+        assert set(answers) == {slot.pk for slot in free}
+        row.let_go()
+        crowd[0].join(timeout=30)
+    assert locked.pk in answers
+
+
+def test_those_who_wait_for_one_locked_slot_are_one_session_and_keep_their_order():
+    slot, other = make_slot(), make_slot()
+    answers = []
+
+    def work(name):
+        try:
+            book(slot, name=name)
+            answers.append(name)
+        except SlotTaken:
+            pass
+        finally:
+            connections.close_all()
+
+    with held_row(slot) as row:
+        first = threading.Thread(target=work, args=("first",), daemon=True)
+        first.start()
+        row.wait_for(1)
+        crowd = [threading.Thread(target=work, args=(f"later {n}",), daemon=True) for n in range(8)]
+        for thread in crowd:
+            thread.start()
+        assert wait_until(lambda: gate.waiting() == 8, seconds=30), "they do not stand in the line of their slot"
+        assert book(other), "others go on meanwhile"
+        row.let_go()
+        for thread in [first, *crowd]:
+            thread.join(timeout=30)
+    assert answers == ["first"]
+
+
+@pytest.fixture
+def fault():
+    """The database refuses, for a reason that nobody expects, bookings of people called Fault."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse_fault() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION 'a fault'; END $$;"
+            "CREATE TRIGGER refuse_fault BEFORE INSERT ON bookings_booking FOR EACH ROW"
+            " WHEN (NEW.name = 'Fault') EXECUTE FUNCTION refuse_fault()"
+        )
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP FUNCTION refuse_fault CASCADE")
+
+
+def test_one_that_fails_fails_alone(fault):
+    slots = [make_slot() for _ in range(4)]
+    names = ["A", "Fault", "B", "C"]
+    works = [lambda slot=slot, name=name: book(slot, name=name) for slot, name in zip(slots, names, strict=True)]
+    answers = book_in_one_batch(*works)
+    assert [type(answer) for answer in answers] == [Booking, ProgrammingError, Booking, Booking]
+    assert not Booking.objects.filter(slot=slots[1]).exists()
+
+
+def test_refusals_of_one_do_not_touch_the_others():
+    good, gone, full = make_slot(), make_slot(), make_slot()
+    make_booking(full)
+    gone_id = gone.pk
+    gone.delete()
+    gone.pk = gone_id
+    answers = book_in_one_batch(
+        lambda: book(gone), lambda: book(full), lambda: book(good, seats=2), lambda: book(good, name="Lena")
+    )
+    assert [type(answer) for answer in answers] == [NotFound, SlotTaken, InvalidDetails, Booking]
+
+
+def test_a_key_that_meets_itself_books_once():
+    slot = make_slot(capacity=5)
+    lena = {"name": "Lena", "email": "lena@example.com", "idempotency_key": "k"}
+    answers = book_in_one_batch(*[lambda: book(slot, **lena)] * 5, lambda: book(slot, **lena | {"notes": "Other"}))
+    assert len({answer.pk for answer in answers[:5]}) == 1
+    assert isinstance(answers[5], IdempotencyMismatch)
+    assert fresh(slot).seats_booked == Idempotency.objects.count() == 1
+
+
+def test_a_key_that_meets_itself_at_a_full_slot_is_refused_once():
+    slot = make_slot()
+    make_booking(slot)
+    lena = {"name": "Lena", "email": "lena@example.com", "idempotency_key": "k"}
+    answers = book_in_one_batch(*[lambda: book(slot, **lena)] * 5, lambda: book(slot, **lena | {"notes": "Other"}))
+    assert [type(answer) for answer in answers] == [SlotTaken] * 5 + [IdempotencyMismatch]
+    assert TurnedAway.objects.count() == Idempotency.objects.count() == 1
+
+
+def test_each_finds_a_hold_of_its_own():
+    slot = make_slot(capacity=2)
+    for visitor in ("a" * 32, "b" * 32):
+        hold_slot(slot_id=slot.pk, visitor=visitor)
+    answers = book_in_one_batch(
+        lambda: book(slot, name="No hold"),
+        lambda: book(slot, name="A", visitor="a" * 32),
+        lambda: book(slot, name="B", visitor="b" * 32),
+        lambda: book(slot, name="A again", visitor="a" * 32),
+    )
+    assert [type(answer) for answer in answers] == [SlotTaken, Booking, Booking, SlotTaken]
+    now = fresh(slot)
+    assert (now.seats_booked, now.seats_held, now.next_hold_expiry) == (2, 0, None)
+    assert set(Booking.objects.values_list("name", "status")) >= {("A", Status.CONFIRMED), ("B", Status.CONFIRMED)}
+
+
+def test_only_those_with_one_history_share_a_transaction():
+    slots = [make_slot() for _ in range(6)]
+    booked = []
+
+    def work(n):
+        with pghistory.context(source=f"source {n % 2}"):
+            return book(slots[n])
+
+    with held_table(Booking) as table:
+        crowd = threading.Thread(target=lambda: booked.extend(run_together(work, count=6)), daemon=True)
+        crowd.start()
+        table.wait_for(2)  # the first from each source; the others of each wait for it
+        assert wait_until(lambda: gate.waiting() == 4, seconds=30)
+        table.let_go()
+        crowd.join(timeout=30)
+    told = [booking.events.get().pgh_context.metadata for booking in booked]
+    assert told == [{"source": f"source {n % 2}"} for n in range(6)]
+    assert sorted(transactions().values()) == [1, 1, 2, 2]
+
+
+def test_more_than_one_batch_holds():
+    slots = [make_slot() for _ in range(MOST_TOGETHER + 20)]
+    answers = run_together(lambda n: book(slots[n]), count=len(slots))
+    assert all(isinstance(answer, Booking) for answer in answers)
+    assert gate.waiting() == 0
+
+
+def test_a_lock_that_does_not_come_makes_everybody_busy_and_writes_nothing(settings):
+    settings.LOCK_TIMEOUT_MS = 100
+    slot = make_slot()
+    with held_row(slot):
+        answers = run_together(lambda n: book(slot), count=8)
+    assert [type(answer) for answer in answers] == [Busy] * 8
+    assert not Booking.objects.exists()
+    assert not TurnedAway.objects.exists()
