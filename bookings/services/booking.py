@@ -181,25 +181,25 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
 
 
 def _book_under_lock(contenders: list[_Request], *, wait: bool) -> tuple[list[_Outcome], list[_Request]]:
-    # 3. Lock, then look again in a new statement: what was read before may be as old as the wait.
-    locked = {request.slot_id for request in contenders}
+    # 3. Lock, then look again: what was read before may be as old as the wait.
+    wanted = {request.slot_id for request in contenders}
     if wait:
-        lock_slots(locked)
+        lock_slots(wanted)
+        before = read_slots(wanted)
     else:
-        locked = lock_free_slots(locked)
+        before = lock_free_slots(wanted)
     # A key that was sent twice at once: the second one finds the answer of the first when that is committed.
     names: set[tuple[str, str] | None] = set()
     present, left = [], []
     for request in contenders:
         name = request.answer.name
-        if request.slot_id in locked and (name is None or name not in names):
+        if request.slot_id in before and (name is None or name not in names):
             present.append(request)
             names.add(name)
         else:
             left.append(request)
     given = find_given(request.answer for request in present)
     # 4. Holds that ran out free their seats now, whether or not a worker is alive.
-    before = read_slots(locked)
     slots = {slot_id: lapse_holds(slot) for slot_id, slot in before.items()}
     freed = {slot_id for slot_id, slot in slots.items() if slot is not before[slot_id]}
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
@@ -229,7 +229,8 @@ def _book_under_lock(contenders: list[_Request], *, wait: bool) -> tuple[list[_O
     _save([answer.booking for _request, answer in booked])
     keep_bookings((request.answer, answer) for request, answer in booked)
     _queue_what_follows([answer.booking for _request, answer in booked])
-    serve_waitlists(freed)
+    if freed:
+        serve_waitlists(freed)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
     return outcomes, left
 
