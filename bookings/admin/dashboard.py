@@ -6,7 +6,8 @@ Each query is bounded: by a day, a week or a partial index, whatever the number 
 from datetime import datetime, timedelta
 
 from django.contrib import admin
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -38,7 +39,7 @@ def dashboard(request, context):
         cards.append(
             {
                 "label": _("Turned away, 7 days"),
-                "number": recent.count(),
+                "number": recent.aggregate(people=Coalesce(Sum("people"), 0))["people"],
                 "note": _("Somebody opened or wanted a full slot"),
                 "url": reverse("admin:bookings_turnedaway_changelist"),
             }
@@ -174,7 +175,7 @@ def _demand(recent) -> list[dict]:
     rows = (
         recent.order_by()
         .values("slot__expert_id", "slot__expert__name")
-        .annotate(number=Count("pk"))
+        .annotate(number=Sum("people"))
         .order_by("-number", "slot__expert__name")[:EXPERTS]
     )
     return [

@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from django.contrib import admin
-from django.db.models import Count, F
+from django.db.models import Count, F, Sum
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -21,7 +21,7 @@ class TurnedAwayAdmin(ServiceAdmin):
 
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
-    list_display = ("at", "expert", "when", "reason", "source")
+    list_display = ("at", "expert", "when", "reason", "source", "people")
     list_select_related = ("slot__expert",)
     list_filter = (
         ("slot__expert", WithinReach),
@@ -31,7 +31,7 @@ class TurnedAwayAdmin(ServiceAdmin):
     # As it happened: newest first, by the primary key.
     ordering = ("-id",)
     sortable_by = ()
-    fields = ("at", "expert", "when", "reason", "source")
+    fields = ("at", "expert", "when", "reason", "source", "people")
 
     def get_readonly_fields(self, request, obj=None):
         return self.fields
@@ -52,7 +52,7 @@ class TurnedAwayAdmin(ServiceAdmin):
             "name": F("slot__expert__name"),
             "day": F("slot__date"),
         }
-        counted = recent.order_by().values(**fields).annotate(number=Count("pk"), slots=Count("slot", distinct=True))
+        counted = recent.order_by().values(**fields).annotate(number=Sum("people"), slots=Count("slot", distinct=True))
         return list(counted.order_by("-number", "day", "name")[:MOST_DAYS])
 
     def get_queryset(self, request):

@@ -18,13 +18,17 @@ class TurnedAwayReason(models.TextChoices):
 
 
 class TurnedAway(models.Model):
-    """Somebody wanted a slot and could not have it. Tells staff about demand; holds nothing personal."""
+    """People wanted a slot and could not have it. Tells staff about demand; holds nothing personal.
+
+    Those who are refused together are one row: a thousand who want one seat must not be a thousand rows.
+    """
 
     Reason = TurnedAwayReason
 
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="turned_away", verbose_name=_("slot"))
     reason = models.CharField(_("reason"), max_length=10, choices=Reason.choices)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices)
+    people = models.PositiveIntegerField(_("people"), default=1, db_default=1)
     created_at = models.DateTimeField(_("when"), db_default=Now(), editable=False)
 
     class Meta:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from datetime import timedelta
@@ -286,9 +287,13 @@ def _keep_refusals(refused: list[_Refused]) -> list[_Outcome]:
     are_new = keep_refusals((request.answer, reason) for request, _slot, reason in refused)
     new = [it for it, is_new in zip(refused, are_new, strict=True) if is_new]
     old = [it for it, is_new in zip(refused, are_new, strict=True) if not is_new]
-    if new:
+    demand = Counter((it.request.slot_id, it.reason, it.request.wanted.source) for it in new)
+    if demand:
         TurnedAway.objects.bulk_create(
-            [TurnedAway(slot=slot, reason=reason, source=request.wanted.source) for request, slot, reason in new]
+            [
+                TurnedAway(slot_id=slot_id, reason=reason, source=source, people=people)
+                for (slot_id, reason, source), people in demand.items()
+            ]
         )
     outcomes: list[_Outcome] = [(it.request, partial(_turn_away, it.slot, it.reason)) for it in new]
     # Another request with the key was answered first, perhaps with the very booking that filled the slot.

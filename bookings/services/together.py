@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from django.db import connection
+from experts.crowds import release_connection
 
 MOST_TOGETHER = 64  # so that nobody waits long for others, and a batch that fails costs little to repeat
 
@@ -53,7 +53,7 @@ class Request(Generic[Answer]):
         """Do what the request is asked to do until it is settled. Returns its answer or raises."""
         while self._outcome is None:
             if not self._news.is_set():
-                _release_connection()
+                release_connection()
             self._news.wait()
             self._news.clear()
             task, self._task = self._task, None
@@ -146,10 +146,3 @@ def write_alone(write: Write[Requests], request: Requests) -> None:
     """Write a request by itself, now."""
     left = write([request], wait=True)
     assert not left, "a request alone waits for its slot and depends on nobody"
-
-
-def _release_connection() -> None:
-    """Give the thread's connection back before waiting: who writes must not find all of them with those who wait."""
-    is_pooled = bool(connection.settings_dict["OPTIONS"].get("pool"))
-    if is_pooled and connection.connection is not None and not connection.in_atomic_block:
-        connection.close()
