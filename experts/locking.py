@@ -1,6 +1,6 @@
 """Open a transaction that locks slots, lock them, and read them under the lock."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -22,17 +22,20 @@ Row = TypeVar("Row", bound=Model)
 
 
 @contextmanager
-def slot_transaction() -> Iterator[None]:
+def slot_transaction(*, waits: bool = True) -> Iterator[None]:
     """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
+
+    Without ``waits`` it begins with ``lock_free_slots``, which waits for nobody and sets that time for what follows.
 
     Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
     database connection is to be had.
     """
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                # Local to the transaction: session settings do not survive a pooler in transaction mode.
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
+            if waits:
+                with connection.cursor() as cursor:
+                    # Local to the transaction: session settings do not survive a pooler in transaction mode.
+                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
             yield
     except OperationalError as error:
         raise Busy from error
@@ -64,13 +67,22 @@ def lock_slot(slot_id: int) -> None:
     lock_slots([slot_id])
 
 
-def lock_free_slots(slot_ids: Iterable[int]) -> dict[int, Slot]:
-    """Lock the slots that nobody else has locked, in id order, and read them as ``read_slots`` does.
+def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
+    """Lock those of the slots that nobody else has locked, in id order. Takes them as read, returns them as they are now.
 
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
-    that was changed between the two.
+    that was changed between the two. For the same reason the experts are still as they were read.
     """
-    return _select_slots(slot_ids, " ORDER BY experts_slot.id FOR NO KEY UPDATE OF experts_slot SKIP LOCKED")
+    with connection.cursor() as cursor:
+        cursor.execute(_lock_free_statement(), [f"{settings.LOCK_TIMEOUT_MS}ms", list(slots)])
+        rows = cursor.fetchall()
+    locked = {}
+    for _timeout, read_at, *values in rows:
+        slot = _take(Slot, values)
+        _relate(slot, "expert", slots[slot.pk].expert)
+        slot.read_at = read_at
+        locked[slot.pk] = slot
+    return locked
 
 
 def read_slot(slot_id: int) -> Slot:
@@ -85,17 +97,13 @@ def read_slot(slot_id: int) -> Slot:
 
 
 def read_slots(slot_ids: Iterable[int]) -> dict[int, Slot]:
-    """As ``read_slot``, for several in one query: those that there are, by id."""
-    return _select_slots(slot_ids)
+    """As ``read_slot``, for several in one query: those that there are, by id.
 
-
-def _select_slots(slot_ids: Iterable[int], ending: str = "") -> dict[int, Slot]:
-    """Select slots as ``slots_with_clock`` does, in SQL that is put together once.
-
-    Every booking asks, and the ORM would take longer to make the statement than PostgreSQL to answer it.
+    In SQL that is put together once. Every booking asks, and the ORM would take longer to make the statement than
+    PostgreSQL to answer it; what it says is held against ``slots_with_clock`` by a test.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_slots_statement() + ending, [list(set(slot_ids))])
+        cursor.execute(_slots_statement(), [list(set(slot_ids))])
         rows = cursor.fetchall()
     slots: dict[int, Slot] = {}
     experts: dict[int, Expert] = {}  # many slots of one expert need it once
@@ -113,17 +121,26 @@ def _select_slots(slot_ids: Iterable[int], ending: str = "") -> dict[int, Slot]:
 
 @cache
 def _slots_statement() -> str:
-    columns = [
-        f'{model._meta.db_table}."{field.column}"'
-        for model in (Slot, Expert, Organization, Category)
-        for field in model._meta.concrete_fields
-    ]
     return (
-        f"SELECT clock_timestamp(), {', '.join(columns)} FROM experts_slot"
+        f"SELECT clock_timestamp(), {_columns(Slot, Expert, Organization, Category)} FROM experts_slot"
         " JOIN experts_expert ON experts_expert.id = experts_slot.expert_id"
         " JOIN experts_organization ON experts_organization.id = experts_expert.organization_id"
         " JOIN experts_category ON experts_category.id = experts_expert.category_id"
         " WHERE experts_slot.id = ANY(%s)"
+    )
+
+
+@cache
+def _lock_free_statement() -> str:
+    return (
+        f"SELECT set_config('lock_timeout', %s, true), clock_timestamp(), {_columns(Slot)} FROM experts_slot"
+        " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+    )
+
+
+def _columns(*models: type[Model]) -> str:
+    return ", ".join(
+        f'{model._meta.db_table}."{field.column}"' for model in models for field in model._meta.concrete_fields
     )
 
 

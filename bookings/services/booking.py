@@ -175,15 +175,17 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if not contenders:
         return []
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
-    with slot_transaction():
-        outcomes, left = _book_under_lock(contenders, wait=wait)
+    with slot_transaction(waits=wait):
+        outcomes, left = _book_under_lock(contenders, slots, wait=wait)
     _settle(outcomes)
     return left
 
 
-def _book_under_lock(contenders: list[_Request], *, wait: bool) -> tuple[list[_Outcome], list[_Request]]:
+def _book_under_lock(
+    contenders: list[_Request], seen: dict[int, Slot], *, wait: bool
+) -> tuple[list[_Outcome], list[_Request]]:
     # 3. Lock, then look again: what was read before may be as old as the wait.
-    wanted = {request.slot_id for request in contenders}
+    wanted = {request.slot_id: seen[request.slot_id] for request in contenders}
     if wait:
         lock_slots(wanted)
         before = read_slots(wanted)

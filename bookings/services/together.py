@@ -2,7 +2,7 @@
 
 The first to come writes. Those that come while it does so wait in line; when it is done, the first of them writes for
 all that wait. So alone a request is a batch of one, written by its own thread at once, and the more come the more share
-the cost of a transaction (docs/decisions/0019-written-together.md). No thread and no timer are needed for that.
+the cost of a transaction (docs/decisions/0021-written-together.md). No thread and no timer are needed for that.
 """
 
 import threading

@@ -8,7 +8,11 @@ from tests.cast import make_expert, make_slot
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("read", [read_slots, lock_free_slots])
+def read_and_lock(slot_ids):
+    return lock_free_slots(read_slots(slot_ids))
+
+
+@pytest.mark.parametrize("read", [read_slots, read_and_lock])
 def test_slots_are_read_as_the_orm_reads_them(read):
     """Every column of the slot, its expert, organisation and category."""
     slot = make_slot()
