@@ -68,7 +68,7 @@ def lock_slot(slot_id: int) -> None:
 
 
 def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
-    """Lock those of the slots that nobody else has locked, in id order. Takes them as read, returns them as they are now.
+    """Lock those of the slots that nobody else has locked, in id order. Takes them as read; returns them as they are.
 
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
