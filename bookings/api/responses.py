@@ -5,7 +5,7 @@ from django.utils import timezone
 from bookings.api.authentication import token_of
 from bookings.api.schemas import BookedOut, Taken
 from bookings.errors import SlotTaken
-from bookings.selectors.alternatives import nearest_bookable
+from bookings.selectors.alternatives import alternatives_to
 from bookings.services import Booked
 from experts.api.schemas import SlotOut
 
@@ -18,5 +18,5 @@ def booked(answer: Booked) -> BookedOut:
 def taken(error: SlotTaken) -> Taken:
     """The refusal; to a retry the first one, with alternatives as they are now: old ones may be gone."""
     now = timezone.now()
-    alternatives = [SlotOut.of(slot, now) for slot in nearest_bookable(error.slot)]
+    alternatives = [SlotOut.of(slot, now) for slot in alternatives_to(error.slot)]
     return Taken(code=error.code, detail=str(error), reason=error.reason, alternatives=alternatives)

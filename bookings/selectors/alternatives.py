@@ -1,7 +1,6 @@
 """Say why a slot cannot be booked, and which open times are nearest."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -11,6 +10,7 @@ from bookings.addresses import book_url
 from experts import formatting
 from experts.crowds import SharedRead
 from experts.models import Slot
+from experts.selectors import nearest_bookable
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,18 @@ class Conflict:
                 day=formatting.day_name(slot.starts_at.astimezone(zone).date(), today),
                 distance=formatting.distance(slot.starts_at, self.slot.starts_at, zone),
             )
-            for slot in nearest_bookable(self.slot)
+            for slot in alternatives_to(self.slot)
         ]
 
 
-def nearest_bookable(slot: Slot) -> list[Slot]:
+def alternatives_to(slot: Slot) -> list[Slot]:
     """The three bookable slots of the same expert that start closest to ``slot``, closest first.
 
     Read once for a crowd that wants the same slot: thousands may lose it at one moment.
     """
-    return _nearest(slot.pk, slot.expert_id, slot.starts_at)
+    return _shared(slot.pk, slot.expert_id, slot.starts_at)
 
 
-def _read_nearest(slot_id: int, expert_id: int, starts_at: datetime) -> list[Slot]:
-    return Slot.objects.nearest_to(Slot(pk=slot_id, expert_id=expert_id, starts_at=starts_at))
-
-
-_nearest = SharedRead(_read_nearest)
+_shared = SharedRead(
+    lambda pk, expert_id, starts_at: nearest_bookable(Slot(pk=pk, expert_id=expert_id, starts_at=starts_at))
+)

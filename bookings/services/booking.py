@@ -290,13 +290,14 @@ def _keep_refusals(refused: list[_Refused]) -> list[_Outcome]:
     new = [it for it, is_new in zip(refused, are_new, strict=True) if is_new]
     old = [it for it, is_new in zip(refused, are_new, strict=True) if not is_new]
     demand = Counter((it.request.slot_id, it.reason, it.request.wanted.source) for it in new)
-    if demand:
-        TurnedAway.objects.bulk_create(
-            [
-                TurnedAway(slot_id=slot_id, reason=reason, source=source, people=people)
-                for (slot_id, reason, source), people in demand.items()
-            ]
-        )
+    rows = [
+        TurnedAway(slot_id=slot_id, reason=reason, source=source, people=people)
+        for (slot_id, reason, source), people in demand.items()
+    ]
+    if len(rows) == 1:
+        rows[0].save(force_insert=True)  # alone it needs no transaction, which bulk_create would open
+    elif rows:
+        TurnedAway.objects.bulk_create(rows)
     outcomes: list[_Outcome] = [(it.request, partial(_turn_away, it.slot, it.reason)) for it in new]
     # Another request with the key was answered first, perhaps with the very booking that filled the slot.
     given = find_given(it.request.answer for it in old)

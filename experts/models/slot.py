@@ -54,14 +54,6 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Slots on the expert's calendar days from first to last, both included."""
         return self.filter(date__range=(first, last)).order_by("date", "time")
 
-    def nearest_to(self, slot: "Slot", *, count: int = 3) -> list["Slot"]:
-        """The bookable slots of the same expert that start closest to ``slot``, closest first."""
-        others = self.bookable().with_expert().filter(expert_id=slot.expert_id).exclude(pk=slot.pk)
-        # Two short reads from the index, rather than the distance to each of the expert's slots.
-        later = others.filter(starts_at__gte=slot.starts_at).order_by("starts_at")[:count]
-        earlier = others.filter(starts_at__lt=slot.starts_at).order_by("-starts_at")[:count]
-        return sorted([*later, *earlier], key=lambda s: (abs(s.starts_at - slot.starts_at), s.starts_at))[:count]
-
 
 class Slot(models.Model):
     """A stretch of an expert's time that can be booked, with one or several seats.

@@ -116,17 +116,3 @@ def test_any_slot_means_the_same_in_sql_and_python(capacity, booked, holds, clos
     for minutes in holds[:free]:
         make_booking(slot, status=Status.HELD, expires_at=now + timedelta(minutes=minutes))
     state_of(slot, now)
-
-
-def test_nearest_to_gives_bookable_slots_by_distance():
-    expert = make_expert()
-    asked = make_slot(expert, at="12:00")
-    near = make_slot(expert, at="12:30")
-    before = make_slot(expert, at="11:00")
-    far = make_slot(expert, at="15:00")
-    make_slot(expert, at="13:00", is_closed=True)
-    full = make_slot(expert, at="11:30")
-    make_booking(full)
-    make_slot(expert, at="18:00")
-    make_slot(at="12:00")  # another expert's
-    assert Slot.objects.nearest_to(asked) == [near, before, far]
