@@ -195,7 +195,7 @@ class TestTheLoser:
         make_booking(slot)
         client.get(url(slot))
         [row] = TurnedAway.objects.values()
-        assert set(row) == {"id", "slot_id", "reason", "source", "created_at"}
+        assert set(row) == {"id", "slot_id", "reason", "source", "people", "created_at"}
 
     def test_the_last_seat_of_a_group_needs_no_choice_of_seats(self, client):
         slot = make_slot(make_expert(max_party=3), capacity=5)
