@@ -24,7 +24,7 @@ from bench.report import Comparison
 from bench.scene import opened
 from bookingsite import startup
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS, README = Path(__file__).parent / "results", Path(__file__).parent / "README.md"
 
 
 def main() -> None:
@@ -39,13 +39,15 @@ def main() -> None:
             started = time.monotonic()
             found = PARTS[name](scene)
             checked = [who.check() for who in scene.contenders]
-            say("\n".join([report.markdown(found), "", *checked, f"{time.monotonic() - started:.0f} s"]))
-            keep(name, found)
+            names = dict.fromkeys(who for comparison in found for who in comparison.runs)
+            told = [report.markdown(found), *report.peers_in(README.read_text(), names), *checked]
+            say("\n\n".join([*told, f"{time.monotonic() - started:.0f} s"]))
+            keep(name, found, told)
     say(f"\nAll of it: {time.monotonic() - began:.0f} s, kept in {RESULTS}/")
 
 
-def keep(name: str, found: list[Comparison]) -> None:
-    """Write a part's runs, table and drawing; and the tables of all parts, each as it was found last, to latest.md."""
+def keep(name: str, found: list[Comparison], told: list[str]) -> None:
+    """Write a part's runs, what was told of it, and its drawing; and what was told last of all parts to latest.md."""
     about = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "runs": RUNS,
@@ -54,8 +56,8 @@ def keep(name: str, found: list[Comparison]) -> None:
         "python": platform.python_version(),
     }
     machine = f"{about['when']}, {about['processors']} processors, Python {about['python']}"
-    told = (PARTS[name].__doc__ or "").partition("\n\n")[0]
-    parts = [f"## {name}", told, machine, report.markdown(found), f"![{name}]({name}.svg)"]
+    what = (PARTS[name].__doc__ or "").partition("\n\n")[0]
+    parts = [f"## {name}", what, machine, *told, f"![{name}]({name}.svg)"]
     (RESULTS / f"{name}.md").write_text("\n\n".join(parts) + "\n")
     (RESULTS / f"{name}.svg").write_text(report.svg(name, found))
     everything = {"about": about, "comparisons": [asdict(comparison) for comparison in found]}

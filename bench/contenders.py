@@ -128,7 +128,7 @@ def in_turns(
                         other.pause()
                 if site:
                     site.resume()
-                stage.settle()
+                stage.settle(site)
                 result = run()
                 if number >= 0:
                     found[name].append(result)

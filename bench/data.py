@@ -41,7 +41,7 @@ def make_experts(count: int, organizations: list[Any], categories: list[Any]) ->
     Expert.objects.all().refresh_search_text()
 
 
-def seed_product() -> None:
+def seed_product(slots: int = SLOTS) -> None:
     """Fill the database that Django is connected to."""
     from django.db import connection, transaction
 
@@ -56,7 +56,7 @@ def seed_product() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # The triggers would look at each row; this is what they would leave.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(SLOTS_OF_THE_PRODUCT, {"each": SLOTS // EXPERTS})
+        cursor.execute(SLOTS_OF_THE_PRODUCT, {"each": slots // EXPERTS})
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 

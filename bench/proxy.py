@@ -85,7 +85,7 @@ class Listener:
 
 def split(sql: str) -> list[str]:
     """The statements of a simple query, which may hold several."""
-    parts = re.findall(r"""(?:'(?:[^']|'')*'|"[^"]*"|[^;'"])+""", sql)
+    parts = re.findall(r"""(?:\bE'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"[^"]*"|[^;'"])+?(?=;|$)""", sql)
     return [part.strip() for part in parts if part.strip()]
 
 

@@ -94,6 +94,13 @@ def _facts(comparison: Comparison) -> list[str]:
     return lines
 
 
+def peers_in(readme: str, names: Iterable[str]) -> list[str]:
+    """What each of the named is and does not do, from the table of peers in bench/README.md."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line[:1] == "|"]
+    told = {row[0]: f"{row[0]}: {row[1]}. It does not do: {row[2]}" for row in rows if len(row) == 3}
+    return [told[name] for name in names if name in told]
+
+
 def rates(runs: list[Run]) -> list[float]:
     return [run["rate"] for run in runs]
 

@@ -62,7 +62,7 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
     with contextlib.ExitStack() as stack:
         folder = os.environ.get("LOGS") or stack.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-bench-"))
         logs = Path(folder)
-        environ = prepare_product(stack, logs, durable=True)
+        environ = prepare_product(stack, logs)
         environ["EMAIL_URL"] = stack.enter_context(stage.mail_sink())
         scene = Scene(logs, results, environ, note)
         scene.product = Contender(
@@ -86,9 +86,9 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
         yield scene
 
 
-def prepare_product(stack: contextlib.ExitStack, logs: Path, *, durable: bool) -> dict[str, str]:
+def prepare_product(stack: contextlib.ExitStack, logs: Path, *, slots: int = data.SLOTS) -> dict[str, str]:
     """Start PostgreSQL and Valkey, have Django use them, and fill the product's database. Returns the settings."""
-    embedded = stack.enter_context(servers.running_for_tests(environ={}, durable=durable))
+    embedded = stack.enter_context(servers.running_for_tests(environ={}, durable=True))
     environ = stage.SETTINGS | embedded.urls | {"STATIC_ROOT": str(logs / "static"), "EMAIL_URL": "memory:"}
     os.environ.update(environ)
     import django
@@ -99,6 +99,6 @@ def prepare_product(stack: contextlib.ExitStack, logs: Path, *, durable: bool) -
 
     call_command("collectstatic", interactive=False, verbosity=0)
     call_command("migrate", interactive=False, verbosity=0)
-    data.seed_product()
+    data.seed_product(slots)
     connections.close_all()
     return environ

@@ -72,9 +72,9 @@ class Site:
             with contextlib.suppress(psutil.Error):
                 one.send_signal(number)
 
-    def cpu(self) -> float:
-        """Seconds that all have taken so far."""
-        return cpu_seconds(self.everybody())
+    def cpu(self, name: str = "") -> float:
+        """Seconds that all, or those of one name, have taken so far."""
+        return cpu_seconds(self.everybody(name))
 
     def memory(self, name: str) -> float:
         """Megabytes of the processes of one name; what several share is counted once."""
@@ -333,9 +333,17 @@ def peaks_of(site: Site, database_url: str) -> Iterator[dict[str, float]]:
         looking.join()
 
 
-def settle(seconds: float = 0.3) -> None:
-    """Let what is on its way arrive, so that one run does not pay for another."""
-    time.sleep(seconds)
+def settle(site: Site | None) -> None:
+    """Let what is on its way arrive, so that one run does not pay for another: until `web` has little to do.
+
+    It takes 20 seconds at most: a crowd that was given up leaves its requests behind.
+    """
+    end = time.monotonic() + 20
+    while True:
+        before = site.cpu("web") if site else 0
+        time.sleep(0.3)
+        if not site or site.cpu("web") - before < 0.05 or time.monotonic() > end:
+            return
 
 
 @contextlib.contextmanager

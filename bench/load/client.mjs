@@ -12,7 +12,7 @@
 //   path                     of a slot, with {slot} for its id
 //   start                    a number from which the e-mail and the client's address of each request are made
 //
-// Answers: statuses {status: count}, sent, answers, seconds, p50/p95/p99/max in ms, errors (connections that failed or
+// Answers: statuses {status: count}, sent (of a crowd: who came), answers, seconds, p50/p95/p99/max in ms, errors (connections that failed or
 // were cut), and the references of all bookings that were acknowledged.
 import net from "node:net";
 
@@ -99,7 +99,7 @@ function connect() {
 
 function report() {
   const seconds = (performance.now() - began) / 1000;
-  const result = { statuses, sent, answers: spans.length, seconds, ...spansOf(spans), errors, references };
+  const result = { statuses, sent: crowd ? connections : sent, answers: spans.length, seconds, ...spansOf(spans), errors, references };
   process.stdout.write(JSON.stringify(result), () => process.exit(0));
 }
 
