@@ -333,6 +333,25 @@ def peaks_of(site: Site, database_url: str) -> Iterator[dict[str, float]]:
         looking.join()
 
 
+@contextlib.contextmanager
+def waking() -> Iterator[None]:
+    """Have those who stand still go on when this process is gone, even by kill -9: else none would hear of it.
+
+    A process waits for the end of a pipe that this one holds, and then wakes its process group.
+    """
+    wake = "import os, signal, sys; sys.stdin.read(); os.killpg(0, signal.SIGCONT)"
+    waiting = subprocess.Popen([sys.executable, "-S", "-c", wake], stdin=subprocess.PIPE, preexec_fn=_hear_nothing)  # noqa: PLW1509
+    try:
+        yield
+    finally:
+        waiting.communicate()
+
+
+def _hear_nothing() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def settle(site: Site | None) -> None:
     """Let what is on its way arrive, so that one run does not pay for another: until `web` has little to do.
 
