@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from bench.stage import cost_of
+from bench.stage import cpu_of
 from bookingsite import startup
 from bookingsite.devserver.paths import BASE_DIR
 
@@ -62,7 +62,7 @@ def main() -> None:
         for _ in range(WARM):
             book(application, next(slots))
         spans = []
-        with cost_of(None, environ["DATABASE_URL"]) as cost:
+        with cpu_of(environ["DATABASE_URL"]) as cost:
             began = time.process_time()
             for _ in range(UNWATCHED):
                 start = time.perf_counter()

@@ -13,7 +13,8 @@ Run = dict[str, Any]  # rate, p50/p95/p99 in ms, done, errors, cpu and postgres 
 class Comparison:
     """Runs of the same work by one or several, in turns.
 
-    ``goals`` is the least ratio of the first to another, by name; ``fact_goals`` how much a fact of the first may be.
+    ``goals`` is the least ratio of the first to another, by name, or under its own name the least that it does a
+    second; ``fact_goals`` is how much a fact of the first may be.
     """
 
     work: str
@@ -63,12 +64,12 @@ def markdown(comparisons: list[Comparison]) -> str:
     ]
     for comparison in comparisons:
         for who, runs in comparison.runs.items():
-            compared, goal = "", ""
+            compared, goal, found = "", "", Spread.of(rates(runs))
             if runs is not comparison.first:
                 found = ratio(rates(comparison.first), rates(runs))
                 compared = f"**{number(found.middle)}** ({number(found.least)} to {number(found.most)})"
-                if wanted := comparison.goals.get(who):
-                    goal = f"≥ {number(wanted)}: {'reached' if found.middle >= wanted else 'missed'}"
+            if wanted := comparison.goals.get(who):
+                goal = f"≥ {number(wanted)}: {'reached' if found.middle >= wanted else 'missed'}"
             lines.append(
                 f"| {comparison.work} | {who} | {number(statistics.median(rates(runs)))} {comparison.unit} "
                 f"| {_waits(runs)} | {_of_one(runs, 'cpu', 1000)}, {_of_one(runs, 'postgres', 1000)} "
@@ -155,7 +156,7 @@ def svg(title: str, comparisons: list[Comparison]) -> str:
                 f'<rect class="bar {kind}" x="{_NAMES}" y="{top - 13}" width="{middle:.1f}" height="17" rx="2"/>',
                 f'<line class="spread" x1="{_NAMES + least:.1f}" x2="{_NAMES + longest:.1f}" y1="{top - 4.5}" '
                 f'y2="{top - 4.5}"/>',
-                f'<text x="{_NAMES + longest + 8:.1f}" y="{top}">{number(spread.middle)} {escape(comparison.unit)}'
+                f'<text x="{_NAMES + longest + 8:.1f}" y="{top}">{number(spread.middle)} {escape(comparison.unit)}/s'
                 "</text>",
             ]
         top += _LINE // 3

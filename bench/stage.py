@@ -286,15 +286,15 @@ def _allow_many_connections() -> None:
 
 
 @contextlib.contextmanager
-def cost_of(site: Site | None, database_url: str) -> Iterator[dict[str, float]]:
-    """CPU seconds that the site and PostgreSQL take within the block, and bytes of WAL."""
+def cpu_of(database_url: str, site: Site | None = None) -> Iterator[dict[str, float]]:
+    """CPU seconds that PostgreSQL (``postgres``) and the site (``cpu``) take within the block, and bytes of WAL."""
     taken: dict[str, float] = {}
-    before = _cost(site, database_url)
+    before = _cost(database_url, site)
     yield taken
-    taken |= {kind: after - before[kind] for kind, after in _cost(site, database_url).items()}
+    taken |= {kind: after - before[kind] for kind, after in _cost(database_url, site).items()}
 
 
-def _cost(site: Site | None, database_url: str) -> dict[str, float]:
+def _cost(database_url: str, site: Site | None) -> dict[str, float]:
     with psycopg.connect(database_url) as connection:
         [(position,)] = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn").fetchall()
     children = psutil.Process().children(recursive=True)

@@ -1,10 +1,9 @@
 """The parts of `make bench`, by name: each is a function that takes the scene and returns its comparisons."""
 
-import importlib
 import importlib.util
 from collections.abc import Callable
 
-from bench.parts import alone, bookings, pages, pgbench
+from bench.parts import alone, bookings, mails, pages, pgbench
 from bench.report import Comparison
 from bench.scene import Scene
 
@@ -19,4 +18,4 @@ PARTS: dict[str, Callable[[Scene], list[Comparison]]] = {
     "django-appointment": pages.django_appointment,
 }
 if importlib.util.find_spec("bench.mails"):
-    PARTS["mails"] = importlib.import_module("bench.mails").part
+    PARTS["mails"] = mails.mails

@@ -39,7 +39,7 @@ def bursts(scene: Scene) -> list[Comparison]:
     the product, before the crowd comes and until all of it is answered.
     """
     found = []
-    for clients, most in ((1000, 35), (5000, 90)):
+    for clients, most in ((1000, 45), (5000, 110)):
         for seats in (1, 10):
 
             def run(who: Contender, clients: int = clients, seats: int = seats) -> Run:

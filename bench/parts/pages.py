@@ -54,7 +54,7 @@ def book_one(who: Contender) -> None:
 
 
 def _browse(who: Contender, **order: Any) -> Run:
-    with stage.cost_of(who.site, who.database_url) as cost:
+    with stage.cpu_of(who.database_url, who.site) as cost:
         found = stage.browse(port=who.site.port, **order)
     done, wrong = found["flows"], sum(found["errors"].values())
     if not done:

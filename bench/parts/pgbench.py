@@ -96,7 +96,7 @@ def _run(scene: Scene, script: Path) -> Run:
         command = [str(program), "--no-vacuum", "--protocol=prepared", f"--file={script}", "--jobs=2"]
         command += [f"--client={CLIENTS}", f"--time={max(1, round(SECONDS))}", "--log", f"--log-prefix={folder}/log"]
         command += ["--define=n=-1", f"--define=first={slots[0]}"]
-        with stage.cost_of(None, who.database_url) as cost:
+        with stage.cpu_of(who.database_url) as cost:
             said = stage.run(command, env=os.environ | stage.pg(who.database_url))
         # The third column is how long a transaction took, in microseconds.
         logs = [log.read_text().splitlines() for log in Path(folder).glob("log*")]

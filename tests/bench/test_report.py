@@ -46,6 +46,9 @@ class TestMarkdown:
         within = Comparison("one", "", {"product": [run(2)], "other": [run(1)]}, goals={"other": 2})
         assert "≥ 2: reached" in markdown([within])
 
+    def test_holds_the_first_against_a_goal_of_its_own(self):
+        assert "≥ 3: missed" in markdown([Comparison("one", "", {"product": [run(2)]}, goals={"product": 3})])
+
     def test_lists_what_else_was_looked_at_with_its_own_goal(self):
         runs = {"product": [run(1, facts={"statements": 9}), run(1, facts={"statements": 11})]}
         lines = markdown([Comparison("one", "", runs, fact_goals={"statements": 9})]).splitlines()
