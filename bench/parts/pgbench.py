@@ -21,6 +21,11 @@ MOST = 8000  # transactions a second that the slots have to last for
 PGBENCH = "pgbench, same statements"
 
 
+LITERAL_OR_NOT = re.compile(
+    r"""(?P<literal>(?P<escape>\bE)'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')|(?:(?!\bE')[^'])+"""
+)
+
+
 def pgbench(scene: Scene) -> list[Comparison]:
     """Bookings a second against what PostgreSQL does with their statements alone, prepared, for as many clients."""
     script = scene.results / "pgbench.sql"
@@ -78,11 +83,6 @@ def script_of(asked: list[str], *, slot: int) -> str:
         makes_it = '"bookings_booking"' in line and "INSERT" in line and "RETURNING" in line
         lines.append(f"{line} \\gset made_" if makes_it else f"{line};")
     return "\n".join(lines) + "\n"
-
-
-LITERAL_OR_NOT = re.compile(
-    r"""(?P<literal>(?P<escape>\bE)'(?:[^'\\]|\\.|'')*'|(?P<plain>)'(?:[^']|'')*')|(?:(?!\bE')[^'])+"""
-)
 
 
 def _run(scene: Scene, script: Path) -> Run:
