@@ -72,7 +72,9 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     # Leave the `with` blocks, which end everything that was started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended."))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, lambda *_: sys.exit("Ended."))
     with startup.one_line_errors():
         try:
             main()

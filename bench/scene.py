@@ -62,7 +62,6 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
     with contextlib.ExitStack() as stack:
         folder = os.environ.get("LOGS") or stack.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-bench-"))
         logs = Path(folder)
-        stack.enter_context(stage.waking())
         environ = prepare_product(stack, logs)
         environ["EMAIL_URL"] = stack.enter_context(stage.mail_sink())
         scene = Scene(logs, results, environ, note)

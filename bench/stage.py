@@ -103,9 +103,13 @@ def free_port() -> int:
 
 
 def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start a program that ends with this process, however that ends. From the main thread only."""
+    """Start a program that ends with this process, however that ends. From the main thread only.
+
+    Each has a process group of its own: when this process is killed, the kernel wakes the groups in which somebody
+    stands still, who would never hear otherwise that they are to end. Ctrl-C is for this process alone.
+    """
     dies = processes.die_with_parent(signal.SIGTERM)
-    return subprocess.Popen(command, preexec_fn=dies, **options)  # noqa: PLW1509 (it makes one system call)
+    return subprocess.Popen(command, preexec_fn=dies, process_group=0, **options)  # noqa: PLW1509 (one system call)
 
 
 @contextlib.contextmanager
@@ -328,25 +332,6 @@ def peaks_of(site: Site, database_url: str) -> Iterator[dict[str, float]]:
     finally:
         over.set()
         looking.join()
-
-
-@contextlib.contextmanager
-def waking() -> Iterator[None]:
-    """Have those who stand still go on when this process is gone, even by kill -9: else none would hear of it.
-
-    A process waits for the end of a pipe that this one holds, and then wakes its process group.
-    """
-    wake = "import os, signal, sys; sys.stdin.read(); os.killpg(0, signal.SIGCONT)"
-    waiting = subprocess.Popen([sys.executable, "-S", "-c", wake], stdin=subprocess.PIPE, preexec_fn=_hear_nothing)  # noqa: PLW1509
-    try:
-        yield
-    finally:
-        waiting.communicate()
-
-
-def _hear_nothing() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def settle(site: Site | None) -> None:

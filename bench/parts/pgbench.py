@@ -21,9 +21,7 @@ MOST = 8000  # transactions a second that the slots have to last for
 PGBENCH = "pgbench, same statements"
 
 
-LITERAL_OR_NOT = re.compile(
-    r"""(?P<literal>(?P<escape>\bE)'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')|(?:(?!\bE')[^'])+"""
-)
+LITERAL_OR_NOT = re.compile(r"""(?P<literal>(?P<escape>\bE)'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*')|(?:(?!\bE')[^'])+""")
 
 
 def pgbench(scene: Scene) -> list[Comparison]:
