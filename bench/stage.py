@@ -162,9 +162,9 @@ def procfile() -> dict[str, str]:
     return {name: command.strip().replace("0.0.0.0", "127.0.0.1") for name, _, command in lines if name != "release"}
 
 
-def words(command: str, port: int) -> list[str]:
+def words(command: str, port: int, environ: dict[str, str]) -> list[str]:
     """A line of the Procfile as arguments, its variables filled in; the program is that of this environment."""
-    values = os.environ | {"PORT": str(port)}
+    values = os.environ | environ | {"PORT": str(port)}
     filled = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: values.get(found[1], found[2]), command)
     program, *arguments = shlex.split(filled)
     return [sys.executable if program == "python" else str(BIN / program), *arguments]
@@ -179,7 +179,7 @@ def product(logs: Path, environ: dict[str, str], *, only: str = "") -> Iterator[
         for name, command in procfile().items():
             if only in ("", name):
                 port = site.port if name == "web" else free_port()
-                arguments = words(command, port)
+                arguments = words(command, port, environ)
                 options: dict[str, Any] = {"cwd": BASE_DIR, "env": os.environ | environ}
                 site.processes[name] = stack.enter_context(process(name, arguments, logs, **options))
         stack.callback(site.resume)
@@ -215,7 +215,7 @@ def django_appointment(logs: Path, environ: dict[str, str], flows: int) -> Itera
     options["env"].pop("DJANGO_SETTINGS_MODULE", None)
     items = json.loads(run([str(home / "bin" / "python"), "prepare.py", str(flows)], **options).splitlines()[-1])
     port = free_port()
-    _program, *arguments = words(web, port)
+    _program, *arguments = words(web, port, {})
     with process("django-appointment", [str(home / "bin" / server), *arguments], logs, **options) as started:
         site = Site(port, {"web": started})
         wait_for(port, "/", started)

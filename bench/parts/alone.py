@@ -1,6 +1,7 @@
 """One booking, with nobody else there: how long it takes, what it asks of PostgreSQL, and what it costs."""
 
 import contextlib
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,22 +61,27 @@ def alone(scene: Scene) -> list[Comparison]:
 
 @contextlib.contextmanager
 def counting(scene: Scene) -> Iterator[tuple[stage.Site, proxy.Talk]]:
-    """A `web` of the product with a proxy before its database, and what the proxy hears."""
+    """A `web` of one process with a proxy before its database, and what the proxy hears."""
     upstream = Path(stage.pg(scene.product.database_url)["PGHOST"])
     with tempfile.TemporaryDirectory(prefix="eb-") as folder, proxy.listening(Path(folder), upstream) as talk:
         address = f"postgresql://expertbook@:5432/expertbook?host={quote(folder, safe='')}"
-        with stage.product(scene.logs, scene.environ | {"DATABASE_URL": address}, only="web") as site:
+        # What one process looks up when it meets something for the first time, another would do later.
+        environ = scene.environ | {"DATABASE_URL": address, "WEB_CONCURRENCY": "1", "WEB_THREADS": "1"}
+        with stage.product(scene.logs, environ, only="web") as site:
             yield site, talk
 
 
 def _count(who: Contender, talk: proxy.Talk, book: Any) -> dict[str, float]:
-    """Statements and round trips of one booking: the mean of some, after some that are not counted."""
+    """Statements and round trips of one booking: the medians of some, after some that are not counted."""
     for _ in range(COUNTED):
         book(who)
-    talk.clear()
+    found = []
     for _ in range(COUNTED):
+        talk.clear()
         book(who)
-    return {"statements": len(talk.statements) / COUNTED, "round trips": talk.round_trips / COUNTED}
+        found.append((len(talk.statements), talk.round_trips))
+    statements, round_trips = (statistics.median(numbers) for numbers in zip(*found, strict=True))
+    return {"statements": statements, "round trips": round_trips}
 
 
 def _book(who: Contender) -> None:
