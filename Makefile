@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random coverage lint types css bench
+.PHONY: run test test-quick test-random coverage lint types css bench profile
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -50,6 +50,10 @@ css:
 	"$$python" -m venv .venv && $(PY) -m pip install --quiet --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# The product and its peers in turns; needs Node. ONLY=bookings runs one part.
+# The product and its peers in turns, a quarter of an hour; needs Node. ONLY=bookings runs one part (bench/README.md).
 bench: .venv/installed
 	@ONLY="$(ONLY)" RUNS="$(RUNS)" exec $(PY) -m bench
+
+# Where the time of one booking goes.
+profile: .venv/installed
+	@exec $(PY) -m bench.profile

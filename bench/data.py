@@ -5,16 +5,16 @@ from typing import Any
 
 import psycopg
 
-EXPERTS, SLOTS = 400, 200_000  # all free, one seat each
+EXPERTS, SLOTS = 400, 200_000  # all free, one seat each; 20 a day for 25 days
 
 SLOTS_OF_THE_PRODUCT = """
     INSERT INTO experts_slot (expert_id, date, time, starts_at, ends_at, title, capacity, seats_held, seats_booked,
                               is_closed, version)
-    SELECT expert.id, day::date, clock::time, day + clock, day + clock + interval '10 minutes', '', 1, 0, 0, false, 1
+    SELECT expert.id, day::date, clock::time, day + clock, day + clock + interval '30 minutes', '', 1, 0, 0, false, 1
     FROM generate_series(0, %(each)s - 1) AS n
     CROSS JOIN experts_expert AS expert
-    CROSS JOIN LATERAL (SELECT date_trunc('day', now()) + (n / 100 + 2) * interval '1 day' AS day,
-                               (n %% 100) * interval '10 minutes' AS clock) AS at
+    CROSS JOIN LATERAL (SELECT date_trunc('day', now()) + (n / 20 + 2) * interval '1 day' AS day,
+                               interval '8 hours' + (n %% 20) * interval '30 minutes' AS clock) AS at
 """
 SLOTS_OF_EXPRESS = """
     INSERT INTO slots (expert_id, starts_at, capacity)
@@ -41,7 +41,7 @@ def make_experts(count: int, organizations: list[Any], categories: list[Any]) ->
     Expert.objects.all().refresh_search_text()
 
 
-def seed_product() -> None:
+def seed_product(slots: int = SLOTS) -> None:
     """Fill the database that Django is connected to."""
     from django.db import connection, transaction
 
@@ -56,7 +56,7 @@ def seed_product() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # The triggers would look at each row; this is what they would leave.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute(SLOTS_OF_THE_PRODUCT, {"each": SLOTS // EXPERTS})
+        cursor.execute(SLOTS_OF_THE_PRODUCT, {"each": slots // EXPERTS})
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 
@@ -69,21 +69,37 @@ def seed_express(database_url: str) -> None:
 
 
 class Slots:
-    """Free slots of one server, handed out once each."""
+    """Free slots of one server, handed out once each: ranges from the front, single ones from the back."""
 
     def __init__(self, database_url: str, table: str) -> None:
         self.database_url, self.table = database_url, table
-        self._next = 1
+        self._next, self._last = 1, SLOTS
 
     def take(self, count: int) -> list[int]:
         """The first id and how many follow it: what ``load`` calls slots."""
         first, self._next = self._next, self._next + count
-        assert self._next <= SLOTS, "the bench has no free slots left: raise SLOTS"
+        assert self._next <= self._last, "the bench has no free slots left: raise SLOTS"
         return [first, count]
+
+    def give_back_after(self, slot: int) -> None:
+        """Hand out that slot next: those from there on were taken last and are free still."""
+        self._next = slot
 
     def take_one(self, seats: int) -> list[int]:
         """One slot with that many seats, for everybody."""
-        slots = self.take(1)
+        slot, self._last = self._last, self._last - 1
         with psycopg.connect(self.database_url, autocommit=True) as connection:
-            connection.execute(f"UPDATE {self.table} SET capacity = %s WHERE id = %s", [seats, slots[0]])
-        return slots
+            connection.execute(f"UPDATE {self.table} SET capacity = %s WHERE id = %s", [seats, slot])
+        return [slot, 1]
+
+    def pages(self, count: int) -> list[dict[str, Any]]:
+        """As many of the product's slots with the expert and the day whose page shows each."""
+        first, _count = self.take(count)
+        query = """
+            SELECT slot.id, expert.slug, slot.date::text FROM experts_slot AS slot
+            JOIN experts_expert AS expert ON expert.id = slot.expert_id WHERE slot.id >= %s AND slot.id < %s
+            ORDER BY slot.id
+        """
+        with psycopg.connect(self.database_url) as connection:
+            rows = connection.execute(query, [first, first + count]).fetchall()
+        return [{"slot": slot, "slug": slug, "day": day} for slot, slug, day in rows]

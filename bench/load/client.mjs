@@ -2,18 +2,25 @@
 // line and prints what came of it as JSON:
 //
 //   port, connections        where to, and how many connections keep asking, each one request at a time
-//   seconds                  how long to go on, or
-//   requests                 how many to send: with as many connections, a burst that comes all at once
+//   seconds                  how long to go on, counted from the moment when all are connected, or
+//   requests                 how many to send
+//   crowd                    true: as many clients as requests, who come all at once: each connects and asks at once,
+//                            and connecting counts as waiting
+//   limit                    seconds after which the load is given up, whatever is still unanswered
+//   stdin                    true: says "connected" when it begins, and ends when its standard input does
 //   slots                    [first, count]: each request takes the next, or, with count 1, all the same
 //   path                     of a slot, with {slot} for its id
 //   start                    a number from which the e-mail and the client's address of each request are made
 //
-// Answers: statuses {status: count}, seconds, p50/p95/p99/max in ms, errors (connections that failed or were cut), and
-// the references of all bookings that were acknowledged.
+// Answers: statuses {status: count}, sent (of a crowd: who came), answers, seconds, p50/p95/p99/max in ms, errors (connections that failed or
+// were cut), and the references of all bookings that were acknowledged.
 import net from "node:net";
 
+import { spansOf } from "./spans.mjs";
+
 const order = JSON.parse(process.argv[2]);
-const { port, connections, path, start = 0 } = order;
+const { port, path, start = 0, crowd = false } = order;
+const connections = crowd ? order.requests : order.connections;
 const [first, count] = order.slots;
 const limit = order.requests ?? Infinity;
 const statuses = {};
@@ -23,7 +30,7 @@ let sent = 0;
 let errors = 0;
 let open = 0;
 let deadline = Infinity;
-let began;
+let began = performance.now();
 
 function request(number) {
   const slot = first + (count === 1 ? 0 : number % count);
@@ -37,6 +44,7 @@ function request(number) {
 }
 
 function connect() {
+  const opened = performance.now();
   const socket = net.connect(port, "127.0.0.1");
   socket.setNoDelay(true);
   let text = "";
@@ -46,7 +54,7 @@ function connect() {
       socket.end();
       return;
     }
-    asked = performance.now();
+    asked = crowd ? opened : performance.now();
     socket.write(request(sent++));
   };
   socket.on("data", (data) => {
@@ -91,16 +99,18 @@ function connect() {
 
 function report() {
   const seconds = (performance.now() - began) / 1000;
-  spans.sort((a, b) => a - b);
-  const at = (part) => spans[Math.min(spans.length - 1, Math.floor(spans.length * part))] ?? 0;
-  const [p50, p95, p99, max] = [0.5, 0.95, 0.99, 1].map((part) => Math.round(at(part) * 100) / 100);
-  const answers = spans.length;
-  process.stdout.write(JSON.stringify({ statuses, answers, seconds, p50, p95, p99, max, errors, references }));
-  process.exit(0);
+  const result = { statuses, sent: crowd ? connections : sent, answers: spans.length, seconds, ...spansOf(spans), errors, references };
+  process.stdout.write(JSON.stringify(result), () => process.exit(0));
 }
 
-// A burst: all connections stand before the first request goes out.
-const ready = await Promise.all(Array.from({ length: connections }, connect));
-began = performance.now();
-if (order.seconds) deadline = began + order.seconds * 1000;
-for (const go of ready) go();
+if (order.limit) setTimeout(report, order.limit * 1000);
+if (order.stdin) process.stdin.on("end", () => (deadline = 0)).resume();
+if (crowd) {
+  for (let client = 0; client < connections; client++) connect().then((go) => go());
+} else {
+  const ready = await Promise.all(Array.from({ length: connections }, connect));
+  began = performance.now();
+  if (order.stdin) process.stderr.write("connected\n");
+  if (order.seconds) deadline = began + order.seconds * 1000;
+  for (const go of ready) go();
+}

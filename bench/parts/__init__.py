@@ -1,0 +1,21 @@
+"""The parts of `make bench`, by name: each is a function that takes the scene and returns its comparisons."""
+
+import importlib.util
+from collections.abc import Callable
+
+from bench.parts import alone, bookings, mails, pages, pgbench
+from bench.report import Comparison
+from bench.scene import Scene
+
+PARTS: dict[str, Callable[[Scene], list[Comparison]]] = {
+    "bookings": bookings.bookings,
+    "contested": bookings.contested,
+    "bursts": bookings.bursts,
+    "alone": alone.alone,
+    "pgbench": pgbench.pgbench,
+    "holds": pages.holds,
+    "html": pages.html,
+    "django-appointment": pages.django_appointment,
+}
+if importlib.util.find_spec("bench.mails"):
+    PARTS["mails"] = mails.mails

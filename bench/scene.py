@@ -1,0 +1,104 @@
+"""All that runs while parts are measured: servers, the product, and the peers that a part asks for."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench import data, stage
+from bench.contenders import Contender
+from bench.report import Run
+from bookingsite.devserver import servers
+
+FLOWS = 3_000  # that django-appointment can be asked for
+
+
+class Scene:
+    """The product, Express, and what starts more. Everything ends with ``opened``.
+
+    ``logs`` is for what programs say, ``results`` for what is kept; ``note`` tells whoever waits.
+    """
+
+    def __init__(self, logs: Path, results: Path, environ: dict[str, str], note: Callable[[str], None]) -> None:
+        self.logs, self.results, self.environ, self.note = logs, results, environ, note
+        self.product: Contender
+        self.express: Contender
+
+    @property
+    def contenders(self) -> list[Contender]:
+        return [self.product, self.express]
+
+    def turns(self, run: Callable[[Contender], Run]) -> dict[str, tuple[stage.Site | None, Callable[[], Run]]]:
+        """The same for all, as ``in_turns`` takes it."""
+        return {who.name: (who.site, partial(run, who)) for who in self.contenders}
+
+    @contextlib.contextmanager
+    def django_appointment(self) -> Iterator[tuple[Contender, list[dict[str, Any]]]]:
+        """The peer of that name on a database of its own, and things to book there."""
+        url = self.make_database("django_appointment")
+        environ = self.environ | stage.pg(url)
+        with stage.django_appointment(self.logs, environ, FLOWS) as (site, items):
+            booked = "SELECT count(*), 0 FROM appointment_appointment"
+            references = "SELECT id FROM appointment_appointment"
+            slots = data.Slots(url, "")
+            yield Contender("django-appointment", site, "", slots, booked, references), items
+
+    def make_database(self, name: str) -> str:
+        """Make a database beside the product's and return its address."""
+        url = self.environ["DATABASE_URL"]
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return url.replace("/expertbook?", f"/{name}?")
+
+
+@contextlib.contextmanager
+def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
+    """Start servers, fill databases, start the product and Express."""
+    with contextlib.ExitStack() as stack:
+        folder = os.environ.get("LOGS") or stack.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-bench-"))
+        logs = Path(folder)
+        environ = prepare_product(stack, logs)
+        environ["EMAIL_URL"] = stack.enter_context(stage.mail_sink())
+        scene = Scene(logs, results, environ, note)
+        scene.product = Contender(
+            "product",
+            stack.enter_context(stage.product(logs, environ)),
+            "/api/v1/slots/{slot}/book",
+            data.Slots(environ["DATABASE_URL"], "experts_slot"),
+            "SELECT sum(seats_booked), max(seats_booked + seats_held - capacity) FROM experts_slot",
+            "SELECT reference FROM bookings_booking",
+        )
+        peer = scene.make_database("express")
+        data.seed_express(peer)
+        scene.express = Contender(
+            "Express",
+            stack.enter_context(stage.express(logs, peer)),
+            "/api/slots/{slot}/book",
+            data.Slots(peer, "slots"),
+            "SELECT sum(booked), max(booked - capacity) FROM slots",
+            "SELECT id FROM bookings",
+        )
+        yield scene
+
+
+def prepare_product(stack: contextlib.ExitStack, logs: Path, *, slots: int = data.SLOTS) -> dict[str, str]:
+    """Start PostgreSQL and Valkey, have Django use them, and fill the product's database. Returns the settings."""
+    embedded = stack.enter_context(servers.running_for_tests(environ={}, durable=True))
+    environ = stage.SETTINGS | embedded.urls | {"STATIC_ROOT": str(logs / "static"), "EMAIL_URL": "memory:"}
+    os.environ.update(environ)
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connections
+
+    call_command("collectstatic", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0)
+    data.seed_product(slots)
+    connections.close_all()
+    return environ
