@@ -12,7 +12,7 @@ from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.services.checks import check_details, check_party, refusal_of
-from bookings.services.effects import publish, publish_to_booker, queue_expiry, queue_mail, queue_reminders
+from bookings.services.effects import publish, publish_to_booker, queue_expiry, queue_mail
 from bookings.services.idempotency import Answer, Booked
 from bookings.services.locking import lapse_holds, own_hold
 from bookings.services.waitlist import WORTH_WAITING, serve_waitlist
@@ -130,7 +130,6 @@ def _book_under_lock(booking: Booking, answer: "Answer") -> SlotTaken | None:
     answer.record_booking(booking)
     # 6. What follows from the booking is queued with it, or not at all; pages hear of it when it is committed.
     queue_mail(booking, kind_of(booking))
-    queue_reminders(booking)
     if booking.status == Status.PENDING:
         queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_expiry(booking)

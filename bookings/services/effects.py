@@ -1,39 +1,25 @@
 """Queue and publish what follows from a change of a booking, with that change or not at all."""
 
+from collections.abc import Iterable
+
 from bookings.access.visitor import visitor_group
-from bookings.mail.rules import MailKind, reminders_due
-from bookings.models import Booking, Status
-from bookings.queue import LAST, defer, defer_jobs, new_job
+from bookings.mail.rules import MailKind
+from bookings.models import Booking, OutboxMail
+from bookings.queue import defer
 from experts import publisher
 
 
 def queue_mail(booking: Booking, kind: MailKind | None) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
     if kind is not None:
-        defer("bookings.tasks.send_booking_mail", booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
+        queue_mails([(booking, kind)])
 
 
-def queue_reminders(booking: Booking) -> None:
-    """Queue the reminders of a confirmed booking for their times. Each is sent only if nothing has changed by then.
-
-    Whether the organisation wants them is asked then, too, so that its switch works for what is booked already.
-    """
-    if booking.status != Status.CONFIRMED:
-        return
-    due = reminders_due(booking.slot.starts_at, booking.slot.read_at)
-    jobs = [
-        new_job(
-            "bookings.tasks.send_booking_mail",
-            at=at,
-            priority=LAST,
-            booking_id=booking.pk,
-            kind=kind.value,
-            sequence=booking.sequence,
-        )
-        for kind, at in due.items()
-    ]
-    if jobs:
-        defer_jobs(jobs)
+def queue_mails(mails: Iterable[tuple[Booking, MailKind]]) -> None:
+    """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
+    OutboxMail.objects.bulk_create(
+        OutboxMail(booking_id=booking.pk, kind=kind, sequence=booking.sequence) for booking, kind in mails
+    )
 
 
 def queue_expiry(booking: Booking) -> None:

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services, tasks
 from bookings.mail.recipients import staff_recipients
 from bookings.models import Booking, Notification, Status
 from experts.models import Role, User
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mail, send_mails
 from tests.staff import admin_url, make_member, make_user
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +26,11 @@ def expert():
 
 @pytest.fixture
 def work(mailoutbox):
-    """Do the mail jobs that are due; the new mails to the organisation."""
+    """Send what waits; the new mails to the organisation."""
 
     def work_off():
         before = len(mailoutbox)
-        for job in ProcrastinateJob.objects.filter(queue_name="mail", scheduled_at=None).order_by("pk"):
-            tasks.send_booking_mail(**job.args)
+        send_mails()
         return [mail for mail in mailoutbox[before:] if mail.to == ["desk@example.com"]]
 
     return work_off
@@ -65,7 +64,7 @@ def test_staff_are_told_of_a_request_with_the_way_to_it(expert, work, settings):
 def test_the_time_is_the_experts_in_summer_too(expert, mailoutbox):
     slot = make_slot(expert, starts_at=datetime(2027, 7, 1, 12, 30, tzinfo=UTC))
     booking = make_booking(slot, status=Status.PENDING)
-    tasks.send_booking_mail(booking_id=booking.pk, kind="staff_request", sequence=0)
+    send_mail(booking, "staff_request", 0)
     assert "Thursday 1 July 2027, 13:30 – 14:00, London time (GMT+1)" in mailoutbox[0].body
 
 
