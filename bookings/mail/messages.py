@@ -1,12 +1,13 @@
 """Build all e-mails, each as text and as HTML, and send those that are not about a booking. Called by workers only."""
 
+import secrets
 from datetime import datetime
 from typing import Any, Required, TypedDict, Unpack
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, SafeMIMEMultipart, SafeMIMEText
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -36,6 +37,19 @@ ACCENT_COLOURS = {
 }
 
 
+class Mail(EmailMultiAlternatives):
+    """An e-mail that brings the lines between its parts along."""
+
+    def message(self) -> SafeMIMEText | SafeMIMEMultipart:
+        # Else Python draws them, and looks through all parts for each by an expression of its own: a third of the time
+        # that it takes to write a mail. Nobody can guess these.
+        message = super().message()
+        for part in message.walk():
+            if part.is_multipart():
+                part.set_boundary(f"=_{secrets.token_hex(16)}")
+        return message
+
+
 class _About(TypedDict, total=False):
     """What ``_build`` wants to know besides the words."""
 
@@ -48,9 +62,7 @@ class _About(TypedDict, total=False):
     reply_to: str
 
 
-def booking_mail(
-    booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None = None
-) -> EmailMultiAlternatives:
+def booking_mail(booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None = None) -> Mail:
     """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``.
 
     ``old_slot`` is where the booking was before it moved.
@@ -60,9 +72,7 @@ def booking_mail(
     return _mail_to_booker(booking, kind, to, message_id, old_slot)
 
 
-def _mail_to_booker(
-    booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None
-) -> EmailMultiAlternatives:
+def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
@@ -93,7 +103,7 @@ def _mail_to_booker(
     return mail
 
 
-def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str) -> EmailMultiAlternatives:
+def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str) -> Mail:
     """Return the mail in the expert's zone, with a link to the admin.
 
     Without the customer's e-mail and phone, as mail gets forwarded.
@@ -245,7 +255,7 @@ def _build(
     organization: Organization | None,
     message_id: str,
     reply_to: str = "",
-) -> EmailMultiAlternatives:
+) -> Mail:
     """Return ``templates/emails/<name>`` as text and as HTML, to one address. Every mail is made here.
 
     In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows.
@@ -254,7 +264,7 @@ def _build(
         context = _look(organization) | {"kind": kind.value, "zone_label": zone_label(zone, at)} | context
         # Names of experts may hold line breaks, which would end the header.
         subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
-        mail = EmailMultiAlternatives(subject, render_to_string(f"emails/{name}.txt", context))
+        mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))
         mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
     mail.to = [to]
     mail.reply_to = [reply_to] if reply_to else []
