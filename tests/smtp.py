@@ -9,11 +9,13 @@ from email.message import EmailMessage
 class MailServer:
     """Listens on 127.0.0.1. ``mode``: ``takes`` mails, ``refuses`` all connections, or ``hangs`` at the end of a mail.
 
-    ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung.
+    ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung. It also hangs once it has
+    taken ``most`` mails.
     """
 
     def __init__(self, mode: str = "takes"):
         self.mode = mode
+        self.most: int | None = None
         self.taken: list[EmailMessage] = []
         self.unanswered: list[EmailMessage] = []
         self._over = threading.Event()
@@ -25,7 +27,7 @@ class MailServer:
     def take(self, source: bytes) -> bool:
         """Whether to say yes to a mail. Does not return while it hangs."""
         mail = message_from_bytes(source, policy=policy.default)
-        if self.mode == "hangs":
+        if self.mode == "hangs" or (self.most is not None and len(self.taken) >= self.most):
             self.unanswered.append(mail)
             self._over.wait()
             return False
