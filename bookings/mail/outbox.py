@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from bookings.mail import log
 from bookings.mail.messages import booking_mail
-from bookings.mail.recipients import recipients
+from bookings.mail.recipients import recipients_of_each
 from bookings.mail.rules import MailKind, still_true
 from bookings.mail.transport import Transport
 from bookings.models import Booking, OutboxMail, Postponed
@@ -85,12 +85,11 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     mails: dict[str, _Mail] = {}
     stale: dict[str, log.Delivery] = {}
     of_row: dict[int, list[str]] = defaultdict(list)
-    for row in rows:
-        booking, kind = bookings.get(row.booking_id), MailKind(row.kind)
-        if booking is None:
-            continue
+    about = [(row, bookings[row.booking_id], MailKind(row.kind)) for row in rows if row.booking_id in bookings]
+    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about])
+    for (row, booking, kind), addresses in zip(about, to_each, strict=True):
         is_true = still_true(kind, booking, row.sequence, now)
-        for to in recipients(booking, kind):
+        for to in addresses:
             message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
             delivery = log.Delivery(message_id, kind, to, booking.pk)
             if is_true:

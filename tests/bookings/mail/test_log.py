@@ -171,10 +171,12 @@ def test_what_was_sent_stays_sent():
     assert Notification.objects.get().status == "sent"
 
 
+def _staff(*addresses):
+    return lambda experts: {expert: list(addresses) for expert in experts}
+
+
 def test_each_recipient_has_a_mail_of_their_own(server, mailoutbox, monkeypatch):
-    monkeypatch.setattr(
-        "bookings.mail.recipients.staff_recipients", lambda expert: ["one@example.com", "two@example.com"]
-    )
+    monkeypatch.setattr("bookings.mail.recipients.staff_recipients", _staff("one@example.com", "two@example.com"))
     booking = book(make_slot(make_expert(requires_approval=True)), email="lena@example.com")
     send(booking, "pending")
     send(booking, "staff_request")
@@ -187,9 +189,7 @@ def test_each_recipient_has_a_mail_of_their_own(server, mailoutbox, monkeypatch)
 
 
 def test_one_bad_address_keeps_the_mail_from_none_of_the_others(server, mailoutbox, monkeypatch):
-    monkeypatch.setattr(
-        "bookings.mail.recipients.staff_recipients", lambda expert: ["bad@example.com", "two@example.com"]
-    )
+    monkeypatch.setattr("bookings.mail.recipients.staff_recipients", _staff("bad@example.com", "two@example.com"))
     booking = book(make_slot(make_expert(requires_approval=True)))
 
     def picky(self, messages):
