@@ -15,7 +15,7 @@ from bookings.models import MailKind, Notification, OutboxMail, ReminderMark, St
 from bookings.queue import BackOff, defer
 from bookings.services.effects import queue_mails
 from experts.models import Role
-from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, make_booking, make_expert, make_organization, make_slot
 from tests.mail import send_mails, waiting
 from tests.smtp import MailServer
 from tests.staff import make_member
