@@ -2,6 +2,7 @@
 
     .venv/bin/python -m bench.mails                 4,000 mails, 3 runs
     MAILS=10000 RUNS=5 .venv/bin/python -m bench.mails
+    .venv/bin/python -m bench.mails burst           10,000 bookings at once: until when their mails are gone
 
 On servers of its own, or beside whatever DATABASE_URL names, in a database of its own. Books through the service, then
 starts the `worker` of the Procfile in front of that backlog and of a mail server that takes everything, and stops it
@@ -82,6 +83,30 @@ def run(logs: Path, environ: dict[str, str], database_url: str) -> dict[str, flo
     }
 
 
+def burst(logs: Path, environ: dict[str, str], database_url: str, bookings: int = 10_000) -> None:
+    """Book as fast as the product answers; the mails beside that, and after it until the outbox is empty."""
+    with stage.product(logs, environ) as port, psycopg.connect(database_url, autocommit=True) as connection:
+
+        def left() -> int:
+            [(count,)] = connection.execute("SELECT count(*) FROM bookings_outboxmail").fetchall()
+            return count
+
+        found = stage.load(
+            port=port,
+            path="/api/v1/slots/{slot}/book",
+            start=1,
+            connections=64,
+            requests=bookings,
+            slots=data.Slots(database_url, "experts_slot").take(bookings),
+        )
+        start, waiting = time.monotonic(), left()
+        wait_until(lambda: left() == 0)
+        print(  # noqa: T201
+            f"{found['statuses'].get('201', 0):,} bookings in {found['seconds']:.1f} s; {waiting:,} mails waited then,"
+            f" the last left {time.monotonic() - start:.1f} s later"
+        )
+
+
 def wait_until(condition: Callable[[], Any]) -> None:
     if not processes.wait_until(condition, seconds=LONGEST):
         raise TimeoutError(f"not within {LONGEST} seconds")
@@ -105,6 +130,9 @@ def main() -> None:
         call_command("migrate", interactive=False, verbosity=0)
         data.seed_product()
         connections.close_all()
+        if sys.argv[1:] == ["burst"]:
+            burst(logs, environ, embedded.urls["DATABASE_URL"])
+            return
         runs = []
         for number in range(RUNS):
             found = run(logs, environ, embedded.urls["DATABASE_URL"])

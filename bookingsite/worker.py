@@ -27,6 +27,8 @@ CONNECT_TIMEOUT = 5  # seconds for one attempt to connect
 POOL_TIMEOUT = 5
 PAUSE = 1  # seconds between two attempts of a statement
 MAIL = "mail"  # the queue whose workers send what waits in the outbox, too
+# Conversations with the mail server at once: each waits for its answers most of the time, or hangs.
+SENDERS = 4
 
 
 class EndedError(Exception):
@@ -107,7 +109,7 @@ async def work(**options) -> None:
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
-    with _sender(stopping) if sends and waits else contextlib.nullcontext():
+    with _senders(stopping) if sends and waits else contextlib.nullcontext():
         await _do_jobs(pool, connector, stopping, options)
     if sends and not waits:
         while await asyncio.to_thread(outbox.send_due):
@@ -118,17 +120,19 @@ async def work(**options) -> None:
 
 
 @contextlib.contextmanager
-def _sender(stopping: asyncio.Task):
-    """Send what waits in the outbox, in a thread, until the end of the block or, if that is sooner, of ``stopping``."""
+def _senders(stopping: asyncio.Task):
+    """Send what waits in the outbox, in threads, until the end of the block or, if that is sooner, of ``stopping``."""
     stop = threading.Event()
-    thread = threading.Thread(target=outbox.keep_sending, args=[stop], name="outbox", daemon=True)
+    threads = [threading.Thread(target=outbox.keep_sending, args=[stop], daemon=True) for _ in range(SENDERS)]
     stopping.add_done_callback(lambda _task: stop.set())
-    thread.start()
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 async def _do_jobs(pool, connector: PatientConnector, stopping: asyncio.Task, options) -> None:

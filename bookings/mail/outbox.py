@@ -28,7 +28,7 @@ from experts.models import Slot
 
 logger = logging.getLogger(__name__)
 
-BATCH = 50  # mails that are sent once more, at most, when a worker is killed
+BATCH = 25  # rows; as many mails, of each thread that sends, may be sent once more when a worker is killed
 LEASE = timedelta(minutes=2)
 # No mail of a batch is begun later than this after its rows were claimed: what is left of the lease is more than a mail
 # server that hangs can take up.
