@@ -83,7 +83,7 @@ def run(logs: Path, environ: dict[str, str], database_url: str) -> dict[str, flo
     }
 
 
-def burst(logs: Path, environ: dict[str, str], database_url: str, bookings: int = 10_000) -> None:
+def burst(logs: Path, environ: dict[str, str], database_url: str, bookings: int) -> None:
     """Book as fast as the product answers; the mails beside that, and after it until the outbox is empty."""
     with stage.product(logs, environ) as port, psycopg.connect(database_url, autocommit=True) as connection:
 
@@ -131,7 +131,7 @@ def main() -> None:
         data.seed_product()
         connections.close_all()
         if sys.argv[1:] == ["burst"]:
-            burst(logs, environ, embedded.urls["DATABASE_URL"])
+            burst(logs, environ, embedded.urls["DATABASE_URL"], int(os.environ.get("MAILS") or 10_000))
             return
         runs = []
         for number in range(RUNS):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, SafeMIMEMultipart, SafeMIMEText
+from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -40,10 +40,10 @@ ACCENT_COLOURS = {
 class Mail(EmailMultiAlternatives):
     """An e-mail that brings the lines between its parts along."""
 
-    def message(self) -> SafeMIMEText | SafeMIMEMultipart:
+    def message(self, **options: Any) -> Any:  # the types are those of Django 6
         # Else Python draws them, and looks through all parts for each by an expression of its own: a third of the time
         # that it takes to write a mail. Nobody can guess these.
-        message = super().message()
+        message = super().message(**options)
         for part in message.walk():
             if part.is_multipart():
                 part.set_boundary(f"=_{secrets.token_hex(16)}")
