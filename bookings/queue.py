@@ -1,4 +1,4 @@
-"""Queue jobs in the transaction of the change that causes them.
+"""Queue jobs in the transaction of the change that causes them, and say when what failed is tried again.
 
 A job is named by the dotted path of its task, so that services need not import the tasks that call them.
 tests/bookings/test_queue.py holds every name in the code against the tasks that are registered.
@@ -9,24 +9,48 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
+from procrastinate.retry import BaseRetryStrategy
 
 logger = logging.getLogger(__name__)
-FIRST, LAST = 10, -10  # priorities; 0 is the usual one
+FIRST = 10  # a priority; 0 is the usual one
 
 
-def new_job(task: str, *, at: datetime | None = None, priority: int | None = None, **arguments: Any) -> Job:
-    """Make a job of the registered task of that name, with the task's queue and, unless given, its priority.
+class BackOff(BaseRetryStrategy):
+    """Again after 2, 4, 8 … seconds and then every half hour, for a day and a few hours in all.
+
+    So whatever was away for an hour has what waited for it half an hour later, and a day without it loses nothing.
+    """
+
+    LONGEST_WAIT = 30 * 60  # seconds
+    MOST_ATTEMPTS = 60
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if not self.goes_on(job.attempts, exception):
+            return None
+        return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})
+
+    def goes_on(self, attempts: int, error: BaseException) -> bool:
+        """Say whether there is a next attempt; ``attempts`` were made before the one that failed."""
+        return attempts < self.MOST_ATTEMPTS and not getattr(error, "for_good", False)
+
+    def wait_after(self, attempts: int) -> int:
+        """Seconds until the next attempt; ``attempts`` were made before the one that failed."""
+        return min(1 << min(attempts + 1, 30), self.LONGEST_WAIT)
+
+
+def new_job(task: str, *, at: datetime | None = None, **arguments: Any) -> Job:
+    """Make a job of the registered task of that name, with the task's queue and priority.
 
     ``at`` is the instant from which it may run, by default now; ``arguments`` are ids and plain values (JSON). Raises
     procrastinate's TaskNotFound for a name that no task has.
     """
-    options: dict[str, Any] = {"schedule_at": at, "priority": priority}
-    return app.configure_task(task, allow_unknown=False, **options).make_new_job(**arguments)
+    return app.configure_task(task, allow_unknown=False, schedule_at=at).make_new_job(**arguments)
 
 
 def defer(task: str, *, at: datetime | None = None, **arguments: Any) -> None:

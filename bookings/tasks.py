@@ -1,7 +1,7 @@
 """Jobs of the worker. Each reads again what it is about before it acts, and may run more than once.
 
 Arguments are ids only: procrastinate logs them and keeps them in its table. What frees seats goes before mails, so that
-a mail server that hangs holds nothing up, and reminders come last: thousands of them lie ahead.
+a mail server that hangs holds nothing up. Mails about bookings are no jobs: bookings/mail/outbox.py.
 """
 
 import logging
@@ -9,65 +9,33 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
-from procrastinate.jobs import Job
-from procrastinate.retry import BaseRetryStrategy
 
 from bookings import services
 from bookings.access import links
 from bookings.mail import log, messages
-from bookings.mail.recipients import owner_recipients, recipients
-from bookings.mail.rules import MailKind, still_true
-from bookings.models import Booking, LookupRequest, WaitlistEntry, WebhookEndpoint
-from bookings.queue import FIRST
+from bookings.mail.recipients import owner_recipients
+from bookings.models import Booking, LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
+from bookings.queue import FIRST, BackOff
 from bookings.services.catch_up import settle_overdue
 from bookings.services.cleanup import delete_old
+from bookings.services.reminders import queue_reminders
 from bookings.webhooks.worker import deliver
 
 logger = logging.getLogger(__name__)
 
 
-class BackOff(BaseRetryStrategy):
-    """Again after 2, 4, 8 … seconds and then every half hour, for a day and a few hours in all.
-
-    So whatever was away for an hour has what waited for it half an hour later, and a day without it loses nothing.
-    """
-
-    LONGEST_WAIT = 30 * 60  # seconds
-    MOST_ATTEMPTS = 60
-
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.attempts >= self.MOST_ATTEMPTS or getattr(exception, "for_good", False):
-            return None
-        return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})
-
-    def wait_after(self, attempts: int) -> int:
-        """Seconds until the next attempt; ``attempts`` were made before the one that failed."""
-        return min(1 << min(attempts + 1, 30), self.LONGEST_WAIT)
-
-
 @app.task(queue="mail", retry=BackOff())
 def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
-    """Tell the booker, or staff, what became of the booking, or remind of it; nothing if that is not so any more.
+    """Put into the outbox what versions of before the outbox have queued, also while they are being replaced."""
+    OutboxMail.objects.create(booking_id=booking_id, kind=MailKind(kind), sequence=sequence)
 
-    ``kind`` is a MailKind, ``sequence`` the booking's when the job was queued. Each recipient has a mail of their own.
-    """
-    booking, kind = Booking.objects.shown().with_slot().filter(pk=booking_id).first(), MailKind(kind)
-    if booking is None:
-        return
-    is_true, failure = still_true(kind, booking, sequence, timezone.now()), None
-    for address in recipients(booking, kind):
-        if not is_true:
-            log.skip(kind=kind, to=address, booking=booking, sequence=sequence)
-            continue
-        try:
-            messages.send_booking_mail(booking, kind, address)
-        except log.MailNotSentError as error:  # one bad address keeps the mail from none of the others
-            if failure is None or failure.for_good:
-                failure = error
-    if failure is not None:
-        raise failure
+
+@app.periodic(cron="* * * * *")
+@app.task(queue="mail", priority=FIRST)
+def remind(timestamp: int) -> None:
+    """Every minute: put the reminders that have come due into the outbox."""
+    queue_reminders()
 
 
 @app.task(queue="mail", retry=BackOff())

@@ -182,7 +182,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "listen_notify": False,
     "fetch_job_polling_interval": 1.0,
     "delete_jobs": "successful",
-    "concurrency": 4,  # a mail server that hangs keeps one job waiting, not all
+    "concurrency": 4,  # a mail server that hangs keeps one job waiting (a link, an offer of the waitlist), not all
     "update_heartbeat_interval": 10.0,  # seconds
     "stalled_worker_timeout": 30.0,  # without a heartbeat, after which a worker's jobs are done by others
 }

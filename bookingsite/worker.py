@@ -1,4 +1,4 @@
-"""The `worker` processes: they do the jobs that wait in PostgreSQL, and wait themselves while it is away.
+"""The `worker` processes: they do the jobs and send the mails that wait in PostgreSQL, and wait while it is away.
 
 Procrastinate's own worker ends for good when a statement of its own fails: after a minute without the database
 (30 seconds until a pool gives up a connection, twice), or at once when the connection is lost within the statement.
@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import threading
 
 import psycopg
 from procrastinate import PsycopgConnector
@@ -16,6 +17,8 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool
 
+from bookings.mail import outbox
+
 logger = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 5  # seconds for one attempt to connect
@@ -23,6 +26,9 @@ CONNECT_TIMEOUT = 5  # seconds for one attempt to connect
 # pause in a series is twice the last one, so that a long series would find the database back minutes late.
 POOL_TIMEOUT = 5
 PAUSE = 1  # seconds between two attempts of a statement
+MAIL = "mail"  # the queue whose workers send what waits in the outbox, too
+# Conversations with the mail server at once: each waits for its answers most of the time, or hangs.
+SENDERS = 4
 
 
 class EndedError(Exception):
@@ -85,6 +91,8 @@ class PatientConnector(PsycopgConnector):
 async def work(**options) -> None:
     """Do jobs until SIGTERM or SIGINT, or with ``wait=False`` until there are none. ``options`` are procrastinate's.
 
+    Whoever does the jobs of the queue ``mail``, or of all, also sends what waits in the outbox.
+
     When the database is back, a new worker takes the place of the old one. The answer to the old one's last statement
     may have been lost, and with it a job that is now marked as being done: what a worker leaves behind is done again
     (bookings.tasks.recover). Raises EndedError when procrastinate's worker ends by itself.
@@ -93,6 +101,7 @@ async def work(**options) -> None:
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     connector, stopping = PatientConnector(), asyncio.create_task(_asked_to_stop())
     stopping.add_done_callback(lambda _task: connector.give_up())
+    sends, waits = MAIL in (options.get("queues") or [MAIL]), options.get("wait", True)
     pool = AsyncConnectionPool(
         kwargs={"connect_timeout": CONNECT_TIMEOUT} | connector_params(),
         timeout=POOL_TIMEOUT,
@@ -100,6 +109,33 @@ async def work(**options) -> None:
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
+    with _senders(stopping) if sends and waits else contextlib.nullcontext():
+        await _do_jobs(pool, connector, stopping, options)
+    if sends and not waits:
+        while await asyncio.to_thread(outbox.send_due):
+            pass
+    if not stopping.done() and waits:
+        raise EndedError("The worker has ended by itself.")
+    stopping.cancel()
+
+
+@contextlib.contextmanager
+def _senders(stopping: asyncio.Task):
+    """Send what waits in the outbox, in threads, until the end of the block or, if that is sooner, of ``stopping``."""
+    stop = threading.Event()
+    threads = [threading.Thread(target=outbox.keep_sending, args=[stop], daemon=True) for _ in range(SENDERS)]
+    stopping.add_done_callback(lambda _task: stop.set())
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+async def _do_jobs(pool, connector: PatientConnector, stopping: asyncio.Task, options) -> None:
     async with pool:
         await connector.open_async(pool)
         with app.replace_connector(connector):
@@ -122,9 +158,6 @@ async def work(**options) -> None:
                 else:
                     if has_ended:
                         break
-    if not stopping.done() and options.get("wait", True):
-        raise EndedError("The worker has ended by itself.")
-    stopping.cancel()
 
 
 async def _asked_to_stop() -> None:

@@ -9,23 +9,28 @@ from email.message import EmailMessage
 class MailServer:
     """Listens on 127.0.0.1. ``mode``: ``takes`` mails, ``refuses`` all connections, or ``hangs`` at the end of a mail.
 
-    ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung.
+    ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung. It also hangs once it has
+    taken ``most`` mails, and ends each of its ``connections`` after ``most_in_one``.
     """
 
     def __init__(self, mode: str = "takes"):
         self.mode = mode
+        self.most: int | None = None
+        self.most_in_one: int | None = None
+        self.connections = 0
         self.taken: list[EmailMessage] = []
         self.unanswered: list[EmailMessage] = []
         self._over = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Conversation)
         self._server.mails = self
-        self.url = f"smtp://127.0.0.1:{self._server.server_address[1]}"
+        self.port = self._server.server_address[1]
+        self.url = f"smtp://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def take(self, source: bytes) -> bool:
         """Whether to say yes to a mail. Does not return while it hangs."""
         mail = message_from_bytes(source, policy=policy.default)
-        if self.mode == "hangs":
+        if self.mode == "hangs" or (self.most is not None and len(self.taken) >= self.most):
             self.unanswered.append(mail)
             self._over.wait()
             return False
@@ -48,7 +53,8 @@ class _Conversation(socketserver.StreamRequestHandler):
     """One client, by RFC 5321."""
 
     def handle(self):
-        mails = self.server.mails
+        mails, taken = self.server.mails, 0
+        mails.connections += 1
         if mails.mode == "refuses":
             self._say("421 Come back later")
             return
@@ -61,7 +67,11 @@ class _Conversation(socketserver.StreamRequestHandler):
                     source = b"".join(line[1:] if line.startswith(b"..") else line for line in lines)
                     if not mails.take(source):
                         return
+                    taken += 1
                     self._say("250 Taken")
+                case b"MAIL" if taken == mails.most_in_one:
+                    self._say("421 Enough")
+                    return
                 case b"QUIT":
                     self._say("221 Bye")
                     return

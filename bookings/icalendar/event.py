@@ -4,15 +4,15 @@ An entry holds nothing secret, as people share calendars. It links to the bookin
 have proven the booking.
 """
 
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parseaddr
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from icalendar import Calendar, Event, vCalAddress, vText
 
+from bookings.icalendar.lines import content_line, parameter, text
 from bookings.models import Booking
 from bookings.transitions import Status
 from experts.addresses import absolute_url
@@ -30,31 +30,37 @@ def uid(booking: Booking) -> str:
 def calendar_file(booking: Booking, method: str) -> bytes:
     """Return the file. Needs ``with_slot()``. ``method``: REQUEST or CANCEL for e-mails, PUBLISH for downloads."""
     slot, organization = booking.slot, booking.slot.expert.organization
-    calendar, event = Calendar(), Event()
-    calendar.add("prodid", "-//ExpertBook//ExpertBook//EN")
-    calendar.add("version", "2.0")
-    calendar.add("method", method)
-    event.add("uid", uid(booking))
-    event.add("sequence", booking.sequence)
-    event.add("dtstamp", timezone.now().astimezone(UTC).replace(microsecond=0))
-    event.add("dtstart", slot.starts_at.astimezone(UTC))
-    event.add("dtend", slot.ends_at.astimezone(UTC))
-    event.add("status", "CANCELLED" if method == CANCEL else STATUS.get(booking.status, "CANCELLED"))
     with translation.override(booking.language):
-        event.add("summary", _summary(booking))
-        event.add("description", _description(booking))
-        event.add("location", location(booking))
-    event.add("url", page_url(booking))
-    address = organization.contact_email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
-    event.add("organizer", _person(address, organization.name))
+        summary, description, where = _summary(booking), _description(booking), location(booking)
+    organizer = organization.contact_email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+    lines = [
+        ("BEGIN", "VCALENDAR"),
+        ("VERSION", "2.0"),
+        ("PRODID", "-//ExpertBook//ExpertBook//EN"),
+        ("METHOD", method),
+        ("BEGIN", "VEVENT"),
+        ("SUMMARY", text(summary)),
+        ("DTSTART", _instant(slot.starts_at)),
+        ("DTEND", _instant(slot.ends_at)),
+        ("DTSTAMP", _instant(timezone.now())),
+        ("UID", uid(booking)),
+        ("SEQUENCE", str(booking.sequence)),
+        ("DESCRIPTION", text(description)),
+        ("LOCATION", text(where)),
+        (f"ORGANIZER;CN={parameter(organization.name)}", f"mailto:{organizer}"),
+        ("STATUS", "CANCELLED" if method == CANCEL else STATUS.get(booking.status, "CANCELLED")),
+        ("URL", page_url(booking)),
+        ("END", "VEVENT"),
+        ("END", "VCALENDAR"),
+    ]
     if method != PUBLISH and booking.email:
-        attendee = _person(booking.email, booking.name)
-        attendee.params["PARTSTAT"] = vText("ACCEPTED")
-        attendee.params["RSVP"] = vText("FALSE")
-        event.add("attendee", attendee)
-    calendar.add_component(event)
-    file: bytes = calendar.to_ical()
-    return file
+        name = f"ATTENDEE;CN={parameter(booking.name)};PARTSTAT=ACCEPTED;RSVP=FALSE"
+        lines.insert(-7, (name, f"mailto:{booking.email}"))
+    return "".join(content_line(name, value) for name, value in lines).encode()
+
+
+def _instant(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def download_method(booking: Booking) -> str:
@@ -65,7 +71,7 @@ def download_method(booking: Booking) -> str:
 def google_url(booking: Booking) -> str:
     """Return a link that opens Google Calendar with the entry filled in. Needs ``with_slot()``."""
     slot = booking.slot
-    span = f"{slot.starts_at.astimezone(UTC):%Y%m%dT%H%M%SZ}/{slot.ends_at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    span = f"{_instant(slot.starts_at)}/{_instant(slot.ends_at)}"
     query = {
         "action": "TEMPLATE",
         "text": _summary(booking),
@@ -103,10 +109,3 @@ def location(booking: Booking) -> str:
     if expert.venue == Venue.PHONE:
         return str(expert.get_venue_display())
     return expert.venue_note or str(expert.get_venue_display())
-
-
-def _person(address: str, name: str) -> vCalAddress:
-    person = vCalAddress(f"mailto:{address}")
-    # A parameter cannot hold control characters or quotes (RFC 5545 3.2).
-    person.params["CN"] = vText("".join(c for c in name if c.isprintable() and c != '"'))
-    return person

@@ -1,37 +1,55 @@
-"""Log every e-mail (Notification): an attempt before it is made, and its result afterwards.
+"""Log every e-mail (Notification): attempts before they are made, and their results afterwards.
 
-Each write is committed on its own, so that it survives a job that fails and a worker that is killed. A mail that was
-sent is not sent again when its job runs twice. When a worker is killed after the mail server took the mail and before
-that is logged, the mail is sent once more with the same Message-ID: mails are sent at least once.
+Each write is one statement for any number of mails and is committed on its own, so that it survives a job that fails
+and a worker that is killed. A mail that was sent is not sent again when somebody wants to send it twice. When a worker
+is killed after the mail server took the mail and before that is logged, the mail is sent once more with the same
+Message-ID: mails are sent at least once.
 """
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
-from django.db.models import F
+from django.db import connection
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from bookings.mail.rules import FOR_STAFF, MailKind
-from bookings.models import Booking, LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
+from bookings.models import LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
+from bookings.models.notification import MailStatus
 from experts.models import Invitation
 
 _Status = Notification.Status
+_STAFF, _CUSTOMER = Notification.Audience.STAFF, Notification.Audience.CUSTOMER
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A mail to one address, as the log knows it."""
+
+    message_id: str
+    kind: MailKind
+    to: str
+    booking_id: int | None = None
 
 
 class MailNotSentError(Exception):
     """A mail that could not be sent, without the words of the error: mail servers repeat the address in them.
 
-    ``for_good`` when the mail server refuses the address for ever, so that nobody should try again.
+    ``code`` is the mail server's, if it gave one; ``for_good`` when it refuses the address for ever, so that nobody
+    should try again; ``is_away`` when there is no mail server to be reached, so that no other mail would fare better.
     """
 
-    def __init__(self, text: str, *, for_good: bool = False):
-        self.for_good = for_good
+    def __init__(self, text: str, *, code: int | str = "", for_good: bool = False, is_away: bool = False):
+        self.code, self.for_good, self.is_away = code, for_good, is_away
         super().__init__(text)
 
 
-def booking_message_id(booking: Booking, kind: MailKind, to: str) -> str:
-    """Return the Message-ID of a mail about a booking as it is now; each move and each address has its own."""
+def booking_message_id(reference: str, kind: MailKind, sequence: int, to: str) -> str:
+    """Return the Message-ID of a mail about a booking at that ``sequence``: each move and address has its own."""
     address = hashlib.sha256(to.lower().encode()).hexdigest()[:12]
-    return f"<{booking.reference}.{kind}.{booking.sequence}.{address}@expertbook>".lower()
+    return f"<{reference}.{kind}.{sequence}.{address}@expertbook>".lower()
 
 
 def lookup_message_id(request: LookupRequest) -> str:
@@ -52,49 +70,72 @@ def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
     return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
-def begin(*, message_id: str, kind: MailKind, to: str, booking: Booking | None = None) -> Notification | None:
-    """Log that an attempt begins. Returns the row; None if the mail was sent before and must not be sent again."""
-    row = _row(message_id, kind, to, booking)
-    begun = (
-        Notification.objects.filter(pk=row.pk)
-        .exclude(status=_Status.SENT)
-        .update(status=_Status.SENDING, attempts=F("attempts") + 1, last_attempt_at=Now())
-    )
-    return row if begun else None
+def begin(deliveries: Iterable[Delivery]) -> set[str]:
+    """Log that attempts begin, in one statement. Returns the Message-IDs to send; the others were sent before."""
+    return _write(deliveries, _Status.SENDING, attempts=1)
 
 
-def sent(row: Notification) -> None:
-    """Log that the mail server has taken the mail."""
-    Notification.objects.filter(pk=row.pk).update(status=_Status.SENT, sent_at=Now(), last_error="")
+def skip(deliveries: Iterable[Delivery]) -> None:
+    """Log that mails were not sent because they are out of date."""
+    _write(deliveries, _Status.SKIPPED, attempts=0)
 
 
-def failed(row: Notification, error: Exception) -> None:
-    """Log that the attempt failed, and why, without the mail server's words, which may hold the address."""
-    text = str(error) if isinstance(error, MailNotSentError) else type(error).__name__
-    # Another worker may have sent it meanwhile; then it stays sent.
-    failing = Notification.objects.filter(pk=row.pk).exclude(status=_Status.SENT)
-    failing.update(status=_Status.FAILED, last_error=text[:100])
+def sent(message_ids: Collection[str]) -> None:
+    """Log that the mail server has taken the mails."""
+    if message_ids:
+        _rows(message_ids).update(status=_Status.SENT, sent_at=Now(), last_error="")
 
 
-def skip(*, kind: MailKind, to: str, booking: Booking, sequence: int) -> None:
-    """Log that the mail about a booking at that ``sequence`` was not sent because it is out of date."""
-    # The booking has changed since; the Message-ID is that of the mail as it was queued.
-    message_id = booking_message_id(Booking(reference=booking.reference, sequence=sequence), kind, to)
-    row = _row(message_id, kind, to, booking)
-    Notification.objects.filter(pk=row.pk).exclude(status=_Status.SENT).update(status=_Status.SKIPPED)
+def failed(errors: Mapping[str, Exception]) -> None:
+    """Log which attempts failed, and why, without the mail server's words, which may hold the address."""
+    by_words: dict[str, list[str]] = defaultdict(list)
+    for message_id, error in errors.items():
+        by_words[words_of(error)[:100]].append(message_id)
+    for words, message_ids in by_words.items():
+        # Another worker may have sent it meanwhile; then it stays sent.
+        _rows(message_ids).exclude(status=_Status.SENT).update(status=_Status.FAILED, last_error=words)
 
 
-def _row(message_id: str, kind: MailKind, to: str, booking: Booking | None) -> Notification:
-    audience = Notification.Audience.STAFF if kind in FOR_STAFF else Notification.Audience.CUSTOMER
-    row, _made = Notification.objects.get_or_create(
-        message_id=message_id,
-        defaults={
-            "kind": kind,
-            "audience": audience,
-            "to": to,
-            "booking": booking,
-            # So that the log is right even if the worker dies before the attempt is counted.
-            "status": _Status.SENDING,
-        },
-    )
-    return row
+def words_of(error: Exception) -> str:
+    """Return what may be kept and logged of an error: its own words may hold an address."""
+    return str(error) if isinstance(error, MailNotSentError) else type(error).__name__
+
+
+def not_attempted(message_ids: Collection[str]) -> None:
+    """Take back that attempts began: they did not, and others will make them."""
+    if message_ids:
+        begun = _rows(message_ids).filter(status=_Status.SENDING)
+        begun.update(status=_Status.QUEUED, attempts=F("attempts") - 1)
+
+
+def _rows(message_ids: Collection[str]) -> QuerySet[Notification]:
+    return Notification.objects.filter(message_id__in=message_ids)
+
+
+def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> set[str]:
+    """Add or change the rows of mails that were not sent yet. Returns their Message-IDs."""
+    rows = list(deliveries)
+    if not rows:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO bookings_notification AS row"
+            ' (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at, last_error)'
+            " SELECT mail.*, %(status)s, %(attempts)s, CASE WHEN %(attempts)s > 0 THEN statement_timestamp() END, ''"
+            " FROM unnest(%(ids)s::text[], %(kinds)s::text[], %(audiences)s::text[], %(to)s::text[],"
+            " %(bookings)s::bigint[]) AS mail"
+            " ON CONFLICT (message_id) DO UPDATE SET status = excluded.status,"
+            " attempts = row.attempts + excluded.attempts,"
+            " last_attempt_at = coalesce(excluded.last_attempt_at, row.last_attempt_at)"
+            " WHERE row.status <> 'sent' RETURNING message_id",
+            {
+                "status": status.value,
+                "attempts": attempts,
+                "ids": [row.message_id for row in rows],
+                "kinds": [row.kind.value for row in rows],
+                "audiences": [(_STAFF if row.kind in FOR_STAFF else _CUSTOMER).value for row in rows],
+                "to": [row.to for row in rows],
+                "bookings": [row.booking_id for row in rows],
+            },
+        )
+        return {message_id for (message_id,) in cursor.fetchall()}

@@ -1,14 +1,11 @@
-"""Decide whether an e-mail about a booking is still true, and when reminders are due."""
+"""Decide whether an e-mail about a booking is still true, and say when reminders are due."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from bookings.models import Booking, MailKind
 from bookings.transitions import Status
-from experts.models import Organization
 
-__all__ = ["FOR_STAFF", "REMINDERS", "MailKind", "kind_of", "reminders_due", "still_true"]
+__all__ = ["FOR_STAFF", "LEAST_BEFORE_REMINDER", "REMINDERS", "MailKind", "kind_of", "still_true"]
 
 _STATUSES = {
     MailKind.PENDING: {Status.PENDING},
@@ -28,10 +25,10 @@ _AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED}
 _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
 FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION, MailKind.WEBHOOK_PAUSED})
-# How long before the start each is sent, and whether the organisation sends it.
-REMINDERS: dict[MailKind, tuple[timedelta, Callable[[Organization], bool]]] = {
-    MailKind.REMINDER_DAY: (timedelta(hours=24), attrgetter("reminds_day_before")),
-    MailKind.REMINDER_HOUR: (timedelta(hours=1), attrgetter("reminds_hour_before")),
+# How long before the start each is sent, and the field of the organisation that switches it on.
+REMINDERS = {
+    MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),
+    MailKind.REMINDER_HOUR: (timedelta(hours=1), "reminds_hour_before"),
 }
 # Somebody who books less than this before a reminder gets none: the confirmation has just said the same.
 LEAST_BEFORE_REMINDER = timedelta(hours=2)
@@ -45,8 +42,8 @@ def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -
     if kind in _REQUESTS and booking.runs_out_at <= now:
         return False
     if kind in REMINDERS:
-        _before, is_on = REMINDERS[kind]
-        return is_on(slot.expert.organization) and slot.starts_at > now
+        _before, switch = REMINDERS[kind]
+        return getattr(slot.expert.organization, switch) and slot.starts_at > now
     return kind not in _AHEAD or slot.ends_at > now
 
 
@@ -57,9 +54,3 @@ def kind_of(booking: Booking) -> MailKind | None:
     """
     kinds: dict[str, MailKind] = {Status.PENDING: MailKind.PENDING, Status.CONFIRMED: MailKind.CONFIRMED}
     return kinds.get(booking.status)
-
-
-def reminders_due(starts_at: datetime, now: datetime) -> dict[MailKind, datetime]:
-    """Return the reminders that a booking made at ``now`` gets, each with the instant at which it is sent."""
-    due = {kind: starts_at - before for kind, (before, _is_on) in REMINDERS.items()}
-    return {kind: at for kind, at in due.items() if at - now >= LEAST_BEFORE_REMINDER}

@@ -4,6 +4,7 @@ from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.notification import MailKind, Notification
+from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
@@ -21,7 +22,10 @@ __all__ = [
     "LookupRequest",
     "MailKind",
     "Notification",
+    "OutboxMail",
+    "Postponed",
     "Proof",
+    "ReminderMark",
     "Source",
     "Status",
     "TurnedAway",

@@ -134,6 +134,21 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def with_slot(self) -> Self:
         return self.select_related("slot__expert__organization", "slot__expert__category")
 
+    def for_mails(self) -> Self:
+        """What e-mails say, in one query for many bookings, without the long texts that they do not."""
+        return self.select_related("slot__expert__organization").defer(
+            "notes", "slot__expert__bio", "slot__expert__search_text"
+        )
+
+    def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
+        """By booking, the slot that it had before its last move, by its history; without slots that were deleted."""
+        before = self.model.pgh_event_model.objects.filter(
+            pgh_obj__in=keys, sequence=F("pgh_obj__sequence") - 1
+        ).order_by("pgh_id")
+        slot_of = dict(before.values_list("pgh_obj_id", "slot_id"))
+        slots = Slot.objects.in_bulk(set(slot_of.values()))
+        return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
+
     def upcoming(self) -> Self:
         """Those that are still ahead or going on, soonest first."""
         active = [Status.PENDING, Status.CONFIRMED]

@@ -26,7 +26,6 @@ from bookings.services.effects import (
     queue_expiries,
     queue_mail,
     queue_mails,
-    queue_reminders,
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
 from bookings.services.locking import lapse_holds, own_holds
@@ -269,10 +268,9 @@ def _queue_what_follows(bookings: list[Booking]) -> None:
         return
     pending = [booking for booking in bookings if booking.status == Status.PENDING]
     queue_mails(
-        [(booking, kind_of(booking)) for booking in bookings]
+        [(booking, kind) for booking in bookings if (kind := kind_of(booking))]
         + [(booking, MailKind.STAFF_REQUEST) for booking in pending]
     )
-    queue_reminders(bookings)
     queue_expiries(pending)
     events = []
     for booking in bookings:

@@ -5,44 +5,23 @@ from collections.abc import Iterable
 from procrastinate.jobs import Job
 
 from bookings.access.visitor import visitor_group
-from bookings.mail.rules import MailKind, reminders_due
-from bookings.models import Booking, Status
-from bookings.queue import LAST, defer_jobs, new_job
+from bookings.mail.rules import MailKind
+from bookings.models import Booking, OutboxMail
+from bookings.queue import defer_jobs, new_job
 from experts import publisher
 from experts.models import Slot
 
 
 def queue_mail(booking: Booking, kind: MailKind | None) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
-    queue_mails([(booking, kind)])
+    if kind is not None:
+        queue_mails([(booking, kind)])
 
 
-def queue_mails(mails: Iterable[tuple[Booking, MailKind | None]]) -> None:
-    """As ``queue_mail``, for several in one statement."""
-    _defer_all(
-        new_job("bookings.tasks.send_booking_mail", booking_id=booking.pk, kind=kind.value, sequence=booking.sequence)
-        for booking, kind in mails
-        if kind is not None
-    )
-
-
-def queue_reminders(bookings: Iterable[Booking]) -> None:
-    """Queue the reminders of confirmed bookings for their times. Each is sent only if nothing has changed by then.
-
-    Whether the organisation wants them is asked then, too, so that its switch works for what is booked already.
-    """
-    _defer_all(
-        new_job(
-            "bookings.tasks.send_booking_mail",
-            at=at,
-            priority=LAST,
-            booking_id=booking.pk,
-            kind=kind.value,
-            sequence=booking.sequence,
-        )
-        for booking in bookings
-        if booking.status == Status.CONFIRMED
-        for kind, at in reminders_due(booking.slot.starts_at, booking.slot.read_at).items()
+def queue_mails(mails: Iterable[tuple[Booking, MailKind]]) -> None:
+    """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
+    OutboxMail.objects.bulk_create(
+        OutboxMail(booking_id=booking.pk, kind=kind, sequence=booking.sequence) for booking, kind in mails
     )
 
 

@@ -8,7 +8,7 @@ from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
 from bookings.services.checks import check_party, refusal_of
-from bookings.services.effects import publish, queue_expiry, queue_mail, queue_reminders
+from bookings.services.effects import publish, queue_expiry, queue_mail
 from bookings.services.locking import lapse_holds, lock_booking
 from bookings.services.waitlist import serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
@@ -134,7 +134,6 @@ def reschedule(
         if "expires_at" in fields:
             queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
-        queue_reminders([booking])
         if booking.status == Status.PENDING:
             queue_mail(booking, MailKind.STAFF_REQUEST)
         queue_webhooks(
@@ -181,7 +180,6 @@ def _decide(
         booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to))
-        queue_reminders([booking])
         queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
         return booking
 

@@ -40,7 +40,7 @@ def send_again(*, notification_id: int) -> Notification:
             raise NotAllowed(_("The booking of this e-mail is gone."))
         if row.to.lower() not in [address.lower() for address in recipients(booking, kind)]:
             raise NotAllowed(_("E-mails of this kind go to another address now."))
-        is_current = row.message_id == booking_message_id(booking, kind, row.to)
+        is_current = row.message_id == booking_message_id(booking.reference, kind, booking.sequence, row.to)
         if not is_current or not still_true(kind, booking, booking.sequence, timezone.now()):
             raise NotAllowed(_NOT_TRUE)
         _queue_again(row)

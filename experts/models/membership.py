@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from typing import Self
 
 import pghistory
@@ -20,15 +21,18 @@ class Role(models.TextChoices):
     EXPERT = "expert", _("Expert")
 
 
+_ANSWER_FOR_ALL = (Role.OWNER, Role.SCHEDULER)
+
+
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def in_force(self) -> Self:
         """Return the memberships of people who may log in, in active organisations."""
         return self.filter(user__is_active=True, organization__is_active=True)
 
-    def who_answer_for(self, expert: Expert) -> Self:
-        """Return those of the expert's organisation's owners and schedulers, and of the expert's own user."""
-        answers = Q(role__in=[Role.OWNER, Role.SCHEDULER]) | Q(user__isnull=False, user=expert.user_id)
-        return self.filter(answers, organization=expert.organization_id)
+    def who_answer_for(self, experts: Collection[Expert]) -> Self:
+        """Return those who answer for any of the experts (``Membership.answers_for``)."""
+        answers = Q(role__in=_ANSWER_FOR_ALL) | Q(user__in={expert.user_id for expert in experts} - {None})
+        return self.filter(answers, organization__in={expert.organization_id for expert in experts})
 
 
 class Membership(models.Model):
@@ -60,6 +64,12 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return self.user.shown_name
+
+    def answers_for(self, expert: Expert) -> bool:
+        """Say whether requests for the expert are this member's to answer: all of the organisation's, or one's own."""
+        if self.organization_id != expert.organization_id:
+            return False
+        return self.role in _ANSWER_FOR_ALL or self.user_id == expert.user_id
 
 
 # Who could see what, and since when.

@@ -16,6 +16,7 @@ from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import services as slot_services
 from experts.models import Slot
 from tests.cast import day_ahead, make_expert, make_slot, move_slot
+from tests.mail import waiting
 
 VISITORS = [letter * 32 for letter in "abcde"]
 # A status -> the mail about it.
@@ -183,7 +184,7 @@ class World:
         self.check_waitlist()
 
     def check_mails(self) -> None:
-        """Each thing that became of a booking has its one mail in the queue, and there is none about anything else."""
+        """Each thing that became of a booking has its one mail in the outbox, and there is none about anything else."""
         expected = Counter()
         for booking in Booking.objects.filter(slot__in=self.slots):
             before = was_in = None
@@ -198,9 +199,7 @@ class World:
                 if kind:
                     expected[booking.pk, kind, sequence] += 1
                 before, was_in = status, slot
-        jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_booking_mail")
-        queued = Counter((j["booking_id"], j["kind"], j["sequence"]) for j in jobs.values_list("args", flat=True))
-        queued = {key: n for key, n in queued.items() if key[1] in CUSTOMER_MAILS}
+        queued = {key: n for key, n in Counter(waiting()).items() if key[1] in CUSTOMER_MAILS}
         mine = set(Booking.objects.filter(slot__in=self.slots).values_list("pk", flat=True))
         assert {key: n for key, n in queued.items() if key[0] in mine} == expected
 

@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import TaskNotFound
 
-from bookings.models import Booking
+from bookings.models import Booking, OutboxMail
 from bookings.queue import defer, new_job
 from bookingsite.environment import BASE_DIR
 from tests.api.caller import LENA, Caller
@@ -38,7 +38,7 @@ def test_nobody_sees_a_job_before_the_change_is_committed():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_connection_that_is_lost_while_a_job_is_queued_is_answered_by_503():
+def test_a_connection_that_is_lost_while_a_mail_is_queued_is_answered_by_503():
     slot = make_slot()
 
     def book():
@@ -47,10 +47,10 @@ def test_a_connection_that_is_lost_while_a_job_is_queued_is_answered_by_503():
         finally:
             connections.close_all()
 
-    with held_table(ProcrastinateJob) as jobs, ThreadPoolExecutor(1) as visitor:
+    with held_table(OutboxMail) as mails, ThreadPoolExecutor(1) as visitor:
         answer = visitor.submit(book)
-        jobs.wait_for(1)  # the booking is written, and its e-mail is being queued
-        jobs.cut_off()
+        mails.wait_for(1)  # the booking is written, and its e-mail is being queued
+        mails.cut_off()
         response = answer.result(60)
     assert (response.status_code, response.json()["code"]) == (503, "busy")
     assert not Booking.objects.exists()

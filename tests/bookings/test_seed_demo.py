@@ -20,6 +20,7 @@ from experts import services
 from experts.errors import PreviewNeeded
 from experts.models import Category, Expert, Membership, Organization, Role, Slot
 from experts.timezones import instant_of
+from tests.mail import waiting
 from tests.staff import PASSWORD, make_user
 
 # Both sides of the Atlantic change to summer time within the five weeks around it, on different days.
@@ -172,6 +173,7 @@ class TestSite:
 
     def test_nothing_is_queued(self):
         assert not ProcrastinateJob.objects.exists()
+        assert waiting() == []
 
     def test_the_icons_are_in_the_sprite(self):
         sprite = (Path(settings.BASE_DIR) / "static" / "icons.svg").read_text()

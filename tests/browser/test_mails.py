@@ -2,16 +2,16 @@
 
 from playwright.sync_api import expect
 
-from bookings import tasks
 from bookings.models import Notification
 from tests.cast import book, make_slot
+from tests.mail import send_mail
 from tests.staff import PASSWORD, make_superuser
 
 
 def test_staff_go_from_a_booking_to_its_mail_and_have_it_sent_again(page, live_site):
     make_superuser(email="maya@example.com")
     booking = book(make_slot())
-    tasks.send_booking_mail(booking_id=booking.pk, kind="confirmed", sequence=0)
+    send_mail(booking, "confirmed", 0)
     page.goto("/admin/")
     page.get_by_label("E-mail address").fill("maya@example.com")
     page.get_by_label("Password").fill(PASSWORD)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,8 +15,10 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import tasks
-from bookings.models import Booking, Notification, Status
+from bookings.mail.outbox import BATCH
+from bookings.models import Booking, MailKind, Notification, OutboxMail, Status
 from bookingsite.devserver import paths, processes
+from bookingsite.worker import SENDERS
 from tests.cast import book, fresh, make_booking, make_slot
 from tests.concurrency.contention import held_row
 from tests.live import site_environ
@@ -69,8 +72,17 @@ def kill(worker: subprocess.Popen) -> None:
         cursor.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'")
 
 
-def job_of(kind: str) -> ProcrastinateJob | None:
-    return ProcrastinateJob.objects.filter(args__kind=kind).first()
+def let_mails_be_due() -> None:
+    """What was claimed, or waits for its next attempt, is due now, instead of waiting until it is."""
+    OutboxMail.objects.update(due_at=timezone.now())
+
+
+def queue_mails(count: int) -> set[str]:
+    """Book as often, with a mail for each. The addresses."""
+    slot = make_slot(capacity=count)
+    bookings = [make_booking(slot) for _ in range(count)]
+    OutboxMail.objects.bulk_create(OutboxMail(booking=b, kind=MailKind.CONFIRMED, sequence=0) for b in bookings)
+    return {booking.email for booking in bookings}
 
 
 def test_a_mail_server_that_is_away_for_an_hour_loses_nothing_and_slows_no_booking(start_worker, server):
@@ -80,28 +92,33 @@ def test_a_mail_server_that_is_away_for_an_hour_loses_nothing_and_slows_no_booki
     booking = book(make_slot())
     assert time.monotonic() - start < 2
     passed, attempts = timedelta(0), 0
+
+    def ahead() -> timedelta | None:
+        """How long after the last attempt the next is due; None while that is not settled."""
+        mail, logged = OutboxMail.objects.get(), Notification.objects.first()
+        if logged is None or (logged.attempts, logged.status, mail.attempts) != (attempts, "failed", attempts):
+            return None
+        due = mail.due_at - logged.last_attempt_at
+        expected = timedelta(seconds=tasks.BackOff().wait_after(attempts - 1))
+        return due if expected <= due < expected + timedelta(seconds=SECONDS) else None
+
     while passed < timedelta(hours=1):
         attempts += 1
-        wait_for(lambda: (job := job_of("confirmed")).status == "todo" and job.attempts >= attempts)  # noqa: B023
-        job = job_of("confirmed")
-        ahead = job.scheduled_at - timezone.now()
-        assert ahead <= timedelta(seconds=tasks.BackOff().wait_after(job.attempts - 1))
-        assert job.attempts < 8 or ahead > timedelta(minutes=4), "it backs off"
-        passed += max(ahead, timedelta(0))
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE id = %s", [job.pk])
+        wait_for(ahead)
+        passed += ahead()
+        let_mails_be_due()
+    assert attempts > 8, "it backs off"
     wait_for(lambda: Notification.objects.get().attempts > attempts)
     wait_for(lambda: Notification.objects.get().status == "failed")
     assert Notification.objects.get().last_error == "SMTPConnectError 421"
 
     server.mode = "takes"
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE args->>'kind' = 'confirmed'")
+    let_mails_be_due()
     wait_for(lambda: Notification.objects.get().status == "sent")
     [mail] = server.taken
     assert mail["To"] == booking.email
     assert mail["Message-ID"] == Notification.objects.get().message_id
-    wait_for(lambda: job_of("confirmed") is None)
+    wait_for(lambda: not OutboxMail.objects.exists())
 
 
 def test_killed_in_the_middle_of_a_mail_it_arrives_all_the_same(start_worker, server):
@@ -111,32 +128,86 @@ def test_killed_in_the_middle_of_a_mail_it_arrives_all_the_same(start_worker, se
     wait_for(lambda: server.unanswered)
     assert Notification.objects.get().status == "sending"
 
-    # A worker that hangs is no dead one: its job stays its own, and others are done beside it.
+    # A worker that hangs is no dead one: its mail stays its own, and jobs are done beside it.
     beside = tasks.recover.defer(timestamp=0)
     wait_for(lambda: not ProcrastinateJob.objects.filter(pk=beside).exists())
-    assert (job_of("confirmed").status, job_of("confirmed").attempts) == ("doing", 0)
+    mail = OutboxMail.objects.get()
+    assert mail.attempts == 1
+    assert mail.due_at > timezone.now() + timedelta(minutes=1)
 
     kill(worker)
+    let_mails_be_due()
     server.mode = "takes"
     start_worker()
-    tasks.recover.defer(timestamp=0)  # due every minute
     wait_for(lambda: Notification.objects.get().status == "sent")
     [mail], [first] = server.taken, server.unanswered
     assert mail["Message-ID"] == first["Message-ID"] == Notification.objects.get().message_id
     assert mail["To"] == booking.email
     assert Notification.objects.get().attempts == 2
-    wait_for(lambda: job_of("confirmed") is None)
+    wait_for(lambda: not OutboxMail.objects.exists())
+
+
+def test_killed_in_the_middle_of_many_all_arrive_and_few_of_them_twice(start_worker, server):
+    server.most = 70
+    addresses = queue_mails(120)
+    worker = start_worker()
+    wait_for(lambda: server.unanswered)
+    kill(worker)
+    let_mails_be_due()
+    server.most = None
+    start_worker()
+    wait_for(lambda: not OutboxMail.objects.exists())
+    assert {mail["To"] for mail in server.taken} == addresses
+    by_id = Counter(mail["Message-ID"] for mail in server.taken)
+    assert len(by_id) == 120
+    assert set(by_id.values()) == {1, 2}
+    assert sum(by_id.values()) - 120 <= SENDERS * BATCH
+    assert set(Notification.objects.values_list("status", flat=True)) == {"sent"}
+
+
+def test_two_workers_share_the_mails_and_none_is_sent_twice(start_worker, server):
+    addresses = queue_mails(300)
+    for _ in range(2):
+        start_worker()
+    wait_for(lambda: not OutboxMail.objects.exists())
+    assert sorted(mail["To"] for mail in server.taken) == sorted(addresses)
+    assert set(Notification.objects.values_list("status", "attempts")) == {("sent", 1)}
+
+
+def test_asked_to_stop_it_leaves_the_rest_to_others(start_worker, server):
+    addresses = queue_mails(300)
+    worker = start_worker()
+    wait_for(lambda: server.taken)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(SECONDS) == 0
+    assert OutboxMail.objects.filter(due_at__gt=timezone.now()).count() == 0, "it has finished what it had claimed"
+    start_worker()
+    wait_for(lambda: not OutboxMail.objects.exists())
+    assert sorted(mail["To"] for mail in server.taken) == sorted(addresses)
+
+
+def test_without_its_connection_to_the_database_it_waits_and_goes_on(start_worker, server):
+    start_worker()
+    for count in (1, 2):
+        book(make_slot())
+        wait_for(lambda: len(server.taken) == count)  # noqa: B023
+        wait_for(lambda: not OutboxMail.objects.exists())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @contextmanager
 def nothing_can_be_queued(database: str):
-    """Another session lets nobody write to the queue. ``wait()`` returns once somebody wants to add a job."""
+    """Another session lets nobody write to the outbox. ``wait()`` returns once somebody wants to add a mail."""
     address = site_environ(database)["DATABASE_URL"]
     with psycopg.connect(address) as holder, psycopg.connect(address, autocommit=True) as eye:
-        holder.execute("LOCK TABLE procrastinate_jobs IN SHARE MODE")
+        holder.execute("LOCK TABLE bookings_outboxmail IN SHARE MODE")
         adding = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND query LIKE '%%procrastinate_defer_jobs%%'"
+            " AND query LIKE 'INSERT INTO \"bookings_outboxmail\"%%'"
         )
         yield lambda: wait_for(lambda: eye.execute(adding).fetchone()[0])
         holder.rollback()
@@ -149,19 +220,20 @@ def test_killed_in_the_middle_of_expiring_it_is_done_once(start_worker, server, 
     with held_row(slot) as row:
         tasks.expire_booking.defer(booking_id=booking.pk)
         row.wait_for(1)
-        with nothing_can_be_queued(worker_database) as wait_until_it_adds_a_job:
+        with nothing_can_be_queued(worker_database) as wait_until_it_adds_a_mail:
             row.let_go()
-            wait_until_it_adds_a_job()  # the booking has been written, and nothing is committed
+            wait_until_it_adds_a_mail()  # the booking has been written, and nothing is committed
             kill(worker)
     assert fresh(slot).state == "full"
     assert Booking.objects.get().status == Status.PENDING
-    assert not ProcrastinateJob.objects.filter(queue_name="mail").exists()
+    assert not OutboxMail.objects.exists()
 
     start_worker()
     tasks.recover.defer(timestamp=0)
     wait_for(lambda: Booking.objects.get().status == Status.EXPIRED)
     wait_for(lambda: Notification.objects.filter(status="sent").exists())
-    wait_for(lambda: not ProcrastinateJob.objects.filter(queue_name__in=["mail", "expiry"], status="doing").exists())
+    wait_for(lambda: not OutboxMail.objects.exists())
+    wait_for(lambda: not ProcrastinateJob.objects.filter(queue_name="expiry", status="doing").exists())
     assert [mail["To"] for mail in server.taken] == [booking.email]
     assert Notification.objects.count() == 1
     assert booking.events.filter(status=Status.EXPIRED).count() == 1

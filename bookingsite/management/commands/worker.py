@@ -1,8 +1,11 @@
 import asyncio
+import os
 
 from django.core.management.base import BaseCommand, CommandError
 
 from bookingsite import worker
+
+NICE = 5
 
 
 class Command(BaseCommand):
@@ -22,6 +25,8 @@ class Command(BaseCommand):
             "concurrency": concurrency,
             "fetch_job_polling_interval": fetch_job_polling_interval,
         }
+        # Whoever waits for a page or an answer comes first, where a worker shares a machine with them.
+        os.nice(NICE)
         given = {name: value for name, value in chosen.items() if value is not None}
         try:
             asyncio.run(worker.work(wait=wait, **given))

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.models import Booking, Status
 from experts import permissions
 from experts.models import Role
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
+from tests.mail import waiting
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
@@ -49,9 +49,7 @@ def offered(client, booking):
 
 
 def mails():
-    """What is said at once; reminders wait for their time."""
-    jobs = ProcrastinateJob.objects.filter(task_name__endswith="send_booking_mail", scheduled_at=None)
-    return [job.args["kind"] for job in jobs]
+    return [kind for _booking, kind, _sequence in waiting()]
 
 
 def now_is(booking, **values):

@@ -11,6 +11,7 @@ from bookings.models import Booking, LookupRequest, Notification, Status
 from experts import permissions
 from experts.models import Expert, Role
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mail
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +23,7 @@ def staff():
 
 
 def send(booking, kind="confirmed") -> Notification:
-    tasks.send_booking_mail(booking_id=booking.pk, kind=kind, sequence=booking.sequence)
+    send_mail(booking, kind)
     return Notification.objects.latest("pk")
 
 

@@ -10,11 +10,12 @@ from django.test import Client
 from django.utils import timezone
 from icalendar import Calendar
 
-from bookings import services, tasks
+from bookings import services
 from bookings.icalendar import event as calendar_event
 from bookings.models import Booking, Status
 from tests.bookings.views.test_lookup import assert_nothing_private
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +48,7 @@ def attached(mail):
 
 def mail_of(booking, kind, mailoutbox):
     booking.refresh_from_db()
-    tasks.send_booking_mail(booking_id=booking.pk, kind=kind, sequence=booking.sequence)
+    send_mail(booking, kind)
     return mailoutbox[-1]
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from bookings.mail.messages import ACCENT_COLOURS
 from bookings.models import Booking, LookupLink, LookupRequest, Status
-from bookings.tasks import send_booking_mail, send_lookup_link
+from bookings.tasks import send_lookup_link
 from experts.models.organization import Accent
 from tests.cast import make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +21,7 @@ def test_confirmation_names_the_time_in_the_bookers_zone(mailoutbox):
     expert = make_expert(name="Priya <Raman>", organization=organization, timezone="Europe/London")
     slot = make_slot(expert, starts_at=datetime(2027, 7, 1, 12, 30, tzinfo=UTC))
     booking = make_booking(slot, email="lena@example.com", timezone="Europe/Berlin")
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
+    send_mail(booking, booking.status.lower(), 0)
     [mail] = mailoutbox
     assert mail.to == ["lena@example.com"]
     assert mail.reply_to == ["desk@example.com"]
@@ -32,7 +33,7 @@ def test_confirmation_names_the_time_in_the_bookers_zone(mailoutbox):
 
 def test_html_links_to_a_session_that_is_an_address_of_the_web(mailoutbox):
     booking = make_booking(make_slot(make_expert(venue="video", venue_note="https://meet.example.org/x?a=1&b=2")))
-    send_booking_mail(booking_id=booking.pk, kind="confirmed", sequence=0)
+    send_mail(booking, "confirmed", 0)
     assert 'href="https://meet.example.org/x?a=1&amp;b=2"' in html_of(mailoutbox[0])
     assert "Video call, https://meet.example.org/x?a=1&b=2" in mailoutbox[0].body
 
@@ -41,14 +42,14 @@ def test_html_links_to_a_session_that_is_an_address_of_the_web(mailoutbox):
 def test_nothing_is_sent_that_is_no_longer_true(status, mailoutbox):
     booking = make_booking(make_slot())
     Booking.objects.update(status=status, expires_at=booking.created_at)
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
-    send_booking_mail(booking_id=booking.pk + 1, kind="confirmed", sequence=0)
+    send_mail(booking, booking.status.lower(), 0)
+    send_mail(booking.pk + 1, "confirmed", 0)
     assert mailoutbox == []
 
 
 def test_a_name_cannot_add_headers(mailoutbox):
     booking = make_booking(make_slot(make_expert(name="Line\nBcc: x@example.com")))
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
+    send_mail(booking, booking.status.lower(), 0)
     assert "\n" not in mailoutbox[0].subject
 
 
@@ -77,7 +78,7 @@ class TestTextAndHtml:
         return make_slot(expert, starts_at=datetime(2027, 7, 1, 22, 30, tzinfo=UTC), title="Tax <review>")
 
     def sent(self, booking, mailoutbox):
-        send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
+        send_mail(booking, booking.status.lower(), 0)
         return mailoutbox[-1]
 
     def test_both_name_the_same_instant_in_the_bookers_zone(self, slot, mailoutbox):

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services, tasks
 from bookings.mail.recipients import staff_recipients
 from bookings.models import Booking, Notification, Status
 from experts.models import Role, User
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mail, send_mails
 from tests.staff import admin_url, make_member, make_user
 
 pytestmark = pytest.mark.django_db
@@ -26,15 +26,18 @@ def expert():
 
 @pytest.fixture
 def work(mailoutbox):
-    """Do the mail jobs that are due; the new mails to the organisation."""
+    """Send what waits; the new mails to the organisation."""
 
     def work_off():
         before = len(mailoutbox)
-        for job in ProcrastinateJob.objects.filter(queue_name="mail", scheduled_at=None).order_by("pk"):
-            tasks.send_booking_mail(**job.args)
+        send_mails()
         return [mail for mail in mailoutbox[before:] if mail.to == ["desk@example.com"]]
 
     return work_off
+
+
+def told(expert) -> list[str]:
+    return staff_recipients([expert])[expert]
 
 
 def bodies(mail):
@@ -65,7 +68,7 @@ def test_staff_are_told_of_a_request_with_the_way_to_it(expert, work, settings):
 def test_the_time_is_the_experts_in_summer_too(expert, mailoutbox):
     slot = make_slot(expert, starts_at=datetime(2027, 7, 1, 12, 30, tzinfo=UTC))
     booking = make_booking(slot, status=Status.PENDING)
-    tasks.send_booking_mail(booking_id=booking.pk, kind="staff_request", sequence=0)
+    send_mail(booking, "staff_request", 0)
     assert "Thursday 1 July 2027, 13:30 – 14:00, London time (GMT+1)" in mailoutbox[0].body
 
 
@@ -121,12 +124,12 @@ def test_owners_schedulers_and_the_expert_each_get_a_mail_instead_of_the_contact
         people[name] = make_member(expert.organization, role, email=f"{name}@example.com")
     make_member(make_organization(), email="stranger@example.com")
     expert.user = people["priya"]
-    assert staff_recipients(expert) == ["olga@example.com", "sam@example.com", "priya@example.com"]
+    assert told(expert) == ["olga@example.com", "sam@example.com", "priya@example.com"]
 
 
 def test_who_has_left_hears_nothing_more(expert):
     owner, left = make_member(expert.organization, email="olga@example.com"), make_user(email="priya@example.com")
     expert.user = left  # the calendar still names them
-    assert staff_recipients(expert) == ["olga@example.com"]
+    assert told(expert) == ["olga@example.com"]
     User.objects.filter(pk=owner.pk).update(is_active=False)
-    assert staff_recipients(expert) == ["desk@example.com"]
+    assert told(expert) == ["desk@example.com"]

@@ -1,57 +1,81 @@
-"""Reminders: queued with the change that causes them, sent only while they are true and wanted."""
+"""Reminders: found when they are due, once, and sent only while they are true and wanted."""
 
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import services, tasks
+from bookings import services
 from bookings.mail.rules import MailKind
-from bookings.models import Booking, Notification, Status
+from bookings.models import Booking, Notification, OutboxMail, ReminderMark, Status
+from bookings.services.reminders import queue_reminders
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
+from tests.mail import send_mail, waiting
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR = MailKind.REMINDER_DAY, MailKind.REMINDER_HOUR
 BEFORE = {DAY: timedelta(hours=24), HOUR: timedelta(hours=1)}
 
 
-def queued(booking, sequence=0) -> dict:
-    """When each reminder of a booking is due."""
-    jobs = ProcrastinateJob.objects.filter(
-        args__booking_id=booking.pk, args__sequence=sequence, args__kind__startswith="reminder"
-    )
-    return {MailKind(job.args["kind"]): job.scheduled_at for job in jobs}
+@pytest.fixture(autouse=True)
+def _looked():
+    """A worker has looked for reminders before, as it does every minute."""
+    queue_reminders()
 
 
-def both(slot) -> dict:
-    return {kind: slot.starts_at - before for kind, before in BEFORE.items()}
+def found(now) -> list:
+    """Look at that time, and again; what is found: booking, kind and sequence of each reminder, day before hour."""
+    OutboxMail.objects.all().delete()
+    queue_reminders(now)
+    queue_reminders(now)
+    return waiting()
 
 
 def remind(booking, kind, sequence=0):
-    tasks.send_booking_mail(booking_id=booking.pk, kind=kind.value, sequence=sequence)
+    send_mail(booking, kind.value, sequence)
 
 
-def test_a_confirmed_booking_has_both():
+def walk(*slots) -> dict:
+    """Look every ten minutes until all sessions are over. The reminders, with their time before the first session."""
+    first, last, at = slots[0].starts_at, max(slot.ends_at for slot in slots), timezone.now()
+    seen = {}
+    while at < last:
+        for reminder in found(at):
+            assert reminder not in seen, "once"
+            seen[reminder] = first - at
+        at += timedelta(minutes=10)
+    return seen
+
+
+def test_a_confirmed_booking_has_both_when_they_are_due():
     slot = make_slot(day=day_ahead(5))
-    assert queued(book(slot)) == both(slot)
+    booking = book(slot)
+    seen = walk(slot)
+    assert list(seen) == [(booking.pk, DAY, 0), (booking.pk, HOUR, 0)]
+    for kind, before in BEFORE.items():
+        assert timedelta(0) <= before - seen[booking.pk, kind, 0] < timedelta(minutes=10)
 
 
 def test_a_request_has_them_once_it_is_approved():
     slot = make_slot(make_expert(requires_approval=True), day=day_ahead(5))
     booking = book(slot)
-    assert queued(booking) == {}
+    assert found(slot.starts_at - BEFORE[DAY]) == []
     services.approve(booking_id=booking.pk)
-    assert queued(booking) == both(slot)
+    assert found(slot.starts_at - BEFORE[HOUR]) == [(booking.pk, HOUR, 0)]
 
 
-def test_a_move_makes_new_ones_and_the_old_say_nothing(mailoutbox):
+def test_after_a_move_it_is_reminded_of_the_new_time_only():
+    expert = make_expert()
+    old, new = make_slot(expert, day=day_ahead(5)), make_slot(expert, day=day_ahead(6))
+    booking = book(old)
+    services.reschedule(booking_id=booking.pk, slot_id=new.pk, by_customer=True)
+    assert list(walk(new, old)) == [(booking.pk, DAY, 1), (booking.pk, HOUR, 1)]
+
+
+def test_one_that_was_found_before_a_move_says_nothing(mailoutbox):
     expert = make_expert()
     booking = book(make_slot(expert, day=day_ahead(5)))
-    new = make_slot(expert, day=day_ahead(6))
-    services.reschedule(booking_id=booking.pk, slot_id=new.pk, by_customer=True)
-    assert queued(booking, sequence=1) == both(new)
+    services.reschedule(booking_id=booking.pk, slot_id=make_slot(expert, day=day_ahead(6)).pk, by_customer=True)
     remind(booking, DAY, sequence=0)
     assert mailoutbox == []
     remind(booking, DAY, sequence=1)
@@ -61,23 +85,107 @@ def test_a_move_makes_new_ones_and_the_old_say_nothing(mailoutbox):
 @pytest.mark.parametrize(
     ("ahead", "kinds"),
     [
-        (timedelta(hours=26, minutes=1), {DAY, HOUR}),
-        (timedelta(hours=25, minutes=59), {HOUR}),
-        (timedelta(hours=3, minutes=1), {HOUR}),
-        (timedelta(hours=2, minutes=59), set()),
+        (timedelta(hours=26, minutes=1), [DAY, HOUR]),
+        (timedelta(hours=25, minutes=59), [HOUR]),
+        (timedelta(hours=3, minutes=1), [HOUR]),
+        (timedelta(hours=2, minutes=59), []),
     ],
     ids=["26:01", "25:59", "3:01", "2:59"],
 )
-def test_nobody_is_reminded_of_what_they_have_just_booked(ahead, kinds):
-    slot = make_slot(make_expert(min_notice=timedelta(0)), starts_at=timezone.now() + ahead)
-    assert set(queued(book(slot))) == kinds
+@pytest.mark.parametrize("change", ["book", "hold", "approve", "move"])
+def test_nobody_is_reminded_of_what_they_have_just_done(ahead, kinds, change):
+    """A booking, its approval and its move each bring a mail that says the same."""
+    expert = make_expert(min_notice=timedelta(0), requires_approval=change == "approve")
+    slot = make_slot(expert, starts_at=timezone.now() + ahead)
+    if change == "move":
+        booking = book(make_slot(expert, day=day_ahead(9)))
+        services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=True)
+    elif change == "hold":
+        services.hold_slot(slot_id=slot.pk, visitor="v" * 32)
+        booking = book(slot, visitor="v" * 32)
+        # The row is as old as the hold, which may be that of a waitlist's offer.
+        Booking.objects.filter(pk=booking.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    else:
+        booking = book(slot)
+    if change == "approve":
+        Booking.objects.filter(pk=booking.pk).update(created_at=timezone.now() - timedelta(hours=10))
+        services.approve(booking_id=booking.pk)
+    assert [kind for _booking, kind, _sequence in walk(slot)] == kinds
 
 
-def test_none_is_queued_when_the_booking_is_undone():
-    with pytest.raises(RuntimeError), transaction.atomic():
-        book(make_slot(day=day_ahead(5)))
-        raise RuntimeError
-    assert not ProcrastinateJob.objects.exists()
+def test_a_correction_of_the_name_keeps_them():
+    slot = make_slot(day=day_ahead(5))
+    booking = book(slot)
+    at = slot.starts_at - BEFORE[HOUR]
+    services.change_details(booking_id=booking.pk, name="Lena Fischer")
+    # The history says that the booking was last written one minute before.
+    booking.events.filter(pgh_label="update").update(pgh_created_at=at - timedelta(minutes=1))
+    assert (booking.pk, HOUR, 0) in found(at)
+
+
+def test_late_is_better_than_never_before_the_start():
+    """All workers were away."""
+    slot = make_slot(day=day_ahead(5))
+    booking = book(slot)
+    assert found(slot.starts_at - timedelta(hours=5)) == [(booking.pk, DAY, 0)]
+    assert found(slot.starts_at - timedelta(minutes=1)) == [(booking.pk, HOUR, 0)]
+
+
+def test_after_the_start_nobody_is_reminded():
+    slot = make_slot(day=day_ahead(5))
+    book(slot)
+    assert found(slot.starts_at) == []
+
+
+def test_a_look_at_an_earlier_time_finds_nothing_twice():
+    """Clocks of machines differ."""
+    slot = make_slot(day=day_ahead(5))
+    book(slot)
+    at = slot.starts_at - BEFORE[DAY]
+    assert len(found(at)) == 1
+    assert found(at - timedelta(seconds=3)) == found(at + timedelta(seconds=3)) == []
+
+
+def test_the_first_look_of_all_reminds_nobody():
+    """What was due before is another version's business, or so old that nobody waits for it."""
+    ReminderMark.objects.all().delete()
+    slot = make_slot(starts_at=timezone.now() + timedelta(hours=5))
+    booking = make_booking(slot)
+    Booking.objects.filter(pk=booking.pk).update(created_at=timezone.now() - timedelta(days=9))
+    booking.events.all().delete()
+    assert found(timezone.now()) == []
+    assert found(slot.starts_at - BEFORE[HOUR]) == [(booking.pk, HOUR, 0)]
+
+
+def test_what_no_reminder_could_be_sent_of_is_not_found():
+    expert = make_expert()
+    organization = expert.organization
+    slots = [make_slot(expert, day=day_ahead(5), at=at) for at in ("09:00", "10:00", "11:00")]
+    make_booking(slots[0], email="", source="staff")
+    services.cancel(booking_id=book(slots[1]).pk, by_customer=True)
+    booking = book(slots[2])
+    organization.reminds_day_before = False
+    organization.save()
+    assert list(walk(*slots)) == [(booking.pk, HOUR, 0)]
+
+
+def test_reminders_come_after_what_is_urgent(mailoutbox):
+    slot = make_slot(day=day_ahead(5))
+    booking = book(slot)
+    queue_reminders(slot.starts_at - BEFORE[DAY])
+    OutboxMail.objects.filter(kind=DAY).update(due_at=timezone.now() - timedelta(minutes=5))
+    [first] = OutboxMail.objects.claim(1, timedelta(minutes=1))
+    assert (first.booking_id, first.kind) == (booking.pk, "confirmed")
+
+
+def test_to_look_takes_as_many_statements_for_ten_as_for_one(django_assert_num_queries):
+    slots = [make_slot(day=day_ahead(5), capacity=10), make_slot(day=day_ahead(6), capacity=10)]
+    book(slots[0])
+    for _ in range(10):
+        book(slots[1])
+    for slot, count in zip(slots, (1, 10), strict=True):
+        with django_assert_num_queries(13):  # mark, begin, lock, find, write, move the mark, end; 6 for the other
+            assert queue_reminders(slot.starts_at - BEFORE[DAY]) == count
 
 
 @pytest.mark.parametrize(("kind", "subject"), [(DAY, "Reminder: "), (HOUR, "Starting soon: ")])

@@ -13,12 +13,9 @@ from bookings.models import Booking, Idempotency, Status, TurnedAway
 from bookings.services import booking as booking_module
 from experts.models import Expert, Slot
 from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
+from tests.mail import waiting
 
 pytestmark = pytest.mark.django_db
-
-
-def queued():
-    return list(ProcrastinateJob.objects.values_list("task_name", "args"))
 
 
 def test_books_and_queues_the_mail_in_one_go():
@@ -34,10 +31,8 @@ def test_books_and_queues_the_mail_in_one_go():
         None,
     )
     assert fresh(slot).state == "full"
-    assert queued() == [
-        ("bookings.tasks.send_booking_mail", {"booking_id": booking.pk, "kind": kind, "sequence": 0})
-        for kind in ("confirmed", "reminder_day", "reminder_hour")
-    ]
+    assert waiting() == [(booking.pk, "confirmed", 0)]
+    assert not ProcrastinateJob.objects.exists(), "reminders are found when they are due"
 
 
 def test_nothing_is_queued_when_the_transaction_rolls_back():
@@ -46,7 +41,7 @@ def test_nothing_is_queued_when_the_transaction_rolls_back():
         book(slot)
         raise RuntimeError
     assert not Booking.objects.exists()
-    assert queued() == []
+    assert waiting() == []
     assert fresh(slot).state == "open"
 
 
@@ -81,7 +76,7 @@ def test_what_cannot_be_booked_is_refused_with_its_reason(reason):
         book(slot)
     assert refused.value.reason == reason
     assert Booking.objects.count() == before
-    assert queued() == []
+    assert waiting() == []
     assert list(TurnedAway.objects.values_list("slot", "reason", "source")) == [(slot.pk, reason, "web")]
 
 
@@ -188,7 +183,7 @@ class TestIdempotency:
         again = book(slot, name="Lena", email="LENA@example.com", idempotency_key="k")
         assert first == again
         assert Booking.objects.count() == 1
-        assert len({args["kind"] for _task, args in queued()}) == len(queued()) == 3
+        assert [kind for _booking, kind, _sequence in waiting()] == ["confirmed"]
 
     def test_also_when_the_booking_itself_filled_the_slot(self):
         slot = make_slot()
@@ -235,14 +230,14 @@ class TestIdempotency:
 
 
 def test_a_booking_takes_a_bounded_number_of_statements(django_assert_num_queries):
-    """Savepoint, time-out, slot, lock, key, slot, booking, answer, jobs (2), webhooks, savepoint.
+    """Savepoint, time-out, slot, lock, key, slot, booking, answer, mail, webhooks, savepoint.
 
     Nothing grows with the slot.
     """
     slot = make_slot(capacity=9)
     for _ in range(5):
         book(slot)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(11):
         book(slot, idempotency_key="k")
 
 

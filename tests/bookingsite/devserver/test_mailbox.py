@@ -6,9 +6,9 @@ import re
 import pytest
 from django.core.mail import EmailMultiAlternatives, get_connection
 
-from bookings.tasks import send_booking_mail
 from tests.bookingsite.devserver import urls
 from tests.cast import make_booking, make_slot
+from tests.mail import send_mail
 
 pytestmark = pytest.mark.django_db
 FILES = "django.core.mail.backends.filebased.EmailBackend"
@@ -62,7 +62,7 @@ def test_several_mails_in_one_file(client, mailbox):
 
 def test_the_html_may_style_itself_and_nothing_else(client, mailbox):
     booking = make_booking(make_slot())
-    send_booking_mail(booking_id=booking.pk, kind=booking.status.lower(), sequence=0)
+    send_mail(booking, booking.status.lower(), 0)
     first = re.search(r'href="(/dev/mailbox/[^"]+/)"', client.get("/dev/mailbox/").content.decode())[1]
     response = client.get(f"{first}html/")
     policy = response["Content-Security-Policy"]

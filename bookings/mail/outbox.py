@@ -1,0 +1,177 @@
+"""Send the mails about bookings that wait in the outbox (OutboxMail), many at a time.
+
+A batch takes a handful of statements and one connection to the mail server, whatever its size: its rows are claimed,
+their bookings read, the attempts logged, the mails built and handed over, the results logged, and the rows deleted. A
+row that is claimed is due again two minutes later, so that what a worker leaves behind when it is killed is sent by
+another; what the mail server had taken of the batch by then is sent once more, with the same Message-ID.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.utils import timezone
+
+from bookings.mail import log
+from bookings.mail.messages import booking_mail
+from bookings.mail.recipients import recipients_of_each
+from bookings.mail.rules import MailKind, still_true
+from bookings.mail.transport import Transport
+from bookings.models import Booking, OutboxMail, Postponed
+from bookings.queue import BackOff
+from experts.models import Slot
+
+logger = logging.getLogger(__name__)
+
+BATCH = 25  # rows; as many mails, of each thread that sends, may be sent once more when a worker is killed
+LEASE = timedelta(minutes=2)
+# No mail of a batch is begun later than this after its rows were claimed: what is left of the lease is more than a mail
+# server that hangs can take up.
+LAST_BEGIN = 60.0  # seconds
+PAUSE = 1.0  # seconds between two looks into an empty outbox
+_BACK_OFF = BackOff()
+
+
+@dataclass
+class _Batch:
+    """What becomes of the mails of a batch, by Message-ID."""
+
+    errors: dict[str, Exception] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    not_attempted: list[str] = field(default_factory=list)
+
+
+def send_due(most: int = BATCH) -> int:
+    """Send what is due, at most so many rows of the outbox. Returns how many there were.
+
+    In no transaction: each step is committed on its own.
+    """
+    rows = OutboxMail.objects.claim(most, LEASE)
+    last_begin = time.monotonic() + LAST_BEGIN
+    if not rows:
+        return 0
+    mails, stale, of_row = _mails(rows)
+    log.skip(stale)
+    to_send = log.begin(mail.delivery for mail in mails)
+    batch = _hand_over([mail for mail in mails if mail.delivery.message_id in to_send], last_begin)
+    log.sent(batch.sent)
+    log.failed(batch.errors)
+    log.not_attempted(batch.not_attempted)
+    _settle(rows, of_row, batch)
+    return len(rows)
+
+
+@dataclass(frozen=True)
+class _Mail:
+    delivery: log.Delivery
+    booking: Booking
+    old_slot: Slot | None
+
+
+def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dict[int, list[str]]]:
+    """Return the mails that are true, one for each recipient; those that are out of date; the Message-IDs by row.
+
+    A mail that two rows ask for is one. Nothing is said of a booking that is gone.
+    """
+    bookings = Booking.objects.shown().for_mails().in_bulk([row.booking_id for row in rows])
+    moved = [row.booking_id for row in rows if row.kind == MailKind.RESCHEDULED]
+    old_slots = Booking.objects.slots_before_move(moved) if moved else {}
+    now = timezone.now()
+    mails: dict[str, _Mail] = {}
+    stale: dict[str, log.Delivery] = {}
+    of_row: dict[int, list[str]] = defaultdict(list)
+    about = [(row, bookings[row.booking_id], MailKind(row.kind)) for row in rows if row.booking_id in bookings]
+    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about])
+    for (row, booking, kind), addresses in zip(about, to_each, strict=True):
+        is_true = still_true(kind, booking, row.sequence, now)
+        for to in addresses:
+            message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
+            delivery = log.Delivery(message_id, kind, to, booking.pk)
+            if is_true:
+                mails[message_id] = _Mail(delivery, booking, old_slots.get(booking.pk))
+                of_row[row.pk].append(message_id)
+            else:
+                stale[message_id] = delivery
+    return list(mails.values()), list(stale.values()), of_row
+
+
+def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
+    """Build and send mails. One that fails keeps none of the others, unless the mail server is away."""
+    batch = _Batch()
+    away: log.MailNotSentError | None = None
+    with Transport() as transport:
+        for mail in mails:
+            delivery = mail.delivery
+            if away is not None:
+                batch.errors[delivery.message_id] = away
+                continue
+            if time.monotonic() > last_begin:
+                batch.not_attempted.append(delivery.message_id)
+                continue
+            try:
+                built = booking_mail(mail.booking, delivery.kind, delivery.to, delivery.message_id, mail.old_slot)
+                transport.hand_over(built)
+            except log.MailNotSentError as error:
+                batch.errors[delivery.message_id] = error
+                away = error if error.is_away else None
+            except Exception as error:
+                batch.errors[delivery.message_id] = error
+                _log_mistake(f"The mail {delivery.message_id} could not be made", error)
+            else:
+                batch.sent.append(delivery.message_id)
+    return batch
+
+
+def _settle(rows: list[OutboxMail], of_row: dict[int, list[str]], batch: _Batch) -> None:
+    """Delete the rows that are done or given up, and let the others be due again."""
+    done, postponed, not_attempted = [], [], set(batch.not_attempted)
+    for row in rows:
+        attempts_before = row.attempts - 1
+        failures = [batch.errors[message_id] for message_id in of_row[row.pk] if message_id in batch.errors]
+        if not_attempted.intersection(of_row[row.pk]):
+            postponed.append(Postponed(row.pk, is_uncounted=True))
+        elif any(_BACK_OFF.goes_on(attempts_before, failure) for failure in failures):
+            postponed.append(Postponed(row.pk, _BACK_OFF.wait_after(attempts_before)))
+        else:
+            done.append(row.pk)
+            if failures:
+                words = log.words_of(failures[0])
+                logger.error("The mail “%s” about booking %s was given up: %s", row.kind, row.booking_id, words)
+    if done:
+        OutboxMail.objects.remove(done)
+    if postponed:
+        OutboxMail.objects.postpone(postponed)
+
+
+def _log_mistake(what: str, error: Exception) -> None:
+    """Log a mistake of ours, and where it happened, without its words: they may hold an address."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s: %s\n%s", what, type(error).__name__, where)
+
+
+def keep_sending(stop: threading.Event) -> None:
+    """Send what is due, and look for more every second, until ``stop`` is set. For a thread of a worker.
+
+    Waits while the database is away.
+    """
+    in_order = True
+    while not stop.is_set():
+        number = 0
+        try:
+            number = send_due()
+            in_order = True
+        except (DatabaseError, InterfaceError) as error:
+            if in_order:
+                logger.warning("The outbox waits (%s).", type(error).__name__)
+            in_order = False
+        except Exception as error:
+            _log_mistake("The outbox waits", error)
+        if number < BATCH:
+            connection.close()
+            stop.wait(PAUSE)
+    connection.close()

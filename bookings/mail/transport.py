@@ -1,0 +1,70 @@
+"""Hand mails over to the mail server."""
+
+import contextlib
+import smtplib
+from types import TracebackType
+from typing import Any, Self
+
+from django.core.mail import EmailMessage, get_connection
+
+from bookings.mail.log import MailNotSentError
+
+CLOSING = 421  # the mail server ends the connection, and has not taken the mail (RFC 5321 3.8)
+
+
+class Transport:
+    """A connection to the mail server for any number of mails, until the end of its ``with`` block.
+
+    Opened for the first mail, and again after a failure. Each step of the conversation is bounded by EMAIL_TIMEOUT.
+    """
+
+    def __init__(self) -> None:
+        self._connection = get_connection()
+        self._has_carried = False  # a mail, over the connection that is open
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def hand_over(self, mail: EmailMessage) -> None:
+        """Give the mail to the mail server. Raises MailNotSentError, whatever went wrong."""
+        had_carried = self._has_carried
+        try:
+            self._send(mail)
+        except MailNotSentError as error:
+            # Servers take so many mails of one connection and no more.
+            if had_carried and error.code == CLOSING:
+                self._send(mail)
+            else:
+                raise
+
+    def _send(self, mail: EmailMessage) -> None:
+        is_away = True
+        try:
+            self._connection.open()  # unless it is
+            is_away = False
+            self._connection.send_messages([mail])
+        except Exception as error:
+            self._close()
+            raise _without_words(error, is_away=is_away) from None
+        self._has_carried = True
+
+    def _close(self) -> None:
+        self._has_carried = False
+        # Whatever it says, each mail that it has taken was answered before.
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            self._connection.close()
+
+
+def _without_words(error: Exception, *, is_away: bool) -> MailNotSentError:
+    """Return what may be logged of an error: not the server's words, which hold the address."""
+    code: Any = getattr(error, "smtp_code", "")
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        [(code, _words)] = error.recipients.values()
+    # 5xx: there is no such mailbox. Trying again and again would make our mails look like spam.
+    for_good = isinstance(error, smtplib.SMTPRecipientsRefused) and 500 <= code < 600
+    return MailNotSentError(f"{type(error).__name__} {code}".strip(), code=code, for_good=for_good, is_away=is_away)

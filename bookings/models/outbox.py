@@ -1,0 +1,105 @@
+from collections.abc import Sequence
+from datetime import timedelta
+from operator import attrgetter
+from typing import NamedTuple
+
+from django.db import connection, models
+from django.db.models.functions import Now
+
+from bookings.models.booking import Booking
+from bookings.models.notification import MailKind
+from experts.constraints import known_value
+
+
+class Postponed(NamedTuple):
+    """A row that is due again after ``seconds``; ``is_uncounted`` when nothing was attempted."""
+
+    pk: int
+    seconds: int = 0
+    is_uncounted: bool = False
+
+
+class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
+    def claim(self, most: int, lease: timedelta) -> list["OutboxMail"]:
+        """Take rows that are due, the most urgent first, and count the attempt. Nobody else is given them meanwhile.
+
+        They are due again when ``lease`` is over, unless they are deleted or postponed before: so what a worker leaves
+        behind is done by another. Several workers share the rows without waiting for each other. Returns the rows in
+        the order in which they were queued.
+        """
+        # A plain IN (SELECT … LIMIT) may be worked out several times, and would then lock more than ``most``.
+        rows = self.model.objects.raw(
+            "WITH due AS MATERIALIZED ("
+            " SELECT id FROM bookings_outboxmail WHERE due_at <= clock_timestamp()"
+            " ORDER BY priority, due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " UPDATE bookings_outboxmail AS mail SET due_at = clock_timestamp() + %s, attempts = mail.attempts + 1"
+            " FROM due WHERE mail.id = due.id RETURNING mail.*",
+            [most, lease],
+        )
+        return sorted(rows, key=attrgetter("pk"))
+
+    def remove(self, keys: Sequence[int]) -> None:
+        """Delete rows, in one statement and without reading them first."""
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM bookings_outboxmail WHERE id = ANY(%s)", [list(keys)])
+
+    def postpone(self, rows: Sequence[Postponed]) -> None:
+        """Let claimed rows be due again, each after its time, in one statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE bookings_outboxmail AS mail"
+                " SET due_at = clock_timestamp() + later.seconds * interval '1 second',"
+                " attempts = mail.attempts - later.uncounted::int"
+                " FROM unnest(%s::bigint[], %s::int[], %s::boolean[]) AS later (id, seconds, uncounted)"
+                " WHERE mail.id = later.id",
+                [[row.pk for row in rows], [row.seconds for row in rows], [row.is_uncounted for row in rows]],
+            )
+
+
+class OutboxMail(models.Model):
+    """A mail about a booking that is to be sent: written with the change that causes it, deleted once that is done.
+
+    What is said, to whom, and whether it is still true is found out when it is sent (bookings/mail/outbox.py); so there
+    is no address in here. docs/decisions/0019-outbox-for-mails.md.
+    """
+
+    # Reminders come last: thousands of them may be due in one minute.
+    AT_ONCE, LAST = 0, 1
+
+    # As a job would, the row names its booking and no more: a booking that is gone has no mails, and writing one costs
+    # neither a look at the booking nor another index.
+    booking = models.ForeignKey(
+        Booking, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    kind = models.CharField(max_length=20, choices=MailKind.choices)
+    # The booking's when the mail was queued.
+    sequence = models.PositiveIntegerField()
+    priority = models.PositiveSmallIntegerField(default=AT_ONCE, db_default=AT_ONCE)
+    # Of a row that a worker has taken: until when it is that worker's.
+    due_at = models.DateTimeField(db_default=Now())
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+
+    objects = OutboxMailQuerySet.as_manager()
+
+    class Meta:
+        constraints = [known_value("kind", MailKind)]
+        indexes = [models.Index("priority", "due_at", name="outbox_mail_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}, {self.booking_id}"
+
+
+class ReminderMark(models.Model):
+    """How far reminders of a kind have got: those of sessions that start up to ``until`` are in the outbox, or were.
+
+    Grows only, so that each session passes it once: nobody is reminded twice, however often one looks.
+    """
+
+    kind = models.CharField(max_length=20, choices=MailKind.choices, primary_key=True)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [known_value("kind", MailKind)]
+
+    def __str__(self) -> str:
+        return self.kind
