@@ -206,7 +206,7 @@ def test_what_versions_of_before_have_queued_moves_into_the_outbox():
     other = job("", task_name="bookings.tasks.send_lookup_link")
     ReminderMark.objects.all().delete()
     with connection.cursor() as cursor:
-        cursor.execute(import_module("bookings.migrations.0003_outbox").FROM_THE_QUEUE)
+        cursor.execute(import_module("bookings.migrations.0004_outbox").FROM_THE_QUEUE)
     moved = OutboxMail.objects.order_by("pk").values_list("booking_id", "kind", "sequence", "priority", "attempts")
     assert sorted(moved) == [
         (7, "cancelled", 2, 0, 5),
