@@ -41,6 +41,25 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
         raise Busy from error
 
 
+# To be selected by the first statement of ``busy_transaction``, with ``lock_timeout()`` as its parameter.
+BOUND_LOCK_WAITS = "set_config('lock_timeout', %s, true)"
+
+
+def lock_timeout() -> str:
+    """Return how long to wait for a lock, as PostgreSQL writes it."""
+    return f"{settings.LOCK_TIMEOUT_MS}ms"
+
+
+@contextmanager
+def busy_transaction() -> Iterator[None]:
+    """As ``slot_transaction``, where the first statement itself bounds the waits (``BOUND_LOCK_WAITS``)."""
+    try:
+        with transaction.atomic():
+            yield
+    except OperationalError as error:
+        raise Busy from error
+
+
 def vouch_for_clocks(zone: str) -> None:
     """Tell the database that dates and times of slots are worked out for this zone, until the transaction ends.
 

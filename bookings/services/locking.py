@@ -46,11 +46,16 @@ def lapse_holds(slot: Slot) -> Slot:
 
     Returns the slot, read again if there were any.
     """
+    return read_slot(slot.pk) if lapse_holds_of(slot) else slot
+
+
+def lapse_holds_of(slot: Slot) -> bool:
+    """As ``lapse_holds``, but says whether there were any, and leaves reading the slot again to the caller."""
     if slot.next_hold_expiry is None or slot.next_hold_expiry > slot.read_at:
-        return slot
+        return False
     slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
     publisher.slot_changed(slot)
-    return read_slot(slot.pk)
+    return True
 
 
 def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booking]:
