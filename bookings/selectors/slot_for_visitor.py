@@ -63,11 +63,6 @@ def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     return _first(_slot_with_own(slot_id, visitor))
 
 
-def slot_and_hold(slot_id: int, visitor: str) -> SlotForVisitor | None:
-    """As ``slot_for_visitor``, without asking whether the visitor has booked the slot (``has_booked`` is False)."""
-    return _first(_slot_with_hold(slot_id, visitor)) if visitor else slot_for_visitor(slot_id, visitor)
-
-
 def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """As ``slot_for_visitor``; one of an expert who is hidden is shown only to those who have a seat in it."""
     seen = slot_for_visitor(slot_id, visitor)
@@ -107,11 +102,6 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 @PreparedQuery
 def _slot(slot_id: int) -> QuerySet[Slot]:
     return _slots().filter(pk=slot_id)
-
-
-@PreparedQuery
-def _slot_with_hold(slot_id: int, visitor: str) -> QuerySet[Slot]:
-    return _with_hold_of(_slots().filter(pk=slot_id), visitor)
 
 
 @PreparedQuery

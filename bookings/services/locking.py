@@ -59,7 +59,7 @@ def lapse_holds_of(slot: Slot) -> bool:
 
 
 def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booking]:
-    """As ``own_hold``, for pairs of slot and visitor in one query: hold by slot id and visitor."""
+    """Read the holds of visitors that were still running when their slots were read: by slot id and visitor."""
     pairs = [(slot, visitor) for slot, visitor in wanted if visitor and slot.seats_held]
     if not pairs:
         return {}
@@ -70,8 +70,3 @@ def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booki
         expires_at__gt=min(slot.read_at for slot, _visitor in pairs),
     )
     return {(hold.slot_id, hold.holder): hold for hold in running.order_by("-pk")}
-
-
-def own_hold(slot: Slot, visitor: str) -> Booking | None:
-    """Read the visitor's hold in the slot that was still running when the slot was read."""
-    return own_holds([(slot, visitor)]).get((slot.pk, visitor))

@@ -1,6 +1,7 @@
 """What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
 
 from dataclasses import asdict
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from django import template
@@ -17,6 +18,7 @@ MOST_PIPS = 8  # above that, dots are slower to read than a number
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)  # most pages show dozens, of a few names
 def icon(name, size=""):
     """An icon of the sprite (static/icons.svg), as decoration: the words beside it carry the meaning."""
     css = f"icon icon-{size}" if size else "icon"

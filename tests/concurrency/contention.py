@@ -9,15 +9,12 @@ import psycopg
 from django.db import connection, connections
 from psycopg import sql
 
-<<<<<<< HEAD
 from bookings.models import Booking
 from bookings.services.booking import gate
+from bookings.services.holds import visitor_lock
 from bookings.services.together import MOST_TOGETHER
 from bookingsite.devserver.processes import wait_until
 from tests.cast import book, make_slot
-=======
-from bookings.services.holds import visitor_lock
->>>>>>> 4945ce9 (Ask less of the database in each step of booking by HTML, and hold it by tests)
 from tests.live import site_environ
 
 CONTENDERS = 32

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from bookings import services
 from bookings.models import Booking, Proof, Status
-from bookings.selectors.slot_for_visitor import find_slot, slot_and_hold, slot_and_holds, slot_for_visitor
+from bookings.selectors.slot_for_visitor import find_slot, slot_and_holds, slot_for_visitor
 from experts.locking import read_slot
 from tests.cast import book, make_booking, make_expert, make_slot
 
@@ -24,7 +24,7 @@ def hold(slot, visitor=VISITOR, **values):
     return make_booking(slot, name="", email="", status=Status.HELD, holder=visitor, **values)
 
 
-@pytest.mark.parametrize("read", [slot_for_visitor, slot_and_hold, lambda *who: slot_and_holds(*who)[0]])
+@pytest.mark.parametrize("read", [slot_for_visitor, lambda *who: slot_and_holds(*who)[0]])
 class TestHold:
     def test_one_statement_and_the_slot_is_as_read_slot_reads_it(self, slot, read, django_assert_num_queries):
         held = hold(slot, seats=2)
@@ -86,7 +86,7 @@ class TestBooking:
         assert (seen.has_booked, seen.find_booking(VISITOR)) == (False, None)
 
 
-@pytest.mark.parametrize("read", [slot_for_visitor, slot_and_hold, find_slot])
+@pytest.mark.parametrize("read", [slot_for_visitor, find_slot])
 def test_a_browser_without_identity_has_nothing(slot, read):
     book(slot)  # by a program, which has none either
     hold(slot, "")
@@ -96,7 +96,7 @@ def test_a_browser_without_identity_has_nothing(slot, read):
 
 
 def test_there_is_no_such_slot():
-    assert slot_for_visitor(0, VISITOR) is slot_for_visitor(0, "") is slot_and_hold(0, VISITOR) is None
+    assert slot_for_visitor(0, VISITOR) is slot_for_visitor(0, "") is None
     hold(make_slot())
     assert slot_and_holds(0, VISITOR) == []
 
