@@ -12,18 +12,21 @@ from types import SimpleNamespace
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.models import Model, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Lookup, Model, QuerySet
 from django.db.models.query import ModelIterable
+from django.db.models.sql.compiler import SQLCompiler
 
 Values = ParamSpec("Values")
 Row = TypeVar("Row", bound=Model)
 
 
 class PreparedQuery(Generic[Values, Row]):
-    """A decorator of a function that makes a queryset from values of type int or str; called, it returns the rows.
+    """A decorator of a function that makes a queryset from ints, strings or lists of them; called, it returns the rows.
 
     The function runs once, with placeholders for its values: it may pass them to the queryset and do nothing else with
-    them. The rows are what the queryset would give, with what it joins, defers and annotates.
+    them. A list is for the look-up ``any_of``. The rows are what the queryset would give, with what it joins, defers
+    and annotates.
     """
 
     def __init__(self, make: Callable[Values, QuerySet[Row]]) -> None:
@@ -46,16 +49,15 @@ class PreparedQuery(Generic[Values, Row]):
     @cached_property
     def _compiled(self) -> tuple[Any, str, list[Any]]:
         """The compiler, which knows what the columns mean, the SQL, and its parameters with placeholders in them."""
-        marks: dict[Any, _Placeholder] = {}
-        for number, (name, parameter) in enumerate(self._signature.parameters.items()):
-            # A number that fits the smallest column: Django knows of a greater one that no row has it.
-            mark = {int: 32_101 + number, str: f"placeholder {number} of a prepared query"}[parameter.annotation]
-            marks[mark] = _Placeholder(name)
-        made: Any = self._make(*marks)  # type: ignore[call-arg]  # positional, whatever they are called
+        marks = [
+            (_MARKS[parameter.annotation](number), _Placeholder(name))
+            for number, (name, parameter) in enumerate(self._signature.parameters.items())
+        ]
+        made: Any = self._make(*(mark for mark, _placeholder in marks))  # type: ignore[call-arg]  # positional, all
         compiler = made.query.get_compiler(DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
-        placed = [marks.get(value, value) if isinstance(value, int | str) else value for value in parameters]
-        missing = {mark.name for mark in marks.values()} - {v.name for v in placed if isinstance(v, _Placeholder)}
+        placed = [next((place for mark, place in marks if mark == value), value) for value in parameters]
+        missing = {place.name for _mark, place in marks} - {v.name for v in placed if isinstance(v, _Placeholder)}
         assert not missing, f"the query does not use {missing}"
         return compiler, sql, placed
 
@@ -63,3 +65,25 @@ class PreparedQuery(Generic[Values, Row]):
 class _Placeholder:
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+# Values that no query has of its own. The numbers fit the smallest column: Django knows of greater ones that no row has
+# them.
+_MARKS: dict[Any, Callable[[int], Any]] = {
+    int: lambda number: 32_101 + number,
+    str: lambda number: f"placeholder {number} of a prepared query",
+    list[int]: lambda number: [32_101 + number],
+    list[str]: lambda number: [f"placeholder {number} of a prepared query"],
+}
+
+
+@Field.register_lookup
+class AnyOf(Lookup):
+    """``pk__any_of=[…]``: as ``pk__in``, with the list as one parameter, so that the SQL is the same for any length."""
+
+    lookup_name = "any_of"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", (*parameters, self.rhs)

@@ -221,7 +221,8 @@ def _book_under_lock(
             continue
         if hold is not None:
             del holds[request.asker]
-            freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
+            if hold.offer_id is not None or hold.seats > request.wanted.seats:
+                freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
         booking = _make_booking(request.wanted, slot, hold)
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.

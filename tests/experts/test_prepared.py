@@ -70,3 +70,18 @@ def test_threads_share_it_each_with_its_connection():
     found = run_together(lambda n: [slots_of(experts[n].slug, 1)[0].expert for _ in range(20)][-1], count=8)
     assert found == experts
     assert all(isinstance(expert, Expert) for expert in found)
+
+
+@PreparedQuery
+def slots_among(slot_ids: list[int], titles: list[str]) -> QuerySet[Slot]:
+    return Slot.objects.filter(pk__any_of=slot_ids, title__any_of=titles).order_by("pk")
+
+
+def test_lists_of_any_length_are_one_parameter(django_assert_num_queries):
+    slots = [make_slot(title=title) for title in ("First visit", "It's", "Class")]
+    keys = [slot.pk for slot in slots]
+    slots_among([], [])
+    with django_assert_num_queries(3):
+        assert slots_among(keys, ["It's", "Class"]) == slots[1:]
+        assert slots_among(keys[:1], ["First visit", "{a,b}"]) == slots[:1]
+        assert slots_among(keys, []) == []
