@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 def slot_transaction(*, waits: bool = True) -> Iterator[None]:
     """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
 
-    Without ``waits`` it begins with ``lock_free_slots``, which waits for nobody and sets that time for what follows.
+    Without ``waits`` its first statement sets that time for what follows: ``lock_free_slots``, or one of the caller's.
 
     Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
     database connection is to be had.
@@ -36,25 +36,6 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
                 with connection.cursor() as cursor:
                     # Local to the transaction: session settings do not survive a pooler in transaction mode.
                     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
-            yield
-    except OperationalError as error:
-        raise Busy from error
-
-
-# To be selected by the first statement of ``busy_transaction``, with ``lock_timeout()`` as its parameter.
-BOUND_LOCK_WAITS = "set_config('lock_timeout', %s, true)"
-
-
-def lock_timeout() -> str:
-    """Return how long to wait for a lock, as PostgreSQL writes it."""
-    return f"{settings.LOCK_TIMEOUT_MS}ms"
-
-
-@contextmanager
-def busy_transaction() -> Iterator[None]:
-    """As ``slot_transaction``, where the first statement itself bounds the waits (``BOUND_LOCK_WAITS``)."""
-    try:
-        with transaction.atomic():
             yield
     except OperationalError as error:
         raise Busy from error

@@ -19,6 +19,7 @@ from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAwa
 from bookings.models.booking import new_reference
 from bookings.selectors.facts import new_booking_facts
 from bookings.selectors.own_slots import without_hold
+from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.checks import check_details, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -62,6 +63,7 @@ def book(
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
+    seen: SlotForVisitor | None = None,
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
@@ -69,6 +71,7 @@ def book(
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. ``visitor`` is the browser's identity.
+    ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
     """
@@ -88,6 +91,10 @@ def book(
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
     request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope))
+    if seen is not None:
+        check_party(seen.slot, booking)
+        if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:
+            request.seen_free = seen.slot
     if connection.in_atomic_block:
         write_alone(_write, request)  # what is written in somebody's transaction is committed or undone with it
     else:
@@ -103,6 +110,7 @@ class _Request(Request[Booked]):
         super().__init__(wanted.slot_id)
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
         self.answer = answer
+        self.seen_free: Slot | None = None  # the slot, where the caller has just seen that it can be booked
 
     @property
     def asker(self) -> tuple[int, str]:
@@ -151,10 +159,15 @@ gate = Gate(_write)
 
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    slots = read_slots(request.slot_id for request in requests)
-    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     contenders, refused = [], []
-    for request in requests:
+    unseen = [request for request in requests if request.seen_free is None]
+    slots = read_slots(request.slot_id for request in unseen) if unseen else {}
+    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in unseen if r.slot_id in slots)
+    for request in requests:  # in the order in which they came
+        if request.seen_free is not None:
+            slots.setdefault(request.slot_id, request.seen_free)
+            contenders.append(request)
+            continue
         slot = slots.get(request.slot_id)
         if slot is None:
             request.fail(NotFound())

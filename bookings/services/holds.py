@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
@@ -14,7 +15,7 @@ from bookings.services.idempotency import sha256
 from bookings.services.locking import lapse_holds_of
 from bookings.services.waitlist import serve_waitlist
 from experts import publisher
-from experts.locking import BOUND_LOCK_WAITS, busy_transaction, lock_slots, lock_timeout, slot_transaction
+from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -42,7 +43,7 @@ def hold_slot(
         raise SlotTaken(slot, reason)
     if seen.hold is not None and seen.hold.seats == seats:
         return seen.hold
-    with busy_transaction():
+    with slot_transaction(waits=False):
         return _hold_under_lock(wanted)
 
 
@@ -142,7 +143,10 @@ def _lock_visitor(visitor: str) -> None:
     In the statement that bounds the wait for it and for the locks that follow.
     """
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {BOUND_LOCK_WAITS}, pg_advisory_xact_lock(%s)", [lock_timeout(), visitor_lock(visitor)])
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s)",
+            [f"{settings.LOCK_TIMEOUT_MS}ms", visitor_lock(visitor)],
+        )
 
 
 def visitor_lock(visitor: str) -> int:

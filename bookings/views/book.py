@@ -170,6 +170,7 @@ def _confirm(request, seen):
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
             source=Source.WEB,
+            seen=seen,
         )
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
