@@ -1,10 +1,10 @@
 """Render the inputs of the booking form without templates: seven in each step, of two or three templates each."""
 
+from html import escape
 from typing import Any
 
 from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest
-from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 _INPUTS = frozenset(f"django/forms/widgets/{name}.html" for name in ("checkbox", "email", "hidden", "text"))
@@ -18,20 +18,21 @@ class InputRenderer(DjangoTemplates):
         if template_name not in _INPUTS and template_name != _TEXTAREA:
             return SafeString(super().render(template_name, context, request))
         widget = context["widget"]
-        name, value, attributes = widget["name"], widget["value"], _attributes(widget["attrs"])
+        name, value, attributes = _escaped(widget["name"]), widget["value"], _attributes(widget["attrs"])
         if template_name == _TEXTAREA:
-            return format_html('<textarea name="{}"{}>\n{}</textarea>', name, attributes, value or "")
-        shown = "" if value is None else format_html(' value="{}"', value)
-        return format_html('<input type="{}" name="{}"{}{}>', widget["type"], name, shown, attributes)
+            return SafeString(f'<textarea name="{name}"{attributes}>\n{_escaped(value) if value else ""}</textarea>')
+        shown = "" if value is None else f' value="{_escaped(value)}"'
+        return SafeString(f'<input type="{_escaped(widget["type"])}" name="{name}"{shown}{attributes}>')
 
 
-def _attributes(attributes: dict[str, Any]) -> SafeString:
-    return format_html_join(
-        "",
-        "{}{}",
-        (
-            (format_html(" {}", name), "" if value is True else format_html('="{}"', conditional_escape(value)))
-            for name, value in attributes.items()
-            if value is not False
-        ),
+def _attributes(attributes: dict[str, Any]) -> str:
+    return "".join(
+        f" {_escaped(name)}" if value is True else f' {_escaped(name)}="{_escaped(value)}"'
+        for name, value in attributes.items()
+        if value is not False
     )
+
+
+def _escaped(value: Any) -> str:
+    """As Django's ``conditional_escape``, without its detour by lazy strings."""
+    return str(value.__html__()) if hasattr(value, "__html__") else escape(str(value))

@@ -100,10 +100,11 @@ def _release(request, slot_id: str) -> None:
             return
 
 
-def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflict.on_opening):
+def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflict.on_opening, page_url=""):
     """Hold ``seats`` of the slot and show step 1 with ``values`` to begin with; or show why there is no hold.
 
-    ``seen`` is the slot as it was read just now; ``conflict`` makes the Conflict to show when it is taken.
+    ``seen`` is the slot as it was read just now; ``conflict`` makes the Conflict to show when it is taken. A whole page
+    of step 1 is shown at ``page_url``, if it has one.
     """
     slot = seen.slot
     seats = max(1, min(seats, slot.expert.policy("max_party")))
@@ -119,6 +120,8 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         return show_retry(request, slot, form_with(seen, values), error, retry="resume")
     except NotFound:
         return show_no_such_slot(request)
+    if page_url and not is_partial(request):
+        return see_other(page_url)
     form = BookingForm(slot=hold.slot, held=hold.seats, initial=values | {"seats": hold.seats})
     return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
 

@@ -41,10 +41,8 @@ def hold(request, slot_id):
     entry = find_own_entry(slot, request.visitor) if seen.hold is None and not slot.is_bookable else None
     if entry is not None:
         return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot, zone_choice))
-    response = hold_and_show_details(request, seen, seen.held or 1, new_values(seen))
-    if response.status_code == 200 and not is_partial(request):
-        return see_other(book_url(slot, zone_choice))
-    return response
+    page_url = book_url(slot, zone_choice)
+    return hold_and_show_details(request, seen, seen.held or 1, new_values(seen), page_url=page_url)
 
 
 @require_POST
