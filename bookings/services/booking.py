@@ -160,14 +160,13 @@ gate = Gate(_write)
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
     contenders, refused = [], []
-    unseen = [request for request in requests if request.seen_free is None]
-    slots = read_slots(request.slot_id for request in unseen) if unseen else {}
-    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in unseen if r.slot_id in slots)
-    for request in requests:  # in the order in which they came
-        if request.seen_free is not None:
-            slots.setdefault(request.slot_id, request.seen_free)
-            contenders.append(request)
-            continue
+    first, *others = requests
+    if first.seen_free is not None and not others:  # who comes with others may have waited in line since it looked
+        slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
+    else:
+        slots = read_slots(request.slot_id for request in requests)
+    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
+    for request in requests:
         slot = slots.get(request.slot_id)
         if slot is None:
             request.fail(NotFound())
