@@ -4,10 +4,12 @@ import secrets
 from typing import Any
 
 from django import forms
+from django.forms.models import construct_instance
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.errors import InvalidDetails
+from bookings.form_renderer import InputRenderer
 from bookings.models import Booking, CancelReason
 from bookings.models.booking import read_reference
 from bookings.validators import validate_plain_text
@@ -45,6 +47,7 @@ class _EmailField(forms.EmailField):
 class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
     """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps."""
 
+    default_renderer = InputRenderer
     agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
     key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
     # Text, as a hidden box would say "False" and mean it: whatever is in it says that a second booking is wanted.
@@ -95,6 +98,14 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
             )
         else:
             del self.fields["seats"]
+
+    def _post_clean(self) -> None:
+        """As Django's, but for constraints: it would put each together as a query, to find it about other columns."""
+        self.instance = construct_instance(self, self.instance, self._meta.fields)
+        try:
+            self.instance.clean_fields(exclude=self._get_validation_exclusions())  # type: ignore[attr-defined]  # as below
+        except forms.ValidationError as error:
+            self._update_errors(error)  # type: ignore[attr-defined]  # Django's own, which its types leave out
 
     def add_refusal(self, refused: InvalidDetails) -> None:
         """Add what the service refused to its fields; to the whole form what belongs to no field of it."""

@@ -25,7 +25,7 @@ Row = TypeVar("Row", bound=Model)
 def slot_transaction(*, waits: bool = True) -> Iterator[None]:
     """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
 
-    Without ``waits`` it begins with ``lock_free_slots``, which waits for nobody and sets that time for what follows.
+    Without ``waits`` its first statement sets that time for what follows: ``lock_free_slots``, or one of the caller's.
 
     Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
     database connection is to be had.

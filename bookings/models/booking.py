@@ -195,6 +195,7 @@ class Booking(models.Model):
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
     objects = BookingQuerySet.as_manager()
+    offer_id: int | None  # the entry of the waitlist that a hold was offered to, where own_holds read it
     # The history, which pghistory.track below adds.
     events: Any
     pgh_event_model: Any

@@ -96,6 +96,9 @@ class Calendar:
     @property
     def next_free_url(self) -> str | None:
         """Return the first bookable day after the selected one, else the first of all; None without another day."""
+        later = next((day for day in self._week.days if day > self.day and self._week.open_count(day)), None)
+        if later is not None:
+            return self.url(later)
         free = Slot.objects.bookable().filter(expert=self.expert).order_by("starts_at")
         slot = free.filter(date__gt=self.day).first() or free.first()
         return self.url(slot.date) if slot and slot.date != self.day else None

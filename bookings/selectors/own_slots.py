@@ -62,25 +62,6 @@ def without_hold(slot: Slot, own: Booking | None) -> Slot:
     return slot
 
 
-def find_slot(slot_id: int, visitor: str) -> Slot | None:
-    """Read the slot with its expert. One of an expert who is hidden is shown only to those who have a seat in it."""
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
-    if slot is None or (slot.expert.is_active and slot.expert.organization.is_active):
-        return slot
-    has_seat = find_own_hold(slot, visitor) or Booking.objects.proven_to(visitor).filter(slot=slot).exists()
-    return slot if has_seat else None
-
-
-def find_own_booking(slot: Slot, visitor: str) -> Booking | None:
-    """Read a booking of the slot that the visitor has proven and that takes seats; no hold."""
-    return Booking.objects.proven_to(visitor).occupying().filter(slot=slot).first()
-
-
-def find_own_hold(slot: Slot, visitor: str) -> Booking | None:
-    """Read the visitor's hold of the slot that has not run out."""
-    return Booking.objects.running_holds(visitor).filter(slot=slot).first()
-
-
 def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
     """Read the visitor's entry in the waitlist of the slot, with its ``place``."""
     return WaitlistEntry.objects.waiting_of(visitor).with_place().filter(slot=slot).first()

@@ -19,6 +19,7 @@ from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAwa
 from bookings.models.booking import new_reference
 from bookings.selectors.facts import new_booking_facts
 from bookings.selectors.own_slots import without_hold
+from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.checks import check_details, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -61,6 +62,7 @@ def book(
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
+    seen: SlotForVisitor | None = None,
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
@@ -68,6 +70,7 @@ def book(
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. ``visitor`` is the browser's identity.
+    ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
     """
@@ -87,6 +90,10 @@ def book(
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
     request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope))
+    if seen is not None:
+        check_party(seen.slot, booking)
+        if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:
+            request.seen_free = seen.slot
     if connection.in_atomic_block:
         write_alone(_write, request)  # what is written in somebody's transaction is committed or undone with it
     else:
@@ -102,6 +109,7 @@ class _Request(Request[Booked]):
         super().__init__(wanted.slot_id)
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
         self.answer = answer
+        self.seen_free: Slot | None = None  # the slot, where the caller has just seen that it can be booked
 
     @property
     def asker(self) -> tuple[int, str]:
@@ -150,9 +158,13 @@ gate = Gate(_write)
 
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    slots = read_slots(request.slot_id for request in requests)
-    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     contenders, refused = [], []
+    first, *others = requests
+    if first.seen_free is not None and not others:  # who comes with others may have waited in line since it looked
+        slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
+    else:
+        slots = read_slots(request.slot_id for request in requests)
+    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     for request in requests:
         slot = slots.get(request.slot_id)
         if slot is None:
@@ -220,7 +232,8 @@ def _book_under_lock(
             continue
         if hold is not None:
             del holds[request.asker]
-            freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
+            if hold.offer_id is not None or hold.seats > request.wanted.seats:
+                freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
         booking = _make_booking(request.wanted, slot, hold)
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.

@@ -2,80 +2,85 @@
 
 from datetime import timedelta
 
-from django.db import connection
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
 
-from bookings.errors import SlotTaken, TooManyHolds
+from bookings.errors import Busy, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
+from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_expiry
 from bookings.services.idempotency import sha256
-from bookings.services.locking import lapse_holds, own_hold
+from bookings.services.locking import lapse_holds_of
 from bookings.services.waitlist import serve_waitlist
 from experts import publisher
-from experts.locking import lock_slots, read_slot, slot_transaction
+from experts.locking import lock_slots, slot_transaction
+from experts.models import Slot
+from experts.prepared import PreparedQuery
 
 MOST_HOLDS = 2  # of one visitor, with different experts
 
 
-def hold_slot(*, slot_id: int, visitor: str, seats: int = 1, source: str = Source.WEB) -> Booking:
+def hold_slot(
+    *, slot_id: int, visitor: str, seats: int = 1, source: str = Source.WEB, seen: SlotForVisitor | None = None
+) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
-    moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy.
+    moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy. The hold's slot
+    counts it. ``seen``: what the caller has read of the slot just now, so that it is not read once more.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
-    with slot_transaction():
-        return _hold_under_lock(slot_id, visitor, seats, source)
-
-
-def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> Booking:
-    # 1. Refuse what can already be seen to be impossible, before any lock.
-    slot = read_slot(slot_id)
+    # 1. Refuse what can already be seen to be impossible, and be content with what is held, before any lock.
+    if seen is None:
+        seen = _look(slot_id, visitor)
+    slot = seen.slot
     wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source)
     check_party(slot, wanted)
-    if reason := refusal_of(slot, seats, own=own_hold(slot, visitor), holds_may_lapse=True):
+    if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
         raise SlotTaken(slot, reason)
+    if seen.hold is not None and seen.hold.seats == seats:
+        return seen.hold
+    with slot_transaction(waits=False):
+        return _hold_under_lock(wanted)
+
+
+def _hold_under_lock(wanted: Booking) -> Booking:
+    visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
-    moving = (
-        # What the waitlist offered stays: who waited for it may look around.
-        Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=slot.expert_id, offer=None)
-        .exclude(slot=slot)
-        .select_related("slot")
-        .first()
-    )
-    lock_slots([slot.pk, moving.slot_id] if moving else [slot.pk])
+    _lock_slot_and_moving(wanted.slot_id, visitor, expert_id=wanted.slot.expert_id)
     # 3. Under the lock, the same rule again.
-    locked = read_slot(slot.pk)
-    slot = lapse_holds(locked)
-    has_freed = slot is not locked
-    own = own_hold(slot, visitor)
+    chosen, *others = slot_and_holds(wanted.slot_id, visitor)
+    has_freed = lapse_holds_of(chosen.slot)
+    if has_freed:
+        chosen, *others = slot_and_holds(wanted.slot_id, visitor)
+    slot, own = chosen.slot, chosen.hold
     if reason := refusal_of(slot, seats, own=own):
         raise SlotTaken(slot, reason)
     if own is not None:
         if own.seats != seats:
+            slot.seats_held += seats - own.seats
             own.seats = seats
             own.save(update_fields=["seats"])
             publish(own)
             serve_waitlist(slot)
         return own
-    if moving is not None:
-        moving.refresh_from_db()
-        if moving.status != Status.HELD:  # it ran out, or was booked in another tab, while we waited
-            moving = None
+    # What the waitlist offered stays: who waited for it may look around.
+    holds = [other.hold for other in others if other.hold is not None and not other.is_offer]
+    moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
     expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
     if moving is None:
-        running = Booking.objects.filter(holder=visitor, status=Status.HELD, expires_at__gt=slot.read_at, offer=None)
-        if running.count() >= MOST_HOLDS:
+        if len(holds) >= MOST_HOLDS:
             raise TooManyHolds
         hold = wanted
-        hold.expires_at = expires_at
+        hold.slot, hold.expires_at = slot, expires_at
         hold.save(force_insert=True)
     else:
-        left = moving.slot
+        hold, left = moving, moving.slot
         publisher.slot_changed(left)
-        hold = moving
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])
         serve_waitlist(left)
@@ -84,7 +89,18 @@ def _hold_under_lock(slot_id: int, visitor: str, seats: int, source: str) -> Boo
     # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
     queue_expiry(hold)
     publish(hold)
+    slot.seats_held += seats
     return hold
+
+
+def _look(slot_id: int, visitor: str) -> SlotForVisitor:
+    try:
+        seen = slot_for_visitor(slot_id, visitor)
+    except OperationalError as error:
+        raise Busy from error
+    if seen is None:
+        raise NotFound
+    return seen
 
 
 def release_hold(*, slot_id: int, visitor: str) -> bool:
@@ -122,7 +138,35 @@ def _release(hold: Booking) -> None:
 
 
 def _lock_visitor(visitor: str) -> None:
-    """A lock that ends with the transaction, so it works behind a pooler; taken before any slot's."""
-    number = int(sha256("holds", visitor)[:15], 16)
+    """A lock that ends with the transaction, so it works behind a pooler; taken before any slot's.
+
+    In the statement that bounds the wait for it and for the locks that follow.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s)",
+            [f"{settings.LOCK_TIMEOUT_MS}ms", visitor_lock(visitor)],
+        )
+
+
+def visitor_lock(visitor: str) -> int:
+    """The key of a visitor's advisory lock."""
+    return int(sha256("holds", visitor)[:15], 16)
+
+
+def _lock_slot_and_moving(slot_id: int, visitor: str, *, expert_id: int) -> None:
+    """Lock a slot, and the other slot of its expert whose hold is to move here, in id order. Raises NotFound.
+
+    Under the visitor's lock: until it ends nobody else makes or moves a hold of this visitor.
+    """
+    if slot_id not in {slot.pk for slot in _slot_and_moving(slot_id, visitor, expert_id)}:
+        raise NotFound
+
+
+@PreparedQuery
+def _slot_and_moving(slot_id: int, visitor: str, expert_id: int) -> QuerySet[Slot]:
+    holds = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD, slot__expert=expert_id, offer=None)
+    chosen = Slot.objects.order_by().filter(pk=slot_id)
+    # A union rather than conditions joined by OR: each branch has its index.
+    slots = Slot.objects.filter(pk__in=chosen.values("pk").union(holds.values("slot"), all=True))
+    return slots.select_for_update(no_key=True).only("pk").order_by("pk")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotFound
@@ -10,6 +11,7 @@ from bookings.models import Booking, Status
 from experts import publisher
 from experts.locking import lock_slots, read_slot
 from experts.models import Slot
+from experts.prepared import PreparedQuery
 
 
 def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
@@ -46,27 +48,34 @@ def lapse_holds(slot: Slot) -> Slot:
 
     Returns the slot, read again if there were any.
     """
+    return read_slot(slot.pk) if lapse_holds_of(slot) else slot
+
+
+def lapse_holds_of(slot: Slot) -> bool:
+    """As ``lapse_holds``, but says whether there were any, and leaves reading the slot again to the caller."""
     if slot.next_hold_expiry is None or slot.next_hold_expiry > slot.read_at:
-        return slot
+        return False
     slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
     publisher.slot_changed(slot)
-    return read_slot(slot.pk)
+    return True
 
 
 def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booking]:
-    """As ``own_hold``, for pairs of slot and visitor in one query: hold by slot id and visitor."""
-    pairs = [(slot, visitor) for slot, visitor in wanted if visitor and slot.seats_held]
-    if not pairs:
+    """Read the holds of visitors that were still running when their slots were read: by slot id and visitor.
+
+    Each with its ``offer_id``. One query, none where nobody can have a hold.
+    """
+    slots = {(slot.pk, visitor): slot for slot, visitor in wanted if visitor and slot.seats_held}
+    if not slots:
         return {}
-    running = Booking.objects.filter(
-        status=Status.HELD,
-        slot__in={slot.pk for slot, _visitor in pairs},
-        holder__in={visitor for _slot, visitor in pairs},
-        expires_at__gt=min(slot.read_at for slot, _visitor in pairs),
-    )
-    return {(hold.slot_id, hold.holder): hold for hold in running.order_by("-pk")}
+    rows = _holds(sorted({slot_id for slot_id, _visitor in slots}), sorted({visitor for _slot_id, visitor in slots}))
+    holds = {(hold.slot_id, hold.holder): hold for hold in rows}
+    return {who: holds[who] for who, slot in slots.items() if who in holds and holds[who].runs_out_at > slot.read_at}
 
 
-def own_hold(slot: Slot, visitor: str) -> Booking | None:
-    """Read the visitor's hold in the slot that was still running when the slot was read."""
-    return own_holds([(slot, visitor)]).get((slot.pk, visitor))
+@PreparedQuery
+def _holds(slot_ids: list[int], visitors: list[str]) -> QuerySet[Booking]:
+    """Those that ran out, too; of a visitor's in a slot the one that lasts longest comes last."""
+    held = Booking.objects.filter(slot__pk__any_of=slot_ids, holder__any_of=visitors, status=Status.HELD)
+    held = held.order_by("expires_at")
+    return held.annotate(offer_id=F("offer__id"))  # type: ignore[no-redef]  # the model names it, for readers

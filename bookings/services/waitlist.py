@@ -135,6 +135,8 @@ def serve_waitlist(slot: Slot) -> bool:
 
     A party that is too large for what is free keeps its place; the next that fits is served.
     """
+    if not WaitlistEntry.objects.active().filter(slot=slot).exists():
+        return False  # as nearly always
     settle_offers(slot)
     line = WaitlistEntry.objects.in_line().filter(slot=slot)
     if not line.exists():

@@ -15,16 +15,11 @@ from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.own_slots import (
-    find_own_booking,
-    find_own_entry,
-    find_own_hold,
-    find_slot,
-    without_hold,
-)
+from bookings.selectors.own_slots import find_own_entry, without_hold
+from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
 from bookings.views.booking_flow import (
-    form_as_typed,
-    new_form,
+    form_with,
+    new_values,
     refresh_grid,
     show_booked_already,
     show_conflict,
@@ -34,42 +29,42 @@ from bookings.views.booking_flow import (
     show_step,
     show_too_many_holds,
     show_waiting,
+    values_as_typed,
 )
 from bookings.views.responses import load_instead, see_other
 from experts.htmx import is_partial
-from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def book(request, slot_id):
-    slot = find_slot(slot_id, request.visitor)
-    if slot is None:
+    seen = find_slot(slot_id, request.visitor)
+    if seen is None:
         return show_no_such_slot(request)
     ensure_visitor(request)
     if request.method == "POST":
         steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume, "expired": _expired}
-        return steps.get(request.POST.get("step"), _review)(request, slot)
+        return steps.get(request.POST.get("step"), _review)(request, seen)
     if reference := read_reference(request.GET.get("booking", "")):
-        booking = Booking.objects.proven_to(request.visitor).filter(slot=slot, reference=reference).first()
+        booking = Booking.objects.proven_to(request.visitor).filter(slot=seen.slot, reference=reference).first()
         if booking is not None:
-            return _done(request, slot, booking)
-    hold = find_own_hold(slot, request.visitor)
-    return _details(request, slot, new_form(slot, hold, again=bool(request.GET.get("again"))), hold)
+            return _done(request, seen.slot, booking)
+    return _details(request, seen, new_values(seen, again=bool(request.GET.get("again"))))
 
 
-def _details(request, slot, form, hold):
+def _details(request, seen, values):
     """Show step 1; or that the visitor has booked the slot already, or that it cannot be booked. Holds no seat."""
-    if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
+    slot, form = seen.slot, form_with(seen, values)
+    if seen.hold is None and not values["again"] and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
-    state = without_hold(slot, hold).state
+    state = without_hold(slot, seen.hold).state
     if state not in BOOKABLE_STATES:
         if entry := find_own_entry(slot, request.visitor):
             return show_waiting(request, slot, entry)
         if request.method == "GET":
             _note_wish(request, slot, state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
-    return show_step(request, slot, "details", {"form": form}, hold=hold)
+    return show_step(request, slot, "details", {"form": form}, hold=seen.hold)
 
 
 def _note_wish(request, slot, reason: str) -> None:
@@ -78,22 +73,22 @@ def _note_wish(request, slot, reason: str) -> None:
         services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
-def _edit(request, slot):
+def _edit(request, seen):
     """Go back from the review to the details, with everything that was typed."""
-    hold = find_own_hold(slot, request.visitor)
-    return _details(request, slot, form_as_typed(request, slot, hold, key=request.POST.get("key", "")), hold)
+    return _details(request, seen, values_as_typed(request, key=request.POST.get("key", "")))
 
 
-def _resume(request, slot):
+def _resume(request, seen):
     """Hold another slot, or this one again after its hold ran out, and keep the details. The form gets a new key."""
-    form = form_as_typed(request, slot, key=new_key())
-    if not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
-        return show_booked_already(request, slot, booking)
+    values = values_as_typed(request, key=new_key())
+    if not values["again"] and (booking := seen.find_booking(request.visitor)):
+        return show_booked_already(request, seen.slot, booking)
     if released := request.POST.get("release", ""):
         _release(request, released)
+        seen = slot_for_visitor(seen.slot.pk, request.visitor) or seen
     seats = request.POST.get("seats", "")
     seats = int(seats) if seats.isascii() and seats.isdecimal() and len(seats) < 4 else 1
-    return hold_and_show_details(request, slot, seats, form, conflict=Conflict.in_race)
+    return hold_and_show_details(request, seen, seats, values, conflict=Conflict.in_race)
 
 
 def _release(request, slot_id: str) -> None:
@@ -105,35 +100,38 @@ def _release(request, slot_id: str) -> None:
             return
 
 
-def hold_and_show_details(request, slot, seats: int, form, *, conflict=Conflict.on_opening):
-    """Hold ``seats`` of the slot and show step 1 with the form's initial values; or show why there is no hold.
+def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflict.on_opening, page_url=""):
+    """Hold ``seats`` of the slot and show step 1 with ``values`` to begin with; or show why there is no hold.
 
-    ``conflict`` makes the Conflict to show when the slot is taken.
+    ``seen`` is the slot as it was read just now; ``conflict`` makes the Conflict to show when it is taken. A whole page
+    of step 1 is shown at ``page_url``, if it has one.
     """
+    slot = seen.slot
     seats = max(1, min(seats, slot.expert.policy("max_party")))
     try:
         check_hold_limits(visitor=request.visitor, address=client_address(request))
-        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
+        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats, seen=seen)
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
-        return show_conflict(request, error.slot, conflict(error.slot, error.reason), form)
+        return show_conflict(request, error.slot, conflict(error.slot, error.reason), form_with(seen, values))
     except TooManyHolds as error:
-        return show_too_many_holds(request, slot, form, error)
+        return show_too_many_holds(request, slot, form_with(seen, values), error)
     except (Busy, TooMany) as error:
-        return show_retry(request, slot, form, error, retry="resume")
+        return show_retry(request, slot, form_with(seen, values), error, retry="resume")
     except NotFound:
         return show_no_such_slot(request)
-    slot = Slot.objects.with_expert().get(pk=slot.pk)  # its counters are new
-    form = BookingForm(slot=slot, held=hold.seats, initial=form.initial | {"seats": hold.seats})
-    return refresh_grid(show_step(request, slot, "details", {"form": form}, hold=hold))
+    if page_url and not is_partial(request):
+        return see_other(page_url)
+    form = BookingForm(slot=hold.slot, held=hold.seats, initial=values | {"seats": hold.seats})
+    return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
 
 
-def _review(request, slot):
+def _review(request, seen):
     """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
-    hold = find_own_hold(slot, request.visitor)
+    slot, hold = seen.slot, seen.hold
     form = BookingForm(request.POST, slot=slot)
     # A visitor who has both a hold and a booking here was asked before the hold was made.
-    if hold is None and not form["again"].value() and (booking := find_own_booking(slot, request.visitor)):
+    if hold is None and not request.POST.get("again") and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
     state = without_hold(slot, hold).state
     if state not in BOOKABLE_STATES:
@@ -143,7 +141,7 @@ def _review(request, slot):
     try:
         check_hold_limits(visitor=request.visitor, address=client_address(request))
         seats = form.cleaned_data.get("seats") or 1
-        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats)
+        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats, seen=seen)
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
@@ -158,13 +156,12 @@ def _review(request, slot):
     return show_step(request, slot, "review", {"form": form, "details": form.details()}, hold=hold)
 
 
-def _confirm(request, slot):
+def _confirm(request, seen):
     """Book, and show the result or why it was refused."""
+    slot = seen.slot
     form = BookingForm(request.POST, slot=slot)
     if not form.is_valid():
-        return show_step(
-            request, slot, "details", {"form": form}, hold=find_own_hold(slot, request.visitor), status=422
-        )
+        return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:
         check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
         booked = services.book(
@@ -176,15 +173,15 @@ def _confirm(request, slot):
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
             source=Source.WEB,
+            seen=seen,
         )
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
-        return _invalid(request, slot, form, error, find_own_hold(slot, request.visitor))
+        return _invalid(request, slot, form, error, seen.hold)
     except IdempotencyMismatch:
         # The form was answered before, and now comes again with other details: make it a new request with a new key.
-        hold = find_own_hold(slot, request.visitor)
-        return _details(request, slot, form_as_typed(request, slot, hold, key=new_key()), hold)
+        return _details(request, seen, values_as_typed(request, key=new_key()))
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form, error, retry="confirm")
     except NotFound:
@@ -195,12 +192,12 @@ def _confirm(request, slot):
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
 
 
-def _expired(request, slot):
+def _expired(request, seen):
     """Show what became of the slot when the page's countdown reached zero. The details stay; nothing is held."""
-    hold = find_own_hold(slot, request.visitor)
-    form = form_as_typed(request, slot, hold, key=request.POST.get("key", ""))
-    if hold is not None:  # it was taken again in another tab
-        return _details(request, slot, form, hold)
+    values = values_as_typed(request, key=request.POST.get("key", ""))
+    if seen.hold is not None:  # it was taken again in another tab
+        return _details(request, seen, values)
+    slot, form = seen.slot, form_with(seen, values)
     if (state := slot.state) not in BOOKABLE_STATES:
         return show_conflict(request, slot, Conflict.in_race(slot, state), form)
     return show_expired(request, slot, form)

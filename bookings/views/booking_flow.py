@@ -1,6 +1,7 @@
 """Show the steps of booking, each as a plain page or as a fragment for the dialog. The views choose the step."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,10 +12,11 @@ from django.utils.translation import ngettext
 from bookings import services
 from bookings.addresses import book_url, expert_url, release_url, waitlist_url
 from bookings.forms import BookingForm, new_key
-from bookings.models import Booking, WaitlistEntry
+from bookings.models import Booking
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
+from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_zone
 from experts import formatting
@@ -26,20 +28,25 @@ def show_no_such_slot(request):
     return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
 
 
-def new_form(slot, hold=None, *, again=False) -> BookingForm:
-    initial = {"key": new_key(), "again": "1" if again else ""}
-    if hold is not None and (entry := WaitlistEntry.objects.filter(hold=hold).first()):
-        initial |= {"name": entry.name, "email": entry.email}  # typed when joining the waitlist
-    return BookingForm(slot=slot, held=hold.seats if hold else 0, initial=initial)
+def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:
+    """Return what a new form begins with, among it its one-time key."""
+    values = {"key": new_key(), "again": "1" if again else ""}
+    if entry := seen.find_offer():
+        values |= {"name": entry.name, "email": entry.email}  # typed when joining the waitlist
+    return values
 
 
-def form_as_typed(request, slot, hold=None, *, key, for_waitlist=False) -> BookingForm:
-    """Return the form with what was typed, not yet validated. ``key``: its one-time key."""
+def values_as_typed(request, *, key) -> dict[str, Any]:
+    """Return what was typed, not validated, for a form with the one-time ``key``."""
     names = ("name", "email", "phone", "notes", "seats")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
-    held = hold.seats if hold else 0
-    return BookingForm(slot=slot, held=held, for_waitlist=for_waitlist, initial={**values, **asked, "key": key})
+    return {**values, **asked, "key": key}
+
+
+def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=False) -> BookingForm:
+    """Return the form with ``values`` to begin with, not yet validated."""
+    return BookingForm(slot=seen.slot, held=seen.held, for_waitlist=for_waitlist, initial=values)
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):

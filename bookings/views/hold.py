@@ -7,10 +7,12 @@ from bookings import services
 from bookings.access.visitor import ensure_visitor
 from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, NotFound
-from bookings.selectors.own_slots import find_own_booking, find_own_entry, find_own_hold, find_slot
+from bookings.selectors.own_slots import find_own_entry
+from bookings.selectors.slot_for_visitor import SlotForVisitor, find_slot
 from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
-    new_form,
+    form_with,
+    new_values,
     refresh_grid,
     show_booked_already,
     show_no_such_slot,
@@ -26,24 +28,21 @@ from experts.models import Slot
 @require_http_methods(["GET", "HEAD", "POST"])
 def hold(request, slot_id):
     """Hold a seat and show the details with its countdown; or what fits the state that the slot has by now."""
-    slot = find_slot(slot_id, request.visitor)
-    if slot is None:
+    seen = find_slot(slot_id, request.visitor)
+    if seen is None:
         return show_no_such_slot(request)
+    slot = seen.slot
     _zone, zone_choice = shown_zone(request, slot.expert)
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
         return see_other(book_url(slot, zone_choice))
     ensure_visitor(request)
-    own = find_own_hold(slot, request.visitor)
-    if own is None and (booking := find_own_booking(slot, request.visitor)):
+    if seen.hold is None and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
-    entry = find_own_entry(slot, request.visitor) if own is None and not slot.is_bookable else None
+    entry = find_own_entry(slot, request.visitor) if seen.hold is None and not slot.is_bookable else None
     if entry is not None:
         return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot, zone_choice))
-    form = new_form(slot, own)
-    response = hold_and_show_details(request, slot, own.seats if own else 1, form)
-    if response.status_code == 200 and not is_partial(request):
-        return see_other(book_url(slot, zone_choice))
-    return response
+    page_url = book_url(slot, zone_choice)
+    return hold_and_show_details(request, seen, seen.held or 1, new_values(seen), page_url=page_url)
 
 
 @require_POST
@@ -57,7 +56,8 @@ def release(request, slot_id):
     except NotFound:
         return show_no_such_slot(request)
     except Busy as error:
-        return show_retry(request, slot, new_form(slot), error, retry="resume")
+        seen = SlotForVisitor(slot)
+        return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="resume")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
     return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

@@ -13,16 +13,18 @@ from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken,
 from bookings.forms import BookingForm, new_key
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry
+from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_for_visitor
 from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
-    form_as_typed,
-    new_form,
+    form_with,
+    new_values,
     refresh_grid,
     show_conflict,
     show_no_such_slot,
     show_retry,
     show_waiting,
     show_waitlist,
+    values_as_typed,
 )
 from bookings.views.responses import see_other
 from bookings.views.zones import shown_zone
@@ -43,10 +45,11 @@ def waitlist(request, slot_id):
         return _leave(request, slot, entry)
     if entry is not None:
         return show_waiting(request, slot, entry)
+    seen = SlotForVisitor(slot)
     if request.method != "POST":
-        return _ask(request, slot, new_form(slot))
+        return _ask(request, slot, form_with(seen, new_values(seen)))
     if request.POST.get("step") == "open":  # from the answer to a lost race; what was typed is kept
-        return _ask(request, slot, form_as_typed(request, slot, key=new_key(), for_waitlist=True))
+        return _ask(request, slot, form_with(seen, values_as_typed(request, key=new_key()), for_waitlist=True))
     return _join(request, slot)
 
 
@@ -81,8 +84,9 @@ def _join(request, slot):
         )
     except SeatFree:
         # A seat became free meanwhile: hold it instead.
-        again = form_as_typed(request, slot, key=new_key())
-        return hold_and_show_details(request, slot, details.get("seats") or 1, again, conflict=Conflict.in_race)
+        again = values_as_typed(request, key=new_key())
+        seen = slot_for_visitor(slot.pk, request.visitor) or SlotForVisitor(slot)
+        return hold_and_show_details(request, seen, details.get("seats") or 1, again, conflict=Conflict.in_race)
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
@@ -106,7 +110,8 @@ def _leave(request, slot, entry):
         try:
             services.leave_waitlist(entry_id=entry.pk)
         except (Busy, NotFound) as error:
-            return show_retry(request, slot, new_form(slot), error, retry="leave")
+            seen = SlotForVisitor(slot)
+            return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="leave")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
     return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))

@@ -1,14 +1,17 @@
 """What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
 
 from dataclasses import asdict
+from functools import lru_cache
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 from django import template
+from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import get_language, gettext, pgettext
 
 register = template.Library()
 
@@ -17,6 +20,7 @@ MOST_PIPS = 8  # above that, dots are slower to read than a number
 
 
 @register.simple_tag
+@lru_cache(maxsize=500)  # most pages show dozens, of a few names
 def icon(name, size=""):
     """An icon of the sprite (static/icons.svg), as decoration: the words beside it carry the meaning."""
     css = f"icon icon-{size}" if size else "icon"
@@ -38,6 +42,18 @@ def pips(slot):
         "", '<span class="pip{}"></span>', ((" is-free" if seat < free else "",) for seat in range(slot.capacity))
     )
     return format_html('<span class="pips" aria-hidden="true">{}</span>', dots)
+
+
+@register.simple_tag
+def slot_state(slot, state):
+    """The patched part of a tile (experts/_slot_state.html). It is the same for all viewers, so it is rendered once."""
+    return _rendered_state(slot.pk, slot.version, slot.capacity, slot.seats_left, state, get_language())
+
+
+@lru_cache(maxsize=10_000)
+def _rendered_state(pk, version, capacity, seats_left, state, _language):
+    shown = SimpleNamespace(pk=pk, version=version, capacity=capacity, seats_left=seats_left)
+    return render_to_string("experts/_slot_state.html", {"slot": shown, "state": state})
 
 
 @register.simple_tag(takes_context=True)

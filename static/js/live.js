@@ -46,13 +46,16 @@ export function resync() {
   for (const element of document.querySelectorAll("[data-resync]")) htmx.trigger(element, "resync");
 }
 
-// What is this visitor's own has changed, here or in another tab. Some changes are told twice.
+// What is this visitor's own has changed, here or in another tab. The answer to what was done here says so, and then the
+// socket, often twice: the page looks once.
 let own = 0;
 
 function resyncOwn() {
   clearTimeout(own);
   own = setTimeout(resync, 150);
 }
+
+document.addEventListener("slots-changed", resyncOwn);
 
 // A thousand pages hear at once that a day has other tiles; they need not ask at once.
 function resyncSoon() {

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from bookings.models import Booking
 from bookings.services.booking import gate
+from bookings.services.holds import visitor_lock
 from bookings.services.together import MOST_TOGETHER
 from bookingsite.devserver.processes import wait_until
 from tests.cast import book, make_slot
@@ -55,6 +56,15 @@ def held_row(row):
         table = sql.Identifier(row._meta.db_table)
         holder.execute(sql.SQL("SELECT 1 FROM {} WHERE id = %s FOR NO KEY UPDATE").format(table), [row.pk])
         yield _Held(holder, eye)
+        holder.rollback()
+
+
+@contextmanager
+def held_visitor(visitor):
+    """Holds the lock that a visitor's holds take before any slot's, from another session."""
+    with psycopg.connect(_address(), autocommit=False) as holder:
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [visitor_lock(visitor)])
+        yield
         holder.rollback()
 
 

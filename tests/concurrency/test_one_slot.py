@@ -8,8 +8,9 @@ import pytest
 
 from bookings.errors import Busy, SlotTaken
 from bookings.models import Booking, Idempotency, TurnedAway
+from bookings.services import hold_slot
 from tests.cast import book, fresh, make_slot
-from tests.concurrency.contention import CONTENDERS, held_row, run_together
+from tests.concurrency.contention import CONTENDERS, held_row, held_visitor, run_together
 from tests.http import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -87,6 +88,18 @@ def test_a_lock_held_too_long_ends_in_busy_with_nothing_written(settings):
     assert not Idempotency.objects.exists()
     assert not TurnedAway.objects.exists()
     book(slot, idempotency_key="k")
+
+
+def test_a_hold_waits_no_longer_for_another_tab_or_for_the_slot(settings):
+    settings.LOCK_TIMEOUT_MS = 100
+    slot, visitor = make_slot(), "v" * 32
+    with held_visitor(visitor), pytest.raises(Busy):
+        hold_slot(slot_id=slot.pk, visitor=visitor)
+    with held_row(slot), pytest.raises(Busy):
+        hold_slot(slot_id=slot.pk, visitor=visitor)
+    assert not Booking.objects.exists()
+    with held_visitor("w" * 32):
+        hold_slot(slot_id=slot.pk, visitor=visitor)
 
 
 @CAPACITIES

@@ -1,6 +1,7 @@
 """What is written by hand for speed says what the ORM says."""
 
 import pytest
+from django.db import connection
 
 from experts.locking import lock_free_slots, read_slots, slots_with_clock
 from tests.cast import make_expert, make_slot
@@ -43,3 +44,11 @@ def test_reading_takes_one_query(django_assert_num_queries):
     with django_assert_num_queries(1):
         found = read_slots([slot.pk for slot in slots])
         assert [slot.expert.organization.name and slot.expert.category.name for slot in found.values()]
+
+
+def test_locking_free_slots_bounds_the_waits_that_follow(settings):
+    settings.LOCK_TIMEOUT_MS = 1234
+    read_and_lock([make_slot().pk])
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("1234ms",)

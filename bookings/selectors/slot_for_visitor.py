@@ -1,0 +1,135 @@
+"""Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
+
+from bookings.models import Booking, Status, WaitlistEntry
+from bookings.transitions import OCCUPYING
+from experts.models import Slot
+from experts.prepared import PreparedQuery
+
+# What the steps of booking show of an expert and an organisation, and what decides about a slot's state.
+_POLICY = (
+    "requires_approval",
+    "hold_minutes",
+    "approval_hours",
+    "min_notice",
+    "horizon_days",
+    "cancel_until",
+    "max_party",
+)
+_EXPERT = ("organization", "name", "slug", "headline", "timezone", "venue", "venue_note", "is_active", *_POLICY)
+_ORGANIZATION = ("name", "slug", "accent", "is_active", "offer_minutes", *_POLICY)
+# What is needed of a hold, in the order of the model's columns.
+_NEEDED = {"id", "slot_id", "seats", "status", "reference", "holder", "expires_at", "sequence", "created_at"}
+_HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attname in _NEEDED]
+
+
+@dataclass(frozen=True)
+class SlotForVisitor:
+    """A slot with its expert and ``read_at``, and what the visitor had in it then.
+
+    ``hold``: the visitor's hold, unless it had run out. ``is_offer``: whether the waitlist offered it.
+    ``has_booked``: whether there is a booking that takes seats and that the visitor has proven.
+    """
+
+    slot: Slot
+    hold: Booking | None = None
+    is_offer: bool = False
+    has_booked: bool = False
+
+    @property
+    def held(self) -> int:
+        """The seats of the hold."""
+        return self.hold.seats if self.hold else 0
+
+    def find_booking(self, visitor: str) -> Booking | None:
+        """Read the visitor's booking of the slot, if ``has_booked``."""
+        if not self.has_booked:
+            return None
+        return Booking.objects.proven_to(visitor).occupying().filter(slot=self.slot).first()
+
+    def find_offer(self) -> WaitlistEntry | None:
+        """Read the entry of the waitlist that the hold was offered to."""
+        return WaitlistEntry.objects.filter(hold=self.hold).first() if self.is_offer else None
+
+
+def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
+    """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
+    if not visitor:  # what nobody made belongs to nobody
+        return next((SlotForVisitor(slot) for slot in _slot(slot_id)), None)
+    return _first(_slot_with_own(slot_id, visitor))
+
+
+def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
+    """As ``slot_for_visitor``; one of an expert who is hidden is shown only to those who have a seat in it."""
+    seen = slot_for_visitor(slot_id, visitor)
+    if seen is None or (seen.slot.expert.is_active and seen.slot.expert.organization.is_active):
+        return seen
+    has_seat = seen.hold is not None or Booking.objects.proven_to(visitor).filter(slot=seen.slot).exists()
+    return seen if has_seat else None
+
+
+def slot_and_holds(slot_id: int, visitor: str) -> list[SlotForVisitor]:
+    """Read the slot, and after it the others in which the visitor has a hold. Empty when there is no such slot.
+
+    For a visitor who is known. Leaves out what ``has_booked`` says.
+    """
+    rows = _slots_with_holds(slot_id, visitor)
+    chosen = _first([row for row in rows if row.pk == slot_id])
+    others = [_with_own(row) for row in rows if row.pk != slot_id]
+    return [chosen, *(other for other in others if other.hold)] if chosen else []
+
+
+def _slots() -> QuerySet[Slot]:
+    """Slots as ``read_slot`` reads one, without what no step of booking shows."""
+    columns = [field.attname for field in Slot._meta.concrete_fields]
+    columns += [f"expert__{name}" for name in _EXPERT] + [f"expert__organization__{name}" for name in _ORGANIZATION]
+    clock = Func(function="clock_timestamp", output_field=DateTimeField())
+    slots = Slot.objects.select_related("expert__organization").only(*columns).order_by("pk")
+    return slots.annotate(read_at=clock)  # type: ignore[no-redef]  # the model names it, for readers
+
+
+def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
+    """Add the columns of the visitor's holds: a row for each, one without for a slot that has none."""
+    own = FilteredRelation("bookings", condition=Q(bookings__holder=visitor, bookings__status=Status.HELD))
+    columns = {f"own_{name}": F(f"own__{name}") for name in _HOLD}
+    return slots.annotate(own=own, offer_id=F("own__offer__id"), **columns)
+
+
+@PreparedQuery
+def _slot(slot_id: int) -> QuerySet[Slot]:
+    return _slots().filter(pk=slot_id)
+
+
+@PreparedQuery
+def _slot_with_own(slot_id: int, visitor: str) -> QuerySet[Slot]:
+    booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
+    slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
+    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
+
+
+@PreparedQuery
+def _slots_with_holds(slot_id: int, visitor: str) -> QuerySet[Slot]:
+    held = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD)
+    chosen = Slot.objects.order_by().filter(pk=slot_id)
+    # A union rather than conditions joined by OR: each branch has its index.
+    return _with_hold_of(_slots().filter(pk__in=chosen.values("pk").union(held.values("slot"), all=True)), visitor)
+
+
+def _first(rows: list[Slot]) -> SlotForVisitor | None:
+    """Of the rows of one slot the one with a running hold, else any. A hold that ran out may still have its row."""
+    read = [_with_own(row) for row in rows]
+    return next((row for row in read if row.hold), read[0] if read else None)
+
+
+def _with_own(row: Any) -> SlotForVisitor:
+    """``row`` is a Slot with the columns of ``_with_hold_of``."""
+    hold = None
+    if row.own_id is not None and row.own_expires_at > row.read_at:
+        hold = Booking.from_db(None, _HOLD, [getattr(row, f"own_{name}") for name in _HOLD])
+        hold.slot = row
+    is_offer = hold is not None and row.offer_id is not None
+    return SlotForVisitor(row, hold, is_offer, getattr(row, "own_booking_id", None) is not None)

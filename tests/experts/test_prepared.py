@@ -1,0 +1,87 @@
+"""Prepared queries: the rows of the queryset, its SQL put together once."""
+
+import pytest
+from django.db.models import F, QuerySet
+
+from experts.models import Expert, Slot
+from experts.prepared import PreparedQuery
+from tests.cast import make_expert, make_slot
+from tests.concurrency.contention import run_together
+
+pytestmark = pytest.mark.django_db
+made = []
+
+
+@PreparedQuery
+def slots_of(slug: str, capacity: int) -> QuerySet[Slot]:
+    made.append((slug, capacity))
+    slots = Slot.objects.select_related("expert").only("capacity", "expert__slug").order_by("starts_at")
+    return slots.filter(expert__slug=slug, capacity__gte=capacity, is_closed=False).annotate(zone=F("expert__timezone"))
+
+
+@PreparedQuery
+def forgetful(slug: str, capacity: int) -> QuerySet[Slot]:
+    return Slot.objects.filter(expert__slug=slug)
+
+
+def test_gives_the_rows_with_what_the_queryset_joins_annotates_and_defers(django_assert_num_queries):
+    one, two = make_expert(timezone="Europe/Berlin"), make_expert()
+    late = make_slot(one, at="15:00", capacity=2)
+    early = make_slot(one, at="09:00", capacity=3)
+    make_slot(one, at="11:00", capacity=1)
+    make_slot(one, at="12:00", capacity=4, is_closed=True)
+    other = make_slot(two, capacity=5)
+    with django_assert_num_queries(2):
+        rows = slots_of(one.slug, 2)
+        assert rows == [early, late]
+        assert [(row.capacity, row.expert.slug, row.zone) for row in rows] == [
+            (3, one.slug, "Europe/Berlin"),
+            (2, one.slug, "Europe/Berlin"),
+        ]
+        assert slots_of(capacity=2, slug=two.slug) == [other]
+    with django_assert_num_queries(1):
+        assert rows[0].date == early.date, "what was left out is read when it is asked for"
+
+
+def test_values_are_values_and_never_sql():
+    make_slot()
+    assert slots_of("' OR true --", 1) == []
+    assert slots_of("100%s", 1) == []
+
+
+def test_it_is_put_together_once():
+    make_slot()
+    slots_of("a", 1)
+    before = len(made)
+    slots_of("b", 2)
+    assert len(made) == before
+
+
+def test_a_value_that_the_query_does_not_use_is_a_mistake():
+    with pytest.raises(AssertionError, match="capacity"):
+        forgetful("a", 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_it_each_with_its_connection():
+    experts = [make_expert() for _ in range(8)]
+    for expert in experts:
+        make_slot(expert)
+    found = run_together(lambda n: [slots_of(experts[n].slug, 1)[0].expert for _ in range(20)][-1], count=8)
+    assert found == experts
+    assert all(isinstance(expert, Expert) for expert in found)
+
+
+@PreparedQuery
+def slots_among(slot_ids: list[int], titles: list[str]) -> QuerySet[Slot]:
+    return Slot.objects.filter(pk__any_of=slot_ids, title__any_of=titles).order_by("pk")
+
+
+def test_lists_of_any_length_are_one_parameter(django_assert_num_queries):
+    slots = [make_slot(title=title) for title in ("First visit", "It's", "Class")]
+    keys = [slot.pk for slot in slots]
+    slots_among([], [])
+    with django_assert_num_queries(3):
+        assert slots_among(keys, ["It's", "Class"]) == slots[1:]
+        assert slots_among(keys[:1], ["First visit", "{a,b}"]) == slots[:1]
+        assert slots_among(keys, []) == []
