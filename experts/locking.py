@@ -2,23 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
-from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import DateTimeField, Func, Model, QuerySet
+from django.db.models import DateTimeField, Func, QuerySet, TextField, Value
 
 from experts.errors import Busy, NotFound
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Slot
+from experts.prepared import PreparedQuery
 
 
 def violated_constraint(error: DatabaseError) -> str | None:
     """Return the name of the constraint that refused the statement, if one did."""
     return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
-
-
-Row = TypeVar("Row", bound=Model)
 
 
 @contextmanager
@@ -73,16 +69,17 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_lock_free_statement(), [f"{settings.LOCK_TIMEOUT_MS}ms", list(slots)])
-        rows = cursor.fetchall()
-    locked = {}
-    for _timeout, read_at, *values in rows:
-        slot = _take(Slot, values)
-        _relate(slot, "expert", slots[slot.pk].expert)
-        slot.read_at = read_at
-        locked[slot.pk] = slot
+    locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
+    for slot in locked.values():
+        slot.expert = slots[slot.pk].expert
     return locked
+
+
+@PreparedQuery
+def _free_slots(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
+    bound = Func(Value("lock_timeout"), Value(lock_timeout), True, function="set_config", output_field=TextField())
+    free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids).order_by("pk")
+    return free.annotate(lock_timeout=bound, read_at=_clock())  # type: ignore[no-redef]
 
 
 def read_slot(slot_id: int) -> Slot:
@@ -97,66 +94,19 @@ def read_slot(slot_id: int) -> Slot:
 
 
 def read_slots(slot_ids: Iterable[int]) -> dict[int, Slot]:
-    """As ``read_slot``, for several in one query: those that there are, by id.
-
-    In SQL that is put together once. Every booking asks, and the ORM would take longer to make the statement than
-    PostgreSQL to answer it; what it says is held against ``slots_with_clock`` by a test.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(_slots_statement(), [list(set(slot_ids))])
-        rows = cursor.fetchall()
-    slots: dict[int, Slot] = {}
-    experts: dict[int, Expert] = {}  # many slots of one expert need it once
-    for read_at, *values in rows:
-        slot = _take(Slot, values)
-        if slot.expert_id not in experts:
-            expert = experts[slot.expert_id] = _take(Expert, values)
-            _relate(expert, "organization", _take(Organization, values))
-            _relate(expert, "category", _take(Category, values))
-        _relate(slot, "expert", experts[slot.expert_id])
-        slot.read_at = read_at
-        slots[slot.pk] = slot
-    return slots
+    """As ``read_slot``, for several in one query: those that there are, by id."""
+    return {slot.pk: slot for slot in _slots(list(set(slot_ids)))}
 
 
-@cache
-def _slots_statement() -> str:
-    return (
-        f"SELECT clock_timestamp(), {_columns(Slot, Expert, Organization, Category)} FROM experts_slot"
-        " JOIN experts_expert ON experts_expert.id = experts_slot.expert_id"
-        " JOIN experts_organization ON experts_organization.id = experts_expert.organization_id"
-        " JOIN experts_category ON experts_category.id = experts_expert.category_id"
-        " WHERE experts_slot.id = ANY(%s)"
-    )
-
-
-@cache
-def _lock_free_statement() -> str:
-    return (
-        f"SELECT set_config('lock_timeout', %s, true), clock_timestamp(), {_columns(Slot)} FROM experts_slot"
-        " WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
-    )
-
-
-def _columns(*models: type[Model]) -> str:
-    return ", ".join(
-        f'{model._meta.db_table}."{field.column}"' for model in models for field in model._meta.concrete_fields
-    )
-
-
-def _take(model: type[Row], values: list[Any]) -> Row:
-    """Make a row of the first values, one for each column, and remove them."""
-    fields = model._meta.concrete_fields
-    row = model.from_db(connection.alias, [field.attname for field in fields], values[: len(fields)])
-    del values[: len(fields)]
-    return row
-
-
-def _relate(row: Model, name: str, related: Model) -> None:
-    row._meta.get_field(name).set_cached_value(row, related)  # type: ignore[union-attr]  # a foreign key
+@PreparedQuery
+def _slots(slot_ids: list[int]) -> QuerySet[Slot]:
+    return slots_with_clock().filter(pk__any_of=slot_ids).order_by()
 
 
 def slots_with_clock() -> QuerySet[Slot]:
     """Slots as ``read_slot`` reads one."""
-    clock = Func(function="clock_timestamp", output_field=DateTimeField())
-    return Slot.objects.with_expert().annotate(read_at=clock)  # type: ignore[no-redef]  # the model names it, for readers
+    return Slot.objects.with_expert().annotate(read_at=_clock())  # type: ignore[no-redef]  # the model names it, for readers
+
+
+def _clock() -> Func:
+    return Func(function="clock_timestamp", output_field=DateTimeField())

@@ -7,6 +7,7 @@ PostgreSQL needs to answer. Only for queries that each booking asks.
 import inspect
 from collections.abc import Callable
 from copy import copy
+from datetime import UTC, datetime
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -22,11 +23,11 @@ Row = TypeVar("Row", bound=Model)
 
 
 class PreparedQuery(Generic[Values, Row]):
-    """A decorator of a function that makes a queryset from ints, strings or lists of them; called, it returns the rows.
+    """A decorator of a function that makes a queryset from some values; called, it returns the rows.
 
-    The function runs once, with placeholders for its values: it may pass them to the queryset and do nothing else with
-    them. A list is for the look-up ``any_of``. The rows are what the queryset would give, with what it joins, defers
-    and annotates.
+    The function runs once, with placeholders for its values, of types that ``_MARKS`` knows: it may pass them to the
+    queryset and do nothing else with them. A list is for the look-up ``any_of``. The rows are what the queryset would
+    give, with what it joins, defers and annotates.
     """
 
     def __init__(self, make: Callable[Values, QuerySet[Row]]) -> None:
@@ -72,6 +73,7 @@ class _Placeholder:
 _MARKS: dict[Any, Callable[[int], Any]] = {
     int: lambda number: 32_101 + number,
     str: lambda number: f"placeholder {number} of a prepared query",
+    datetime: lambda number: datetime(1, 1, 1 + number, tzinfo=UTC),
     list[int]: lambda number: [32_101 + number],
     list[str]: lambda number: [f"placeholder {number} of a prepared query"],
 }

@@ -1,16 +1,13 @@
 """Read experts together with their slots and hours."""
 
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Any
+from datetime import datetime, timedelta
 
-from django.db import connection
 from django.db.models import DateField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from experts.locking import read_slots
 from experts.models import Expert, Slot, WeeklyHours
+from experts.prepared import PreparedQuery
 
 
 def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:
@@ -21,30 +18,27 @@ def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:
     )
 
 
-def nearest_bookable(slot: Slot, *, count: int = 3) -> list[Slot]:
-    """The bookable slots of the same expert that start closest to ``slot``, closest first.
-
-    Each loser of a race is told, so the statement is made once: by the ORM, as the rule of what can be booked is said
-    in SQL in one place only, with marks where the values of a slot belong.
-    """
-    values: dict[Any, Any] = {_ID: slot.pk, _EXPERT: slot.expert_id, _START: slot.starts_at}
-    statement, parameters = _nearest_statement(count)
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [values.get(it, it) for it in parameters])
-        found = read_slots(row[0] for row in cursor.fetchall())
-    return sorted(found.values(), key=lambda it: (abs(it.starts_at - slot.starts_at), it.starts_at))[:count]
+NEAREST = 3  # how many alternatives are told
 
 
-_ID, _EXPERT, _START = -1, -2, datetime(1, 1, 1, tzinfo=UTC)  # marks: no slot has these
-
-
-@cache
-def _nearest_statement(count: int) -> tuple[str, tuple[Any, ...]]:
-    others = Slot.objects.bookable().filter(expert_id=_EXPERT).exclude(pk=_ID)
+def nearest_bookable(slot: Slot) -> list[Slot]:
+    """The three bookable slots of the same expert that start closest to ``slot``, closest first."""
+    around = (slot.expert_id, slot.pk, slot.starts_at)
     # Two short reads from the index, rather than the distance to each of the expert's slots.
-    later = others.filter(starts_at__gte=_START).order_by("starts_at").values("pk")[:count]
-    earlier = others.filter(starts_at__lt=_START).order_by("-starts_at").values("pk")[:count]
-    return later.union(earlier, all=True).query.sql_with_params()
+    found = [*_later(*around), *_earlier(*around)]
+    return sorted(found, key=lambda it: (abs(it.starts_at - slot.starts_at), it.starts_at))[:NEAREST]
+
+
+@PreparedQuery
+def _later(expert_id: int, slot_id: int, starts_at: datetime) -> QuerySet[Slot]:
+    others = Slot.objects.bookable().with_expert().filter(expert_id=expert_id).exclude(pk=slot_id)
+    return others.filter(starts_at__gte=starts_at).order_by("starts_at")[:NEAREST]
+
+
+@PreparedQuery
+def _earlier(expert_id: int, slot_id: int, starts_at: datetime) -> QuerySet[Slot]:
+    others = Slot.objects.bookable().with_expert().filter(expert_id=expert_id).exclude(pk=slot_id)
+    return others.filter(starts_at__lt=starts_at).order_by("-starts_at")[:NEAREST]
 
 
 def behind_horizon(experts: QuerySet[Expert], now: datetime | None = None) -> QuerySet[Expert]:

@@ -1,4 +1,4 @@
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, models
@@ -24,14 +24,6 @@ class IdempotencyQuerySet(models.QuerySet["Idempotency"]):
                 [[getattr(row, name) for row in rows] for name in ("scope", "key", "request_hash", "refusal")],
             )
             return set(cursor.fetchall())
-
-    def given_to(self, keys: Collection[tuple[str, str]]) -> "dict[tuple[str, str], Idempotency]":
-        """The answers that were given to pairs of scope and key, with their bookings; one query, or none for none."""
-        if not keys:
-            return {}
-        scopes, names = zip(*keys, strict=True)
-        given = self.select_related("booking__slot__expert__organization").filter(scope__in=scopes, key__in=names)
-        return {(row.scope, row.key): row for row in given}
 
 
 class Idempotency(models.Model):

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
 from experts.models import Slot
+from experts.prepared import PreparedQuery
 
 
 def sha256(*parts: object) -> str:
@@ -65,8 +68,23 @@ class Answer:
 
 
 def find_given(answers: Iterable[Answer]) -> dict[tuple[str, str], Idempotency]:
-    """Read what these keys were answered before: row by ``Answer.name``."""
-    return Idempotency.objects.given_to({answer.name for answer in answers if answer.name})
+    """Read what these keys were answered before: row by ``Answer.name``. One query where none was; none for none."""
+    names = [answer.name for answer in answers if answer.name]
+    if not names:
+        return {}
+    scopes, keys = zip(*names, strict=True)
+    given = {(row.scope, row.key): row for row in _given(list(scopes), list(keys))}
+    if given:
+        bookings = Booking.objects.with_slot().in_bulk([row.booking_id for row in given.values() if row.booking_id])
+        for row in given.values():
+            row.booking = bookings.get(row.booking_id)
+    return given
+
+
+@PreparedQuery
+def _given(scopes: list[str], keys: list[str]) -> QuerySet[Idempotency]:
+    """With these scopes and keys, in any pairs."""
+    return Idempotency.objects.filter(scope__any_of=scopes, key__any_of=keys)
 
 
 def keep_bookings(booked: Iterable[tuple[Answer, Booked]]) -> None:

@@ -18,7 +18,7 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 HOLD = (6, 8)  # slot and own · visitor's lock and time-out, slot's lock, slot and holds, hold, job
 DETAILS = (1, 1)  # slot and own
 REVIEW = (1, 1)  # slot and own
-CONFIRM = (9, 11)  # slot and own · slot with lock and time-out, hold, key, booking, answer, mail, reminders, webhooks
+CONFIRM = (8, 10)  # slot and own · slot with lock and time-out, hold, key, booking, answer, mail, webhooks
 DONE = (2, 2)  # slot and own, booking
 OTHER_TIME = (7, 9)  # as a hold; whether somebody waits for the one that is left
 
