@@ -87,7 +87,7 @@ def make_world() -> World:
     demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
     waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
     sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
-    message_id = booking_message_id(booking, MailKind.CONFIRMED, booking.email)
+    message_id = booking_message_id(booking.reference, MailKind.CONFIRMED, booking.sequence, booking.email)
     mail = Notification.objects.create(message_id=message_id, to=booking.email, **sent)
     away = TimeOff.objects.create(expert=expert, first_day=day_ahead(4), last_day=day_ahead(4), reason="Gribblefever")
     TimeOff.objects.create(
