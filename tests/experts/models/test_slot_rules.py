@@ -152,18 +152,11 @@ def test_a_slot_with_bookings_cannot_be_deleted():
         sql("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"is_closed": True},
-        {"capacity": 7},
-        {"title": "First visit"},
-        {"ends_at": timezone.now() + timedelta(days=2, hours=9)},
-    ],
-    ids=lambda change: next(iter(change)),
-)
-def test_version_grows_with_every_visible_change(change):
+@pytest.mark.parametrize("field", ["is_closed", "capacity", "title", "ends_at"])
+def test_version_grows_with_every_visible_change(field):
     slot = make_slot(capacity=5)
+    values = {"is_closed": True, "capacity": 7, "title": "First visit", "ends_at": slot.ends_at + timedelta(hours=1)}
+    change = {field: values[field]}
     Slot.objects.filter(pk=slot.pk).update(**change)
     assert fresh(slot).version == slot.version + 1
     Slot.objects.filter(pk=slot.pk).update(**change)
