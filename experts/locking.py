@@ -79,7 +79,7 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
 def _free_slots(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
     bound = Func(Value("lock_timeout"), Value(lock_timeout), True, function="set_config", output_field=TextField())
     free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids).order_by("pk")
-    return free.annotate(lock_timeout=bound, read_at=_clock())  # type: ignore[no-redef]
+    return free.annotate(lock_timeout=bound, read_at=_clock())  # type: ignore[no-redef]  # as slots_with_clock
 
 
 def read_slot(slot_id: int) -> Slot:
