@@ -29,6 +29,8 @@ class SharedRead(Generic[Answer]):
             is_first = run is None
             if run is None:
                 run = self._running[question] = _Run()
+            else:
+                run.waiting += 1
         if not is_first:
             release_connection()
             run.is_over.wait()
@@ -42,10 +44,16 @@ class SharedRead(Generic[Answer]):
             run.is_over.set()
         return run.answers[0]
 
+    def waiting(self) -> int:
+        """How many wait for the answer to the question of another."""
+        with self._lock:
+            return sum(run.waiting for run in self._running.values())
+
 
 class _Run(Generic[Answer]):
     def __init__(self) -> None:
         self.answers: list[Answer] = []
+        self.waiting = 0
         self.is_over = threading.Event()
 
 

@@ -20,6 +20,15 @@ class Postponed(NamedTuple):
 
 
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
+    def add(self, mails: Sequence[tuple[int, str, int]]) -> None:
+        """Insert mails that are due now, each as booking id, kind and sequence, in one statement."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence)"
+                " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])",
+                [list(column) for column in zip(*mails, strict=True)],
+            )
+
     def claim(self, most: int, lease: timedelta) -> list["OutboxMail"]:
         """Take rows that are due, the most urgent first, and count the attempt. Nobody else is given them meanwhile.
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 import pghistory
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
@@ -150,6 +150,8 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
                 raise SlotTaken(read_slot(requests[0].slot_id), "full") from error
             if constraint not in _SETTLED_BY_LOOKING_AGAIN:
                 raise
+        except OperationalError as error:
+            raise Busy from error
     raise Busy
 
 

@@ -20,9 +20,8 @@ def queue_mail(booking: Booking, kind: MailKind | None) -> None:
 
 def queue_mails(mails: Iterable[tuple[Booking, MailKind]]) -> None:
     """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
-    OutboxMail.objects.bulk_create(
-        OutboxMail(booking_id=booking.pk, kind=kind, sequence=booking.sequence) for booking, kind in mails
-    )
+    if rows := [(booking.pk, kind.value, booking.sequence) for booking, kind in mails]:
+        OutboxMail.objects.add(rows)
 
 
 def queue_expiry(booking: Booking) -> None:

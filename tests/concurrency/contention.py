@@ -50,8 +50,8 @@ def held_row(row):
     Yields an object with ``let_go`` and ``wait_for(count)``, which returns once ``count`` sessions wait for a lock.
     """
     with (
-        psycopg.connect(_address(), autocommit=False) as holder,
-        psycopg.connect(_address(), autocommit=True) as eye,
+        psycopg.connect(address(), autocommit=False) as holder,
+        psycopg.connect(address(), autocommit=True) as eye,
     ):
         table = sql.Identifier(row._meta.db_table)
         holder.execute(sql.SQL("SELECT 1 FROM {} WHERE id = %s FOR NO KEY UPDATE").format(table), [row.pk])
@@ -62,7 +62,7 @@ def held_row(row):
 @contextmanager
 def held_visitor(visitor):
     """Holds the lock that a visitor's holds take before any slot's, from another session."""
-    with psycopg.connect(_address(), autocommit=False) as holder:
+    with psycopg.connect(address(), autocommit=False) as holder:
         holder.execute("SELECT pg_advisory_xact_lock(%s)", [visitor_lock(visitor)])
         yield
         holder.rollback()
@@ -72,8 +72,8 @@ def held_visitor(visitor):
 def held_table(model):
     """As ``held_row`` for a whole table: everybody may read it and nobody write to it."""
     with (
-        psycopg.connect(_address(), autocommit=False) as holder,
-        psycopg.connect(_address(), autocommit=True) as eye,
+        psycopg.connect(address(), autocommit=False) as holder,
+        psycopg.connect(address(), autocommit=True) as eye,
     ):
         holder.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(model._meta.db_table)))
         yield _Held(holder, eye)
@@ -177,5 +177,5 @@ class _Held:
             assert time.monotonic() < deadline, f"fewer than {count} sessions came to wait for the lock"
 
 
-def _address() -> str:
+def address() -> str:
     return site_environ(connection.settings_dict["NAME"])["DATABASE_URL"]

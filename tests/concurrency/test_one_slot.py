@@ -4,13 +4,15 @@ import threading
 from collections import Counter
 
 import pghistory
+import psycopg
 import pytest
+from django.db import connection
 
 from bookings.errors import Busy, SlotTaken
 from bookings.models import Booking, Idempotency, TurnedAway
 from bookings.services import hold_slot
 from tests.cast import book, fresh, make_slot
-from tests.concurrency.contention import CONTENDERS, held_row, held_visitor, run_together
+from tests.concurrency.contention import CONTENDERS, address, held_row, held_visitor, run_together
 from tests.http import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,6 +102,17 @@ def test_a_hold_waits_no_longer_for_another_tab_or_for_the_slot(settings):
     assert not Booking.objects.exists()
     with held_visitor("w" * 32):
         hold_slot(slot_id=slot.pk, visitor=visitor)
+
+
+def test_a_connection_that_was_lost_ends_in_busy():
+    slot = make_slot()
+    with connection.cursor() as cursor, psycopg.connect(address(), autocommit=True) as other:
+        cursor.execute("SELECT pg_backend_pid()")
+        other.execute("SELECT pg_terminate_backend(%s, 10000)", cursor.fetchone())
+    with pytest.raises(Busy):
+        book(slot)
+    connection.close()
+    assert book(slot)
 
 
 @CAPACITIES

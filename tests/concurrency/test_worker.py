@@ -211,7 +211,7 @@ def nothing_can_be_queued(database: str):
         holder.execute("LOCK TABLE bookings_outboxmail IN SHARE MODE")
         adding = (
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            " AND query LIKE 'INSERT INTO \"bookings_outboxmail\"%%'"
+            " AND query LIKE 'INSERT INTO bookings_outboxmail%%'"
         )
         yield lambda: wait_for(lambda: eye.execute(adding).fetchone()[0])
         holder.rollback()
