@@ -41,6 +41,7 @@ def main() -> None:
             checked = [who.check() for who in scene.contenders]
             names = dict.fromkeys(who for comparison in found for who in comparison.runs)
             told = [report.markdown(found), *report.peers_in(README.read_text(), names), *checked]
+            told.append(scene.let_mails_leave())
             say("\n\n".join([*told, f"{time.monotonic() - started:.0f} s"]))
             keep(name, found, told)
     say(f"\nAll of it: {time.monotonic() - began:.0f} s, kept in {RESULTS}/")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,16 @@ class Scene:
             references = "SELECT id FROM appointment_appointment"
             slots = data.Slots(url, "")
             yield Contender("django-appointment", site, "", slots, booked, references), items
+
+    def let_mails_leave(self) -> str:
+        """Wait until the mails of what was booked have left, so that no part pays for another. At most two minutes."""
+        began = time.monotonic()
+        with psycopg.connect(self.environ["DATABASE_URL"], autocommit=True) as connection:
+            [(waiting,)] = left = connection.execute("SELECT count(*) FROM bookings_outboxmail").fetchall()
+            while left[0][0] and time.monotonic() < began + 120:
+                time.sleep(0.5)
+                left = connection.execute("SELECT count(*) FROM bookings_outboxmail").fetchall()
+        return f"product: {waiting:,} mails waited, {left[0][0]:,} after {time.monotonic() - began:.0f} s"
 
     def make_database(self, name: str) -> str:
         """Make a database beside the product's and return its address."""
