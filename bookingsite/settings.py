@@ -198,6 +198,7 @@ EMAIL_FILE_PATH = EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 20  # seconds
 
 AUTH_USER_MODEL = "experts.User"  # docs/decisions/0015-own-user-model.md
+LOGIN_REDIRECT_URL = "admin:index"  # from a log-in page that was opened by itself
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",

@@ -397,6 +397,14 @@ def log_in(client, email, password, **extra):
     return client.post(reverse("admin:login"), {"username": email, "password": password, "next": "/admin/"}, **extra)
 
 
+def test_who_opens_the_page_by_itself_gets_to_the_first_page():
+    """The page names no address to go on to; who was sent to it has one in the page's own address."""
+    maya, login = make_superuser(), reverse("admin:login")
+    for address, there in [(login, reverse("admin:index")), (f"{login}?next=/admin/experts/", "/admin/experts/")]:
+        answer = Client().post(address, {"username": maya.email, "password": PASSWORD})
+        assert (answer.status_code, answer["Location"]) == (302, there)
+
+
 def test_too_many_wrong_passwords_lock_the_name_from_that_address_for_a_while():
     maya = make_superuser()
     client = Client()
