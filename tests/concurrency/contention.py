@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -95,11 +95,8 @@ def pile_up(work: Callable[[int], object], *, behind, count: int) -> list:
     return results
 
 
-def line_up(*works: Callable[[], object], behind) -> list:
-    """Have each come to wait for the lock of the row ``behind``, one after the other; they get it in this order.
-
-    Results or exceptions, in the same order.
-    """
+def _contenders(works: Sequence[Callable[[], object]]) -> tuple[list[threading.Thread], list]:
+    """Threads that are not started, one for each work, and where its result or exception will be."""
     results: list = [None] * len(works)
 
     def contender(number: int) -> None:
@@ -110,7 +107,15 @@ def line_up(*works: Callable[[], object], behind) -> list:
         finally:
             connections.close_all()
 
-    threads = [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(len(works))]
+    return [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(len(works))], results
+
+
+def line_up(*works: Callable[[], object], behind) -> list:
+    """Have each come to wait for the lock of the row ``behind``, one after the other; they get it in this order.
+
+    Results or exceptions, in the same order.
+    """
+    threads, results = _contenders(works)
     with held_row(behind) as row:
         for number, thread in enumerate(threads):
             thread.start()
@@ -127,19 +132,9 @@ def book_in_one_batch(*works: Callable[[], object]) -> list:
 
     Results or exceptions, in the same order. Set LOCK_TIMEOUT_MS to more than the test takes.
     """
-    results: list = [None] * len(works)
     assert len(works) <= MOST_TOGETHER
-
-    def contender(number: int) -> None:
-        try:
-            results[number] = works[number]()
-        except BaseException as error:
-            results[number] = error
-        finally:
-            connections.close_all()
-
+    threads, results = _contenders(works)
     pilot_slot = make_slot()
-    threads = [threading.Thread(target=contender, args=(n,), daemon=True) for n in range(len(works))]
     pilot = threading.Thread(target=lambda: (book(pilot_slot), connections.close_all()), daemon=True)
     with held_table(Booking) as table:
         pilot.start()
