@@ -85,14 +85,14 @@ def run(logs: Path, environ: dict[str, str], database_url: str) -> dict[str, flo
 
 def burst(logs: Path, environ: dict[str, str], database_url: str, bookings: int) -> None:
     """Book as fast as the product answers; the mails beside that, and after it until the outbox is empty."""
-    with stage.product(logs, environ) as port, psycopg.connect(database_url, autocommit=True) as connection:
+    with stage.product(logs, environ) as site, psycopg.connect(database_url, autocommit=True) as connection:
 
         def left() -> int:
             [(count,)] = connection.execute("SELECT count(*) FROM bookings_outboxmail").fetchall()
             return count
 
         found = stage.load(
-            port=port,
+            port=site.port,
             path="/api/v1/slots/{slot}/book",
             start=1,
             connections=64,

@@ -1,6 +1,5 @@
 """The parts of `make bench`, by name: each is a function that takes the scene and returns its comparisons."""
 
-import importlib.util
 from collections.abc import Callable
 
 from bench.parts import alone, bookings, mails, pages, pgbench
@@ -16,6 +15,5 @@ PARTS: dict[str, Callable[[Scene], list[Comparison]]] = {
     "holds": pages.holds,
     "html": pages.html,
     "django-appointment": pages.django_appointment,
+    "mails": mails.mails,
 }
-if importlib.util.find_spec("bench.mails"):
-    PARTS["mails"] = mails.mails

