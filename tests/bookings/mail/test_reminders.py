@@ -36,14 +36,18 @@ def remind(booking, kind, sequence=0):
 
 
 def walk(*slots) -> dict:
-    """Look every ten minutes until all sessions are over. The reminders, with their time before the first session."""
+    """Look every hour until all sessions are over, and every ten minutes about the times when one is due.
+
+    Returns the reminders, with their time before the first session.
+    """
     first, last, at = slots[0].starts_at, max(slot.ends_at for slot in slots), timezone.now()
     seen = {}
     while at < last:
         for reminder in found(at):
             assert reminder not in seen, "once"
             seen[reminder] = first - at
-        at += timedelta(minutes=10)
+        is_near = any(abs(first - before - at) <= timedelta(hours=2) for before in BEFORE.values())
+        at += timedelta(minutes=10) if is_near else timedelta(hours=1)
     return seen
 
 
