@@ -162,7 +162,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
     contenders, refused = [], []
     first, *others = requests
-    if first.seen_free is not None and not others:  # who comes with others may have waited in line since it looked
+    if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
         slots = read_slots(request.slot_id for request in requests)

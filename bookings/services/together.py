@@ -23,6 +23,7 @@ class Request(Generic[Answer]):
 
     def __init__(self, slot_id: int) -> None:
         self.slot_id = slot_id
+        self.has_waited = False  # for others: what its caller had read before is old by now
         self._outcome: Callable[[], Answer] | None = None
         self._task: Callable[[], None] | None = None
         self._news = threading.Event()
@@ -53,6 +54,7 @@ class Request(Generic[Answer]):
         """Do what the request is asked to do until it is settled. Returns its answer or raises."""
         while self._outcome is None:
             if not self._news.is_set():
+                self.has_waited = True
                 release_connection()
             self._news.wait()
             self._news.clear()

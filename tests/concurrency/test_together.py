@@ -9,10 +9,12 @@ from django.db import ProgrammingError, connection, connections
 
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
 from bookings.models import Booking, Idempotency, Status, TurnedAway
+from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import hold_slot
 from bookings.services.booking import gate
 from bookings.services.together import MOST_TOGETHER
 from bookingsite.devserver.processes import wait_until
+from experts.models import Expert
 from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
 from tests.concurrency.contention import book_in_one_batch, held_row, held_table, run_together
 
@@ -203,6 +205,28 @@ def test_only_those_with_one_history_share_a_transaction():
     told = [booking.events.get().pgh_context.metadata for booking in booked]
     assert told == [{"source": f"source {n % 2}"} for n in range(6)]
     assert sorted(transactions().values()) == [1, 1, 2, 2]
+
+
+def test_who_has_waited_alone_is_looked_at_again():
+    """What a page had read of the expert before the wait counts no more."""
+    slot, other = make_slot(), make_slot()
+    seen = slot_for_visitor(slot.pk, "")
+    with held_table(Booking) as table:
+        leader = threading.Thread(target=lambda: (book(other), connections.close_all()), daemon=True)
+        leader.start()
+        table.wait_for(1)
+        answers = []
+        crowd = threading.Thread(
+            target=lambda: answers.extend(run_together(lambda n: book(slot, seen=seen), count=1)), daemon=True
+        )
+        crowd.start()
+        assert wait_until(lambda: gate.waiting() == 1, seconds=30)
+        Expert.objects.filter(pk=slot.expert_id).update(is_active=False)
+        table.let_go()
+        for thread in (leader, crowd):
+            thread.join(timeout=30)
+    assert [type(answer) for answer in answers] == [SlotTaken]
+    assert answers[0].reason == "closed"
 
 
 def test_more_than_one_batch_holds():
