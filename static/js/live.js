@@ -159,20 +159,27 @@ document.addEventListener("visibilitychange", () => {
 
 // ---------- Older never wins ----------
 
-// A day that was loaded before a message came may arrive after it. What is newer on the page is put back.
+// A day that was loaded before a message came may arrive after it, alone or within its page. What is newer on the page
+// is put back.
 let newest = new Map();
+
+function swapsDay({ target }) {
+  const element = typeof target === "string" ? document.querySelector(target) : target;
+  const day = document.getElementById("day");
+  return Boolean(day && element?.contains(day));
+}
 
 function versions() {
   return [...document.querySelectorAll("#day [data-version]")].map((part) => [part.id, part]);
 }
 
 document.addEventListener("htmx:before:swap", (event) => {
-  if (event.detail.ctx.target?.id !== "day") return;
+  if (!swapsDay(event.detail.ctx)) return;
   newest = new Map(versions().map(([id, part]) => [id, { version: Number(part.dataset.version), copy: part.cloneNode(true) }]));
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
-  if (event.detail.ctx.target?.id !== "day") return;
+  if (!swapsDay(event.detail.ctx)) return;
   for (const [id, part] of versions()) {
     const before = newest.get(id);
     if (before && before.version > Number(part.dataset.version)) part.replaceWith(before.copy);
