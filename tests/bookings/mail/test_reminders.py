@@ -36,18 +36,22 @@ def remind(booking, kind, sequence=0):
 
 
 def walk(*slots) -> dict:
-    """Look every hour until all sessions are over, and every ten minutes about the times when one is due.
+    """Look every six hours until all sessions are over, and every ten minutes about the times when one is due.
 
     Returns the reminders, with their time before the first session.
     """
     first, last, at = slots[0].starts_at, max(slot.ends_at for slot in slots), timezone.now()
+    due = [slot.starts_at - before for slot in slots for before in BEFORE.values()]
+    near = [(time - timedelta(hours=1), time + timedelta(hours=1)) for time in due]
     seen = {}
     while at < last:
         for reminder in found(at):
             assert reminder not in seen, "once"
             seen[reminder] = first - at
-        is_near = any(abs(first - before - at) <= timedelta(hours=2) for before in BEFORE.values())
-        at += timedelta(minutes=10) if is_near else timedelta(hours=1)
+        if any(begin <= at < end for begin, end in near):
+            at += timedelta(minutes=10)
+        else:
+            at = min([at + timedelta(hours=6), *(begin for begin, _end in near if begin > at)])
     return seen
 
 

@@ -73,6 +73,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(steps)
 @settings(max_examples=30, deadline=None)
 def test_any_sequence_of_raw_changes(sequence):

@@ -94,6 +94,7 @@ def test_closed_inactive_expert_inactive_organisation():
     assert state_of(slot, now) == "closed"
 
 
+@pytest.mark.slow
 @given(
     capacity=st.integers(1, 6),
     booked=st.integers(0, 6),

@@ -176,6 +176,7 @@ def times_off(draw, first):
     return TimeOff(first_day=start, last_day=end, from_time=edges[0], to_time=edges[1])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_overlap_nothing_outside_the_hours_nothing_in_time_off(data):

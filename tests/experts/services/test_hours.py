@@ -488,6 +488,7 @@ def possible(rows: list[WeeklyHours]) -> list[WeeklyHours]:
 
 
 # Without shrinking: each try is a whole change of a calendar.
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])
 @given(data=st.data())
 def test_whatever_changes_no_booking_is_lost_and_a_second_run_does_nothing(data):
