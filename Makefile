@@ -5,6 +5,9 @@
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
+# The first that is new enough and has venv. Those of the system come first: they are built with optimisations that a
+# Python compiled by hand or by pyenv lacks unless it was asked for them, and do the same in a tenth less time.
+PYTHONS ?= /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 python3.13 python3.12 python3.11 python3
 
 run: .venv/installed
 	@exec $(PY) -m bookingsite.devserver.run
@@ -41,7 +44,7 @@ css:
 
 # A name on the PATH proves little: it may be a stub, too old, or without venv.
 .venv/installed: requirements.txt requirements-dev.txt
-	@for python in python3.13 python3.12 python3.11 python3; do \
+	@for python in $(PYTHONS); do \
 	  "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
 	  python=; \
 	done; \

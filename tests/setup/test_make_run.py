@@ -246,12 +246,18 @@ def test_servers_say_it_in_one_line(clone, plain_environ, module):
 
 
 def test_make_says_that_there_is_no_python(clone, plain_environ, tmp_path):
-    for name in ("python3.13", "python3.12", "python3.11", "python3"):
+    names = ("python3.13", "python3.12", "python3.11", "python3")
+    for name in names:
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")  # too old, or without venv
         (tmp_path / name).chmod(0o755)
     make = shutil.which("make")
     done = subprocess.run(
-        [make, "run"], cwd=clone, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+        [make, "run", f"PYTHONS={' '.join(names)}"],  # without those of the system
+        cwd=clone,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode > 0
     assert "ExpertBook needs Python 3.11 or newer with venv; there is none on the PATH.\n" in done.stderr
