@@ -3,7 +3,11 @@
 import logging
 import re
 
+import csp.middleware
 import pghistory.middleware
+from csp.constants import HEADER as POLICY
+from csp.utils import build_policy
+from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -35,6 +39,24 @@ class BusyMiddleware:
         logger.error("The database did not answer: %s", type(exception.__cause__ or exception).__name__)
         response = render(request, "503.html", status=503)
         response["Retry-After"] = "5"
+        return response
+
+
+class CSPMiddleware(csp.middleware.CSPMiddleware):
+    """Sets the content security policy. Most answers have the usual one, which is put together once."""
+
+    def __init__(self, get_response):
+        super().__init__(get_response)
+        self._usual = build_policy()
+
+    def process_response(self, request, response):
+        """A view that wants another policy has written that into its answer, with django-csp's decorators.
+
+        Django's own pages for developers want none.
+        """
+        if settings.DEBUG or any(name.startswith("_csp") for name in vars(response)):
+            return super().process_response(request, response)
+        response.headers.setdefault(POLICY, self._usual)
         return response
 
 

@@ -103,7 +103,7 @@ MIDDLEWARE = [
     "bookingsite.page_middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "bookingsite.middleware.ApiMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "bookingsite.middleware.CSPMiddleware",
     "bookingsite.page_middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
