@@ -1,0 +1,119 @@
+"""kill -9 of a web process in the middle of a batch: each booking is there or not, and nobody was told wrongly."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import psycopg
+import pytest
+from django.db import connection
+
+from bookings import services
+from bookings.models import Booking, Idempotency, OutboxMail
+from bookings.services.idempotency import Answer
+from bookingsite.devserver import paths, processes
+from tests.cast import fresh, make_slot
+from tests.concurrency.contention import address, held_table
+from tests.live import site_environ
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Books the first slot, and the others while it is being written: they are one batch. Says when they stand in line, and
+# the reference of each booking that was answered.
+PROGRAM = """
+import json, sys, threading
+import django
+django.setup()
+from django.conf import settings
+settings.LOCK_TIMEOUT_MS = 60_000
+from bookings import services
+from bookings.services.booking import gate
+from bookingsite.devserver.processes import wait_until
+
+def book(wanted):
+    print(services.book(**wanted).booking.reference, flush=True)
+
+first, *others = json.loads(sys.argv[1])
+threading.Thread(target=book, args=[first]).start()
+sys.stdin.readline()
+for number, wanted in enumerate(others):
+    threading.Thread(target=book, args=[wanted]).start()
+    assert wait_until(lambda: gate.waiting() == number + 1, seconds=30)
+print("in line", flush=True)
+"""
+
+
+@pytest.fixture
+def start_booking(worker_database):
+    started = []
+
+    def start(wanted: list[dict]) -> subprocess.Popen:
+        program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, json.dumps(wanted)],
+            cwd=paths.BASE_DIR,
+            env=site_environ(worker_database),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
+        )
+        started.append(program)
+        return program
+
+    yield start
+    for program in started:
+        program.kill()
+        program.communicate()
+
+
+def sessions_of_others() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        return cursor.fetchone()[0]
+
+
+def waiting_statement() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'idempotency'")
+        [(statement,)] = cursor.fetchall()
+        return statement
+
+
+def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booking):
+    slots = [make_slot() for _ in range(9)]
+    wanted = [
+        {"slot_id": slot.pk, "name": "Lena", "email": f"lena{n}@example.com", "idempotency_key": "k"}
+        for n, slot in enumerate(slots)
+    ]
+    # Somebody else is about to answer the key of one of the batch, which has written its bookings by then, and waits.
+    last = Answer.for_request(Booking(slot=slots[-1], email=wanted[-1]["email"]), "k", "")
+    with psycopg.connect(address()) as somebody:
+        somebody.execute(
+            f"INSERT INTO {Idempotency._meta.db_table} (scope, key, request_hash, refusal) VALUES (%s, %s, '', 'full')",
+            [last.scope, last.key],
+        )
+        with held_table(Booking) as table:
+            program = start_booking(wanted)
+            table.wait_for(1)
+            program.stdin.write("\n")
+            program.stdin.flush()
+            assert program.stdout.readline() == "in line\n"
+            table.let_go()
+            answered = program.stdout.readline().strip()
+            table.wait_for(1)
+            assert "INSERT" in waiting_statement()
+            program.kill()
+            somebody.rollback()
+    assert processes.wait_until(lambda: sessions_of_others() == 0, seconds=30)
+    assert [booking.reference for booking in Booking.objects.all()] == [answered]
+    assert [fresh(slot).seats_booked for slot in slots] == [1] + 8 * [0]
+    assert OutboxMail.objects.count() == Idempotency.objects.count() == 1
+    # Who heard nothing asks again, with the same key; so does who was answered, and is answered the same.
+    references = [services.book(**booking).booking.reference for booking in wanted]
+    assert references[0] == answered
+    assert Booking.objects.count() == 9
+    assert all(fresh(slot).seats_booked == 1 for slot in slots)
