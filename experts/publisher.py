@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -34,10 +35,10 @@ def expert_group(expert_id: int) -> str:
 
 
 def slot_changed(slot: Slot) -> None:
-    """After commit, tell the pages that show the slot's expert: seats, capacity, closing, a new or a deleted slot."""
+    """After commit, tell the pages that show the slot's day: seats, capacity, closing, a new or a deleted slot."""
     publish_on_commit(
         expert_group(slot.expert_id),
-        {"type": "slot.changed", "expert": slot.expert_id, "slot": slot.pk, "day": slot.date.isoformat()},
+        {"type": "slot.changed", "expert": slot.expert_id, "day": slot.date.isoformat()},
     )
 
 
@@ -48,34 +49,59 @@ def publish_on_commit(group: str, message: dict[str, Any]) -> None:
 
 
 class _Publisher:
-    """An event loop in a daemon thread, and what is still on its way through it."""
+    """An event loop in a daemon thread, and what is still to leave through it.
+
+    The same message twice is one as long as it waits: whoever hears it reads the database after both changes.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
-        self._waiting: set[concurrent.futures.Future[None]] = set()
+        self._lock = threading.Lock()
+        self._waiting: dict[tuple[str, frozenset[tuple[str, Any]]], tuple[str, dict[str, Any]]] = {}
+        self._sending: concurrent.futures.Future[None] | None = None
         self._complained_at = 0.0
         threading.Thread(target=self._loop.run_forever, name="live-publisher", daemon=True).start()
         atexit.register(self.drain)
 
     def send(self, group: str, message: dict[str, Any]) -> None:
-        if len(self._waiting) >= MOST_WAITING:
+        """Queue a message, whose values can be hashed."""
+        with self._lock:
+            is_full = len(self._waiting) >= MOST_WAITING
+            if not is_full:
+                self._waiting[group, frozenset(message.items())] = group, message
+                if self._sending is None:
+                    self._sending = asyncio.run_coroutine_threadsafe(self._send_waiting(), self._loop)
+        if is_full:
             self._complain("too many messages wait")
-            return
-        future = asyncio.run_coroutine_threadsafe(self._send(group, message), self._loop)
-        self._waiting.add(future)
-        future.add_done_callback(self._waiting.discard)
 
     def drain(self) -> None:
         """Wait, for a bounded time, until what was sent has left the process."""
-        concurrent.futures.wait(list(self._waiting), timeout=DRAIN_SECONDS)
+        with self._lock:
+            sending = self._sending
+        if sending is not None:
+            concurrent.futures.wait([sending], timeout=DRAIN_SECONDS)
 
-    async def _send(self, group: str, message: dict[str, Any]) -> None:
-        try:
-            layer: Any = get_channel_layer()  # channels-redis has no types
-            await asyncio.wait_for(layer.group_send(group, message), SEND_SECONDS)
-        except Exception as error:
-            self._complain(type(error).__name__)
+    async def _send_waiting(self) -> None:
+        while True:
+            with self._lock:
+                messages, self._waiting = self._waiting, {}
+                if not messages:
+                    self._sending = None
+                    return
+            await self._send(messages.values())
+
+    async def _send(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        layer: Any = get_channel_layer()  # channels-redis has no types
+        for group, message in messages:
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await layer.group_send(group, message)
+            except TimeoutError as error:
+                self._complain(type(error).__name__)
+                return  # what waited with it would be late; pages have looked by themselves by then
+            except Exception as error:
+                self._complain(type(error).__name__)
 
     def _complain(self, reason: str) -> None:
         now = time.monotonic()

@@ -278,8 +278,9 @@ def test_on_a_phone(make_context, slot, width):
     page.wait_for_function(
         """() => {
             scrollTo(0, document.body.scrollHeight);
+            const bar = document.getElementById("hold-bar");
             const last = [...document.querySelectorAll(".site-footer a")].at(-1);
-            return last.getBoundingClientRect().bottom <= document.getElementById("hold-bar").getBoundingClientRect().top;
+            return last.getBoundingClientRect().bottom <= bar.getBoundingClientRect().top;
         }"""
     )
     bar(page).get_by_role("link", name="Continue").tap()
