@@ -34,13 +34,16 @@ def _checkout(parent: Path):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A real copy of the project, in which `make run` and manage.py can be called."""
+    """A real copy of the project, in which `make run` and manage.py can be called.
+
+    With the bytecode that is there: the processes of a first start would each compile everything.
+    """
     folder = tmp_path_factory.mktemp("home", numbered=True) / "expertbook"
     folder.mkdir(mode=0o700)
     for name in CLONED:
         source, target = paths.BASE_DIR / name, folder / name
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules"))
         else:
             shutil.copy(source, target)
     yield folder
