@@ -67,11 +67,12 @@ def start_booking(worker_database):
         program.communicate()
 
 
-def sessions_of_others() -> int:
+def busy_sessions() -> int:
+    """How many others are in a transaction or at a statement."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND state <> 'idle'"
         )
         return cursor.fetchone()[0]
 
@@ -108,7 +109,7 @@ def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booki
             assert "INSERT" in waiting_statement()
             program.kill()
             somebody.rollback()
-    assert processes.wait_until(lambda: sessions_of_others() == 0, seconds=30)
+    assert processes.wait_until(lambda: busy_sessions() == 0, seconds=30)
     assert [booking.reference for booking in Booking.objects.all()] == [answered]
     assert [fresh(slot).seats_booked for slot in slots] == [1] + 8 * [0]
     assert OutboxMail.objects.count() == Idempotency.objects.count() == 1
