@@ -35,22 +35,29 @@ def slot(transactional_db):
 class Site:
     """A site as in development: mails are files, /dev/mailbox/ shows them, and a worker sends them."""
 
-    def __init__(self, start_site, database, folder):
-        self._settings = {"DEBUG": "on", "EMAIL_URL": f"file://{folder}"}
+    def __init__(self, site_with, database, folder):
+        self._settings = {"DEBUG": "on", "EMAIL_URL": f"file:///{folder}"}
         self._database = database
-        self.url = start_site(**self._settings).url
+        self.url = site_with(**self._settings).url
 
     def work(self):
         """Let a worker do what waits; it ends when nothing does."""
         environ = site_environ(self._database) | self._settings | {"SITE_URL": self.url}
-        command = [sys.executable, "manage.py", "worker", "--one-shot"]
+        command = [sys.executable, "manage.py", "worker", "--one-shot", "--skip-checks"]
         subprocess.run(command, cwd=servers.BASE_DIR, env=environ, check=True, capture_output=True, timeout=60)
 
 
-# Named before make_context, it outlives the pages: a site that ends under a page is an error in its console.
+@pytest.fixture(scope="module")
+def mails(tmp_path_factory):
+    """The folder of a site that all tests here share."""
+    return tmp_path_factory.mktemp("mail")
+
+
 @pytest.fixture
-def site(start_site, worker_database, tmp_path):
-    return Site(start_site, worker_database, tmp_path / "mail")
+def site(site_with, worker_database, mails):
+    yield Site(site_with, worker_database, mails)
+    for mail in mails.iterdir():
+        mail.unlink()
 
 
 def heading(page, text):
