@@ -218,28 +218,26 @@ class TestLostConnections:
         live(page, timeout=TEN_SECONDS)
         expect(state(page, slot)).to_have_text("2 of 3 left")
 
-    def test_the_server_is_restarted_while_things_change(self, make_context, start_site, slot):
-        site = start_site()
-        page = make_context(base_url=site.url, loses_sockets=True).new_page()
+    def test_the_server_is_restarted_while_things_change(self, make_context, live_site, slot):
+        page = make_context(loses_sockets=True).new_page()
         open_page(page, slot)
-        site.process.send_signal(signal.SIGKILL)
-        site.process.wait()
+        live_site.process.send_signal(signal.SIGKILL)
+        live_site.process.wait()
         expect(page.get_by_text("Reconnecting…")).to_be_visible()
         expect(page.get_by_text("Live updates are paused.")).to_be_visible()
         book(slot)
-        site.restart()
+        live_site.restart()
         live(page, timeout=15_000)
         expect(state(page, slot)).to_have_text("2 of 3 left")
 
-    def test_a_server_that_hangs_is_noticed(self, make_context, start_site, slot):
-        site = start_site()
-        page = make_context(base_url=site.url, loses_sockets=True).new_page()
+    def test_a_server_that_hangs_is_noticed(self, make_context, live_site, slot):
+        page = make_context(loses_sockets=True).new_page()
         open_page(page, slot)
-        site.process.send_signal(signal.SIGSTOP)
+        live_site.process.send_signal(signal.SIGSTOP)
         try:
             expect(page.get_by_text("Reconnecting…")).to_be_visible(timeout=25_000)
         finally:
-            site.process.send_signal(signal.SIGCONT)
+            live_site.process.send_signal(signal.SIGCONT)
         live(page, timeout=20_000)
 
     def test_a_hidden_tab_is_right_when_it_is_shown_again(self, page, slot):
