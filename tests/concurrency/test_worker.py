@@ -37,13 +37,16 @@ def server():
 
 @pytest.fixture
 def start_worker(worker_database, server, tmp_path):
-    """Start the worker as `make run` does, which only looks for jobs more often. Returns its process."""
+    """Start the worker as `make run` does, which only looks for jobs more often. Returns its process.
+
+    Without Django's checks, which are a third of its start, and which the worker of test_hold_runs_out.py goes through.
+    """
     workers = []
 
     def start() -> subprocess.Popen:
         with (tmp_path / "worker.log").open("a") as output:
             worker = subprocess.Popen(
-                [sys.executable, "manage.py", "worker", "--fetch-job-polling-interval", "0.05"],
+                [sys.executable, "manage.py", "worker", "--skip-checks", "--fetch-job-polling-interval", "0.05"],
                 cwd=paths.BASE_DIR,
                 env=site_environ(worker_database) | {"EMAIL_URL": server.url},
                 stdin=subprocess.DEVNULL,
