@@ -76,6 +76,8 @@ def booking_link_ends(booking: Booking) -> datetime:
 def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
     """Make a new token for the address of a request, and the row that knows its hash. Each attempt makes its own."""
     token = random_secret()
+    while opens_offer(token):  # one in four thousand
+        token = random_secret()
     link = LookupLink.objects.create(
         request=request, token_hash=hash_of(token), expires_at=timezone.now() + LOOKUP_LINK_LASTS
     )

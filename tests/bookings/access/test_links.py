@@ -2,6 +2,7 @@
 
 import io
 import logging
+import secrets
 from datetime import timedelta
 
 import pytest
@@ -71,6 +72,15 @@ class TestLookupLink:
         context = client.get("/bookings/").context
         assert {row.booking for row in context["coming"]} == {booking, other}
         assert client.get(f"/bookings/{stranger.reference}/").status_code == 404
+
+    def test_never_looks_like_an_offers(self, client, booking, monkeypatch):
+        """It is random: one in four thousand would begin as the token of an offer does, and be taken for one."""
+        drawn = iter(["W-31w_flylQoSnYPG_A96QkKSe75P1coBvNF5bBBQm8", "EB-31w_flylQoSnYPG_A96QkKSe75P1coBvNF5bBBQ8"])
+        monkeypatch.setattr(secrets, "token_urlsafe", lambda _bytes: next(drawn))
+        request = LookupRequest.objects.create(visitor="w" * 32, email="Lena@example.com")
+        token, _link = links.make_lookup_token(request)
+        monkeypatch.undo()
+        assert client.post(url(token))["Location"] == "/bookings/"
 
     def test_works_once(self, client, lookup_token):
         client.post(url(lookup_token))
