@@ -92,9 +92,9 @@ class _Publisher:
             await self._send(messages.values())
 
     async def _send(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        layer: Any = get_channel_layer()  # channels-redis has no types
         for group, message in messages:
             try:
+                layer: Any = get_channel_layer()  # channels-redis has no types
                 async with asyncio.timeout(SEND_SECONDS):
                     await layer.group_send(group, message)
             except TimeoutError as error:
