@@ -5,7 +5,7 @@
 
 In turns: once all come to one port, behind which two web processes take what comes first; once the crowd comes to a web
 process and the others to another, as behind a proxy that sends all requests about a slot to the same process. Prints
-medians. Only those who share no process with the crowd are measured there: with n processes one in n does.
+medians. There only those are measured who share no process with the crowd; behind n processes one in n shares it.
 """
 
 import contextlib
@@ -16,12 +16,9 @@ from pathlib import Path
 
 from bench import data, stage
 from bench.contenders import Contender
-from bench.scene import prepare_product
+from bench.scene import prepare_product, product_contender
 
 RUNS = int(os.environ.get("RUNS") or 3)
-PATH = "/api/v1/slots/{slot}/book"
-REFERENCES = "SELECT reference FROM bookings_booking"
-BOOKED = "SELECT sum(seats_booked), max(seats_booked + seats_held - capacity) FROM experts_slot"
 
 
 def measure(crowd: Contender, others: Contender, clients: int) -> dict[str, float]:
@@ -48,14 +45,11 @@ def main() -> None:
         environ = prepare_product(stack, logs)
         environ["EMAIL_URL"] = stack.enter_context(stage.mail_sink())
         slots = data.Slots(environ["DATABASE_URL"], "experts_slot")
-
-        def contender(name: str, site: stage.Site) -> Contender:
-            return Contender(name, site, PATH, slots, BOOKED, REFERENCES)
-
-        together = contender("one queue", stack.enter_context(stage.product(logs, environ)))
+        together = product_contender("one queue", stack.enter_context(stage.product(logs, environ)), slots)
         alone = environ | {"WEB_CONCURRENCY": "1"}
         first, second = (
-            contender("lanes", stack.enter_context(stage.product(logs, alone, only="web"))) for _ in range(2)
+            product_contender("lanes", stack.enter_context(stage.product(logs, alone, only="web")), slots)
+            for _ in range(2)
         )
         for clients in (1000, 5000):
             found: dict[str, list[dict[str, float]]] = {"one queue": [], "lanes": []}
@@ -65,6 +59,8 @@ def main() -> None:
             for name, runs in found.items():
                 facts = (f"{fact} {statistics.median(run[fact] for run in runs):,.1f}" for fact in runs[0])
                 print(f"{clients:,} clients, {name}: " + "; ".join(facts), flush=True)  # noqa: T201
+        for who in (together, first, second):
+            print(who.check(), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

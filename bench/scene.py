@@ -76,14 +76,8 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
         environ = prepare_product(stack, logs)
         environ["EMAIL_URL"] = stack.enter_context(stage.mail_sink())
         scene = Scene(logs, results, environ, note)
-        scene.product = Contender(
-            "product",
-            stack.enter_context(stage.product(logs, environ)),
-            "/api/v1/slots/{slot}/book",
-            data.Slots(environ["DATABASE_URL"], "experts_slot"),
-            "SELECT sum(seats_booked), max(seats_booked + seats_held - capacity) FROM experts_slot",
-            "SELECT reference FROM bookings_booking",
-        )
+        slots = data.Slots(environ["DATABASE_URL"], "experts_slot")
+        scene.product = product_contender("product", stack.enter_context(stage.product(logs, environ)), slots)
         peer = scene.make_database("express")
         data.seed_express(peer)
         scene.express = Contender(
@@ -95,6 +89,18 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
             "SELECT id FROM bookings",
         )
         yield scene
+
+
+def product_contender(name: str, site: stage.Site, slots: data.Slots) -> Contender:
+    """Processes of the product that are asked through its API."""
+    return Contender(
+        name,
+        site,
+        "/api/v1/slots/{slot}/book",
+        slots,
+        "SELECT sum(seats_booked), max(seats_booked + seats_held - capacity) FROM experts_slot",
+        "SELECT reference FROM bookings_booking",
+    )
 
 
 def prepare_product(stack: contextlib.ExitStack, logs: Path, *, slots: int = data.SLOTS) -> dict[str, str]:

@@ -80,3 +80,16 @@ def site_environ(database: str) -> dict[str, str]:
     environ = {name: value for name, value in os.environ.items() if name != "DJANGO_ALLOW_ASYNC_UNSAFE"}
     mine = {"DATABASE_URL": address_of(database), "DATABASE_POOL": "10", "DJANGO_SETTINGS_MODULE": "tests.settings"}
     return environ | mine
+
+
+def start_python(
+    arguments: list[str], database: str, environ: dict[str, str] | None = None, **options
+) -> subprocess.Popen:
+    """Start Python on this worker's database; it ends with the process that started it. ``options`` as Popen takes."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=paths.BASE_DIR,
+        env=site_environ(database) | (environ or {}),
+        preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
+        **options,
+    )

@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
 from datetime import timedelta
 from statistics import median
 
@@ -16,9 +15,9 @@ from websockets.sync.client import connect
 from bookings import services
 from bookings.models import Booking
 from bookings.services.effects import queue_expiry
-from bookingsite.devserver import paths, processes
+from bookingsite.devserver import processes
 from tests.cast import make_slot
-from tests.live import site_environ
+from tests.live import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # The worker looks each second (PROCRASTINATE_WORKER_DEFAULTS), then frees the seat, and the push follows at once.
@@ -33,15 +32,8 @@ def worker(worker_database, tmp_path):
     """The worker of the Procfile, once it has told the database that it is there."""
     log = tmp_path / "worker.log"
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "worker"],
-            cwd=paths.BASE_DIR,
-            env=site_environ(worker_database),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
-        )
+        streams = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output}
+        process = start_python(["manage.py", "worker"], worker_database, **streams)
     try:
         processes.wait_until(lambda: process.poll() is not None or ProcrastinateWorker.objects.exists(), seconds=60)
         assert process.poll() is None, f"the worker does not start:\n{log.read_text()}"

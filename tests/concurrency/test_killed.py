@@ -1,9 +1,7 @@
 """kill -9 of a web process in the middle of a batch: each booking is there or not, and nobody was told wrongly."""
 
 import json
-import signal
 import subprocess
-import sys
 
 import psycopg
 import pytest
@@ -12,10 +10,10 @@ from django.db import connection
 from bookings import services
 from bookings.models import Booking, Idempotency, OutboxMail
 from bookings.services.idempotency import Answer
-from bookingsite.devserver import paths, processes
+from bookingsite.devserver import processes
 from tests.cast import fresh, make_slot
 from tests.concurrency.contention import address, held_table
-from tests.live import site_environ
+from tests.live import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,15 +47,8 @@ def start_booking(worker_database):
     started = []
 
     def start(wanted: list[dict]) -> subprocess.Popen:
-        program = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, json.dumps(wanted)],
-            cwd=paths.BASE_DIR,
-            env=site_environ(worker_database),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
-        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        program = start_python(["-c", PROGRAM, json.dumps(wanted)], worker_database, **pipes)
         started.append(program)
         return program
 

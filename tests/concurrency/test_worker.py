@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import tasks
 from bookings.mail.outbox import BATCH
 from bookings.models import Booking, MailKind, Notification, OutboxMail, Status
-from bookingsite.devserver import paths, processes
+from bookingsite.devserver import processes
 from bookingsite.worker import SENDERS
 from tests.cast import book, fresh, make_booking, make_slot
 from tests.concurrency.contention import held_row
-from tests.live import site_environ
+from tests.live import site_environ, start_python
 from tests.smtp import MailServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,14 +44,13 @@ def start_worker(worker_database, server, tmp_path):
 
     def start() -> subprocess.Popen:
         with (tmp_path / "worker.log").open("a") as output:
-            worker = subprocess.Popen(
-                [sys.executable, "manage.py", "worker", "--skip-checks", "--fetch-job-polling-interval", "0.05"],
-                cwd=paths.BASE_DIR,
-                env=site_environ(worker_database) | {"EMAIL_URL": server.url},
+            worker = start_python(
+                ["manage.py", "worker", "--skip-checks", "--fetch-job-polling-interval", "0.05"],
+                worker_database,
+                {"EMAIL_URL": server.url},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                preexec_fn=processes.die_with_parent(signal.SIGKILL),  # noqa: PLW1509 (it makes one system call)
             )
         workers.append(worker)
         return worker
