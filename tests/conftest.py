@@ -70,7 +70,7 @@ def pytest_xdist_auto_num_workers(config):
 
     `-n logical` is one for each processor: quicker for tests that do not wait.
     """
-    return min(os.cpu_count() or 1, 7) + (config.option.numprocesses == "auto")
+    return min(os.cpu_count() or 1, 7) + 2 * (config.option.numprocesses == "auto")
 
 
 @pytest.hookimpl(tryfirst=True)
