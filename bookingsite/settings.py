@@ -167,6 +167,7 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
+PAGE_CACHE_BYTES = 32 * 1024 * 1024  # of pages that a process keeps (experts/page_cache.py)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -7,7 +7,7 @@ PostgreSQL needs to answer. Only for queries that each booking asks.
 import inspect
 from collections.abc import Callable
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Generic, ParamSpec, TypeVar
@@ -36,16 +36,21 @@ class PreparedQuery(Generic[Values, Row]):
         self.__doc__ = make.__doc__
 
     def __call__(self, *args: Values.args, **kwargs: Values.kwargs) -> list[Row]:
+        bound = self._bind(*args, **kwargs)
+        # What ModelIterable asks of a queryset.
+        query = SimpleNamespace(get_compiler=lambda using: bound)
+        queryset: Any = SimpleNamespace(db=DEFAULT_DB_ALIAS, query=query, _known_related_objects={})
+        return list(ModelIterable(queryset))
+
+    def _bind(self, *args: Values.args, **kwargs: Values.kwargs) -> Any:
+        """Return a compiler that asks with these values."""
         given = self._signature.bind(*args, **kwargs).arguments
         compiler, sql, parameters = self._compiled
         bound = copy(compiler)
         bound.connection = connections[DEFAULT_DB_ALIAS]
         values = tuple(given[value.name] if isinstance(value, _Placeholder) else value for value in parameters)
         bound.as_sql = lambda *_args, **_kwargs: (sql, values)
-        # What ModelIterable asks of a queryset.
-        query = SimpleNamespace(get_compiler=lambda using: bound)
-        queryset: Any = SimpleNamespace(db=DEFAULT_DB_ALIAS, query=query, _known_related_objects={})
-        return list(ModelIterable(queryset))
+        return bound
 
     @cached_property
     def _compiled(self) -> tuple[Any, str, list[Any]]:
@@ -63,6 +68,16 @@ class PreparedQuery(Generic[Values, Row]):
         return compiler, sql, placed
 
 
+class PreparedValues(PreparedQuery[Values, Row]):
+    """As ``PreparedQuery``, for a queryset of ``values_list``; the rows are its tuples, in the order of the SELECT.
+
+    That is: what the list names of the model's fields first, then what it annotates.
+    """
+
+    def __call__(self, *args: Values.args, **kwargs: Values.kwargs) -> list[Any]:
+        return list(self._bind(*args, **kwargs).results_iter(tuple_expected=True))
+
+
 class _Placeholder:
     def __init__(self, name: str) -> None:
         self.name = name
@@ -74,6 +89,7 @@ _MARKS: dict[Any, Callable[[int], Any]] = {
     int: lambda number: 32_101 + number,
     str: lambda number: f"placeholder {number} of a prepared query",
     datetime: lambda number: datetime(1, 1, 1 + number, tzinfo=UTC),
+    date: lambda number: date(1, 1, 1 + number),
     list[int]: lambda number: [32_101 + number],
     list[str]: lambda number: [f"placeholder {number} of a prepared query"],
 }

@@ -69,6 +69,13 @@ def offset_label(zone: ZoneInfo, instant: datetime) -> str:
     return f"GMT{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}"
 
 
+def next_midnight(instant: datetime, zone: ZoneInfo) -> datetime:
+    """Return the first instant (UTC) after ``instant`` at which it is another day in the zone."""
+    tomorrow = instant.astimezone(zone).date() + timedelta(days=1)
+    # Where the clocks skip midnight, this is the instant at which they do (PEP 495).
+    return datetime.combine(tomorrow, time.min, tzinfo=zone).astimezone(UTC)
+
+
 def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:
     """Return the UTC instant of a wall-clock time; None if the clocks skip it on that day.
 

@@ -43,13 +43,7 @@ class Snapshot:
 
     def has_aged(self, now: datetime) -> bool:
         """Whether time alone has changed what this shows: a start, a hold that ran out, midnight."""
-        if self.week.expert.today(now) != self.week.today:
-            return True
-        return any(
-            (self.shown[slot.pk].state, self.shown[slot.pk].seats_left) != (slot.state_at(now), slot.seats_left_at(now))
-            for slots in self.week.slots.values()
-            for slot in slots
-        )
+        return now >= self.week.changes_at
 
     def day_html(self, day: date, language: str) -> str:
         """Everything that a page on ``day`` shows; rendered once for all who ask."""

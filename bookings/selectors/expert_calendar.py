@@ -1,4 +1,7 @@
-"""Read an expert's calendar for one viewer: a week as a strip of days, a day as tiles by part of day."""
+"""Read an expert's calendar as everybody sees it: a week as a strip of days, a day as tiles by part of day.
+
+What is a viewer's own in it is read apart (bookings/selectors/own_slots.py).
+"""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -8,11 +11,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from bookings.addresses import book_url, day_url, hold_url, release_url
-from bookings.models import Booking
-from bookings.selectors.countdown import Countdown
+from bookings.addresses import book_url, day_url, hold_url
 from bookings.selectors.day_strip import DayStrip
-from bookings.selectors.own_slots import Mark, own_slots
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.models import Expert, Slot
@@ -21,31 +21,17 @@ from experts.timezones import city
 
 @dataclass(frozen=True)
 class Tile:
-    """A slot as this viewer sees it.
+    """A slot as everybody sees it.
 
-    ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``mark``: the
-    viewer's own hold, booking or place on the waitlist. ``day_note``: the date, where it is another one in the zone
-    that is shown.
+    ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``day_note``: the
+    date, where it is another one in the zone that is shown.
     """
 
     slot: Slot
     state: str
     is_button: bool
-    mark: Mark | None
-    countdown: Countdown | None
     url: str
     day_note: str
-
-
-@dataclass(frozen=True)
-class HoldBar:
-    """The viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking."""
-
-    slot: Slot
-    when: str
-    countdown: Countdown
-    url: str
-    release_url: str
 
 
 @dataclass
@@ -56,8 +42,9 @@ class Part:
 
 
 class Calendar:
-    """An expert's week around ``day``, for one viewer. The number of queries does not depend on that of slots.
+    """An expert's week around ``day``, with times in ``zone``. The number of queries does not depend on that of slots.
 
+    ``next_free_day``: the day that the page leads on to (bookings/selectors/calendar_version.py), None without one.
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
     """
 
@@ -67,18 +54,15 @@ class Calendar:
         day: date,
         zone: ZoneInfo,
         *,
-        visitor: str,
+        next_free_day: date | None,
         zone_choice: str,
         frame_query: dict[str, str] | None = None,
     ):
+        self._next_free_day = next_free_day
         self._frame_query, self._is_framed = frame_query, frame_query is not None
         self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
         self.now = timezone.now()
         self._week = Week.around(expert, day, self.now)
-        self._visitor = visitor
-        self._own: dict[int, Mark] = {}
-        if visitor:
-            self._own = own_slots([visitor], expert_id=expert.pk, first=day, last=day)[visitor]
 
     def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
         """Return the address of a day of this expert."""
@@ -95,13 +79,13 @@ class Calendar:
 
     @property
     def next_free_url(self) -> str | None:
-        """Return the first bookable day after the selected one, else the first of all; None without another day."""
-        later = next((day for day in self._week.days if day > self.day and self._week.open_count(day)), None)
-        if later is not None:
-            return self.url(later)
-        free = Slot.objects.bookable().filter(expert=self.expert).order_by("starts_at")
-        slot = free.filter(date__gt=self.day).first() or free.first()
-        return self.url(slot.date) if slot and slot.date != self.day else None
+        """Return the address of ``next_free_day``."""
+        return self.url(self._next_free_day) if self._next_free_day not in (None, self.day) else None
+
+    @property
+    def changes_at(self) -> datetime:
+        """Return when time alone changes something of it, as ``Week.changes_at``."""
+        return self._week.changes_at
 
     @property
     def open_count(self) -> int:
@@ -121,30 +105,12 @@ class Calendar:
 
     def _tile(self, slot: Slot, shown: datetime) -> Tile:
         state = self._week.states[slot.pk]
-        mark = self._own.get(slot.pk)
         return Tile(
             slot=slot,
             state=state,
             is_button=state not in PLAIN_STATES,
-            mark=mark,
-            countdown=Countdown(mark.until) if mark and mark.until else None,
             url=book_url(slot, self.zone_choice) if self._is_framed else hold_url(slot, self.zone_choice),
             day_note=date_format(shown, "D j") if shown.date() != self.day else "",
-        )
-
-    @property
-    def hold_bar(self) -> HoldBar | None:
-        """Return the viewer's hold with this expert, on whatever day it is."""
-        holds = Booking.objects.running_holds(self._visitor).filter(slot__expert=self.expert)
-        hold = holds.select_related("slot").first() if self._visitor else None
-        if hold is None:
-            return None
-        return HoldBar(
-            slot=hold.slot,
-            when=formatting.soon(hold.slot.starts_at, self.zone, self.now),
-            countdown=Countdown(hold.runs_out_at),
-            url=book_url(hold.slot, self.zone_choice),
-            release_url=release_url(hold.slot, self.zone_choice),
         )
 
     @property

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zlib import crc32
+from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
+from bookings.addresses import book_url, release_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.models.booking import BookingQuerySet
+from bookings.selectors.countdown import Countdown
+from experts import formatting
 from experts.models import Slot
 
 
@@ -51,6 +55,32 @@ def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: d
             elif found[visitor].get(slot_id) != BOOKED:
                 found[visitor][slot_id] = Mark("held", expires_at)
     return found
+
+
+@dataclass(frozen=True)
+class HoldBar:
+    """A viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking."""
+
+    slot: Slot
+    when: str
+    countdown: Countdown
+    url: str
+    release_url: str
+
+
+def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo, zone_choice: str) -> HoldBar | None:
+    """Read the viewer's hold with this expert, on whatever day it is, with times in ``zone``."""
+    holds = Booking.objects.running_holds(visitor).filter(slot__expert=expert_id)
+    hold = holds.select_related("slot").first() if visitor else None
+    if hold is None:
+        return None
+    return HoldBar(
+        slot=hold.slot,
+        when=formatting.soon(hold.slot.starts_at, zone, timezone.now()),
+        countdown=Countdown(hold.runs_out_at),
+        url=book_url(hold.slot, zone_choice),
+        release_url=release_url(hold.slot, zone_choice),
+    )
 
 
 def without_hold(slot: Slot, own: Booking | None) -> Slot:

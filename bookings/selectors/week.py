@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zlib import crc32
 
 from django.utils.translation import gettext as _
@@ -10,6 +11,10 @@ from django.utils.translation import ngettext
 from bookings.models import Booking
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.timezones import next_midnight
+
+# In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
+WEEK_VERSION = "coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)"
 
 # Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
 PLAIN_STATES = frozenset({"past", "closed"})
@@ -62,6 +67,12 @@ class Week:
         is_reached = self.monday + timedelta(days=7) <= self.expert.last_bookable_day(self.now)
         return day + timedelta(days=7) if is_reached else None
 
+    @cached_property
+    def changes_at(self) -> datetime:
+        """Return the first instant after ``now`` at which time alone changes something: a slot, or the day."""
+        changes = (slot.changes_at(self.now) for slots in self.slots.values() for slot in slots)
+        return min([next_midnight(self.now, self.expert.zone), *(at for at in changes if at is not None)])
+
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])
 
@@ -111,13 +122,23 @@ def parse_day(text: str | None, expert: Expert) -> date | None:
 
     Without a day: that of the next bookable slot, else today where the expert is.
     """
-    today = expert.today()
     if not text:
         slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
-        return slot.date if slot else today
+        return slot.date if slot else expert.today()
+    day = read_day(text)
+    return day if day and is_within_reach(day, expert) else None
+
+
+def read_day(text: str) -> date | None:
+    """Return the day that is written there (ISO); None if it is none, or one without a whole week around it."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
+    return day if date.min.year < day.year < date.max.year else None
+
+
+def is_within_reach(day: date, expert: Expert) -> bool:
+    """Return whether pages show that day of the expert."""
     last = expert.last_bookable_day() + timedelta(days=_DAYS_BEYOND_HORIZON)
-    return day if today - timedelta(days=_DAYS_BACK) <= day <= last else None
+    return expert.today() - timedelta(days=_DAYS_BACK) <= day <= last

@@ -52,7 +52,7 @@ def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=Fals
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
-    zone, zone_choice = shown_zone(request, expert)
+    zone, zone_choice = shown_zone(request, expert.zone)
     context = {
         "accent": expert.organization.accent,
         "slot": slot,
@@ -77,7 +77,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
 
 def show_booked_already(request, slot, booking):
     """Ask before the same visitor books the same slot twice."""
-    _zone, zone_choice = shown_zone(request, slot.expert)
+    _zone, zone_choice = shown_zone(request, slot.expert.zone)
     again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
     return show_step(request, slot, "again", {"booking": booking, "again_url": again_url})
 
@@ -89,7 +89,7 @@ def show_retry(request, slot, form, error, *, retry, hold=None):
     if retry == "confirm":
         context["step"] = "review"
     if retry in ("join", "leave"):
-        context["form_url"] = waitlist_url(slot, shown_zone(request, slot.expert)[1])
+        context["form_url"] = waitlist_url(slot, shown_zone(request, slot.expert.zone)[1])
     return with_retry_after(show_step(request, slot, "busy", context, hold=hold, status=error.status), error)
 
 
@@ -100,7 +100,7 @@ def show_conflict(request, slot, conflict: Conflict, form):
     """
     if conflict.reason == "full" and not conflict.was_race:
         return show_waitlist(request, slot, form, status=409)
-    zone, zone_choice = shown_zone(request, slot.expert)
+    zone, zone_choice = shown_zone(request, slot.expert.zone)
     context = {"form": form, "can_wait": conflict.reason in services.WORTH_WAITING}
     context |= _conflict_context(conflict, zone, zone_choice)
     return refresh_grid(show_step(request, slot, "conflict", context, status=409))
@@ -108,7 +108,7 @@ def show_conflict(request, slot, conflict: Conflict, form):
 
 def show_waitlist(request, slot, form, *, status=200):
     """Show the form to join the waitlist of a slot, with the closest open times beside it."""
-    zone, zone_choice = shown_zone(request, slot.expert)
+    zone, zone_choice = shown_zone(request, slot.expert.zone)
     if not form.is_bound:
         form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
     # The slot is full or being booked; the text is the same for both.
@@ -149,7 +149,7 @@ def show_expired(request, slot, form):
 
 def show_too_many_holds(request, slot, form, error):
     """Show that the visitor has as many holds as allowed, each with a button that gives it up for this slot."""
-    zone, zone_choice = shown_zone(request, slot.expert)
+    zone, zone_choice = shown_zone(request, slot.expert.zone)
     now = timezone.now()
     holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
     kept = [

@@ -1,83 +1,146 @@
-"""Show an expert's calendar, on its own page or in a frame on another site."""
+"""Show an expert's calendar, on its own page or in a frame on another site.
 
-from datetime import date
+What everybody sees of it is rendered once and kept (experts/page_cache.py); what is the viewer's own is laid over it.
+"""
 
-from django.http import Http404
-from django.shortcuts import render
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import Http404, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bookings.access.visitor import ensure_visitor
 from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
+from bookings.selectors.calendar_version import CalendarVersion, read_calendar_version
+from bookings.selectors.countdown import Countdown
 from bookings.selectors.expert_calendar import Calendar
-from bookings.selectors.week import parse_day
+from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
+from bookings.selectors.week import is_within_reach, read_day
 from bookings.views.responses import not_found
 from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Expert
+from experts.page_cache import Page, PageCache, hole, render_shared
+
+PAGES = PageCache(settings.PAGE_CACHE_BYTES)
 
 
 @require_safe
 def expert(request, slug):
-    found = _find(slug)
-    if found is None:
-        return not_found(request, _("We don't know this expert."), reverse("discover"), _("See all experts"))
-    day = parse_day(request.GET.get("day"), found)
-    if day is None:
+    visitor, day_text = request.visitor, request.GET.get("day") or ""
+    response = _show(request, slug, "bookings/expert.html", day_text, visitor=visitor)
+    if response is None:
+        if _find(slug) is None:
+            return not_found(request, _("We don't know this expert."), reverse("discover"), _("See all experts"))
         return not_found(request, _("There is no such day."), reverse("expert", args=[slug]), _("See open times"))
     # The browser gets its identity now, so that the page's socket is told of a booking that another tab makes.
-    known_visitor = request.visitor
     ensure_visitor(request)
-    return _show(request, "bookings/expert.html", found, day, visitor=known_visitor)
+    return response
 
 
 @require_safe
 def embed_expert(request, slug):
     """Show the calendar alone, for a frame on the organisation's site. Sets no cookie: frames do not send them."""
-    found = _find(slug)
-    day = found and parse_day(request.GET.get("day"), found)
-    if not day:
-        raise Http404
     query = frame_query(request)
-    response = _show(request, "embed/expert.html", found, day, visitor=request.visitor, frame_query=query)
-    return let_frame(response, found.organization.embed_origins)
+    response = _show(
+        request, slug, "embed/expert.html", request.GET.get("day") or "", visitor=request.visitor, frame_query=query
+    )
+    if response is None:
+        raise Http404
+    return response
 
 
-def _find(slug: str) -> Expert | None:
-    return Expert.objects.active().select_related("organization", "category").filter(slug=slug).first()
+def _show(
+    request, slug: str, template: str, day_text: str, *, visitor: str, frame_query: dict[str, str] | None = None
+) -> HttpResponse | None:
+    """Return the page; None when there is no such expert, or no such day."""
+    asked = read_day(day_text) if day_text else None
+    found = None if day_text and asked is None else read_calendar_version(slug, asked, visitor)
+    if found is None:
+        return None
+    zone, zone_choice = shown_zone(request, found.zone)
+    template = "bookings/_day.html" if is_partial(request) else template
+    frame = None if frame_query is None else tuple(frame_query.items())
+    key = (template, slug, found.day, zone, zone_choice, request.zone, frame, get_language())
+    try:
+        page = PAGES.get(key, found.version, timezone.now(), lambda: _make(request, template, slug, found, frame_query))
+    except Expert.DoesNotExist:
+        return None
+    with timezone.override(zone):
+        response = _with_own(request, page, found, visitor, zone, zone_choice)
+    return response if frame_query is None else let_frame(response, found.embed_origins)
 
 
-def _show(request, template: str, found: Expert, day: date, *, visitor: str, frame_query: dict | None = None):
-    zone, zone_choice = shown_zone(request, found)
-    calendar = Calendar(found, day, zone, visitor=visitor, zone_choice=zone_choice, frame_query=frame_query)
-    switchable = request.zone is not None and request.zone != found.zone
+def _make(request, template: str, slug: str, found: CalendarVersion, frame_query: dict[str, str] | None) -> Page:
+    """Render the page as everybody sees it. Raises Expert.DoesNotExist, also for a day that no page shows."""
+    expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
+    if not is_within_reach(found.day, expert):
+        raise Expert.DoesNotExist
+    zone, zone_choice = shown_zone(request, expert.zone)
+    calendar = Calendar(
+        expert,
+        found.day,
+        zone,
+        next_free_day=found.next_free_day,
+        zone_choice=zone_choice,
+        frame_query=frame_query,
+    )
+    switchable = request.zone is not None and request.zone != expert.zone
     context = {
-        "accent": found.organization.accent,
-        "organization": found.organization,
+        "accent": expert.organization.accent,
+        "organization": expert.organization,
         "embedded": frame_query is not None,
         "frame_query": frame_query or {},
-        "expert": found,
-        "day": day,
+        "expert": expert,
+        "day": found.day,
         "day_url": calendar.url(),
-        "socket_url": day_socket_url(found, day),
+        "socket_url": day_socket_url(expert, found.day),
         "zone": zone,
         "zone_choice": zone_choice,
-        "expert_zone": found.zone,
+        "expert_zone": expert.zone,
         "visitor_zone": request.zone if switchable else None,
         "mine_url": calendar.url(zone_choice="mine"),
         "expert_url": calendar.url(zone_choice="expert"),
-        "policy_text": policy_text(found),
+        "policy_text": policy_text(expert),
         "strip": calendar.strip,
         "next_free_url": calendar.next_free_url,
         "parts": calendar.parts,
         "open_count": calendar.open_count,
-        "hold_bar": calendar.hold_bar,
         "grid_key": calendar.grid_key,
         "zone_note": calendar.zone_note,
+        "hold_bar": hole("hold_bar"),
     }
     with timezone.override(zone):
-        return render(request, "bookings/_day.html" if is_partial(request) else template, context)
+        html = render_shared(request, template, context)
+    return Page.of(html, found.version, calendar.now, calendar.changes_at)
+
+
+def _with_own(
+    request, page: Page, found: CalendarVersion, visitor: str, zone: ZoneInfo, zone_choice: str
+) -> HttpResponse:
+    """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
+    if not found.has_own:
+        return HttpResponse(page.filled(request, {"hold_bar": ""}))
+    bar = find_hold_bar(visitor, found.expert_id, zone, zone_choice)
+    own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
+    html = page.filled(request, own)
+    marks = own_slots([visitor], expert_id=found.expert_id, first=found.day, last=found.day)[visitor]
+    for slot_id, mark in marks.items():
+        html = html.replace(_mark(slot_id).encode(), _mark(slot_id, mark).encode(), 1)
+    return HttpResponse(html)
+
+
+def _mark(slot_id: int, mark: Mark | None = None) -> str:
+    countdown = Countdown(mark.until) if mark and mark.until else None
+    return render_to_string("bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "countdown": countdown})
+
+
+def _find(slug: str) -> Expert | None:
+    return Expert.objects.active().filter(slug=slug).first()

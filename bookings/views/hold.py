@@ -32,7 +32,7 @@ def hold(request, slot_id):
     if seen is None:
         return show_no_such_slot(request)
     slot = seen.slot
-    _zone, zone_choice = shown_zone(request, slot.expert)
+    _zone, zone_choice = shown_zone(request, slot.expert.zone)
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
         return see_other(book_url(slot, zone_choice))
     ensure_visitor(request)
@@ -60,4 +60,4 @@ def release(request, slot_id):
         return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="resume")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))
+    return see_other(expert_url(slot, shown_zone(request, slot.expert.zone)[1]))

@@ -60,7 +60,7 @@ def _ask(request, slot, form):
     """
     state = slot.state
     if state in BOOKABLE_STATES and request.method != "POST":
-        return see_other(book_url(slot, shown_zone(request, slot.expert)[1]))
+        return see_other(book_url(slot, shown_zone(request, slot.expert.zone)[1]))
     if state not in BOOKABLE_STATES | services.WORTH_WAITING:
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
     return show_waitlist(request, slot, form)
@@ -101,7 +101,7 @@ def _join(request, slot):
         return show_no_such_slot(request)
     if is_partial(request):
         return show_waiting(request, slot, entry)
-    return see_other(waitlist_url(slot, shown_zone(request, slot.expert)[1]))
+    return see_other(waitlist_url(slot, shown_zone(request, slot.expert.zone)[1]))
 
 
 def _leave(request, slot, entry):
@@ -114,4 +114,4 @@ def _leave(request, slot, entry):
             return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="leave")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_zone(request, slot.expert)[1]))
+    return see_other(expert_url(slot, shown_zone(request, slot.expert.zone)[1]))

@@ -3,18 +3,17 @@
 from zoneinfo import ZoneInfo
 
 from bookings.models import Booking, WaitlistEntry
-from experts.models import Expert
 from experts.timezones import known_zone
 
 
-def shown_zone(request, expert: Expert) -> tuple[ZoneInfo, str]:
+def shown_zone(request, expert_zone: ZoneInfo) -> tuple[ZoneInfo, str]:
     """Return the zone for an expert's times and the choice behind it: ``mine`` (the visitor's) or ``expert``.
 
     A visitor whose zone is not known yet sees the expert's zone; that is no choice, and addresses do not carry it.
     """
     if request.GET.get("zone") == "expert":
-        return expert.zone, "expert"
-    return request.zone or expert.zone, "mine"
+        return expert_zone, "expert"
+    return request.zone or expert_zone, "mine"
 
 
 def shown_zone_of(request, row: Booking | WaitlistEntry) -> ZoneInfo:

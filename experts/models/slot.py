@@ -232,6 +232,17 @@ class Slot(models.Model):
         taken = self.capacity - left
         return "few" if taken >= 1 and (left <= 2 or left * 3 <= self.capacity) else "open"
 
+    def changes_at(self, now: datetime) -> datetime | None:
+        """Return the first instant after ``now`` at which time alone may change ``state_at`` or ``seats_left_at``.
+
+        None if that never happens. Needs the expert and the organisation, as ``state_at``.
+        """
+        policy = self.expert.policy
+        instants = [self.starts_at - policy("min_notice"), self.starts_at - timedelta(days=policy("horizon_days"))]
+        if self.next_hold_expiry is not None:
+            instants.append(self.next_hold_expiry)
+        return min((at for at in instants if at > now), default=None)
+
     @property
     def state(self) -> str:
         return self.state_at(timezone.now())

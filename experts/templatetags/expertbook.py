@@ -13,6 +13,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, gettext, pgettext
 
+from experts import page_cache
+
 register = template.Library()
 
 DEFAULT_SORT = "soonest"
@@ -54,6 +56,12 @@ def slot_state(slot, state):
 def _rendered_state(pk, version, capacity, seats_left, state, _language):
     shown = SimpleNamespace(pk=pk, version=version, capacity=capacity, seats_left=seats_left)
     return render_to_string("experts/_slot_state.html", {"slot": shown, "state": state})
+
+
+@register.simple_tag(takes_context=True)
+def own(context, name):
+    """What is the viewer's own on each page, by its name in experts/page_cache.py. A hole in a page that is kept."""
+    return page_cache.hole(name) if context.get("is_shared") else page_cache.OWN[name](context.get("request"))
 
 
 @register.simple_tag(takes_context=True)
