@@ -26,7 +26,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 # Letters and digits, so that no filter changes it; new in each process, so that no text of a person can be a hole.
 _HOLE = f"hole{secrets.token_hex(8)}"
-_HOLES = re.compile(rf"{_HOLE}(\w+)end")
+_HOLES = re.compile(rf"{_HOLE}(\w+?)end")
 _THEMES = {"light": "expertbook", "dark": "expertbook-dark"}
 
 

@@ -117,3 +117,42 @@ def test_any_slot_means_the_same_in_sql_and_python(capacity, booked, holds, clos
     for minutes in holds[:free]:
         make_booking(slot, status=Status.HELD, expires_at=now + timedelta(minutes=minutes))
     state_of(slot, now)
+
+
+@given(
+    starts=st.integers(-60, 60),
+    holds_end=st.none() | st.integers(-5, 60),
+    taken=st.integers(0, 3),
+    notice=st.integers(0, 30),
+    closed=st.booleans(),
+)
+@settings(max_examples=300, deadline=None)
+def test_until_changes_at_a_slot_stays_as_it_is(starts, holds_end, taken, notice, closed):
+    """In minutes from now; the horizon is a day, and the slot starts about a day from now, or about now."""
+    now = timezone.now()
+    expert = Expert(
+        organization=Organization(),
+        timezone="UTC",
+        min_notice=timedelta(minutes=notice),
+        horizon_days=1,
+        is_active=True,
+    )
+    for day in (0, 1):
+        slot = Slot(
+            expert=expert,
+            starts_at=now + timedelta(days=day, minutes=starts),
+            capacity=3,
+            seats_held=taken,
+            next_hold_expiry=None if holds_end is None or not taken else now + timedelta(minutes=holds_end),
+            is_closed=closed,
+        )
+
+        def shown(at, slot=slot):
+            return slot.state_at(at), slot.seats_left_at(at)
+
+        end = slot.changes_at(now)
+        minutes = [now + timedelta(minutes=minute) for minute in range(0, 24 * 60 + 120)]
+        assert all(shown(at) == shown(now) for at in minutes if end is None or at < end)
+        # The control: what time changes, it changes at such an instant and not before.
+        first = next((at for at in minutes if shown(at) != shown(now)), None)
+        assert first is None or (end is not None and end <= first)
