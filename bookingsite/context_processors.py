@@ -9,7 +9,6 @@ from experts.timezones import city, zone_names
 class Preferences:
     """What the header shows of a person's choices."""
 
-    theme: str
     zone: ZoneInfo | None
 
     @property
@@ -34,6 +33,6 @@ def grouped_zones() -> list[tuple[str, list[tuple[str, str]]]]:
 def preferences(request):
     """``preferences`` for the header and the default accent of a page that belongs to no organisation."""
     return {
-        "preferences": Preferences(getattr(request, "theme", "auto"), getattr(request, "zone", None)),
+        "preferences": Preferences(getattr(request, "zone", None)),
         "accent": "petrol",
     }

@@ -1,11 +1,14 @@
-"""Read what the discovery page shows: the query in its address, and the matching experts as cards."""
+"""Read what the list of experts shows: the query in its address, what matches, and the experts as cards."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterable
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.core.paginator import Paginator
 from django.db.models import Count, Exists, F, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -16,12 +19,37 @@ from django.utils.translation import ngettext
 from experts import formatting
 from experts.models import Category, Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet
+from experts.prepared import PreparedValues
 from experts.search import fold
-from experts.selectors import with_next_slot
+from experts.selectors import row_version, with_next_slot
+from experts.timezones import next_midnight
 
 WHEN = ("today", "tomorrow", "week")
 SORTS = ("soonest", "name")
 LONGEST_SEARCH = 100
+PAGE_SIZE = 9
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something to filter by: a category with its ``icon`` and how many experts are in it, or an organisation."""
+
+    slug: str
+    name: str
+    icon: str = ""
+    expert_count: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """An expert of a page, its first bookable slot, and versions of all that its card shows."""
+
+    expert_id: int
+    next_slot_id: int | None
+    version: Hashable
+
+
+Counts = tuple[tuple[int, date, int], ...]  # expert, day, how many of its slots can be booked
 
 
 @dataclass(frozen=True)
@@ -36,7 +64,7 @@ class Query:
 
     @classmethod
     def from_request(
-        cls, request: HttpRequest, *, categories: Iterable[Category], organizations: Iterable[Organization]
+        cls, request: HttpRequest, *, categories: Iterable[Choice], organizations: Iterable[Choice]
     ) -> "Query":
         def one_of(name: str, allowed: Container[str], default: str = "") -> str:
             value = request.GET.get(name, default)
@@ -62,7 +90,7 @@ class Query:
             first, last = _days_as_instants(self.when, zone or timezone.get_default_timezone())
             slots = Slot.objects.bookable().filter(expert=OuterRef("pk"), starts_at__gte=first, starts_at__lt=last)
             experts = experts.filter(Exists(slots))
-        experts = with_next_slot(experts).select_related("category", "organization")
+        experts = with_next_slot(experts)
         if self.sort == "name":
             return experts.order_by("name", "pk")
         return experts.order_by(F("next_slot_at").asc(nulls_last=True), "name", "pk")
@@ -102,23 +130,23 @@ class Card:
     pips: Slot | None
 
 
-def cards(experts: list[Expert], zone: ZoneInfo | None) -> list[Card]:
-    """Make the cards of experts from ``with_next_slot()``. Two queries, however many experts there are."""
-    now = timezone.now()
-    slots = Slot.objects.with_expert().in_bulk([expert.next_slot_id for expert in experts if expert.next_slot_id])
-    today = now.date()
-    counts: dict[int, dict[date, int]] = defaultdict(dict)
-    rows = (
-        Slot.objects.bookable()
-        # One day more on both sides, because "today" is another date in another zone.
-        .filter(expert__in=[e.pk for e in experts], date__range=(today - timedelta(days=1), today + timedelta(days=15)))
-        .values_list("expert_id", "date")
-        .annotate(Count("pk"))
-        .order_by()
-    )
-    for expert_id, day, count in rows:
-        counts[expert_id][day] = count
-    return [_card(expert, slots.get(expert.next_slot_id), zone, counts[expert.pk], now) for expert in experts]
+def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
+    """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries."""
+    experts = Expert.objects.select_related("category", "organization").in_bulk([row.expert_id for row in rows])
+    slots = Slot.objects.with_expert().in_bulk([row.next_slot_id for row in rows if row.next_slot_id])
+    by_day: dict[int, dict[date, int]] = defaultdict(dict)
+    for expert_id, day, count in counts:
+        by_day[expert_id][day] = count
+    made, changes = [], [now + timedelta(days=1)]
+    for row in rows:
+        # Whoever was deleted since the rows were read is left out.
+        if expert := experts.get(row.expert_id):
+            slot = slots.get(row.next_slot_id) if row.next_slot_id else None
+            made.append(_card(expert, slot, zone, by_day[expert.pk], now))
+            changes += [next_midnight(now, expert.zone), next_midnight(now, zone or expert.zone)]
+            if slot and (change := slot.changes_at(now)):
+                changes.append(change)
+    return made, min(changes)
 
 
 def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict[date, int], now: datetime) -> Card:
@@ -168,11 +196,127 @@ def _week_day(day: date, count: int) -> WeekDay:
     return WeekDay(letter=name[0].upper(), label=label % {"day": name, "count": count}, is_open=bool(count))
 
 
-def filters(organization: Organization | None) -> tuple[ExpertQuerySet, list[Category], list[Organization]]:
-    """Return what the page can be filtered by: (active experts, categories with counts, organisations)."""
+@dataclass(frozen=True)
+class Listing:
+    """All that a page of the list of experts depends on, as it was read at one moment.
+
+    ``count`` is how many experts match, ``other_days`` how many would on any day where none does; ``number`` is that of
+    the page. Two that are equal look the same, until time alone changes something (``cards``).
+    """
+
+    categories: tuple[Choice, ...]
+    organizations: tuple[Choice, ...]
+    query: Query
+    count: int
+    number: int
+    rows: tuple[Row, ...]
+    open_counts: Counts
+    other_days: int
+
+    @property
+    def total(self) -> int:
+        return sum(category.expert_count for category in self.categories)
+
+
+def read_listing(
+    request: HttpRequest, organization: Organization | None, zone: ZoneInfo | None, now: datetime
+) -> Listing:
+    """Read the page of the list that an address asks for: of one organisation, or of all."""
+    categories = _categories_of(organization.pk) if organization else _categories()
+    organizations = () if organization else tuple(Choice(slug, name) for slug, name in _organizations())
+    chips = tuple(Choice(*row) for row in categories)
+    query = Query.from_request(request, categories=chips, organizations=organizations)
+    base = (
+        Expert.objects.active() if organization is None else Expert.objects.active().filter(organization=organization)
+    )
+    paginator = Paginator(range(_count(query, base, chips, zone)), PAGE_SIZE)
+    number = paginator.get_page(request.GET.get("page")).number
+    rows = tuple(_rows(query, organization, (number - 1) * PAGE_SIZE, zone)) if paginator.count else ()
+    is_empty_day = not paginator.count and query.when and query.can_match
+    return Listing(
+        categories=chips,
+        organizations=organizations,
+        query=query,
+        count=paginator.count,
+        number=number,
+        rows=rows,
+        open_counts=_open_counts(rows, now) if rows else (),
+        other_days=query.experts(base, zone, any_day=True).count() if is_empty_day else 0,
+    )
+
+
+def _base(organization_id: int | None) -> ExpertQuerySet:
     experts = Expert.objects.active()
-    if organization is not None:
-        experts = experts.filter(organization=organization)
-    categories = list(Category.objects.with_expert_count(experts))
-    organizations = [] if organization else list(Organization.objects.filter(is_active=True).order_by("name"))
-    return experts, categories, organizations
+    return experts if organization_id is None else experts.filter(organization=organization_id)
+
+
+def _count(query: Query, base: ExpertQuerySet, categories: Iterable[Choice], zone: ZoneInfo | None) -> int:
+    if query.search or query.organization or query.when:
+        return query.experts(base, zone).count() if query.can_match else 0
+    return sum(category.expert_count for category in categories if query.category in ("", category.slug))
+
+
+def _rows(query: Query, organization: Organization | None, first: int, zone: ZoneInfo | None) -> list[Row]:
+    organization_id = organization.pk if organization else None
+    if query.search or query.when:  # what one person looks for, or what depends on the clock
+        listed = list(_listed(query, organization_id, first, zone))
+    else:
+        listed = _prepared_list(query, organization_id, first)()
+    rows = [(pk, slot_id, version) for pk, *version, slot_id in listed]
+    slots = dict(_slot_versions([slot_id for _pk, slot_id, _version in rows if slot_id]))
+    return [Row(pk, slot_id, (*version, slots.get(slot_id))) for pk, slot_id, version in rows]
+
+
+@lru_cache(maxsize=200)
+def _prepared_list(query: Query, organization_id: int | None, first: int) -> PreparedValues[[], Any]:
+    return PreparedValues(lambda: _listed(query, organization_id, first, None))
+
+
+def _listed(query: Query, organization_id: int | None, first: int, zone: ZoneInfo | None) -> QuerySet[Any]:
+    versioned = query.experts(_base(organization_id), zone).annotate(
+        expert_version=row_version(Expert),
+        organization_version=row_version(Organization),
+        category_version=row_version(Category),
+    )
+    # The slugs are read so that their tables are joined.
+    columns = ("pk", "organization__slug", "category__slug")
+    versions = ("expert_version", "organization_version", "category_version", "next_slot_id")
+    return versioned.values_list(*columns, *versions)[first : first + PAGE_SIZE]
+
+
+def _open_counts(rows: Iterable[Row], now: datetime) -> Counts:
+    today = now.date()
+    # One day more on both sides, because "today" is another date in another zone.
+    first, last = today - timedelta(days=1), today + timedelta(days=15)
+    return tuple(_open_by_day([row.expert_id for row in rows], first, last))
+
+
+@PreparedValues
+def _categories() -> QuerySet[Any]:
+    return _with_counts(Expert.objects.active())
+
+
+@PreparedValues
+def _categories_of(organization_id: int) -> QuerySet[Any]:
+    return _with_counts(Expert.objects.active().filter(organization=organization_id))
+
+
+def _with_counts(experts: QuerySet[Expert]) -> QuerySet[Any]:
+    categories: QuerySet[Any] = Category.objects.with_expert_count(experts)
+    return categories.values_list("slug", "name", "icon", "expert_count")
+
+
+@PreparedValues
+def _organizations() -> QuerySet[Any]:
+    return Organization.objects.filter(is_active=True).order_by("name").values_list("slug", "name")
+
+
+@PreparedValues
+def _slot_versions(slot_ids: list[int]) -> QuerySet[Any]:
+    return Slot.objects.filter(pk__any_of=slot_ids).order_by().values_list("pk", "version")
+
+
+@PreparedValues
+def _open_by_day(expert_ids: list[int], first: date, last: date) -> QuerySet[Any]:
+    slots = Slot.objects.bookable().filter(expert__id__any_of=expert_ids, date__range=(first, last))
+    return slots.values_list("expert_id", "date").annotate(Count("pk")).order_by("expert_id", "date")

@@ -145,6 +145,9 @@ class PageCache:
                 self._bytes -= oldest.size
 
 
+PAGES = PageCache(settings.PAGE_CACHE_BYTES)
+
+
 def render_shared(request: HttpRequest, template: str, context: dict[str, Any]) -> str:
     """Render a page with holes where it shows what is the viewer's own."""
     return render_to_string(template, context | {"csrf_token": hole("csrf_token"), "is_shared": True}, request)

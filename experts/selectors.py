@@ -2,12 +2,33 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import DateField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    CharField,
+    DateField,
+    Exists,
+    ExpressionWrapper,
+    Func,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from experts.models import Expert, Slot, WeeklyHours
 from experts.prepared import PreparedQuery
+
+
+def row_version(model: type[Model]) -> Func:
+    """Which transaction wrote a row and where it stands: not the same after a change, whoever made that.
+
+    For an annotation of a query that reads the model's table once.
+    """
+    table = model._meta.db_table
+    return Func(template=f'"{table}".xmin::text || "{table}".ctid::text', output_field=CharField())
 
 
 def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:

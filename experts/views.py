@@ -1,16 +1,21 @@
-"""Show lists of experts. The page of one expert is in bookings/views/expert.py, as it shows the viewer's bookings."""
+"""Show lists of experts. The page of one expert is in bookings/views/expert.py, as it shows the viewer's bookings.
+
+A list is rendered once and kept for as long as what is read for each request is the same (experts/page_cache.py).
+"""
 
 from django.core.paginator import Paginator
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from experts.discovery import Query, cards, filters
+from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Organization
-
-PAGE_SIZE = 9
+from experts.page_cache import PAGES, Page, render_shared
 
 
 @require_safe
@@ -30,32 +35,50 @@ def organization(request, slug):
 def embed_organization(request, slug):
     """Show one organisation's experts for a frame on its own site."""
     found = get_object_or_404(Organization, slug=slug, is_active=True)
-    frame = {"embedded": True, "frame_query": frame_query(request)}
+    frame = frame_query(request)
     response = _list(request, found, reverse("embed_organization", args=[slug]), "embed/organization.html", frame)
     return let_frame(response, found.embed_origins)
 
 
-def _list(request, organization, base_url, template="experts/discover.html", more=None):
-    experts, categories, organizations = filters(organization)
-    query = Query.from_request(request, categories=categories, organizations=organizations)
-    found = query.experts(experts, request.zone) if query.can_match else experts.none()
-    paginator = Paginator(found, PAGE_SIZE)
-    page = paginator.get_page(request.GET.get("page"))
-    page.object_list = cards(list(page.object_list), request.zone)
+def _list(request, organization, base_url, template="experts/discover.html", frame: dict[str, str] | None = None):
+    now = timezone.now()
+    template = "experts/_results.html" if is_partial(request) else template
+    listing = read_listing(request, organization, request.zone, now)
+    # The organisation is read for each request anyway; its name, accent and origins are all that pages show of it.
+    shown = organization and (
+        organization.pk,
+        organization.name,
+        organization.accent,
+        tuple(organization.embed_origins),
+    )
+    of_frame = None if frame is None else tuple(frame.items())
+    key = (template, base_url, listing.query, listing.number, request.zone, of_frame, get_language())
+
+    def make() -> Page:
+        found, until = cards(listing.rows, listing.open_counts, request.zone, now)
+        html = render_shared(request, template, _context(listing, found, organization, base_url, frame))
+        return Page.of(html, (listing, shown), now, until)
+
+    return HttpResponse(PAGES.get(key, (listing, shown), now, make).filled(request, {}))
+
+
+def _context(listing: Listing, found, organization, base_url: str, frame: dict[str, str] | None) -> dict:
+    paginator = Paginator(range(listing.count), PAGE_SIZE)
+    page = paginator.page(listing.number)
+    page.object_list = found
     context = {
-        "query": query,
+        "query": listing.query,
         "base_url": base_url,
         "organization": organization,
-        "organizations": organizations,
-        "categories": categories,
-        "total": sum(category.expert_count for category in categories),
+        "organizations": listing.organizations,
+        "categories": listing.categories,
+        "total": listing.total,
         "page": page,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "other_days": 0,
-        **(more or {}),
+        "other_days": listing.other_days,
     }
-    if paginator.count == 0 and query.when and query.can_match:
-        context["other_days"] = query.experts(experts, request.zone, any_day=True).count()
+    if frame is not None:
+        context |= {"embedded": True, "frame_query": frame}
     if organization is not None:
         context["accent"] = organization.accent
-    return render(request, "experts/_results.html" if is_partial(request) else template, context)
+    return context

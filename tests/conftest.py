@@ -177,6 +177,16 @@ def worker_database(django_db_setup) -> str:
     return connection.settings_dict["NAME"]
 
 
+@pytest.fixture
+def rendered(monkeypatch) -> list:
+    """The keys of the pages that are kept from now on (experts/page_cache.py), each as often as it was rendered."""
+    from experts.page_cache import PageCache
+
+    keys, keep = [], PageCache._keep
+    monkeypatch.setattr(PageCache, "_keep", lambda self, key, page: (keys.append(key), keep(self, key, page)))
+    return keys
+
+
 @pytest.fixture(scope="session")
 def _shared_sites(worker_database):
     sites: dict[tuple, LiveSite] = {}

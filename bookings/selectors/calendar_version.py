@@ -6,14 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import CharField, Exists, Func, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from bookings.models import Booking, Proof, WaitlistEntry
 from bookings.selectors.week import WEEK_VERSION
-from experts.models import Expert, Slot
+from experts.models import Expert, Organization, Slot
 from experts.prepared import PreparedValues
+from experts.selectors import row_version
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ def _expert(slug: str) -> QuerySet[Any]:
         .filter(slug=slug)
         .values_list("pk", "timezone", "organization__embed_origins")
         .annotate(
-            expert_version=_row_version("experts_expert"),
-            organization_version=_row_version("experts_organization"),
+            expert_version=row_version(Expert),
+            organization_version=row_version(Organization),
             first_free_day=Subquery(free.values("date")[:1]),
         )
     )
@@ -86,8 +87,3 @@ def _week(expert_id: int, day: date, midnight: datetime, monday: date, sunday: d
             has_proven=Exists(Proof.objects.live(visitor)),
         )
     )
-
-
-def _row_version(table: str) -> Func:
-    """Which transaction wrote the row, and where: not the same after a change, whoever made that."""
-    return Func(template=f'"{table}".xmin::text || "{table}".ctid::text', output_field=CharField())

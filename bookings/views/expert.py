@@ -5,7 +5,6 @@ What everybody sees of it is rendered once and kept (experts/page_cache.py); wha
 
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -27,9 +26,7 @@ from bookings.views.zones import shown_zone
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Expert
-from experts.page_cache import Page, PageCache, hole, render_shared
-
-PAGES = PageCache(settings.PAGE_CACHE_BYTES)
+from experts.page_cache import PAGES, Page, hole, render_shared
 
 
 @require_safe

@@ -12,7 +12,7 @@ def test_a_database_that_is_away_is_503_please_retry(client, monkeypatch):
     def away(*args, **kwargs):
         raise OperationalError("the connection pool is exhausted, secret=hunter2")
 
-    monkeypatch.setattr(views, "filters", away)
+    monkeypatch.setattr(views, "read_listing", away)
     response = client.get("/")
     assert response.status_code == 503
     assert response["Retry-After"]
@@ -24,7 +24,7 @@ def test_a_bug_is_a_calm_500(monkeypatch):
     def bug(*args, **kwargs):
         raise RuntimeError("secret=hunter2")
 
-    monkeypatch.setattr(views, "filters", bug)
+    monkeypatch.setattr(views, "read_listing", bug)
     response = Client(raise_request_exception=False).get("/")
     assert response.status_code == 500
     assert "<h1" in response.content.decode()

@@ -9,39 +9,21 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings.models import Status, WaitlistEntry
-from bookings.views.expert import PAGES
 from experts.models import Expert, Organization, Slot
-from experts.page_cache import PageCache
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.kept import TOKEN, body_of, nothing_kept
 
 pytestmark = pytest.mark.django_db
-TOKEN = re.compile(r'(?<=name="csrfmiddlewaretoken" value=")\w{64}|(?<="X-CSRFToken":")\w{64}')
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
-@pytest.fixture
-def rendered(monkeypatch):
-    """How many pages were rendered so far."""
-    made = []
-    keep = PageCache._keep
-    monkeypatch.setattr(PageCache, "_keep", lambda self, key, page: (made.append(key), keep(self, key, page)))
-    return made
-
-
 def look(client, expert, *, headers=None, path="experts", **query):
-    response = client.get(f"/{path}/{expert.slug}/", query, headers=headers)
-    assert response.status_code == 200
-    return TOKEN.sub("token", response.content.decode())
+    return body_of(client.get(f"/{path}/{expert.slug}/", query, headers=headers))
 
 
 def look_afresh(client, expert, **options):
-    """The page as a process shows it that keeps none yet."""
-    kept = dict(PAGES._pages)
-    PAGES._pages.clear()
-    try:
+    with nothing_kept():
         return look(client, expert, **options)
-    finally:
-        PAGES._pages.update(kept)
 
 
 def raw(statement, *values):

@@ -1,0 +1,99 @@
+"""A list of experts is rendered once and kept: it is always what a new process would show."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from experts.models import Category, Expert, Organization, Slot
+from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.kept import body_of, nothing_kept
+
+pytestmark = pytest.mark.django_db
+LISTS = {
+    "all": ("/", {}),
+    "a category": ("/experts/", {"category": "health", "sort": "name"}),
+    "an organisation": ("/o/north/", {}),
+    "a search on a day": ("/", {"search": "ad", "when": "week"}),
+    "a frame": ("/embed/north/", {"theme": "dark"}),
+}
+
+
+@pytest.fixture
+def slot():
+    """The next slot of one of two experts, a group's."""
+    organization = make_organization(slug="north", name="North", min_notice=timedelta(0))
+    category = make_category(slug="health", name="Health")
+    ada, adele = (make_expert(organization=organization, category=category, name=name) for name in ("Ada", "Adele"))
+    make_slot(adele, day=day_ahead(3))
+    make_slot(ada, day=day_ahead(2), at="15:00")
+    return make_slot(ada, day=day_ahead(2), at="09:00", capacity=4)
+
+
+def _rename(model, pk):
+    thing = model.objects.get(pk=pk)
+    thing.name = "Another name"
+    thing.save()
+
+
+CHANGES = {
+    "few seats are left": lambda slot: make_booking(slot, seats=2),
+    "the next slot is taken": lambda slot: make_booking(slot, seats=4),
+    "a later slot of the day is closed": lambda slot: Slot.objects.filter(expert=slot.expert_id, time="15:00").update(
+        is_closed=True
+    ),
+    "the expert is full": lambda slot: [
+        make_booking(each, seats=each.capacity) for each in Slot.objects.filter(expert=slot.expert_id)
+    ],
+    "somebody is sooner": lambda slot: make_slot(Expert.objects.get(name="Adele"), day=day_ahead(1)),
+    "somebody new": lambda slot: make_expert(
+        organization=slot.expert.organization, category=slot.expert.category, name="Adam"
+    ),
+    "the expert is away": lambda slot: Expert.objects.filter(pk=slot.expert_id).update(is_active=False),
+    "the expert's headline": lambda slot: Expert.objects.filter(pk=slot.expert_id).update(headline="Something else"),
+    "the category": lambda slot: _rename(Category, slot.expert.category_id),
+    "the organisation": lambda slot: _rename(Organization, slot.expert.organization_id),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("which", LISTS)
+def test_after_any_change_it_is_what_a_new_process_shows(client, slot, rendered, which, change):
+    path, query = LISTS[which]
+
+    def look():
+        return body_of(client.get(path, query))
+
+    look()  # the browser has the site's cookies
+    before, count = look(), len(rendered)
+    assert look() == before
+    assert len(rendered) == count, "it was not kept"
+    change(slot)
+    after = look()
+    with nothing_kept():
+        assert after == look()
+    assert after != before
+
+
+def test_it_ends_when_the_day_does(client, slot, rendered, monkeypatch):
+    """The database's clock goes on: what is free and what is next is asked of it for each request."""
+    midnight = slot.starts_at.astimezone(slot.expert.zone).replace(hour=0) - timedelta(days=1)
+    monkeypatch.setattr(timezone, "now", lambda: midnight - timedelta(microseconds=1))
+    client.get("/")
+    before, count = body_of(client.get("/")), len(rendered)
+    assert "Tomorrow 09:00" not in before
+    assert len(rendered) == count
+    monkeypatch.setattr(timezone, "now", lambda: midnight)
+    after = body_of(client.get("/"))
+    assert len(rendered) == count + 1
+    assert "Tomorrow 09:00" in after
+    with nothing_kept():
+        assert after == body_of(client.get("/"))
+
+
+def test_each_sees_times_of_ones_own_zone(client, slot):
+    shown = set()
+    for zone in ("Asia/Kathmandu", "Europe/Berlin", "Asia/Kathmandu"):
+        client.cookies["zone"] = zone
+        shown.add(body_of(client.get("/", {"sort": "name"})))
+    assert len(shown) == 2
