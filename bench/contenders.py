@@ -59,6 +59,16 @@ class Contender:
         rate = found["answers"] / found["seconds"]
         return found | cost | {"rate": rate, "done": found["answers"], "errors": errors, "slot": slots[0]}
 
+    def look(self, addresses: list[str], *, connections: int, seconds: float = SECONDS) -> Run:
+        """Ask for addresses in turns for a while. Returns how many answers a second came."""
+        order = {"port": self.site.port, "looks": addresses, "start": new_people(int(seconds * QUICKEST))}
+        with stage.cpu_of(self.database_url, self.site) as cost:
+            found = stage.load(connections=connections, seconds=seconds, **order)
+        answers = found["statuses"].get("200", 0)
+        if not answers:
+            raise RuntimeError(f"{self.name}: nothing was shown: {found}")
+        return found | cost | {"rate": answers / found["seconds"], "done": answers, "errors": _errors(found, "200")}
+
     @contextlib.contextmanager
     def beside(self, *, seconds: float, **order: Any) -> Iterator[Run]:
         """As ``load`` for as long as the block lasts, at most so many seconds; what came of it is there afterwards."""

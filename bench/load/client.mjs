@@ -1,5 +1,5 @@
-// A load of booking requests over plain sockets, the same for whoever answers. Takes its orders as JSON on the command
-// line and prints what came of it as JSON:
+// A load of booking requests, or of looks, over plain sockets, the same for whoever answers. Takes its orders as JSON on
+// the command line and prints what came of it as JSON:
 //
 //   port, connections        where to, and how many connections keep asking, each one request at a time
 //   seconds                  how long to go on, counted from the moment when all are connected, or
@@ -10,6 +10,7 @@
 //   stdin                    true: says "connected" when it begins, and ends when its standard input does
 //   slots                    [first, count]: each request takes the next, or, with count 1, all the same
 //   path                     of a slot, with {slot} for its id
+//   looks                    addresses that are asked for in turns (GET), instead of slots and path
 //   start                    a number from which the e-mail and the client's address of each request are made
 //
 // Answers: statuses {status: count}, sent (of a crowd: who came), answers, seconds, p50/p95/p99/max in ms, errors (connections that failed or
@@ -21,7 +22,7 @@ import { spansOf } from "./spans.mjs";
 const order = JSON.parse(process.argv[2]);
 const { port, path, start = 0, crowd = false } = order;
 const connections = crowd ? order.requests : order.connections;
-const [first, count] = order.slots;
+const [first, count] = order.slots ?? [0, Infinity];
 const limit = order.requests ?? Infinity;
 const statuses = {};
 const references = [];
@@ -33,10 +34,14 @@ let deadline = Infinity;
 let began = performance.now();
 
 function request(number) {
-  const slot = first + (count === 1 ? 0 : number % count);
   const who = start + number;
-  const body = `{"name":"Lena Fischer","email":"p${who}@example.com"}`;
   const address = `10.${(who >> 16) & 255}.${(who >> 8) & 255}.${who & 255}`;
+  if (order.looks) {
+    const look = order.looks[number % order.looks.length];
+    return `GET ${look} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nX-Forwarded-For: ${address}\r\n\r\n`;
+  }
+  const slot = first + (count === 1 ? 0 : number % count);
+  const body = `{"name":"Lena Fischer","email":"p${who}@example.com"}`;
   return (
     `POST ${path.replace("{slot}", slot)} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n` +
     `X-Forwarded-For: ${address}\r\nContent-Length: ${body.length}\r\n\r\n${body}`

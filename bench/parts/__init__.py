@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.parts import alone, bookings, mails, pages, pgbench
+from bench.parts import alone, bookings, looks, mails, pages, pgbench
 from bench.report import Comparison
 from bench.scene import Scene
 
@@ -16,4 +16,5 @@ PARTS: dict[str, Callable[[Scene], list[Comparison]]] = {
     "html": pages.html,
     "django-appointment": pages.django_appointment,
     "mails": mails.mails,
+    "looks": looks.looks,
 }
