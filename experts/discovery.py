@@ -262,9 +262,17 @@ def _rows(query: Query, organization: Organization | None, first: int, zone: Zon
         listed = list(_listed(query, organization_id, first, zone))
     else:
         listed = _prepared_list(query, organization_id, first)()
-    rows = [(pk, slot_id, version) for pk, *version, slot_id in listed]
-    slots = dict(_slot_versions([slot_id for _pk, slot_id, _version in rows if slot_id]))
-    return [Row(pk, slot_id, (*version, slots.get(slot_id))) for pk, slot_id, version in rows]
+    found = [(pk, at, version) for pk, *version, at in listed]
+    # An expert has one slot at an instant.
+    slots = {
+        (expert_id, starts_at): (slot_id, version)
+        for expert_id, starts_at, slot_id, version in _slots_at([pk for pk, *_ in found], [at for _pk, at, _ in found])
+    }
+    rows = []
+    for pk, at, version in found:
+        slot_id, slot_version = slots.get((pk, at), (None, None))
+        rows.append(Row(pk, slot_id, (*version, slot_version)))
+    return rows
 
 
 @lru_cache(maxsize=200)
@@ -280,15 +288,20 @@ def _listed(query: Query, organization_id: int | None, first: int, zone: ZoneInf
     )
     # The slugs are read so that their tables are joined.
     columns = ("pk", "organization__slug", "category__slug")
-    versions = ("expert_version", "organization_version", "category_version", "next_slot_id")
+    versions = ("expert_version", "organization_version", "category_version", "next_slot_at")
     return versioned.values_list(*columns, *versions)[first : first + PAGE_SIZE]
 
 
 def _open_counts(rows: Iterable[Row], now: datetime) -> Counts:
-    today = now.date()
-    # One day more on both sides, because "today" is another date in another zone.
-    first, last = today - timedelta(days=1), today + timedelta(days=15)
-    return tuple(_open_by_day([row.expert_id for row in rows], first, last))
+    """Count the bookable slots of each day of the week; of the next one for those who have none in this."""
+    # "Today" is another date in another zone, and at the end of the week another week.
+    yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
+    sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
+    experts = [row.expert_id for row in rows]
+    counts = _open_by_day(experts, yesterday, sunday)
+    if others := sorted(set(experts) - {expert_id for expert_id, _day, _count in counts}):
+        counts += _open_by_day(others, sunday + timedelta(days=1), sunday + timedelta(days=7))
+    return tuple(counts)
 
 
 @PreparedValues
@@ -312,8 +325,9 @@ def _organizations() -> QuerySet[Any]:
 
 
 @PreparedValues
-def _slot_versions(slot_ids: list[int]) -> QuerySet[Any]:
-    return Slot.objects.filter(pk__any_of=slot_ids).order_by().values_list("pk", "version")
+def _slots_at(expert_ids: list[int], instants: list[datetime]) -> QuerySet[Any]:
+    slots = Slot.objects.filter(expert__id__any_of=expert_ids, starts_at__any_of=instants).order_by()
+    return slots.values_list("expert_id", "starts_at", "pk", "version")
 
 
 @PreparedValues

@@ -91,6 +91,7 @@ _MARKS: dict[Any, Callable[[int], Any]] = {
     datetime: lambda number: datetime(1, 1, 1 + number, tzinfo=UTC),
     date: lambda number: date(1, 1, 1 + number),
     list[int]: lambda number: [32_101 + number],
+    list[datetime]: lambda number: [datetime(1, 1, 1 + number, tzinfo=UTC)],
     list[str]: lambda number: [f"placeholder {number} of a prepared query"],
 }
 

@@ -32,10 +32,10 @@ def row_version(model: type[Model]) -> Func:
 
 
 def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:
-    """The experts, each with ``next_slot_id`` and ``next_slot_at`` (UTC) of its first bookable slot, or None."""
+    """The experts, each with ``next_slot_at``: the start (UTC) of its first bookable slot, or None."""
     first = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
-    return experts.annotate(  # type: ignore[no-redef]  # the model names both, for those who read them
-        next_slot_id=Subquery(first.values("pk")[:1]), next_slot_at=Subquery(first.values("starts_at")[:1])
+    return experts.annotate(  # type: ignore[no-redef]  # the model names it, for those who read it
+        next_slot_at=Subquery(first.values("starts_at")[:1])
     )
 
 

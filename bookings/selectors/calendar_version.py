@@ -48,7 +48,8 @@ def read_calendar_version(slug: str, day: date | None, visitor: str) -> Calendar
     day = day or first_free_day or timezone.now().astimezone(zone).date()
     monday = day - timedelta(days=day.weekday())
     midnight = datetime.combine(day, time.min, tzinfo=UTC)
-    [(next_free_day, week_version, *own)] = _week(pk, day, midnight, monday, monday + timedelta(days=6), visitor)
+    around = (pk, day, midnight, monday, monday + timedelta(days=6))
+    [(next_free_day, week_version, *own)] = _of_somebody(*around, visitor) if visitor else _of_nobody(*around)
     next_free_day = next_free_day or first_free_day
     version = (pk, expert_version, organization_version, week_version, next_free_day)
     return CalendarVersion(pk, zone, day, next_free_day, any(own), origins, version)
@@ -69,21 +70,30 @@ def _expert(slug: str) -> QuerySet[Any]:
     )
 
 
-@PreparedValues
-def _week(expert_id: int, day: date, midnight: datetime, monday: date, sunday: date, visitor: str) -> QuerySet[Any]:
+def _calendar(expert_id: int, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
     # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
     later = Slot.objects.bookable().filter(expert=OuterRef("pk"), date__gt=day, starts_at__gt=midnight)
     week = f"SELECT {WEEK_VERSION} FROM {Slot._meta.db_table} s WHERE s.expert_id = %s AND s.date BETWEEN %s AND %s"
-    # What nobody made is nobody's: in so many words, because the index has this very condition.
-    bookings = Booking.objects.occupying().filter(holder=visitor, slot__expert=OuterRef("pk")).exclude(holder="")
-    waiting = WaitlistEntry.objects.waiting_of(visitor).filter(slot__expert=OuterRef("pk"))
     return (
         Expert.objects.filter(pk=expert_id)
         .values_list(Subquery(later.order_by("starts_at").values("date")[:1]))
-        .annotate(
-            week_version=RawSQL(week, [expert_id, monday, sunday]),
-            has_booking=Exists(bookings),
-            is_waiting=Exists(waiting),
-            has_proven=Exists(Proof.objects.live(visitor)),
-        )
+        .annotate(week_version=RawSQL(week, [expert_id, monday, sunday]))
     )
+
+
+_of_nobody = PreparedValues(_calendar)
+
+
+@PreparedValues
+def _of_somebody(
+    expert_id: int, day: date, midnight: datetime, monday: date, sunday: date, visitor: str
+) -> QuerySet[Any]:
+    # What nobody made is nobody's: in so many words, because the index has this very condition.
+    bookings = Booking.objects.occupying().filter(holder=visitor, slot__expert=OuterRef("pk")).exclude(holder="")
+    waiting = WaitlistEntry.objects.waiting_of(visitor).filter(slot__expert=OuterRef("pk"))
+    proofs = Proof.objects.live(visitor)
+    calendar: QuerySet[Any] = _calendar(expert_id, day, midnight, monday, sunday)
+    found: QuerySet[Any] = calendar.annotate(
+        has_booking=Exists(bookings), is_waiting=Exists(waiting), has_proven=Exists(proofs)
+    )
+    return found

@@ -151,8 +151,7 @@ class Expert(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = ExpertQuerySet.as_manager()
-    # The first bookable slot, where ``with_next_slot`` read it (experts/selectors.py).
-    next_slot_id: int | None
+    # The start of the first bookable slot, where ``with_next_slot`` read it (experts/selectors.py).
     next_slot_at: datetime | None
 
     class Meta:
