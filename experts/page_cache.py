@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -27,6 +28,7 @@ from django.utils.safestring import SafeString, mark_safe
 # Letters and digits, so that no filter changes it; new in each process, so that no text of a person can be a hole.
 _HOLE = f"hole{secrets.token_hex(8)}"
 _HOLES = re.compile(rf"{_HOLE}(\w+?)end")
+MOST_SECONDS = 1.0  # to wait for somebody else who renders
 _THEMES = {"light": "expertbook", "dark": "expertbook-dark"}
 
 
@@ -109,7 +111,7 @@ class PageCache:
         # Who finds no page renders it under one of these, so that a crowd does not render the same page all at once.
         self._rendering = [threading.Lock() for _ in range(32)]
 
-    def get(self, key: Hashable, version: Hashable, now: datetime, make: Callable[[], Page]) -> Page:
+    def get(self, key: Hashable, version: Hashable, make: Callable[[], Page]) -> Page:
         """Return the page of ``key`` if it is true; else what ``make`` returns, which is kept.
 
         ``version`` must have been read before ``make`` reads: what changes in between makes the page newer than its
@@ -117,16 +119,22 @@ class PageCache:
         """
         if settings.DEBUG:  # a developer's change to a template shows at once
             return make()
-        if (page := self._find(key, version, now)) is not None:
+        if (page := self._find(key, version)) is not None:
             return page
-        with self._rendering[hash(key) % len(self._rendering)]:
-            if (page := self._find(key, version, now)) is not None:
+        turn = self._rendering[hash(key) % len(self._rendering)]
+        waited = turn.acquire(timeout=MOST_SECONDS)
+        try:
+            if (page := self._find(key, version)) is not None:
                 return page
             page = make()
             self._keep(key, page)
             return page
+        finally:
+            if waited:
+                turn.release()
 
-    def _find(self, key: Hashable, version: Hashable, now: datetime) -> Page | None:
+    def _find(self, key: Hashable, version: Hashable) -> Page | None:
+        now = timezone.now()
         with self._lock:
             page = self._pages.get(key)
             if page is None or not page.is_true(version, now):
@@ -148,6 +156,11 @@ class PageCache:
 PAGES = PageCache(settings.PAGE_CACHE_BYTES)
 
 
-def render_shared(request: HttpRequest, template: str, context: dict[str, Any]) -> str:
-    """Render a page with holes where it shows what is the viewer's own."""
-    return render_to_string(template, context | {"csrf_token": hole("csrf_token"), "is_shared": True}, request)
+def render_shared(template: str, context: dict[str, Any], zone: ZoneInfo | None) -> str:
+    """Render a page with holes where it shows what is the viewer's own.
+
+    No template can reach the request, and with it the viewer: all who see the page have the ``zone`` in common.
+    """
+    nobody: Any = HttpRequest()
+    nobody.zone = zone
+    return render_to_string(template, context | {"csrf_token": hole("csrf_token"), "is_shared": True}, nobody)

@@ -56,10 +56,12 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
 
     def make() -> Page:
         found, until = cards(listing.rows, listing.open_counts, request.zone, now)
-        html = render_shared(request, template, _context(listing, found, organization, base_url, frame))
+        html = render_shared(template, _context(listing, found, organization, base_url, frame), request.zone)
         return Page.of(html, (listing, shown), now, until)
 
-    return HttpResponse(PAGES.get(key, (listing, shown), now, make).filled(request, {}))
+    # What one person looks for is not worth the room of what many look at.
+    page = make() if listing.query.search else PAGES.get(key, (listing, shown), make)
+    return HttpResponse(page.filled(request, {}))
 
 
 def _context(listing: Listing, found, organization, base_url: str, frame: dict[str, str] | None) -> dict:

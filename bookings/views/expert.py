@@ -67,7 +67,7 @@ def _show(
     frame = None if frame_query is None else tuple(frame_query.items())
     key = (template, slug, found.day, zone, zone_choice, request.zone, frame, get_language())
     try:
-        page = PAGES.get(key, found.version, timezone.now(), lambda: _make(request, template, slug, found, frame_query))
+        page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, frame_query))
     except Expert.DoesNotExist:
         return None
     with timezone.override(zone):
@@ -115,7 +115,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
         "hold_bar": hole("hold_bar"),
     }
     with timezone.override(zone):
-        html = render_shared(request, template, context)
+        html = render_shared(template, context, request.zone)
     return Page.of(html, found.version, calendar.now, calendar.changes_at)
 
 

@@ -14,7 +14,7 @@ LISTS = {
     "all": ("/", {}),
     "a category": ("/experts/", {"category": "health", "sort": "name"}),
     "an organisation": ("/o/north/", {}),
-    "a search on a day": ("/", {"search": "ad", "when": "week"}),
+    "a day": ("/", {"when": "week"}),
     "a frame": ("/embed/north/", {"theme": "dark"}),
 }
 
@@ -89,6 +89,12 @@ def test_it_ends_when_the_day_does(client, slot, rendered, monkeypatch):
     assert "Tomorrow 09:00" in after
     with nothing_kept():
         assert after == body_of(client.get("/"))
+
+
+def test_a_search_is_answered_but_not_kept(client, slot, rendered):
+    for _ in range(2):
+        assert "Adele" in body_of(client.get("/", {"search": "ade"}))
+    assert not rendered
 
 
 def test_each_sees_times_of_ones_own_zone(client, slot):

@@ -1,10 +1,12 @@
 """Prepared queries: the rows of the queryset, its SQL put together once."""
 
+from datetime import date, timedelta
+
 import pytest
 from django.db.models import F, QuerySet
 
 from experts.models import Expert, Slot
-from experts.prepared import PreparedQuery
+from experts.prepared import PreparedQuery, PreparedValues
 from tests.cast import make_expert, make_slot
 from tests.concurrency.contention import run_together
 
@@ -41,6 +43,22 @@ def test_gives_the_rows_with_what_the_queryset_joins_annotates_and_defers(django
         assert slots_of(capacity=2, slug=two.slug) == [other]
     with django_assert_num_queries(1):
         assert rows[0].date == early.date, "what was left out is read when it is asked for"
+
+
+@PreparedValues
+def capacities(slug: str, first: date, ids: list[int]) -> QuerySet:
+    slots = Slot.objects.filter(expert__slug=slug, date__gte=first, pk__any_of=ids).order_by("starts_at")
+    return slots.values_list("pk", "expert__slug").annotate(more=F("capacity") + 1)
+
+
+def test_values_come_as_tuples_what_is_annotated_last(django_assert_num_queries):
+    early, late = make_slot(at="09:00", capacity=3), make_slot(at="15:00")
+    slug, day = early.expert.slug, early.date
+    with django_assert_num_queries(4):
+        assert capacities(slug, day, [early.pk, late.pk]) == [(early.pk, slug, 4)]
+        assert capacities(slug, day, []) == []
+        assert capacities(slug, day + timedelta(days=1), [early.pk]) == []
+        assert capacities(late.expert.slug, day, [early.pk, late.pk]) == [(late.pk, late.expert.slug, 2)]
 
 
 def test_values_are_values_and_never_sql():

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from bookings.models import Status, WaitlistEntry
 from experts.models import Expert, Organization, Slot
-from tests.cast import book, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, make_booking, make_expert, make_organization, make_slot, utc
 from tests.kept import TOKEN, body_of, nothing_kept
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +177,14 @@ class TestOwn:
         shown = look(client, slot.expert)
         monkeypatch.setattr(timezone, "now", lambda: slot.starts_at - timedelta(hours=20, minutes=-1))
         assert look(client, slot.expert) != shown, "the clock in the header stands"
+
+    def test_the_clock_shows_the_zone_that_is_named_beside_it(self, client, slot, monkeypatch):
+        client.cookies["zone"] = "Asia/Kolkata"
+        monkeypatch.setattr(timezone, "now", lambda: utc("2026-01-15 06:40"))
+        for choice in ("mine", "expert"):
+            shown = look(client, slot.expert, zone=choice)
+            assert "<span data-zone-city>Kolkata</span>" in shown
+            assert "<time data-clock>12:10</time>" in shown
 
     def test_a_frame_gets_no_cookie_and_no_token(self, slot):
         for _ in range(2):
