@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from tests.cast import book, make_booking, make_expert, make_organization, make_
 from tests.kept import TOKEN, body_of, nothing_kept
 
 pytestmark = pytest.mark.django_db
+views = import_module("bookings.views.expert")  # the package has a view of that name
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -88,6 +90,29 @@ def test_what_was_free_when_it_was_kept_is_never_shown_as_free_afterwards(client
     assert "No times open" in look(client, slot.expert, day=slot.date.isoformat())
     refused = client.post(f"/slots/{slot.pk}/hold/", headers=PARTIAL)
     assert refused.status_code == 409
+
+
+@pytest.mark.parametrize("when", ["after the version was read", "after the page was rendered"])
+def test_a_booking_in_the_middle_of_rendering_shows_from_the_next_look_on(client, slot, monkeypatch, when):
+    day = {"day": slot.date.isoformat()}
+    make = views._make
+    booked = []
+
+    def make_and_book(*args):
+        if when == "after the version was read":
+            booked.append(make_booking(slot, seats=3))
+        page = make(*args)
+        if not booked:
+            booked.append(make_booking(slot, seats=3))
+        return page
+
+    look(client, make_expert())  # the browser has the site's cookies
+    monkeypatch.setattr(views, "_make", make_and_book)
+    look(client, slot.expert, **day)
+    monkeypatch.undo()
+    shown = look(client, slot.expert, **day)
+    assert "No times open" in shown
+    assert shown == look_afresh(client, slot.expert, **day)
 
 
 @pytest.mark.parametrize("moment", ["hold", "start", "midnight"])
