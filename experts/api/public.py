@@ -65,18 +65,22 @@ def get_expert(request: HttpRequest, slug: str):
 @router.get("/slots", response={200: Listed[SlotOut], **errors(404, 422)}, summary="Find slots")
 def list_slots(request: HttpRequest, query: Query[SlotQuery]):
     """Slots of active experts by their start, 50 a page. Days are the expert's calendar days."""
-    slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
     now = timezone.now()
-    today = now.date()
     if query.expert:
-        expert = Expert.objects.active().filter(slug=query.expert).first()
+        expert = Expert.objects.active().select_related("organization").filter(slug=query.expert).first()
         if expert is None:
             raise NotFound(_("There is no such expert."))
-        slots, today = slots.filter(expert=expert), expert.today(now)
+        slots, today = Slot.objects.filter(expert=expert), expert.today(now)
+    else:
+        expert, today = None, now.date()
+        slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
     if query.bookable:
         slots = slots.bookable()
     slots = within_days(slots, *days_of(query.from_, query.to, today))
-    page = numbered(slots.with_expert().order_by("starts_at", "pk"), query.page)
+    listed = slots if expert else slots.with_expert()
+    page = numbered(listed.order_by("starts_at", "pk"), query.page)
+    for slot in page if expert else ():
+        slot.expert = expert  # known already, and as wide as the slot itself
     return Listed[SlotOut](items=[SlotOut.of(slot, now) for slot in page], count=count_of(slots))
 
 
