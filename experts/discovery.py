@@ -226,9 +226,7 @@ def read_listing(
     organizations = () if organization else tuple(Choice(slug, name) for slug, name in _organizations())
     chips = tuple(Choice(*row) for row in categories)
     query = Query.from_request(request, categories=chips, organizations=organizations)
-    base = (
-        Expert.objects.active() if organization is None else Expert.objects.active().filter(organization=organization)
-    )
+    base = _base(organization.pk if organization else None)
     paginator = Paginator(range(_count(query, base, chips, zone)), PAGE_SIZE)
     number = paginator.get_page(request.GET.get("page")).number
     rows = tuple(_rows(query, organization, (number - 1) * PAGE_SIZE, zone)) if paginator.count else ()

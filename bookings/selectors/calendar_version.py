@@ -1,4 +1,4 @@
-"""Read, in two short queries, whether what a page of an expert's calendar shows is still as it was."""
+"""Read, in a short query or two, whether what a page of an expert's calendar shows is still as it was."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -38,26 +38,41 @@ class CalendarVersion:
 def read_calendar_version(slug: str, day: date | None, visitor: str) -> CalendarVersion | None:
     """Return the version of an active expert's calendar; None when there is no such expert.
 
-    Without a day: that of the next bookable slot, else today where the expert is.
+    Without a day: that of the next bookable slot, else today where the expert is, which takes a query more.
     """
-    expert: Any = next(iter(_expert(slug)), None)
-    if expert is None:
+    if day is None:
+        day = _first_day(slug)
+    if day is None:
         return None
-    pk, zone_name, origins, expert_version, organization_version, first_free_day = expert
-    zone = ZoneInfo(zone_name)
-    day = day or first_free_day or timezone.now().astimezone(zone).date()
     monday = day - timedelta(days=day.weekday())
     midnight = datetime.combine(day, time.min, tzinfo=UTC)
-    around = (pk, day, midnight, monday, monday + timedelta(days=6))
-    [(next_free_day, week_version, *own)] = _of_somebody(*around, visitor) if visitor else _of_nobody(*around)
-    next_free_day = next_free_day or first_free_day
-    version = (pk, expert_version, organization_version, week_version, next_free_day)
-    return CalendarVersion(pk, zone, day, next_free_day, any(own), origins, version)
+    around = (slug, day, midnight, monday, monday + timedelta(days=6))
+    found: Any = next(iter(_of_somebody(*around, visitor) if visitor else _of_nobody(*around)), None)
+    if found is None:
+        return None
+    pk, zone_name, origins, *rows, week_version, first_free_day, later_free_day = found[:8]
+    next_free_day = later_free_day or first_free_day
+    version = (pk, *rows, week_version, next_free_day)
+    return CalendarVersion(pk, ZoneInfo(zone_name), day, next_free_day, any(found[8:]), origins, version)
+
+
+def _first_day(slug: str) -> date | None:
+    """Return the day of the expert's next bookable slot, else today where the expert is; None without an expert."""
+    for zone_name, free_day in _next_free(slug):
+        return free_day or timezone.now().astimezone(ZoneInfo(zone_name)).date()
+    return None
 
 
 @PreparedValues
-def _expert(slug: str) -> QuerySet[Any]:
-    free = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
+def _next_free(slug: str) -> QuerySet[Any]:
+    return Expert.objects.active().filter(slug=slug).values_list("timezone", _day_of(_free_slots()))
+
+
+def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
+    week = f"""
+        SELECT {WEEK_VERSION} FROM {Slot._meta.db_table} s
+        WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
+    """
     return (
         Expert.objects.active()
         .filter(slug=slug)
@@ -65,34 +80,32 @@ def _expert(slug: str) -> QuerySet[Any]:
         .annotate(
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),
-            first_free_day=Subquery(free.values("date")[:1]),
+            week_version=RawSQL(week, [monday, sunday]),
+            first_free_day=_day_of(_free_slots()),
+            # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
+            later_free_day=_day_of(_free_slots().filter(date__gt=day, starts_at__gt=midnight)),
         )
     )
 
 
-def _calendar(expert_id: int, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
-    # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
-    later = Slot.objects.bookable().filter(expert=OuterRef("pk"), date__gt=day, starts_at__gt=midnight)
-    week = f"SELECT {WEEK_VERSION} FROM {Slot._meta.db_table} s WHERE s.expert_id = %s AND s.date BETWEEN %s AND %s"
-    return (
-        Expert.objects.filter(pk=expert_id)
-        .values_list(Subquery(later.order_by("starts_at").values("date")[:1]))
-        .annotate(week_version=RawSQL(week, [expert_id, monday, sunday]))
-    )
+def _free_slots() -> QuerySet[Slot]:
+    return Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
+
+
+def _day_of(slots: QuerySet[Slot]) -> Subquery:
+    return Subquery(slots.values("date")[:1])
 
 
 _of_nobody = PreparedValues(_calendar)
 
 
 @PreparedValues
-def _of_somebody(
-    expert_id: int, day: date, midnight: datetime, monday: date, sunday: date, visitor: str
-) -> QuerySet[Any]:
+def _of_somebody(slug: str, day: date, midnight: datetime, monday: date, sunday: date, visitor: str) -> QuerySet[Any]:
     # What nobody made is nobody's: in so many words, because the index has this very condition.
     bookings = Booking.objects.occupying().filter(holder=visitor, slot__expert=OuterRef("pk")).exclude(holder="")
     waiting = WaitlistEntry.objects.waiting_of(visitor).filter(slot__expert=OuterRef("pk"))
     proofs = Proof.objects.live(visitor)
-    calendar: QuerySet[Any] = _calendar(expert_id, day, midnight, monday, sunday)
+    calendar: QuerySet[Any] = _calendar(slug, day, midnight, monday, sunday)
     found: QuerySet[Any] = calendar.annotate(
         has_booking=Exists(bookings), is_waiting=Exists(waiting), has_proven=Exists(proofs)
     )
