@@ -57,7 +57,9 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-@pytest.mark.parametrize("which", LISTS)
+@pytest.mark.parametrize(
+    "which", ["all", *(pytest.param(name, marks=pytest.mark.slow) for name in LISTS if name != "all")]
+)
 def test_after_any_change_it_is_what_a_new_process_shows(client, slot, rendered, which, change):
     path, query = LISTS[which]
 
