@@ -130,6 +130,21 @@ for (const kind of ["input", "submit"]) {
   document.addEventListener(kind, (event) => (isTouched ||= Boolean(event.target.closest?.("#main"))), true);
 }
 
+// A press ends where it began: a tile that moves to another part of the day in between would not be clicked.
+let press = Promise.resolve();
+document.addEventListener(
+  "pointerdown",
+  () => {
+    press = new Promise((ended) => {
+      // The click comes after the pointer is up, and before anything that waits.
+      for (const kind of ["pointerup", "pointercancel"]) {
+        document.addEventListener(kind, () => setTimeout(ended), { once: true, capture: true });
+      }
+    });
+  },
+  true,
+);
+
 async function learnZone() {
   if (!rememberZone()) return;
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -137,6 +152,7 @@ async function learnZone() {
   const text = await response.text();
   const sourceElement = document.body;
   for (const target of ["#zone-menu", "#main"]) {
+    await press;
     if (target === "#main" && isTouched) continue; // what somebody has begun is worth more than the zone
     if (document.querySelector(target)) await htmx.swap({ text, sourceElement, target, select: target, swap: "outerMorph" });
   }
