@@ -222,14 +222,15 @@ def read_listing(
     request: HttpRequest, organization: Organization | None, zone: ZoneInfo | None, now: datetime
 ) -> Listing:
     """Read the page of the list that an address asks for: of one organisation, or of all."""
-    categories = _categories_of(organization.pk) if organization else _categories()
+    organization_id = organization.pk if organization else None
+    categories = _categories_of(organization_id) if organization_id else _categories()
     organizations = () if organization else tuple(Choice(slug, name) for slug, name in _organizations())
     chips = tuple(Choice(*row) for row in categories)
     query = Query.from_request(request, categories=chips, organizations=organizations)
-    base = _base(organization.pk if organization else None)
+    base = _base(organization_id)
     paginator = Paginator(range(_count(query, base, chips, zone)), PAGE_SIZE)
     number = paginator.get_page(request.GET.get("page")).number
-    rows = tuple(_rows(query, organization, (number - 1) * PAGE_SIZE, zone)) if paginator.count else ()
+    rows = tuple(_rows(query, organization_id, (number - 1) * PAGE_SIZE, zone)) if paginator.count else ()
     is_empty_day = not paginator.count and query.when and query.can_match
     return Listing(
         categories=chips,
@@ -254,18 +255,15 @@ def _count(query: Query, base: ExpertQuerySet, categories: Iterable[Choice], zon
     return sum(category.expert_count for category in categories if query.category in ("", category.slug))
 
 
-def _rows(query: Query, organization: Organization | None, first: int, zone: ZoneInfo | None) -> list[Row]:
-    organization_id = organization.pk if organization else None
+def _rows(query: Query, organization_id: int | None, first: int, zone: ZoneInfo | None) -> list[Row]:
     if query.search or query.when:  # what one person looks for, or what depends on the clock
         listed = list(_listed(query, organization_id, first, zone))
     else:
         listed = _prepared_list(query, organization_id, first)()
     found = [(pk, at, version) for pk, *version, at in listed]
+    known = _slots_at([pk for pk, *_ in found], [at for _pk, at, _version in found if at])
     # An expert has one slot at an instant.
-    slots = {
-        (expert_id, starts_at): (slot_id, version)
-        for expert_id, starts_at, slot_id, version in _slots_at([pk for pk, *_ in found], [at for _pk, at, _ in found])
-    }
+    slots = {(expert_id, starts_at): (slot_id, version) for expert_id, starts_at, slot_id, version in known}
     rows = []
     for pk, at, version in found:
         slot_id, slot_version = slots.get((pk, at), (None, None))

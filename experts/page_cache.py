@@ -108,8 +108,8 @@ class PageCache:
         self._most, self._bytes = most_bytes, 0
         self._pages: OrderedDict[Hashable, Page] = OrderedDict()
         self._lock = threading.Lock()
-        # Who finds no page renders it under one of these, so that a crowd does not render the same page all at once.
-        self._rendering = [threading.Lock() for _ in range(32)]
+        # Who finds no page renders it under the lock of its key, so that a crowd does not do so all at once.
+        self._rendering: dict[Hashable, threading.Lock] = {}
 
     def get(self, key: Hashable, version: Hashable, make: Callable[[], Page]) -> Page:
         """Return the page of ``key`` if it is true; else what ``make`` returns, which is kept.
@@ -121,7 +121,8 @@ class PageCache:
             return make()
         if (page := self._find(key, version)) is not None:
             return page
-        turn = self._rendering[hash(key) % len(self._rendering)]
+        with self._lock:
+            turn = self._rendering.setdefault(key, threading.Lock())
         waited = turn.acquire(timeout=MOST_SECONDS)
         try:
             if (page := self._find(key, version)) is not None:
@@ -130,6 +131,8 @@ class PageCache:
             self._keep(key, page)
             return page
         finally:
+            with self._lock:
+                self._rendering.pop(key, None)
             if waited:
                 turn.release()
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from bookingsite import startup
@@ -53,17 +54,16 @@ def _check(environ: dict[str, str]) -> int:
     """Run all checks at once, and show what each says when it has ended. Returns 1 if one of them failed."""
     with tempfile.TemporaryDirectory() as folder:
         outputs = {name: Path(folder, str(number)) for number, name in enumerate(CHECKS)}
-        start, running, code = time.monotonic(), {}, 0
+        start, running, code = time.monotonic(), [], 0
         for name, command in CHECKS.items():
             with outputs[name].open("w") as output:
-                running[name] = _start(command, environ, stdout=output, stderr=output)
-        while running:
-            time.sleep(0.05)
-            for name, process in list(running.items()):
-                if process.poll() is not None:
-                    print(outputs[name].read_text(), end="")  # noqa: T201
-                    _report(name, start, process.returncode)
-                    code |= bool(running.pop(name).returncode)
+                running.append((name, _start(command, environ, stdout=output, stderr=output)))
+        with ThreadPoolExecutor(len(running)) as threads:
+            for ended in as_completed(threads.submit(lambda one: (one[0], one[1].wait()), each) for each in running):
+                name, returncode = ended.result()
+                print(outputs[name].read_text(), end="")  # noqa: T201
+                _report(name, start, returncode)
+                code |= bool(returncode)
     return code
 
 

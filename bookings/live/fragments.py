@@ -5,7 +5,6 @@ from datetime import date
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import Mark
 from bookings.selectors.week import Week
 from experts.models import Slot
@@ -34,8 +33,5 @@ def open_count(week: Week, day: date, language: str) -> str:
 
 def mark(slot_id: int, mark: Mark | None, language: str) -> str:
     """What is the viewer's own on a tile; for that viewer alone. No time of day in it: the zone is the page's."""
-    left = Countdown(mark.until) if mark and mark.until else None
     with translation.override(language):
-        return render_to_string(
-            "bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "countdown": left, "oob": True}
-        )
+        return render_to_string("bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "oob": True})

@@ -6,12 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
-from django.utils import timezone
 
 from bookings.models import Booking, Proof, WaitlistEntry
-from bookings.selectors.week import WEEK_VERSION
+from bookings.selectors.week import WEEK_VERSION, first_day, free_day
 from experts.models import Expert, Organization, Slot
 from experts.prepared import PreparedValues
 from experts.selectors import row_version
@@ -38,10 +37,10 @@ class CalendarVersion:
 def read_calendar_version(slug: str, day: date | None, visitor: str) -> CalendarVersion | None:
     """Return the version of an active expert's calendar; None when there is no such expert.
 
-    Without a day: that of the next bookable slot, else today where the expert is, which takes a query more.
+    Without a day: ``first_day``, which takes a query more.
     """
     if day is None:
-        day = _first_day(slug)
+        day = first_day(slug)
     if day is None:
         return None
     monday = day - timedelta(days=day.weekday())
@@ -54,18 +53,6 @@ def read_calendar_version(slug: str, day: date | None, visitor: str) -> Calendar
     next_free_day = later_free_day or first_free_day
     version = (pk, *rows, week_version, next_free_day)
     return CalendarVersion(pk, ZoneInfo(zone_name), day, next_free_day, any(found[8:]), origins, version)
-
-
-def _first_day(slug: str) -> date | None:
-    """Return the day of the expert's next bookable slot, else today where the expert is; None without an expert."""
-    for zone_name, free_day in _next_free(slug):
-        return free_day or timezone.now().astimezone(ZoneInfo(zone_name)).date()
-    return None
-
-
-@PreparedValues
-def _next_free(slug: str) -> QuerySet[Any]:
-    return Expert.objects.active().filter(slug=slug).values_list("timezone", _day_of(_free_slots()))
 
 
 def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
@@ -81,19 +68,11 @@ def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: da
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),
             week_version=RawSQL(week, [monday, sunday]),
-            first_free_day=_day_of(_free_slots()),
+            first_free_day=free_day(Slot.objects.bookable()),
             # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
-            later_free_day=_day_of(_free_slots().filter(date__gt=day, starts_at__gt=midnight)),
+            later_free_day=free_day(Slot.objects.bookable().filter(date__gt=day, starts_at__gt=midnight)),
         )
     )
-
-
-def _free_slots() -> QuerySet[Slot]:
-    return Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
-
-
-def _day_of(slots: QuerySet[Slot]) -> Subquery:
-    return Subquery(slots.values("date")[:1])
 
 
 _of_nobody = PreparedValues(_calendar)

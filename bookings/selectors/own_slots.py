@@ -28,6 +28,10 @@ class Mark:
     kind: str
     until: datetime | None = None
 
+    @property
+    def countdown(self) -> Countdown | None:
+        return Countdown(self.until) if self.until else None
+
     def is_over(self, now: datetime) -> bool:
         return self.until is not None and self.until <= now
 

@@ -3,14 +3,19 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import Any
 from zlib import crc32
+from zoneinfo import ZoneInfo
 
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.prepared import PreparedValues
 from experts.timezones import next_midnight
 
 # In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
@@ -120,13 +125,29 @@ _DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
 def parse_day(text: str | None, expert: Expert) -> date | None:
     """Return the day that an address names (ISO), None if it is no day or too far away.
 
-    Without a day: that of the next bookable slot, else today where the expert is.
+    Without a day: ``first_day``.
     """
     if not text:
-        slot = Slot.objects.bookable().filter(expert=expert).order_by("starts_at").first()
-        return slot.date if slot else expert.today()
+        return first_day(expert.slug)
     day = read_day(text)
     return day if day and is_within_reach(day, expert) else None
+
+
+def first_day(slug: str) -> date | None:
+    """Return the day of the expert's next bookable slot, else today where the expert is; None without an expert."""
+    for zone_name, free_day in _next_free(slug):
+        return free_day or timezone.now().astimezone(ZoneInfo(zone_name)).date()
+    return None
+
+
+@PreparedValues
+def _next_free(slug: str) -> QuerySet[Any]:
+    return Expert.objects.filter(slug=slug).values_list("timezone", free_day(Slot.objects.bookable()))
+
+
+def free_day(slots: QuerySet[Slot]) -> Subquery:
+    """The day of the first of these slots that is the expert's, in a query of experts."""
+    return Subquery(slots.filter(expert=OuterRef("pk")).order_by("starts_at").values("date")[:1])
 
 
 def read_day(text: str) -> date | None:

@@ -17,7 +17,6 @@ from bookings.access.visitor import ensure_visitor
 from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
 from bookings.selectors.calendar_version import CalendarVersion, read_calendar_version
-from bookings.selectors.countdown import Countdown
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
 from bookings.selectors.week import is_within_reach, read_day
@@ -135,8 +134,7 @@ def _with_own(
 
 
 def _mark(slot_id: int, mark: Mark | None = None) -> str:
-    countdown = Countdown(mark.until) if mark and mark.until else None
-    return render_to_string("bookings/_mark.html", {"slot_id": slot_id, "mark": mark, "countdown": countdown})
+    return render_to_string("bookings/_mark.html", {"slot_id": slot_id, "mark": mark})
 
 
 def _find(slug: str) -> Expert | None:
