@@ -28,6 +28,7 @@ try:
     SIGN_UP = env.bool("SIGN_UP", DEBUG)
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
+    DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)
     REDIS_URL = env.str("REDIS_URL", "")
     WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
@@ -148,7 +149,9 @@ DATABASES = {
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": 0,
         "DISABLE_SERVER_SIDE_CURSORS": True,
-        "OPTIONS": DATABASE.get("OPTIONS", {})
+        # How often a connection is asked the same (experts/prepared.py) before PostgreSQL keeps its plan.
+        "OPTIONS": {"prepare_threshold": 5 if DATABASE_PREPARED else None}
+        | DATABASE.get("OPTIONS", {})
         | (
             {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}}
             if DATABASE_POOL

@@ -1,10 +1,12 @@
-"""Put the SQL of a query together once, and run it with other values each time.
+"""Put the SQL of a query together once, have PostgreSQL plan it once, and run it with other values each time.
 
 Django puts a query's SQL together each time that it runs, which for a few joined tables takes several times as long as
-PostgreSQL needs to answer. Only for queries that each booking asks.
+PostgreSQL needs to answer; and planning it takes PostgreSQL longer than running it. Only for queries that each booking
+or each look at a page asks.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, date, datetime
@@ -14,6 +16,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.db.models import Field, Lookup, Model, QuerySet
 from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
@@ -45,16 +49,16 @@ class PreparedQuery(Generic[Values, Row]):
     def _bind(self, *args: Values.args, **kwargs: Values.kwargs) -> Any:
         """Return a compiler that asks with these values."""
         given = self._signature.bind(*args, **kwargs).arguments
-        compiler, sql, parameters = self._compiled
+        compiler, sql, places = self._compiled
         bound = copy(compiler)
-        bound.connection = connections[DEFAULT_DB_ALIAS]
-        values = tuple(given[value.name] if isinstance(value, _Placeholder) else value for value in parameters)
+        bound.connection = _PreparingConnection(connections[DEFAULT_DB_ALIAS])
+        values = tuple(given[place.name] for place in places)
         bound.as_sql = lambda *_args, **_kwargs: (sql, values)
         return bound
 
     @cached_property
-    def _compiled(self) -> tuple[Any, str, list[Any]]:
-        """The compiler, which knows what the columns mean, the SQL, and its parameters with placeholders in them."""
+    def _compiled(self) -> tuple[Any, str, list["_Placeholder"]]:
+        """The compiler, which knows what the columns mean, the SQL, and what to put where it has ``%s``."""
         marks = [
             (_MARKS[parameter.annotation](number), _Placeholder(name))
             for number, (name, parameter) in enumerate(self._signature.parameters.items())
@@ -65,7 +69,7 @@ class PreparedQuery(Generic[Values, Row]):
         placed = [next((place for mark, place in marks if mark == value), value) for value in parameters]
         missing = {place.name for _mark, place in marks} - {v.name for v in placed if isinstance(v, _Placeholder)}
         assert not missing, f"the query does not use {missing}"
-        return compiler, sql, placed
+        return compiler, _with_literals(sql, placed), [value for value in placed if isinstance(value, _Placeholder)]
 
 
 class PreparedValues(PreparedQuery[Values, Row]):
@@ -78,9 +82,53 @@ class PreparedValues(PreparedQuery[Values, Row]):
         return list(self._bind(*args, **kwargs).results_iter(tuple_expected=True))
 
 
+class _PreparingConnection:
+    """A connection of Django's whose cursors send values apart from the SQL, so that PostgreSQL plans it only once.
+
+    That is after a few times; psycopg keeps the last 100 for each connection. ``prepare_threshold`` in the settings.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> CursorWrapper:
+        connection = self._connection
+        connection.validate_thread_sharing()
+        connection.ensure_connection()
+        with connection.wrap_database_errors:
+            cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # psycopg's, which the stubs omit
+        return _LoggedCursor(cursor, connection) if connection.queries_logged else CursorWrapper(cursor, connection)
+
+
+class _LoggedCursor(CursorDebugWrapper):
+    """Logs the SQL as it was given: of a prepared statement, psycopg does not know the text any more."""
+
+    def debug_sql(self, *args: Any, **kwargs: Any) -> Any:
+        return super().debug_sql(*args, **kwargs | {"use_last_executed_query": False})
+
+
 class _Placeholder:
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+def _with_literals(sql: str, values: list[Any]) -> str:
+    """Return the SQL with those values in it that are no placeholders.
+
+    PostgreSQL knows then that a condition is that of a partial index, whatever the values of a prepared statement are.
+    """
+    following = iter(values)
+
+    def written(found: re.Match[str]) -> str:
+        if found[0] == "%%" or isinstance(value := next(following), _Placeholder):
+            return found[0]
+        literal: str = connections[DEFAULT_DB_ALIAS].ops.compose_sql("%s", [value])  # type: ignore[attr-defined]
+        return literal.replace("%", "%%")
+
+    return re.sub("%[%s]", written, sql)
 
 
 # Values that no query has of its own. The numbers fit the smallest column: Django knows of greater ones that no row has

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import connection
 from django.db.models import F, QuerySet
 
 from experts.models import Expert, Slot
@@ -103,3 +104,53 @@ def test_lists_of_any_length_are_one_parameter(django_assert_num_queries):
         assert slots_among(keys, ["It's", "Class"]) == slots[1:]
         assert slots_among(keys[:1], ["First visit", "{a,b}"]) == slots[:1]
         assert slots_among(keys, []) == []
+
+
+def kept_plans() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%%experts_slot%%'")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+@pytest.fixture
+def fresh_connection(transactional_db):
+    """A connection that was asked nothing yet."""
+    connection.close()
+    connection.ensure_connection()
+    return connection.connection
+
+
+def test_postgresql_keeps_the_plan_and_not_what_it_found(fresh_connection):
+    expert = make_expert()
+    for capacity in range(1, 9):
+        assert len(slots_of(expert.slug, 1)) == capacity - 1
+        assert slots_of(expert.slug, capacity) == []
+        make_slot(expert, capacity=capacity, at=f"{capacity + 8:02}:00")
+    assert len([plan for plan in kept_plans() if "capacity" in plan and "timezone" in plan]) == 1
+
+
+def test_no_plan_is_kept_where_that_is_turned_off(fresh_connection):
+    fresh_connection.prepare_threshold = None  # DATABASE_PREPARED=off
+    for _ in range(9):
+        slots_of("a", 1)
+    assert kept_plans() == []
+
+
+def test_a_log_of_statements_has_the_sql_of_prepared_ones_too(fresh_connection, settings):
+    settings.DEBUG = True  # as CaptureQueriesContext, only that the log is not emptied
+    for _ in range(9):
+        slots_of("a", 1)
+    assert all('FROM "experts_slot"' in query["sql"] for query in connection.queries[-9:])
+
+
+@PreparedValues
+def halved(slug: str) -> QuerySet:
+    return Slot.objects.filter(expert__slug=slug, title="50% off").values_list("pk")
+
+
+def test_what_the_query_says_itself_is_known_when_it_is_planned(fresh_connection):
+    """A plan for any value could not use the index of those that are 50% off."""
+    slot = make_slot(title="50% off")
+    for _ in range(9):
+        assert halved(slot.expert.slug) == [(slot.pk,)]
+    assert any("'50% off'" in plan and "$1" in plan and "$2" not in plan for plan in kept_plans())
