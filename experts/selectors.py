@@ -21,6 +21,9 @@ from django.utils import timezone
 from experts.models import Expert, Slot, WeeklyHours
 from experts.prepared import PreparedQuery
 
+# In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
+SLOTS_VERSION = "coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)"
+
 
 def row_version(model: type[Model]) -> Func:
     """Which transaction wrote a row and where it stands: not the same after a change, whoever made that.

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from bookings.live.snapshot import Snapshot
 from bookings.selectors.own_slots import Mark, own_keys, own_slots
-from bookings.selectors.week import WEEK_VERSION, Week, parse_day
+from bookings.selectors.week import Week, parse_day
 from experts.models import Expert, Slot
+from experts.selectors import SLOTS_VERSION
 
 WeekKey = tuple[int, date]  # expert, Monday
 
@@ -46,7 +47,7 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple[Any, ...]]:
         cursor.execute(
             f"""
             SELECT shown.expert, shown.monday,
-                   (SELECT {WEEK_VERSION}
+                   (SELECT {SLOTS_VERSION}
                     FROM {Slot._meta.db_table} s
                     WHERE s.expert_id = shown.expert AND s.date BETWEEN shown.monday AND shown.monday + 6),
                    e.is_active AND o.is_active,

@@ -10,10 +10,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.expressions import RawSQL
 
 from bookings.models import Booking, Proof, WaitlistEntry
-from bookings.selectors.week import WEEK_VERSION, first_day, free_day
+from bookings.selectors.week import first_day, free_day
 from experts.models import Expert, Organization, Slot
 from experts.prepared import PreparedValues
-from experts.selectors import row_version
+from experts.selectors import SLOTS_VERSION, row_version
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def read_calendar_version(slug: str, day: date | None, visitor: str) -> Calendar
 
 def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
     week = f"""
-        SELECT {WEEK_VERSION} FROM {Slot._meta.db_table} s
+        SELECT {SLOTS_VERSION} FROM {Slot._meta.db_table} s
         WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
     """
     return (

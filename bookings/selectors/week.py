@@ -18,9 +18,6 @@ from experts.models.slot import BOOKABLE_STATES
 from experts.prepared import PreparedValues
 from experts.timezones import next_midnight
 
-# In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
-WEEK_VERSION = "coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)"
-
 # Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
 PLAIN_STATES = frozenset({"past", "closed"})
 

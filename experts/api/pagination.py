@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.db.models import Model, QuerySet
+from django.db.models import IntegerField, Model, QuerySet, Subquery
 
 PAGE_SIZE = 50
 LAST_PAGE = 200
@@ -14,9 +14,24 @@ def count_of(rows: QuerySet) -> int:
     return rows.order_by()[:MOST_COUNTED].count()
 
 
+class CountOf(Subquery):
+    """As ``count_of``, in a query of something else."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) counted)"
+
+    def __init__(self, rows: QuerySet) -> None:
+        super().__init__(rows.order_by().values("pk")[:MOST_COUNTED], output_field=IntegerField())
+
+
+def bounds(page: int) -> tuple[int, int]:
+    """Which rows are on a page, by its number from 1: from the first to before the second."""
+    return (page - 1) * PAGE_SIZE, page * PAGE_SIZE
+
+
 def numbered(rows: QuerySet, page: int) -> list:
     """A page by its number, from 1."""
-    return list(rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE])
+    first, end = bounds(page)
+    return list(rows[first:end])
 
 
 def following(rows: QuerySet, cursor: Callable[[Model], object]) -> tuple[list, str | None]:

@@ -2,19 +2,22 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import Field
 
 from experts.api.error_schemas import errors
-from experts.api.pagination import LAST_PAGE, count_of, numbered
+from experts.api.kept_lists import experts_of, experts_version, kept_json, slots_version
+from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
 from experts.errors import Invalid, NotFound
 from experts.models import Expert, Slot
+from experts.models.slot import BOOKABLE_STATES
 from experts.search import fold
 from experts.selectors import with_next_slot
+from experts.timezones import next_midnight
 
 router = Router(tags=["Public"])
 DEFAULT_DAYS = 7  # after the first
@@ -42,15 +45,23 @@ class SlotQuery(Input):
 @router.get("/experts", response={200: Listed[ExpertOut], **errors(422)}, summary="Find experts")
 def list_experts(request: HttpRequest, query: Query[ExpertQuery]):
     """In the order in which they were added, 50 a page."""
-    experts = Expert.objects.active()
+    experts = experts_of(query.category, query.organization)
     if query.search:
         experts = experts.matching(query.search) if fold(query.search) else experts.none()
-    if query.category:
-        experts = experts.filter(category__slug=query.category)
-    if query.organization:
-        experts = experts.filter(organization__slug=query.organization)
-    page = with_next_slot(experts).select_related("category", "organization").order_by("pk")
-    return Listed[ExpertOut](items=[ExpertOut.of(row) for row in numbered(page, query.page)], count=count_of(experts))
+
+    # What one program searches for is not worth the room of what many list.
+    found = None if query.search else experts_version(query.category, query.organization, query.page)
+
+    def answer(now: datetime) -> tuple[Listed[ExpertOut], datetime]:
+        page = with_next_slot(experts).select_related("category", "organization")
+        items = [ExpertOut.of(row) for row in numbered(page, query.page)]
+        count = found.count if found else count_of(experts)
+        # When somebody is free next is part of the version.
+        return Listed[ExpertOut].model_construct(items=items, count=count), now + _A_DAY
+
+    if found is None:
+        return answer(timezone.now())[0]
+    return kept_json(request, ("experts", query.category, query.organization, query.page), found, answer)
 
 
 @router.get("/experts/{slug:slug}", response={200: ExpertDetailOut, **errors(404)}, summary="One expert")
@@ -65,23 +76,42 @@ def get_expert(request: HttpRequest, slug: str):
 @router.get("/slots", response={200: Listed[SlotOut], **errors(404, 422)}, summary="Find slots")
 def list_slots(request: HttpRequest, query: Query[SlotQuery]):
     """Slots of active experts by their start, 50 a page. Days are the expert's calendar days."""
-    now = timezone.now()
     if query.expert:
+        return _slots_of_expert(request, query)
+    now = timezone.now()
+    slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
+    if query.bookable:
+        slots = slots.bookable()
+    slots = within_days(slots, *days_of(query.from_, query.to, now.date()))
+    page = numbered(slots.with_expert().order_by("starts_at", "pk"), query.page)
+    return Listed[SlotOut](items=[SlotOut.of(slot, now) for slot in page], count=count_of(slots))
+
+
+def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
+    today = timezone.now().date()
+    # Where the expert is, it may be a day earlier or later.
+    first, last = query.from_ or today - _A_DAY, query.to or (query.from_ or today + _A_DAY) + DEFAULT_DAYS * _A_DAY
+    version = tuple(slots_version(query.expert, first, last))
+    if not version:
+        raise NotFound(_("There is no such expert."))
+
+    def answer(now: datetime) -> tuple[Listed[SlotOut], datetime]:
         expert = Expert.objects.active().select_related("organization").filter(slug=query.expert).first()
         if expert is None:
             raise NotFound(_("There is no such expert."))
-        slots, today = Slot.objects.filter(expert=expert), expert.today(now)
-    else:
-        expert, today = None, now.date()
-        slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
-    if query.bookable:
-        slots = slots.bookable()
-    slots = within_days(slots, *days_of(query.from_, query.to, today))
-    listed = slots if expert else slots.with_expert()
-    page = numbered(listed.order_by("starts_at", "pk"), query.page)
-    for slot in page if expert else ():
-        slot.expert = expert  # known already, and as wide as the slot itself
-    return Listed[SlotOut](items=[SlotOut.of(slot, now) for slot in page], count=count_of(slots))
+        days = days_of(query.from_, query.to, expert.today(now))
+        slots = list(within_days(Slot.objects.filter(expert=expert), *days).order_by("starts_at", "pk"))
+        for slot in slots:
+            slot.expert = expert  # known already, and as wide as the slot itself
+        changes = (slot.changes_at(now) for slot in slots)
+        until = min([next_midnight(now, expert.zone), *(at for at in changes if at is not None)])
+        if query.bookable:
+            slots = [slot for slot in slots if slot.state_at(now) in BOOKABLE_STATES]
+        start, end = bounds(query.page)
+        items = [SlotOut.of(slot, now) for slot in slots[start:end]]
+        return Listed[SlotOut].model_construct(items=items, count=min(len(slots), MOST_COUNTED)), until
+
+    return kept_json(request, ("slots", *query.model_dump().values()), version, answer)
 
 
 @router.get("/slots/{int:slot_id}", response={200: SlotOut, **errors(404)}, summary="One slot")

@@ -1,0 +1,98 @@
+"""Keep the public lists as JSON, as pages are kept (experts/page_cache.py): each request reads their version first."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from pydantic import BaseModel
+
+from experts.api.pagination import CountOf, bounds
+from experts.models import Category, Expert, Organization, Slot
+from experts.page_cache import PAGES, Page
+from experts.prepared import PreparedValues
+from experts.selectors import SLOTS_VERSION, row_version, with_next_slot
+
+
+def kept_json(
+    request: HttpRequest, key: Hashable, version: Hashable, make: Callable[[datetime], tuple[BaseModel, datetime]]
+) -> HttpResponse:
+    """Return the answer that is kept of this version; else what ``make`` makes of what there is at an instant.
+
+    ``make`` returns with it the next instant at which time alone changes the answer.
+    """
+
+    def make_page() -> Page:
+        now = timezone.now()
+        answer, until = make(now)
+        return Page.of(answer.model_dump_json(), version, now, until)
+
+    page = PAGES.get(key, version, make_page)
+    return HttpResponse(page.filled(request, {}), content_type="application/json; charset=utf-8")
+
+
+def experts_of(category: str | None, organization: str | None) -> QuerySet[Expert]:
+    """Return those who can be booked, in the order in which they were added."""
+    experts: QuerySet[Expert] = Expert.objects.active().order_by("pk")
+    if category:
+        experts = experts.filter(category__slug=category)
+    if organization:
+        experts = experts.filter(organization__slug=organization)
+    return experts
+
+
+@dataclass(frozen=True)
+class ExpertsVersion:
+    """What a page of experts is made of. ``count``: of all pages, as ``count_of`` says it."""
+
+    rows: tuple[Any, ...]
+
+    @property
+    def count(self) -> int:
+        count: int = self.rows[0][-1]
+        return count
+
+
+def experts_version(category: str | None, organization: str | None, page: int) -> ExpertsVersion | None:
+    """Read the version of a page of ``experts_of``, with when each is free next. None of an empty one."""
+    rows = tuple(_experts_versions(category, organization, *bounds(page))())
+    return ExpertsVersion(rows) if rows else None
+
+
+@lru_cache(maxsize=200)
+def _experts_versions(category: str | None, organization: str | None, first: int, end: int) -> PreparedValues[[], Any]:
+    def versions() -> QuerySet[Any]:
+        experts = experts_of(category, organization)
+        # The slugs are read so that their tables are joined.
+        columns = ("pk", "organization__slug", "category__slug", "next_slot_at")
+        listed: QuerySet[Any] = with_next_slot(experts).values_list(*columns)
+        versioned: QuerySet[Any] = listed.annotate(
+            expert_version=row_version(Expert),
+            organization_version=row_version(Organization),
+            category_version=row_version(Category),
+            count=CountOf(experts),
+        )
+        return versioned[first:end]
+
+    return PreparedValues(versions)
+
+
+@PreparedValues
+def slots_version(slug: str, first: date, last: date) -> QuerySet[Any]:
+    """The version of an active expert's slots on these days; no row when there is no such expert."""
+    slots = f"""
+        SELECT {SLOTS_VERSION} FROM {Slot._meta.db_table} s
+        WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
+    """
+    experts: QuerySet[Any] = Expert.objects.active().filter(slug=slug).values_list("pk", "organization__slug")
+    versioned: QuerySet[Any] = experts.annotate(
+        expert_version=row_version(Expert),
+        organization_version=row_version(Organization),
+        slots_version=RawSQL(slots, [first, last]),
+    )
+    return versioned
