@@ -111,9 +111,10 @@ class ApiMiddleware:
 
 
 class PreferencesMiddleware:
-    """Reads theme and time zone from cookies and shows times in that zone.
+    """Reads theme and time zone from cookies and shows times in that zone. Says how an answer may be kept.
 
-    ``request.theme`` is "auto", "light" or "dark"; ``request.zone`` a ZoneInfo, or None when not known yet.
+    ``request.theme`` is "auto", "light" or "dark"; ``request.zone`` a ZoneInfo, or None when not known yet. A page with
+    an ETag that the browser has already is not sent again.
     """
 
     def __init__(self, get_response):
@@ -130,6 +131,8 @@ class PreferencesMiddleware:
             patch_vary_headers(response, ["Cookie", "HX-Request-Type"])
             if "Cache-Control" not in response:
                 patch_cache_control(response, private=True, no_cache=True)
+        if "ETag" in response:
+            return get_conditional_response(request, etag=response["ETag"], response=response)
         return response
 
 

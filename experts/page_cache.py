@@ -12,15 +12,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.formats import date_format
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -87,18 +90,33 @@ class Page:
     def size(self) -> int:
         return sum(len(part) for part in self.parts)
 
+    @cached_property
+    def _digest(self) -> str:
+        return sha256(repr(self.parts).encode()).hexdigest()
+
     def filled(self, request: HttpRequest, own: dict[str, str]) -> bytes:
         """Return the page with its holes filled: from ``own`` by name, else from ``OWN``."""
-        values: dict[str, bytes] = {name: conditional_escape(value).encode() for name, value in own.items()}
-        found = []
-        for part in self.parts:
-            if isinstance(part, str):
-                if part not in values:
-                    values[part] = conditional_escape(OWN[part](request)).encode()
-                found.append(values[part])
-            else:
-                found.append(part)
-        return b"".join(found)
+        return self._join(self._values(request, own))
+
+    def response(self, request: HttpRequest, own: dict[str, str]) -> HttpResponse:
+        """Return the page with its holes filled, and an ETag: the same for as long as it looks the same and works.
+
+        The token in its forms is another one each time, and any of them is valid for as long as the cookie is the same.
+        """
+        values = self._values(request, own)
+        response = HttpResponse(self._join(values))
+        looks = sorted((name, value) for name, value in values.items() if name != "csrf_token")
+        made_of = repr((self._digest, looks, request.META.get("CSRF_COOKIE")))
+        response["ETag"] = f'"{salted_hmac("experts.page_cache", made_of).hexdigest()}"'
+        return response
+
+    def _values(self, request: HttpRequest, own: dict[str, str]) -> dict[str, bytes]:
+        names = {part for part in self.parts if isinstance(part, str)}
+        values = {name: own[name] if name in own else OWN[name](request) for name in names}
+        return {name: conditional_escape(value).encode() for name, value in values.items()}
+
+    def _join(self, values: dict[str, bytes]) -> bytes:
+        return b"".join(values[part] if isinstance(part, str) else part for part in self.parts)
 
 
 class PageCache:

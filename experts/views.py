@@ -4,7 +4,6 @@ A list is rendered once and kept for as long as what is read for each request is
 """
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -61,7 +60,7 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
 
     # What one person looks for is not worth the room of what many look at.
     page = make() if listing.query.search else PAGES.get(key, (listing, shown), make)
-    return HttpResponse(page.filled(request, {}))
+    return page.response(request, {})
 
 
 def _context(listing: Listing, found, organization, base_url: str, frame: dict[str, str] | None) -> dict:

@@ -123,7 +123,7 @@ def _with_own(
 ) -> HttpResponse:
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
-        return HttpResponse(page.filled(request, {"hold_bar": ""}))
+        return page.response(request, {"hold_bar": ""})
     bar = find_hold_bar(visitor, found.expert_id, zone, zone_choice)
     own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
     html = page.filled(request, own)
