@@ -24,8 +24,8 @@ class Visitor {
     return this.ask("GET", path, undefined, headers);
   }
 
-  post(path, fields) {
-    return this.ask("POST", path, new URLSearchParams(fields).toString());
+  post(path, fields, headers) {
+    return this.ask("POST", path, new URLSearchParams(fields).toString(), headers);
   }
 
   // Gives {path, status, text} of the page at the end of all redirects.
@@ -88,6 +88,18 @@ function fieldsOf(page, tag) {
   return fields;
 }
 
+// As the tile's own script asks: the answers are parts for the dialog, without redirects.
+const PARTIAL = { "HX-Request": "true", "HX-Request-Type": "partial" };
+
+async function held(visitor, { slot, cookies, token }) {
+  Object.assign(visitor.cookies, cookies);
+  const page = await visitor.post(`/slots/${slot}/hold/`, { csrfmiddlewaretoken: token }, PARTIAL);
+  if (!page.text.includes(`action="/slots/${slot}/book/`)) throw new Error("not held");
+  return page;
+}
+
+const detailsOf = ({ number }) => ({ name: "Lena Fischer", email: `p${number}@example.com`, agree: "on" });
+
 const FLOWS = {
   // Opens an expert's page: what a visitor has who is about to choose a time.
   async visit(visitor, { slug, day }) {
@@ -96,22 +108,27 @@ const FLOWS = {
   },
 
   // Chooses a time on a page that is open already (`visit`), and stops at what is answered: the seat is held.
-  async hold(visitor, { slot, cookies, token }) {
-    Object.assign(visitor.cookies, cookies);
-    const page = await visitor.ask("POST", `/slots/${slot}/hold/`, `csrfmiddlewaretoken=${token}`, {
-      "HX-Request": "true", // as the tile's own script asks: the answer is the dialog, without a redirect
-      "HX-Request-Type": "partial",
-    });
-    if (!page.text.includes(`action="/slots/${slot}/book/`)) throw new Error("not held");
-    return slot;
+  async hold(visitor, item) {
+    await held(visitor, item);
+    return item.slot;
+  },
+
+  // From the tile on a page that is open already (`visit`) to "You're booked", in the page's dialog.
+  async dialog(visitor, item) {
+    let page = await held(visitor, item);
+    const path = `/slots/${item.slot}/book/`;
+    page = await visitor.post(path, { ...fieldsOf(page, /booking-main/), ...detailsOf(visitor), step: "review" }, PARTIAL);
+    page = await visitor.post(path, { ...fieldsOf(page, /booking-main/), step: "confirm" }, PARTIAL);
+    const reference = /EB-[A-Z0-9]{4}-[A-Z0-9]{4}/.exec(page.text)?.[0];
+    if (!reference) throw new Error("not booked");
+    return reference;
   },
 
   // From the tile to the last page, without script: every step a page of its own.
   async book(visitor, { slug, day, slot }) {
     let page = await visitor.get(`/experts/${slug}/?day=${day}`);
     page = await visitor.post(`/slots/${slot}/hold/`, fieldsOf(page, /grid-form/));
-    const details = { name: "Lena Fischer", email: `p${visitor.number}@example.com`, agree: "on", step: "review" };
-    page = await visitor.post(page.path, { ...fieldsOf(page, /booking-main/), ...details });
+    page = await visitor.post(page.path, { ...fieldsOf(page, /booking-main/), ...detailsOf(visitor), step: "review" });
     page = await visitor.post(page.path, { ...fieldsOf(page, /booking-main/), step: "confirm" });
     const reference = /[?&]booking=([^&]+)/.exec(page.path)?.[1];
     if (!reference || !page.text.includes(reference)) throw new Error("not booked");

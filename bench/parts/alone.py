@@ -3,9 +3,8 @@
 import contextlib
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from bench import proxy, stage
@@ -20,19 +19,29 @@ COUNTED = 5  # after as many that are not: a process looks things up when it mee
 
 
 def alone(scene: Scene) -> list[Comparison]:
-    """A booking through the API and one through pages, each after the other, first by `web` alone.
+    """A booking through the API, one in the dialog of a page, and one through pages without script, by `web` alone.
+
+    In the dialog it is from the tile to "You're booked": the page was opened before.
 
     Statements and round trips are counted by a proxy before PostgreSQL (bench/proxy.py), in bookings of their own.
     """
     with counting(scene) as (site, talk):
         counted = Contender(**vars(scene.product) | {"site": site, "acknowledged": set()})
-        counts = {"API": _count(counted, talk, _book), "pages": _count(counted, talk, pages.book_one)}
+        opened = pages.open_pages(counted, 2 * COUNTED, visitors=2 * COUNTED)
+        counts = {
+            "API": _count(talk, lambda: counted.load(connections=1, seconds=10, requests=1)),
+            "dialog": _count(talk, lambda: pages.book_in_dialogs(counted, [opened.pop()])),
+            "pages": _count(talk, lambda: pages.book_through_pages(counted, connections=1, flows=1)),
+        }
     scene.product.acknowledged |= counted.acknowledged
     with stage.product(scene.logs, scene.environ, only="web") as site:
         by_itself = Contender(**vars(scene.product) | {"site": site})
 
         def book(who: Contender) -> Run:
             return who.load(connections=1, seconds=10, requests=BOOKINGS)
+
+        def in_dialogs() -> Run:
+            return pages.book_in_dialogs(by_itself, pages.open_pages(by_itself, FLOWS, visitors=FLOWS))
 
         def through_pages() -> Run:
             return pages.book_through_pages(by_itself, connections=1, seconds=20, flows=FLOWS)
@@ -46,16 +55,18 @@ def alone(scene: Scene) -> list[Comparison]:
                 },
                 most=60,
             )
+            dialog = in_turns({"product": (site, in_dialogs)}, most=40)
             through = in_turns({"product": (site, through_pages)}, most=40)
         finally:
             scene.product.site.resume()
-    for runs, kind in ((api["product"], "API"), (through["product"], "pages")):
+    for runs, kind in ((api["product"], "API"), (dialog["product"], "dialog"), (through["product"], "pages")):
         for run in runs:
             run["facts"] = counts[kind] | {CPU: 1000 * (run["cpu"] + run["postgres"]) / run["done"]}
     goals = {"statements": 16.0, "round trips": 20.0, CPU: 30.0}
     return [
         Comparison("one booking after the other, through the API", "bookings", api),
-        Comparison("one booking after the other, through pages", "bookings", through, fact_goals=goals),
+        Comparison("one booking after the other, in the dialog of a page", "bookings", dialog, fact_goals=goals),
+        Comparison("one booking after the other, through pages without script", "bookings", through, fact_goals=goals),
     ]
 
 
@@ -71,19 +82,13 @@ def counting(scene: Scene) -> Iterator[tuple[stage.Site, proxy.Talk]]:
             yield site, talk
 
 
-def _count(who: Contender, talk: proxy.Talk, book: Any) -> dict[str, float]:
+def _count(talk: proxy.Talk, book: Callable[[], Run]) -> dict[str, float]:
     """Statements and round trips of one booking: the medians of some, after some that are not counted."""
-    for _ in range(COUNTED):
-        book(who)
     found = []
-    for _ in range(COUNTED):
+    for _ in range(2 * COUNTED):
         talk.clear()
-        book(who)
+        run = book()
+        assert run["done"] == 1, run
         found.append((len(talk.statements), talk.round_trips))
-    statements, round_trips = (statistics.median(numbers) for numbers in zip(*found, strict=True))
+    statements, round_trips = (statistics.median(numbers) for numbers in zip(*found[COUNTED:], strict=True))
     return {"statements": statements, "round trips": round_trips}
-
-
-def _book(who: Contender) -> None:
-    found = who.load(connections=1, seconds=10, requests=1)
-    assert found["statuses"] == {"201": 1}, found

@@ -24,12 +24,16 @@ def holds(scene: Scene) -> list[Comparison]:
 
 
 def _hold(who: Contender) -> Run:
-    items = who.slots.pages(2 * VISITORS)  # neighbours in the list have different experts
-    port, start = who.site.port, new_people(8 * VISITORS)
-    opened = stage.browse(port=port, connections=32, seconds=60, flow="visit", items=items[:VISITORS], start=start)
-    visitors = opened["made"]
-    items = [item | visitors[number % len(visitors)] for number, item in enumerate(items)]
-    return _browse(who, flow="hold", connections=32, seconds=SECONDS, items=items, start=start + 4 * VISITORS)
+    items = open_pages(who, 2 * VISITORS, visitors=VISITORS)  # neighbours in the list have different experts
+    return _browse(who, flow="hold", connections=32, seconds=SECONDS, items=items, start=new_people(4 * VISITORS))
+
+
+def open_pages(who: Contender, count: int, *, visitors: int) -> list[dict[str, Any]]:
+    """Open pages with tiles, by so many visitors. Returns what it takes to press ``count`` tiles, by each in turns."""
+    items, start = who.slots.pages(count), new_people(2 * visitors)
+    order = {"connections": 32, "seconds": 60, "items": items[:visitors], "start": start}
+    opened = stage.browse(port=who.site.port, flow="visit", **order)["made"]
+    return [item | opened[number % len(opened)] for number, item in enumerate(items)]
 
 
 def html(scene: Scene) -> list[Comparison]:
@@ -42,15 +46,18 @@ def book_through_pages(
     who: Contender, *, connections: int = AT_A_TIME, seconds: float = SECONDS, flows: int = int(SECONDS * 300)
 ) -> Run:
     """Book through pages for a while, at most so many times. Returns how many a second came to their end."""
-    items, start = who.slots.pages(flows), new_people(2 * flows)
-    found = _browse(who, flow="book", connections=connections, seconds=seconds, items=items, start=start)
+    return _book(who, "book", connections=connections, seconds=seconds, items=who.slots.pages(flows))
+
+
+def book_in_dialogs(who: Contender, items: list[dict[str, Any]]) -> Run:
+    """Book in the dialogs of pages that are open already (``open_pages``), one after the other."""
+    return _book(who, "dialog", connections=1, seconds=20, items=items)
+
+
+def _book(who: Contender, flow: str, **order: Any) -> Run:
+    found = _browse(who, flow=flow, start=new_people(2 * len(order["items"])), **order)
     who.acknowledged |= set(found.pop("made"))
     return found
-
-
-def book_one(who: Contender) -> None:
-    found = book_through_pages(who, connections=1, flows=1)
-    assert not found["errors"], found
 
 
 def _browse(who: Contender, **order: Any) -> Run:
