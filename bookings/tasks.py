@@ -90,14 +90,14 @@ async def deliver_webhook(*, delivery_id: int, due: str) -> None:
 
 @app.task(queue="expiry", priority=FIRST, retry=BackOff())
 def expire_booking(*, booking_id: int) -> None:
-    """Free the seats of a hold or a request when its time is over; nothing if it went on, moved or was renewed."""
+    """End what versions of before have queued the end of, also while they are being replaced (services/expiry.py)."""
     services.expire(booking_id=booking_id)
 
 
 @app.periodic(cron="* * * * *")
 @app.task(queue="expiry", priority=FIRST)
 def catch_up(timestamp: int) -> None:
-    """Every minute: end what the queue missed, and complete the sessions that are over."""
+    """Every minute: end what nobody has ended, and complete the sessions that are over."""
     settle_overdue()
 
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 import signal
 import threading
+from collections.abc import Callable, Iterable
 
 import psycopg
 from procrastinate import PsycopgConnector
@@ -18,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool
 
 from bookings.mail import outbox
+from bookings.services import expiry
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ CONNECT_TIMEOUT = 5  # seconds for one attempt to connect
 POOL_TIMEOUT = 5
 PAUSE = 1  # seconds between two attempts of a statement
 MAIL = "mail"  # the queue whose workers send what waits in the outbox, too
+EXPIRY = "expiry"  # the queue whose workers end what ran out, too
 # Conversations with the mail server at once: each waits for its answers most of the time, or hangs.
 SENDERS = 4
 
@@ -91,7 +94,8 @@ class PatientConnector(PsycopgConnector):
 async def work(**options) -> None:
     """Do jobs until SIGTERM or SIGINT, or with ``wait=False`` until there are none. ``options`` are procrastinate's.
 
-    Whoever does the jobs of the queue ``mail``, or of all, also sends what waits in the outbox.
+    Whoever does the jobs of the queue ``mail``, or of all, also sends what waits in the outbox; of ``expiry``, also
+    ends holds and requests whose time is over.
 
     When the database is back, a new worker takes the place of the old one. The answer to the old one's last statement
     may have been lost, and with it a job that is now marked as being done: what a worker leaves behind is done again
@@ -101,7 +105,8 @@ async def work(**options) -> None:
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     connector, stopping = PatientConnector(), asyncio.create_task(_asked_to_stop())
     stopping.add_done_callback(lambda _task: connector.give_up())
-    sends, waits = MAIL in (options.get("queues") or [MAIL]), options.get("wait", True)
+    queues, waits = options.get("queues") or [MAIL, EXPIRY], options.get("wait", True)
+    looking = [outbox.keep_sending] * SENDERS * (MAIL in queues) + [expiry.keep_ending] * (EXPIRY in queues)
     pool = AsyncConnectionPool(
         kwargs={"connect_timeout": CONNECT_TIMEOUT} | connector_params(),
         timeout=POOL_TIMEOUT,
@@ -109,21 +114,20 @@ async def work(**options) -> None:
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
-    with _senders(stopping) if sends and waits else contextlib.nullcontext():
+    with _looking(looking if waits else [], stopping):
         await _do_jobs(pool, connector, stopping, options)
-    if sends and not waits:
-        while await asyncio.to_thread(outbox.send_due):
-            pass
+    if not waits:
+        await asyncio.to_thread(_do_what_is_due, queues)
     if not stopping.done() and waits:
         raise EndedError("The worker has ended by itself.")
     stopping.cancel()
 
 
 @contextlib.contextmanager
-def _senders(stopping: asyncio.Task):
-    """Send what waits in the outbox, in threads, until the end of the block or, if that is sooner, of ``stopping``."""
+def _looking(what: Iterable[Callable[[threading.Event], None]], stopping: asyncio.Task):
+    """Do each in a thread, until the end of the block or, if that is sooner, of ``stopping``."""
     stop = threading.Event()
-    threads = [threading.Thread(target=outbox.keep_sending, args=[stop], daemon=True) for _ in range(SENDERS)]
+    threads = [threading.Thread(target=each, args=[stop], daemon=True) for each in what]
     stopping.add_done_callback(lambda _task: stop.set())
     for thread in threads:
         thread.start()
@@ -133,6 +137,14 @@ def _senders(stopping: asyncio.Task):
         stop.set()
         for thread in threads:
             thread.join()
+
+
+def _do_what_is_due(queues) -> None:
+    if EXPIRY in queues:
+        while expiry.Expiry().end_due() == expiry.BATCH:
+            pass
+    while MAIL in queues and outbox.send_due():
+        pass
 
 
 async def _do_jobs(pool, connector: PatientConnector, stopping: asyncio.Task, options) -> None:

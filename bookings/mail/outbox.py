@@ -9,12 +9,10 @@ another; what the mail server had taken of the batch by then is sent once more, 
 import logging
 import threading
 import time
-import traceback
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from bookings.mail import log
@@ -23,6 +21,7 @@ from bookings.mail.recipients import recipients_of_each
 from bookings.mail.rules import MailKind, still_true
 from bookings.mail.transport import Transport
 from bookings.models import Booking, OutboxMail, Postponed
+from bookings.polling import keep_looking, log_mistake
 from bookings.queue import BackOff
 from experts.models import Slot
 
@@ -33,7 +32,6 @@ LEASE = timedelta(minutes=2)
 # No mail of a batch is begun later than this after its rows were claimed: what is left of the lease is more than a mail
 # server that hangs can take up.
 LAST_BEGIN = 60.0  # seconds
-PAUSE = 1.0  # seconds between two looks into an empty outbox
 _BACK_OFF = BackOff()
 
 
@@ -121,7 +119,7 @@ def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
                 away = error if error.is_away else None
             except Exception as error:
                 batch.errors[delivery.message_id] = error
-                _log_mistake(f"The mail {delivery.message_id} could not be made", error)
+                log_mistake(f"The mail {delivery.message_id} could not be made", error)
             else:
                 batch.sent.append(delivery.message_id)
     return batch
@@ -148,30 +146,6 @@ def _settle(rows: list[OutboxMail], of_row: dict[int, list[str]], batch: _Batch)
         OutboxMail.objects.postpone(postponed)
 
 
-def _log_mistake(what: str, error: Exception) -> None:
-    """Log a mistake of ours, and where it happened, without its words: they may hold an address."""
-    where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s: %s\n%s", what, type(error).__name__, where)
-
-
 def keep_sending(stop: threading.Event) -> None:
-    """Send what is due, and look for more every second, until ``stop`` is set. For a thread of a worker.
-
-    Waits while the database is away.
-    """
-    in_order = True
-    while not stop.is_set():
-        number = 0
-        try:
-            number = send_due()
-            in_order = True
-        except (DatabaseError, InterfaceError) as error:
-            if in_order:
-                logger.warning("The outbox waits (%s).", type(error).__name__)
-            in_order = False
-        except Exception as error:
-            _log_mistake("The outbox waits", error)
-        if number < BATCH:
-            connection.close()
-            stop.wait(PAUSE)
-    connection.close()
+    """Send what is due, and look for more every second, until ``stop`` is set. For a thread of a worker."""
+    keep_looking("The outbox", lambda: send_due() == BATCH, stop)

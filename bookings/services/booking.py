@@ -24,7 +24,6 @@ from bookings.services.checks import check_details, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
     publish_to_booker,
-    queue_expiries,
     queue_mail,
     queue_mails,
 )
@@ -286,7 +285,6 @@ def _queue_what_follows(bookings: list[Booking]) -> None:
         [(booking, kind) for booking in bookings if (kind := kind_of(booking))]
         + [(booking, MailKind.STAFF_REQUEST) for booking in pending]
     )
-    queue_expiries(pending)
     events = []
     for booking in bookings:
         told = [EventType.BOOKING_CREATED]

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bookings.errors import Refused
 from bookings.models import Booking, Status, WaitlistEntry
+from bookings.services.expiry import overdue
 from bookings.services.lifecycle import complete, expire
 from bookings.services.waitlist import serve
 from experts.models import Slot
@@ -21,7 +22,7 @@ MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next r
 
 
 def settle_overdue(*, looking_back: timedelta | None = RECENT) -> dict[str, int]:
-    """End what the queue missed, complete what is over, serve who waits. Returns how many of each.
+    """End what nobody has ended, complete what is over, serve who waits. Returns how many of each.
 
     Sessions that started before ``looking_back`` are left alone; None looks at all, which takes a walk along every
     confirmed booking.
@@ -32,12 +33,6 @@ def settle_overdue(*, looking_back: timedelta | None = RECENT) -> dict[str, int]
         "completed": _each(finished(now, looking_back), complete, "booking_id"),
         "offered": _each(free_and_waited_for(now), serve, "slot_id"),
     }
-
-
-def overdue(now: datetime) -> QuerySet[Booking]:
-    """Holds and requests whose time is over, the oldest first."""
-    occupying = [Status.HELD, Status.PENDING]
-    return Booking.objects.filter(status__in=occupying, expires_at__lte=now).order_by("expires_at")
 
 
 def finished(now: datetime, looking_back: timedelta | None) -> QuerySet[Booking]:

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterable
 
-from procrastinate.jobs import Job
-
 from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, OutboxMail
-from bookings.queue import defer_jobs, new_job
 from experts import publisher
 from experts.models import Slot
 
@@ -22,23 +19,6 @@ def queue_mails(mails: Iterable[tuple[Booking, MailKind]]) -> None:
     """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
     if rows := [(booking.pk, kind.value, booking.sequence) for booking, kind in mails]:
         OutboxMail.objects.add(rows)
-
-
-def queue_expiry(booking: Booking) -> None:
-    """Queue the end of a hold or a request for its time. The job does nothing if that time has moved on."""
-    queue_expiries([booking])
-
-
-def queue_expiries(bookings: Iterable[Booking]) -> None:
-    """As ``queue_expiry``, for several in one statement."""
-    _defer_all(
-        new_job("bookings.tasks.expire_booking", at=booking.expires_at, booking_id=booking.pk) for booking in bookings
-    )
-
-
-def _defer_all(jobs: Iterable[Job]) -> None:
-    if jobs := list(jobs):
-        defer_jobs(jobs)
 
 
 def publish(booking: Booking) -> None:

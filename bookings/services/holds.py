@@ -10,7 +10,7 @@ from bookings.errors import Busy, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.checks import check_party, refusal_of
-from bookings.services.effects import publish, queue_expiry
+from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
 from bookings.services.locking import lapse_holds_of
 from bookings.services.waitlist import serve_waitlist
@@ -86,8 +86,6 @@ def _hold_under_lock(wanted: Booking) -> Booking:
         serve_waitlist(left)
     if has_freed:
         serve_waitlist(slot)
-    # 4. The job only frees the seat on screens sooner; the time itself is enforced wherever seats are counted.
-    queue_expiry(hold)
     publish(hold)
     slot.seats_held += seats
     return hold

@@ -8,7 +8,7 @@ from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
 from bookings.services.checks import check_party, refusal_of
-from bookings.services.effects import publish, queue_expiry, queue_mail
+from bookings.services.effects import publish, queue_mail
 from bookings.services.locking import lapse_holds, lock_booking
 from bookings.services.waitlist import serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
@@ -131,8 +131,6 @@ def reschedule(
             booking.expires_at = new.starts_at
             fields.append("expires_at")
         booking.save(update_fields=fields)
-        if "expires_at" in fields:
-            queue_expiry(booking)
         queue_mail(booking, MailKind.RESCHEDULED)
         if booking.status == Status.PENDING:
             queue_mail(booking, MailKind.STAFF_REQUEST)

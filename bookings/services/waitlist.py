@@ -16,7 +16,7 @@ from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotT
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.queue import defer
 from bookings.services.checks import check_details, check_party, refusal_of
-from bookings.services.effects import publish, publish_to_visitor, queue_expiry
+from bookings.services.effects import publish, publish_to_visitor
 from bookings.services.locking import lapse_holds
 from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
 from experts.models import Slot
@@ -179,7 +179,6 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
     )
     entry.status = WaitlistEntry.Status.OFFERED
     entry.save(update_fields=["hold", "status"])
-    queue_expiry(entry.hold)
     defer("bookings.tasks.send_waitlist_offer", entry_id=entry.pk)
     publish(entry.hold)
 

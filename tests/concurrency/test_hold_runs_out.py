@@ -7,20 +7,18 @@ from datetime import timedelta
 from statistics import median
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateWorker
 from websockets.sync.client import connect
 
 from bookings import services
 from bookings.models import Booking
-from bookings.services.effects import queue_expiry
 from bookingsite.devserver import processes
 from tests.cast import make_slot
 from tests.live import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# The worker looks each second (PROCRASTINATE_WORKER_DEFAULTS), then frees the seat, and the push follows at once.
+# The worker looks each second (bookings/polling.py), then frees the seat, and the push follows at once.
 PROMISED = timedelta(seconds=2)
 BUSY_MACHINE = timedelta(seconds=1)  # once in a while, where other tests run beside this one
 GIVE_UP_SECONDS = 30  # on a worker that does nothing at all
@@ -52,10 +50,7 @@ def wait_for(socket, slot, state):
 def hold_until(slot, expires_at):
     """A hold as the service makes it, but a short one."""
     hold = services.hold_slot(slot_id=slot.pk, visitor=VISITOR)
-    with transaction.atomic():
-        Booking.objects.filter(pk=hold.pk).update(expires_at=expires_at)
-        hold.expires_at = expires_at
-        queue_expiry(hold)
+    Booking.objects.filter(pk=hold.pk).update(expires_at=expires_at)
 
 
 def test_it_is_free_on_another_page_in_time(site_with, worker):

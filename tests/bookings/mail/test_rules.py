@@ -187,16 +187,7 @@ def test_neither_jobs_nor_the_outbox_hold_an_address(expert):
     services.cancel(booking_id=booking.pk, by_customer=True)
     assert OutboxMail.objects.count() == 3
     assert "ecret" not in str(OutboxMail.objects.values())
-    [job] = ProcrastinateJob.objects.all()
-    assert set(job.args) == {"booking_id"}
-
-
-def test_a_requests_end_is_queued_for_its_time(expert):
-    expert.requires_approval = True
-    expert.save()
-    booking = book(make_slot(expert))
-    job = ProcrastinateJob.objects.get(queue_name="expiry")
-    assert (job.args, job.scheduled_at) == ({"booking_id": booking.pk}, booking.expires_at)
+    assert not ProcrastinateJob.objects.exists()
 
 
 def test_the_reason_is_on_the_booking_page(client, expert):

@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services, tasks
 from bookings.errors import Busy
 from bookings.models import Booking, Status
 from bookings.services import catch_up
 from bookings.services.catch_up import settle_overdue
+from bookings.services.expiry import Expiry
 from experts.models import Slot
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
 from tests.database import renew
@@ -73,11 +73,10 @@ def test_one_that_is_locked_keeps_none_of_the_others(monkeypatch):
 def test_the_deadline_of_a_request_fires_and_frees_the_seat():
     slot = make_slot(make_expert(requires_approval=True))
     booking = book(slot)
-    job = ProcrastinateJob.objects.get(task_name="bookings.tasks.expire_booking")
-    tasks.expire_booking(**job.args)
+    assert Expiry().end_due() == 0
     assert fresh(slot).state == "full", "too early, nothing happens"
     Booking.objects.filter(pk=booking.pk).update(expires_at=timezone.now())
-    tasks.expire_booking(**job.args)
+    assert Expiry().end_due() == 1
     assert statuses() == [Status.EXPIRED]
     assert fresh(slot).state == "open"
 

@@ -15,12 +15,12 @@ pytestmark = pytest.mark.django_db(transaction=True)  # so that transactions are
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 # (statements, round trips) of each step.
-HOLD = (6, 8)  # slot and own · visitor's lock and time-out, slot's lock, slot and holds, hold, job
+HOLD = (5, 7)  # slot and own · visitor's lock and time-out, slot's lock, slot and holds, hold
 DETAILS = (1, 1)  # slot and own
 REVIEW = (1, 1)  # slot and own
 CONFIRM = (8, 10)  # slot and own · slot with lock and time-out, hold, key, booking, answer, mail, webhooks
 DONE = (2, 2)  # slot and own, booking
-OTHER_TIME = (7, 9)  # as a hold; whether somebody waits for the one that is left
+OTHER_TIME = (6, 8)  # as a hold; whether somebody waits for the one that is left
 
 
 @pytest.fixture
