@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from datetime import timedelta
+from typing import Any
 
 import dj_database_url
 import pghistory
@@ -27,6 +28,8 @@ try:
     RATE_LIMITS = env.bool("RATE_LIMITS", True)
     SIGN_UP = env.bool("SIGN_UP", DEBUG)
     DATABASE_URL = env.str("DATABASE_URL", "")
+    DATABASE_REPLICA_URL: list[str] = env.list("DATABASE_REPLICA_URL", [])
+    DATABASE_REPLICA_LAG = env.float("DATABASE_REPLICA_LAG", 3)
     DATABASE_POOL = env.int("DATABASE_POOL", 10)
     DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)
     REDIS_URL = env.str("REDIS_URL", "")
@@ -57,12 +60,41 @@ for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "RED
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set it (see .env.example), or set DEBUG=on on a laptop.")
 # None of these messages repeats an address: it may hold a password.
-if not DATABASE_URL.startswith(("postgres://", "postgresql://")):
-    raise ImproperlyConfigured("DATABASE_URL must look like postgresql://user:password@host:5432/name")
-try:
-    DATABASE = dj_database_url.parse(DATABASE_URL)
-except ValueError as error:
-    raise ImproperlyConfigured(f"DATABASE_URL cannot be read. {error}") from error
+
+
+def _database(setting: str, url: str) -> dict[str, Any]:
+    """Return the database of an address, as Django wants it. ``setting`` names it in complaints."""
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ImproperlyConfigured(f"{setting} must look like postgresql://user:password@host:5432/name")
+    try:
+        found: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{setting} cannot be read. {error}") from error
+    # A pool serves the many threads of one web process. Server-side cursors and session state do not survive PgBouncer.
+    pool = {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}}
+    # How often a connection is asked the same (experts/prepared.py) before PostgreSQL keeps its plan.
+    plans = {"prepare_threshold": 5 if DATABASE_PREPARED else None}
+    options = plans | found.get("OPTIONS", {}) | (pool if DATABASE_POOL else {"connect_timeout": 5})
+    return found | {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 0,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": options,
+    }
+
+
+def _replica(url: str) -> dict[str, Any]:
+    """Return a database that is given up soon, as the primary answers in its place."""
+    found = _database("DATABASE_REPLICA_URL", url)
+    keepalives = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 2, "tcp_user_timeout": 2000}
+    found["OPTIONS"] |= {"connect_timeout": 2} | keepalives
+    if DATABASE_POOL:
+        found["OPTIONS"]["pool"] |= {"timeout": 2, "reconnect_timeout": 2, "min_size": 0}
+    return found
+
+
+DATABASES = {"default": _database("DATABASE_URL", DATABASE_URL)}
+DATABASES |= {f"replica{number}": _replica(url) for number, url in enumerate(DATABASE_REPLICA_URL, 1)}
 if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
     raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
 try:
@@ -105,6 +137,7 @@ MIDDLEWARE = [
     "django_http_compression.middleware.HttpCompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "bookingsite.middleware.ApiMiddleware",
+    "experts.replicas.RecentChangeMiddleware",
     "bookingsite.middleware.CSPMiddleware",
     "bookingsite.page_middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -143,23 +176,8 @@ TEMPLATES = [
     },
 ]
 
-# A pool serves the many threads of one web process. Server-side cursors and session state do not survive PgBouncer.
-DATABASES = {
-    "default": DATABASE
-    | {
-        "ENGINE": "django.db.backends.postgresql",
-        "CONN_MAX_AGE": 0,
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-        # How often a connection is asked the same (experts/prepared.py) before PostgreSQL keeps its plan.
-        "OPTIONS": {"prepare_threshold": 5 if DATABASE_PREPARED else None}
-        | DATABASE.get("OPTIONS", {})
-        | (
-            {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}}
-            if DATABASE_POOL
-            else {"connect_timeout": 5}
-        ),
-    }
-}
+DATABASE_REPLICAS = [alias for alias in DATABASES if alias != "default"]
+DATABASE_ROUTERS = ["experts.replicas.Router"] if DATABASE_REPLICAS else []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOCK_TIMEOUT_MS = 2000  # how long a booking waits for another one on the same slot before it says "busy"
 

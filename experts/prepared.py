@@ -14,7 +14,7 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
@@ -43,7 +43,7 @@ class PreparedQuery(Generic[Values, Row]):
         bound = self._bind(*args, **kwargs)
         # What ModelIterable asks of a queryset.
         query = SimpleNamespace(get_compiler=lambda using: bound)
-        queryset: Any = SimpleNamespace(db=DEFAULT_DB_ALIAS, query=query, _known_related_objects={})
+        queryset: Any = SimpleNamespace(db=bound.using, query=query, _known_related_objects={})
         return list(ModelIterable(queryset))
 
     def _bind(self, *args: Values.args, **kwargs: Values.kwargs) -> Any:
@@ -51,7 +51,8 @@ class PreparedQuery(Generic[Values, Row]):
         given = self._signature.bind(*args, **kwargs).arguments
         compiler, sql, places = self._compiled
         bound = copy(compiler)
-        bound.connection = _PreparingConnection(connections[DEFAULT_DB_ALIAS])
+        bound.using = router.db_for_read(compiler.query.model)
+        bound.connection = _PreparingConnection(connections[bound.using])
         values = tuple(given[place.name] for place in places)
         bound.as_sql = lambda *_args, **_kwargs: (sql, values)
         return bound
@@ -69,7 +70,9 @@ class PreparedQuery(Generic[Values, Row]):
         placed = [next((place for mark, place in marks if mark == value), value) for value in parameters]
         missing = {place.name for _mark, place in marks} - {v.name for v in placed if isinstance(v, _Placeholder)}
         assert not missing, f"the query does not use {missing}"
-        return compiler, _with_literals(sql, placed), [value for value in placed if isinstance(value, _Placeholder)]
+        connection: Any = connections[router.db_for_read(made.model)]
+        places = [value for value in placed if isinstance(value, _Placeholder)]
+        return compiler, _with_literals(sql, placed, connection.ops.compose_sql), places
 
 
 class PreparedValues(PreparedQuery[Values, Row]):
@@ -115,8 +118,8 @@ class _Placeholder:
         self.name = name
 
 
-def _with_literals(sql: str, values: list[Any]) -> str:
-    """Return the SQL with those values in it that are no placeholders.
+def _with_literals(sql: str, values: list[Any], compose: Callable[[str, list[Any]], str]) -> str:
+    """Return the SQL with those values in it that are no placeholders, as ``compose`` writes them.
 
     PostgreSQL knows then that a condition is that of a partial index, whatever the values of a prepared statement are.
     """
@@ -125,8 +128,7 @@ def _with_literals(sql: str, values: list[Any]) -> str:
     def written(found: re.Match[str]) -> str:
         if found[0] == "%%" or isinstance(value := next(following), _Placeholder):
             return found[0]
-        literal: str = connections[DEFAULT_DB_ALIAS].ops.compose_sql("%s", [value])  # type: ignore[attr-defined]
-        return literal.replace("%", "%%")
+        return compose("%s", [value]).replace("%", "%%")
 
     return re.sub("%[%s]", written, sql)
 

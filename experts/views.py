@@ -15,15 +15,18 @@ from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Organization
 from experts.page_cache import PAGES, Page, render_shared
+from experts.replicas import may_read_replica
 
 
 @require_safe
+@may_read_replica
 def discover(request):
     """Show the experts of all organisations, searched, filtered and paged by the address."""
     return _list(request, None, reverse("discover"))
 
 
 @require_safe
+@may_read_replica
 def organization(request, slug):
     """Show one organisation's experts, in its accent."""
     found = get_object_or_404(Organization, slug=slug, is_active=True)

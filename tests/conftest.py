@@ -37,6 +37,7 @@ ENVIRONMENT = {
     "RATE_LIMITS": "off",
     "SIGN_UP": "on",
     "DATABASE_POOL": "0",
+    "DATABASE_REPLICA_URL": "",
     "EMAIL_URL": "memory:",
     "DEFAULT_FROM_EMAIL": "ExpertBook <bookings@localhost>",
     # Whoever keeps Python from writing bytecode would have each of some hundred processes compile everything again.

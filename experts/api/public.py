@@ -15,6 +15,7 @@ from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, 
 from experts.errors import Invalid, NotFound
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.replicas import may_read_replica
 from experts.search import fold
 from experts.selectors import with_next_slot
 from experts.timezones import next_midnight
@@ -43,6 +44,7 @@ class SlotQuery(Input):
 
 
 @router.get("/experts", response={200: Listed[ExpertOut], **errors(422)}, summary="Find experts")
+@may_read_replica
 def list_experts(request: HttpRequest, query: Query[ExpertQuery]):
     """In the order in which they were added, 50 a page."""
     experts = experts_of(query.category, query.organization)
@@ -65,6 +67,7 @@ def list_experts(request: HttpRequest, query: Query[ExpertQuery]):
 
 
 @router.get("/experts/{slug:slug}", response={200: ExpertDetailOut, **errors(404)}, summary="One expert")
+@may_read_replica
 def get_expert(request: HttpRequest, slug: str):
     experts = with_next_slot(Expert.objects.active()).select_related("category", "organization")
     expert = experts.filter(slug=slug).first()
@@ -74,6 +77,7 @@ def get_expert(request: HttpRequest, slug: str):
 
 
 @router.get("/slots", response={200: Listed[SlotOut], **errors(404, 422)}, summary="Find slots")
+@may_read_replica
 def list_slots(request: HttpRequest, query: Query[SlotQuery]):
     """Slots of active experts by their start, 50 a page. Days are the expert's calendar days."""
     if query.expert:
@@ -115,6 +119,7 @@ def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
 
 
 @router.get("/slots/{int:slot_id}", response={200: SlotOut, **errors(404)}, summary="One slot")
+@may_read_replica
 def get_slot(request: HttpRequest, slot_id: int):
     slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
     slot = slots.with_expert().filter(pk=slot_id).first()

@@ -177,6 +177,7 @@ def test_a_database_of_before_that_is_not_ours_is_left_alone(clone, environ):
         ({"DATABASE_POOL": "many"}, "DATABASE_POOL"),
         ({"EMAIL_URL": "pigeon://"}, "EMAIL_URL must look like"),
         ({"DATABASE_URL": "mysql://user:a-password@localhost/db"}, "DATABASE_URL must look like postgresql://"),
+        ({"DATABASE_REPLICA_URL": "replica.example.org"}, "DATABASE_REPLICA_URL must look like postgresql://"),
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
         ({"REDIS_URL": "http://127.0.0.1"}, "REDIS_URL must start with"),
