@@ -23,6 +23,7 @@ CHECKS = {
     "migrations": [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run"],
     "check --deploy": [PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
     "chromium": [PYTHON, "-m", "tests.browser.chromium"],
+    "nginx, pgbouncer": [PYTHON, "-m", "tests.cluster.programs"],
 }
 TESTS = {"pytest": [PYTHON, *PYTEST]}
 if os.environ.get("COVERAGE"):  # `make coverage`

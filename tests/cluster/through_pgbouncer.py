@@ -1,0 +1,35 @@
+"""`make pgbouncer-test`: the tests of what is written and read, with PgBouncer in transaction mode before PostgreSQL.
+
+Each transaction has a session of its own, which ends with it: whatever needs more than a transaction fails. Browsers,
+crowds and programs of ours are left out: those tests hold locks in sessions of their own.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bookingsite import startup
+from bookingsite.devserver import paths, servers
+from tests.cluster.pgbouncer import PgBouncer
+
+TESTS = ["tests/api", "tests/bookings", "tests/bookingsite", "tests/experts"]
+
+
+def main() -> int:
+    with servers.running_for_tests(environ=os.environ) as embedded, tempfile.TemporaryDirectory() as folder:
+        bouncer = PgBouncer(Path(folder), embedded.urls["DATABASE_URL"])
+        try:
+            bouncer.ask("SET server_lifetime = 0")
+            environ = os.environ | embedded.urls | {"DATABASE_URL": bouncer.url_of(paths.NAME)}
+            # In one process: several make their databases under a lock of a session.
+            command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "not processes", *(sys.argv[1:] or TESTS)]
+            return subprocess.run(command, cwd=paths.BASE_DIR, env=environ, check=False).returncode
+        finally:
+            bouncer.remove()
+
+
+if __name__ == "__main__":
+    with startup.one_line_errors():
+        sys.exit(main())
