@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from environs import EnvError
 
 from bookingsite.environment import BASE_DIR, read_environment
+from experts.valkey import channel_host
 
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
@@ -95,8 +96,12 @@ def _replica(url: str) -> dict[str, Any]:
 
 DATABASES = {"default": _database("DATABASE_URL", DATABASE_URL)}
 DATABASES |= {f"replica{number}": _replica(url) for number, url in enumerate(DATABASE_REPLICA_URL, 1)}
-if not REDIS_URL.startswith(("redis://", "rediss://", "unix://")):
-    raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss:// or unix://")
+if not REDIS_URL.startswith(("redis://", "rediss://", "unix://", "redis+sentinel://")):
+    raise ImproperlyConfigured("REDIS_URL must start with redis://, rediss://, unix:// or redis+sentinel://")
+try:
+    CHANNEL_HOST = channel_host(REDIS_URL)
+except ValueError as error:
+    raise ImproperlyConfigured(f"REDIS_URL must look like redis+sentinel://host:26379/name. {error}") from error
 try:
     for proxy in TRUSTED_PROXIES:
         ipaddress.ip_network(proxy, strict=False)
@@ -186,14 +191,14 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": REDIS_KEY_PREFIX,
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        "OPTIONS": {"pool_class": "experts.valkey.Pool", "socket_timeout": 1, "socket_connect_timeout": 1},
     }
 }
 PAGE_CACHE_BYTES = 32 * 1024 * 1024  # of pages that a process keeps (experts/page_cache.py)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": REDIS_KEY_PREFIX},
+        "CONFIG": {"hosts": [CHANNEL_HOST], "prefix": REDIS_KEY_PREFIX},
     }
 }
 

@@ -13,6 +13,7 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from bookings.errors import TooMany
+from experts.valkey import connection_pool
 
 logger = logging.getLogger(__name__)
 # A family books for its members; an office or a school shares one address.
@@ -133,5 +134,5 @@ return 0
 
 @cache
 def _script() -> Script:
-    pool = redis.ConnectionPool.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
+    pool = connection_pool(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5)
     return redis.Redis(connection_pool=pool).register_script(_SCRIPT)
