@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random coverage lint types css bench profile
+.PHONY: run test test-quick test-random coverage lint types css bench profile cluster-test pgbouncer-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -56,6 +56,15 @@ css:
 # The product and its peers in turns, a quarter of an hour; needs Node. ONLY=bookings runs one part (bench/README.md).
 bench: .venv/installed
 	@ONLY="$(ONLY)" RUNS="$(RUNS)" exec $(PY) -m bench
+
+# A site of many processes on this machine, of which each is stopped in turn under load; three minutes. Needs nginx and
+# PgBouncer, as does `make test`, which has a short form of it. KEEP=folder keeps what all parts have said.
+cluster-test: .venv/installed
+	@exec $(PY) -m tests.cluster
+
+# What is written and read, with PgBouncer in transaction mode before PostgreSQL; some minutes.
+pgbouncer-test: .venv/installed
+	@exec $(PY) -m tests.cluster.through_pgbouncer
 
 # Where the time of one booking goes.
 profile: .venv/installed

@@ -1,6 +1,7 @@
 """A mail server that takes every mail at once and forgets it. Prints its port."""
 
 import asyncio
+import contextlib
 
 
 async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -19,8 +20,13 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
+async def converse_to_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError):  # the worker was killed
+        await converse(reader, writer)
+
+
 async def main() -> None:
-    server = await asyncio.start_server(converse, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(converse_to_the_end, "127.0.0.1", 0, limit=1 << 20)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201
     await server.serve_forever()
 
