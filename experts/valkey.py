@@ -14,10 +14,10 @@ def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
     if isinstance(host, str):
         return redis.ConnectionPool.from_url(host, **options)
     timeouts = {name: value for name, value in options.items() if name in ("socket_timeout", "socket_connect_timeout")}
-    sentinel = redis.Sentinel(host.pop("sentinels"), sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]
+    sentinels, name = host.pop("sentinels"), host.pop("master_name")
+    sentinel = redis.Sentinel(sentinels, sentinel_kwargs=timeouts)  # type: ignore[no-untyped-call]  # redis has no types for it
     host.pop("sentinel_kwargs")
-    name = host.pop("master_name")
-    return redis.SentinelConnectionPool(name, sentinel, **host, **options)  # type: ignore[no-untyped-call]
+    return redis.SentinelConnectionPool(name, sentinel, **host, **options)  # type: ignore[no-untyped-call]  # redis has no types for it
 
 
 class Pool(redis.ConnectionPool):
