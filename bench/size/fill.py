@@ -1,0 +1,207 @@
+"""Fill a database in minutes: experts, slots and bookings by the million, as if the site had written them.
+
+Triggers are off while it is filled, and the indexes of the large tables are made afterwards, at once: for a database of
+one's own only. What triggers would keep is written as they would leave it: counters of slots, and the first row of each
+booking's history.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+
+Note = Callable[[str], None]
+LARGE = ("experts_expert", "experts_slot", "bookings_booking", "bookings_bookingevent", "bookings_notification")
+SLOTS_A_DAY, DAYS_BETWEEN = 5, 3  # an expert works every third day
+PAST = 0.6  # this share of the slots is over
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is. Each expert has the same number of slots, ``PAST`` of them over."""
+
+    experts: int
+    slots: int
+    bookings: int
+
+    @property
+    def organizations(self) -> int:
+        return max(min(200, self.experts // 10), 1)
+
+    @property
+    def categories(self) -> int:
+        return 30
+
+    def __str__(self) -> str:
+        return f"{self.experts:,} experts, {self.slots:,} slots, {self.bookings:,} bookings"
+
+
+ZONES = (
+    "Europe/London",
+    "Europe/Berlin",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Asia/Tokyo",
+    "Australia/Sydney",
+    "America/Sao_Paulo",
+    "UTC",
+)
+FIRST = ("Lena", "Karim", "Amara", "Jonas", "Priya", "Mateo", "Noor", "Emil", "Hannah", "Tom", "Yuki", "Olga", "Ravi")
+WORDS = "'0123456789abcdef', 'aeiourlmntkbvdsz'"  # hexadecimal digits as letters of a surname
+
+ORGANIZATIONS = """
+    INSERT INTO experts_organization (name, slug, timezone, accent, logo, contact_email, mail_footer, is_active,
+                                      requires_approval, hold_minutes, approval_hours, min_notice, horizon_days,
+                                      cancel_until, max_party, embed_origins)
+    SELECT 'Clinic ' || n, 'clinic-' || n, 'Europe/London', 'petrol', '', 'clinic' || n || '@example.com', '',
+           n %% 40 <> 39, n %% 10 = 0, 5, 24,
+           (ARRAY[interval '1 hour', interval '0', interval '2 hours', interval '1 day'])[1 + n / 8 %% 4],
+           60, interval '2 hours', 1, '{}'
+    FROM generate_series(0, %(organizations)s - 1) AS n
+"""
+CATEGORIES = """
+    INSERT INTO experts_category (name, slug, icon, position)
+    SELECT 'Field ' || n, 'field-' || n, 'stethoscope', n FROM generate_series(0, %(categories)s - 1) AS n
+"""
+# Every tenth works for the first organisation; one in fifty is away.
+EXPERTS = """
+    INSERT INTO experts_expert (organization_id, category_id, name, slug, headline, bio, photo, timezone, languages,
+                                session_minutes, default_capacity, venue, venue_note, is_active, search_text)
+    SELECT organization.id, category.id, named.name, 'expert-' || n, 'Adviser',
+           repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8], '{en}', 45,
+           CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END, 'in_person', '',
+           n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name)
+    FROM generate_series(0, %(experts)s - 1) AS n
+    CROSS JOIN LATERAL (SELECT (%(first)s::text[])[1 + n %% 13] || ' '
+                            || initcap(translate(to_hex(n * 7919 %% 99991 + 4096), {words})) AS name) AS named
+    JOIN experts_category AS category ON category.slug = 'field-' || n / 10 %% %(categories)s
+    JOIN experts_organization AS organization
+      ON organization.slug = 'clinic-' || CASE WHEN n %% 10 = 0 THEN 0 ELSE n * 31 %% %(organizations)s END
+    ORDER BY n
+"""
+HOURS = """
+    INSERT INTO experts_weeklyhours (expert_id, weekday, start, "end", slot_minutes, buffer_minutes, capacity, title)
+    SELECT id, weekday, '08:00', '16:00', 45, 45, default_capacity, ''
+    FROM experts_expert CROSS JOIN unnest(ARRAY[0, 2]) AS weekday
+"""
+# ``draw``, one of 1,000 and as good as random, decides what becomes of a slot.
+SLOTS = """
+    INSERT INTO experts_slot (expert_id, date, time, starts_at, ends_at, title, capacity, seats_held, seats_booked,
+                              next_hold_expiry, is_closed, version, from_hours)
+    SELECT expert.id, day, clock, starts_at, starts_at + interval '45 minutes', '', default_capacity,
+           is_held::int, is_booked::int, CASE WHEN is_held THEN now() + interval '5 minutes' END,
+           draw = 999, 1 + is_booked::int, true
+    FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM experts_expert) AS expert
+    CROSS JOIN generate_series(0, %(each)s - 1) AS k
+    CROSS JOIN LATERAL (SELECT current_date + (k / %(a_day)s - %(days_past)s) * %(between)s + (n %% %(between)s)::int
+                                   AS day,
+                               time '08:00' + k %% %(a_day)s * interval '90 minutes' + n %% 4 * interval '15 minutes'
+                                   AS clock,
+                               (n * 7919 + k * 104729) %% 1000 AS draw) AS at
+    CROSS JOIN LATERAL (SELECT (day + clock) AT TIME ZONE timezone AS starts_at) AS instant
+    CROSS JOIN LATERAL (SELECT draw < 1000 * %(rate)s::float * CASE WHEN starts_at < now() THEN 1.5 ELSE 0.25 END
+                                   AS is_booked,
+                               draw = 998 AND starts_at > now() AND starts_at < now() + interval '2 days' AS is_held)
+                   AS fate
+"""
+# In the order in which people book: scattered over experts and days. One in thirty was cancelled.
+BOOKINGS = """
+    INSERT INTO bookings_booking (slot_id, seats, status, name, email, phone, notes, reference, holder, expires_at,
+                                  language, timezone, source, created_at)
+    SELECT slot.id, 1, status, CASE WHEN status = 'HELD' THEN '' ELSE
+               (%(first)s::text[])[1 + n %% 13] || ' ' || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
+           CASE WHEN status = 'HELD' THEN '' ELSE 'person' || n %% %(people)s || '@example.com' END, '', '',
+           'EB-' || substr(letters, 1, 4) || '-' || substr(letters, 5),
+           CASE WHEN n %% 2 = 0 THEN md5(n::text) ELSE '' END,
+           CASE status WHEN 'PENDING' THEN slot.starts_at WHEN 'HELD' THEN slot.next_hold_expiry END,
+           'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + n %% 3], now() - (%(bookings)s - n) * interval '1 second'
+    FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n FROM experts_slot
+          WHERE seats_booked = 1 OR seats_held = 1 OR id %% 97 = 0) AS slot
+    CROSS JOIN LATERAL (SELECT translate(lpad(to_hex(n * 2654435761 %% 4294967296), 8, '0'),
+                                         '0123456789abcdef', '34679ACDEFGHJKMN') AS letters,
+                               CASE WHEN seats_held = 1 THEN 'HELD' WHEN seats_booked = 0 THEN 'CANCELLED'
+                                    WHEN slot.ends_at < now() AND n %% 25 = 0 THEN 'NO_SHOW'
+                                    WHEN slot.ends_at < now() THEN 'COMPLETED' WHEN n %% 50 = 0 THEN 'PENDING'
+                                    ELSE 'CONFIRMED' END AS status) AS more
+    ORDER BY n
+"""
+REST = [
+    """
+    INSERT INTO bookings_bookingevent (pgh_created_at, pgh_label, pgh_obj_id, id, slot_id, seats, status, name, email,
+                                       phone, reference, expires_at, language, timezone, sequence, source, created_at)
+    SELECT created_at, 'insert', id, id, slot_id, seats, status, name, email, phone, reference, expires_at, language,
+           timezone, sequence, source, created_at
+    FROM bookings_booking ORDER BY id
+    """,
+    """
+    INSERT INTO bookings_notification (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at,
+                                       sent_at, last_error, created_at)
+    SELECT '<' || id || '@example.com>', 'confirmed', 'customer', email, id, 'sent', 1, created_at, created_at, '',
+           created_at
+    FROM bookings_booking WHERE email <> '' AND id %% 3 = 0 ORDER BY id
+    """,
+    """
+    INSERT INTO bookings_turnedaway (slot_id, reason, source, created_at)
+    SELECT slot_id, 'full', 'web', now() - id * interval '20 seconds' FROM bookings_booking WHERE id %% 20 = 0
+    """,
+    """
+    INSERT INTO bookings_waitlistentry (slot_id, name, email, seats, status, is_echo, visitor, language, timezone)
+    SELECT slot.id, 'Lena Fischer', 'person' || slot.id || '@example.com', 1, 'WAITING', false, '', 'en', 'UTC'
+    FROM experts_slot AS slot WHERE seats_booked = capacity AND starts_at > now() AND id %% 30 = 0
+    """,
+    """
+    INSERT INTO experts_user (email, password, is_staff, is_active, is_superuser, name)
+    SELECT 'user' || n || '@example.com', '!', true, true, false, 'User ' || n
+    FROM generate_series(1, 1000) AS n
+    """,
+]
+# Unready indexes are not written to; VACUUM FULL makes them anew, and does not check constraints row by row.
+INDEXES_ARE_READY = """
+    UPDATE pg_index SET indisready = %s, indisvalid = %s
+    WHERE indrelid = ANY(%s::regclass[]) AND NOT indisprimary
+"""
+
+
+def fill(size: Size, note: Note) -> None:
+    """Fill the empty, migrated database that Django is connected to. Says each step and its seconds."""
+    steps = [
+        ("organisations", ORGANIZATIONS),
+        ("categories", CATEGORIES),
+        ("experts", EXPERTS.replace("{words}", WORDS)),
+        ("weekly hours", HOURS),
+        ("slots", SLOTS),
+        ("bookings", BOOKINGS.replace("{words}", WORDS)),
+        *((f"what follows from them, {n} of {len(REST)}", sql) for n, sql in enumerate(REST, 1)),
+    ]
+    each = size.slots // size.experts
+    values = {
+        "organizations": size.organizations,
+        "categories": size.categories,
+        "experts": size.experts,
+        "each": each,
+        "a_day": SLOTS_A_DAY,
+        "between": DAYS_BETWEEN,
+        "days_past": round(each * PAST / SLOTS_A_DAY),
+        "rate": size.bookings / size.slots,
+        "bookings": size.bookings,
+        "people": max(size.bookings // 4, 1),  # who have booked four times each
+        "zones": list(ZONES),
+        "first": list(FIRST),
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL work_mem = '256MB'")
+        cursor.execute(INDEXES_ARE_READY, [False, False, list(LARGE)])
+        for number, (name, sql) in enumerate(steps, 1):
+            started = time.monotonic()
+            cursor.execute(sql, values)
+            note(f"  {number}/{len(steps)} {name}: {cursor.rowcount:,} rows in {time.monotonic() - started:.0f} s")
+        cursor.execute(INDEXES_ARE_READY, [True, True, list(LARGE)])
+    with connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        for number, table in enumerate(LARGE, 1):
+            started = time.monotonic()
+            cursor.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            note(f"  {number}/{len(LARGE)} indexes of {table} in {time.monotonic() - started:.0f} s")
+        cursor.execute("VACUUM ANALYZE")  # as autovacuum would have done by then
