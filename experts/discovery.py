@@ -1,15 +1,16 @@
 """Read what the list of experts shows: the query in its address, what matches, and the experts as cards."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import BigIntegerField, Func, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -18,26 +19,28 @@ from django.utils.translation import ngettext
 
 from experts import formatting
 from experts.models import Category, Expert, Organization, Slot
-from experts.models.expert import ExpertQuerySet
+from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Span
 from experts.prepared import PreparedValues
-from experts.search import fold
-from experts.selectors import row_version, with_next_slot
+from experts.search import search_condition
+from experts.selectors import row_version
 from experts.timezones import next_midnight
 
 WHEN = ("today", "tomorrow", "week")
 SORTS = ("soonest", "name")
 LONGEST_SEARCH = 100
 PAGE_SIZE = 9
+AHEAD = 10 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
 
 
 @dataclass(frozen=True)
 class Choice:
     """Something to filter by: a category with its ``icon`` and how many experts are in it, or an organisation."""
 
+    pk: int
     slug: str
     name: str
     icon: str = ""
-    expert_count: int = 0
+    expert_count: int = 0  # counted to MOST_LISTED + 1
 
 
 @dataclass(frozen=True)
@@ -79,34 +82,13 @@ class Query:
             sort=one_of("sort", SORTS, "soonest"),
         )
 
-    def experts(self, base: ExpertQuerySet, zone: ZoneInfo | None, *, any_day: bool = False) -> QuerySet[Expert]:
-        """Return the experts of ``base`` that match, in order. ``any_day`` ignores ``when``."""
-        experts: QuerySet[Expert] = base.matching(self.search)
-        if self.category:
-            experts = experts.filter(category__slug=self.category)
-        if self.organization:
-            experts = experts.filter(organization__slug=self.organization)
-        if self.when and not any_day:
-            first, last = _days_as_instants(self.when, zone or timezone.get_default_timezone())
-            slots = Slot.objects.bookable().filter(expert=OuterRef("pk"), starts_at__gte=first, starts_at__lt=last)
-            experts = experts.filter(Exists(slots))
-        experts = with_next_slot(experts)
-        if self.sort == "name":
-            return experts.order_by("name", "pk")
-        return experts.order_by(F("next_slot_at").asc(nulls_last=True), "name", "pk")
 
-    @property
-    def can_match(self) -> bool:
-        """Return whether the search is empty or holds a letter or digit to look for."""
-        return not self.search or bool(fold(self.search))
-
-
-def _days_as_instants(when: str, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return the instants between which "today", "tomorrow" or "week" (today and six days more) lies in a zone."""
+def _span_of(when: str, zone: ZoneInfo) -> Span:
+    """Return the span in which "today", "tomorrow" or "week" (today and six days more) lies in a zone."""
     today = timezone.now().astimezone(zone).date()
     first = today + timedelta(days=1) if when == "tomorrow" else today
     last = first + timedelta(days=7 if when == "week" else 1)
-    return datetime.combine(first, time.min, tzinfo=zone), datetime.combine(last, time.min, tzinfo=zone)
+    return Span(datetime.combine(first, time.min, tzinfo=zone), datetime.combine(last, time.min, tzinfo=zone))
 
 
 @dataclass(frozen=True)
@@ -200,14 +182,16 @@ def _week_day(day: date, count: int) -> WeekDay:
 class Listing:
     """All that a page of the list of experts depends on, as it was read at one moment.
 
-    ``count`` is how many experts match, ``other_days`` how many would on any day where none does; ``number`` is that of
-    the page. Two that are equal look the same, until time alone changes something (``cards``).
+    ``count`` is how many experts the pages lead to, ``is_least`` whether there are more; ``other_days`` how many would
+    match on any day where none does, counted to MOST_LISTED + 1; ``number`` is that of the page. Two that are equal
+    look the same, until time alone changes something (``cards``).
     """
 
     categories: tuple[Choice, ...]
     organizations: tuple[Choice, ...]
     query: Query
     count: int
+    is_least: bool
     number: int
     rows: tuple[Row, ...]
     open_counts: Counts
@@ -215,7 +199,12 @@ class Listing:
 
     @property
     def total(self) -> int:
-        return sum(category.expert_count for category in self.categories)
+        return _total(self.categories)
+
+
+def _total(categories: Iterable[Choice]) -> int:
+    """How many experts there are, or any number above MOST_LISTED."""
+    return sum(category.expert_count for category in categories)
 
 
 def read_listing(
@@ -223,69 +212,104 @@ def read_listing(
 ) -> Listing:
     """Read the page of the list that an address asks for: of one organisation, or of all."""
     organization_id = organization.pk if organization else None
-    categories = _categories_of(organization_id) if organization_id else _categories()
-    organizations = () if organization else tuple(Choice(slug, name) for slug, name in _organizations())
-    chips = tuple(Choice(*row) for row in categories)
-    query = Query.from_request(request, categories=chips, organizations=organizations)
-    base = _base(organization_id)
-    paginator = Paginator(range(_count(query, base, chips, zone)), PAGE_SIZE)
-    number = paginator.get_page(request.GET.get("page")).number
-    rows = tuple(_rows(query, organization_id, (number - 1) * PAGE_SIZE, zone)) if paginator.count else ()
-    is_empty_day = not paginator.count and query.when and query.can_match
+    found = _categories_of(organization_id) if organization_id else _categories()
+    categories = tuple(choice for row in found if (choice := Choice(*row)).expert_count)
+    organizations = () if organization else tuple(Choice(*row) for row in _organizations())
+    query = Query.from_request(request, categories=categories, organizations=organizations)
+    if query.organization:
+        organization_id = next(it.pk for it in organizations if it.slug == query.organization)
+    category = next((it for it in categories if it.slug == query.category), None)
+    selection = _select(query, categories, category, organization_id)
+    ids, count, is_least, number = _page(query, selection, request.GET.get("page"), zone)
+    rows = tuple(_rows(ids)) if ids else ()
     return Listing(
-        categories=chips,
+        categories=categories,
         organizations=organizations,
         query=query,
-        count=paginator.count,
+        count=count,
+        is_least=is_least,
         number=number,
         rows=rows,
         open_counts=_open_counts(rows, now) if rows else (),
-        other_days=query.experts(base, zone, any_day=True).count() if is_empty_day else 0,
+        other_days=0 if count or not query.when else min(selection.count, MOST_LISTED + 1),
     )
 
 
-def _base(organization_id: int | None) -> ExpertQuerySet:
-    experts = Expert.objects.active()
-    return experts if organization_id is None else experts.filter(organization=organization_id)
+def _select(
+    query: Query, categories: Iterable[Choice], category: Choice | None, organization_id: int | None
+) -> Selection:
+    """All that match, whenever they are free."""
+    asked = {"category": category.pk if category else None, "organization": organization_id}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    words = search_condition(query.search)
+    experts, slots = Expert.objects.active().filter(**asked), Slot.objects.all()
+    if query.search and words is None:
+        return Selection(experts.none(), slots.none(), 0)
+    if words is not None:
+        experts = experts.filter(words)
+    elif not asked:
+        return Selection(experts, slots, _total(categories), is_all=True)
+    elif query.sort == "name" and not query.when and not query.organization:
+        # The ids are not needed, and the number is known.
+        return Selection(experts, slots, category.expert_count if category else _total(categories))
+    ids = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
+    slots = slots.filter(**{f"expert__{name}": value for name, value in asked.items()})
+    if words is not None:
+        slots = slots.filter(search_condition(query.search, "expert__search_text"))
+    return Selection(
+        experts, slots, len(ids), ids=ids if len(ids) <= MOST_NAMED else None, organization_id=organization_id
+    )
 
 
-def _count(query: Query, base: ExpertQuerySet, categories: Iterable[Choice], zone: ZoneInfo | None) -> int:
-    if query.search or query.organization or query.when:
-        return query.experts(base, zone).count() if query.can_match else 0
-    return sum(category.expert_count for category in categories if query.category in ("", category.slug))
-
-
-def _rows(query: Query, organization_id: int | None, first: int, zone: ZoneInfo | None) -> list[Row]:
-    if query.search or query.when:  # what one person looks for, or what depends on the clock
-        listed = list(_listed(query, organization_id, first, zone))
+def _page(
+    query: Query, selection: Selection, asked: str | None, zone: ZoneInfo | None
+) -> tuple[list[int], int, bool, int]:
+    """The ids of the page that is asked for, how many the pages lead to, whether there are more, the page's number."""
+    count = min(selection.count, MOST_LISTED)
+    number = Paginator(range(count), PAGE_SIZE).get_page(asked).number
+    upto, is_least = min(number * PAGE_SIZE, count), selection.count > count
+    if not count:
+        return [], 0, False, 1
+    if query.when:
+        # How many they are is known when all have been found: a few pages more are looked for.
+        most = min(upto + AHEAD, MOST_LISTED)
+        span = _span_of(query.when, zone or timezone.get_default_timezone())
+        within = selection.by_name_within if query.sort == "name" else selection.soonest_within
+        ids = within(span, most + 1)
+        count, is_least = min(len(ids), most), len(ids) > most
+        number = Paginator(range(count), PAGE_SIZE).get_page(asked).number
     else:
-        listed = _prepared_list(query, organization_id, first)()
-    found = [(pk, at, version) for pk, *version, at in listed]
-    known = _slots_at([pk for pk, *_ in found], [at for _pk, at, _version in found if at])
-    # An expert has one slot at an instant.
-    slots = {(expert_id, starts_at): (slot_id, version) for expert_id, starts_at, slot_id, version in known}
-    rows = []
-    for pk, at, version in found:
-        slot_id, slot_version = slots.get((pk, at), (None, None))
-        rows.append(Row(pk, slot_id, (*version, slot_version)))
-    return rows
+        ids = selection.by_name(upto) if query.sort == "name" else selection.soonest(upto)
+    first = (number - 1) * PAGE_SIZE
+    return ids[first : first + PAGE_SIZE], count, is_least, number
 
 
-@lru_cache(maxsize=200)
-def _prepared_list(query: Query, organization_id: int | None, first: int) -> PreparedValues[[], Any]:
-    return PreparedValues(lambda: _listed(query, organization_id, first, None))
+def _rows(ids: list[int]) -> list[Row]:
+    """Rows in the order of the ids. Whoever is not active any more is left out."""
+    found = {pk: (slot or (None, None), version) for pk, *version, slot in _versions(ids)}
+    return [Row(pk, found[pk][0][0], (*found[pk][1], found[pk][0][1])) for pk in ids if pk in found]
 
 
-def _listed(query: Query, organization_id: int | None, first: int, zone: ZoneInfo | None) -> QuerySet[Any]:
-    versioned = query.experts(_base(organization_id), zone).annotate(
+@PreparedValues
+def _versions(expert_ids: list[int]) -> QuerySet[Any]:
+    """Of each: versions of what its card shows, and [id, version] of its first bookable slot."""
+    first = Slot.objects.bookable_of_outer().order_by("starts_at")
+    id_and_version = Func(
+        "pk",
+        "version",
+        template="ARRAY[%(expressions)s::bigint]",
+        output_field=ArrayField(BigIntegerField()),
+    )
+    versioned = Expert.objects.active().filter(pk__any_of=expert_ids).order_by()
+    versioned = versioned.annotate(
         expert_version=row_version(Expert),
         organization_version=row_version(Organization),
         category_version=row_version(Category),
+        next_slot=Subquery(first.annotate(found=id_and_version).values("found")[:1]),
     )
     # The slugs are read so that their tables are joined.
     columns = ("pk", "organization__slug", "category__slug")
-    versions = ("expert_version", "organization_version", "category_version", "next_slot_at")
-    return versioned.values_list(*columns, *versions)[first : first + PAGE_SIZE]
+    return versioned.values_list(*columns, "expert_version", "organization_version", "category_version", "next_slot")
 
 
 def _open_counts(rows: Iterable[Row], now: datetime) -> Counts:
@@ -300,6 +324,13 @@ def _open_counts(rows: Iterable[Row], now: datetime) -> Counts:
     return tuple(counts)
 
 
+def _open_by_day(expert_ids: list[int], first: date, last: date) -> list[tuple[int, date, int]]:
+    # By the start as well, which the index has: it is the day after on the expert's calendar at the most.
+    end = datetime.combine(last + timedelta(days=2), time.min, tzinfo=UTC)
+    found = sorted(_open_days(expert_ids, first, last, end))
+    return [(pk, day, count) for pk, days in found for day, count in sorted(Counter(days).items())]
+
+
 @PreparedValues
 def _categories() -> QuerySet[Any]:
     return _with_counts(Expert.objects.active())
@@ -311,22 +342,18 @@ def _categories_of(organization_id: int) -> QuerySet[Any]:
 
 
 def _with_counts(experts: QuerySet[Expert]) -> QuerySet[Any]:
-    categories: QuerySet[Any] = Category.objects.with_expert_count(experts)
-    return categories.values_list("slug", "name", "icon", "expert_count")
+    categories: QuerySet[Any] = Category.objects.with_expert_count(experts, MOST_LISTED + 1)
+    return categories.values_list("pk", "slug", "name", "icon", "expert_count")
 
 
 @PreparedValues
 def _organizations() -> QuerySet[Any]:
-    return Organization.objects.filter(is_active=True).order_by("name").values_list("slug", "name")
+    return Organization.objects.filter(is_active=True).order_by("name").values_list("pk", "slug", "name")
 
 
 @PreparedValues
-def _slots_at(expert_ids: list[int], instants: list[datetime]) -> QuerySet[Any]:
-    slots = Slot.objects.filter(expert__id__any_of=expert_ids, starts_at__any_of=instants).order_by()
-    return slots.values_list("expert_id", "starts_at", "pk", "version")
-
-
-@PreparedValues
-def _open_by_day(expert_ids: list[int], first: date, last: date) -> QuerySet[Any]:
-    slots = Slot.objects.bookable().filter(expert__id__any_of=expert_ids, date__range=(first, last))
-    return slots.values_list("expert_id", "date").annotate(Count("pk")).order_by("expert_id", "date")
+def _open_days(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
+    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times."""
+    slots = Slot.objects.bookable_of_outer().filter(date__range=(first, last), starts_at__lt=end).order_by()
+    experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
+    return experts.annotate(days=ArraySubquery(slots.values("date"))).values_list("pk", "days")

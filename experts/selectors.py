@@ -36,7 +36,7 @@ def row_version(model: type[Model]) -> Func:
 
 def with_next_slot(experts: QuerySet[Expert]) -> QuerySet[Expert]:
     """The experts, each with ``next_slot_at``: the start (UTC) of its first bookable slot, or None."""
-    first = Slot.objects.bookable().filter(expert=OuterRef("pk")).order_by("starts_at")
+    first = Slot.objects.bookable_of_outer().order_by("starts_at")
     return experts.annotate(  # type: ignore[no-redef]  # the model names it, for those who read it
         next_slot_at=Subquery(first.values("starts_at")[:1])
     )

@@ -78,6 +78,7 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "categories": listing.categories,
         "total": listing.total,
         "page": page,
+        "is_least": listing.is_least,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
         "other_days": listing.other_days,
     }

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pghistory
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Func, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -55,9 +56,12 @@ AVATAR_TINTS = 8
 
 
 class CategoryQuerySet(models.QuerySet["Category"]):
-    def with_expert_count(self, experts: "models.QuerySet[Expert]") -> Self:
-        """Categories that ``experts`` fall into, each with ``expert_count``."""
-        return self.filter(experts__in=experts).annotate(expert_count=Count("experts")).order_by("position", "name")
+    def with_expert_count(self, experts: "models.QuerySet[Expert]", most: int) -> Self:
+        """Each with ``expert_count``: how many of ``experts`` fall into it, counted to ``most``."""
+        # Not the ids, which the index by category and organisation does not have.
+        some = experts.order_by().filter(category=OuterRef("pk")).values("organization")[:most]
+        counted = Func(ArraySubquery(some), function="cardinality", output_field=models.IntegerField())
+        return self.annotate(expert_count=counted).order_by("position", "name")
 
 
 class Category(models.Model):
@@ -160,6 +164,14 @@ class Expert(models.Model):
             GinIndex(search_vector(), name="expert_search_words"),
             models.Index("organization", "name", name="expert_by_organization"),
             models.Index("category", "name", name="expert_by_category"),
+            models.Index("name", "id", name="expert_by_name", condition=Q(is_active=True)),
+            # The least notice of those who have one of their own: of all, and of an organisation.
+            models.Index("min_notice", name="expert_by_notice", condition=Q(min_notice__isnull=False)),
+            models.Index(
+                "organization", "min_notice", name="expert_by_notice_of_house", condition=Q(min_notice__isnull=False)
+            ),
+            # To count them, from the index alone: few different pairs, which make it small.
+            models.Index("category", "organization", name="expert_counts", condition=Q(is_active=True)),
         ]
         constraints = [
             known_value("venue", Venue),

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any, Self
 
@@ -6,8 +7,9 @@ import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import F, Func, Q, Value
+from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import Exact, GreaterThan, LessThanOrEqual
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,6 +17,28 @@ from experts import formatting
 from experts.models.expert import Expert
 
 BOOKABLE_STATES = frozenset({"open", "few"})
+
+# What an index can know of ``bookable``: a hold may run out.
+_MAY_BE_BOOKABLE = Q(is_closed=False) & (
+    Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)
+)
+
+
+def _policy_allows(at: Any, starts_at: F, expert: Callable[[str], F]) -> Q:
+    """The half of the rule of ``bookable`` that is about the expert, whose fields ``expert`` makes of their names."""
+    notice = Coalesce(expert("min_notice"), expert("organization__min_notice"))
+    horizon = Func(
+        Coalesce(expert("horizon_days"), expert("organization__horizon_days")),
+        template="(%(expressions)s * interval '24 hours')",
+        output_field=models.DurationField(),
+    )
+    return (
+        Q(Exact(expert("is_active"), True))
+        & Q(Exact(expert("organization__is_active"), True))
+        & Q(GreaterThan(starts_at, at + notice))
+        # Not as a range with the notice: PostgreSQL would take it for a narrow one, and no index knows it, either.
+        & Q(LessThanOrEqual(starts_at - at, horizon))
+    )
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
@@ -25,20 +49,32 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         ``state_at(now) in BOOKABLE_STATES``, and tests/experts/models/test_bookable.py holds the two together.
         """
         at = Now() if now is None else Value(now, output_field=models.DateTimeField())
-        notice = Coalesce("expert__min_notice", "expert__organization__min_notice")
-        horizon = Func(
-            Coalesce("expert__horizon_days", "expert__organization__horizon_days"),
-            template="(%(expressions)s * interval '24 hours')",
-            output_field=models.DurationField(),
-        )
+        return self._have_seats(at).filter(_policy_allows(at, F("starts_at"), lambda name: F(f"expert__{name}")))
+
+    def bookable_of_outer(self) -> Self:
+        """``bookable`` slots of each expert, in a subquery of a query of experts, by the policy that is read there."""
+        at = Now()
+        return self._have_seats(at).filter(_policy_allows(at, F("starts_at"), OuterRef), expert=OuterRef("pk"))
+
+    def maybe_bookable(self) -> models.QuerySet[Any]:
+        """A superset of ``bookable``, each slot with whether it is (``allowed``), soonest first, then by expert.
+
+        To be read in slices: each is read along an index, whatever comes after it. Of ``bookable`` PostgreSQL would
+        rather join all slots with their experts, and sort them.
+        """
+        at = Now()
+        experts = Expert.objects.filter(_policy_allows(at, OuterRef("starts_at"), F), pk=OuterRef("expert_id"))
+        allowed = Coalesce(Subquery(experts.order_by().values(yes=Value(True))), False)
+        return self._have_seats(at).annotate(allowed=allowed).order_by("starts_at", "expert_id")
+
+    def _have_seats(self, at: Any) -> Self:
+        """The half of the rule of ``bookable`` that is about the slot alone."""
         return self.filter(
             # The expiry is part of the rule: an abandoned hold must never block, even with every worker down.
             Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__lte=at),
-            expert__is_active=True,
-            expert__organization__is_active=True,
             is_closed=False,
-            starts_at__gt=at + notice,
-            starts_at__lte=at + horizon,
+            # Follows from the notice, which differs from expert to expert: an index needs one bound for all.
+            starts_at__gt=at,
         )
 
     def with_expert(self) -> Self:
@@ -65,7 +101,10 @@ class Slot(models.Model):
     booking; read the row again before use.
     """
 
-    expert = models.ForeignKey(Expert, on_delete=models.PROTECT, related_name="slots", verbose_name=_("expert"))
+    # Without an index of its own: those that begin with the expert serve it, and each booking would write to it.
+    expert = models.ForeignKey(
+        Expert, on_delete=models.PROTECT, related_name="slots", verbose_name=_("expert"), db_index=False
+    )
     date = models.DateField(_("date"))
     time = models.TimeField(_("time"))
     starts_at = models.DateTimeField(_("starts at"))
@@ -113,15 +152,12 @@ class Slot(models.Model):
         ]
         indexes = [
             # Finds the expert's next bookable slot without reading the full ones.
-            models.Index(
-                "expert",
-                "starts_at",
-                name="slot_next_bookable",
-                condition=Q(is_closed=False)
-                & (Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)),
-            ),
-            # For staff's list and first page: what comes next, of all experts.
-            models.Index("starts_at", name="slot_by_start"),
+            models.Index("expert", "starts_at", name="slot_next_bookable", condition=_MAY_BE_BOOKABLE),
+            # Finds the experts who are free soonest (experts/ordering.py).
+            models.Index("starts_at", "expert", name="slot_open_by_start", condition=_MAY_BE_BOOKABLE),
+            # For staff's list and first page: what comes next, of all experts. In the very order of the lists, as
+            # thousands of slots may start at one instant.
+            models.Index("starts_at", "id", name="slot_in_order"),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through

@@ -9,11 +9,13 @@ from django import template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, gettext, pgettext
 
 from experts import page_cache
+from experts.ordering import MOST_LISTED
 
 register = template.Library()
 
@@ -125,8 +127,17 @@ def widget(field, css="input", **attrs):
 
 
 @register.filter
+def count_label(number, is_least=None):
+    """A number of experts that was not counted to its end: 1001 -> "1,000+". ``is_least``: whether there are more."""
+    if is_least is None:
+        number, is_least = min(number, MOST_LISTED), number > MOST_LISTED
+    figures = number_format(number, force_grouping=True)
+    return f"{figures}+" if is_least else figures
+
+
+@register.filter
 def number_word(number):
-    """Small numbers as words: 4 -> "four". Others stay figures."""
+    """Small numbers as words: 4 -> "four". Others as ``count_label``."""
     words = (
         pgettext("number", "no"),
         gettext("one"),
@@ -139,4 +150,4 @@ def number_word(number):
         gettext("eight"),
         gettext("nine"),
     )
-    return words[number] if isinstance(number, int) and 0 <= number < len(words) else number
+    return words[number] if isinstance(number, int) and 0 <= number < len(words) else count_label(number)

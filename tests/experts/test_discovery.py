@@ -6,8 +6,10 @@ from html import unescape
 
 import pytest
 
+from experts import discovery, ordering
 from experts.models import Category, Expert, Organization
 from experts.search import fold
+from experts.templatetags import expertbook
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.kept import body_of
 
@@ -116,7 +118,7 @@ class TestOrder:
         make_slot(later, day=day_ahead(5))
         make_slot(sooner, day=day_ahead(3))
         make_booking(make_slot(full, day=day_ahead(2)))
-        assert names(client) == ["Sooner", "Later", "Full", "Nobody's day"]
+        assert names(client) == ["Sooner", "Later", "Nobody's day", "Full"]  # as they were added
         assert names(client, sort="name") == ["Full", "Later", "Nobody's day", "Sooner"]
 
     def test_when(self, client):
@@ -160,6 +162,44 @@ class TestPaging:
     def test_pages_follow_each_other(self, client):
         listed = [name for page in (1, 2, 3) for name in names(client, page=page, sort="name")]
         assert listed == [f"Expert {n:02}" for n in range(20)]
+
+
+class TestMany:
+    """More experts than a list leads to."""
+
+    @pytest.fixture(autouse=True)
+    def experts(self, monkeypatch):
+        for module in (ordering, discovery, expertbook):
+            monkeypatch.setattr(module, "MOST_LISTED", 18)
+        organization, category = make_organization(slug="north"), make_category(slug="health", name="Health")
+        for n in range(30):
+            expert = make_expert(name=f"Expert {n:02}", organization=organization, category=category)
+            make_slot(expert, day=day_ahead(1), at="14:00")
+
+    @pytest.mark.parametrize("path", ["/experts/", "/o/north/"])
+    @pytest.mark.parametrize(
+        "query", [{}, {"sort": "name"}, {"category": "health"}, {"search": "exp"}, {"when": "week"}]
+    )
+    def test_the_first_are_listed_and_the_others_told_of(self, client, path, query):
+        listed = [name for page in (1, 2) for name in names(client, path, page=page, **query)]
+        assert listed == [f"Expert {n:02}" for n in range(18)]
+        first, last = (body_of(client.get(path, {"page": page, **query})) for page in (1, 99))
+        assert "18+ experts" in first
+        assert "10–18 of 18+" in last
+        assert "There are more" in last
+        assert "There are more" not in first
+
+    def test_how_many_are_free_on_a_day_is_counted_a_few_pages_ahead(self, client, monkeypatch):
+        monkeypatch.setattr(discovery, "AHEAD", 2)
+        assert "11+ experts" in body_of(client.get("/", {"when": "week"}))
+        assert "18+ experts" in body_of(client.get("/", {"when": "week", "page": 2}))
+
+    def test_how_many_match_on_other_days(self, client):
+        body = body_of(client.get("/", {"when": "today", "search": "exp"}))
+        assert "18+ experts match on other days" in body
+
+    def test_chips_count_as_far(self, client):
+        assert body_of(client.get("/")).count('<span class="num">18+</span>') == 2  # all, and the only category
 
 
 class TestCards:

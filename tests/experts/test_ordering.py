@@ -1,0 +1,117 @@
+"""Experts in order: what is read along an index is what asking each of them would tell."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from experts import ordering
+from experts.models import Expert, Slot
+from experts.models.slot import BOOKABLE_STATES
+from experts.ordering import EVER, MOST_LISTED, Selection, Span
+from tests.cast import make_category, make_expert, make_organization, when
+
+pytestmark = pytest.mark.django_db
+MANY = MOST_LISTED + 1  # so many that nobody is asked one by one
+
+
+def make_crowd(seed: int) -> None:
+    """Some dozen experts of five organisations, with slots in every state at instants that many have in common."""
+    dice, now = random.Random(seed), timezone.now().replace(second=30, microsecond=0)
+    notices = [timedelta(0), timedelta(hours=2), timedelta(days=1), None]
+    organizations = [
+        make_organization(
+            is_active=n > 0, min_notice=dice.choice(notices[:3]), horizon_days=dice.choice([2, 30]), slug=f"org-{n}"
+        )
+        for n in range(5)
+    ]
+    categories = [make_category(), make_category()]
+    slots = []
+    for _ in range(40):
+        expert = make_expert(
+            organization=dice.choice(organizations),
+            category=dice.choice(categories),
+            name=dice.choice(["Ada", "Émile", "Zoë", "ada", "Karim"]),
+            is_active=dice.random() < 0.9,
+            min_notice=dice.choice(notices),
+            horizon_days=dice.choice([None, None, 1]),
+        )
+        busy = dice.random()
+        for hours in dice.sample(range(-30, 90, 3), dice.randrange(12)):
+            capacity = dice.choice([1, 1, 3])
+            booked = capacity if dice.random() < busy else 0
+            held = min(dice.choice([0, 0, 1]), capacity - booked)
+            slots.append(
+                Slot(
+                    expert=expert,
+                    **when(expert, now + timedelta(hours=hours)),
+                    ends_at=now + timedelta(hours=hours + 1),
+                    capacity=capacity,
+                    seats_booked=booked,
+                    seats_held=held,
+                    next_hold_expiry=now + timedelta(minutes=dice.choice([-5, 5])) if held else None,
+                    is_closed=dice.random() < 0.1,
+                )
+            )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # else triggers would undo the counters
+        Slot.objects.bulk_create(slots)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+def first_slots(experts, span: Span = EVER) -> dict[int, Slot]:
+    """By expert, the first slot that can be booked, as pages say of each slot."""
+    now, first = timezone.now(), {}
+    for slot in Slot.objects.with_expert().filter(expert__in=experts).order_by("starts_at"):
+        if slot.state_at(now) in BOOKABLE_STATES and span.first <= slot.starts_at < span.last:
+            first.setdefault(slot.expert_id, slot.starts_at)
+    return first
+
+
+def selections(organization_id: int):
+    """The same experts in each way in which a list may know of them: of all, of one organisation, of some names."""
+    everybody = Expert.objects.active()
+    yield Selection(everybody, Slot.objects.all(), MANY, is_all=True)
+    for asked, known in (({"organization": organization_id}, organization_id), ({"name__gt": "Z"}, None)):
+        experts = everybody.filter(**asked)
+        slots = Slot.objects.filter(**{f"expert__{name}": value for name, value in asked.items()})
+        ids = list(experts.values_list("pk", flat=True))
+        yield Selection(experts, slots, MANY, ids=ids, organization_id=known)
+        yield Selection(experts, slots, MANY, organization_id=known)
+        yield Selection(experts, slots, len(ids), ids=ids, organization_id=known)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_soonest_is_what_asking_each_tells(seed, monkeypatch):
+    make_crowd(seed)
+    monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)  # slots in one statement, so that it takes several
+    for selection in selections(Expert.objects.active().order_by("-pk")[0].organization_id):
+        first = first_slots(selection.experts)
+        others = selection.experts.exclude(pk__in=first).order_by("pk").values_list("pk", flat=True)
+        expected = [*sorted(first, key=lambda pk: (first[pk], pk)), *others]
+        for upto in (1, 4, 100):
+            assert selection.soonest(upto) == expected[:upto]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("is_sparse", [True, False])
+def test_within_a_span_only_those_who_are_free_then(seed, is_sparse, monkeypatch):
+    make_crowd(seed)
+    monkeypatch.setattr(ordering, "SPARSE", 1000 if is_sparse else 2)
+    tomorrow = timezone.now() + timedelta(days=1)
+    span = Span(tomorrow, tomorrow + timedelta(days=1))
+    for selection in selections(Expert.objects.active().order_by("-pk")[0].organization_id):
+        first = first_slots(selection.experts, span)
+        by_name = selection.experts.filter(pk__in=first).order_by("name", "pk").values_list("pk", flat=True)
+        for upto in (1, 4, 100):
+            assert selection.soonest_within(span, upto) == sorted(first, key=lambda pk: (first[pk], pk))[:upto]
+            assert selection.by_name_within(span, upto) == list(by_name)[:upto]
+
+
+def test_by_name_then_in_the_order_in_which_they_were_added():
+    zoe, ada, other_ada = (make_expert(name=name) for name in ("Zoë", "Ada", "Ada"))
+    everybody = Selection(Expert.objects.active(), Slot.objects.all(), 3, is_all=True)
+    assert everybody.by_name(9) == [ada.pk, other_ada.pk, zoe.pk]
+    assert everybody.by_name(2) == [ada.pk, other_ada.pk]
