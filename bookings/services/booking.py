@@ -28,9 +28,9 @@ from bookings.services.effects import (
     queue_mails,
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
-from bookings.services.locking import lapse_holds, own_holds
+from bookings.services.locking import own_holds
 from bookings.services.together import Gate, Request, write_alone
-from bookings.services.waitlist import WORTH_WAITING, serve_waitlists
+from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
 from experts.locking import (
     lock_free_slots,
@@ -214,9 +214,9 @@ def _book_under_lock(
         else:
             left.append(request)
     given = find_given(request.answer for request in present)
-    # 4. Holds that ran out free their seats now, whether or not a worker is alive.
-    slots = {slot_id: lapse_holds(slot) for slot_id, slot in before.items()}
-    freed = {slot_id for slot_id, slot in slots.items() if slot is not before[slot_id]}
+    # 4. Holds that ran out free their seats now, whether or not a worker is alive, and first for who waits for them.
+    slots = {slot_id: lapse_and_serve(slot) for slot_id, slot in before.items()}
+    freed: set[int] = set()
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
     # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
     outcomes: list[_Outcome] = []

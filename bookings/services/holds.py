@@ -12,8 +12,7 @@ from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, 
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
-from bookings.services.locking import lapse_holds_of
-from bookings.services.waitlist import serve_waitlist
+from bookings.services.waitlist import lapse_and_serve, serve_waitlist
 from experts import publisher
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
@@ -54,8 +53,7 @@ def _hold_under_lock(wanted: Booking) -> Booking:
     _lock_slot_and_moving(wanted.slot_id, visitor, expert_id=wanted.slot.expert_id)
     # 3. Under the lock, the same rule again.
     chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-    has_freed = lapse_holds_of(chosen.slot)
-    if has_freed:
+    if lapse_and_serve(chosen.slot) is not chosen.slot:
         chosen, *others = slot_and_holds(wanted.slot_id, visitor)
     slot, own = chosen.slot, chosen.hold
     if reason := refusal_of(slot, seats, own=own):
@@ -84,8 +82,6 @@ def _hold_under_lock(wanted: Booking) -> Booking:
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])
         serve_waitlist(left)
-    if has_freed:
-        serve_waitlist(slot)
     publish(hold)
     slot.seats_held += seats
     return hold

@@ -9,8 +9,8 @@ from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import change_deadline
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail
-from bookings.services.locking import lapse_holds, lock_booking
-from bookings.services.waitlist import serve_waitlist
+from bookings.services.locking import lock_booking
+from bookings.services.waitlist import lapse_and_serve, serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
@@ -110,8 +110,7 @@ def reschedule(
     """
     with slot_transaction():
         booking, old = lock_booking(booking_id, slot_id)
-        before = read_slot(slot_id)
-        new = lapse_holds(before)
+        new = lapse_and_serve(read_slot(slot_id))
         if booking.status not in (Status.PENDING, Status.CONFIRMED):
             raise NotAllowed(_("This booking cannot be moved any more."))
         _check_seen(booking, seen_sequence)
@@ -141,8 +140,6 @@ def reschedule(
         )
         publish(booking)
         serve_waitlist(old)
-        if new is not before:  # holds that ran out there may have left more seats than were taken
-            serve_waitlist(new)
         return booking
 
 

@@ -17,7 +17,7 @@ from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.queue import defer
 from bookings.services.checks import check_details, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
-from bookings.services.locking import lapse_holds
+from bookings.services.locking import lapse_holds, lapse_holds_of
 from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -47,8 +47,7 @@ def join_waitlist(
     check_details(asked)
     with slot_transaction():
         lock_slots([slot_id])
-        before = read_slot(slot_id)
-        slot = lapse_holds(before)
+        slot = lapse_and_serve(read_slot(slot_id))
         check_party(slot, asked)
         if seats > slot.capacity:
             raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
@@ -75,8 +74,6 @@ def join_waitlist(
             timezone=timezone,
         )
         publish_to_visitor(visitor)
-        if slot is not before:  # the seats of holds that ran out, too few for this party, are others' turn
-            serve_waitlist(slot)
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
 
 
@@ -155,6 +152,18 @@ def serve_waitlist(slot: Slot) -> bool:
         has_offered = True
         slot = read_slot(slot.pk)
     return has_offered
+
+
+def lapse_and_serve(slot: Slot) -> Slot:
+    """Under the slot's lock: free the seats of holds that ran out, and offer them to who waits before anybody else.
+
+    Returns the slot, read again if there were any. Where the caller is refused after this, and with that undoes it, the
+    worker does it within a second.
+    """
+    if not lapse_holds_of(slot):
+        return slot
+    serve_waitlist(slot)
+    return read_slot(slot.pk)
 
 
 def settle_offers(slot: Slot) -> None:

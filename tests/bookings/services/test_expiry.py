@@ -71,9 +71,9 @@ class TestWhatIsDue:
         ]
 
     def test_it_is_found_by_an_index(self):
-        plan = expiry.overdue(timezone.now()).exclude(pk__in=[1])[:BATCH].explain()
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_bitmapscan = off")  # better for a small table, but not in order
             plan = expiry.overdue(timezone.now()).exclude(pk__in=[1])[:BATCH].explain()
         assert "booking_to_expire" in plan
         assert "Sort" not in plan

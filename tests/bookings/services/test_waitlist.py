@@ -1,5 +1,6 @@
 """The waitlist: whoever is first in line gets the seat that becomes free, in the transaction that frees it."""
 
+from contextlib import nullcontext
 from datetime import time, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotT
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.services.catch_up import settle_overdue
 from bookings.services.cleanup import delete_old
+from bookings.services.expiry import Expiry
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
@@ -210,6 +212,48 @@ class TestServing:
         lapse(services.hold_slot(slot_id=slot.pk, visitor=OMAR))
         entry = join_behind_a_hold(slot)
         assert join(slot, "ruth", seats=2).status == "WAITING"
+        entry.refresh_from_db()
+        assert entry.status == "OFFERED"
+
+    @pytest.mark.parametrize("how", ["hold", "book", "book_what_was_held", "reschedule", "join"])
+    def test_who_waits_comes_before_whoever_finds_that_a_hold_ran_out(self, how):
+        expert = make_expert()
+        slot, mine = make_slot(expert, at="09:00"), book(make_slot(expert, at="12:00"))
+        hold = services.hold_slot(slot_id=slot.pk, visitor=OMAR)
+        entry = join(slot, visitor=LENA)
+        lapse(hold)
+        with pytest.raises((SlotTaken, WaitlistFull)) if how != "join" else nullcontext():
+            match how:
+                case "hold":
+                    services.hold_slot(slot_id=slot.pk, visitor=RUTH)
+                case "book":
+                    book(slot)
+                case "book_what_was_held":
+                    book(slot, visitor=OMAR)
+                case "reschedule":
+                    services.reschedule(booking_id=mine.pk, slot_id=slot.pk, by_customer=True)
+                case "join":
+                    assert join(slot, "ruth").status == "WAITING"
+        Expiry().end_due()  # what was refused has undone the offer with the rest, and left the seat to be offered
+        entry.refresh_from_db()
+        assert (entry.status, entry.hold.holder) == ("OFFERED", LENA)
+        assert Booking.objects.filter(slot=slot, status=Status.CONFIRMED).count() == 0
+
+    def test_who_waits_gets_the_seat_also_as_the_one_who_finds_that_a_hold_ran_out(self):
+        slot = make_slot()
+        hold = services.hold_slot(slot_id=slot.pk, visitor=OMAR)
+        entry = join(slot, visitor=LENA)
+        lapse(hold)
+        assert book(slot, visitor=LENA).status == Status.CONFIRMED
+        entry.refresh_from_db()
+        assert entry.status == "BOOKED"
+
+    def test_seats_that_the_line_leaves_are_for_who_finds_them(self):
+        slot = make_slot(make_expert(max_party=2), capacity=2)
+        hold = services.hold_slot(slot_id=slot.pk, visitor=OMAR, seats=2)
+        entry = join(slot, visitor=LENA)
+        lapse(hold)
+        assert services.hold_slot(slot_id=slot.pk, visitor=RUTH).status == Status.HELD
         entry.refresh_from_db()
         assert entry.status == "OFFERED"
 
