@@ -21,7 +21,12 @@ from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.sentinel import Sentinels
 from tests.private_postgres import PrivatePostgres
 
-SETTINGS = stage.SETTINGS | {"DJANGO_SETTINGS_MODULE": "tests.settings", "WEB_CONCURRENCY": "1", "WEB_THREADS": "16"}
+SETTINGS = stage.SETTINGS | {
+    "DJANGO_SETTINGS_MODULE": "tests.settings",
+    "WEB_CONCURRENCY": "1",
+    "WEB_THREADS": "16",
+    "DATABASE_PREPARED": "off",  # Debian's PgBouncer does not pass prepared statements on
+}
 
 
 class Cluster:

@@ -19,7 +19,7 @@ class Sentinels:
         self._folder = folder
         self.port, other, watcher = free_port(), free_port(), free_port()
         self.url = f"redis+sentinel://127.0.0.1:{watcher}/{NAME}"
-        self.primary = self._start(f'port {self.port}\nsave ""')
+        self.primary = self._start(f'port {self.port}\nsave ""\nrepl-diskless-sync-delay 0')
         self._replica = self._start(
             f'port {other}\nsave ""\nreplicaof 127.0.0.1 {self.port}\nrepl-diskless-sync-delay 0'
         )

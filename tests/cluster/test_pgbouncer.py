@@ -36,7 +36,7 @@ def mails():
 
 
 def test_hold_book_cancel_and_mail(bouncer, mails, worker_database, start_site, tmp_path):
-    through = {"DATABASE_URL": bouncer.url_of(worker_database), "EMAIL_URL": mails.url}
+    through = {"DATABASE_URL": bouncer.url_of(worker_database), "DATABASE_PREPARED": "off", "EMAIL_URL": mails.url}
     site = start_site(**through, DATABASE_POOL="5")
     expert = make_expert()
     slots = [make_slot(expert, at=f"{hour:02}:{minute:02}") for hour in range(8, 18) for minute in (0, 30)]

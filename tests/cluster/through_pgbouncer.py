@@ -22,7 +22,9 @@ def main() -> int:
         bouncer = PgBouncer(Path(folder), embedded.urls["DATABASE_URL"])
         try:
             bouncer.ask("SET server_lifetime = 0")
-            environ = os.environ | embedded.urls | {"DATABASE_URL": bouncer.url_of(paths.NAME)}
+            environ = (
+                os.environ | embedded.urls | {"DATABASE_URL": bouncer.url_of(paths.NAME), "DATABASE_PREPARED": "off"}
+            )
             # In one process: several make their databases under a lock of a session.
             command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "not processes", *(sys.argv[1:] or TESTS)]
             return subprocess.run(command, cwd=paths.BASE_DIR, env=environ, check=False).returncode
