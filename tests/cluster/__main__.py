@@ -123,7 +123,8 @@ def verdict(cluster: Cluster, ledger: Ledger) -> int:
     [(without_mail,)] = primary.execute(unsent)
     if without_mail:
         wrong.append(f"{without_mail} bookings without a mail")
-    if set(ledger.looks) != {200}:
+    # With one nginx there is no connection while that is stopped. Whatever else stops, a list is shown.
+    if set(ledger.looks) - {200, "ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected"}:
         wrong.append(f"lists: {dict(ledger.looks)}")
     say(f"\n{len(ledger.acknowledged):,} bookings were acknowledged, {sum(ledger.looks.values()):,} lists looked at.")
     for line in wrong[:20]:
@@ -131,7 +132,7 @@ def verdict(cluster: Cluster, ledger: Ledger) -> int:
     if wrong:
         say(cluster.complaints()[-8000:])
         return 1
-    say("All bookings are there, each once, with its mail; no slot is overbooked; no list was an error.")
+    say("All bookings are there, each once, with its mail; no slot is overbooked; no list was answered by an error.")
     return 0
 
 
