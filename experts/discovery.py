@@ -29,7 +29,7 @@ WHEN = ("today", "tomorrow", "week")
 SORTS = ("soonest", "name")
 LONGEST_SEARCH = 100
 PAGE_SIZE = 9
-AHEAD = 10 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
+AHEAD = 3 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
 
 
 @dataclass(frozen=True)
@@ -242,23 +242,18 @@ def _select(
     asked = {"category": category.pk if category else None, "organization": organization_id}
     asked = {name: value for name, value in asked.items() if value is not None}
     words = search_condition(query.search)
-    experts, slots = Expert.objects.active().filter(**asked), Slot.objects.all()
+    experts = Expert.objects.active().filter(**asked)
     if query.search and words is None:
-        return Selection(experts.none(), slots.none(), 0)
+        return Selection(experts.none(), 0)
     if words is not None:
         experts = experts.filter(words)
     elif not asked:
-        return Selection(experts, slots, _total(categories), is_all=True)
+        return Selection(experts, _total(categories), is_all=True)
     elif query.sort == "name" and not query.when and not query.organization:
         # The ids are not needed, and the number is known.
-        return Selection(experts, slots, category.expert_count if category else _total(categories))
+        return Selection(experts, category.expert_count if category else _total(categories))
     ids = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
-    slots = slots.filter(**{f"expert__{name}": value for name, value in asked.items()})
-    if words is not None:
-        slots = slots.filter(search_condition(query.search, "expert__search_text"))
-    return Selection(
-        experts, slots, len(ids), ids=ids if len(ids) <= MOST_NAMED else None, organization_id=organization_id
-    )
+    return Selection(experts, len(ids), ids=ids if len(ids) <= MOST_NAMED else None, organization_id=organization_id)
 
 
 def _page(

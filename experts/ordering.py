@@ -40,13 +40,11 @@ EVER = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 class Selection:
     """Active experts to put in order.
 
-    ``count``: how many they are, or any number above MOST_LISTED. ``slots``: those of theirs, and maybe of experts who
-    are not active. ``ids``: theirs, where they are at most MOST_NAMED and not all that there are. ``organization_id``:
-    all are of that one.
+    ``count``: how many they are, or any number above MOST_LISTED. ``ids``: theirs, where they are at most MOST_NAMED
+    and not all that there are. ``organization_id``: all are of that one.
     """
 
     experts: ExpertQuerySet
-    slots: SlotQuerySet
     count: int
     ids: list[int] | None = None
     is_all: bool = False
@@ -69,14 +67,16 @@ class Selection:
     def soonest_within(self, span: Span, upto: int) -> list[int]:
         """As ``soonest``, of those who have a bookable slot in a span of time, by the first of these."""
         found: dict[int, None] = {}
-        after, stride = (span.first, 0), LEAST_STRIDE + 2 * upto
+        after, stride, seen = (span.first, 0), LEAST_STRIDE + 2 * upto, 0
         while len(found) < upto:
             rows = self._walk(after, span.last, stride)
             found |= {expert_id: None for expert_id, _starts_at, allowed in rows if allowed}
             if len(rows) < stride:
                 break
             expert_id, starts_at, _allowed = rows[-1]
-            after, stride = (starts_at, expert_id), stride * 4
+            after, seen = (starts_at, expert_id), seen + stride
+            # Half as much again as it takes if the others are as frequent, and not too many when there was hardly one.
+            stride = min(LEAST_STRIDE + 3 * (upto - len(found)) * seen // max(2 * len(found), 1), 8 * seen)
         return list(found)[:upto]
 
     def by_name(self, upto: int) -> list[int]:
@@ -98,14 +98,20 @@ class Selection:
         if self.is_all:
             return _walk_all(limit)(first, expert_id, last)
         if self.ids is None:
-            return list(_slots_after(self.slots, self.organization_id, first, expert_id, last)[:limit])
+            slots = Slot.objects.all()
+            return list(_slots_after(slots, self.experts, self.organization_id, first, expert_id, last)[:limit])
         if self.organization_id is None:
             return _walk_named(limit)(self.ids, first, expert_id, last)
         return _walk_named_of(limit)(self.ids, self.organization_id, first, expert_id, last)
 
 
 def _slots_after(
-    slots: SlotQuerySet, organization_id: int | None, first: datetime, expert_id: int, last: datetime
+    slots: SlotQuerySet,
+    wanted: ExpertQuerySet,
+    organization_id: int | None,
+    first: datetime,
+    expert_id: int,
+    last: datetime,
 ) -> QuerySet[Any]:
     organizations, experts = Organization.objects.all(), Expert.objects.all()
     if organization_id is not None:
@@ -117,14 +123,14 @@ def _slots_after(
     )
     within = slots.filter(starts_at__gt=Now() + least_notice, starts_at__gte=first, starts_at__lt=last)
     following = within.filter(Q(starts_at__gt=first) | Q(expert__id__gt=expert_id))
-    return following.maybe_bookable().values_list("expert_id", "starts_at", "allowed")
+    return following.maybe_bookable_of(wanted).values_list("expert_id", "starts_at", "allowed")
 
 
 # Put together once for each ``limit``, of which there are as many as pages.
 @lru_cache(maxsize=500)
 def _walk_all(limit: int) -> PreparedValues[[datetime, int, datetime], Any]:
     def slots(first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
-        return _slots_after(Slot.objects.all(), None, first, expert_id, last)[:limit]
+        return _slots_after(Slot.objects.all(), Expert.objects.all(), None, first, expert_id, last)[:limit]
 
     return PreparedValues(slots)
 
@@ -133,7 +139,7 @@ def _walk_all(limit: int) -> PreparedValues[[datetime, int, datetime], Any]:
 def _walk_named(limit: int) -> PreparedValues[[list[int], datetime, int, datetime], Any]:
     def slots(ids: list[int], first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
         named = Slot.objects.filter(expert__id__any_of=ids)
-        return _slots_after(named, None, first, expert_id, last)[:limit]
+        return _slots_after(named, Expert.objects.all(), None, first, expert_id, last)[:limit]
 
     return PreparedValues(slots)
 
@@ -142,7 +148,7 @@ def _walk_named(limit: int) -> PreparedValues[[list[int], datetime, int, datetim
 def _walk_named_of(limit: int) -> PreparedValues[[list[int], int, datetime, int, datetime], Any]:
     def slots(ids: list[int], organization_id: int, first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
         named = Slot.objects.filter(expert__id__any_of=ids)
-        return _slots_after(named, organization_id, first, expert_id, last)[:limit]
+        return _slots_after(named, Expert.objects.all(), organization_id, first, expert_id, last)[:limit]
 
     return PreparedValues(slots)
 

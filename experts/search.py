@@ -20,21 +20,17 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
-def search_vector(field: str = "search_text") -> Func:
+def search_vector() -> Func:
     """Return the words of ``search_text`` as a tsvector. They are folded already, so PostgreSQL need not parse them."""
-    words = Func(F(field), Value(" "), function="string_to_array")
+    words = Func(F("search_text"), Value(" "), function="string_to_array")
     return Func(words, function="array_to_tsvector", output_field=SearchVectorField())
 
 
-def search_condition(text: str, field: str = "search_text") -> Func | None:
-    """Return the condition that for every typed word a stored word begins with it; None when nothing was typed.
-
-    ``field``: where an expert's ``search_text`` is, in a query of something else."""
+def search_condition(text: str) -> Func | None:
+    """Return the condition that for every typed word a stored word begins with it; None when nothing was typed."""
     words = fold(text).split()[:_MOST_WORDS]
     if not words:
         return None
     terms = " & ".join(f"'{word[:_LONGEST_WORD]}':*" for word in words)  # folded words hold no quote
     query = Func(Value(terms), template="(%(expressions)s)::tsquery", output_field=SearchVectorField())
-    return Func(
-        search_vector(field), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField()
-    )
+    return Func(search_vector(), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField())

@@ -64,20 +64,21 @@ CATEGORIES = """
     INSERT INTO experts_category (name, slug, icon, position)
     SELECT 'Field ' || n, 'field-' || n, 'stethoscope', n FROM generate_series(0, %(categories)s - 1) AS n
 """
-# Every tenth works for the first organisation; one in fifty is away.
+# Every tenth works for the first organisation, the others anywhere; one in fifty is away.
 EXPERTS = """
     INSERT INTO experts_expert (organization_id, category_id, name, slug, headline, bio, photo, timezone, languages,
-                                session_minutes, default_capacity, venue, venue_note, is_active, search_text)
+                                session_minutes, default_capacity, venue, venue_note, is_active, search_text, slots_until)
     SELECT organization.id, category.id, named.name, 'expert-' || n, 'Adviser',
            repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8], '{en}', 45,
            CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END, 'in_person', '',
-           n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name)
+           n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name),
+           current_date + 62
     FROM generate_series(0, %(experts)s - 1) AS n
     CROSS JOIN LATERAL (SELECT (%(first)s::text[])[1 + n %% 13] || ' '
                             || initcap(translate(to_hex(n * 7919 %% 99991 + 4096), {words})) AS name) AS named
-    JOIN experts_category AS category ON category.slug = 'field-' || n / 10 %% %(categories)s
+    JOIN experts_category AS category ON category.slug = 'field-' || abs(hashint4(n)) %% %(categories)s
     JOIN experts_organization AS organization
-      ON organization.slug = 'clinic-' || CASE WHEN n %% 10 = 0 THEN 0 ELSE n * 31 %% %(organizations)s END
+      ON organization.slug = 'clinic-' || CASE WHEN n %% 10 = 0 THEN 0 ELSE abs(hashint4(-n)) %% %(organizations)s END
     ORDER BY n
 """
 HOURS = """

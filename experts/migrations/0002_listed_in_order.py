@@ -18,8 +18,18 @@ class Migration(migrations.Migration):
     operations = [
         AddIndexConcurrently(
             model_name="expert",
-            index=models.Index("name", "id", name="expert_by_name", condition=models.Q(is_active=True)),
+            index=models.Index("organization", "name", "id", include=["is_active"], name="expert_of_organization"),
         ),
+        AddIndexConcurrently(
+            model_name="expert",
+            index=models.Index("category", "name", "id", include=["is_active", "organization"], name="expert_of_category"),
+        ),
+        AddIndexConcurrently(
+            model_name="expert",
+            index=models.Index("name", "id", include=["is_active", "organization"], name="expert_in_order"),
+        ),
+        RemoveIndexConcurrently(model_name="expert", name="expert_by_organization"),
+        RemoveIndexConcurrently(model_name="expert", name="expert_by_category"),
         AddIndexConcurrently(
             model_name="expert",
             index=models.Index("category", "organization", name="expert_counts", condition=models.Q(is_active=True)),

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts import formatting
-from experts.models.expert import Expert
+from experts.models.expert import Expert, ExpertQuerySet
 
 BOOKABLE_STATES = frozenset({"open", "few"})
 
@@ -56,14 +56,14 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         at = Now()
         return self._have_seats(at).filter(_policy_allows(at, F("starts_at"), OuterRef), expert=OuterRef("pk"))
 
-    def maybe_bookable(self) -> models.QuerySet[Any]:
-        """A superset of ``bookable``, each slot with whether it is (``allowed``), soonest first, then by expert.
+    def maybe_bookable_of(self, experts: ExpertQuerySet) -> models.QuerySet[Any]:
+        """Slots, ``bookable`` ones among them, soonest first, then by expert; ``allowed``: bookable and of ``experts``.
 
         To be read in slices: each is read along an index, whatever comes after it. Of ``bookable`` PostgreSQL would
         rather join all slots with their experts, and sort them.
         """
         at = Now()
-        experts = Expert.objects.filter(_policy_allows(at, OuterRef("starts_at"), F), pk=OuterRef("expert_id"))
+        experts = experts.filter(_policy_allows(at, OuterRef("starts_at"), F), pk=OuterRef("expert_id"))
         allowed = Coalesce(Subquery(experts.order_by().values(yes=Value(True))), False)
         return self._have_seats(at).annotate(allowed=allowed).order_by("starts_at", "expert_id")
 

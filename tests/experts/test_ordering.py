@@ -73,14 +73,13 @@ def first_slots(experts, span: Span = EVER) -> dict[int, Slot]:
 def selections(organization_id: int):
     """The same experts in each way in which a list may know of them: of all, of one organisation, of some names."""
     everybody = Expert.objects.active()
-    yield Selection(everybody, Slot.objects.all(), MANY, is_all=True)
+    yield Selection(everybody, MANY, is_all=True)
     for asked, known in (({"organization": organization_id}, organization_id), ({"name__gt": "Z"}, None)):
         experts = everybody.filter(**asked)
-        slots = Slot.objects.filter(**{f"expert__{name}": value for name, value in asked.items()})
         ids = list(experts.values_list("pk", flat=True))
-        yield Selection(experts, slots, MANY, ids=ids, organization_id=known)
-        yield Selection(experts, slots, MANY, organization_id=known)
-        yield Selection(experts, slots, len(ids), ids=ids, organization_id=known)
+        yield Selection(experts, MANY, ids=ids, organization_id=known)
+        yield Selection(experts, MANY, organization_id=known)
+        yield Selection(experts, len(ids), ids=ids, organization_id=known)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -112,6 +111,6 @@ def test_within_a_span_only_those_who_are_free_then(seed, is_sparse, monkeypatch
 
 def test_by_name_then_in_the_order_in_which_they_were_added():
     zoe, ada, other_ada = (make_expert(name=name) for name in ("Zoë", "Ada", "Ada"))
-    everybody = Selection(Expert.objects.active(), Slot.objects.all(), 3, is_all=True)
+    everybody = Selection(Expert.objects.active(), 3, is_all=True)
     assert everybody.by_name(9) == [ada.pk, other_ada.pk, zoe.pk]
     assert everybody.by_name(2) == [ada.pk, other_ada.pk]
