@@ -67,7 +67,8 @@ CATEGORIES = """
 # Every tenth works for the first organisation, the others anywhere; one in fifty is away.
 EXPERTS = """
     INSERT INTO experts_expert (organization_id, category_id, name, slug, headline, bio, photo, timezone, languages,
-                                session_minutes, default_capacity, venue, venue_note, is_active, search_text, slots_until)
+                                session_minutes, default_capacity, venue, venue_note, is_active, search_text,
+                                slots_until)
     SELECT organization.id, category.id, named.name, 'expert-' || n, 'Adviser',
            repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8], '{en}', 45,
            CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END, 'in_person', '',
