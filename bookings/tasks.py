@@ -17,7 +17,7 @@ from bookings.mail import log, messages
 from bookings.mail.recipients import owner_recipients
 from bookings.models import Booking, LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
 from bookings.queue import FIRST, BackOff
-from bookings.services.catch_up import settle_overdue
+from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
 from bookings.webhooks.worker import deliver
@@ -115,4 +115,4 @@ async def recover(timestamp: int) -> None:
 def tidy_up(timestamp: int) -> None:
     """Every hour: delete what is no longer needed, and complete sessions that no worker was there to complete."""
     delete_old()
-    settle_overdue(looking_back=None)
+    complete_all_finished()

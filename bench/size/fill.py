@@ -167,6 +167,21 @@ INDEXES_ARE_READY = """
 
 def fill(size: Size, note: Note) -> None:
     """Fill the empty, migrated database that Django is connected to. Says each step and its seconds."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(INDEXES_ARE_READY, [False, False, list(LARGE)])
+        insert(size, note)
+        cursor.execute(INDEXES_ARE_READY, [True, True, list(LARGE)])
+    with connection.cursor() as cursor:
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        for number, table in enumerate(LARGE, 1):
+            started = time.monotonic()
+            cursor.execute(f"VACUUM (FULL, ANALYZE) {table}")
+            note(f"  {number}/{len(LARGE)} indexes of {table} in {time.monotonic() - started:.0f} s")
+        cursor.execute("VACUUM ANALYZE")  # as autovacuum would have done by then
+
+
+def insert(size: Size, note: Note) -> None:
+    """Insert the rows, with indexes as they are. Within a transaction."""
     steps = [
         ("organisations", ORGANIZATIONS),
         ("categories", CATEGORIES),
@@ -191,19 +206,11 @@ def fill(size: Size, note: Note) -> None:
         "zones": list(ZONES),
         "first": list(FIRST),
     }
-    with transaction.atomic(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute("SET LOCAL work_mem = '256MB'")
-        cursor.execute(INDEXES_ARE_READY, [False, False, list(LARGE)])
         for number, (name, sql) in enumerate(steps, 1):
             started = time.monotonic()
             cursor.execute(sql, values)
             note(f"  {number}/{len(steps)} {name}: {cursor.rowcount:,} rows in {time.monotonic() - started:.0f} s")
-        cursor.execute(INDEXES_ARE_READY, [True, True, list(LARGE)])
-    with connection.cursor() as cursor:
-        cursor.execute("SET maintenance_work_mem = '1GB'")
-        for number, table in enumerate(LARGE, 1):
-            started = time.monotonic()
-            cursor.execute(f"VACUUM (FULL, ANALYZE) {table}")
-            note(f"  {number}/{len(LARGE)} indexes of {table} in {time.monotonic() - started:.0f} s")
-        cursor.execute("VACUUM ANALYZE")  # as autovacuum would have done by then
+        cursor.execute("SET LOCAL session_replication_role = origin")

@@ -20,12 +20,12 @@ BEYOND = 10**6  # the page that is meant by "last"
 
 def looks() -> Iterator[tuple[str, Look]]:
     """Each with its name, in the database that Django is connected to."""
-    yield from _discovery()
-    yield from _pages()
-    yield from _api()
-    yield from _admin("superuser", _superuser())
-    yield from _admin("owner", _owner())
-    yield from _sweeps()
+    yield from discovery()
+    yield from pages()
+    yield from api()
+    yield from admin("superuser", _superuser())
+    yield from admin("owner", _owner())
+    yield from sweeps()
 
 
 def _get(client: Client, path: str, **query: Any) -> Look:
@@ -36,7 +36,7 @@ def _get(client: Client, path: str, **query: Any) -> Look:
     return look
 
 
-def _discovery() -> Iterator[tuple[str, Look]]:
+def discovery() -> Iterator[tuple[str, Look]]:
     client = Client()
     client.cookies["zone"] = "Europe/Berlin"
     large, usual = "clinic-0", "clinic-2"
@@ -62,7 +62,7 @@ def _discovery() -> Iterator[tuple[str, Look]]:
                 yield f"{name}, {sort}, {which} page", _get(client, path, **query, sort=sort, page=page)
 
 
-def _pages() -> Iterator[tuple[str, Look]]:
+def pages() -> Iterator[tuple[str, Look]]:
     client = Client()
     expert = Expert.objects.active().order_by("pk")[60]
     page = reverse("expert", args=[expert.slug])
@@ -91,7 +91,7 @@ def _asked(booking: Booking) -> Client:
     return _visitor(booking)
 
 
-def _api() -> Iterator[tuple[str, Look]]:
+def api() -> Iterator[tuple[str, Look]]:
     client = Client()
     expert = Expert.objects.active().order_by("pk")[60]
     experts, slots = "/api/v1/experts", "/api/v1/slots"
@@ -129,7 +129,7 @@ def _logged_in(user: User) -> Client:
     return client
 
 
-def _admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
+def admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
     organization = "clinic-0" if who == "superuser" else "clinic-2"
     mine = Booking.objects.filter(slot__expert__organization__slug=organization).exclude(name="")
     booking = mine.filter(slot__expert=Expert.objects.filter(organization__slug=organization)[3]).order_by("pk")[5]
@@ -188,13 +188,13 @@ def _admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
     yield f"{who}, A booking", _get(client, reverse("admin:bookings_booking_change", args=[booking.pk]))
 
 
-def _sweeps() -> Iterator[tuple[str, Look]]:
+def sweeps() -> Iterator[tuple[str, Look]]:
     """The looking, not the doing, which costs as much as there is to do."""
     now = timezone.now()
-    most, recent = catch_up.MOST_AT_ONCE, catch_up.RECENT
+    most = catch_up.MOST_AT_ONCE
     yield "sweep, overdue", lambda: list(catch_up.overdue(now).values_list("pk")[:most])
-    yield "sweep, finished", lambda: list(catch_up.finished(now, recent).values_list("pk")[:most])
-    yield "sweep, finished ever", lambda: list(catch_up.finished(now, None).values_list("pk")[:most])
+    yield "sweep, finished", lambda: list(catch_up.recently_finished(now).values_list("pk")[:most])
+    yield "sweep, finished ever", lambda: list(catch_up.finished(now).order_by("slot_id").values_list("pk")[:most])
     yield "sweep, waited for", lambda: list(catch_up.free_and_waited_for(now).values_list("pk")[:most])
     soon = now + timedelta(hours=24)
     reminders = due_reminders(MailKind.REMINDER_DAY, soon - timedelta(minutes=1), soon)

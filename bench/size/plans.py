@@ -38,7 +38,7 @@ class Cost:
 def cost_of(look: Callable[[], object]) -> Cost:
     """Do it twice, and have PostgreSQL explain what it was asked the second time; what that writes is undone."""
     look()
-    with _recorded() as asked:
+    with recorded() as asked:
         look()
     cost, most = Cost(statements=len(asked)), -1
     for sql, parameters in asked:
@@ -52,7 +52,7 @@ def cost_of(look: Callable[[], object]) -> Cost:
 
 
 @contextmanager
-def _recorded() -> Iterator[list[tuple[str, Any]]]:
+def recorded() -> Iterator[list[tuple[str, Any]]]:
     """The statements that are asked meanwhile, without those that only begin and end transactions."""
     asked: list[tuple[str, Any]] = []
 

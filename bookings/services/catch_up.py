@@ -17,31 +17,41 @@ from bookings.services.waitlist import serve
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
-RECENT = timedelta(days=8)
+# Sessions that started before are left to ``complete_all_finished``: each minute reads the slots of so long.
+RECENT = timedelta(hours=4)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
+MOST_RUNS = 100  # of MOST_AT_ONCE, in an hour
 
 
-def settle_overdue(*, looking_back: timedelta | None = RECENT) -> dict[str, int]:
-    """End what nobody has ended, complete what is over, serve who waits. Returns how many of each.
-
-    Sessions that started before ``looking_back`` are left alone; None looks at all, which takes a walk along every
-    confirmed booking.
-    """
+def settle_overdue() -> dict[str, int]:
+    """End what the queue missed, complete what is over, serve who waits. Returns how many of each."""
     now = timezone.now()
     return {
         "expired": _each(overdue(now), expire, "booking_id"),
-        "completed": _each(finished(now, looking_back), complete, "booking_id"),
+        "completed": _each(recently_finished(now), complete, "booking_id"),
         "offered": _each(free_and_waited_for(now), serve, "slot_id"),
     }
 
 
-def finished(now: datetime, looking_back: timedelta | None) -> QuerySet[Booking]:
-    """Confirmed bookings of sessions that have ended, the oldest first."""
-    bookings = Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now)
-    if looking_back is not None:
-        # By the start, which has an index: the slots of a few days, and their bookings.
-        bookings = bookings.filter(slot__starts_at__range=(now - looking_back, now))
-    return bookings.order_by("slot__starts_at")
+def complete_all_finished() -> int:
+    """Complete the sessions that are over, however long. Returns how many. Walks along every confirmed booking."""
+    total = 0
+    for _run in range(MOST_RUNS):
+        done = _each(finished(timezone.now()).order_by("slot_id"), complete, "booking_id")
+        total += done
+        if done < MOST_AT_ONCE:
+            break
+    return total
+
+
+def finished(now: datetime) -> QuerySet[Booking]:
+    """Confirmed bookings of sessions that have ended."""
+    return Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now)
+
+
+def recently_finished(now: datetime) -> QuerySet[Booking]:
+    """Those of sessions that started a short while ago, the oldest first: by the start, which has an index."""
+    return finished(now).filter(slot__starts_at__range=(now - RECENT, now)).order_by("slot__starts_at")
 
 
 def free_and_waited_for(now: datetime) -> QuerySet[Slot]:

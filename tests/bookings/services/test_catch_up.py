@@ -92,7 +92,7 @@ def test_runs_every_minute():
     ("rows", "index"),
     [
         (catch_up.overdue, "booking_to_expire"),
-        (lambda now: catch_up.finished(now, catch_up.RECENT), "booking_to_complete"),
+        (catch_up.recently_finished, "booking_to_complete"),
         (catch_up.free_and_waited_for, "waitlist_line"),
     ],
 )
@@ -112,3 +112,12 @@ def test_sessions_of_long_ago_are_completed_by_the_hourly_job():
     tasks.tidy_up(timestamp=0)
     booking.refresh_from_db()
     assert booking.status == Status.COMPLETED
+
+
+def test_the_hourly_job_works_off_a_backlog(monkeypatch):
+    """Of a day without a worker, say."""
+    monkeypatch.setattr(catch_up, "MOST_AT_ONCE", 2)
+    for _ in range(5):
+        make_booking(make_slot(starts_at=timezone.now() - timedelta(days=1)))
+    tasks.tidy_up(timestamp=0)
+    assert set(statuses()) == {Status.COMPLETED}
