@@ -1,0 +1,53 @@
+"""With many experts and slots, pages are read along indexes: no growing table from end to end, no long sort.
+
+A few thousand of each are enough for PostgreSQL to choose as it does for millions (`python -m bench.size`).
+"""
+
+import pytest
+from django.db import connection
+
+from bench.size import looks
+from bench.size.fill import LARGE, Size, insert
+from bench.size.plans import cost_of, explain, nodes_of, recorded
+from experts.models import Expert
+from experts.ordering import MOST_LISTED, Selection
+from tests.database import renew
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+SIZE = Size(experts=4000, slots=60_000, bookings=18_000)
+# A few thousand experts are searched as quickly from end to end, and by name on a day all are put in order who are free
+# then. What is looked at each hour may take its time.
+LEFT_OUT = (
+    "search",
+    "experts free today, name",
+    "experts of a category free today, name",
+    "sweep, clean-up",
+    "sweep, finished ever",
+    "sweep, horizons",
+)
+
+
+@pytest.fixture
+def filled():
+    renew(Expert)
+    insert(SIZE, lambda _text: None)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {', '.join(LARGE)}, experts_organization, experts_category")
+
+
+def indexes_of(ask) -> set[str]:
+    """The indexes that PostgreSQL reads for what is asked."""
+    with recorded() as asked:
+        ask()
+    plans = [explain(sql, parameters) for sql, parameters in asked]
+    return {node["Index Name"] for plan in plans for node in nodes_of(plan) if "Index Name" in node}
+
+
+def test_pages_read_no_growing_table_and_sort_no_more_than_a_page(filled):
+    everybody = Selection(Expert.objects.active(), MOST_LISTED + 1, is_all=True)
+    assert "slot_open_by_start" in indexes_of(lambda: everybody.soonest(9))
+    assert "expert_in_order" in indexes_of(lambda: everybody.by_name(9))
+    asked = [*looks.discovery(), *looks.pages(), *looks.sweeps()]
+    costs = {name: cost_of(look) for name, look in asked if not name.startswith(LEFT_OUT) and "last page" not in name}
+    assert len(costs) > 20
+    assert {name: cost.faults for name, cost in costs.items() if cost.faults} == {}
