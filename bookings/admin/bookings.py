@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from bookings import services
@@ -21,6 +21,7 @@ from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may
+from experts.admin.slots import DaysFilter
 from experts.models import Slot
 from experts.permissions import VIEW
 
@@ -62,7 +63,7 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
-        ("slot__date", RangeDateFilter),
+        ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
     )
     search_fields = ("reference", "name", "email")

@@ -17,8 +17,8 @@ from bookings.services.waitlist import serve
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
-# Sessions that started before are left to ``complete_all_finished``: each minute reads the slots of so long.
-RECENT = timedelta(hours=4)
+# Each minute completes sessions that have ended lately and started recently; ``complete_all_finished`` all others.
+LATELY, RECENTLY = timedelta(minutes=15), timedelta(hours=6)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
 MOST_RUNS = 100  # of MOST_AT_ONCE, in an hour
 
@@ -50,8 +50,9 @@ def finished(now: datetime) -> QuerySet[Booking]:
 
 
 def recently_finished(now: datetime) -> QuerySet[Booking]:
-    """Those of sessions that started a short while ago, the oldest first: by the start, which has an index."""
-    return finished(now).filter(slot__starts_at__range=(now - RECENT, now)).order_by("slot__starts_at")
+    """Those of sessions that have ended lately, the oldest first. An index of starts with ends finds them."""
+    recent = finished(now).filter(slot__starts_at__range=(now - RECENTLY, now), slot__ends_at__gt=now - LATELY)
+    return recent.order_by("slot__starts_at")
 
 
 def free_and_waited_for(now: datetime) -> QuerySet[Slot]:

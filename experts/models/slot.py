@@ -156,8 +156,9 @@ class Slot(models.Model):
             # Finds the experts who are free soonest (experts/ordering.py).
             models.Index("starts_at", "expert", name="slot_open_by_start", condition=_MAY_BE_BOOKABLE),
             # For staff's list and first page: what comes next, of all experts. In the very order of the lists, as
-            # thousands of slots may start at one instant.
-            models.Index("starts_at", "id", name="slot_in_order"),
+            # thousands of slots may start at one instant; with what tells whose they are and which are over, so that
+            # those of others are passed over in the index.
+            models.Index("starts_at", "id", "ends_at", "expert", name="slot_in_order"),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through

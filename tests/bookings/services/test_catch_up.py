@@ -25,7 +25,7 @@ def statuses():
 
 
 def over(**values):
-    return make_booking(make_slot(starts_at=timezone.now() - timedelta(hours=2)), **values)
+    return make_booking(make_slot(starts_at=timezone.now() - timedelta(minutes=40)), **values)
 
 
 def test_requests_and_holds_end_when_their_time_is_over():
@@ -106,8 +106,9 @@ def test_each_minute_reads_no_table_from_end_to_end(rows, index):
     assert index in plan
 
 
-def test_sessions_of_long_ago_are_completed_by_the_hourly_job():
-    booking = make_booking(make_slot(starts_at=timezone.now() - timedelta(days=30)))
+@pytest.mark.parametrize("since", [timedelta(hours=2), timedelta(days=30)])
+def test_sessions_of_before_are_completed_by_the_hourly_job(since):
+    booking = make_booking(make_slot(starts_at=timezone.now() - since))
     assert settle_overdue()["completed"] == 0
     tasks.tidy_up(timestamp=0)
     booking.refresh_from_db()
