@@ -24,7 +24,7 @@ MOST_RUNS = 100  # of MOST_AT_ONCE, in an hour
 
 
 def settle_overdue() -> dict[str, int]:
-    """End what the queue missed, complete what is over, serve who waits. Returns how many of each."""
+    """End what nobody has ended, complete what is over, serve who waits. Returns how many of each."""
     now = timezone.now()
     return {
         "expired": _each(overdue(now), expire, "booking_id"),
