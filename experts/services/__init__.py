@@ -4,6 +4,7 @@ Bookings are written by bookings/services/; a slot's counters of taken seats by 
 """
 
 from experts.services.experts import ensure_category, save_expert, save_organization
+from experts.services.horizons import extend_horizons
 from experts.services.hours import (
     apply_hours,
     check_hours,
@@ -36,6 +37,7 @@ __all__ = [
     "delete_time_off",
     "ensure_category",
     "extend_horizon",
+    "extend_horizons",
     "remove_member",
     "reopen_slot",
     "save_expert",

@@ -1,8 +1,10 @@
 """A change of hours, time off or zone: seen first, then written, and no booking is lost on the way."""
 
 from datetime import date, time, timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,6 +17,7 @@ from experts.errors import InvalidExpert, InvalidHours, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.models.hours import end_minutes
 from experts.scheduling.plan import Calendar
+from experts.services import horizons
 from experts.tasks import extend_horizons
 from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
 from tests.experts.scheduling.test_occurrences import weekly_hours
@@ -471,6 +474,27 @@ def test_the_job_sees_to_all_experts_and_goes_on_after_one_that_fails(expert, da
     assert f"expert {broken.pk} was not extended" in caplog.text
     extend_horizons(timestamp=0)
     assert starts(expert, day) == ["09:00", "10:00", "11:00"]
+
+
+def test_all_experts_are_seen_to_in_batches_once_each(day, monkeypatch):
+    monkeypatch.setattr(horizons, "BATCH", 2)
+    experts = [make_expert(horizon_days=10, timezone="Mars/Olympus" if n == 1 else "UTC") for n in range(5)]
+    WeeklyHours.objects.bulk_create(row(day, expert=each) for each in experts)
+    told: list[int] = []
+    done = services.extend_horizons(note=told.append)
+    assert (done.experts, done.failed, done.slots) == (5, 1, Slot.objects.count())
+    assert done.slots >= 4 * 3
+    assert told == [1, 2, 3, 4, 5]
+
+
+def test_the_command_shows_how_far_it_is(day):
+    WeeklyHours.objects.bulk_create(row(day, expert=make_expert(horizon_days=10)) for _ in range(4))
+    out, progress = StringIO(), StringIO()
+    call_command("make_slots", stdout=out, stderr=progress)
+    assert progress.getvalue().splitlines()[-1].strip() == "100%  4 of 4"
+    assert f"{Slot.objects.count()} slots for 4 experts; 0 failed" in out.getvalue()
+    call_command("make_slots", stdout=out, stderr=progress)
+    assert "\n0 slots for" in out.getvalue()
 
 
 def test_an_expert_that_does_not_exist():
