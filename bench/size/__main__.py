@@ -3,6 +3,7 @@
     .venv/bin/python -m bench.size                              100,000 experts, 10 million slots, 3 million bookings
     EXPERTS=10000 SLOTS=1000000 BOOKINGS=300000 .venv/bin/python -m bench.size
     ONLY=discovery .venv/bin/python -m bench.size               those whose name has the word in it
+    OLD=16 .venv/bin/python -m bench.size                       the same experts and future, with 16 times the past
     KEEP=on .venv/bin/python -m bench.size                      leave the data for the next run
 
 Fills two databases on a server of its own, or on that of DATABASE_URL, with 100 experts and with many; does the same
@@ -49,6 +50,8 @@ def main() -> int:
             large = Size(experts, slots, bookings)
             each, share = slots // experts, bookings / slots
             small = Size(SMALL_EXPERTS, SMALL_EXPERTS * each, round(SMALL_EXPERTS * each * share))
+            if times := int(os.environ.get("OLD") or 0):
+                small, large = large, large.with_history(times)
             return compare(small, large, only=os.environ.get("ONLY", ""), most=MOST, note=say)
     finally:
         if not keep:

@@ -14,16 +14,27 @@ from django.db import connection, transaction
 Note = Callable[[str], None]
 LARGE = ("experts_expert", "experts_slot", "bookings_booking", "bookings_bookingevent", "bookings_notification")
 SLOTS_A_DAY, DAYS_BETWEEN = 5, 3  # an expert works every third day
-PAST = 0.6  # this share of the slots is over
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much there is. Each expert has the same number of slots, ``PAST`` of them over."""
+    """How much there is. Each expert has the same number of slots, of which a share, ``past``, is over."""
 
     experts: int
     slots: int
     bookings: int
+    past: float = 0.6
+
+    @property
+    def future(self) -> int:
+        """Slots that are not over."""
+        return round(self.slots * (1 - self.past))
+
+    def with_history(self, times: int) -> "Size":
+        """The same experts and future, and so many times the past."""
+        past = (self.slots - self.future) * times
+        slots = self.future + past
+        return Size(self.experts, slots, round(self.bookings * slots / self.slots), past / slots)
 
     @property
     def organizations(self) -> int:
@@ -34,7 +45,7 @@ class Size:
         return 30
 
     def __str__(self) -> str:
-        return f"{self.experts:,} experts, {self.slots:,} slots, {self.bookings:,} bookings"
+        return f"{self.experts:,} experts, {self.slots:,} slots ({self.past:.0%} over), {self.bookings:,} bookings"
 
 
 ZONES = (
@@ -199,7 +210,7 @@ def insert(size: Size, note: Note) -> None:
         "each": each,
         "a_day": SLOTS_A_DAY,
         "between": DAYS_BETWEEN,
-        "days_past": round(each * PAST / SLOTS_A_DAY),
+        "days_past": round(each * size.past / SLOTS_A_DAY),
         "rate": size.bookings / size.slots,
         "bookings": size.bookings,
         "people": max(size.bookings // 4, 1),  # who have booked four times each

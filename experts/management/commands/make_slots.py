@@ -10,8 +10,8 @@ from experts.selectors import behind_horizon
 
 class Command(BaseCommand):
     help = (
-        "Make the slots of weekly hours up to each expert's horizon, as the worker does each hour: after an import, say."
-        " It can be stopped at any time, and begun again."
+        "Make the slots of weekly hours up to each expert's horizon, as the worker does each hour. It can be stopped at"
+        " any time, and begun again."
     )
 
     def handle(self, **options):
