@@ -252,8 +252,11 @@ def _select(
     elif query.sort == "name" and not query.when and not query.organization:
         # The ids are not needed, and the number is known.
         return Selection(experts, category.expert_count if category else _total(categories))
-    ids = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
-    return Selection(experts, len(ids), ids=ids if len(ids) <= MOST_NAMED else None, organization_id=organization_id)
+    found = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
+    ids = found if len(found) <= MOST_NAMED else None
+    if ids is not None and words is not None:
+        experts = Expert.objects.active().filter(pk__any_of=ids)  # they need not be searched for again
+    return Selection(experts, len(found), ids=ids, organization_id=organization_id)
 
 
 def _page(

@@ -19,10 +19,10 @@ from experts.prepared import PreparedValues
 from experts.selectors import with_next_slot
 
 MOST_LISTED = 1000  # experts that a list leads to; to find others one has to search or filter
-MOST_NAMED = 5000  # experts who are named in a statement
+MOST_NAMED = 10_000  # experts who are named in a statement
 FEW = 100  # experts who are asked one by one
 SPARSE = 256  # slots in a span: if there are no more, all are read
-LEAST_STRIDE = 32  # slots in a statement
+LEAST_STRIDE = 32  # slots in a statement, beside some for each expert that is wanted
 
 
 @dataclass(frozen=True)

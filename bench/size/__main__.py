@@ -8,9 +8,9 @@
 
 Fills two databases on a server of its own, or on that of DATABASE_URL, with 100 experts and with many; does the same
 looks in both; prints for each how many statements it took, how many blocks they read, and what in their plans grows
-with the tables. Ends with 1 when a look takes other statements in the large database than in the small one, reads more
-than MOST times as many blocks, reads a growing table from end to end or sorts more than a page, unless ``EXCEPTIONS``
-says why it has to.
+with the tables. Ends with 1 when a look takes more statements in the large database than in the small one, reads more
+than MOST times as many blocks and more than ENOUGH, reads a growing table from end to end or sorts more than a page,
+unless EXCEPTIONS says why it has to (bench/size/compare.py).
 """
 
 import os
