@@ -14,6 +14,8 @@ _UNICAST = IPv6Network("2000::/3")  # all that is assigned to the public network
 _NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address, as seen from a network without IPv4 (RFC 6052)
 # Called global by Python 3.11, or leading to another address: relays of 6to4, 6to4, Teredo, documentation.
 _NOT_PUBLIC: list[IPv4Network | IPv6Network] = [
+    IPv4Network("192.0.0.0/24"),  # of protocols; two addresses in it count as global
+    IPv4Network("168.63.129.16/32"),  # from within Azure, a service of the machine's own
     IPv4Network("192.88.99.0/24"),
     IPv6Network("2002::/16"),
     IPv6Network("2001::/32"),

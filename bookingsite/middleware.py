@@ -42,8 +42,19 @@ class BusyMiddleware:
         return response
 
 
+# What no page of ours needs, so that no script that got in could ask for it either.
+NOT_NEEDED = (
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "magnetometer", "microphone", "midi"),
+    *("payment", "usb"),
+)
+PERMISSIONS = ", ".join(f"{feature}=()" for feature in NOT_NEEDED)
+
+
 class CSPMiddleware(csp.middleware.CSPMiddleware):
-    """Sets the content security policy. Most answers have the usual one, which is put together once."""
+    """Sets the content security policy, and which features of the browser are off.
+
+    Most answers have the usual policy, which is put together once.
+    """
 
     def __init__(self, get_response):
         super().__init__(get_response)
@@ -54,6 +65,7 @@ class CSPMiddleware(csp.middleware.CSPMiddleware):
 
         Django's own pages for developers want none.
         """
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         if settings.DEBUG or any(name.startswith("_csp") for name in vars(response)):
             return super().process_response(request, response)
         response.headers.setdefault(POLICY, self._usual)
@@ -61,7 +73,7 @@ class CSPMiddleware(csp.middleware.CSPMiddleware):
 
 
 # Of an answer that becomes JSON; the last two keep other sites from framing it.
-KEPT_HEADERS = ("Allow", "Retry-After", "Content-Security-Policy", "X-Frame-Options")
+KEPT_HEADERS = ("Allow", "Retry-After", "Content-Security-Policy", "Permissions-Policy", "X-Frame-Options")
 
 
 class ApiMiddleware:

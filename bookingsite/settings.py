@@ -22,6 +22,7 @@ env = read_environment()
 try:
     DEBUG = env.bool("DEBUG", False)
     SECRET_KEY = env.str("SECRET_KEY", "")
+    SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
     ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", [])
     CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
     TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [])
@@ -55,8 +56,9 @@ if DEBUG:
     SECRET_KEY = SECRET_KEY or paths.kept_secret(DATA_DIR / "secret-key")
     DATABASE_URL = DATABASE_URL or paths.place().database_url()
     REDIS_URL = REDIS_URL or paths.place().redis_url
-if SECRET_KEY and not DEBUG and (len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5):
-    raise ImproperlyConfigured("SECRET_KEY is too weak. Use at least 50 random characters.")
+for name, values in {"SECRET_KEY": [SECRET_KEY], "SECRET_KEY_FALLBACKS": SECRET_KEY_FALLBACKS}.items():
+    if not DEBUG and any(key and (len(key) < 50 or len(set(key)) < 5) for key in values):
+        raise ImproperlyConfigured(f"{name} is too weak. Use at least 50 random characters.")
 for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set it (see .env.example), or set DEBUG=on on a laptop.")

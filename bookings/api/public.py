@@ -31,6 +31,7 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
             slot_id=slot_id,
             **details.model_dump(),
             idempotency_key=headers.key or "",
+            client_address=client_address(request),
             language=translation.get_language() or "en",
             source=Source.API,
         )

@@ -58,6 +58,7 @@ def book(
     visitor: str = "",
     idempotency_key: str = "",
     idempotency_scope: str = "",
+    client_address: str = "",
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
@@ -68,7 +69,8 @@ def book(
     A hold of the same visitor in that slot becomes the booking; one that ran out needs a seat that is still free.
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
-    scope is the caller's (a staff token), by default the slot and the e-mail. ``visitor`` is the browser's identity.
+    scope is the caller's (a staff token), by default the slot and the e-mail. A key of less than 16 characters is
+    bound to ``client_address``, too, where that is given. ``visitor`` is the browser's identity.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
@@ -88,7 +90,7 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope))
+    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address))
     if seen is not None:
         check_party(seen.slot, booking)
         if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:

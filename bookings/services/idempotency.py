@@ -31,6 +31,9 @@ class Booked:
     facts: dict[str, Any]
 
 
+GUESSABLE = 16  # characters; keys that are shorter
+
+
 class Answer:
     """The answer that belongs to one idempotency key. Without a key, nothing is looked up or kept."""
 
@@ -38,15 +41,24 @@ class Answer:
         self.scope, self.key, self.request_hash = scope, key, request_hash
 
     @classmethod
-    def for_request(cls, booking: Booking, key: str, scope: str) -> "Answer":
+    def for_request(cls, booking: Booking, key: str, scope: str, address: str = "") -> "Answer":
+        """The answer to a request that wants this booking. ``address``: where the client is, if that is known.
+
+        A short key could be guessed, with somebody's name and address, for the sake of the answer: then the same
+        request from elsewhere is another one.
+        """
         if not key:
             return cls("", "", "")
         email = booking.email.casefold()
+        where = [address] if address and len(key) < GUESSABLE else []
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
             key,
             # The browser is part of the request: the answer shows a booking, and to nobody else.
-            sha256(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
+            sha256(
+                *(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
+                *where,
+            ),
         )
 
     @property

@@ -11,8 +11,8 @@ from bookings.models import ApiToken
 class Caller:
     """Calls below /api/v1; with a token, as its bearer. Answers have ``status_code`` and ``json()``."""
 
-    def __init__(self, token: str = ""):
-        self._client = Client(headers={"Authorization": f"Bearer {token}"} if token else None)
+    def __init__(self, token: str = "", **environ: str):
+        self._client = Client(headers={"Authorization": f"Bearer {token}"} if token else None, **environ)
 
     def get(self, path: str, query: dict | None = None, **headers: str):
         return self._client.get(f"/api/v1{path}", query, headers=headers)

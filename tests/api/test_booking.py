@@ -135,6 +135,23 @@ class TestAgain:
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
         assert Booking.objects.count() == 1
 
+    def test_a_key_that_can_be_guessed_gives_no_token_to_another_client(self, api):
+        """Whoever knows the name, the address and the slot of a booking needs only the key to ask for the answer."""
+        slot = make_slot(capacity=5)
+        first = book(api, slot, "order-4711")
+        stranger = Caller(REMOTE_ADDR="203.0.113.9")
+        answer = book(stranger, slot, "order-4711")
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
+        assert first.json()["token"] not in answer.content.decode()
+        assert book(api, slot, "order-4711").content == first.content
+        assert Booking.objects.count() == 1
+
+    def test_a_long_key_is_the_same_from_everywhere(self, api):
+        """A phone has another address after a tunnel."""
+        slot, key = make_slot(capacity=5), "0198f3a1-5b7e-7c42"
+        first = book(api, slot, key)
+        assert book(Caller(REMOTE_ADDR="203.0.113.9"), slot, key).content == first.content
+
     def test_nobody_gets_an_answer_that_was_given_to_somebody_else(self, api):
         slot = make_slot(capacity=5)
         first = book(api, slot, "k").json()

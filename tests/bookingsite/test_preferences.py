@@ -52,6 +52,12 @@ def test_pages_are_not_shared_between_people(client):
     assert "Cookie" in response["Vary"]
 
 
+@pytest.mark.parametrize("path", ["/", "/nothing-here/", "/api/v1/nothing-here"])
+def test_features_of_the_browser_that_no_page_needs_are_off(client, path):
+    policy = client.get(path)["Permissions-Policy"].split(", ")
+    assert {"camera=()", "geolocation=()", "microphone=()", "payment=()"} <= set(policy)
+
+
 def test_the_content_security_policy_is_strict(client):
     policy = client.get("/")["Content-Security-Policy"]
     assert "default-src 'self'" in policy

@@ -174,6 +174,7 @@ def test_a_database_of_before_that_is_not_ours_is_left_alone(clone, environ):
         ({"PORT": "65536"}, "PORT must be a number"),
         ({"DEBUG": "perhaps"}, "DEBUG"),
         ({"DEBUG": "off", "SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+        ({"DEBUG": "off", "SECRET_KEY_FALLBACKS": "short"}, "SECRET_KEY_FALLBACKS is too weak"),
         ({"DATABASE_POOL": "many"}, "DATABASE_POOL"),
         ({"EMAIL_URL": "pigeon://"}, "EMAIL_URL must look like"),
         ({"DATABASE_URL": "mysql://user:a-password@localhost/db"}, "DATABASE_URL must look like postgresql://"),
@@ -196,6 +197,7 @@ def test_one_line_says_what_is_wrong(clone, environ, setting, expected):
     [
         ({"PORT": "eighty"}, "PORT must be a number from 1 to 65535, not 'eighty'."),
         ({"DEBUG": "off", "SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
+        ({"DEBUG": "off", "SECRET_KEY_FALLBACKS": "short"}, "SECRET_KEY_FALLBACKS is too weak"),
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
         ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "Check REDIS_URL."),
     ],

@@ -45,6 +45,30 @@ def test_browsers_are_bound_to_https_only_as_far_as_the_operator_says():
     assert strict_transport_security(everything) == "200 max-age=31536000; includeSubDomains; preload"
 
 
+def test_what_was_signed_with_a_former_secret_is_still_good():
+    """A log-in or a cookie, the link of an e-mail, the token of a booking."""
+    setup = (
+        "import django; django.setup()\n"
+        "from django.core import signing\n"
+        "from bookings.api.authentication import _fits, token_of\n"
+        "from bookings.models import Booking\n"
+        "from experts.signed_tokens import SignedToken\n"
+        "booking, link = Booking(reference='EB-7777-7777'), SignedToken(salt='links')\n"
+    )
+    old, new = "an-old-secret-" + "0123456789" * 4, "a-new-secret-" + "9876543210" * 4
+    sign = f"{setup}print(signing.dumps('a'), link.of(1, 'lena@example.com'), token_of(booking))"
+    text, link, token = in_a_new_python(sign, {"SECRET_KEY": old}).split()
+    ask = (
+        f"{setup}"
+        "def is_good(text):\n"
+        "    try: return signing.loads(text) == 'a'\n"
+        "    except signing.BadSignature: return False\n"
+        f"print(is_good({text!r}), link.fits({link!r}, 1, 'lena@example.com'), _fits({token!r}, booking.reference))"
+    )
+    assert in_a_new_python(ask, {"SECRET_KEY": new}).split() == ["False"] * 3
+    assert in_a_new_python(ask, {"SECRET_KEY": new, "SECRET_KEY_FALLBACKS": old}).split() == ["True"] * 3
+
+
 def test_production_loads_nothing_of_the_laptop():
     loaded = in_a_new_python(
         "import sys, bookingsite.wsgi, bookingsite.asgi, bookingsite.urls; print(*sorted(sys.modules))"

@@ -35,6 +35,9 @@ def test_public(address):
         "169.254.169.254",  # the metadata of cloud machines
         "100.64.0.1",  # carriers' NAT
         "192.0.0.1",
+        "192.0.0.9",
+        "192.0.0.10",
+        "168.63.129.16",  # the machine's own service in Azure
         "192.0.2.1",
         "192.88.99.1",
         "198.18.0.1",
