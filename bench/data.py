@@ -94,7 +94,10 @@ class Slots:
 
     def pages(self, count: int) -> list[dict[str, Any]]:
         """As many of the product's slots with the expert and the day whose page shows each."""
-        first, _count = self.take(count)
+        return self.shown_by(*self.take(count))
+
+    def shown_by(self, first: int, count: int) -> list[dict[str, Any]]:
+        """These slots of the product with the expert and the day whose page shows each."""
         query = """
             SELECT slot.id, expert.slug, slot.date::text FROM experts_slot AS slot
             JOIN experts_expert AS expert ON expert.id = slot.expert_id WHERE slot.id >= %s AND slot.id < %s

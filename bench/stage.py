@@ -46,9 +46,10 @@ SETTINGS = {
 
 @dataclass
 class Site:
-    """Somebody's running processes, and the port that answers for them."""
+    """Somebody's running processes, and the port that answers for them; ``ports`` has those of all who listen."""
 
     port: int
+    ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def everybody(self, name: str = "") -> list[psutil.Process]:
@@ -85,6 +86,10 @@ class Site:
                 memory = one.memory_full_info()
                 total += getattr(memory, "pss", memory.uss)
         return total / 1e6
+
+    def unshared(self, name: str) -> int:
+        """Bytes that the processes of one name have for themselves."""
+        return sum(one.memory_full_info().uss for one in self.everybody(name))
 
 
 def cpu_seconds(found: list[psutil.Process]) -> float:
@@ -178,13 +183,28 @@ def product(logs: Path, environ: dict[str, str], *, only: str = "") -> Iterator[
         stack.callback(site.resume)  # before they are asked to end: who stands still does not hear it
         for name, command in procfile().items():
             if only in ("", name):
-                port = site.port if name == "web" else free_port()
+                port = site.ports[name] = site.port if name == "web" else free_port()
                 arguments = words(command, port, environ)
                 options: dict[str, Any] = {"cwd": BASE_DIR, "env": os.environ | environ}
                 site.processes[name] = stack.enter_context(process(name, arguments, logs, **options))
         stack.callback(site.resume)
-        wait_for(site.port, "/healthz", site.processes["web"])
+        for name in {"web", "live"} & site.processes.keys():
+            wait_for(site.ports[name], "/healthz", site.processes[name])
         yield site
+
+
+@contextlib.contextmanager
+def websockets_peer(logs: Path) -> Iterator[Site]:
+    """The bare server of sockets, which says to all what one of them says."""
+    port = free_port()
+    command = [sys.executable, str(HERE / "peers" / "websockets" / "server.py"), str(port)]
+    with process("websockets", command, logs) as peer:
+        site = Site(port, {"live": port}, {"live": peer})
+        wait_for(port, "/", peer)
+        try:
+            yield site
+        finally:
+            site.resume()
 
 
 @contextlib.contextmanager
@@ -193,7 +213,7 @@ def express(logs: Path, database_url: str) -> Iterator[Site]:
     folder, port = HERE / "peers" / "express", free_port()
     run(["npm", "ci", "--silent", "--no-fund", "--no-audit"], cwd=folder)
     with process("express", ["node", "server.mjs"], logs, cwd=folder, env=os.environ | pg(database_url, port)) as node:
-        site = Site(port, {"web": node})
+        site = Site(port, {"web": port}, {"web": node})
         wait_for(port, "/", node)
         try:
             yield site
@@ -217,7 +237,7 @@ def django_appointment(logs: Path, environ: dict[str, str], flows: int) -> Itera
     port = free_port()
     _program, *arguments = words(web, port, {})
     with process("django-appointment", [str(home / "bin" / server), *arguments], logs, **options) as started:
-        site = Site(port, {"web": started})
+        site = Site(port, {"web": port}, {"web": started})
         wait_for(port, "/", started)
         try:
             yield site, items
@@ -253,14 +273,14 @@ def pg(database_url: str, port: int = 0) -> dict[str, str]:
 
 def load(**order: Any) -> dict[str, Any]:
     """Send a load of bookings (bench/load/client.mjs says what it takes and answers)."""
-    _allow_many_connections()
+    allow_many_connections()
     return json.loads(run(["node", str(HERE / "load" / "client.mjs"), json.dumps(order)]))
 
 
 @contextlib.contextmanager
 def beside(**order: Any) -> Iterator[dict[str, Any]]:
     """As ``load``, from when the block begins until it ends; what came of it is there afterwards."""
-    _allow_many_connections()
+    allow_many_connections()
     command = ["node", str(HERE / "load" / "client.mjs"), json.dumps(order | {"stdin": True})]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     started, found = start(command, **pipes), dict[str, Any]()
@@ -281,7 +301,8 @@ def browse(**order: Any) -> dict[str, Any]:
     return json.loads(run(["node", str(HERE / "load" / "flow.mjs")], input=json.dumps(order)))
 
 
-def _allow_many_connections() -> None:
+def allow_many_connections() -> None:
+    """As many open files as this process may have: each connection is one."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

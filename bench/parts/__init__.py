@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bench.parts import alone, bookings, looks, mails, pages, pgbench
+from bench.parts import alone, bookings, live, looks, mails, pages, pgbench
 from bench.report import Comparison
 from bench.scene import Scene
 
@@ -17,4 +17,5 @@ PARTS: dict[str, Callable[[Scene], list[Comparison]]] = {
     "django-appointment": pages.django_appointment,
     "mails": mails.mails,
     "looks": looks.looks,
+    "live": live.live,
 }
