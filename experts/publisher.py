@@ -23,29 +23,22 @@ from django.db import transaction
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
+GROUP = "live"  # one for all: who shows pages hears everything, by one subscription, and picks what concerns its pages
 MOST_WAITING = 10_000  # messages; beyond that they are dropped, and pages find the change by themselves
 SEND_SECONDS = 2.0
 DRAIN_SECONDS = 2.0  # how long a process that ends waits for its last messages
 _COMPLAIN_EVERY = 30.0  # seconds
 
 
-def expert_group(expert_id: int) -> str:
-    """The group of everybody who shows a day of this expert."""
-    return f"expert.{expert_id}"
-
-
 def slot_changed(slot: Slot) -> None:
     """After commit, tell the pages that show the slot's day: seats, capacity, closing, a new or a deleted slot."""
-    publish_on_commit(
-        expert_group(slot.expert_id),
-        {"type": "slot.changed", "expert": slot.expert_id, "day": slot.date.isoformat()},
-    )
+    publish_on_commit({"type": "slot.changed", "expert": slot.expert_id, "day": slot.date.isoformat()})
 
 
-def publish_on_commit(group: str, message: dict[str, Any]) -> None:
-    """Send ``message`` to ``group`` once the transaction is committed, if it is. Never waits, never fails."""
+def publish_on_commit(message: dict[str, Any]) -> None:
+    """Send ``message`` to all who show pages once the transaction is committed, if it is. Never waits, never fails."""
     # Robust: even if a message could not be queued, the commit stands and the answer is given.
-    transaction.on_commit(lambda: _publisher().send(group, message), robust=True)
+    transaction.on_commit(lambda: _publisher().send(message), robust=True)
 
 
 class _Publisher:
@@ -58,18 +51,18 @@ class _Publisher:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
-        self._waiting: dict[tuple[str, frozenset[tuple[str, Any]]], tuple[str, dict[str, Any]]] = {}
+        self._waiting: dict[frozenset[tuple[str, Any]], dict[str, Any]] = {}
         self._sending: concurrent.futures.Future[None] | None = None
         self._complained_at = 0.0
         threading.Thread(target=self._loop.run_forever, name="live-publisher", daemon=True).start()
         atexit.register(self.drain)
 
-    def send(self, group: str, message: dict[str, Any]) -> None:
+    def send(self, message: dict[str, Any]) -> None:
         """Queue a message, whose values can be hashed."""
         with self._lock:
             is_full = len(self._waiting) >= MOST_WAITING
             if not is_full:
-                self._waiting[group, frozenset(message.items())] = group, message
+                self._waiting[frozenset(message.items())] = message
                 if self._sending is None:
                     self._sending = asyncio.run_coroutine_threadsafe(self._send_waiting(), self._loop)
         if is_full:
@@ -91,12 +84,12 @@ class _Publisher:
                     return
             await self._send(messages.values())
 
-    async def _send(self, messages: Iterable[tuple[str, dict[str, Any]]]) -> None:
-        for group, message in messages:
+    async def _send(self, messages: Iterable[dict[str, Any]]) -> None:
+        for message in messages:
             try:
                 layer: Any = get_channel_layer()  # channels-redis has no types
                 async with asyncio.timeout(SEND_SECONDS):
-                    await layer.group_send(group, message)
+                    await layer.group_send(GROUP, message)
             except TimeoutError as error:
                 self._complain(type(error).__name__)
                 return  # what waited with it would be late; pages have looked by themselves by then

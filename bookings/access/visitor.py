@@ -60,7 +60,7 @@ def _signer() -> signing.TimestampSigner:
 
 
 def visitor_group(visitor: str) -> str:
-    """Return the group of a browser's pages in the channel layer. Hashed, as the identity itself opens bookings."""
+    """Return the name by which messages speak of a browser. Hashed, as the identity itself opens bookings."""
     return f"visitor.{hashlib.sha256(f'group of {visitor}'.encode()).hexdigest()[:32]}"
 
 

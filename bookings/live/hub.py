@@ -1,19 +1,18 @@
 """The hub: all sockets of one process, the rooms they are in, and what keeps both equal to the database.
 
 A room is one expert's week. Whatever happens (a socket joins, a message says that a slot changed, the comparison every
-few seconds finds a difference, time turns a slot to past) leads to the same step: read the week again, send what
-differs. Readings of one room follow each other, and what comes during one is answered by the next, so that a
-thousand sockets that join at once cost a few queries.
+few seconds is due) asks for something to be read. One task reads for all, round after round (bookings/live/reading.py):
+what is asked during a round waits for the next, so that a thousand sockets that join at once, or a hundred changes a
+second, cost a few queries and a few messages. What was found is sent without waiting for anybody.
 """
 
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -21,14 +20,16 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from bookings.access.visitor import visitor_group
-from bookings.live import fragments, queries
+from bookings.live import queries, reading
 from bookings.live.room import Room
-from bookings.live.sockets import Socket, WeekSocket
-from experts.publisher import expert_group
+from bookings.live.sockets import OWN_CHANGED, Socket, WeekSocket, beat
+from experts.publisher import GROUP
 
 logger = logging.getLogger(__name__)
 VALKEY_SECONDS = 2.0  # to wait for Valkey; changes are found without it
 BEAT_SECONDS = 5.0  # between signs of life; static/js/live.js waits for three of them
+MERGE_SECONDS = 0.1  # after a round: what changes meanwhile is one message to each page
+ADDRESS_SECONDS = 1.0  # for which the expert and the day of an address are known
 MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 
@@ -40,14 +41,16 @@ class Hub:
         self.rooms: dict[queries.WeekKey, Room] = {}
         self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
-        # The sockets that each group's messages concern. One group tells of an expert, or of one visitor's bookings.
-        self.members: dict[str, set[Socket]] = defaultdict(set)
-        self._joined: set[str] = set()  # the groups whose messages Valkey sends us
+        self.members: dict[str, set[Socket]] = defaultdict(set)  # by the name that messages give a visitor
+        self._asked_own: set[str] = set()
+        self._compares_all = False
+        self._wake = asyncio.Event()
         self._days: dict[tuple[str, str | None], asyncio.Task[tuple[int, date] | None]] = {}
         self._per_owner: Counter[str] = Counter()
-        self._channel: str | None = None
+        self.hears = False  # what is published
         self._is_fresh = True
-        self._tasks = {asyncio.create_task(work()) for work in (self._listen, self._check, self._beat)}
+        works = (self._listen, self._keep_reading, self._check, self._beat)
+        self._tasks = {asyncio.create_task(work()) for work in works}
 
     # ---------- Sockets ----------
 
@@ -63,125 +66,82 @@ class Hub:
         if self._per_owner[owner] <= 0:
             del self._per_owner[owner]
 
-    async def find_day(self, slug: str, day: str | None) -> tuple[int, date] | None:
-        """The expert and day of an address. Asked once for all who come while the answer is on its way."""
+    async def find_day(self, slug: str, day: str | None, *, anew: bool) -> tuple[int, date] | None:
+        """The expert and day of an address. Asked once for all who come within a second, unless ``anew``."""
         address = (slug, day)
-        if address not in self._days:
-            self._days[address] = asyncio.create_task(database_sync_to_async(queries.find_day)(slug, day))
-            self._days[address].add_done_callback(lambda _task: self._days.pop(address, None))
-        return await asyncio.shield(self._days[address])
+        task = self._days.get(address)
+        if task is None or (anew and task.done()):
+            task = self._days[address] = asyncio.create_task(database_sync_to_async(queries.find_day)(slug, day))
+            task.add_done_callback(lambda done: self._keep_day(address, done))
+        return await asyncio.shield(task)
+
+    def _keep_day(self, address: tuple[str, str | None], task: asyncio.Task[tuple[int, date] | None]) -> None:
+        is_found = not task.cancelled() and task.exception() is None and task.result() is not None
+        seconds = ADDRESS_SECONDS if is_found else 0
+        asyncio.get_running_loop().call_later(seconds, self._days.pop, address, None)
 
     async def join_room(self, socket: WeekSocket, expert_id: int) -> bool:
-        """Put the socket into its room and send it the whole day, read after it began to listen.
+        """Put the socket into its room and send it the whole day, as it is after it began to listen.
 
         False when there is nothing to show: the expert is gone. However this ends, the socket is to leave the room.
         """
         socket.room_key = (expert_id, _monday(socket.day))
         room = self.rooms.get(socket.room_key)
         if room is None:
-            room = self.rooms[socket.room_key] = Room(socket.room_key, self.note_trouble)
-        room.add(socket)
-        await self._enter_groups(socket)
-        await room.refreshed(socket.visitor)
-        return await self._send_snapshot(socket, room)
+            room = self.rooms[socket.room_key] = Room(socket.room_key)
+        has_something = room.add(socket)
+        self._enter(socket)
+        self._wake.set()
+        return await has_something
 
-    async def _send_snapshot(self, socket: WeekSocket, room: Room) -> bool:
-        snapshot = room.snapshot
-        if snapshot is None:
-            return False
-        async with room.rendering:  # the first one renders, the others find it done
-            html = await sync_to_async(snapshot.day_html, thread_sensitive=False)(socket.day, socket.language)
-        own = room.marks.get(socket.visitor, {})
-        marks = "".join(fragments.mark(i, m, socket.language) for i, m in own.items())
-        if room.snapshot is not snapshot:  # what changed meanwhile was not sent to a socket that is not ready
-            return await self._send_snapshot(socket, room)
-        socket.is_ready = True
-        await socket.send_html(html + marks)
-        await socket.send_beat(snapshot.week.grid_key(socket.day), fresh=self._is_fresh)
-        return True
-
-    async def leave_room(self, socket: WeekSocket) -> None:
-        # Before anything is waited for: the server may cancel a socket that takes long to leave, more than once.
+    def leave_room(self, socket: WeekSocket) -> None:
         if socket.room_key and (room := self.rooms.get(socket.room_key)):
             room.remove(socket)
             if room.is_empty:
-                room.close()
                 del self.rooms[room.key]
-        await self._leave_groups(socket)
+        self._leave(socket)
 
-    async def join_own(self, socket: Socket) -> None:
-        """Tell the socket whenever the visitor's bookings change."""
+    def join_own(self, socket: Socket) -> None:
+        """Tell the socket the key of what My bookings shows, soon and whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
-        await self._enter_groups(socket)
-        known = self.own_keys.get(socket.visitor)
-        await self._check_own([socket.visitor])  # tells all of the visitor's pages when the key is new
-        if known is not None and self.own_keys.get(socket.visitor) == known:
-            await socket.send_beat(known, fresh=self._is_fresh)
+        self._enter(socket)
+        self._ask_own(socket.visitor)
 
-    async def leave_own(self, socket: Socket) -> None:
-        self.own_pages[socket.visitor].discard(socket)
-        if not self.own_pages[socket.visitor]:
-            del self.own_pages[socket.visitor]
+    def leave_own(self, socket: Socket) -> None:
+        pages = self.own_pages.get(socket.visitor, set())
+        pages.discard(socket)
+        if not pages:
+            self.own_pages.pop(socket.visitor, None)
             self.own_keys.pop(socket.visitor, None)
-        await self._leave_groups(socket)
+        self._leave(socket)
 
-    # ---------- Messages ----------
+    def _enter(self, socket: Socket) -> None:
+        if socket.visitor:
+            self.members[visitor_group(socket.visitor)].add(socket)
 
-    async def _enter_groups(self, socket: Socket) -> None:
-        groups = _groups_of(socket)
-        for group in groups:
-            self.members[group].add(socket)
-        await self._subscribe(groups)
-
-    async def _leave_groups(self, socket: Socket) -> None:
-        groups = _groups_of(socket)
-        for group in groups:
+    def _leave(self, socket: Socket) -> None:
+        group = visitor_group(socket.visitor)
+        if group in self.members:
             self.members[group].discard(socket)
             if not self.members[group]:
                 del self.members[group]
-        await self._unsubscribe(groups)
 
-    async def _subscribe(self, groups: Iterable[str]) -> bool:
-        """Have the messages of these groups sent to us. False when Valkey is away: the next comparison tries again."""
-        missing = [group for group in groups if group not in self._joined]
-        if not missing or self._channel is None:
-            return not missing
-        try:
-            for group in missing:
-                # Not wait_for(): before Python 3.12 it can swallow a cancellation, and this task would never end.
-                async with asyncio.timeout(VALKEY_SECONDS):
-                    await _layer().group_add(group, self._channel)
-                self._joined.add(group)
-        except Exception as error:
-            logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
-            return False
-        return True
-
-    async def _unsubscribe(self, groups: Iterable[str]) -> None:
-        """Have no more messages of those among these groups that no socket is in any more."""
-        for group in [group for group in groups if group in self._joined and group not in self.members]:
-            self._joined.discard(group)
-            try:
-                await _layer().group_discard(group, self._channel)
-            except Exception:
-                logger.debug("The group %s was not left; its messages are ignored.", group)
-
-    async def _renew_subscriptions(self) -> None:
-        """Join what could not be joined while Valkey was away; leave what was given up while it was being joined."""
-        await self._subscribe(list(self.members))
-        await self._unsubscribe(list(self._joined))
+    # ---------- Messages ----------
 
     async def _listen(self) -> None:
-        layer = _layer()
-        while self._channel is None:
+        layer, channel = _layer(), ""
+        while not self.hears:
             try:
                 async with asyncio.timeout(VALKEY_SECONDS):
-                    self._channel = await layer.new_channel("hub.")
-            except Exception:
+                    channel = await layer.new_channel("hub.")
+                    await layer.group_add(GROUP, channel)
+                self.hears = True
+            except Exception as error:
+                logger.warning("Live messages are not heard (%s); changes show a little later.", type(error).__name__)
                 await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-        await self._renew_subscriptions()
+        self._compare_all()  # what was said before nobody has heard
         while True:
-            message = await layer.receive(self._channel)
+            message = await layer.receive(channel)
             try:
                 self._handle(message)
             except Exception:  # whatever anybody may publish must not end the listening
@@ -192,98 +152,120 @@ class Hub:
             day = date.fromisoformat(message["day"])
             # Its room and no other: an evening of many bookings must not have every week that is shown read again.
             if room := self.rooms.get((message["expert"], _monday(day))):
-                room.refresh()
+                room.ask()
+                self._wake.set()
         elif message.get("type") == "bookings.changed":
-            self._refresh_own(message["visitor"])
+            self._ask_visitor(message["visitor"])
 
-    def _refresh_own(self, group: str) -> None:
+    def _ask_visitor(self, group: str) -> None:
         """Look again at what is one visitor's own, for the pages of that visitor and no others."""
-        own = set()
         for socket in self.members.get(group, ()):
             if socket.room_key is None:
-                own.add(socket.visitor)
+                self._ask_own(socket.visitor)
                 continue
-            self.rooms[socket.room_key].refresh(socket.visitor)
+            self.rooms[socket.room_key].ask_marks(socket.visitor)
+            self._wake.set()
             # What is kept on another day or week has no tile here, but the page's bar speaks of it.
-            self._keep_task(asyncio.create_task(socket.send_own_changed()))
-        if own:
-            self._keep_task(asyncio.create_task(self._check_own(own)))
+            if socket.is_ready:
+                socket.tell(OWN_CHANGED)
 
-    def _keep_task(self, task: asyncio.Task[None]) -> None:
-        """The loop itself does not hold on to a task that nobody waits for."""
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _ask_own(self, visitor: str) -> None:
+        self._asked_own.add(visitor)
+        self._wake.set()
 
-    # ---------- The clock ----------
+    def _compare_all(self) -> None:
+        self._compares_all = True
+        self._wake.set()
 
-    def note_trouble(self, error: Exception) -> None:
+    # ---------- Reading ----------
+
+    async def _keep_reading(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            order = self._take_order()
+            try:
+                answer = await database_sync_to_async(reading.read)(order)
+                self._take(order, answer)
+            except DatabaseError as error:
+                # The pages keep what they have and are told, by the beat, that it may be old.
+                self._note_trouble(error)
+                self._put_back(order)
+            except Exception:  # whatever it was must not end the reading: pages would show one moment for ever
+                logger.exception("What pages show could not be read")
+                self._put_back(order)
+            await asyncio.sleep(MERGE_SECONDS)
+
+    def _take_order(self) -> reading.Order:
+        compares_all, self._compares_all = self._compares_all, False
+        own = set(self.own_pages) if compares_all else self._asked_own & self.own_pages.keys()
+        self._asked_own = set()
+        rooms = {key: room.take_order() for key, room in self.rooms.items() if compares_all or room.is_due}
+        return reading.Order(rooms, own)
+
+    def _put_back(self, order: reading.Order) -> None:
+        """Ask for the same again; it is read with the next comparison, or with what is asked before that."""
+        for key, asked in order.rooms.items():
+            if room := self.rooms.get(key):
+                room.put_back(asked)
+        self._asked_own |= order.own
+
+    def _take(self, order: reading.Order, answer: reading.Answer) -> None:
+        self._is_fresh = True
+        for key, asked in order.rooms.items():
+            room = self.rooms.get(key)
+            if room is None:
+                continue
+            if key in answer.rooms:
+                room.take(asked, answer.rooms[key])
+                if room.is_due:
+                    self._wake.set()
+            else:
+                room.put_back(asked)
+        for visitor, key_of_own in answer.own_keys.items():
+            self._take_own(visitor, key_of_own)
+
+    def _take_own(self, visitor: str, key: str) -> None:
+        if visitor not in self.own_pages:
+            return
+        has_changed = self.own_keys.get(visitor) != key
+        self.own_keys[visitor] = key
+        for socket in self.own_pages[visitor]:
+            if has_changed or not socket.is_ready:
+                socket.is_ready = True
+                socket.tell(beat(key, is_fresh=True))
+
+    def _note_trouble(self, error: Exception) -> None:
         if self._is_fresh:
             logger.warning("The database did not answer (%s); pages are told so.", type(error).__name__)
         self._is_fresh = False
+
+    # ---------- The clock ----------
 
     async def _check(self) -> None:
         """Find what no message told: raw SQL, lost messages, time that passed."""
         while True:
             await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-            try:
-                await self._renew_subscriptions()
-                await self._check_rooms()
-                await self._check_own(list(self.own_pages))
-                self._is_fresh = True
-            except DatabaseError as error:
-                self.note_trouble(error)
-            except Exception:
-                logger.exception("The comparison with the database failed")
-
-    async def _check_rooms(self) -> None:
-        keys = list(self.rooms)
-        if not keys:
-            return
-        versions = await database_sync_to_async(queries.read_versions)(keys)
-        for key in keys:
-            room = self.rooms.get(key)
-            if room is None:
-                continue
-            now = timezone.now()
-            visitors = room.visitors
-            if versions.get(key) != room.versions or (room.snapshot is not None and room.snapshot.has_aged(now)):
-                room.versions = versions.get(key)
-                for visitor in visitors:
-                    room.refresh(visitor)
-                room.refresh()
-            else:
-                for visitor in visitors:
-                    if room.has_lapsed_marks(visitor, now):
-                        room.refresh(visitor)
-
-    async def _check_own(self, visitors: Collection[str]) -> None:
-        if not visitors:
-            return
-        keys = await database_sync_to_async(queries.read_own_keys)(visitors)
-        for visitor, key in keys.items():
-            if visitor in self.own_pages and self.own_keys.get(visitor) != key:
-                self.own_keys[visitor] = key
-                for socket in list(self.own_pages[visitor]):
-                    await socket.send_beat(key, fresh=self._is_fresh)
+            for room in self.rooms.values():
+                room.ask_lapsed_marks(timezone.now())
+            self._compare_all()
 
     async def _beat(self) -> None:
         """Tell every page that this server is alive, whether its knowledge is fresh, and which tiles there are."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             try:
-                await self._beat_once()
+                self._beat_once()
             except Exception:  # without signs of life every page would think that the server is gone
                 logger.exception("A sign of life was not sent to all pages")
 
-    async def _beat_once(self) -> None:
-        for room in list(self.rooms.values()):
-            for socket in room.sockets:
-                if socket.is_ready:
-                    key = room.snapshot.week.grid_key(socket.day) if room.snapshot else ""
-                    await socket.send_beat(key, fresh=self._is_fresh)
-        for visitor, sockets in list(self.own_pages.items()):
-            for page in list(sockets):
-                await page.send_beat(self.own_keys.get(visitor, ""), fresh=self._is_fresh)
+    def _beat_once(self) -> None:
+        for room in self.rooms.values():
+            room.beat(is_fresh=self._is_fresh)
+        for visitor, sockets in self.own_pages.items():
+            message = beat(self.own_keys.get(visitor, ""), is_fresh=self._is_fresh)
+            for socket in sockets:
+                socket.tell(message)
 
 
 def _layer() -> Any:
@@ -307,7 +289,7 @@ def hub() -> Hub:
 async def close_hub() -> None:
     """End this event loop's hub: its tasks and its channel."""
     closing = _hubs.pop(asyncio.get_running_loop(), None)
-    running = set(closing._tasks) if closing is not None else set()
+    running: Iterable[asyncio.Task[Any]] = set(closing._tasks) if closing is not None else set()
     while running:  # a library on the way may swallow a cancellation, so ask until all have ended
         for task in running:
             task.cancel()
@@ -316,9 +298,3 @@ async def close_hub() -> None:
 
 def _monday(day: date) -> date:
     return day - timedelta(days=day.weekday())
-
-
-def _groups_of(socket: Socket) -> list[str]:
-    """The groups that tell what a page shows: its expert's, if it is one of an expert, and its viewer's own."""
-    groups = [expert_group(socket.room_key[0])] if socket.room_key is not None else []
-    return [*groups, visitor_group(socket.visitor)] if socket.visitor else groups

@@ -1,8 +1,8 @@
-"""What the hub asks the database. Plain functions, run in its one database thread."""
+"""What the hub asks the database (bookings/live/reading.py), in its one database thread."""
 
 from collections.abc import Collection
 from datetime import date, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 from django.utils import timezone
@@ -14,6 +14,16 @@ from experts.models import Expert, Slot
 from experts.selectors import SLOTS_VERSION
 
 WeekKey = tuple[int, date]  # expert, Monday
+
+
+class WeekVersion(NamedTuple):
+    """A fingerprint of a week, by which any change in the database shows."""
+
+    slots: int
+    is_active: bool  # whether expert and organisation can be looked at
+    min_notice: timedelta
+    horizon_days: int
+    timezone: str
 
 
 def find_day(slug: str, day: str | None) -> tuple[int, date] | None:
@@ -35,14 +45,22 @@ def read_week(key: WeekKey) -> Snapshot | None:
     return Snapshot.of(Week.read(expert, monday, timezone.now()))
 
 
-def read_marks(key: WeekKey, visitors: set[str]) -> dict[str, dict[int, Mark]]:
-    """What is the visitors' own in a week: visitor -> slot -> mark. As many queries for a thousand as for one."""
-    expert_id, monday = key
-    return own_slots(visitors, expert_id=expert_id, first=monday, last=monday + timedelta(days=6))
+def read_marks(wanted: dict[WeekKey, set[str]]) -> dict[str, dict[int, Mark]]:
+    """What is the own of these visitors of these weeks, and perhaps more: visitor -> slot -> mark.
+
+    As many queries for a thousand weeks as for one.
+    """
+    mondays = [monday for _expert, monday in wanted]
+    return own_slots(
+        set().union(*wanted.values()),
+        expert_ids={expert_id for expert_id, _monday in wanted},
+        first=min(mondays),
+        last=max(mondays) + timedelta(days=6),
+    )
 
 
-def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple[Any, ...]]:
-    """A fingerprint of each week, by which any change in the database shows: one query for all of them."""
+def read_versions(keys: list[WeekKey]) -> dict[WeekKey, WeekVersion]:
+    """The version of each week, without those whose expert is gone: one query for all of them."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -58,7 +76,7 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, tuple[Any, ...]]:
             """,
             [[key[0] for key in keys], [key[1] for key in keys]],
         )
-        return {(row[0], row[1]): tuple(row[2:]) for row in cursor.fetchall()}
+        return {(row[0], row[1]): WeekVersion(*row[2:]) for row in cursor.fetchall()}
 
 
 def read_own_keys(visitors: Collection[str]) -> dict[str, str]:

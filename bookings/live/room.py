@@ -1,48 +1,35 @@
 """A room: everybody in this process who looks at one expert's week."""
 
 import asyncio
-import logging
 from collections import defaultdict
-from collections.abc import Callable
-from datetime import date, datetime
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
-from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
-from django.conf import settings
-from django.db import Error as DatabaseError
-
-from bookings.live import fragments, queries
+from bookings.live import fragments
+from bookings.live.queries import WeekKey, WeekVersion
+from bookings.live.reading import RoomAnswer, RoomOrder, View
 from bookings.live.snapshot import Snapshot
-from bookings.live.sockets import WeekSocket
+from bookings.live.sockets import OWN_CHANGED, Message, WeekSocket, beat
 from bookings.selectors.own_slots import Mark
 
-logger = logging.getLogger(__name__)
 Key = TypeVar("Key")
 
 
 class Room:
-    """One expert's week, the sockets that show one of its days, and the last snapshot that they were sent.
+    """One expert's week, the sockets that show one of its days, and the last snapshot that they were sent."""
 
-    ``note_trouble`` is told each time that the database could not be read.
-    """
-
-    def __init__(self, key: queries.WeekKey, note_trouble: Callable[[DatabaseError], None]) -> None:
+    def __init__(self, key: WeekKey) -> None:
         self.key = key
         self.snapshot: Snapshot | None = None
-        self.versions: tuple[Any, ...] | None = None
         self.marks: dict[str, dict[int, Mark]] = {}
-        self.rendering = asyncio.Lock()
-        self._note_trouble = note_trouble
+        self._version: WeekVersion | None = None
         # Two indexes of the same sockets, so that what concerns a few of them need not look at all.
         self._by_visitor: dict[str, set[WeekSocket]] = defaultdict(set)
-        self._by_view: dict[tuple[date, str], set[WeekSocket]] = defaultdict(set)
+        self._by_view: dict[View, set[WeekSocket]] = defaultdict(set)
+        # Those who came and were sent nothing yet. The result: whether there is something to show.
+        self._joining: dict[WeekSocket, asyncio.Future[bool]] = {}
+        self._is_told = False
         self._asked_marks: set[str] = set()
-        self._again = asyncio.Event()
-        self._read = asyncio.Condition()
-        self._readings = 0
-        self._is_reading = False
-        self._task = asyncio.create_task(self._keep_reading())
 
     # ---------- Sockets ----------
 
@@ -51,94 +38,108 @@ class Room:
         return [socket for sockets in self._by_visitor.values() for socket in sockets]
 
     @property
-    def visitors(self) -> list[str]:
-        """The identities of those who look; browsers that have none yet are left out."""
-        return [visitor for visitor in self._by_visitor if visitor]
-
-    @property
     def is_empty(self) -> bool:
         return not self._by_visitor
 
-    def add(self, socket: WeekSocket) -> None:
+    def add(self, socket: WeekSocket) -> asyncio.Future[bool]:
+        """Have the socket sent the whole day, as it is after this call. False in the end if the expert is gone."""
         self._by_visitor[socket.visitor].add(socket)
         self._by_view[socket.day, socket.language].add(socket)
+        if socket.visitor:
+            self._asked_marks.add(socket.visitor)
+        future = self._joining[socket] = asyncio.get_running_loop().create_future()
+        return future
 
     def remove(self, socket: WeekSocket) -> None:
         """Forget a socket, and the marks of its visitor with the last one. Twice does no harm."""
+        self._joining.pop(socket, None)
         _discard(self._by_visitor, socket.visitor, socket)
         _discard(self._by_view, (socket.day, socket.language), socket)
         if socket.visitor not in self._by_visitor:
             self.marks.pop(socket.visitor, None)
 
-    # ---------- Reading ----------
+    def beat(self, *, is_fresh: bool) -> None:
+        """Tell all that the server is alive, and which tiles there are."""
+        for (day, _language), sockets in self._by_view.items():
+            message = beat(self.snapshot.week.grid_key(day) if self.snapshot else "", is_fresh=is_fresh)
+            for socket in sockets:
+                if socket.is_ready:
+                    socket.tell(message)
 
-    def refresh(self, visitor: str = "") -> None:
-        """Read again soon; with a visitor, what is that visitor's own, too."""
-        if visitor:
-            self._asked_marks.add(visitor)
-        self._again.set()
+    # ---------- What to read ----------
 
-    async def refreshed(self, visitor: str = "") -> None:
-        """Wait until the week was read, all of it after this call."""
-        # A reading that is under way may have begun before the change that the caller must see.
-        target = self._readings + (2 if self._is_reading else 1)
-        self.refresh(visitor)
-        async with self._read:
-            await self._read.wait_for(lambda: self._readings >= target)
+    @property
+    def is_due(self) -> bool:
+        """Whether something was asked for, or somebody waits."""
+        return self._is_told or bool(self._asked_marks) or bool(self._joining)
 
-    def close(self) -> None:
-        self._task.cancel()
+    def ask(self) -> None:
+        """Have the week read again, as something in it has changed."""
+        self._is_told = True
 
-    async def _keep_reading(self) -> None:
-        while True:
-            await self._again.wait()
-            self._again.clear()
-            self._is_reading = True
-            try:
-                await self._read_and_send()
-            except DatabaseError as error:
-                # The pages keep what they have and are told, by the beat, that it may be old.
-                self._note_trouble(error)
-                await self._read_later()
-                continue
-            except Exception:  # whatever it was must not end the reading: the room would show one moment for ever
-                logger.exception("A week could not be shown")
-                await self._read_later()
-                continue
-            finally:
-                self._is_reading = False
-            async with self._read:
-                self._readings += 1
-                self._read.notify_all()
+    def ask_marks(self, visitor: str) -> None:
+        """Have what is the visitor's own read again."""
+        self._asked_marks.add(visitor)
 
-    async def _read_later(self) -> None:
-        await asyncio.sleep(settings.LIVE_CHECK_SECONDS)
-        self._again.set()
+    def ask_lapsed_marks(self, now: datetime) -> None:
+        """Have those visitors' marks read again of whom a hold ran out since its mark was sent."""
+        self._asked_marks |= {
+            visitor for visitor, marks in self.marks.items() if any(mark.is_over(now) for mark in marks.values())
+        }
 
-    async def _read_and_send(self) -> None:
-        visitors = self._asked_marks
-        self._asked_marks = set()
-        try:
-            snapshot = await database_sync_to_async(queries.read_week)(self.key)
-            marks = await database_sync_to_async(queries.read_marks)(self.key, visitors) if visitors else {}
-        except BaseException:
-            self._asked_marks |= visitors
-            raise
-        old = self.snapshot
-        if snapshot is None or (old is not None and snapshot.is_older_than(old)):
+    def take_order(self) -> RoomOrder:
+        """What is to be read and rendered, all that was asked for so far."""
+        order = RoomOrder(
+            snapshot=self.snapshot,
+            version=self._version,
+            is_told=self._is_told,
+            views=list(self._by_view),
+            joining=dict(self._joining),
+            visitors=self._asked_marks & self._by_visitor.keys(),
+        )
+        self._is_told, self._asked_marks = False, set()
+        return order
+
+    def put_back(self, order: RoomOrder) -> None:
+        """Ask for the same again: it could not be read."""
+        self._is_told |= order.is_told
+        self._asked_marks |= order.visitors
+
+    # ---------- What was read ----------
+
+    def take(self, order: RoomOrder, answer: RoomAnswer) -> None:
+        """Send what differs to those who are there, and all of it to those who have come."""
+        self._version = answer.version
+        if not answer.is_shown:
+            for future in order.joining.values():
+                _settle(future, value=False)
+        if answer.snapshot is None:
             return
-        self.snapshot = snapshot
-        changed = self._take_marks(marks)
-        if old is not None:
-            await self._send_changes(old, snapshot)
+        self.snapshot = answer.snapshot
+        changed = self._take_marks(answer.marks)
+        for view, changes in answer.changes.items():
+            for socket in self._by_view.get(view, ()):
+                if socket.is_ready:
+                    for message in changes:
+                        socket.tell(message)
         for visitor, slot_ids in changed.items():
-            await self._send_marks(visitor, slot_ids)
+            self._send_marks(visitor, slot_ids)
+        for socket, future in order.joining.items():
+            if answer.is_shown and socket in self._joining:  # it may have left meanwhile
+                self._greet(socket, answer.snapshot)
+                _settle(future, value=True)
+        if answer.differs:  # without a message: nobody told of what is visitors' own, either
+            self._asked_marks |= {visitor for visitor in self._by_visitor if visitor}
 
-    # ---------- What differs ----------
-
-    def has_lapsed_marks(self, visitor: str, now: datetime) -> bool:
-        """Whether a hold of the visitor ran out since its mark was sent."""
-        return any(mark.is_over(now) for mark in self.marks.get(visitor, {}).values())
+    def _greet(self, socket: WeekSocket, snapshot: Snapshot) -> None:
+        del self._joining[socket]
+        socket.is_ready = True
+        day = snapshot.day_message(socket.day, socket.language)
+        if own := self.marks.get(socket.visitor):
+            marks = "".join(fragments.mark(i, m, socket.language) for i, m in own.items())
+            day = Message(day.text + marks)
+        socket.tell(day)
+        socket.tell(beat(snapshot.week.grid_key(socket.day), is_fresh=True))
 
     def _take_marks(self, marks: dict[str, dict[int, Mark]]) -> dict[str, list[int]]:
         """Keep the marks; which slots' marks changed, by visitor. Those who left meanwhile are left out."""
@@ -152,24 +153,18 @@ class Room:
             self.marks[visitor] = new
         return changed
 
-    async def _send_marks(self, visitor: str, slot_ids: list[int]) -> None:
+    def _send_marks(self, visitor: str, slot_ids: list[int]) -> None:
         marks = self.marks.get(visitor, {})
-        for socket in list(self._by_visitor.get(visitor, ())):
+        for socket in self._by_visitor.get(visitor, ()):
             if socket.is_ready:
-                await socket.send_html("".join(fragments.mark(i, marks.get(i), socket.language) for i in slot_ids))
-                await socket.send_own_changed()
+                socket.tell(Message("".join(fragments.mark(i, marks.get(i), socket.language) for i in slot_ids)))
+                socket.tell(OWN_CHANGED)
 
-    async def _send_changes(self, old: Snapshot, snapshot: Snapshot) -> None:
-        for (day, language), sockets in list(self._by_view.items()):
-            # Rendering is quick but not free, and templates may not run in the event loop's way.
-            html = await sync_to_async(snapshot.changes_since, thread_sensitive=False)(old, day, language)
-            has_other_tiles = old.week.grid_key(day) != snapshot.week.grid_key(day)
-            if not (html or has_other_tiles):
-                continue
-            for socket in [socket for socket in sockets if socket.is_ready]:
-                await socket.send_html(html)
-                if has_other_tiles:
-                    await socket.send_beat(snapshot.week.grid_key(day), fresh=True)
+
+def _settle(future: asyncio.Future[bool], *, value: bool) -> None:
+    """Give the result, unless whoever waited for it has gone."""
+    if not future.done():
+        future.set_result(value)
 
 
 def _discard(index: dict[Key, set[WeekSocket]], key: Key, socket: WeekSocket) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from bookings.live import fragments
+from bookings.live.sockets import Message
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -25,6 +26,7 @@ class Snapshot:
     week: Week
     shown: dict[int, Shown]
     _html: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _days: dict[tuple[date, str], Message] = field(default_factory=dict)
 
     @classmethod
     def of(cls, week: Week) -> "Snapshot":
@@ -45,13 +47,12 @@ class Snapshot:
         """Whether time alone has changed what this shows: a start, a hold that ran out, midnight."""
         return now >= self.week.changes_at
 
-    def day_html(self, day: date, language: str) -> str:
+    def day_message(self, day: date, language: str) -> Message:
         """Everything that a page on ``day`` shows; rendered once for all who ask."""
-        key = ("day", day, language)
-        if key not in self._html:
+        if (day, language) not in self._days:
             states = "".join(self._state(slot, language) for slot in self.week.on(day))
-            self._html[key] = states + self._counts(tuple(self.week.days), day, language)
-        return self._html[key]
+            self._days[day, language] = Message(states + self._counts(tuple(self.week.days), day, language))
+        return self._days[day, language]
 
     def changes_since(self, old: "Snapshot", day: date, language: str) -> str:
         """What a page on ``day`` has to change to go from ``old`` to this; "" for nothing."""

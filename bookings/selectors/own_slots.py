@@ -39,18 +39,20 @@ class Mark:
 BOOKED, WAITING = Mark("booked"), Mark("waiting")
 
 
-def own_slots(visitors: Collection[str], *, expert_id: int, first: date, last: date) -> dict[str, dict[int, Mark]]:
-    """Read what each visitor has in the slots of an expert from day to day: visitor -> slot id -> Mark.
+def own_slots(
+    visitors: Collection[str], *, expert_ids: Collection[int], first: date, last: date
+) -> dict[str, dict[int, Mark]]:
+    """Read what each visitor has in the slots of these experts from day to day: visitor -> slot id -> Mark.
 
     Three queries for any number of browsers, a fourth one when one of them has proven something.
     """
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
     waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
-        slot__expert=expert_id, slot__date__range=(first, last)
+        slot__expert__in=expert_ids, slot__date__range=(first, last)
     )
     for visitor, slot_id in waiting.values_list("visitor", "slot_id"):
         found[visitor][slot_id] = WAITING
-    taken = Booking.objects.occupying().filter(slot__expert=expert_id, slot__date__range=(first, last))
+    taken = Booking.objects.occupying().filter(slot__expert__in=expert_ids, slot__date__range=(first, last))
     mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
     for visitor, rows in rows_by_visitor(visitors, mine, "slot_id", "status", "expires_at").items():
         for slot_id, status, expires_at in rows.values():

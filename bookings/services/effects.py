@@ -44,5 +44,4 @@ def publish_to_booker(booking: Booking) -> None:
 def publish_to_visitor(visitor: str) -> None:
     """After commit, tell a browser's own pages that something of its own has changed. Nothing for no browser ("")."""
     if visitor:
-        group = visitor_group(visitor)
-        publisher.publish_on_commit(group, {"type": "bookings.changed", "visitor": group})
+        publisher.publish_on_commit({"type": "bookings.changed", "visitor": visitor_group(visitor)})

@@ -129,7 +129,7 @@ def _with_own(
     bar = find_hold_bar(visitor, found.expert_id, zone, zone_choice)
     own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
     html = page.filled(request, own)
-    marks = own_slots([visitor], expert_id=found.expert_id, first=found.day, last=found.day)[visitor]
+    marks = own_slots([visitor], expert_ids=[found.expert_id], first=found.day, last=found.day)[visitor]
     for slot_id, mark in marks.items():
         html = html.replace(_mark(slot_id).encode(), _mark(slot_id, mark).encode(), 1)
     return HttpResponse(html)

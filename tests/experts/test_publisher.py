@@ -31,16 +31,17 @@ def test_what_is_said_again_while_it_waits_is_said_once(held):
     async def run():
         layer = get_channel_layer()
         channel = await layer.new_channel()
-        await layer.group_add("expert.7", channel)
+        await layer.group_add(publisher.GROUP, channel)
         try:
             for day in ("2026-11-24", "2026-11-24", "2026-11-25", "2026-11-24"):
-                publisher._publisher().send("expert.7", {"type": "slot.changed", "expert": 7, "day": day})
-            publisher._publisher().send("expert.8", {"type": "slot.changed", "expert": 8, "day": "2026-11-24"})
-            publisher._publisher().send("expert.7", {"type": "last"})
+                publisher._publisher().send({"type": "slot.changed", "expert": 7, "day": day})
+            publisher._publisher().send({"type": "slot.changed", "expert": 8, "day": "2026-11-24"})
+            publisher._publisher().send({"type": "last"})
             held.set()
-            assert [message["day"] for message in await heard(layer, channel)] == ["2026-11-24", "2026-11-25"]
+            told = [(message["expert"], message["day"]) for message in await heard(layer, channel)]
+            assert told == [(7, "2026-11-24"), (7, "2026-11-25"), (8, "2026-11-24")]
         finally:
-            await layer.group_discard("expert.7", channel)
+            await layer.group_discard(publisher.GROUP, channel)
 
     asyncio.run(run())
 
@@ -49,12 +50,12 @@ def test_what_is_said_again_after_it_has_left_leaves_again():
     async def run():
         layer = get_channel_layer()
         channel = await layer.new_channel()
-        await layer.group_add("expert.7", channel)
+        await layer.group_add(publisher.GROUP, channel)
         try:
             for _ in range(3):
-                publisher._publisher().send("expert.7", {"type": "slot.changed", "expert": 7, "day": "2026-11-24"})
+                publisher._publisher().send({"type": "slot.changed", "expert": 7, "day": "2026-11-24"})
                 assert (await asyncio.wait_for(layer.receive(channel), 10))["day"] == "2026-11-24"
         finally:
-            await layer.group_discard("expert.7", channel)
+            await layer.group_discard(publisher.GROUP, channel)
 
     asyncio.run(run())

@@ -13,7 +13,7 @@ from django.utils import timezone
 from bookings import services as bookings
 from bookings.models import Booking
 from bookings.selectors.week import Week
-from experts.publisher import expert_group
+from experts.publisher import GROUP
 from tests.bookings.live.sockets import OTHER, VISITOR, day_path, frames, in_loop, is_beat, shows, socket
 from tests.cast import book, make_slot
 
@@ -82,7 +82,7 @@ class TestOrder:
                 {"type": "slot.changed", "expert": ["nobody"], "day": str(slot.date)},
                 {"type": "unknown"},
             ):
-                await get_channel_layer().group_send(expert_group(slot.expert_id), stale)
+                await get_channel_layer().group_send(GROUP, stale)
             assert await page.receive_nothing(timeout=0.3)
             await sync_to_async(book)(slot)
             assert await frames(page, shows(slot, "1 of 3 left"))

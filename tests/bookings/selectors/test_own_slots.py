@@ -23,7 +23,7 @@ def test_holds_of_many_are_read_at_once(django_assert_num_queries):
     make_booking(slots[1], name="", status=Status.HELD, holder=OTHER, expires_at=timezone.now())
     with django_assert_num_queries(3):
         found = own_slots.own_slots(
-            [VISITOR, OTHER], expert_id=booked.slot.expert_id, first=slots[0].date, last=slots[0].date
+            [VISITOR, OTHER], expert_ids=[booked.slot.expert_id], first=slots[0].date, last=slots[0].date
         )
     assert found[VISITOR] == {slots[0].pk: own_slots.BOOKED}, "what is booked outweighs what is held"
     assert {pk: mark.kind for pk, mark in found[OTHER].items()} == {slots[0].pk: "held"}
@@ -39,7 +39,7 @@ def test_proven_bookings_are_ones_own():
     make_booking(by_mail, email="LENA@example.com")
     Proof.objects.create(visitor=VISITOR, email="lena@example.com", expires_at=until)
     Proof.objects.create(visitor=OTHER, email="lena@example.com", expires_at=timezone.now())  # over
-    found = own_slots.own_slots([VISITOR, OTHER], expert_id=expert.pk, first=by_mail.date, last=by_mail.date)
+    found = own_slots.own_slots([VISITOR, OTHER], expert_ids=[expert.pk], first=by_mail.date, last=by_mail.date)
     assert found == {VISITOR: {by_link.pk: own_slots.BOOKED, by_mail.pk: own_slots.BOOKED}, OTHER: {}}
 
 
