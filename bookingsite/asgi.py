@@ -12,16 +12,8 @@ with one_line_errors():
     gc.disable()  # until all is loaded (bookingsite/apps.py)
     http = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
-from channels.sessions import CookieMiddleware
+from channels.routing import ProtocolTypeRouter
 
-from bookings.live.routing import websocket_urlpatterns
+from bookings.live.routing import serve_socket
 
-application = ProtocolTypeRouter(
-    {
-        "http": http,
-        # Cookies are sent along from any site, so the origin is what tells whose page is dialling.
-        "websocket": AllowedHostsOriginValidator(CookieMiddleware(URLRouter(websocket_urlpatterns))),
-    }
-)
+application = ProtocolTypeRouter({"http": http, "websocket": serve_socket})

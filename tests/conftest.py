@@ -198,18 +198,19 @@ def _shared_sites(worker_database):
 
 @pytest.fixture
 def site_with(transactional_db, worker_database, _shared_sites, tmp_path_factory, request):
-    """Our own daphne on this worker's database and keys, with settings: `site_with(LIVE_CHECK_SECONDS="86400")`.
+    """A site of ours on this worker's database and keys, with settings: `site_with(LIVE_CHECK_SECONDS="86400")`.
 
-    Whoever asks for the same settings gets the same process, for the whole session: a test leaves it running.
+    `server` is one of those in tests/live.py. Whoever asks for the same gets the same process, for the whole session: a
+    test leaves it running.
     """
 
-    def find(**environ: str) -> LiveSite:
-        key = tuple(sorted(environ.items()))
+    def find(server: str = "daphne", **environ: str) -> LiveSite:
+        key = (server, *sorted(environ.items()))
         if key in _shared_sites:
             _shared_sites[key].ensure_running()
         else:
             log = tmp_path_factory.mktemp("live") / "site.log"
-            _shared_sites[key] = LiveSite(log, worker_database, **environ)
+            _shared_sites[key] = LiveSite(log, worker_database, server, **environ)
         _show_log(request, _shared_sites[key])
         return _shared_sites[key]
 

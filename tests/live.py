@@ -1,4 +1,4 @@
-"""Our own daphne, as a process of its own: what browsers, sockets and crowds of clients are tested against."""
+"""The site as a process of its own: what browsers, sockets and crowds of clients are tested against."""
 
 import http.client
 import os
@@ -11,15 +11,22 @@ from pathlib import Path
 from bookingsite.devserver import paths, processes
 from tests.database import address_of
 
+# What listens on an open socket: as `make run` has it, and as the Procfile has it for sockets.
+SERVERS = {
+    "daphne": ["-m", "daphne", "bookingsite.asgi:application", "--fd"],
+    "live_server": ["-m", "bookingsite.live_server", "--fd"],
+}
+
 
 class LiveSite:
-    """One `daphne bookingsite.asgi:application` on 127.0.0.1 and a free port, on the test database of this worker.
+    """One of SERVERS on 127.0.0.1 and a free port, on the test database of this worker.
 
     `url` is its address without a final slash, `log` the file of what it says. `environ` overrides settings.
     """
 
-    def __init__(self, log: Path, database: str, **environ: str) -> None:
+    def __init__(self, log: Path, database: str, server: str = "daphne", **environ: str) -> None:
         self.log = log
+        self._command = SERVERS[server]
         self._environ = site_environ(database) | environ
         self._start()
 
@@ -29,7 +36,7 @@ class LiveSite:
             self.port = server.getsockname()[1]
             with self.log.open("a") as output:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-m", "daphne", "--fd", str(server.fileno()), "bookingsite.asgi:application"],
+                    [sys.executable, *self._command, str(server.fileno())],
                     cwd=paths.BASE_DIR,
                     env=self._environ | {"SITE_URL": self.url},
                     stdin=subprocess.DEVNULL,

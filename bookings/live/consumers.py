@@ -48,7 +48,7 @@ class PageConsumer(AsyncConsumer):
             await receive()  # that it connects
             await send({"type": "websocket.accept"})  # a refusal before this is dialled again for ever
             code = await self._refusal(scope)
-            del scope  # most of what a socket would keep for hours
+            _forget(scope)
             if code is None:
                 code = await _listen(receive)
             if code is not None:
@@ -94,6 +94,12 @@ class PageConsumer(AsyncConsumer):
                 return False
             self._owners.append(owner)
         return True
+
+
+def _forget(scope: dict[str, Any]) -> None:
+    """Drop what the request said: whoever called the consumer keeps the scope for as long as the socket is open."""
+    scope.get("headers", []).clear()
+    scope.get("cookies", {}).clear()
 
 
 async def _listen(receive: Receive) -> int | None:

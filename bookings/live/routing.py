@@ -1,9 +1,42 @@
+"""Which consumer serves which address of a socket."""
+
+from typing import Any
+
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+from channels.sessions import CookieMiddleware
 from django.urls import path, re_path
 
-from bookings.live.consumers import BookingsConsumer, ExpertConsumer, UnknownConsumer
+from bookings.live.consumers import BookingsConsumer, ExpertConsumer, PageConsumer, Receive, Send, UnknownConsumer
 
-websocket_urlpatterns = [
-    path("ws/experts/<slug:slug>/", ExpertConsumer.as_asgi()),  # type: ignore[arg-type]  # for Django a path leads to a view
-    path("ws/bookings/", BookingsConsumer.as_asgi()),  # type: ignore[arg-type]  # for Django a path leads to a view
-    re_path(r"", UnknownConsumer.as_asgi()),  # type: ignore[arg-type]  # for Django a path leads to a view
+
+class Found:
+    """An ASGI application that only leaves in the scope which consumer is to serve it, and with what scope."""
+
+    def __init__(self, consumer: type[PageConsumer]) -> None:
+        self._consumer = consumer
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        scope["found"].append((self._consumer(), scope))
+
+
+_routes: list[Any] = [
+    path("ws/experts/<slug:slug>/", Found(ExpertConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
+    path("ws/bookings/", Found(BookingsConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
+    re_path(r"", Found(UnknownConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
 ]
+# Cookies are sent along from any site, so the origin is what tells whose page is dialling.
+_find: Any = AllowedHostsOriginValidator(CookieMiddleware(URLRouter(_routes)))
+
+
+async def serve_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """The ASGI application of all sockets.
+
+    The consumer runs after those that found it have returned: each of them would keep a scope of its own in memory for
+    as long as the socket is open.
+    """
+    found: list[tuple[PageConsumer, dict[str, Any]]] = []
+    await _find(scope | {"found": found}, receive, send)
+    if found:  # else it was refused
+        consumer, scope = found.pop()
+        await consumer(scope, receive, send)

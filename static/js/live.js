@@ -4,8 +4,10 @@
 import { announcer, modal, root } from "./elements.js";
 
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
-const SILENCE_SECONDS = 3 * BEAT_SECONDS;
-const POLL_SECONDS = 5;
+// When a server goes, all its pages notice at once. They need not come back at once: each has a patience of its own here,
+// and in the configuration of base.html, where the first dial is due after 0 to 4 s, and later ones after 0 to 10 s.
+const SILENCE_SECONDS = 3 * BEAT_SECONDS + 4 * Math.random();
+const POLL_SECONDS = 4 + 2 * Math.random();
 const CROWDED_SECONDS = 30;
 
 // Codes of bookings/live/consumers.py. htmx dials again after those below 3000 that base.html lists, and after no others.

@@ -81,6 +81,18 @@ def test_it_stops_and_says_so(page, dials, slot, code):
     assert len(dials) == 2
 
 
+@pytest.mark.parametrize(("chance", "seconds"), [(0.1, 0.4), (0.9, 3.6)])
+def test_pages_that_are_cut_off_at_once_come_back_over_four_seconds(page, dials, slot, chance, seconds):
+    open_page(page, slot)
+    page.evaluate(f"Math.random = () => {chance}")
+    page.clock.pause_at(page.evaluate("Date.now()") / 1_000 + 1)
+    dials[-1].close(code=1012)
+    expect_state(page, "waiting")
+    page.clock.run_for((seconds - 0.2) * 1_000)
+    assert len(dials) == 1
+    run_until(page, lambda: len(dials) == 2, seconds=2)
+
+
 def test_an_expert_who_is_gone(page, dials, slot):
     """The server itself says so, when the page dials again after its connection was lost."""
     open_page(page, slot)

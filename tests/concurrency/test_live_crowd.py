@@ -14,6 +14,7 @@ from bookings.errors import Refused
 from experts import services
 from experts.models import Slot
 from tests.cast import book, fresh, make_expert, make_slot
+from tests.live import SERVERS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SOCKETS, CHANGES, THREADS = 300, 50, 5
@@ -65,7 +66,9 @@ def change(slots, number, seed):
         connections.close_all()
 
 
-def test_all_end_equal_to_the_database(live_site):
+@pytest.mark.parametrize("server", SERVERS)
+def test_all_end_equal_to_the_database(site_with, server):
+    live_site = site_with(server)
     expert = make_expert()
     slots = [make_slot(expert, at=f"{hour:02}:00", capacity=4) for hour in range(8, 16)]
     url = f"{live_site.url.replace('http:', 'ws:')}/ws/experts/{expert.slug}/?day={slots[0].date}"
