@@ -9,7 +9,7 @@ from typing import Any
 from zlib import crc32
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import F, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
@@ -44,7 +44,7 @@ def own_slots(
 ) -> dict[str, dict[int, Mark]]:
     """Read what each visitor has in the slots of these experts from day to day: visitor -> slot id -> Mark.
 
-    Three queries for any number of browsers, a fourth one when one of them has proven something.
+    Two queries for any number of browsers.
     """
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
     waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
@@ -106,17 +106,19 @@ def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
 def own_keys(visitors: Collection[str]) -> dict[str, str]:
     """For each browser a name of what its pages show of bookings. A page whose own key differs loads itself again.
 
-    Three queries for any number of browsers, a fourth one when one of them has proven something.
+    One query for any number of browsers.
     """
     now = timezone.now()
     columns = ("status", "name", "slot_id", "slot__version", "slot__starts_at", "slot__ends_at", "expires_at")
+    entries = WaitlistEntry.objects.shown_to(*visitors).order_by()
+    entry_columns = ("status", *_nothing(5), "hold__expires_at")
     told: dict[str, list[tuple[Any, ...]]] = {}
-    for visitor, rows in rows_by_visitor(visitors, Booking.objects.shown(), *columns).items():
+    bookings, waiting = _read_own(visitors, Booking.objects.shown(), columns, (entries, entry_columns))
+    for visitor, rows in bookings.items():
         # Time alone moves a booking from "coming up" to "earlier".
         told[visitor] = [(pk, *row, row[4] > now, row[5] > now) for pk, row in sorted(rows.items())]
-    waiting = WaitlistEntry.objects.shown_to(*visitors).order_by("pk")
-    for visitor, *row in waiting.values_list("visitor", "pk", "status", "hold__expires_at"):
-        told[visitor].append(tuple(row))
+    for visitor, pk, status, *_blank, expires_at in sorted(waiting):
+        told[visitor].append((pk, status, expires_at))
     return {visitor: f"{crc32(repr(rows).encode()):08x}" for visitor, rows in told.items()}
 
 
@@ -128,27 +130,55 @@ def own_key(visitor: str) -> str:
 def rows_by_visitor(
     visitors: Collection[str], bookings: BookingQuerySet, *columns: str
 ) -> dict[str, dict[int, tuple[Any, ...]]]:
-    """For each browser its own among ``bookings``: the id of each booking and its ``columns``.
+    """For each browser its own among ``bookings``: the id of each booking and its ``columns``. One query.
 
-    Says for many browsers at once what ``Booking.objects.proven_to`` says for one, and leaves holds to their holders:
-    two queries, a third one when somebody has proven something.
+    Says for many browsers at once what ``Booking.objects.proven_to`` says for one, and leaves holds to their holders.
     """
-    found: dict[str, dict[int, tuple[Any, ...]]] = {visitor: {} for visitor in visitors}
-    bookings = bookings.order_by()
-    # What nobody made belongs to nobody. In the query, because the index has this very condition.
-    mine = bookings.filter(holder__in=visitors).exclude(holder="")
-    for visitor, pk, *row in mine.values_list("holder", "pk", *columns):
-        found[visitor][pk] = tuple(row)
+    return _read_own(visitors, bookings, columns)[0]
 
-    by_booking: dict[int, set[str]] = defaultdict(set)
-    by_address: dict[str, set[str]] = defaultdict(set)
-    for visitor, booking_id, email in Proof.objects.live(*visitors).values_list("visitor", "booking", "email"):
-        (by_booking[booking_id] if booking_id else by_address[email]).add(visitor)
-    if by_booking or by_address:
-        proven = bookings.shown().annotate(address=Lower("email")).values_list("address", "pk", *columns)
-        # A union: each branch has its index.
-        rows = proven.filter(pk__in=list(by_booking)).union(proven.filter(address__in=list(by_address)), all=True)
-        for address, pk, *row in rows:
-            for visitor in by_booking.get(pk, set()) | by_address.get(address, set()):
-                found[visitor][pk] = tuple(row)
-    return found
+
+def _nothing(count: int) -> list[str]:
+    """In the place of as many columns that a kind of row does not have."""
+    return [f"nothing_{number}" for number in range(count)]
+
+
+def _read_own(
+    visitors: Collection[str],
+    bookings: BookingQuerySet,
+    columns: tuple[str, ...],
+    *others: tuple[QuerySet[Any], tuple[str, ...]],
+) -> tuple[dict[str, dict[int, tuple[Any, ...]]], list[tuple[Any, ...]]]:
+    """As ``rows_by_visitor``; and (visitor, pk, *columns) of what is among ``others``, with columns of theirs."""
+    bookings, proofs = bookings.order_by(), Proof.objects.live(*visitors).order_by()
+    shown, by_mail = bookings.shown(), proofs.exclude(email="")
+
+    def rows(kind: str, found: QuerySet[Any], visitor: Any, address: Any, *names: str) -> QuerySet[Any]:
+        nothing = {name: Value(None, IntegerField()) for name in names if name in blanks}
+        found = found.annotate(kind=Value(kind), who=visitor, address=address, **nothing)
+        return found.values_list("kind", "who", "address", *names)
+
+    blanks, no_address, nobody = _nothing(1 + len(columns)), Value(""), Value("")
+    one_by_one, of_address = proofs.filter(booking__in=shown.values("pk")), shown.annotate(at=Lower("email"))
+    # A union: each branch has its index. What nobody made belongs to nobody: in the query, as the index says so, too.
+    first, *more = [
+        rows("own", bookings.filter(holder__in=visitors).exclude(holder=""), F("holder"), no_address, "pk", *columns),
+        rows("own", one_by_one, F("visitor"), no_address, "booking_id", *(f"booking__{name}" for name in columns)),
+        rows("of address", of_address.filter(at__in=by_mail.values("email")), nobody, F("at"), "pk", *columns),
+        rows("address", by_mail, F("visitor"), F("email"), *blanks),
+        *(rows("other", found, F("visitor"), no_address, "pk", *names) for found, names in others),
+    ]
+    own: dict[str, dict[int, tuple[Any, ...]]] = {visitor: {} for visitor in visitors}
+    visitors_of, of_addresses, found_others = defaultdict(set), list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+    for kind, visitor, address, pk, *row in first.union(*more, all=True):
+        if kind == "own":
+            own[visitor][pk] = tuple(row)
+        elif kind == "address":
+            visitors_of[address].add(visitor)
+        elif kind == "of address":
+            of_addresses.append((address, pk, tuple(row)))
+        else:
+            found_others.append((visitor, pk, *row))
+    for address, pk, columns_of in of_addresses:
+        for visitor in visitors_of[address]:
+            own[visitor][pk] = columns_of
+    return own, found_others
