@@ -21,7 +21,7 @@ class PrivatePostgres:
     @classmethod
     def following(cls, primary: "PrivatePostgres", folder: Path, *, name: str = "replica", durable: bool = False):
         """A streaming replica."""
-        servers.copy_as_replica(primary.where, paths.place(folder), name)
+        servers.copy_as_replica(primary.where.sockets, paths.place(folder), name)
         return cls(folder, durable=durable)
 
     def start(self) -> None:

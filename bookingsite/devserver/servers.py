@@ -115,13 +115,13 @@ def set_data_aside(where: Place) -> Path:
         return where.data.rename(aside)
 
 
-def copy_as_replica(primary: Place, where: Place, name: str) -> None:
-    """Copy the data of a running PostgreSQL to another place: what is started there follows it, under that name."""
+def copy_as_replica(sockets: Path, where: Place, name: str) -> None:
+    """Copy the data of the PostgreSQL with these sockets. What is started in the other place follows it, as `name`."""
     user = server_user()
     make_home(where, user)
     make_folders(where, user)
     make_folder(where.data, 0o700, user)
-    follow = f"dbname=postgres user={NAME} host={primary.sockets} application_name={name}"
+    follow = f"dbname=postgres user={NAME} host={sockets} application_name={name}"
     options = ["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--no-sync"]
     run_postgres_program(where, "pg_basebackup", "--pgdata", where.data, "--dbname", follow, *options)
 
