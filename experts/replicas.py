@@ -186,6 +186,7 @@ class Replica:
             try:
                 self.check()
             except psycopg.Error as error:
+                self.complete_until = -1e9
                 if not self.is_away:
                     logger.warning("The database %s does not answer (%s).", self.alias, type(error).__name__)
                 self.is_away = True

@@ -163,8 +163,10 @@ def _prepare() -> str:
 def _check_redis(url: str) -> None:
     import redis
 
+    from experts.valkey import connection_pool
+
     try:
-        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+        with redis.Redis(connection_pool=connection_pool(url, socket_connect_timeout=5, socket_timeout=5)) as client:
             client.ping()
     except (redis.RedisError, OSError, ValueError) as error:
         raise startup.CannotStartError(f"Valkey cannot be used: {error}. Check REDIS_URL.") from error
