@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db.models import BigIntegerField, Func, QuerySet, Subquery
+from django.db.models import BigIntegerField, Func, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -221,7 +222,7 @@ def read_listing(
     category = next((it for it in categories if it.slug == query.category), None)
     selection = _select(query, categories, category, organization_id)
     ids, count, is_least, number = _page(query, selection, request.GET.get("page"), zone)
-    rows = tuple(_rows(ids)) if ids else ()
+    rows, open_counts = _rows(ids, now) if ids else ([], ())
     return Listing(
         categories=categories,
         organizations=organizations,
@@ -229,8 +230,8 @@ def read_listing(
         count=count,
         is_least=is_least,
         number=number,
-        rows=rows,
-        open_counts=_open_counts(rows, now) if rows else (),
+        rows=tuple(rows),
+        open_counts=open_counts,
         other_days=0 if count or not query.when else min(selection.count, MOST_LISTED + 1),
     )
 
@@ -282,51 +283,67 @@ def _page(
     return ids[first : first + PAGE_SIZE], count, is_least, number
 
 
-def _rows(ids: list[int]) -> list[Row]:
-    """Rows in the order of the ids. Whoever is not active any more is left out."""
-    found = {pk: (slot or (None, None), version) for pk, *version, slot in _versions(ids)}
-    return [Row(pk, found[pk][0][0], (*found[pk][1], found[pk][0][1])) for pk in ids if pk in found]
+def _rows(ids: list[int], now: datetime) -> tuple[list[Row], Counts]:
+    """Rows in the order of the ids, and how many slots can be booked on the days that their cards speak of.
+
+    Whoever is not active any more is left out. The days are those of this week, or of the next one for those who have
+    nothing in this. One query, two where somebody has nothing this week.
+    """
+    # "Today" is another date in another zone, and at the end of the week another week.
+    yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
+    sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
+    read = {pk: values for pk, *values in _cards(ids, yesterday, sunday, _after(sunday))}
+    rows, days = [], {}
+    for pk in ids:
+        if pk in read:
+            *version, (slot_id, slot_version), days[pk] = read[pk]
+            rows.append(Row(pk, slot_id, (*version, slot_version)))
+    if others := sorted(pk for pk in days if not days[pk]):
+        next_sunday = sunday + timedelta(days=7)
+        days |= dict(_open_days(others, sunday + timedelta(days=1), next_sunday, _after(next_sunday)))
+    counts = ((pk, day, count) for pk in sorted(days) for day, count in sorted(Counter(days[pk]).items()))
+    return rows, tuple(counts)
+
+
+def _after(last: date) -> datetime:
+    """An instant that no slot of a calendar day up to ``last`` reaches: said for the index, which knows instants."""
+    return datetime.combine(last + timedelta(days=2), time.min, tzinfo=UTC)
 
 
 @PreparedValues
-def _versions(expert_ids: list[int]) -> QuerySet[Any]:
-    """Of each: versions of what its card shows, and [id, version] of its first bookable slot."""
-    first = Slot.objects.bookable_of_outer().order_by("starts_at")
+def _cards(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
+    """Of each: versions of what its card shows, [id, version] of its first bookable slot, and ``_open_days``."""
+    slots = Slot.objects.bookable_of_outer().order_by("starts_at")
     id_and_version = Func(
         "pk",
         "version",
         template="ARRAY[%(expressions)s::bigint]",
         output_field=ArrayField(BigIntegerField()),
     )
-    versioned = Expert.objects.active().filter(pk__any_of=expert_ids).order_by()
-    versioned = versioned.annotate(
+    next_slot = Subquery(slots.annotate(found=id_and_version).values("found")[:1])
+    experts = Expert.objects.active().filter(pk__any_of=expert_ids).order_by()
+    versioned = experts.annotate(
         expert_version=row_version(Expert),
         organization_version=row_version(Organization),
         category_version=row_version(Category),
-        next_slot=Subquery(first.annotate(found=id_and_version).values("found")[:1]),
+        next_slot=Coalesce(next_slot, Value([None, None]), output_field=ArrayField(BigIntegerField())),
+        days=_days_of(first, last, end),
     )
     # The slugs are read so that their tables are joined.
-    columns = ("pk", "organization__slug", "category__slug")
-    return versioned.values_list(*columns, "expert_version", "organization_version", "category_version", "next_slot")
+    columns = ("pk", "organization__slug", "category__slug", "expert_version", "organization_version")
+    return versioned.values_list(*columns, "category_version", "next_slot", "days")
 
 
-def _open_counts(rows: Iterable[Row], now: datetime) -> Counts:
-    """Count the bookable slots of each day of the week; of the next one for those who have none in this."""
-    # "Today" is another date in another zone, and at the end of the week another week.
-    yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
-    sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
-    experts = [row.expert_id for row in rows]
-    counts = _open_by_day(experts, yesterday, sunday)
-    if others := sorted(set(experts) - {expert_id for expert_id, _day, _count in counts}):
-        counts += _open_by_day(others, sunday + timedelta(days=1), sunday + timedelta(days=7))
-    return tuple(counts)
+@PreparedValues
+def _open_days(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
+    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times."""
+    experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
+    return experts.annotate(days=_days_of(first, last, end)).values_list("pk", "days")
 
 
-def _open_by_day(expert_ids: list[int], first: date, last: date) -> list[tuple[int, date, int]]:
-    # By the start as well, which the index has: it is the day after on the expert's calendar at the most.
-    end = datetime.combine(last + timedelta(days=2), time.min, tzinfo=UTC)
-    found = sorted(_open_days(expert_ids, first, last, end))
-    return [(pk, day, count) for pk, days in found for day, count in sorted(Counter(days).items())]
+def _days_of(first: date, last: date, end: datetime) -> ArraySubquery:
+    slots = Slot.objects.bookable_of_outer().filter(date__range=(first, last), starts_at__lt=end).order_by()
+    return ArraySubquery(slots.values("date"))
 
 
 @PreparedValues
@@ -347,11 +364,3 @@ def _with_counts(experts: QuerySet[Expert]) -> QuerySet[Any]:
 @PreparedValues
 def _organizations() -> QuerySet[Any]:
     return Organization.objects.filter(is_active=True).order_by("name").values_list("pk", "slug", "name")
-
-
-@PreparedValues
-def _open_days(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
-    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times."""
-    slots = Slot.objects.bookable_of_outer().filter(date__range=(first, last), starts_at__lt=end).order_by()
-    experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
-    return experts.annotate(days=ArraySubquery(slots.values("date"))).values_list("pk", "days")
