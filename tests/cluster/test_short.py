@@ -24,6 +24,7 @@ def test_what_stops_costs_nobody_a_booking(worker_database, tmp_path):
         first.kill()
         one.kill()
         ledger.wait_for(5)
+        cluster.wait_until_replicas_are_read()
         cluster.database.primary.kill()
         primary = cluster.fail_over()
         ledger.wait_for(5)
