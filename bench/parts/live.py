@@ -22,7 +22,6 @@ PEER = "websockets"
 EXPERTS = 20  # that those who come again look at
 SPREAD = 4.0  # seconds over which pages dial again, as static/js/live.js has them
 KEEP = float(os.environ.get("KEEP") or 20)  # seconds that all sockets are watched
-OTHERS = {"connections": 2, "seconds": 90}  # who book meanwhile
 OWN_PAGES, OWN_SECONDS = 1000, 10.0
 
 
@@ -81,34 +80,40 @@ def _told(heard: list[float], since: float, count: int) -> Run:
 
 
 def _again(scene: Scene, count: int = 5000) -> Comparison:
-    """All come again over SPREAD seconds, every second one with the cookie of somebody who has booked before."""
-    site = scene.product.site
+    """All come to a new `live`, go and come again over SPREAD seconds; every second one has been there before."""
     days = [Day(scene) for _ in range(EXPERTS)]
-    crowd, before = Crowd(site.ports["live"]), site.unshared("live")
     pages = [page for n in range(count // EXPERTS) for day in days for page in day.pages(1, has_cookie=bool(n % 2))]
-    crowd.dial(pages, spread=SPREAD)
-    crowd.stay(1)
-    memory = (site.unshared("live") - before) / max(crowd.kept, 1)
-    quiet = scene.product.load(connections=2, seconds=2)
-    crowd.drop()
-    with stage.cpu_of(scene.product.database_url, site) as cost, scene.product.beside(**OTHERS) as others:
-        seconds = crowd.dial([Page(page.path, page.headers) for page in pages], spread=SPREAD)
-    shown = sorted(page.painted - page.dialled for page in crowd.pages if page.painted)
-    crowd.stay(KEEP)
-    if lost := Counter(page.closed_by for page in crowd.pages if page.link is None):
-        scene.note(f"lost: {dict(lost)}")
+    with stage.product(scene.logs, scene.environ, only="live") as site:
+        crowd = Crowd(site.ports["live"])
+        crowd.dial([Page(days[0].path, _headers(new_people(1)))])  # what is made once is not a page's
+        before = site.unshared("live")
+        crowd.dial(pages, spread=SPREAD)
+        crowd.stay(1)
+        memory = (site.unshared("live") - before) / max(crowd.kept, 1)
+        quiet = scene.product.load(connections=2, seconds=2)
+        crowd.drop()
+        cpu = site.cpu()
+        with scene.product.beside(connections=2, seconds=90) as others:
+            seconds = crowd.dial([Page(page.path, page.headers) for page in pages], spread=SPREAD)
+        cpu = site.cpu() - cpu
+        shown = sorted(page.painted - page.dialled for page in crowd.pages if page.painted)
+        crowd.stay(KEEP)
+        if lost := Counter(page.closed_by for page in crowd.pages if page.link is None):
+            scene.note(f"lost: {dict(lost)}")
+        kept = crowd.kept
+        crowd.drop()
     facts = {
         AGAIN: seconds,
         "s until a page shows something, p50": shown[len(shown) // 2],
         PAINT: shown[-1],
         MEANWHILE: others["p99"] / quiet["p99"],
         "others' bookings that failed": others["errors"],
+        "CPU ms of live for one that comes": cpu * 1000 / count,
         MEMORY: memory / 1024,
-        KEPT: crowd.kept,
-        LOST: count - crowd.kept,
+        KEPT: kept,
+        LOST: count - kept,
     }
-    crowd.drop()
-    run = cost | {"rate": len(shown) / seconds, "done": len(shown), "errors": count - len(shown), "facts": facts}
+    run = {"rate": len(shown) / seconds, "done": len(shown), "errors": count - len(shown), "facts": facts}
     goals = {AGAIN: 6.0, PAINT: 2.0, MEANWHILE: 2.0, MEMORY: 30.0, LOST: 0.0}
     return Comparison(f"{count:,} pages again at once", "pages", {"product": [run]}, fact_goals=goals)
 
@@ -153,12 +158,12 @@ class Day:
         self._contender = scene.product
         self._slots = scene.product.slots.take_one(1000)
         [found] = scene.product.slots.shown_by(*self._slots)
-        self._path = f"/ws/experts/{found['slug']}/?day={found['day']}"
+        self.path = f"/ws/experts/{found['slug']}/?day={found['day']}"
 
     def pages(self, count: int, *, has_cookie: bool = False) -> list[Page]:
         """As many pages, each of another browser behind another address."""
         first = new_people(count)
-        return [Page(self._path, _headers(first + n, has_cookie=has_cookie)) for n in range(count)]
+        return [Page(self.path, _headers(first + n, has_cookie=has_cookie)) for n in range(count)]
 
     def book(self) -> float:
         """Book a seat. Returns when the answer had come."""

@@ -59,9 +59,9 @@ class PageConsumer(AsyncConsumer):
                 hub().dismiss(owner)
             self.leave()
 
-    def tell(self, message: Message) -> None:
-        """Send it, at once or as soon as what was sent before has left. Never waits, never fails."""
-        self._wire.write(message)
+    def tell(self, *messages: Message) -> None:
+        """Send them, at once or as soon as what was sent before has left. Never waits, never fails."""
+        self._wire.write(messages)
 
     async def join(self, scope: dict[str, Any]) -> int | None:
         """Be told from now on. Returns the code to close with if there is nothing to be told."""

@@ -119,9 +119,8 @@ class Room:
         changed = self._take_marks(answer.marks)
         for view, changes in answer.changes.items():
             for socket in self._by_view.get(view, ()):
-                if socket.is_ready:
-                    for message in changes:
-                        socket.tell(message)
+                if changes and socket.is_ready:
+                    socket.tell(*changes)
         for visitor, slot_ids in changed.items():
             self._send_marks(visitor, slot_ids)
         for socket, future in order.joining.items():
@@ -138,8 +137,7 @@ class Room:
         if own := self.marks.get(socket.visitor):
             marks = "".join(fragments.mark(i, m, socket.language) for i, m in own.items())
             day = Message(day.text + marks)
-        socket.tell(day)
-        socket.tell(beat(snapshot.week.grid_key(socket.day), is_fresh=True))
+        socket.tell(day, beat(snapshot.week.grid_key(socket.day), is_fresh=True))
 
     def _take_marks(self, marks: dict[str, dict[int, Mark]]) -> dict[str, list[int]]:
         """Keep the marks; which slots' marks changed, by visitor. Those who left meanwhile are left out."""
@@ -157,8 +155,8 @@ class Room:
         marks = self.marks.get(visitor, {})
         for socket in self._by_visitor.get(visitor, ()):
             if socket.is_ready:
-                socket.tell(Message("".join(fragments.mark(i, marks.get(i), socket.language) for i in slot_ids)))
-                socket.tell(OWN_CHANGED)
+                html = "".join(fragments.mark(i, marks.get(i), socket.language) for i in slot_ids)
+                socket.tell(Message(html), OWN_CHANGED)
 
 
 def _settle(future: asyncio.Future[bool], *, value: bool) -> None:

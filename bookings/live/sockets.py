@@ -4,7 +4,7 @@ import asyncio
 import json
 import struct
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any, Protocol
 
@@ -55,8 +55,8 @@ class Socket(Protocol):
     room_key: tuple[int, date] | None
     is_ready: bool
 
-    def tell(self, message: Message) -> None:
-        """Send it, at once or as soon as what was sent before has left. Never waits, never fails."""
+    def tell(self, *messages: Message) -> None:
+        """Send them, at once or as soon as what was sent before has left. Never waits, never fails."""
 
 
 class WeekSocket(Socket, Protocol):
@@ -73,13 +73,13 @@ class DirectWire:
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
 
-    def write(self, message: Message) -> None:
+    def write(self, messages: Sequence[Message]) -> None:
         if self._transport.is_closing():
             return
         if self._transport.get_write_buffer_size() > MOST_UNSENT:
             self._transport.abort()
         else:
-            self._transport.write(message.frame)
+            self._transport.write(b"".join([message.frame for message in messages]))
 
     async def flush(self) -> None:
         """Wait until nothing is left to be handed to the server."""
@@ -97,12 +97,13 @@ class QueuedWire:
         self._unsent = 0
         self._sending: asyncio.Task[None] | None = None
 
-    def write(self, message: Message) -> None:
+    def write(self, messages: Sequence[Message]) -> None:
         if self._unsent > MOST_UNSENT:
             self._give_up()
             return
-        self._waiting.append(message.text)
-        self._unsent += len(message.text)
+        for message in messages:
+            self._waiting.append(message.text)
+            self._unsent += len(message.text)
         if self._sending is None:
             self._sending = asyncio.create_task(self._send_waiting())
 

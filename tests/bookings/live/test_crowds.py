@@ -83,9 +83,9 @@ async def test_who_does_not_take_what_waits_is_given_up():
     wire = QueuedWire(lambda _event: hangs.wait(), lambda: given_up.append(True))
     message = Message("x" * (MOST_UNSENT // 4))
     for _ in range(5):
-        wire.write(message)
+        wire.write([message])
         assert not given_up
-    wire.write(message)
+    wire.write([message])
     assert given_up
     hangs.set()
     await wire.flush()

@@ -119,9 +119,9 @@ class FakePage:
             object.__getattribute__(self, "__dict__")["looks"] += 1
         return object.__getattribute__(self, name)
 
-    def tell(self, message):
-        self.told.append(message.text)
-        if self.day is None or message is OWN_CHANGED:
+    def tell(self, *messages):
+        self.told += [message.text for message in messages]
+        if self.day is None or OWN_CHANGED in messages:
             self.was_told.set()
 
 
