@@ -15,7 +15,7 @@ from bookings.models import Booking
 from bookings.selectors.week import Week
 from experts.publisher import GROUP
 from tests.bookings.live.sockets import OTHER, VISITOR, day_path, frames, in_loop, is_beat, shows, socket
-from tests.cast import book, make_slot
+from tests.cast import book, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,6 +57,20 @@ class TestSnapshot:
             await frames(page, is_beat)
             await sync_to_async(try_and_fail)(slot)
             assert await page.receive_nothing(timeout=0.3)
+
+
+    @in_loop
+    async def test_an_address_that_has_just_become_another_experts(self):
+        def hand_over(old):
+            type(old).objects.filter(pk=old.pk).update(slug="amara-before", is_active=False)
+            return make_slot(make_expert(slug="amara"), capacity=3)
+
+        slot = await sync_to_async(make_slot)(await sync_to_async(make_expert)(slug="amara"))
+        async with socket(day_path(slot)) as page:
+            await frames(page, is_beat)
+            new = await sync_to_async(hand_over)(slot.expert)
+            async with socket(day_path(slot)) as later:
+                assert await frames(later, shows(new, "3 seats"))
 
 
 class TestOrder:
