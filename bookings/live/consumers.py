@@ -22,6 +22,7 @@ from bookings.live.sockets import TRANSPORT, DirectWire, Message, QueuedWire
 # there are too many sockets, and otherwise stops and says so. After a code below 3000 it dials again soon.
 NOT_FOUND, NO_VISITOR, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES = 4404, 4401, 4429, 4408
 AGAIN = 1000
+JOIN_SECONDS = 30.0  # to be sent a first day; while the database is away, pages that went are not kept until it is back
 MOST_MESSAGES, LONGEST_MESSAGE = 20, 1024
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -75,8 +76,9 @@ class PageConsumer(AsyncConsumer):
         if not self._admit(scope):
             return TOO_MANY_SOCKETS
         try:
-            return await self.join(scope)
-        except DatabaseError:
+            async with asyncio.timeout(JOIN_SECONDS):
+                return await self.join(scope)
+        except (DatabaseError, TimeoutError):
             return AGAIN
 
     def _admit(self, scope: dict[str, Any]) -> bool:

@@ -58,7 +58,6 @@ class TestSnapshot:
             await sync_to_async(try_and_fail)(slot)
             assert await page.receive_nothing(timeout=0.3)
 
-
     @in_loop
     async def test_an_address_that_has_just_become_another_experts(self):
         def hand_over(old):

@@ -8,10 +8,10 @@ from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
 
 from bookings.access.visitor import visitor_group
+from bookings.live import consumers, queries
 from bookings.live import hub as hub_module
-from bookings.live import queries
 from bookings.live.sockets import OWN_CHANGED
-from tests.bookings.live.sockets import OTHER, VISITOR, day_path, frames, in_loop, is_beat, shows, socket
+from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, day_path, frames, in_loop, is_beat, shows, socket
 from tests.cast import book, make_booking, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +71,20 @@ class TestReading:
             await sync_to_async(book)(slot)
             assert await frames(page, shows(slot, "2 of 3 left"))
         assert not failures
+
+    @in_loop
+    async def test_a_page_that_can_be_told_nothing_is_to_dial_again(self, monkeypatch):
+        """Else pages that dial again and again while the database is away would all be kept."""
+
+        def fail(_keys):
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(queries, "read_versions", fail)
+        monkeypatch.setattr(consumers, "JOIN_SECONDS", 0.2)
+        slot = await sync_to_async(make_slot)()
+        async with socket(day_path(slot)) as page:
+            assert await closing_code(page) == consumers.AGAIN
+        assert not hub_module.hub().rooms
 
     @in_loop
     async def test_a_page_that_goes_while_it_joins_takes_nothing_from_the_others(self):
