@@ -9,6 +9,7 @@ as it is (bookings/live/sockets.py, docs/decisions/0026-the-server-of-sockets.md
 import argparse
 import gc
 import resource
+import socket
 from typing import Any
 
 import uvicorn
@@ -16,7 +17,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from bookings.live.sockets import TRANSPORT
 
-BACKLOG = 4096  # connections that wait to be accepted: all pages come at once after a restart
+WAITING = 4096  # connections that wait to be accepted: all pages come at once after a restart
+# Of those, how many are taken in one turn of the loop. Who is taken is soon shown something; all 4,096 would go forward
+# in step, each shown its day when all others are.
+ACCEPTED = 32
 LARGEST_MESSAGE = 4096  # bytes; pages have nothing to say
 PING_SECONDS = 30  # to find pages that went without a word
 PONG_SECONDS = 60  # a phone that slept, or a moment in which thousands are served, is no reason to close
@@ -32,6 +36,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             del self.request  # all that is needed of it is in the scope
 
 
+class SocketServer(uvicorn.Server):
+    """uvicorn with a long queue of connections, of which few are taken at once: asyncio has one number for both."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for server in self.servers:
+            for listener in server.sockets:
+                with socket.fromfd(listener.fileno(), listener.family, listener.type) as same:
+                    same.listen(WAITING)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bookingsite.live_server")
     parser.add_argument("--host", default="127.0.0.1")
@@ -41,12 +56,12 @@ def main() -> None:
     gc.disable()  # until all is loaded (bookingsite/apps.py)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection is an open file; often 1,024 are allowed
-    uvicorn.run(
+    config = uvicorn.Config(
         "bookingsite.asgi:application",
         host=options.host,
         port=options.port,
         fd=options.fd,
-        backlog=BACKLOG,
+        backlog=ACCEPTED,
         loop="asyncio",
         http="httptools",
         ws=SocketProtocol,
@@ -61,6 +76,7 @@ def main() -> None:
         log_level="warning",
         timeout_graceful_shutdown=10,
     )
+    SocketServer(config).run()
 
 
 if __name__ == "__main__":
