@@ -15,6 +15,7 @@ from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
 from experts.models import Expert, Organization, Role
 from experts.models.expert import LANGUAGES
+from experts.ordering import MOST_NAMED
 from experts.permissions import CHANGE
 
 # Where somebody works, under which address, and whose login opens the calendar, is for owners to say.
@@ -59,7 +60,9 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
 
     def get_search_results(self, request, queryset, search_term):
         """By the beginnings of words, as visitors search: there is an index for that."""
-        return queryset.matching(search_term), False
+        ids = list(queryset.matching(search_term).order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
+        # In the order of the list all would be walked through until a page has been found.
+        return queryset.filter(pk__any_of=ids) if len(ids) <= MOST_NAMED else queryset.matching(search_term), False
 
     def get_readonly_fields(self, request, obj=None):
         if obj is None or reach(request).everything:

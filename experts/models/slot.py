@@ -155,10 +155,10 @@ class Slot(models.Model):
             models.Index("expert", "starts_at", name="slot_next_bookable", condition=_MAY_BE_BOOKABLE),
             # Finds the experts who are free soonest (experts/ordering.py).
             models.Index("starts_at", "expert", name="slot_open_by_start", condition=_MAY_BE_BOOKABLE),
-            # For staff's list and first page: what comes next, of all experts. In the very order of the lists, as
-            # thousands of slots may start at one instant; with what tells whose they are and which are over, so that
-            # those of others are passed over in the index.
-            models.Index("starts_at", "id", "ends_at", "expert", name="slot_in_order"),
+            # For lists of the slots of all experts: staff's, and the API's. In their very order, as thousands of slots
+            # may start at one instant; with what tells whose they are, on which day, and which are over, so that others
+            # are passed over in the index.
+            models.Index("starts_at", "id", "ends_at", "date", "expert", name="slot_by_start_and_day"),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
