@@ -76,7 +76,8 @@ class Selection:
             expert_id, starts_at, _allowed = rows[-1]
             after, seen = (starts_at, expert_id), seen + stride
             # Half as much again as it takes if the others are as frequent, and not too many when there was hardly one.
-            stride = min(LEAST_STRIDE + 3 * (upto - len(found)) * seen // max(2 * len(found), 1), 8 * seen)
+            more = min(LEAST_STRIDE + 3 * (upto - len(found)) * seen // max(2 * len(found), 1), 8 * seen)
+            stride = 1 << more.bit_length()  # one of a few numbers, as each has SQL of its own
         return list(found)[:upto]
 
     def by_name(self, upto: int) -> list[int]:
