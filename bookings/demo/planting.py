@@ -1,5 +1,6 @@
 """Writes the demo site, all of it or nothing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -32,8 +33,13 @@ class Summary:
     bookings: int
 
 
-def plant(*, experts: int = 60, now: datetime | None = None) -> Summary:
-    """Write the demo site as it looks at ``now``, in one transaction. Sends nothing. Raises NotEmpty."""
+def plant(
+    *, experts: int = 60, now: datetime | None = None, note: Callable[[int], None] = lambda _experts: None
+) -> Summary:
+    """Write the demo site as it looks at ``now``, in one transaction. Sends nothing. Raises NotEmpty.
+
+    ``note`` is told after each expert how many have a diary.
+    """
     now = now or timezone.now()
     with transaction.atomic():
         # Two first starts at once: the second waits here, and then finds the site made.
@@ -48,7 +54,7 @@ def plant(*, experts: int = 60, now: datetime | None = None) -> Summary:
         made_categories = Category.objects.bulk_create(categories())
         described = profiles(experts, SEED)
         made_experts = _make_experts(described, made_organizations, made_categories)
-        slots, bookings = _fill_diaries(made_experts, described, now)
+        slots, bookings = _fill_diaries(made_experts, described, now, note)
     return Summary(len(made_organizations), len(made_categories), len(made_experts), slots, bookings)
 
 
@@ -81,7 +87,9 @@ def _make_experts(
     return Expert.objects.bulk_create(experts, batch_size=_BATCH)
 
 
-def _fill_diaries(experts: list[Expert], described: list[Profile], now: datetime) -> tuple[int, int]:
+def _fill_diaries(
+    experts: list[Expert], described: list[Profile], now: datetime, note: Callable[[int], None]
+) -> tuple[int, int]:
     """Make the slots and bookings of all experts. Returns how many there are of each."""
     today = now.date()
     slots = bookings = 0
@@ -100,6 +108,7 @@ def _fill_diaries(experts: list[Expert], described: list[Profile], now: datetime
         closed += diary.closed
         if len(waiting) >= _BATCH:
             _write(waiting, closed)
+        note(place + 1)
     _write(waiting, closed)
     return slots, bookings
 
