@@ -1,6 +1,6 @@
 from django.db import migrations
 
-# As for slots (experts 0004): the old rows would keep the new ones from being vacuumed and counted for months.
+# As for slots (experts 0003): the old rows would keep the new ones from being vacuumed and counted for months.
 OFTEN = """
     ALTER TABLE bookings_booking SET (
         autovacuum_vacuum_scale_factor = 0.02,

@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
             index=models.Index("starts_at", "expert", name="slot_open_by_start", condition=MAY_BE_BOOKABLE),
         ),
         AddIndexConcurrently(
-            model_name="slot", index=models.Index("starts_at", "id", "ends_at", "expert", name="slot_in_order")
+            model_name="slot", index=models.Index("starts_at", "id", "ends_at", "date", "expert", name="slot_by_start_and_day")
         ),
         RemoveIndexConcurrently(model_name="slot", name="slot_by_start"),
         migrations.AlterField(

@@ -20,7 +20,7 @@ AS_BEFORE = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("experts", "0003_slots_by_start_and_day"),
+        ("experts", "0002_listed_in_order"),
     ]
 
     operations = [
