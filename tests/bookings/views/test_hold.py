@@ -338,7 +338,7 @@ class TestTheExpertPage:
         expert = make_expert()
         made = [make_slot(expert, at=f"{9 + n:02}:00") for n in range(slots)]
         press(client, made[0])
-        with django_assert_num_queries(8):  # the version's two, expert, week; hold, waitlist, own, proofs
+        with django_assert_num_queries(7):  # the version's two, expert, week; hold, waitlist, own
             expert_page(client, expert)
 
 
