@@ -32,7 +32,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):  # it was a proper request; the application starts with the loop's next turn
-            self.scope["extensions"][TRANSPORT] = self.transport  # type: ignore[typeddict-item]
+            self.scope["extensions"][TRANSPORT] = self.transport  # type: ignore[typeddict-item]  # our own extension
             del self.request  # all that is needed of it is in the scope
 
 

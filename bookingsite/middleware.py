@@ -122,11 +122,27 @@ class ApiMiddleware:
         return JsonResponse(body, status=response.status_code, headers=kept)
 
 
-class PreferencesMiddleware:
-    """Reads theme and time zone from cookies and shows times in that zone. Says how an answer may be kept.
+class UnchangedPageMiddleware:
+    """Answers by an empty 304 where the browser has the page already, by its ETag.
 
-    ``request.theme`` is "auto", "light" or "dark"; ``request.zone`` a ZoneInfo, or None when not known yet. A page with
-    an ETag that the browser has already is not sent again.
+    Outside of those that set policies: a browser that has the page has these with it, and a 304 that named others, as
+    it is an answer of its own, would put them in their place.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if request.path.startswith(API) or "ETag" not in response:
+            return response
+        return get_conditional_response(request, etag=response["ETag"], response=response)
+
+
+class PreferencesMiddleware:
+    """Reads theme and time zone from cookies and shows times in that zone.
+
+    ``request.theme`` is "auto", "light" or "dark"; ``request.zone`` a ZoneInfo, or None when not known yet.
     """
 
     def __init__(self, get_response):
@@ -143,8 +159,6 @@ class PreferencesMiddleware:
             patch_vary_headers(response, ["Cookie", "HX-Request-Type"])
             if "Cache-Control" not in response:
                 patch_cache_control(response, private=True, no_cache=True)
-        if "ETag" in response:
-            return get_conditional_response(request, etag=response["ETag"], response=response)
         return response
 
 

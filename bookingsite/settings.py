@@ -145,6 +145,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "bookingsite.middleware.ApiMiddleware",
     "experts.replicas.RecentChangeMiddleware",
+    "bookingsite.middleware.UnchangedPageMiddleware",
     "bookingsite.middleware.CSPMiddleware",
     "bookingsite.page_middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -86,6 +86,15 @@ class TestWhatDidNotChange:
         }
         assert self.again(client, page, first, **{"Accept-Encoding": "br"}).status_code == 304
 
+    def test_keeps_the_policies_that_the_browser_has_with_it(self, client, slot):
+        """What a 304 says takes the place of what was said before: a page that may be framed would not be any more."""
+        page = f"/embed/{slot.expert.organization.slug}/"
+        first = client.get(page)
+        assert "frame-ancestors" in first["Content-Security-Policy"]
+        second = self.again(client, page, first)
+        assert second.status_code == 304
+        assert not {"Content-Security-Policy", "X-Frame-Options", "Permissions-Policy"} & set(second.headers)
+
     def test_is_sent_after_a_change(self, client, page, slot):
         client.get(page)
         first = client.get(page)
