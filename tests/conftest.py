@@ -52,7 +52,7 @@ hypothesis.settings.register_profile("random", derandomize=False, database=None,
 hypothesis.settings.load_profile("repeatable")
 
 # What takes longest comes first, so that no worker is left with it while the others have nothing to do.
-FIRST = ("tests/api/test_schema.py", "tests/setup", "tests/concurrency", "tests/browser")
+FIRST = ("tests/api/test_schema.py", "tests/cluster", "tests/setup", "tests/concurrency", "tests/browser")
 # Whoever asks for one of these starts a site, a worker or a server, and waits for it.
 STARTS = {"live_site", "site_with", "start_site", "worker_database"}
 

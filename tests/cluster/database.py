@@ -17,7 +17,6 @@ class ReplicatedDatabase:
         fill(self.primary)
         # Copied with the rest. They count only once the configuration is read again.
         self.primary.execute(f"ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 ({', '.join(NAMES)})'")
-        self.primary.execute("ALTER SYSTEM SET wal_retrieve_retry_interval = '200ms'")
         self.replicas = [
             PrivatePostgres.following(self.primary, _made(folder / name), name=name, durable=True) for name in NAMES
         ]

@@ -15,7 +15,7 @@ from experts.models import Slot
 from tests.cast import make_expert, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SLOTS = 40
+SLOTS = 160
 MOST_CHANGES = 400  # far more than what the system itself keeps for a socket
 
 
@@ -49,7 +49,7 @@ def change_all(expert, number):
 def test_it_is_cut_off_and_others_hear_everything(site_with):
     site = site_with("live_server", LIVE_CHECK_SECONDS="0.05")
     expert = make_expert()
-    slots = [make_slot(expert, at=f"{8 + n // 4:02}:{15 * (n % 4):02}", minutes=15, capacity=9) for n in range(SLOTS)]
+    slots = [make_slot(expert, at=f"{8 + n // 12:02}:{5 * (n % 12):02}", minutes=5, capacity=9) for n in range(SLOTS)]
     path = f"/ws/experts/{expert.slug}/?day={slots[0].date}"
     sent = []
 

@@ -77,6 +77,8 @@ def address_of(server: PrivatePostgres) -> dict:
 
 def catch_up(primary: PrivatePostgres, replica: PrivatePostgres) -> None:
     """Wait until the replica has all that is in the primary now."""
+    # After a new segment was begun the position is behind its header, where nothing can be replayed yet.
+    primary.execute("SELECT pg_logical_emit_message(true, 'tests', 'a record')")
     [(position,)] = primary.execute("SELECT pg_current_wal_insert_lsn()::text")
     has_replayed = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
     assert processes.wait_until(lambda: replica.execute(has_replayed, position)[0][0], seconds=20)
