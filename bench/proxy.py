@@ -109,6 +109,14 @@ def parameters(body: bytes) -> list[tuple[bool, bytes | None]]:
 
 INTEGERS, REALS, TEXTS, BOOLEAN = {20, 21, 23, 26}, {700: "!f", 701: "!d"}, {0, 25, 114, 1042, 1043}, 16  # type OIDs
 
+# Of these, PostgreSQL has to be told. psycopg takes the smallest integers that hold the values; others may need more.
+ARRAYS = dict.fromkeys((1005, 1007, 1016), "bigint[]") | {
+    1009: "text[]",
+    1115: "timestamp[]",
+    1182: "date[]",
+    1185: "timestamptz[]",
+}
+
 
 def filled_in(sql: str, types: list[int], values: list[tuple[bool, bytes | None]]) -> str:
     """The statement with literals for its parameters. A binary value of a type unknown here becomes hex digits."""
@@ -127,7 +135,8 @@ def filled_in(sql: str, types: list[int], values: list[tuple[bool, bytes | None]
             return str(value != b"\0").lower()
         if is_binary and kind not in TEXTS:
             return f"'\\x{value.hex()}'"
-        return "'" + value.decode().replace("'", "''") + "'"
+        text = "'" + value.decode().replace("'", "''") + "'"
+        return f"{text}::{ARRAYS[kind]}" if kind in ARRAYS else text
 
     return re.sub(r"\$(\d+)", literal, sql)
 

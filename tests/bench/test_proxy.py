@@ -50,6 +50,12 @@ class TestStatements:
             listener.client_spoke(bind(b"s1", (1, struct.pack("!q", number)), (0, b"it's"), (0, None)) + EXECUTE + SYNC)
         assert listener.talk.statements == ["SELECT 7, 'it''s', NULL", "SELECT -8, 'it''s', NULL"]
 
+    def test_arrays_say_what_they_are_as_nothing_around_them_does(self, listener):
+        """The smallest integers that hold the values are sent; a load with other values needs greater ones."""
+        listener.client_spoke(parse(b"s1", b"SELECT 1 = ANY($1), 'a' = ANY($2)", 1005, 1009))
+        listener.client_spoke(bind(b"s1", (0, b"{1,2}"), (0, b"{a,b}")) + EXECUTE + SYNC)
+        assert listener.talk.statements == ["SELECT 1 = ANY('{1,2}'::bigint[]), 'a' = ANY('{a,b}'::text[])"]
+
     def test_are_heard_whatever_pieces_they_come_in(self, listener):
         for byte in parse(b"", b"SELECT 1") + bind(b"") + EXECUTE:
             listener.client_spoke(bytes([byte]))
