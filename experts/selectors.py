@@ -1,6 +1,6 @@
 """Read experts together with their slots and hours."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.db.models import (
     CharField,
@@ -15,6 +15,7 @@ from django.db.models import (
     Subquery,
     Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -23,6 +24,15 @@ from experts.prepared import PreparedQuery
 
 # In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
 SLOTS_VERSION = "coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)"
+
+
+def slots_version(first: date, last: date) -> RawSQL:
+    """For an annotation of a query of experts: a version of the expert's slots on these days, as pages show them."""
+    slots = f"""
+        SELECT {SLOTS_VERSION} FROM {Slot._meta.db_table} s
+        WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
+    """
+    return RawSQL(slots, [first, last])
 
 
 def row_version(model: type[Model]) -> Func:

@@ -7,13 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, OuterRef, QuerySet
-from django.db.models.expressions import RawSQL
 
 from bookings.models import Booking, Proof, WaitlistEntry
 from bookings.selectors.week import first_day, free_day
 from experts.models import Expert, Organization, Slot
 from experts.prepared import PreparedValues
-from experts.selectors import SLOTS_VERSION, row_version
+from experts.selectors import row_version, slots_version
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,6 @@ def read_calendar_version(slug: str, day: date | None, visitor: str) -> Calendar
 
 
 def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: date) -> QuerySet[Any]:
-    week = f"""
-        SELECT {SLOTS_VERSION} FROM {Slot._meta.db_table} s
-        WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
-    """
     return (
         Expert.objects.active()
         .filter(slug=slug)
@@ -67,7 +62,7 @@ def _calendar(slug: str, day: date, midnight: datetime, monday: date, sunday: da
         .annotate(
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),
-            week_version=RawSQL(week, [monday, sunday]),
+            week_version=slots_version(monday, sunday),
             first_free_day=free_day(Slot.objects.bookable()),
             # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
             later_free_day=free_day(Slot.objects.bookable().filter(date__gt=day, starts_at__gt=midnight)),

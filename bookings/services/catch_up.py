@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from bookings.errors import Refused
 from bookings.models import Booking, Status, WaitlistEntry
-from bookings.services.expiry import overdue
-from bookings.services.lifecycle import complete, expire
+from bookings.services.expiry import Expiry
+from bookings.services.lifecycle import complete
 from bookings.services.waitlist import serve
 from experts.models import Slot
 
@@ -24,10 +24,10 @@ MOST_RUNS = 100  # of MOST_AT_ONCE, in an hour
 
 
 def settle_overdue() -> dict[str, int]:
-    """End what nobody has ended, complete what is over, serve who waits. Returns how many of each."""
+    """End what nobody has ended, complete what is over, serve who waits. Returns how many of each there were."""
     now = timezone.now()
     return {
-        "expired": _each(overdue(now), expire, "booking_id"),
+        "expired": Expiry().end_due(),
         "completed": _each(recently_finished(now), complete, "booking_id"),
         "offered": _each(free_and_waited_for(now), serve, "slot_id"),
     }

@@ -7,16 +7,15 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.models import QuerySet
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from pydantic import BaseModel
 
 from experts.api.pagination import CountOf, bounds
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, Organization
 from experts.page_cache import PAGES, Page
 from experts.prepared import PreparedValues
-from experts.selectors import SLOTS_VERSION, row_version, with_next_slot
+from experts.selectors import row_version, slots_version, with_next_slot
 
 
 def kept_json(
@@ -83,16 +82,12 @@ def _experts_versions(category: str | None, organization: str | None, first: int
 
 
 @PreparedValues
-def slots_version(slug: str, first: date, last: date) -> QuerySet[Any]:
+def expert_slots_version(slug: str, first: date, last: date) -> QuerySet[Any]:
     """The version of an active expert's slots on these days; no row when there is no such expert."""
-    slots = f"""
-        SELECT {SLOTS_VERSION} FROM {Slot._meta.db_table} s
-        WHERE s.expert_id = {Expert._meta.db_table}.id AND s.date BETWEEN %s AND %s
-    """
     experts: QuerySet[Any] = Expert.objects.active().filter(slug=slug).values_list("pk", "organization__slug")
     versioned: QuerySet[Any] = experts.annotate(
         expert_version=row_version(Expert),
         organization_version=row_version(Organization),
-        slots_version=RawSQL(slots, [first, last]),
+        slots_version=slots_version(first, last),
     )
     return versioned

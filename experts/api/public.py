@@ -9,7 +9,7 @@ from ninja import Query, Router
 from pydantic import Field
 
 from experts.api.error_schemas import errors
-from experts.api.kept_lists import experts_of, experts_version, kept_json, slots_version
+from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
 from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
 from experts.errors import Invalid, NotFound
@@ -95,7 +95,7 @@ def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
     today = timezone.now().date()
     # Where the expert is, it may be a day earlier or later.
     first, last = query.from_ or today - _A_DAY, query.to or (query.from_ or today + _A_DAY) + DEFAULT_DAYS * _A_DAY
-    version = tuple(slots_version(query.expert, first, last))
+    version = tuple(expert_slots_version(query.expert, first, last))
     if not version:
         raise NotFound(_("There is no such expert."))
 

@@ -102,7 +102,7 @@ def test_what_time_changes_is_not_kept_longer(api, slot, monkeypatch):
 def test_the_control_without_a_version_it_would_be_old(api, slot, monkeypatch):
     path = lists_of(slot)["slots"]
     before = api.get(path).json()
-    monkeypatch.setattr("experts.api.public.slots_version", lambda *_: ["the same"])
+    monkeypatch.setattr("experts.api.public.expert_slots_version", lambda *_: ["the same"])
     api.get(path)
     book(slot)
     assert api.get(path).json() == before

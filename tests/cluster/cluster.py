@@ -17,7 +17,7 @@ from bench import stage
 from bookingsite.devserver import paths
 from bookingsite.devserver.processes import wait_until
 from tests.cluster.database import ReplicatedDatabase
-from tests.cluster.parts import Part, nginx_part, procfile_part
+from tests.cluster.parts import Part, answers, nginx_part, procfile_part
 from tests.cluster.pgbouncer import PgBouncer
 from tests.cluster.sentinel import Sentinels
 from tests.private_postgres import PrivatePostgres
@@ -95,7 +95,7 @@ class Cluster:
                         elif is_full.search(frame):
                             return time.monotonic() - start
             except (ConnectionClosed, InvalidHandshake):  # pages dial again, too
-                time.sleep(0.2)
+                assert wait_until(lambda: answers(seen_at.port), seconds=20)
 
     @staticmethod
     def _book(part: Part, slot_id: int) -> None:
@@ -108,15 +108,17 @@ class Cluster:
                 "X-Forwarded-For": f"203.0.113.{slot_id % 250}",
             },
         )
-        while True:
+
+        def is_booked() -> bool:
             try:
                 with urllib.request.urlopen(request, timeout=20) as answer:
-                    assert answer.status == 201
-                    return
+                    return answer.status == 201
             except urllib.error.HTTPError as error:
-                if error.code != 503:
+                if error.code != 503:  # "please try again"
                     raise
-                time.sleep(0.1)
+                return False
+
+        assert wait_until(is_booked, seconds=60)
 
     def complaints(self) -> str:
         """What all parts have said."""

@@ -9,7 +9,7 @@ from django.utils import timezone
 from bookings import services, tasks
 from bookings.errors import Busy
 from bookings.models import Booking, Status
-from bookings.services import catch_up
+from bookings.services import catch_up, expiry
 from bookings.services.catch_up import settle_overdue
 from bookings.services.expiry import Expiry
 from experts.models import Slot
@@ -91,7 +91,7 @@ def test_runs_every_minute():
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (catch_up.overdue, "booking_to_expire"),
+        (expiry.overdue, "booking_to_expire"),
         (catch_up.recently_finished, "booking_to_complete"),
         (catch_up.free_and_waited_for, "waitlist_line"),
     ],
