@@ -141,8 +141,7 @@ def _looking(what: Iterable[Callable[[threading.Event], None]], stopping: asynci
 
 def _do_what_is_due(queues) -> None:
     if EXPIRY in queues:
-        while expiry.Expiry().end_due() == expiry.BATCH:
-            pass
+        expiry.end_all_due()
     while MAIL in queues and outbox.send_due():
         pass
 

@@ -62,6 +62,13 @@ class Expiry:
             return False
 
 
+def end_all_due() -> None:
+    """End all that is overdue and can be ended now. For a worker that ends when nothing is left to do."""
+    expiry = Expiry()
+    while expiry.end_due() == BATCH:
+        pass
+
+
 def keep_ending(stop: threading.Event) -> None:
     """End what is overdue, and look for more every second, until ``stop`` is set. For a thread of a worker."""
     expiry = Expiry()

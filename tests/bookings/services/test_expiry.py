@@ -11,7 +11,7 @@ from django.utils import timezone
 from bookings import services
 from bookings.models import Booking, OutboxMail, Status
 from bookings.services import expiry
-from bookings.services.expiry import AGAIN_AFTER_MISTAKE, AGAIN_SOON, BATCH, Expiry
+from bookings.services.expiry import AGAIN_AFTER_MISTAKE, AGAIN_SOON, BATCH, Expiry, end_all_due
 from bookings.services.lifecycle import expire
 from bookingsite.devserver.processes import wait_until
 from tests.cast import fresh, make_booking, make_slot
@@ -139,3 +139,15 @@ def test_the_thread_of_a_worker_goes_on_after_its_connection_was_cut(caplog, mon
             stop.set()
             thread.join(30)
     assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_only_does_what_there_is_comes_to_an_end(settings, monkeypatch):
+    """Also where a whole batch cannot be ended: it is put off, and not looked for again and again."""
+    settings.LOCK_TIMEOUT_MS = 50
+    monkeypatch.setattr(expiry, "BATCH", 1)
+    busy, free = make_slot(), make_slot()
+    first, second = run_out(busy, since=timedelta(minutes=9)), run_out(free)
+    with held_row(busy):
+        end_all_due()
+    assert (again(first).status, again(second).status) == (Status.HELD, Status.EXPIRED)
