@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import Booking, LookupRequest, MailKind
-from bookings.services import catch_up, cleanup
+from bookings.services import catch_up, cleanup, expiry
 from bookings.services.reminders import due_reminders
 from experts.models import Expert, Membership, Organization, Role, User
 from experts.selectors import behind_horizon
@@ -192,7 +192,7 @@ def sweeps() -> Iterator[tuple[str, Look]]:
     """The looking, not the doing, which costs as much as there is to do."""
     now = timezone.now()
     most = catch_up.MOST_AT_ONCE
-    yield "sweep, overdue", lambda: list(catch_up.overdue(now).values_list("pk")[:most])
+    yield "sweep, overdue", lambda: list(expiry.overdue(now).values_list("pk")[:most])
     yield "sweep, finished", lambda: list(catch_up.recently_finished(now).values_list("pk")[:most])
     yield "sweep, finished ever", lambda: list(catch_up.finished(now).order_by("slot_id").values_list("pk")[:most])
     yield "sweep, waited for", lambda: list(catch_up.free_and_waited_for(now).values_list("pk")[:most])
