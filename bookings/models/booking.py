@@ -191,6 +191,8 @@ class Booking(models.Model):
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
     # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
     sequence = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # From which the request came, cut to what a household or an office shares (networks.py); none for staff's.
+    network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
 
@@ -227,6 +229,7 @@ class Booking(models.Model):
             # Requests that wait for staff; with the holds, what runs out next.
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
+            models.Index("network", name="booking_held_by_network", condition=Q(status="HELD")),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]
         triggers = [
@@ -300,10 +303,11 @@ class Booking(models.Model):
         return self.status in (Status.PENDING, Status.CONFIRMED)
 
 
-# Notes may hold what only the expert should read, and a visitor's identity is a secret: neither is copied.
+# Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
+# none of them is copied.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder"],
+    exclude=["notes", "holder", "network"],
 )(Booking)

@@ -17,6 +17,7 @@ from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
+from bookings.networks import network_of
 from bookings.selectors.facts import new_booking_facts
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
@@ -70,7 +71,8 @@ def book(
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. A key of less than 16 characters is
-    bound to ``client_address``, too, where that is given. ``visitor`` is the browser's identity.
+    bound to ``client_address``, too, where that is given; its network is kept with the booking. ``visitor`` is the
+    browser's identity.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
     Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
@@ -86,6 +88,7 @@ def book(
         language=language,
         timezone=timezone,
         source=source,
+        network=network_of(client_address),
     )
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from bookings.errors import Busy, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
+from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish
@@ -22,13 +23,20 @@ MOST_HOLDS = 2  # of one visitor, with different experts
 
 
 def hold_slot(
-    *, slot_id: int, visitor: str, seats: int = 1, source: str = Source.WEB, seen: SlotForVisitor | None = None
+    *,
+    slot_id: int,
+    visitor: str,
+    seats: int = 1,
+    source: str = Source.WEB,
+    client_address: str = "",
+    seen: SlotForVisitor | None = None,
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
     moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy. The hold's slot
-    counts it. ``seen``: what the caller has read of the slot just now, so that it is not read once more.
+    counts it. The network of ``client_address`` is kept with a new hold. ``seen``: what the caller has read of the slot
+    just now, so that it is not read once more.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
@@ -36,7 +44,8 @@ def hold_slot(
     if seen is None:
         seen = _look(slot_id, visitor)
     slot = seen.slot
-    wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source)
+    network = network_of(client_address)
+    wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
     check_party(slot, wanted)
     if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
         raise SlotTaken(slot, reason)

@@ -109,8 +109,11 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     slot = seen.slot
     seats = max(1, min(seats, slot.expert.policy("max_party")))
     try:
-        check_hold_limits(visitor=request.visitor, address=client_address(request))
-        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats, seen=seen)
+        address = client_address(request)
+        check_hold_limits(visitor=request.visitor, address=address)
+        hold = services.hold_slot(
+            slot_id=slot.pk, visitor=request.visitor, seats=seats, client_address=address, seen=seen
+        )
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, conflict(error.slot, error.reason), form_with(seen, values))
@@ -139,9 +142,12 @@ def _review(request, seen):
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=hold, status=422)
     try:
-        check_hold_limits(visitor=request.visitor, address=client_address(request))
+        address = client_address(request)
+        check_hold_limits(visitor=request.visitor, address=address)
         seats = form.cleaned_data.get("seats") or 1
-        hold = services.hold_slot(slot_id=slot.pk, visitor=request.visitor, seats=seats, seen=seen)
+        hold = services.hold_slot(
+            slot_id=slot.pk, visitor=request.visitor, seats=seats, client_address=address, seen=seen
+        )
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
@@ -170,6 +176,7 @@ def _confirm(request, seen):
             seats=form.cleaned_data.get("seats") or 1,
             visitor=request.visitor,
             idempotency_key=form.cleaned_data["key"],
+            client_address=client_address(request),
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
             source=Source.WEB,
