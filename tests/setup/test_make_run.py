@@ -97,8 +97,26 @@ def write_dotenv(clone):
     dotenv.unlink(missing_ok=True)
 
 
+# What the migrations of before the first release had made, and those of today do not.
+MADE_BEFORE = "CREATE TABLE experts_expert (); CREATE TABLE auth_user (); CREATE TABLE django_migrations ()"
+
+
 def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
+    # Data of before the first release is set aside.
+    where = paths.place(clone)
+    with (
+        servers.running(where, environ={}, durable=False),
+        psycopg.connect(where.database_url(), autocommit=True) as connection,
+    ):
+        connection.execute(f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {MADE_BEFORE}")
+    before = (where.data / "global" / "pg_control").stat().st_ino
     first = Running(clone, environ)
+    [aside] = where.folder.glob("postgres-*")
+    assert first.output.count("of before the first release") == 1
+    assert f"It is now in {aside};" in first.output
+    assert (aside / "global" / "pg_control").stat().st_ino == before
+
+    assert "Loading the demo data" in first.output
     assert urllib.request.urlopen(first.url).status == 200
     login = re.search(r"staff@example\.com / \S{16}\n", first.output)[0]
     for name in ("secret-key", "staff-password"):
@@ -126,30 +144,12 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     assert second.wait() == 1
     assert second.output.count("ExpertBook stops: the worker has ended (signal 9).\n") == 1
 
+    # Ctrl-C is no failure.
+    third = Running(clone, plain_environ, port)
+    third.process.send_signal(signal.SIGINT)
+    assert third.wait() == 0
 
-# What the migrations of before the first release had made, and those of today do not.
-MADE_BEFORE = "CREATE TABLE experts_expert (); CREATE TABLE auth_user (); CREATE TABLE django_migrations ()"
-
-
-def test_data_of_before_the_first_release_is_set_aside(clone, environ):
-    where = paths.place(clone)
-    with (
-        servers.running(where, environ={}, durable=False),
-        psycopg.connect(where.database_url(), autocommit=True) as connection,
-    ):
-        connection.execute(f"DROP SCHEMA public CASCADE; CREATE SCHEMA public; {MADE_BEFORE}")
-    before = (where.data / "global" / "pg_control").stat().st_ino
-    site = Running(clone, environ)
-    [aside] = where.folder.glob("postgres-*")
-    assert site.output.count("of before the first release") == 1
-    assert f"It is now in {aside};" in site.output
-    assert (aside / "global" / "pg_control").stat().st_ino == before
-    assert urllib.request.urlopen(site.url).status == 200
-    assert "Loading the demo data" in site.output
-    site.process.send_signal(signal.SIGINT)
-    assert site.wait() == 0
-
-    # Another one of the same day has a place, too, and what is there is left alone.
+    # Another one of the same day would have a place, too, and what is there was left alone.
     assert servers.set_data_aside(where) == aside.with_name(f"{aside.name}-2")
     assert (aside / "global" / "pg_control").stat().st_ino == before
 

@@ -42,7 +42,7 @@ def walk(*slots) -> dict:
     """
     first, last, at = slots[0].starts_at, max(slot.ends_at for slot in slots), timezone.now()
     due = [slot.starts_at - before for slot in slots for before in BEFORE.values()]
-    near = [(time - timedelta(hours=1), time + timedelta(hours=1)) for time in due]
+    near = [(time - timedelta(minutes=20), time + timedelta(minutes=20)) for time in due]
     seen = {}
     while at < last:
         for reminder in found(at):
