@@ -19,6 +19,7 @@ from experts.constraints import known_value
 from experts.models.organization import Organization
 from experts.search import fold, search_condition, search_vector
 from experts.timezones import city, validate_zone
+from experts.validators import validate_no_web_address
 
 LANGUAGES = {
     "ar": _("Arabic"),
@@ -126,9 +127,9 @@ class Expert(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="expert"
     )
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=80, unique=True)
-    headline = models.CharField(_("headline"), max_length=120, blank=True)
+    headline = models.CharField(_("headline"), max_length=120, blank=True, validators=[validate_no_web_address])
     bio = models.TextField(_("about"), blank=True, max_length=4000)
     photo = models.FileField(_("photo"), upload_to="experts/", blank=True)
     timezone = models.CharField(_("time zone"), max_length=64, validators=[validate_zone])

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from experts.constraints import known_value
 from experts.embedding import validate_origin
 from experts.timezones import validate_zone
+from experts.validators import validate_no_web_address
 
 
 class Accent(models.TextChoices):
@@ -31,7 +32,7 @@ class Accent(models.TextChoices):
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
 
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_zone])
     accent = models.CharField(_("accent"), max_length=10, choices=Accent.choices, default=Accent.PETROL)
