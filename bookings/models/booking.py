@@ -149,6 +149,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         slots = Slot.objects.in_bulk(set(slot_of.values()))
         return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
 
+    def once_approved(self, keys: list[int]) -> set[int]:
+        """Those among these bookings that were confirmed at some time, by their history."""
+        confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
+        return set(confirmed.values_list("pgh_obj_id", flat=True))
+
     def upcoming(self) -> Self:
         """Those that are still ahead or going on, soonest first."""
         active = [Status.PENDING, Status.CONFIRMED]

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts.constraints import known_value
-from experts.models.organization import Organization
+from experts.models.organization import MoveApproval, Organization
 from experts.search import fold, search_condition, search_vector
 from experts.timezones import city, validate_zone
 from experts.validators import validate_no_web_address
@@ -145,6 +145,9 @@ class Expert(models.Model):
     requires_approval = models.BooleanField(_("bookings need approval"), null=True, blank=True)
     hold_minutes = models.PositiveSmallIntegerField(_("minutes that a hold lasts"), null=True, blank=True)
     approval_hours = models.PositiveSmallIntegerField(_("hours to approve within"), null=True, blank=True)
+    move_approval = models.CharField(
+        _("moves of approved bookings"), max_length=8, choices=MoveApproval.choices, null=True, blank=True
+    )
     min_notice = models.DurationField(_("minimum notice"), null=True, blank=True)
     horizon_days = models.PositiveSmallIntegerField(_("days that can be booked ahead"), null=True, blank=True)
     cancel_until = models.DurationField(_("cancel until, before the start"), null=True, blank=True)
@@ -177,6 +180,7 @@ class Expert(models.Model):
         ]
         constraints = [
             known_value("venue", Venue),
+            known_value("move_approval", MoveApproval),
             models.CheckConstraint(
                 condition=Q(session_minutes__gte=1, default_capacity__gte=1), name="expert_session_positive"
             ),

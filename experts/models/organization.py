@@ -28,6 +28,13 @@ class Accent(models.TextChoices):
     GRAPHITE = "graphite", _("Graphite")
 
 
+class MoveApproval(models.TextChoices):
+    """When a customer's move of an approved booking has to be approved again."""
+
+    ASK = "ask", _("Ask again")
+    SAME_DAY = "same_day", _("Keep within the same day")
+
+
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo"])
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
@@ -58,6 +65,13 @@ class Organization(models.Model):
     approval_hours = models.PositiveSmallIntegerField(
         _("hours to approve within"), default=24, validators=[MinValueValidator(1), MaxValueValidator(720)]
     )
+    move_approval = models.CharField(
+        _("moves of approved bookings"),
+        max_length=8,
+        choices=MoveApproval.choices,
+        default=MoveApproval.ASK,
+        db_default=MoveApproval.ASK,
+    )
     min_notice = models.DurationField(_("minimum notice"), default=timedelta(hours=1))
     horizon_days = models.PositiveSmallIntegerField(
         _("days that can be booked ahead"), default=60, validators=[MinValueValidator(1), MaxValueValidator(730)]
@@ -80,6 +94,7 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             known_value("accent", Accent),
+            known_value("move_approval", MoveApproval),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,
