@@ -1,6 +1,6 @@
 """An expert's booking policy in words."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from experts import formatting
 from experts.models import Expert, Slot
+from experts.models.organization import MoveApproval
 
 
 def policy_text(expert: Expert) -> str:
@@ -22,6 +23,22 @@ def policy_text(expert: Expert) -> str:
     if not span:
         return f"{text} {_('Free to move or cancel until it starts.')}"
     return f"{text} {_('Free to move or cancel until %(span)s before.') % {'span': formatting.duration(span)}}"
+
+
+def asks_again(slot: Slot, new_day: date) -> bool:
+    """Whether a customer who moves an approved booking of this slot to that day needs approval again.
+
+    Days are the expert's. Needs the expert with the organisation.
+    """
+    if not slot.expert.policy("requires_approval"):
+        return False
+    return slot.expert.policy("move_approval") == MoveApproval.ASK or new_day != slot.date
+
+
+def approval_ends(slot: Slot) -> datetime:
+    """Until when a request for the slot can be approved. Needs ``read_at``, the instant at which it is made."""
+    hours: int = slot.expert.policy("approval_hours")
+    return min(slot.read_at + timedelta(hours=hours), slot.starts_at)
 
 
 def change_deadline(slot: Slot) -> datetime:

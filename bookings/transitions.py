@@ -20,7 +20,8 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
     None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED}),
     Status.HELD: frozenset({Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
-    Status.CONFIRMED: frozenset({Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
+    # PENDING: moved by the customer, where the new time has to be approved, too.
+    Status.CONFIRMED: frozenset({Status.PENDING, Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
     Status.COMPLETED: frozenset({Status.NO_SHOW}),
     Status.NO_SHOW: frozenset({Status.COMPLETED}),
     Status.CANCELLED: frozenset(),

@@ -10,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from experts.validators import validate_no_web_address
+
 _UNICAST = IPv6Network("2000::/3")  # all that is assigned to the public network (RFC 4291, 2.5.4)
 _NAT64 = IPv6Network("64:ff9b::/96")  # an IPv4 address, as seen from a network without IPv4 (RFC 6052)
 # Called global by Python 3.11, or leading to another address: relays of 6to4, 6to4, Teredo, documentation.
@@ -36,6 +38,10 @@ def validate_plain_text(text: str) -> None:
     validate_printable(text)
     if any(c in "\n\r\t\u2028\u2029" for c in text):
         raise ValidationError(gettext_lazy("Write this on one line."), code="line_break")
+
+
+# Of whoever books, waits or founds something: their names stand in mails to others.
+NAME_VALIDATORS = [validate_plain_text, validate_no_web_address]
 
 
 def is_public(address: str) -> bool:

@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime
-from typing import Any, Required, TypedDict, Unpack
+from typing import Any, NamedTuple, Required, TypedDict, Unpack
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -50,6 +50,16 @@ class Mail(EmailMultiAlternatives):
         return message
 
 
+class Before(NamedTuple):
+    """What a booking was: its slot before it moved, and whether it was confirmed once."""
+
+    slot: Slot | None = None
+    was_approved: bool = False
+
+
+_NOTHING = Before()
+
+
 class _About(TypedDict, total=False):
     """What ``_build`` wants to know besides the words."""
 
@@ -62,17 +72,14 @@ class _About(TypedDict, total=False):
     reply_to: str
 
 
-def booking_mail(booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None = None) -> Mail:
-    """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``.
-
-    ``old_slot`` is where the booking was before it moved.
-    """
+def booking_mail(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before = _NOTHING) -> Mail:
+    """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``."""
     if kind in FOR_STAFF:
-        return _mail_to_staff(booking, kind, to, message_id)
-    return _mail_to_booker(booking, kind, to, message_id, old_slot)
+        return _mail_to_staff(booking, kind, to, message_id, before)
+    return _mail_to_booker(booking, kind, to, message_id, before)
 
 
-def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, old_slot: Slot | None) -> Mail:
+def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
@@ -84,7 +91,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         {
             "booking": booking,
             "slot": slot,
-            "old_slot": old_slot,
+            "old_slot": before.slot,
             "expert": expert,
             "is_pending": booking.status == Status.PENDING,
             "policy_line": policy_line,
@@ -98,12 +105,12 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         message_id=message_id,
         reply_to=expert.organization.contact_email,
     )
-    if method := _calendar_method(booking, kind):
+    if method := _calendar_method(booking, kind, before):
         mail.attach("booking.ics", event.calendar_file(booking, method).decode(), f"text/calendar; method={method}")
     return mail
 
 
-def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str) -> Mail:
+def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before) -> Mail:
     """Return the mail in the expert's zone, with a link to the admin.
 
     Without the customer's e-mail and phone, as mail gets forwarded.
@@ -115,9 +122,10 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str) -
         {
             "booking": booking,
             "slot": slot,
+            "old_slot": before.slot,
             "expert": expert,
             # A label of its own, as the clocks may change between the deadline and the session.
-            "deadline_zone": zone_label(expert.zone, booking.runs_out_at),
+            "deadline_zone": zone_label(expert.zone, booking.expires_at) if booking.expires_at else "",
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
         },
         to=to,
@@ -129,11 +137,11 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str) -
     )
 
 
-def _calendar_method(booking: Booking, kind: MailKind) -> str:
+def _calendar_method(booking: Booking, kind: MailKind, before: Before) -> str:
     """Return the method of the calendar file (iTIP); "" for no file, as a request is no appointment yet."""
-    if kind == MailKind.CANCELLED:
-        return event.CANCEL
-    return event.REQUEST if booking.status == Status.CONFIRMED else ""
+    if booking.status in (Status.CANCELLED, Status.REJECTED, Status.EXPIRED):
+        return event.CANCEL if kind == MailKind.CANCELLED or before.was_approved else ""
+    return event.REQUEST if booking.status == Status.CONFIRMED or before.was_approved else ""
 
 
 def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> None:

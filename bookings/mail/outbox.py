@@ -16,14 +16,13 @@ from datetime import timedelta
 from django.utils import timezone
 
 from bookings.mail import log
-from bookings.mail.messages import booking_mail
+from bookings.mail.messages import Before, booking_mail
 from bookings.mail.recipients import recipients_of_each
-from bookings.mail.rules import MailKind, still_true
+from bookings.mail.rules import ABOUT_MOVES, AFTER_APPROVAL, MailKind, still_true
 from bookings.mail.transport import Transport
-from bookings.models import Booking, OutboxMail, Postponed
+from bookings.models import Booking, OutboxMail, Postponed, Status
 from bookings.polling import keep_looking, log_mistake
 from bookings.queue import BackOff
-from experts.models import Slot
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def send_due(most: int = BATCH) -> int:
 class _Mail:
     delivery: log.Delivery
     booking: Booking
-    old_slot: Slot | None
+    before: Before
 
 
 def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dict[int, list[str]]]:
@@ -77,8 +76,20 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     A mail that two rows ask for is one. Nothing is said of a booking that is gone.
     """
     bookings = Booking.objects.shown().for_mails().in_bulk([row.booking_id for row in rows])
-    moved = [row.booking_id for row in rows if row.kind == MailKind.RESCHEDULED]
+    moved = [
+        row.booking_id
+        for row in rows
+        if row.kind in ABOUT_MOVES or (row.kind == MailKind.STAFF_REQUEST and row.sequence)
+    ]
     old_slots = Booking.objects.slots_before_move(moved) if moved else {}
+    unsure = [
+        key
+        for row in rows
+        if row.kind in AFTER_APPROVAL
+        and (key := row.booking_id) in bookings
+        and bookings[key].status != Status.CONFIRMED
+    ]
+    once_approved = Booking.objects.once_approved(unsure) if unsure else set()
     now = timezone.now()
     mails: dict[str, _Mail] = {}
     stale: dict[str, log.Delivery] = {}
@@ -91,7 +102,8 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
             message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
             delivery = log.Delivery(message_id, kind, to, booking.pk)
             if is_true:
-                mails[message_id] = _Mail(delivery, booking, old_slots.get(booking.pk))
+                before = Before(old_slots.get(booking.pk), booking.pk in once_approved)
+                mails[message_id] = _Mail(delivery, booking, before)
                 of_row[row.pk].append(message_id)
             else:
                 stale[message_id] = delivery
@@ -112,7 +124,7 @@ def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
                 batch.not_attempted.append(delivery.message_id)
                 continue
             try:
-                built = booking_mail(mail.booking, delivery.kind, delivery.to, delivery.message_id, mail.old_slot)
+                built = booking_mail(mail.booking, delivery.kind, delivery.to, delivery.message_id, mail.before)
                 transport.hand_over(built)
             except log.MailNotSentError as error:
                 batch.errors[delivery.message_id] = error

@@ -5,7 +5,16 @@ from datetime import datetime, timedelta
 from bookings.models import Booking, MailKind
 from bookings.transitions import Status
 
-__all__ = ["FOR_STAFF", "LEAST_BEFORE_REMINDER", "REMINDERS", "MailKind", "kind_of", "still_true"]
+__all__ = [
+    "ABOUT_MOVES",
+    "AFTER_APPROVAL",
+    "FOR_STAFF",
+    "LEAST_BEFORE_REMINDER",
+    "REMINDERS",
+    "MailKind",
+    "kind_of",
+    "still_true",
+]
 
 _STATUSES = {
     MailKind.PENDING: {Status.PENDING},
@@ -17,14 +26,27 @@ _STATUSES = {
     MailKind.REMINDER_DAY: {Status.CONFIRMED},
     MailKind.REMINDER_HOUR: {Status.CONFIRMED},
     MailKind.STAFF_REQUEST: {Status.PENDING},
+    MailKind.STAFF_MOVED: {Status.CONFIRMED},
     MailKind.STAFF_EXPIRED: {Status.EXPIRED},
 }
 # Mails about a session that has not ended.
-_AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED}
+_AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED, MailKind.STAFF_MOVED}
 # Mails about a request that staff have to answer in time.
 _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
-FOR_STAFF = frozenset({MailKind.STAFF_REQUEST, MailKind.STAFF_EXPIRED, MailKind.INVITATION, MailKind.WEBHOOK_PAUSED})
+FOR_STAFF = frozenset(
+    {
+        MailKind.STAFF_REQUEST,
+        MailKind.STAFF_MOVED,
+        MailKind.STAFF_EXPIRED,
+        MailKind.INVITATION,
+        MailKind.WEBHOOK_PAUSED,
+    }
+)
+# They name the time before, too; so does a request that was moved.
+ABOUT_MOVES = frozenset({MailKind.RESCHEDULED, MailKind.STAFF_MOVED})
+# They may be about a booking that was approved, and then moved by its customer: an entry of it is in calendars.
+AFTER_APPROVAL = frozenset({MailKind.RESCHEDULED, MailKind.REJECTED, MailKind.EXPIRED})
 # How long before the start each is sent, and the field of the organisation that switches it on.
 REMINDERS = {
     MailKind.REMINDER_DAY: (timedelta(hours=24), "reminds_day_before"),

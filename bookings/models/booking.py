@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
 from bookings.transitions import OCCUPYING, Status
-from bookings.validators import validate_plain_text, validate_printable
+from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
 from experts.models import Slot
 from experts.timezones import validate_zone
@@ -149,6 +149,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         slots = Slot.objects.in_bulk(set(slot_of.values()))
         return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
 
+    def once_approved(self, keys: list[int]) -> set[int]:
+        """Those among these bookings that were confirmed at some time, by their history."""
+        confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
+        return set(confirmed.values_list("pgh_obj_id", flat=True))
+
     def upcoming(self) -> Self:
         """Those that are still ahead or going on, soonest first."""
         active = [Status.PENDING, Status.CONFIRMED]
@@ -166,7 +171,7 @@ class Booking(models.Model):
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings", verbose_name=_("slot"))
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
-    name = models.CharField(_("full name"), max_length=120, blank=True, validators=[validate_plain_text])
+    name = models.CharField(_("full name"), max_length=120, blank=True, validators=NAME_VALIDATORS)
     email = models.EmailField(_("e-mail"), max_length=254, blank=True, validators=[validate_plain_text])
     phone = models.CharField(_("phone"), max_length=40, blank=True, validators=[validate_plain_text])
     notes = models.TextField(

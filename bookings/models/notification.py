@@ -19,6 +19,7 @@ class MailKind(models.TextChoices):
     REMINDER_DAY = "reminder_day", _("Reminder, the day before")
     REMINDER_HOUR = "reminder_hour", _("Reminder, the hour before")
     STAFF_REQUEST = "staff_request", _("Staff: new request")
+    STAFF_MOVED = "staff_moved", _("Staff: booking moved")
     STAFF_EXPIRED = "staff_expired", _("Staff: request expired")
     LOOKUP = "lookup", _("Link to bookings")
     WEBHOOK_PAUSED = "webhook_paused", _("Staff: webhook paused")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
 from bookings.transitions import Status
-from bookings.validators import validate_plain_text
+from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from experts.constraints import known_value
 from experts.models import Slot
 from experts.timezones import validate_zone
@@ -79,7 +79,7 @@ class WaitlistEntry(models.Model):
     Status = WaitlistStatus
 
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="waitlist", verbose_name=_("slot"))
-    name = models.CharField(_("full name"), max_length=120, validators=[validate_plain_text])
+    name = models.CharField(_("full name"), max_length=120, validators=NAME_VALIDATORS)
     email = models.EmailField(_("e-mail"), max_length=254, validators=[validate_plain_text])
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
     status = models.CharField(_("status"), max_length=8, choices=Status.choices, default=Status.WAITING)

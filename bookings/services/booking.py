@@ -5,7 +5,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from copy import copy
-from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
+from bookings.policy import approval_ends
 from bookings.selectors.facts import new_booking_facts
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
@@ -269,7 +269,7 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None) -> Booking:
         booking.sequence = hold.sequence
     if slot.expert.policy("requires_approval"):
         booking.status = Status.PENDING
-        booking.expires_at = min(slot.read_at + timedelta(hours=slot.expert.policy("approval_hours")), slot.starts_at)
+        booking.expires_at = approval_ends(slot)
     else:
         booking.status = Status.CONFIRMED
     return booking

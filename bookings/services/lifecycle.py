@@ -6,9 +6,9 @@ from django.utils.translation import gettext as _
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
-from bookings.policy import change_deadline
+from bookings.policy import approval_ends, asks_again, change_deadline
 from bookings.services.checks import check_party, refusal_of
-from bookings.services.effects import publish, queue_mail
+from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking
 from bookings.services.waitlist import lapse_and_serve, serve_waitlist
 from bookings.transitions import OCCUPYING, TRANSITIONS
@@ -107,6 +107,9 @@ def reschedule(
     Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
     (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
     ``reason`` and ``seen_sequence`` as for ``cancel``.
+
+    Where bookings need approval, an approved one that its customer moves is PENDING again, at the new time: the seat
+    there is kept while staff decide, the old one is free for others. Staff are told of every move.
     """
     with slot_transaction():
         booking, old = lock_booking(booking_id, slot_id)
@@ -125,14 +128,14 @@ def reschedule(
         booking.slot = new
         booking.sequence += 1
         booking.reason = reason.strip()
-        fields = ["slot", "sequence", "reason"]
-        if booking.status == Status.PENDING and booking.runs_out_at > new.starts_at:
-            booking.expires_at = new.starts_at
-            fields.append("expires_at")
-        booking.save(update_fields=fields)
-        queue_mail(booking, MailKind.RESCHEDULED)
         if booking.status == Status.PENDING:
-            queue_mail(booking, MailKind.STAFF_REQUEST)
+            booking.expires_at = min(booking.runs_out_at, new.starts_at)
+        elif by_customer and asks_again(old, new.date):
+            booking.status = Status.PENDING
+            booking.expires_at = approval_ends(new)
+        booking.save(update_fields=["slot", "sequence", "reason", "status", "expires_at"])
+        for_staff = MailKind.STAFF_REQUEST if booking.status == Status.PENDING else MailKind.STAFF_MOVED
+        queue_mails([(booking, MailKind.RESCHEDULED), (booking, for_staff)])
         queue_webhooks(
             booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
             + slot_left(old)

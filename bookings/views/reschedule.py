@@ -17,7 +17,8 @@ from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address
 from bookings.addresses import day_socket_url
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
-from bookings.policy import can_change, deadline_text
+from bookings.models import Status
+from bookings.policy import asks_again, can_change, deadline_text
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
@@ -108,6 +109,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         # For the day that is shown, as the clocks may change between the booking and that day.
         "zone_label": formatting.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),
+        "asks_again": booking.status == Status.CONFIRMED and asks_again(slot, day),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),
         "strip": DayStrip.of(week, day, partial(_day_url, url)),

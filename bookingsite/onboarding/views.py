@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from bookings.access.rate_limits import check_sign_up_limits
 from bookings.access.visitor import client_address
-from bookings.validators import validate_plain_text
+from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from bookings.views.responses import see_other, with_retry_after
 from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
@@ -21,7 +21,7 @@ from experts.timezones import zone_names
 
 
 class StartForm(forms.Form):
-    organization = forms.CharField(label=_("Organisation"), max_length=120, validators=[validate_plain_text])
+    organization = forms.CharField(label=_("Organisation"), max_length=120, validators=NAME_VALIDATORS)
     email = forms.EmailField(
         label=_("Your email"),
         max_length=254,
@@ -34,7 +34,7 @@ class StartForm(forms.Form):
 class AccountForm(forms.Form):
     """Name and password of a new account, by the rules of the settings."""
 
-    name = forms.CharField(label=_("Your name"), max_length=150, validators=[validate_plain_text])
+    name = forms.CharField(label=_("Your name"), max_length=150, validators=NAME_VALIDATORS)
     password = forms.CharField(
         label=_("Password"),
         strip=False,

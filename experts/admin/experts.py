@@ -15,6 +15,7 @@ from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
 from experts.models import Expert, Organization, Role
 from experts.models.expert import LANGUAGES
+from experts.models.organization import MoveApproval
 from experts.ordering import MOST_NAMED
 from experts.permissions import CHANGE
 
@@ -118,6 +119,8 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "requires_approval":
             field.widget.choices = [("unknown", _("As the organisation")), ("true", _("Yes")), ("false", _("No"))]
+        if db_field.name == "move_approval":
+            field.choices = [("", _("As the organisation")), *MoveApproval.choices]
         if db_field.name == "user":
             field.help_text = _("The person’s own login, if there is one.")
         return field

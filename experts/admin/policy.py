@@ -12,6 +12,7 @@ from experts.timezones import zone_names
 POLICY_FIELDS = (
     "requires_approval",
     "approval_hours",
+    "move_approval",
     "hold_minutes",
     "min_notice",
     "horizon_days",
@@ -31,6 +32,10 @@ _LIMITS = {
 _HELP = {
     "requires_approval": _("Otherwise bookings are confirmed at once."),
     "approval_hours": _("A request that nobody answers in this time expires, and its seat is free again."),
+    "move_approval": _(
+        "Where bookings need approval: whether a customer who moves an approved booking asks again. A day is the "
+        "expert’s. You are told of every move by e-mail."
+    ),
     "hold_minutes": _("How long a seat is kept for somebody who fills in the form."),
     "offer_minutes": _("How long a seat that became free is kept for the first in line, who is told by e-mail."),
     "min_notice": _("The latest time to book, before the start. For example 90 min, 2 h, 1 d."),

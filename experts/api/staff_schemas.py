@@ -21,7 +21,7 @@ Language = Literal[tuple(LANGUAGES)]
 Venue = Literal["in_person", "phone", "video"]
 # Policy in the API -> the model's field. Lengths of time are minutes.
 _SPANS = {"min_notice_minutes": "min_notice", "cancel_until_minutes": "cancel_until"}
-_POLICY = ("requires_approval", "hold_minutes", "approval_hours", "horizon_days", "max_party")
+_POLICY = ("requires_approval", "move_approval", "hold_minutes", "approval_hours", "horizon_days", "max_party")
 _PLAIN = (
     "slug",
     "name",
@@ -42,6 +42,7 @@ STAFF_EXPERT = {name: value for name, value in EXPERT.items() if name != "next_s
     "venue_note": "12 High Street",
     "is_active": True,
     "requires_approval": None,
+    "move_approval": None,
     "hold_minutes": None,
     "approval_hours": None,
     "horizon_days": None,
@@ -115,6 +116,10 @@ class ExpertChange(Input):
     venue_note: Line = Field(None, max_length=300)
     is_active: Flag = None
     requires_approval: Flag | None = None
+    move_approval: Literal["ask", "same_day"] | None = Field(
+        None,
+        description="Whether a customer who moves an approved booking asks again: always, or only to another day.",
+    )
     hold_minutes: Annotated[Whole, Field(ge=1, le=60)] | None = None
     approval_hours: Annotated[Whole, Field(ge=1, le=720)] | None = None
     horizon_days: Annotated[Whole, Field(ge=1, le=730)] | None = None
@@ -163,6 +168,7 @@ class StaffExpertOut(BaseModel):
     venue_note: str
     is_active: bool
     requires_approval: bool | None
+    move_approval: str | None
     hold_minutes: int | None
     approval_hours: int | None
     horizon_days: int | None

@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts.constraints import known_value
-from experts.models.organization import Organization
+from experts.models.organization import MoveApproval, Organization
 from experts.search import fold, search_condition, search_vector
 from experts.timezones import city, validate_zone
+from experts.validators import validate_no_web_address
 
 LANGUAGES = {
     "ar": _("Arabic"),
@@ -126,9 +127,9 @@ class Expert(models.Model):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="expert"
     )
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=80, unique=True)
-    headline = models.CharField(_("headline"), max_length=120, blank=True)
+    headline = models.CharField(_("headline"), max_length=120, blank=True, validators=[validate_no_web_address])
     bio = models.TextField(_("about"), blank=True, max_length=4000)
     photo = models.FileField(_("photo"), upload_to="experts/", blank=True)
     timezone = models.CharField(_("time zone"), max_length=64, validators=[validate_zone])
@@ -144,6 +145,9 @@ class Expert(models.Model):
     requires_approval = models.BooleanField(_("bookings need approval"), null=True, blank=True)
     hold_minutes = models.PositiveSmallIntegerField(_("minutes that a hold lasts"), null=True, blank=True)
     approval_hours = models.PositiveSmallIntegerField(_("hours to approve within"), null=True, blank=True)
+    move_approval = models.CharField(
+        _("moves of approved bookings"), max_length=8, choices=MoveApproval.choices, null=True, blank=True
+    )
     min_notice = models.DurationField(_("minimum notice"), null=True, blank=True)
     horizon_days = models.PositiveSmallIntegerField(_("days that can be booked ahead"), null=True, blank=True)
     cancel_until = models.DurationField(_("cancel until, before the start"), null=True, blank=True)
@@ -176,6 +180,7 @@ class Expert(models.Model):
         ]
         constraints = [
             known_value("venue", Venue),
+            known_value("move_approval", MoveApproval),
             models.CheckConstraint(
                 condition=Q(session_minutes__gte=1, default_capacity__gte=1), name="expert_session_positive"
             ),

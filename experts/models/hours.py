@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from experts.constraints import known_value
 from experts.models.expert import Expert
 from experts.models.organization import Organization
+from experts.validators import validate_no_web_address
 
 MIDNIGHT = time(0)
 DAY_MINUTES = 24 * 60
@@ -55,7 +56,7 @@ class WeeklyHours(models.Model):
         _("buffer"), default=0, validators=[MaxValueValidator(DAY_MINUTES)]
     )
     capacity = models.PositiveSmallIntegerField(_("seats"), validators=[MinValueValidator(1), MaxValueValidator(1000)])
-    title = models.CharField(_("title"), max_length=80, blank=True)
+    title = models.CharField(_("title"), max_length=80, blank=True, validators=[validate_no_web_address])
     valid_from = models.DateField(_("first day"), null=True, blank=True)
     valid_to = models.DateField(_("last day"), null=True, blank=True)
 

@@ -13,6 +13,7 @@ from experts.models.expert import Expert
 from experts.models.membership import Role
 from experts.models.organization import Organization
 from experts.timezones import validate_zone
+from experts.validators import validate_no_web_address
 
 INVITATION_LASTS = timedelta(days=7)
 
@@ -42,7 +43,9 @@ class Invitation(models.Model):
         related_name="invitations",
         verbose_name=_("organisation"),
     )
-    organization_name = models.CharField(_("organisation"), max_length=120, blank=True)
+    organization_name = models.CharField(
+        _("organisation"), max_length=120, blank=True, validators=[validate_no_web_address]
+    )
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_zone])
     email = models.EmailField(_("e-mail"), max_length=254)
     role = models.CharField(_("role"), max_length=10, choices=Role.choices)

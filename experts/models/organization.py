@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from experts.constraints import known_value
 from experts.embedding import validate_origin
 from experts.timezones import validate_zone
+from experts.validators import validate_no_web_address
 
 
 class Accent(models.TextChoices):
@@ -27,11 +28,18 @@ class Accent(models.TextChoices):
     GRAPHITE = "graphite", _("Graphite")
 
 
+class MoveApproval(models.TextChoices):
+    """When a customer's move of an approved booking has to be approved again."""
+
+    ASK = "ask", _("Ask again")
+    SAME_DAY = "same_day", _("Keep within the same day")
+
+
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo"])
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
 
-    name = models.CharField(_("name"), max_length=120)
+    name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_zone])
     accent = models.CharField(_("accent"), max_length=10, choices=Accent.choices, default=Accent.PETROL)
@@ -57,6 +65,13 @@ class Organization(models.Model):
     approval_hours = models.PositiveSmallIntegerField(
         _("hours to approve within"), default=24, validators=[MinValueValidator(1), MaxValueValidator(720)]
     )
+    move_approval = models.CharField(
+        _("moves of approved bookings"),
+        max_length=8,
+        choices=MoveApproval.choices,
+        default=MoveApproval.ASK,
+        db_default=MoveApproval.ASK,
+    )
     min_notice = models.DurationField(_("minimum notice"), default=timedelta(hours=1))
     horizon_days = models.PositiveSmallIntegerField(
         _("days that can be booked ahead"), default=60, validators=[MinValueValidator(1), MaxValueValidator(730)]
@@ -79,6 +94,7 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             known_value("accent", Accent),
+            known_value("move_approval", MoveApproval),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from experts import formatting
 from experts.models.expert import Expert, ExpertQuerySet
+from experts.validators import validate_no_web_address
 
 BOOKABLE_STATES = frozenset({"open", "few"})
 
@@ -109,7 +110,7 @@ class Slot(models.Model):
     time = models.TimeField(_("time"))
     starts_at = models.DateTimeField(_("starts at"))
     ends_at = models.DateTimeField(_("ends at"))
-    title = models.CharField(_("title"), max_length=80, blank=True)
+    title = models.CharField(_("title"), max_length=80, blank=True, validators=[validate_no_web_address])
     capacity = models.PositiveSmallIntegerField(_("seats"), default=1)
     seats_held = models.PositiveSmallIntegerField(_("seats held"), default=0, editable=False)
     seats_booked = models.PositiveSmallIntegerField(_("seats booked"), default=0, editable=False)

@@ -6,6 +6,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from experts.validators import validate_no_web_address
+
 
 class AddressField(models.EmailField):  # type: ignore[type-arg]  # Django's takes none when it runs
     """An e-mail address in lower case, whatever was typed: what is compared with it is put in lower case, too."""
@@ -53,7 +55,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         unique=True,
         error_messages={"unique": _("There is an account with this address already.")},
     )
-    name = models.CharField(_("name"), max_length=150, blank=True)
+    name = models.CharField(_("name"), max_length=150, blank=True, validators=[validate_no_web_address])
     is_staff = models.BooleanField(_("may enter the admin"), default=False)
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("Take this away instead of deleting an account: the history names it.")

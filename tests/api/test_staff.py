@@ -69,6 +69,7 @@ class TestExperts:
             "venue_note": "https://meet.example.com/amara",
             "is_active": False,
             "requires_approval": True,
+            "move_approval": "same_day",
             "hold_minutes": 10,
             "approval_hours": 48,
             "horizon_days": 90,

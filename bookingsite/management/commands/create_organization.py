@@ -3,7 +3,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.validators import validate_email, validate_slug
 from django.db import transaction
 
-from bookings.validators import validate_plain_text
+from bookings.validators import NAME_VALIDATORS
 from bookingsite.onboarding import services as onboarding
 from experts.errors import Refused
 from experts.models import Role
@@ -28,7 +28,8 @@ class Command(BaseCommand):
         parser.add_argument("--timezone", default="UTC", metavar="ZONE", help="such as Europe/London; UTC if not given")
 
     def handle(self, *, name: str, owner: str, slug: str, timezone: str, **options):
-        name = checked(validate_plain_text, "name", name.strip())
+        for validate in NAME_VALIDATORS:
+            name = checked(validate, "name", name.strip())
         if not 1 <= len(name) <= 120:
             raise CommandError("name: between 1 and 120 characters")
         checked(validate_email, "--owner", owner)

@@ -492,6 +492,7 @@ def test_an_organisation_is_changed_and_its_experts_are_found_by_its_new_name(st
         "timezone": "Europe/Berlin",
         "accent": "plum",
         "approval_hours": 12,
+        "move_approval": "same_day",
         "hold_minutes": 5,
         "offer_minutes": 45,
         "min_notice": "90 min",
