@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from bookings.access import links
+from bookings.access import links, proven
 from bookings.errors import LinkGone, NoSuchBooking
 from bookings.models import Booking, LookupRequest, Proof, Status, WaitlistEntry
 from bookings.queue import defer
@@ -52,16 +52,20 @@ def request_link(*, visitor: str, email: str, language: str = "en", timezone: st
 def open_link(*, visitor: str, token: str) -> Booking | None:
     """Let a browser see what the link of an e-mail opens: a booking, which is returned, or an address (None).
 
-    Raises LinkUnknown for a forged link, LinkGone for a used or expired one. In one transaction, so that a failure does
-    not use a look-up link up.
+    The browser and the address have proven themselves with that. Raises LinkUnknown for a forged link, LinkGone for a
+    used or expired one. In one transaction, so that a failure does not use a look-up link up.
     """
     if links.opens_one_booking(token):
         booking = links.read_booking_token(token)
-        prove_booking(visitor=visitor, booking=booking)
+        with transaction.atomic():
+            prove_booking(visitor=visitor, booking=booking)
+            proven.mark_proven(visitor=visitor, email=booking.email)
         return booking
     try:
         with transaction.atomic():
-            prove_address(visitor=visitor, email=links.use_lookup_token(token))
+            email = links.use_lookup_token(token)
+            prove_address(visitor=visitor, email=email)
+            proven.mark_proven(visitor=visitor, email=email)
     except LinkGone:
         # A double click: the first click opened it for this browser, and the second must not say that it is used.
         email = links.address_of_used(token)
@@ -77,6 +81,7 @@ def forget_browser(*, visitor: str) -> None:
     """
     with transaction.atomic():
         Proof.objects.filter(visitor=visitor).delete()
+        proven.forget_proven_browser(visitor=visitor)
         LookupRequest.objects.filter(visitor=visitor).update(visitor="")
         own = Booking.objects.filter(holder=visitor)
         own.shown().update(holder="")

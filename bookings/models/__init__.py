@@ -6,6 +6,7 @@ from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
+from bookings.models.proven import Proven
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
 from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
@@ -25,6 +26,7 @@ __all__ = [
     "OutboxMail",
     "Postponed",
     "Proof",
+    "Proven",
     "ReminderMark",
     "Source",
     "Status",

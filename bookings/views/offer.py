@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from bookings import services
 from bookings.access.links import read_offer_token
+from bookings.access.proven import mark_proven
 from bookings.access.visitor import ensure_visitor
 from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
@@ -25,6 +26,7 @@ def offer(request, token):
     ensure_visitor(request)  # known from now on, so that both clicks of a double click come from one browser
     if request.method != "POST":
         return _show(request, entry)
+    mark_proven(visitor=request.visitor, email=entry.email)  # whatever became of the seat
     try:
         if "leave" in request.POST:
             services.leave_waitlist(entry_id=entry.pk)

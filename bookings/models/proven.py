@@ -1,0 +1,43 @@
+from typing import Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from bookings.models.hashed_secret import hash_of
+from experts.constraints import known_value
+
+
+class ProvenKind(models.TextChoices):
+    BROWSER = "browser", _("Browser")
+    ADDRESS = "address", _("E-mail address")
+
+
+class ProvenQuerySet(models.QuerySet["Proven"]):
+    def of(self, *, visitor: str = "", email: str = "") -> Self:
+        """What is known of a browser and of an address; "" is nobody."""
+        known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
+        return self.filter(hash__in=[proven_hash(kind, text) for kind, text in known if text])
+
+
+class Proven(models.Model):
+    """A browser or an e-mail address that has proven itself: a link that we had mailed was opened, last at that time.
+
+    Written by bookings/access/proven.py. Of both only the SHA-256 (hex) is kept: it is only ever compared.
+    """
+
+    hash = models.CharField(max_length=64, primary_key=True)
+    kind = models.CharField(max_length=7, choices=ProvenKind.choices)
+    proven_at = models.DateTimeField(db_index=True)
+
+    objects = ProvenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [known_value("kind", ProvenKind)]
+
+    def __str__(self) -> str:
+        return str(self.kind)
+
+
+def proven_hash(kind: str, text: str) -> str:
+    """Return the hash of a browser's identity, or of an address however its letters were written."""
+    return hash_of(f"{kind} {text.strip().lower()}")
