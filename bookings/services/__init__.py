@@ -1,5 +1,6 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
+from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
@@ -14,6 +15,7 @@ __all__ = [
     "WORTH_WAITING",
     "Booked",
     "approve",
+    "block",
     "book",
     "cancel",
     "change_details",
@@ -22,6 +24,7 @@ __all__ = [
     "create_feed",
     "create_token",
     "delete_ended_holds",
+    "end_block",
     "expire",
     "hold_slot",
     "join_waitlist",
