@@ -4,7 +4,7 @@ from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
-from bookings.services.holds import hold_slot, release_hold, release_holds
+from bookings.services.holds import end_hold, hold_slot, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again
@@ -25,6 +25,7 @@ __all__ = [
     "create_token",
     "delete_ended_holds",
     "end_block",
+    "end_hold",
     "expire",
     "hold_slot",
     "join_waitlist",
