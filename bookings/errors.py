@@ -6,6 +6,7 @@ from experts.errors import Busy, NotFound, Refused
 from experts.models import Slot
 
 __all__ = [
+    "Blocked",
     "Busy",
     "Forbidden",
     "IdempotencyMismatch",
@@ -39,6 +40,20 @@ class SlotTaken(Refused):
         self.slot = slot
         self.reason = reason
         super().__init__()
+
+
+class Blocked(Refused):
+    """Somebody from whom the organisation takes no bookings online for now. Does not say why, nor until when."""
+
+    code = "not_online"
+    status = 403
+
+    def __init__(self, slot: Slot) -> None:
+        organization = slot.expert.organization
+        text = _("We cannot take this booking online. Please get in touch with %(name)s.")
+        if organization.contact_email:
+            text = _("We cannot take this booking online. Please get in touch with %(name)s: %(email)s")
+        super().__init__(str(text) % {"name": organization.name, "email": organization.contact_email})
 
 
 class InvalidDetails(Refused):

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-_PREFIX = {4: 24, 6: 64}
+PREFIX = {4: 24, 6: 64}  # by the version of the protocol
 
 
 def network_of(address: str) -> str | None:
@@ -14,4 +14,4 @@ def network_of(address: str) -> str | None:
         parsed = ipaddress.ip_interface(address).ip
     except ValueError:
         return None
-    return str(ipaddress.ip_network((parsed, _PREFIX[parsed.version]), strict=False).network_address)
+    return str(ipaddress.ip_network((parsed, PREFIX[parsed.version]), strict=False).network_address)

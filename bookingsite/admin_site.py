@@ -110,12 +110,15 @@ def environment(request):
 
 def navigation(request):
     """The menu. An entry is shown to those who may see its page."""
+    held = reverse("admin:bookings_booking_held")  # below the address of the bookings, with an entry of its own
 
-    def item(title, icon, app, model):
+    def item(title, icon, app, model, page="changelist"):
+        link = reverse(f"admin:{app}_{model}_{page}")
         return {
             "title": title,
             "icon": icon,
-            "link": reverse(f"admin:{app}_{model}_changelist"),
+            "link": link,
+            "active": lambda request: request.path.startswith(link) and (link == held or request.path != held),
             # A function: unfold copies the menu with all that is in it, and nobody can copy a page of the admin.
             "permission": lambda request: admin.site.get_model_admin(apps.get_model(app, model)).has_view_permission(
                 request
@@ -134,6 +137,8 @@ def navigation(request):
                 item(_("E-mails"), "mail", "bookings", "notification"),
                 item(_("Turned away"), "event_busy", "bookings", "turnedaway"),
                 item(_("Calendar feeds"), "rss_feed", "bookings", "calendarfeed"),
+                item(_("Held and unproven"), "hourglass_top", "bookings", "booking", page="held"),
+                item(_("Blocks"), "block", "bookings", "block"),
             ],
         ),
         (

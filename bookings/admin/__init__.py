@@ -1,4 +1,5 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
+from bookings.admin.blocks import BlockAdmin
 from bookings.admin.bookings import BookingAdmin
 from bookings.admin.expert_pages import ExpertWithFeedAdmin, OrganizationWithFeedAdmin, SlotWithBookingsAdmin
 from bookings.admin.feeds import CalendarFeedAdmin
@@ -9,6 +10,7 @@ from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
 __all__ = [
     "ApiTokenAdmin",
+    "BlockAdmin",
     "BookingAdmin",
     "CalendarFeedAdmin",
     "ExpertWithFeedAdmin",

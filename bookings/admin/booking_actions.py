@@ -50,6 +50,10 @@ class DecidingAdmin(admin.ModelAdmin):
     def complete(self, request, queryset):
         return self._decide_several(request, DECISIONS["complete"])
 
+    @admin.action(description=gettext_lazy("Release"), permissions=["change"])
+    def release(self, request, queryset):
+        return self._decide_several(request, DECISIONS["release"])
+
     @admin.action(description=gettext_lazy("No-show"), permissions=["change"])
     def no_show(self, request, queryset):
         return self._decide_several(request, DECISIONS["no_show"])
@@ -82,9 +86,13 @@ class DecidingAdmin(admin.ModelAdmin):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         booking = self.get_object(request, object_id)
-        offered = self._possible(booking) if booking and self.has_change_permission(request, booking) else []
+        offered = self._possible(booking) if booking and self._may_decide(request, booking) else []
         extra_context = {"decisions": offered, "booking": booking, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, extra_context)
+
+    def _may_decide(self, request, booking: Booking) -> bool:
+        """Also about a hold, whose details nobody but its person changes."""
+        return self.reaches(request, booking, CHANGE)
 
     def _possible(self, booking: Booking) -> list[Decision]:
         now = timezone.now()
@@ -95,7 +103,7 @@ class DecidingAdmin(admin.ModelAdmin):
         booking = self.get_object(request, str(object_id))
         if booking is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, str(object_id))
-        if not self.has_change_permission(request, booking):
+        if not self._may_decide(request, booking):
             raise PermissionDenied
         decision = DECISIONS.get(name)
         if decision is None:

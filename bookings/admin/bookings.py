@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 
 from bookings import services
 from bookings.admin.booking_actions import DecidingAdmin
+from bookings.admin.origins import OriginsAdmin
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
@@ -54,7 +55,7 @@ class BookingForm(SeatsForm):
 
 
 @admin.register(Booking)
-class BookingAdmin(DecidingAdmin, ServiceAdmin):
+class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
@@ -72,7 +73,7 @@ class BookingAdmin(DecidingAdmin, ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel", "complete", "no_show")
+    actions = ("approve", "reject", "cancel", "complete", "no_show", "release")
     actions_detail = ("show_mails",)
     add_fieldsets = (
         (

@@ -32,8 +32,8 @@ class Decision:
 
     def is_possible(self, booking: Booking, now: datetime) -> bool:
         """Whether it is offered on the booking's page."""
-        if booking.status == Status.HELD:
-            return False
+        if booking.status == Status.HELD or self.to == Status.EXPIRED:
+            return booking.status == Status.HELD and self.to == Status.EXPIRED
         if self.to is None:
             return booking.is_open
         if self.to not in TRANSITIONS[booking.status]:
@@ -74,6 +74,14 @@ DECISIONS = {
             Status.NO_SHOW,
             lambda booking, values: services.mark_no_show(booking_id=booking.pk),
             lambda n: ngettext("%(count)d booking is a no-show.", "%(count)d bookings are no-shows.", n) % {"count": n},
+        ),
+        Decision(
+            "release",
+            gettext_lazy("Release"),
+            gettext_lazy("Release this time?"),
+            Status.EXPIRED,
+            lambda booking, values: services.end_hold(booking_id=booking.pk),
+            lambda n: ngettext("%(count)d time is free again.", "%(count)d times are free again.", n) % {"count": n},
         ),
         Decision(
             "move",

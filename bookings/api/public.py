@@ -20,7 +20,7 @@ of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
 
 @router.post(
     "/slots/{int:slot_id}/book",
-    response={201: BookedOut, 409: Taken, **errors(400, 404, 422, 429)},
+    response={201: BookedOut, 409: Taken, **errors(400, 403, 404, 422, 429)},
     summary="Book a slot",
 )
 def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Keyed]):

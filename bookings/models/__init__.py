@@ -1,4 +1,5 @@
 from bookings.models.api_token import ApiToken
+from bookings.models.block import Block
 from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
@@ -14,6 +15,7 @@ from bookings.transitions import Status
 
 __all__ = [
     "ApiToken",
+    "Block",
     "Booking",
     "CalendarFeed",
     "CancelReason",

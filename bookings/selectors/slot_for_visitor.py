@@ -21,7 +21,7 @@ _POLICY = (
     "max_party",
 )
 _EXPERT = ("organization", "name", "slug", "headline", "timezone", "venue", "venue_note", "is_active", *_POLICY)
-_ORGANIZATION = ("name", "slug", "accent", "is_active", "offer_minutes", *_POLICY)
+_ORGANIZATION = ("name", "slug", "accent", "is_active", "offer_minutes", "contact_email", "blocked_until", *_POLICY)
 # What is needed of a hold, in the order of the model's columns.
 _NEEDED = {"id", "slot_id", "seats", "status", "reference", "holder", "expires_at", "sequence", "created_at"}
 _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attname in _NEEDED]

@@ -1,9 +1,10 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
+from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, change_details, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
-from bookings.services.holds import hold_slot, release_hold, release_holds
+from bookings.services.holds import end_hold, hold_slot, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again
@@ -14,6 +15,7 @@ __all__ = [
     "WORTH_WAITING",
     "Booked",
     "approve",
+    "block",
     "book",
     "cancel",
     "change_details",
@@ -22,6 +24,8 @@ __all__ = [
     "create_feed",
     "create_token",
     "delete_ended_holds",
+    "end_block",
+    "end_hold",
     "expire",
     "hold_slot",
     "join_waitlist",

@@ -12,16 +12,17 @@ import pghistory
 from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken
+from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
 from bookings.policy import approval_ends
+from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.services.checks import check_details, check_party, refusal_of
+from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
     publish_to_booker,
@@ -75,7 +76,8 @@ def book(
     browser's identity.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
-    Raises InvalidDetails, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking written).
+    Raises InvalidDetails, Blocked, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking is
+    written).
     """
     booking = Booking(
         slot_id=slot_id,
@@ -96,6 +98,7 @@ def book(
     request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address))
     if seen is not None:
         check_party(seen.slot, booking)
+        check_not_blocked(seen.slot, booking)
         if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:
             request.seen_free = seen.slot
     if connection.in_atomic_block:
@@ -171,6 +174,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     else:
         slots = read_slots(request.slot_id for request in requests)
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
+    blocks = blocks_of(slots.values())
     for request in requests:
         slot = slots.get(request.slot_id)
         if slot is None:
@@ -181,6 +185,9 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         except InvalidDetails:
             # Said again by the request's own thread, which has its language.
             request.settle(partial(_refuse_party, slot, request.wanted))
+            continue
+        if is_blocked(request.wanted, slot, blocks):
+            request.settle(partial(_refuse_blocked, slot))
             continue
         reason = refusal_of(slot, request.wanted.seats, own=holds.get(request.asker), holds_may_lapse=True)
         if reason is None:
@@ -335,6 +342,10 @@ def _same(answer: Booked) -> Booked:
 
 def _turn_away(slot: Slot, reason: str) -> Booked:
     raise SlotTaken(slot, reason)
+
+
+def _refuse_blocked(slot: Slot) -> Booked:
+    raise Blocked(slot)
 
 
 def _refuse_party(slot: Slot, wanted: Booking) -> Booked:

@@ -3,8 +3,9 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from bookings.errors import InvalidDetails
+from bookings.errors import Blocked, InvalidDetails
 from bookings.models import Booking, Source, TurnedAway
+from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.own_slots import without_hold
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -35,6 +36,12 @@ def check_party(slot: Slot, booking: Booking) -> None:
     most = slot.expert.policy("max_party")
     if booking.seats > most and booking.source != Source.STAFF:
         raise InvalidDetails({"seats": [_("At most %(most)d seats in one booking.") % {"most": most}]})
+
+
+def check_not_blocked(slot: Slot, wanted: Booking) -> None:
+    """Raise Blocked where the slot's organisation blocks the address or network of ``wanted`` (services/blocks.py)."""
+    if is_blocked(wanted, slot, blocks_of([slot])):
+        raise Blocked(slot)
 
 
 def check_details(booking: Booking) -> None:

@@ -5,14 +5,16 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, NotFound, SlotTaken, TooManyHolds
+from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
-from bookings.services.checks import check_party, refusal_of
+from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
+from bookings.services.locking import lock_booking
 from bookings.services.waitlist import lapse_and_serve, serve_waitlist
 from experts import publisher
 from experts.locking import lock_slots, slot_transaction
@@ -34,9 +36,9 @@ def hold_slot(
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
-    moves here, with new time. Raises InvalidDetails (party), SlotTaken, TooManyHolds, NotFound, Busy. The hold's slot
-    counts it. The network of ``client_address`` is kept with a new hold. ``seen``: what the caller has read of the slot
-    just now, so that it is not read once more.
+    moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotFound, Busy. The
+    hold's slot counts it. The network of ``client_address`` is kept with a new hold. ``seen``: what the caller has read
+    of the slot just now, so that it is not read once more.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
@@ -47,6 +49,7 @@ def hold_slot(
     network = network_of(client_address)
     wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
     check_party(slot, wanted)
+    check_not_blocked(slot, wanted)
     if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
         raise SlotTaken(slot, reason)
     if seen.hold is not None and seen.hold.seats == seats:
@@ -130,6 +133,19 @@ def release_holds(*, visitor: str) -> None:
             lock_slots([slot_id])
             for hold in holds.filter(slot=slot_id).select_related("slot"):
                 _release(hold)
+
+
+def end_hold(*, booking_id: int) -> Booking:
+    """Free what somebody keeps and has not booked for good, on staff's wish. Locks the slot.
+
+    Raises NotAllowed once it is no hold any more, NotFound, Busy.
+    """
+    with slot_transaction():
+        hold, _slot = lock_booking(booking_id)
+        if hold.status != Status.HELD:
+            raise NotAllowed(_("This time is not held any more."))
+        _release(hold)
+        return hold
 
 
 def _release(hold: Booking) -> None:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
+from bookings.networks import network_of
 from bookings.queue import defer
-from bookings.services.checks import check_details, check_party, refusal_of
+from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
 from bookings.services.locking import lapse_holds, lapse_holds_of
 from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
@@ -34,21 +35,26 @@ def join_waitlist(
     email: str,
     seats: int = 1,
     visitor: str = "",
+    client_address: str = "",
     language: str = "en",
     timezone: str = "",
 ) -> WaitlistEntry:
     """Wait for seats of a slot that has too few. Joining twice keeps one entry. Locks the slot.
 
     Returns it with its ``place``. The answer is the same whether or not the address is in line already (see
-    WaitlistEntry). Raises InvalidDetails, SeatFree (they can be booked now), SlotTaken (closed or past), WaitlistFull,
-    NotFound, Busy.
+    WaitlistEntry). The network of ``client_address`` may be blocked. Raises InvalidDetails, Blocked, SeatFree (they can
+    be booked now), SlotTaken (closed or past), WaitlistFull, NotFound, Busy.
     """
-    asked = Booking(slot_id=slot_id, name=name.strip(), email=email.strip(), seats=seats, timezone=timezone)
+    network = network_of(client_address)
+    asked = Booking(
+        slot_id=slot_id, name=name.strip(), email=email.strip(), seats=seats, timezone=timezone, network=network
+    )
     check_details(asked)
     with slot_transaction():
         lock_slots([slot_id])
         slot = lapse_and_serve(read_slot(slot_id))
         check_party(slot, asked)
+        check_not_blocked(slot, asked)
         if seats > slot.capacity:
             raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
         reason = refusal_of(slot, seats)

@@ -9,7 +9,16 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_hold_limits, is_new_wish
 from bookings.access.visitor import client_address, ensure_visitor
-from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken, TooMany, TooManyHolds
+from bookings.errors import (
+    Blocked,
+    Busy,
+    IdempotencyMismatch,
+    InvalidDetails,
+    NotFound,
+    SlotTaken,
+    TooMany,
+    TooManyHolds,
+)
 from bookings.forms import BookingForm, new_key
 from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
@@ -21,6 +30,7 @@ from bookings.views.booking_flow import (
     form_with,
     new_values,
     refresh_grid,
+    show_blocked,
     show_booked_already,
     show_conflict,
     show_expired,
@@ -117,6 +127,8 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
         return show_conflict(request, error.slot, conflict(error.slot, error.reason), form_with(seen, values))
+    except Blocked as error:
+        return show_blocked(request, slot, error)
     except TooManyHolds as error:
         return show_too_many_holds(request, slot, form_with(seen, values), error)
     except (Busy, TooMany) as error:
@@ -153,6 +165,8 @@ def _review(request, seen):
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, hold)
+    except Blocked as error:
+        return show_blocked(request, slot, error)
     except TooManyHolds:
         pass  # without a hold one can still book: the last step takes the seat itself
     except (Busy, TooMany) as error:
@@ -186,6 +200,8 @@ def _confirm(request, seen):
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, seen.hold)
+    except Blocked as error:
+        return show_blocked(request, slot, error)
     except IdempotencyMismatch:
         # The form was answered before, and now comes again with other details: make it a new request with a new key.
         return _details(request, seen, values_as_typed(request, key=new_key()))

@@ -93,6 +93,12 @@ def show_retry(request, slot, form, error, *, retry, hold=None):
     return with_retry_after(show_step(request, slot, "busy", context, hold=hold, status=error.status), error)
 
 
+def show_blocked(request, slot, error):
+    """Show that the organisation takes no booking from them online, and whom to ask. Nothing that was typed is kept."""
+    context = {"title": _("Please get in touch"), "text": str(error)}
+    return show_step(request, slot, "blocked", context, status=error.status)
+
+
 def show_conflict(request, slot, conflict: Conflict, form):
     """Show why the slot cannot be booked (409), with the closest open times and the way to the waitlist.
 

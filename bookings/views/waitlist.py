@@ -9,7 +9,7 @@ from bookings import services
 from bookings.access.rate_limits import check_booking_limits
 from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import book_url, expert_url, waitlist_url
-from bookings.errors import Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
+from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry
@@ -19,6 +19,7 @@ from bookings.views.booking_flow import (
     form_with,
     new_values,
     refresh_grid,
+    show_blocked,
     show_conflict,
     show_no_such_slot,
     show_retry,
@@ -79,6 +80,7 @@ def _join(request, slot):
             email=details["email"],
             seats=details.get("seats") or 1,
             visitor=request.visitor,
+            client_address=client_address(request),
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
         )
@@ -87,6 +89,8 @@ def _join(request, slot):
         again = values_as_typed(request, key=new_key())
         seen = slot_for_visitor(slot.pk, request.visitor) or SlotForVisitor(slot)
         return hold_and_show_details(request, seen, details.get("seats") or 1, again, conflict=Conflict.in_race)
+    except Blocked as error:
+        return show_blocked(request, slot, error)
     except SlotTaken as error:
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:

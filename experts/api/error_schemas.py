@@ -19,7 +19,7 @@ CODES = {
 EXAMPLES = {
     400: "The body is not JSON.",
     401: "Send a valid token: Authorization: Bearer …",
-    403: "This token may read only.",
+    403: "You may not do that.",
     404: "There is no such slot.",
     409: "That is not possible any more.",
     415: "Send JSON, with Content-Type: application/json.",

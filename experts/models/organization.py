@@ -2,6 +2,7 @@ from datetime import timedelta
 from typing import Any
 
 import pghistory
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -35,7 +36,9 @@ class MoveApproval(models.TextChoices):
     SAME_DAY = "same_day", _("Keep within the same day")
 
 
-@pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo"])
+@pghistory.track(
+    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo", "blocked_until"]
+)
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
 
@@ -86,6 +89,8 @@ class Organization(models.Model):
         db_default=30,
         validators=[MinValueValidator(5), MaxValueValidator(1440)],
     )
+    # Until when the organisation blocks somebody at all: kept by a trigger of whoever blocks (bookings.Block).
+    blocked_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -109,6 +114,16 @@ class Organization(models.Model):
                 condition=Q(min_notice__gte=timedelta(0), cancel_until__gte=timedelta(0)),
                 name="organization_durations_not_negative",
             ),
+        ]
+        triggers = [
+            # A save() of what was read before a block was made would forget that there is one.
+            pgtrigger.Trigger(
+                name="organization_keeps_blocked_until",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("blocked_until"),
+                condition=pgtrigger.Condition("pg_trigger_depth() < 1"),
+                func="NEW.blocked_until := OLD.blocked_until; RETURN NEW;",
+            )
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import time
+from datetime import time, timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -15,20 +15,24 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import URLResolver
 from django.urls.resolvers import RegexPattern
+from django.utils import timezone
 
 from bookings.admin.decision_forms import DECISIONS
 from bookings.mail.log import booking_message_id
 from bookings.models import (
     ApiToken,
+    Block,
     Booking,
     CalendarFeed,
     MailKind,
     Notification,
+    Status,
     TurnedAway,
     WaitlistEntry,
     WebhookDelivery,
     WebhookEndpoint,
 )
+from bookings.models.block import BlockKind
 from bookings.services import create_feed
 from bookings.webhooks.endpoints import add_webhook, send_test_webhook
 from experts.models import (
@@ -82,8 +86,16 @@ def make_world() -> World:
     )
     slot = make_slot(expert, title="Xylomark visit", capacity=2)
     booking = make_booking(
-        slot, name="Lena Quorlbath", email="quorlbath@example.com", phone="0151-77331", notes="Wobbleknee"
+        slot,
+        name="Lena Quorlbath",
+        email="quorlbath@example.com",
+        phone="0151-77331",
+        notes="Wobbleknee",
+        network="203.0.113.0",
     )
+    # Somebody keeps a time: for the page of what is held.
+    held = make_slot(expert, at="16:00")
+    make_booking(held, status=Status.HELD, name="Lena Quorlbath", network="203.0.113.0")
     demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
     waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
     sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
@@ -103,6 +115,12 @@ def make_world() -> World:
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
+    block = Block.objects.create(
+        organization=organization,
+        kind="address",
+        value="grumblewort@example.com",
+        until=timezone.now() + timedelta(days=1),
+    )
     feed, _token = create_feed(organization=organization, expert=expert, created_by=owner)
 
     colleague = make_member(organization, Role.EXPERT, email="colleague@example.com", password=None)
@@ -124,6 +142,7 @@ def make_world() -> World:
         "Snorkelday",
         "Plumbic",
         "Twiddlekiosk",
+        "grumblewort@",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -143,6 +162,7 @@ def make_world() -> World:
             User: owner,
             Invitation: invitation,
             ApiToken: token,
+            Block: block,
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             Group: Group.objects.create(name="Grobblegroup"),
@@ -226,6 +246,8 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
         return [address.filled()]
     pk = key or world.objects[address.model].pk
     asked = {name: pk for name in KEYS}
+    if "kind" in address.names:  # of where a booking comes from
+        return [address.filled(**asked, kind=kind) for kind in (*BlockKind.values, "nonsense")]
     if "name" in address.names:  # of a decision about a booking
         return [address.filled(**asked, name=name) for name in (*DECISIONS, "nonsense")]
     return [address.filled(**asked)]

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from bookings.models import ApiToken, Booking, CalendarFeed, WebhookEndpoint
+from bookings.models import ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint
 from experts.admin.scoping import Scoped, WithinReach
 from experts.models import Category, Expert, Invitation, Slot, TimeOff
 from experts.permissions import RIGHTS
@@ -41,7 +41,7 @@ ACTIONS = [
 OTHERS = ["stranger", "colleague"]
 # Of what they may add rows of their own: all others get no form.
 MAY_ADD = {
-    "stranger": {ApiToken, Booking, CalendarFeed, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
+    "stranger": {ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
     "colleague": {Booking, CalendarFeed, Slot, TimeOff},
 }
 # Anybody may open these: they are about nobody.
@@ -69,7 +69,7 @@ def test_the_walk_knows_every_page_and_every_address(world):
     assert set(world.objects) == set(MODELS), "make one of these in tests/bookingsite/isolation.py"
     for address in ADDRESSES:
         calls(address, world)
-        assert set(address.names) <= {*isolation.KEYS, "content_type_id", "app_label", "url", "name"}, address
+        assert set(address.names) <= {*isolation.KEYS, "content_type_id", "app_label", "url", "name", "kind"}, address
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)

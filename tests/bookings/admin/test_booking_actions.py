@@ -142,7 +142,7 @@ def test_only_what_is_possible_now_is_offered(staff):
     assert offered(staff, over()) == ["complete", "no_show", "move", "cancel"]
     assert offered(staff, over(status=Status.COMPLETED)) == ["no_show"]
     assert offered(staff, make_booking(make_slot(), status=Status.CANCELLED)) == []
-    assert offered(staff, make_booking(make_slot(), status=Status.HELD, name="", email="")) == []
+    assert offered(staff, make_booking(make_slot(), status=Status.HELD, name="", email="")) == ["release"]
     assert "approve" not in offered(staff, request(expires_at=timezone.now() - timedelta(minutes=1)))
 
 

@@ -1,0 +1,140 @@
+"""Where bookings and holds come from: the expert whose times they take, a network, an e-mail domain or an address.
+
+All reads are bounded, and all begin with a queryset that the caller has cut to what somebody may see.
+"""
+
+import ipaddress
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db.models import F, Func, QuerySet, Value
+from django.db.models.functions import Lower
+
+from bookings.models import Booking, Source, Status
+from bookings.models.block import BlockKind, plain_address
+from bookings.networks import PREFIX
+
+MOST_READ = 2000  # holds, and new bookings
+NEW = timedelta(days=7)  # how long a booking counts as new
+MOST_ORIGINS = 8  # of each kind that are listed
+
+
+def origin_of(booking: Booking, kind: str) -> str:
+    """Return the network, domain or address (a BlockKind) that a booking comes from, as a block has it. "" for none."""
+    return _origin(kind, booking.email, booking.network)
+
+
+def _origin(kind: str, email: str, network: str | None) -> str:
+    if kind == BlockKind.NETWORK:
+        return f"{network}/{PREFIX[ipaddress.ip_address(network).version]}" if network else ""
+    address = plain_address(email)
+    return address if kind == BlockKind.ADDRESS else address.rpartition("@")[2]
+
+
+def held(rows: QuerySet[Booking], now: datetime) -> QuerySet[Booking]:
+    """Holds that run and bookings not proven yet, of slots that lie ahead; what runs out first comes first."""
+    return rows.filter(status=Status.HELD, expires_at__gt=now, slot__starts_at__gt=now).order_by("expires_at", "pk")
+
+
+def booked(rows: QuerySet[Booking], now: datetime) -> QuerySet[Booking]:
+    """Requests and confirmed bookings of slots that lie ahead, oldest first; without those that staff made."""
+    open_ones = rows.filter(status__in=[Status.PENDING, Status.CONFIRMED], slot__starts_at__gt=now)
+    return open_ones.exclude(source=Source.STAFF).order_by("pk")
+
+
+def of_same_origin(rows: QuerySet[Booking], booking: Booking, kind: str) -> QuerySet[Booking]:
+    """Those of ``rows`` that come from where ``booking`` does, which has an origin of that kind."""
+    if kind == BlockKind.NETWORK:
+        return rows.filter(network=booking.network)
+    rows = rows.annotate(lower_email=Lower("email"))
+    address = plain_address(booking.email)
+    if kind == BlockKind.DOMAIN:
+        return rows.filter(lower_email__endswith="@" + address.rpartition("@")[2])
+    plain = Func(F("lower_email"), Value(r"\+[^@]*@"), Value("@"), function="regexp_replace")
+    begin = address.rpartition("@")[0]  # by which the index on addresses finds them
+    return rows.annotate(plain=plain).filter(lower_email__startswith=begin, plain=address)
+
+
+class Read(NamedTuple):
+    """What is read of a row to count it."""
+
+    pk: int
+    status: str
+    name: str
+    email: str
+    network: str | None
+    expert_id: int
+    expert: str
+
+
+@dataclass
+class Count:
+    """How much comes from one origin. ``booking``: the key of one that does."""
+
+    value: str
+    booking: int
+    expert_id: int
+    holds: int = 0
+    unproven: int = 0
+    booked: int = 0
+
+    @property
+    def open(self) -> int:
+        return self.holds + self.unproven
+
+
+@dataclass(frozen=True)
+class Origins:
+    """Who keeps seats from others: counts by kind, those with the most first, at most MOST_ORIGINS of each.
+
+    ``is_cut``: more was there than is counted.
+    """
+
+    experts: list[Count]
+    networks: list[Count]
+    domains: list[Count]
+    addresses: list[Count]
+    is_cut: bool = field(default=False)
+
+
+def read_origins(rows: QuerySet[Booking], now: datetime) -> Origins:
+    """Count running holds, unproven bookings, and the bookings of the last week. Two queries."""
+    columns = ("pk", "status", "name", "email", "network", "slot__expert_id", "slot__expert__name")
+    recent = booked(rows, now).filter(created_at__gt=now - NEW).order_by("-created_at")
+    found = [Read(*row) for query in (held(rows, now), recent) for row in query.values_list(*columns)[:MOST_READ]]
+
+    # A single booking is nothing to look at; whoever keeps seats without having booked is, from the first.
+    def worth(count: Count) -> bool:
+        return bool(count.open) or count.booked > 1
+
+    counts = {
+        kind: [count for count in _count(found, kind) if worth(count)][:MOST_ORIGINS]
+        for kind in ("expert", *BlockKind.values)
+    }
+    per_query = Counter(row.status == Status.HELD for row in found)
+    return Origins(
+        experts=counts["expert"],
+        networks=counts[BlockKind.NETWORK],
+        domains=counts[BlockKind.DOMAIN],
+        addresses=counts[BlockKind.ADDRESS],
+        is_cut=MOST_READ in per_query.values(),
+    )
+
+
+def _count(rows: list[Read], kind: str) -> list[Count]:
+    counts: dict[str, Count] = {}
+    for row in rows:
+        key = str(row.expert_id) if kind == "expert" else _origin(kind, row.email, row.network)
+        if not key:
+            continue
+        value = row.expert if kind == "expert" else key
+        count = counts.setdefault(key, Count(value, row.pk, row.expert_id))
+        if row.status != Status.HELD:
+            count.booked += 1
+        elif row.name:
+            count.unproven += 1
+        else:
+            count.holds += 1
+    return sorted(counts.values(), key=lambda count: (-count.open, -count.booked, count.value))
