@@ -1,5 +1,6 @@
 from bookings.models.api_token import ApiToken
 from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.erasure import Erasure, RetentionMark
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
@@ -16,6 +17,7 @@ __all__ = [
     "Booking",
     "CalendarFeed",
     "CancelReason",
+    "Erasure",
     "EventType",
     "Idempotency",
     "LookupLink",
@@ -26,6 +28,7 @@ __all__ = [
     "Postponed",
     "Proof",
     "ReminderMark",
+    "RetentionMark",
     "Source",
     "Status",
     "TurnedAway",
