@@ -7,6 +7,7 @@ class BookingsConfig(AppConfig):
     name = "bookings"
 
     def ready(self) -> None:
-        # Both register with experts, in every process.
+        # These register, in every process: the first two with experts.
         import_module("bookings.permissions")
         import_module("bookings.receivers")
+        import_module("bookings.privacy.rooms")

@@ -143,6 +143,41 @@ class CancelForm(forms.Form):
         self.fields["reason"].help_text = _("%(organization)s sees this.") % {"organization": organization.name}
 
 
+class EraseForm(forms.Form):
+    """In which organisations everything of an address is to be erased, and that this is meant."""
+
+    organizations = forms.MultipleChoiceField(
+        required=True, error_messages={"required": gettext_lazy("Choose at least one.")}
+    )
+    agree = forms.BooleanField(
+        label=gettext_lazy("I know that this can’t be undone."),
+        error_messages={"required": gettext_lazy("Tick this box to continue.")},
+    )
+
+    def __init__(self, *args: Any, organizations: list[Organization], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._organizations = organizations
+        choices = self.fields["organizations"]
+        assert isinstance(choices, forms.MultipleChoiceField)
+        choices.choices = [(str(row.pk), row.name) for row in organizations]
+        if len(organizations) < 2:  # there is nothing to choose
+            del self.fields["organizations"]
+
+    @property
+    def chosen_keys(self) -> set[str]:
+        """What is ticked: all of them at first."""
+        if not self.is_bound:
+            return {str(row.pk) for row in self._organizations}
+        return set(self["organizations"].value() or ())
+
+    def chosen(self) -> list[Organization] | None:
+        """The organisations; None for all of them, which is everything."""
+        keys = self.cleaned_data.get("organizations")
+        if keys is None or len(keys) == len(self._organizations):
+            return None
+        return [row for row in self._organizations if str(row.pk) in keys]
+
+
 class LookupForm(forms.Form):
     """An e-mail address, and a reference when one booking is to be opened at once."""
 

@@ -15,7 +15,8 @@ from bookings import services
 from bookings.access import links
 from bookings.mail import log, messages
 from bookings.mail.recipients import owner_recipients
-from bookings.models import Booking, LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
+from bookings.models import LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
+from bookings.privacy import erasing
 from bookings.queue import FIRST, BackOff
 from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
@@ -40,15 +41,16 @@ def remind(timestamp: int) -> None:
 
 @app.task(queue="mail", retry=BackOff())
 def send_lookup_link(*, request_id: int) -> None:
-    """Send a link to the bookings of an address, if it has any, and no more than three in an hour.
+    """Send a link to the bookings of an address, if it has any or waits for one, and no more than three in an hour.
 
     Only here it is found out whether the address is known: whoever asked has had the answer by now.
     """
     request = LookupRequest.objects.filter(pk=request_id).first()
-    if request is None or not Booking.objects.of_address(request.email).exists() or links.too_many_sent(request):
+    if request is None or not links.is_known(request.email) or links.too_many_sent(request):
         return
     token, link = links.make_lookup_token(request)
-    messages.send_lookup_link(request, links.link_url(token), link.expires_at)
+    url = links.link_url(token) + (links.TO_DATA if request.is_for_data else "")
+    messages.send_lookup_link(request, url, link.expires_at)
 
 
 @app.task(queue="mail", retry=BackOff())
@@ -110,9 +112,18 @@ async def recover(timestamp: int) -> None:
         await app.job_manager.retry_job(job)
 
 
+@app.task(queue="housekeeping", retry=BackOff())
+def erase(*, erasure_id: int) -> None:
+    """Do the next step of erasing what belongs to an address."""
+    erasing.run(erasure_id=erasure_id)
+
+
 @app.periodic(cron="17 * * * *")
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:
-    """Every hour: delete what is no longer needed, and complete sessions that no worker was there to complete."""
+    """Every hour: delete what is no longer needed, complete sessions that no worker was there to complete, and go on
+    with erasing.
+    """
     delete_old()
     complete_all_finished()
+    erasing.resume_unfinished()

@@ -19,6 +19,7 @@ from experts.signed_tokens import SignedToken
 
 LOOKUP_LINK_LASTS = timedelta(minutes=20)
 MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
+TO_DATA = "?to=data"  # behind the link of a request for one's data; it says nothing that the token must guard
 BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
 _BOOKING = SignedToken("bookings.link")
 _OFFER = SignedToken("bookings.offer", prefix="W-")
@@ -82,6 +83,12 @@ def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
         request=request, token_hash=hash_of(token), expires_at=timezone.now() + LOOKUP_LINK_LASTS
     )
     return token, link
+
+
+def is_known(email: str) -> bool:
+    """Return whether anything was booked with the address, or it is on a waitlist."""
+    waiting = WaitlistEntry.objects.order_by().annotate(address=Lower("email")).filter(address=Lower(Value(email)))
+    return Booking.objects.of_address(email).exists() or waiting.exists()
 
 
 def too_many_sent(request: LookupRequest) -> bool:

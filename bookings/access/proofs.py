@@ -11,6 +11,7 @@ from bookings.models import Booking, LookupRequest, Proof, Status, WaitlistEntry
 from bookings.queue import defer
 
 ADDRESS_PROOF_LASTS = timedelta(minutes=60)
+FRESH_FOR = timedelta(minutes=15)  # for what cannot be undone
 
 
 def prove_booking(*, visitor: str, booking: Booking) -> Proof:
@@ -29,6 +30,12 @@ def prove_address(*, visitor: str, email: str) -> Proof:
     return proof
 
 
+def is_fresh(proof: Proof) -> bool:
+    """Whether the link to an address was opened a moment ago, and not by whoever sat here an hour ago."""
+    proven_at = proof.expires_at - ADDRESS_PROOF_LASTS
+    return bool(proof.email) and timezone.now() - proven_at < FRESH_FOR
+
+
 def open_by_reference(*, visitor: str, reference: str, email: str) -> Booking:
     """Let a browser see the booking with this reference and address, for as long as the links in its mails work.
 
@@ -41,10 +48,17 @@ def open_by_reference(*, visitor: str, reference: str, email: str) -> Booking:
     return booking
 
 
-def request_link(*, visitor: str, email: str, language: str = "en", timezone: str = "") -> LookupRequest:
-    """Queue a link to the bookings of an address. The same is done for every address; the worker looks it up."""
+def request_link(
+    *, visitor: str, email: str, language: str = "en", timezone: str = "", is_for_data: bool = False
+) -> LookupRequest:
+    """Queue a link to the bookings of an address, or to its data.
+
+    The same is done for every address; the worker looks it up.
+    """
     with transaction.atomic():
-        request = LookupRequest.objects.create(visitor=visitor, email=email, language=language, timezone=timezone)
+        request = LookupRequest.objects.create(
+            visitor=visitor, email=email, language=language, timezone=timezone, is_for_data=is_for_data
+        )
         defer("bookings.tasks.send_lookup_link", request_id=request.pk)
     return request
 

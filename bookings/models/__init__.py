@@ -1,6 +1,7 @@
 from bookings.models.api_token import ApiToken
 from bookings.models.block import Block
 from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.erasure import Erasure, RetentionMark
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
@@ -19,6 +20,7 @@ __all__ = [
     "Booking",
     "CalendarFeed",
     "CancelReason",
+    "Erasure",
     "EventType",
     "Idempotency",
     "LookupLink",
@@ -30,6 +32,7 @@ __all__ = [
     "Proof",
     "Proven",
     "ReminderMark",
+    "RetentionMark",
     "Source",
     "Status",
     "TurnedAway",

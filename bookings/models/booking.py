@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import pghistory
 import pgtrigger
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
@@ -70,7 +70,7 @@ _WORDS_OF_NAME = SearchVector(
     ),
     config="simple",
 )
-_ENDED_HOLD = Q(name="") & (Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now()))
+_ENDED_HOLD = Q(name="", erased_at=None) & (Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -89,6 +89,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def exclude_ended_holds(self) -> Self:
         return self.exclude(_ENDED_HOLD)
+
+    def not_erased(self) -> Self:
+        """Those whose person has not been erased (bookings/privacy/)."""
+        return self.filter(erased_at=None)
 
     def of_address(self, email: str) -> Self:
         """What was booked with an address, however its letters were written; holds left out."""
@@ -128,7 +132,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(pk__in=mine.union(one_by_one, by_address, all=True)).shown()
 
     def shown(self) -> Self:
-        """Bookings that somebody made, whatever became of them. A hold that nobody completed is none."""
+        """Bookings that somebody made, whatever became of them, unless their person was erased.
+
+        A hold that nobody completed is none.
+        """
         return self.exclude(status=Status.HELD).exclude(name="")
 
     def with_slot(self) -> Self:
@@ -200,6 +207,8 @@ class Booking(models.Model):
     network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    # When its person was erased. What is left counts for seats and statistics, and is nobody's.
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     objects = BookingQuerySet.as_manager()
     offer_id: int | None  # the entry of the waitlist that a hold was offered to, where own_holds read it
@@ -220,8 +229,16 @@ class Booking(models.Model):
                 name="booking_hold_or_request_expires",
             ),
             models.CheckConstraint(
-                condition=~Q(email="") | Q(source="staff") | Q(status__in=["HELD", "EXPIRED"]),
+                condition=~Q(email="")
+                | Q(source="staff")
+                | Q(status__in=["HELD", "EXPIRED"])
+                | Q(erased_at__isnull=False),
                 name="booking_has_email_unless_by_staff",
+            ),
+            models.CheckConstraint(
+                condition=Q(erased_at=None)
+                | Q(name="", email="", phone="", notes="", reason="", holder="", network=None),
+                name="booking_erased_names_nobody",
             ),
         ]
         indexes = [
@@ -235,6 +252,7 @@ class Booking(models.Model):
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
             models.Index("network", name="booking_held_by_network", condition=Q(status="HELD")),
+            models.Index("erased_at", name="booking_erased", condition=Q(erased_at__isnull=False)),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]
         triggers = [
@@ -314,5 +332,13 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder", "network"],
+    exclude=["notes", "holder", "network", "erased_at"],
+    # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
+    # which it was written.
+    meta={
+        "indexes": [
+            models.Index(Lower("email"), name="booking_event_of_address", condition=~Q(email="")),
+            BrinIndex(fields=["pgh_created_at"], name="booking_event_by_time"),
+        ]
+    },
 )(Booking)

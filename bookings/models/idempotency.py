@@ -29,8 +29,8 @@ class IdempotencyQuerySet(models.QuerySet["Idempotency"]):
 class Idempotency(models.Model):
     """The answer that was given to a request with an idempotency key, so that a retry gets the same one.
 
-    ``scope`` and ``request_hash`` are SHA-256 in hex, so that no address is stored here. An answer is either the
-    booking or the reason of a refusal (a state of the slot). ``body`` is what a program was told about the booking,
+    ``scope``, ``key`` and ``request_hash`` are SHA-256 in hex, so that no address is stored here. An answer is either
+    the booking or the reason of a refusal (a state of the slot). ``body`` is what a program was told about the booking,
     which may be another one by now; nothing in it is personal.
     """
 

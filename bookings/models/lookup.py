@@ -15,6 +15,8 @@ class LookupRequest(models.Model):
     email = models.EmailField(_("e-mail"), max_length=254, validators=[validate_plain_text])
     visitor = models.CharField(max_length=32)
     language = models.CharField(_("language"), max_length=10, default="en")
+    # Whether the link is to lead to what is kept about the address ("Your data").
+    is_for_data = models.BooleanField(default=False, db_default=False)
     timezone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_zone])
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 

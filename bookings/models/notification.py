@@ -1,6 +1,6 @@
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
@@ -73,6 +73,7 @@ class Notification(models.Model):
             known_value("status", MailStatus),
         ]
         indexes = [
+            models.Index(Lower("to"), name="notification_to_address"),
             # What staff look for among many that went well.
             models.Index(
                 "status",

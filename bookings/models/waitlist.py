@@ -110,6 +110,7 @@ class WaitlistEntry(models.Model):
             models.CheckConstraint(condition=~Q(status="OFFERED") | Q(is_echo=False), name="waitlist_echo_not_offered"),
         ]
         indexes = [
+            models.Index(Lower("email"), name="waitlist_of_address"),
             models.Index("slot", "id", name="waitlist_line", condition=Q(status="WAITING")),
             models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
             models.Index(

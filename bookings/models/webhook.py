@@ -8,6 +8,7 @@ import pghistory
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -179,6 +180,8 @@ class WebhookDelivery(models.Model):
         ]
         indexes = [
             models.Index("endpoint", F("id").desc(), name="webhook_delivery_log"),
+            # For whoever is erased.
+            models.Index(KT("payload__data__reference"), name="webhook_delivery_of_booking"),
         ]
 
     def __str__(self) -> str:

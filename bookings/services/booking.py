@@ -369,7 +369,7 @@ def change_details(
     Raises InvalidDetails, NotFound, Busy.
     """
     with slot_transaction():
-        booking = Booking.objects.select_for_update(no_key=True).filter(pk=booking_id).first()
+        booking = Booking.objects.not_erased().select_for_update(no_key=True).filter(pk=booking_id).first()
         if booking is None:
             raise NotFound(_("There is no such booking."))
         old_email = booking.email

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from bookings.errors import IdempotencyMismatch, SlotTaken
 from bookings.models import Booking, Idempotency
+from bookings.models.hashed_secret import hash_of
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -53,7 +54,7 @@ class Answer:
         where = [address] if address and len(key) < GUESSABLE else []
         return cls(
             sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
-            key,
+            hash_of(key),  # a program may use anything, its customer's address too
             # The browser is part of the request: the answer shows a booking, and to nobody else.
             sha256(
                 *(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),

@@ -8,20 +8,25 @@ from bookings.views.link import link
 from bookings.views.my_bookings import my_bookings, sign_out
 from bookings.views.reschedule import reschedule
 from bookings.views.waitlist import waitlist
+from bookings.views.your_data import download_data, erase_data, read_data, your_data
 
 __all__ = [
     "book",
     "booking",
     "calendar_file",
     "cancel",
+    "download_data",
     "embed_expert",
+    "erase_data",
     "expert",
     "feed",
     "hold",
     "link",
     "my_bookings",
+    "read_data",
     "release",
     "reschedule",
     "sign_out",
     "waitlist",
+    "your_data",
 ]

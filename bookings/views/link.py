@@ -39,4 +39,6 @@ def _open(request, token):
     except LinkUnknown as error:
         context = {"is_over": isinstance(error, LinkGone), "opens_one": opens_one_booking(token)}
         return render(request, "bookings/link_over.html", context, status=error.status)
-    return see_other(reverse("booking", args=[booking.reference]) if booking else reverse("my_bookings"))
+    if booking:
+        return see_other(reverse("booking", args=[booking.reference]))
+    return see_other(reverse("your_data" if request.GET.get("to") == "data" else "my_bookings"))

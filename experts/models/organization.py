@@ -91,6 +91,15 @@ class Organization(models.Model):
     )
     # Until when the organisation blocks somebody at all: kept by a trigger of whoever blocks (bookings.Block).
     blocked_until = models.DateTimeField(null=True, editable=False)
+    # None: for ever. New organisations begin with two years; those of before this field keep all until they choose.
+    retention_months = models.PositiveSmallIntegerField(
+        _("months that people’s details are kept"),
+        null=True,
+        blank=True,
+        default=24,
+        validators=[MinValueValidator(1), MaxValueValidator(240)],
+    )
+    hides_notes = models.BooleanField(_("hide notes from schedulers"), default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -109,6 +118,10 @@ class Organization(models.Model):
                     max_party__gte=1,
                 ),
                 name="organization_policy_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(retention_months=None) | Q(retention_months__gte=1),
+                name="organization_retention_positive",
             ),
             models.CheckConstraint(
                 condition=Q(min_notice__gte=timedelta(0), cancel_until__gte=timedelta(0)),

@@ -1,0 +1,361 @@
+"""What the rooms of this app keep about people: how it is given out, and how it is erased.
+
+A booking is not deleted: its seats, status and slot count for the calendar and for statistics. Whose it was is taken
+out of it. What is kept where and for how long: docs/privacy.md.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Lower, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from pghistory.models import Context
+
+from bookings.models import (
+    Booking,
+    Idempotency,
+    LookupRequest,
+    Notification,
+    Proof,
+    WaitlistEntry,
+    WebhookDelivery,
+)
+from bookings.privacy.registry import PersonalData, Rows, Subject, register
+from bookings.services import leave_waitlist
+from bookings.services.effects import publish_to_visitor
+
+MOST_EXPORTED = 5000  # rows of each kind
+_NOBODY: dict[str, Any] = {
+    "name": "",
+    "email": "",
+    "phone": "",
+    "reason": "",
+    "timezone": "",
+}  # the history has no more
+_HistoryRow = Booking.pgh_event_model
+
+
+def with_address(
+    rows: QuerySet[Any], subject: Subject, *, field: str = "email", organization: str = ""
+) -> QuerySet[Any]:
+    """Those with the subject's address in ``field``; ``organization`` is the path to the key of a row's organisation.
+
+    Without such a path rows belong to no organisation.
+    """
+    rows = rows.order_by().annotate(address=Lower(field)).filter(address=Lower(Value(subject.address)))
+    if subject.organizations is None:
+        return rows
+    if not organization:
+        return rows if subject.elsewhere else rows.none()
+    within = Q(**{f"{organization}__in": subject.organizations})
+    return rows.filter(within | Q(**{f"{organization}__isnull": True}) if subject.elsewhere else within)
+
+
+# Bookings
+
+
+def bookings_of(subject: Subject) -> QuerySet[Booking]:
+    """What was booked with the address, holds and requests too, unless it got this address later than ``subject.at``.
+
+    The history knows when: a hold from before may have become a booking after.
+    """
+    rows = with_address(Booking.objects.not_erased(), subject, organization="slot__expert__organization_id")
+    named = _HistoryRow.objects.filter(pgh_obj=OuterRef("pk")).annotate(address=Lower("email"))
+    named = named.filter(address=Lower(Value(subject.address)))
+    by_then = Exists(named.filter(pgh_created_at__lte=subject.at))
+    # Without a history, which may be too old to be there, the time at which it was made must do.
+    later = Exists(named.filter(pgh_created_at__gt=subject.at))
+    found: QuerySet[Booking] = rows.filter(created_at__lte=subject.at).filter(by_then | ~later)
+    return found
+
+
+def _export_bookings(subject: Subject) -> Rows:
+    rows = bookings_of(subject).select_related("slot__expert__organization").order_by("slot__starts_at", "pk")
+    return [
+        {
+            "reference": row.reference,
+            "status": row.status,
+            "organization": row.slot.expert.organization.name,
+            "expert": row.slot.expert.name,
+            "starts_at": _instant(row.slot.starts_at),
+            "ends_at": _instant(row.slot.ends_at),
+            "date": row.slot.date.isoformat(),
+            "time": f"{row.slot.time:%H:%M}",
+            "time_zone_of_expert": row.slot.expert.timezone,
+            "session": row.slot.title,
+            "seats": row.seats,
+            "name": row.name,
+            "email": row.email,
+            "phone": row.phone,
+            "notes": row.notes,
+            "message_to_you": row.reason,
+            "your_reason": row.get_cancel_reason_display() if row.cancel_reason else "",
+            "language": row.language,
+            "time_zone": row.timezone,
+            "network": row.network or "",
+            "source": row.source,
+            "created_at": _instant(row.created_at),
+        }
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def erase_rows_of_bookings(keys: Collection[int]) -> int:
+    """Take the person out of bookings. Their pages look again."""
+    rows = Booking.objects.not_erased().filter(pk__in=keys)
+    browsers = set(rows.order_by().values_list("holder", flat=True).distinct())
+    count = rows.update(**_NOBODY, notes="", holder="", network=None, erased_at=Now())
+    for browser in browsers:
+        publish_to_visitor(browser)
+    return count
+
+
+# The history of bookings
+
+
+def _export_history(subject: Subject) -> Rows:
+    rows = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
+    rows = rows.filter(pgh_created_at__lte=subject.at).select_related("slot").order_by("pgh_id")
+    return [
+        {
+            "reference": row.reference,
+            "at": _instant(row.pgh_created_at),
+            "status": row.status,
+            "starts_at": _instant(row.slot.starts_at) if row.slot else "",
+            "seats": row.seats,
+            "name": row.name,
+            "email": row.email,
+            "phone": row.phone,
+            "message_to_you": row.reason,
+        }
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def _erase_history(subject: Subject, most: int) -> int:
+    """The address that a booking had before it was corrected. The rest of the history goes with its booking."""
+    rows = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
+    mine = Booking.objects.filter(pk=OuterRef("pgh_obj_id")).annotate(address=Lower("email"))
+    mine = mine.filter(address=Lower(Value(subject.address)))
+    rows = rows.filter(~Exists(mine), pgh_created_at__lte=subject.at)
+    keys = list(rows.order_by("pgh_id").values_list("pgh_id", flat=True)[:most])
+    count: int = _HistoryRow.objects.filter(pgh_id__in=keys).update(**_NOBODY)
+    return count
+
+
+def _erase_history_of_bookings(keys: Collection[int]) -> int:
+    events = _HistoryRow.objects.filter(pgh_obj_id__in=keys)
+    _forget_in_contexts(events)
+    count: int = events.exclude(**_NOBODY).update(**_NOBODY)
+    return count
+
+
+def _forget_in_contexts(events: QuerySet[Any]) -> None:
+    """Take addresses out of the notes of who did it and from where. None is meant to be in there."""
+    addresses = {email.lower() for email in events.order_by().values_list("email", flat=True).distinct() if email}
+    contexts = Context.objects.filter(pk__in=events.exclude(pgh_context=None).order_by().values("pgh_context_id"))
+    for context in contexts:
+        kept = {name: value for name, value in context.metadata.items() if not _holds_any(value, addresses)}
+        if kept != context.metadata:
+            context.metadata = kept
+            context.save(update_fields=["metadata"])
+
+
+def _holds_any(value: Any, addresses: set[str]) -> bool:
+    text = str(value).lower()
+    return any(address in text for address in addresses)
+
+
+# E-mails
+
+
+def _mails_of(subject: Subject) -> QuerySet[Notification]:
+    rows: QuerySet[Notification] = with_address(
+        Notification.objects.filter(audience=Notification.Audience.CUSTOMER),
+        subject,
+        field="to",
+        organization="booking__slot__expert__organization_id",
+    )
+    return rows
+
+
+def _export_mails(subject: Subject) -> Rows:
+    rows = _mails_of(subject).select_related("booking").order_by("pk")
+    return [
+        {
+            "reference": row.booking.reference if row.booking else "",
+            "about": row.get_kind_display(),
+            "to": row.to,
+            "status": row.get_status_display(),
+            "attempts": row.attempts,
+            "sent_at": _instant(row.sent_at),
+            "created_at": _instant(row.created_at),
+        }
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def _erase_mails(subject: Subject, most: int) -> int:
+    """All but those about a booking that still has the address."""
+    rows = _mails_of(subject).exclude(pk__in=_mails_of(subject).filter(booking__email__iexact=subject.address))
+    return _delete_some(rows, most)
+
+
+def _erase_mails_of_bookings(keys: Collection[int]) -> int:
+    return Notification.objects.filter(booking__in=keys, audience=Notification.Audience.CUSTOMER).delete()[0]
+
+
+# Webhooks
+
+
+def _export_webhooks(subject: Subject) -> Rows:
+    references = list(bookings_of(subject).values_list("reference", flat=True)[:MOST_EXPORTED])
+    rows = _deliveries(references).select_related("endpoint").order_by("pk")
+    return [
+        {
+            "reference": row.payload["data"]["reference"],
+            "event": row.type,
+            "receiver": str(row.endpoint).partition("/")[0],
+            "status": row.get_status_display(),
+            "name_and_contact_were_sent": "contact" in row.payload["data"],
+            "created_at": _instant(row.created_at),
+        }
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def _erase_webhooks_of_bookings(keys: Collection[int]) -> int:
+    """What was, or will be, sent names the booking, and nobody in it. A receiver's answer may repeat what it got."""
+    return _forget_contacts(_deliveries(list(Booking.objects.filter(pk__in=keys).values_list("reference", flat=True))))
+
+
+def _erase_webhooks(subject: Subject, most: int) -> int:
+    """What was sent of a booking before its address was corrected."""
+    history = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
+    history = history.filter(pgh_created_at__lte=subject.at)
+    corrected = Booking.objects.exclude(email__iexact=subject.address).filter(pk__in=history.values("pgh_obj_id"))
+    rows = _deliveries(list(corrected.values_list("reference", flat=True)[:MOST_EXPORTED]))
+    rows = rows.alias(contact=Lower(KT("payload__data__contact__email"))).filter(contact=subject.address)
+    return _forget_contacts(rows.filter(pk__in=list(rows.order_by("pk").values_list("pk", flat=True)[:most])))
+
+
+def _forget_contacts(rows: QuerySet[WebhookDelivery]) -> int:
+    changed = []
+    with transaction.atomic():
+        for row in rows.order_by("pk").select_for_update(no_key=True, of=["self"]):
+            contact = row.payload["data"].pop("contact", None)
+            if contact is not None or row.response:
+                row.response = ""
+                changed.append(row)
+        return WebhookDelivery.objects.bulk_update(changed, ["payload", "response"], batch_size=500)
+
+
+def _deliveries(references: list[str]) -> QuerySet[WebhookDelivery]:
+    return WebhookDelivery.objects.alias(reference=KT("payload__data__reference")).filter(reference__in=references)
+
+
+# What lets programs and browsers come back to a booking
+
+
+def _erase_answers_of_bookings(keys: Collection[int]) -> int:
+    return Idempotency.objects.filter(booking__in=keys).delete()[0]
+
+
+def _export_proofs(subject: Subject) -> Rows:
+    rows = with_address(Proof.objects.all(), subject).order_by("pk")
+    return [
+        {"email": row.email, "proven_at": _instant(row.created_at), "until": _instant(row.expires_at)} for row in rows
+    ]
+
+
+def _erase_proofs(subject: Subject, most: int) -> int:
+    return _delete_some(with_address(Proof.objects.all(), subject), most)
+
+
+def _erase_proofs_of_bookings(keys: Collection[int]) -> int:
+    return Proof.objects.filter(booking__in=keys).delete()[0]
+
+
+def _export_lookups(subject: Subject) -> Rows:
+    rows = with_address(LookupRequest.objects.all(), subject).order_by("pk")
+    return [
+        {"email": row.email, "language": row.language, "time_zone": row.timezone, "asked_at": _instant(row.created_at)}
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def _erase_lookups(subject: Subject, most: int) -> int:
+    return _delete_some(with_address(LookupRequest.objects.filter(created_at__lte=subject.at), subject), most)
+
+
+# The waitlist
+
+
+def waitlist_of(subject: Subject) -> QuerySet[WaitlistEntry]:
+    rows: QuerySet[WaitlistEntry] = with_address(
+        WaitlistEntry.objects.filter(created_at__lte=subject.at), subject, organization="slot__expert__organization_id"
+    )
+    return rows
+
+
+def _export_waitlist(subject: Subject) -> Rows:
+    rows = waitlist_of(subject).select_related("slot__expert__organization").order_by("pk")
+    return [
+        {
+            "organization": row.slot.expert.organization.name,
+            "expert": row.slot.expert.name,
+            "starts_at": _instant(row.slot.starts_at),
+            "status": row.status,
+            "seats": row.seats,
+            "name": row.name,
+            "email": row.email,
+            "language": row.language,
+            "time_zone": row.timezone,
+            "created_at": _instant(row.created_at),
+        }
+        for row in rows[:MOST_EXPORTED]
+    ]
+
+
+def _erase_waitlist(subject: Subject, most: int) -> int:
+    """They leave the line first, so that the next is offered the seat, and are deleted."""
+    keys = list(waitlist_of(subject).order_by("pk").values_list("pk", flat=True)[:most])
+    for key in WaitlistEntry.objects.active().filter(pk__in=keys).order_by("pk").values_list("pk", flat=True):
+        leave_waitlist(entry_id=key)
+    return WaitlistEntry.objects.filter(pk__in=keys).delete()[0]
+
+
+def _delete_some(rows: QuerySet[Any], most: int) -> int:
+    keys = list(rows.order_by("pk").values_list("pk", flat=True)[:most])
+    return rows.model._base_manager.filter(pk__in=keys).delete()[0] if keys else 0
+
+
+def _instant(at: datetime | None) -> str:
+    return at.astimezone(timezone.get_default_timezone()).isoformat() if at else ""
+
+
+register(
+    PersonalData("bookings", _("Bookings"), _export_bookings, erase_bookings=erase_rows_of_bookings),
+    # Before the history, which knows to which bookings the address once belonged.
+    PersonalData(
+        "webhooks", _("What programs were told"), _export_webhooks, _erase_webhooks, _erase_webhooks_of_bookings
+    ),
+    PersonalData("history", _("What happened to them"), _export_history, _erase_history, _erase_history_of_bookings),
+    PersonalData("e-mails", _("E-mails to you"), _export_mails, _erase_mails, _erase_mails_of_bookings),
+    PersonalData("answers", _("Answers kept for retries"), None, None, _erase_answers_of_bookings),
+    PersonalData("waitlist", _("Waitlists"), _export_waitlist, _erase_waitlist),
+    PersonalData(
+        "proofs",
+        _("Browsers in which you opened your bookings"),
+        _export_proofs,
+        _erase_proofs,
+        _erase_proofs_of_bookings,
+    ),
+    PersonalData("look-ups", _("Links that were asked for"), _export_lookups, _erase_lookups),
+)
+__all__ = ["bookings_of", "erase_rows_of_bookings", "waitlist_of", "with_address"]

@@ -1,0 +1,52 @@
+"""Look for a word everywhere: in every row of every table, in every key of Valkey, in the pages that are kept."""
+
+import os
+
+from django.db import connection
+from psycopg import sql
+
+from experts.page_cache import PAGES
+
+
+def tables_with(word: str) -> dict[str, int]:
+    """How many rows of which table hold the word in any of their columns, whatever its case."""
+    found = {}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        for (table,) in cursor.fetchall():
+            query = sql.SQL("SELECT count(*) FROM {} AS it WHERE it::text ILIKE %s").format(sql.Identifier(table))
+            cursor.execute(query, [f"%{word}%"])
+            if count := cursor.fetchone()[0]:
+                found[table] = count
+    return found
+
+
+def keys_with(valkey, word: str) -> list[bytes]:
+    """Which keys hold it, in their name or value."""
+    wanted = word.lower().encode()
+    keys = list(valkey.scan_iter(f"{os.environ['REDIS_KEY_PREFIX']}*", count=1000))
+    # DUMP is the value as it is stored, whatever its type; short texts are in it as they are.
+    return [key for key in keys if wanted in key.lower() or wanted in _value(valkey, key).lower()]
+
+
+def _value(valkey, key: bytes) -> bytes:
+    match valkey.type(key):
+        case b"string":
+            return valkey.get(key) or b""
+        case b"hash":
+            return repr(valkey.hgetall(key)).encode()
+        case b"list":
+            return repr(valkey.lrange(key, 0, -1)).encode()
+        case b"set":
+            return repr(valkey.smembers(key)).encode()
+        case b"zset":
+            return repr(valkey.zrange(key, 0, -1, withscores=True)).encode()
+        case b"stream":
+            return repr(valkey.xrange(key)).encode()
+        case kind:
+            raise AssertionError(f"A key of a type that nobody has told this about: {kind!r}")
+
+
+def kept_pages_with(word: str) -> int:
+    """How many of the pages that this process keeps hold it."""
+    return sum(word.lower() in repr(vars(page)).lower() for page in PAGES._pages.values())
