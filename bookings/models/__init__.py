@@ -1,5 +1,5 @@
 from bookings.models.api_token import ApiToken
-from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.booking import Booking, CancelReason, ProofReason, Source
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
@@ -26,6 +26,7 @@ __all__ = [
     "OutboxMail",
     "Postponed",
     "Proof",
+    "ProofReason",
     "Proven",
     "ReminderMark",
     "Source",

@@ -27,6 +27,14 @@ class Accent(models.TextChoices):
     GRAPHITE = "graphite", _("Graphite")
 
 
+class ProofPolicy(models.TextChoices):
+    """When somebody unknown has to open the link of a mail before a booking counts."""
+
+    WHEN_UNUSUAL = "unusual", _("When it looks unusual")
+    ALWAYS = "always", _("Always")
+    NEVER = "never", _("Never")
+
+
 @pghistory.track(pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo"])
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
@@ -71,6 +79,13 @@ class Organization(models.Model):
         db_default=30,
         validators=[MinValueValidator(5), MaxValueValidator(1440)],
     )
+    proof = models.CharField(
+        _("ask for a link to be opened"),
+        max_length=10,
+        choices=ProofPolicy.choices,
+        default=ProofPolicy.WHEN_UNUSUAL,
+        db_default=ProofPolicy.WHEN_UNUSUAL,
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -79,6 +94,7 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             known_value("accent", Accent),
+            known_value("proof", ProofPolicy),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,
