@@ -32,9 +32,9 @@ def day_socket_url(expert: Expert, day: date) -> str:
     return f"/ws/experts/{expert.slug}/?{urlencode({'day': day.isoformat()})}"
 
 
-def book_url(slot: Slot, zone_choice: str, *, again: bool = False) -> str:
+def book_url(slot: Slot, zone_choice: str, *, again: bool = False, query: dict[str, str] | None = None) -> str:
     """Return the page that books the slot; ``again``: for somebody who has booked it already and wants another seat."""
-    return _slot_url("book", slot, zone_choice, {"again": "1"} if again else {})
+    return _slot_url("book", slot, zone_choice, ({"again": "1"} if again else {}) | (query or {}))
 
 
 def hold_url(slot: Slot, zone_choice: str) -> str:

@@ -17,7 +17,8 @@ class Status(models.TextChoices):
 
 # None is "no booking yet".
 TRANSITIONS: dict[Status | None, frozenset[Status]] = {
-    None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED}),
+    # EXPIRED: a request that keeps no seat until somebody opens the link of its mail, who books anew then.
+    None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.HELD: frozenset({Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
     # PENDING: moved by the customer, where the new time has to be approved, too.

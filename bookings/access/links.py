@@ -22,6 +22,7 @@ MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
 TO_DATA = "?to=data"  # behind the link of a request for one's data; it says nothing that the token must guard
 BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
 _BOOKING = SignedToken("bookings.link")
+_KEEPING = "K-"  # before a booking's token, in the mail whose link keeps it: the page of the link says so
 _OFFER = SignedToken("bookings.offer", prefix="W-")
 
 
@@ -58,10 +59,24 @@ def booking_token(booking: Booking) -> str:
     return _BOOKING.of(booking.reference, booking.email)
 
 
+def keeping_token(booking: Booking) -> str:
+    """Return the token for the mail that asks to open it, so that the booking counts. It opens the same booking."""
+    return f"{_KEEPING}{booking_token(booking)}"
+
+
+def keeps_booking(token: str) -> bool:
+    """Return whether a token has the form of one that makes a booking count. It may be forged."""
+    return token.startswith(_KEEPING) and opens_one_booking(token)
+
+
 def read_booking_token(token: str) -> Booking:
-    """Return the booking that a token opens, with its slot. Raises LinkUnknown if forged, LinkGone if it has ended."""
+    """Return the booking that a token opens, with its slot. Raises LinkUnknown if forged, LinkGone if it has ended.
+
+    It may be one that awaits its proof.
+    """
+    token = token.removeprefix(_KEEPING)
     reference = read_reference(_BOOKING.key_in(token))
-    booking = Booking.objects.shown().with_slot().filter(reference=reference).first()
+    booking = Booking.objects.shown_or_awaiting().with_slot().filter(reference=reference).first()
     if booking is None or not booking.email or not _BOOKING.fits(token, booking.reference, booking.email):
         raise LinkUnknown
     if booking_link_ends(booking) <= timezone.now():

@@ -98,6 +98,6 @@ def forget_browser(*, visitor: str) -> None:
         proven.forget_proven_browser(visitor=visitor)
         LookupRequest.objects.filter(visitor=visitor).update(visitor="")
         own = Booking.objects.filter(holder=visitor)
-        own.shown().update(holder="")
+        own.shown_or_awaiting().update(holder="")
         own.filter(status=Status.HELD, offer__isnull=False).update(holder="")
         WaitlistEntry.objects.filter(visitor=visitor).update(visitor="")

@@ -104,7 +104,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             },
         ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
-        (gettext_lazy("Request"), {"fields": ("source", "created", "language", "timezone")}),
+        (gettext_lazy("Request"), {"fields": ("source", "created", "asked_because", "language", "timezone")}),
     )
     _fixed = (
         "reference",
@@ -118,6 +118,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "message",
         "source",
         "created",
+        "asked_because",
         "language",
         "timezone",
     )
@@ -156,8 +157,9 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return without_menu(field) if db_field.name == "slot" else field
 
     def has_change_permission(self, request, obj=None):
-        """Not a hold: its person fills in the form at this moment."""
-        return super().has_change_permission(request, obj) and not (obj and obj.status == Status.HELD)
+        """Not a hold: its person fills in the form at this moment, or opens the link."""
+        is_hold = obj and (obj.status == Status.HELD or obj.awaits_proof)
+        return super().has_change_permission(request, obj) and not is_hold
 
     def has_delete_permission(self, request, obj=None):
         """Never: a booking is cancelled, so that its person is told and its history stays."""
@@ -184,7 +186,14 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("status"))
     def status_label(self, booking):
+        if booking.awaits_proof:
+            is_kept = booking.status == Status.HELD
+            return label(_("Waits for the link") if is_kept else _("Link not opened"), "info" if is_kept else "default")
         return label(booking.get_status_display(), COLOURS[booking.status])
+
+    @display(description=gettext_lazy("link asked for because"))
+    def asked_because(self, booking):
+        return booking.get_proof_reason_display() or None
 
     @display(description=gettext_lazy("created"))
     def created(self, booking):

@@ -54,7 +54,7 @@ class BookingToken(HttpBearer):
         reference = read_reference(request.resolver_match.kwargs["reference"])
         if not reference or not _fits(token, reference):
             return None
-        booking = Booking.objects.shown().with_slot().filter(reference=reference).first()
+        booking = Booking.objects.shown_or_awaiting().with_slot().filter(reference=reference).first()
         # Until when, is the same as for the links in its e-mails.
         return booking if booking and booking_link_ends(booking) > timezone.now() else None
 

@@ -9,7 +9,16 @@ from bookings.access.rate_limits import check_booking_limits, check_change_limit
 from bookings.access.visitor import client_address
 from bookings.api.authentication import BookingToken
 from bookings.api.responses import booked, taken
-from bookings.api.schemas import BookedOut, BookIn, BookingOut, CancelIn, Keyed, Taken
+from bookings.api.schemas import (
+    AwaitingProofNowOut,
+    AwaitingProofOut,
+    BookedOut,
+    BookIn,
+    BookingOut,
+    CancelIn,
+    Keyed,
+    Taken,
+)
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from experts.api.error_schemas import Error, errors
@@ -20,11 +29,14 @@ of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
 
 @router.post(
     "/slots/{int:slot_id}/book",
-    response={201: BookedOut, 409: Taken, **errors(400, 403, 404, 422, 429)},
+    response={201: AwaitingProofOut | BookedOut, 409: Taken, **errors(400, 403, 404, 422, 429)},
     summary="Book a slot",
 )
 def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Keyed]):
-    """The e-mail gets a confirmation. Send an ``Idempotency-Key`` to be able to repeat the request safely."""
+    """The e-mail gets a confirmation. With ``proof`` in the answer, its link must be opened before the booking counts.
+
+    Send an ``Idempotency-Key`` to be able to repeat the request safely.
+    """
     check_booking_limits(address=client_address(request), email=details.email)
     try:
         answer = services.book(
@@ -43,10 +55,13 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
     return Status(201, booked(answer))
 
 
-@of_booking.get("/bookings/{reference}", response={200: BookingOut, **errors(404)}, summary="One booking")
+@of_booking.get(
+    "/bookings/{reference}", response={200: AwaitingProofNowOut | BookingOut, **errors(404)}, summary="One booking"
+)
 def get_booking(request: HttpRequest, reference: str):
     """As it is now. A wrong token and an unknown reference look the same: 404."""
-    return BookingOut.of(request.auth, timezone.now())
+    schema = AwaitingProofNowOut if request.auth.awaits_proof else BookingOut
+    return schema.of(request.auth, timezone.now())
 
 
 @of_booking.post(

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from bookings.api.authentication import token_of
-from bookings.api.schemas import BookedOut, Taken
+from bookings.api.schemas import AwaitingProofOut, BookedOut, Taken
 from bookings.errors import SlotTaken
 from bookings.selectors.alternatives import alternatives_to
 from bookings.services import Booked
@@ -12,7 +12,8 @@ from experts.api.schemas import SlotOut
 
 def booked(answer: Booked) -> BookedOut:
     """The answer to a booking; to a retry word for word the first one, whatever became of the booking since."""
-    return BookedOut.model_validate(answer.facts | {"token": token_of(answer.booking)})
+    schema = AwaitingProofOut if "proof" in answer.facts else BookedOut
+    return schema.model_validate(answer.facts | {"token": token_of(answer.booking)})
 
 
 def taken(error: SlotTaken) -> Taken:

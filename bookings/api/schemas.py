@@ -20,6 +20,7 @@ BOOKING = {
 PERSON = {"name": "Lena Fischer", "email": "lena@example.com", "phone": "", "notes": ""}
 # Those that somebody made: a hold is nobody's booking yet.
 STATUSES = [status for status in Status.values if status != Status.HELD]
+AWAITING = [Status.HELD.value, Status.EXPIRED.value]
 
 
 class BookIn(Input):
@@ -75,6 +76,21 @@ class BookedOut(BookingFacts):
     token: str
 
 
+class AwaitingProofOut(BookedOut):
+    """The answer where somebody unknown has to open the link of an e-mail before the booking counts.
+
+    HELD: the seats are kept until ``expires_at``. EXPIRED: nothing is kept (any more); opened while the seats are free,
+    the link books them all the same. The booking's own address says what became of it.
+    """
+
+    model_config = example(
+        BOOKING | {"status": "HELD", "expires_at": "2027-03-10T14:12:00Z", "proof": "required", "token": TOKEN}
+    )
+
+    status: str = Field(json_schema_extra={"enum": AWAITING})
+    proof: Literal["required"]
+
+
 class BookingOut(BookingFacts):
     """A booking as it is now, for whoever holds its token."""
 
@@ -91,6 +107,17 @@ class BookingOut(BookingFacts):
         """Needs ``with_slot()``."""
         person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "reason")}
         return cls.model_construct(**cls.facts(booking, now), **person)
+
+
+class AwaitingProofNowOut(BookingOut):
+    """As ``AwaitingProofOut``, for whoever holds its token."""
+
+    model_config = example(
+        BOOKING | PERSON | {"status": "HELD", "expires_at": "2027-03-10T14:12:00Z", "reason": "", "proof": "required"}
+    )
+
+    status: str = Field(json_schema_extra={"enum": AWAITING})
+    proof: Literal["required"]
 
 
 class Taken(BaseModel):

@@ -85,8 +85,9 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
     zone = known_zone(booking.timezone) or expert.zone
     with translation.override(booking.language):
         policy_line = cancel_line(slot, zone, timezone.now()) if booking.is_open else ""
+    keeps = kind == MailKind.PROVE
     mail = _build(
-        "booking",
+        "prove" if keeps else "booking",
         kind,
         {
             "booking": booking,
@@ -94,8 +95,9 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
             "old_slot": before.slot,
             "expert": expert,
             "is_pending": booking.status == Status.PENDING,
+            "is_kept": booking.status == Status.HELD,
             "policy_line": policy_line,
-            "url": links.link_url(links.booking_token(booking)),
+            "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
         },
         to=to,
         language=booking.language,

@@ -75,7 +75,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
 
     A mail that two rows ask for is one. Nothing is said of a booking that is gone.
     """
-    bookings = Booking.objects.shown().for_mails().in_bulk([row.booking_id for row in rows])
+    bookings = Booking.objects.shown_or_awaiting().for_mails().in_bulk([row.booking_id for row in rows])
     moved = [
         row.booking_id
         for row in rows

@@ -28,9 +28,10 @@ _STATUSES = {
     MailKind.STAFF_REQUEST: {Status.PENDING},
     MailKind.STAFF_MOVED: {Status.CONFIRMED},
     MailKind.STAFF_EXPIRED: {Status.EXPIRED},
+    MailKind.PROVE: {Status.HELD, Status.EXPIRED},
 }
 # Mails about a session that has not ended.
-_AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED, MailKind.STAFF_MOVED}
+_AHEAD = {MailKind.PENDING, MailKind.CONFIRMED, MailKind.RESCHEDULED, MailKind.STAFF_MOVED, MailKind.PROVE}
 # Mails about a request that staff have to answer in time.
 _REQUESTS = {MailKind.PENDING, MailKind.STAFF_REQUEST}
 
@@ -59,6 +60,8 @@ LEAST_BEFORE_REMINDER = timedelta(hours=2)
 def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -> bool:
     """Return whether a mail that was queued at that ``sequence`` is still true at ``now``. Needs ``with_slot()``."""
     slot = booking.slot
+    if booking.awaits_proof != (kind == MailKind.PROVE):
+        return False
     if booking.status not in _STATUSES.get(kind, ()) or booking.sequence != sequence:
         return False
     if kind in _REQUESTS and booking.runs_out_at <= now:

@@ -1,6 +1,6 @@
 from bookings.models.api_token import ApiToken
 from bookings.models.block import Block
-from bookings.models.booking import Booking, CancelReason, Source
+from bookings.models.booking import Booking, CancelReason, ProofReason, Source
 from bookings.models.erasure import Erasure, RetentionMark
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
@@ -30,6 +30,7 @@ __all__ = [
     "OutboxMail",
     "Postponed",
     "Proof",
+    "ProofReason",
     "Proven",
     "ReminderMark",
     "RetentionMark",

@@ -17,7 +17,7 @@ from bookings.models.proof import Proof
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
-from experts.models import Slot
+from experts.models import Expert, Slot
 from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
@@ -58,6 +58,16 @@ class CancelReason(models.TextChoices):
     OTHER = "other", _("Something else")
 
 
+class ProofReason(models.TextChoices):
+    """Why somebody had to open a link before the booking counted. When each holds: bookings/services/caution.py."""
+
+    POLICY = "policy", _("Your rules ask everybody")
+    NETWORK = "network", _("Many holds and bookings from one network")
+    EXPERT = "expert", _("Many holds and bookings with this expert by people unknown")
+    DOMAIN = "domain", _("A disposable e-mail address")
+    QUICK = "quick", _("The form was filled in faster than a person can")
+
+
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
 _JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
 _WORDS_OF_NAME = SearchVector(
@@ -70,7 +80,10 @@ _WORDS_OF_NAME = SearchVector(
     ),
     config="simple",
 )
-_ENDED_HOLD = Q(name="", erased_at=None) & (Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now()))
+# A booking that awaits its proof is a hold with a name.
+_ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
+    Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
+)
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -84,7 +97,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(holder=visitor, status=Status.HELD, expires_at__gt=Now()) if visitor else self.none()
 
     def ended_holds(self) -> Self:
-        """Holds that ran out or were let go. Nobody gave a name to them, and nothing is told of them."""
+        """Holds that ran out or were let go, and bookings whose link nobody opened in time. Nothing is told of them."""
         return self.filter(_ENDED_HOLD)
 
     def exclude_ended_holds(self) -> Self:
@@ -134,9 +147,17 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def shown(self) -> Self:
         """Bookings that somebody made, whatever became of them, unless their person was erased.
 
-        A hold that nobody completed is none.
+        A hold that nobody completed is none. Neither is what still awaits its proof: it may be invented.
         """
-        return self.exclude(status=Status.HELD).exclude(name="")
+        return self.exclude(status=Status.HELD).exclude(name="").filter(awaits_proof=False)
+
+    def shown_or_awaiting(self) -> Self:
+        """As ``shown``, and what awaits its proof: for its mails and links, and for the browser that asked for it."""
+        return self.exclude(name="").filter(~Q(status=Status.HELD) | Q(awaits_proof=True))
+
+    def awaiting_proof_of(self, visitor: str) -> Self:
+        """What a browser asked for and whose link nobody has opened yet, run out or not."""
+        return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
 
     def with_slot(self) -> Self:
         return self.select_related("slot__expert__organization", "slot__expert__category")
@@ -199,12 +220,34 @@ class Booking(models.Model):
         _("reason of the customer"), max_length=10, choices=CancelReason.choices, blank=True, default="", db_default=""
     )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    # Until the link of its mail was opened it is a hold that has a name already; what ran out still waits for the link.
+    awaits_proof = models.BooleanField(_("waits for the link to be opened"), default=False, db_default=False)
+    proof_reason = models.CharField(
+        _("why the link was asked for"),
+        max_length=10,
+        choices=ProofReason.choices,
+        blank=True,
+        default="",
+        db_default="",
+    )
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
     # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
     sequence = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # From which the request came, cut to what a household or an office shares (networks.py); none for staff's.
     network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
+    # The slot's, of what was not asked for by staff: what people unknown have asked of an expert lately is found by it.
+    # No constraint: each booking would lock the row of its expert.
+    of_expert = models.ForeignKey(
+        Expert,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        editable=False,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     # When its person was erased. What is left counts for seats and statistics, and is nobody's.
@@ -223,6 +266,10 @@ class Booking(models.Model):
             known_value("status", Status),
             known_value("source", Source),
             known_value("cancel_reason", CancelReason, blank=True),
+            known_value("proof_reason", ProofReason, blank=True),
+            models.CheckConstraint(
+                condition=Q(awaits_proof=False) | Q(status__in=["HELD", "EXPIRED"]), name="booking_counts_once_proven"
+            ),
             models.CheckConstraint(condition=Q(seats__gte=1), name="booking_has_a_seat"),
             models.CheckConstraint(
                 condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),
@@ -251,8 +298,15 @@ class Booking(models.Model):
             # Requests that wait for staff; with the holds, what runs out next.
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
+            models.Index("expires_at", name="booking_awaiting_proof", condition=Q(awaits_proof=True)),
             models.Index("network", name="booking_held_by_network", condition=Q(status="HELD")),
             models.Index("erased_at", name="booking_erased", condition=Q(erased_at__isnull=False)),
+            models.Index(
+                "of_expert",
+                F("created_at").desc(),
+                name="booking_lately_of_expert",
+                condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
+            ),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
         ]
         triggers = [
@@ -327,12 +381,12 @@ class Booking(models.Model):
 
 
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
-# none of them is copied.
+# none of them is copied. What is said about the proof does not change but with the status.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder", "network", "erased_at"],
+    exclude=["notes", "holder", "network", "of_expert", "awaits_proof", "proof_reason", "erased_at"],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.
     meta={

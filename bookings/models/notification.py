@@ -25,6 +25,7 @@ class MailKind(models.TextChoices):
     WEBHOOK_PAUSED = "webhook_paused", _("Staff: webhook paused")
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
     INVITATION = "invitation", _("Invitation")
+    PROVE = "prove", _("Link that keeps a booking")
 
 
 class MailStatus(models.TextChoices):

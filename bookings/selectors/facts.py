@@ -5,26 +5,39 @@ from datetime import datetime
 from typing import Any
 
 from bookings.models import Booking, Status
+from bookings.transitions import OCCUPYING
+from experts.models import Slot
 from experts.slot_facts import slot_facts
 
 
 def booking_facts(booking: Booking, now: datetime) -> dict[str, Any]:
     """What became of the seats at ``now``: nothing personal, and no token.
 
-    ``expires_at`` (UTC) is until when a PENDING one can be approved; ``slot`` as ``slot_facts``. Needs ``with_slot()``.
+    ``expires_at`` (UTC) is until when a PENDING one can be approved, and until when the seats of one that awaits its
+    proof are kept; only the latter has ``proof``. ``slot`` as ``slot_facts``. Needs ``with_slot()``.
     """
-    return {
+    facts = {
         "reference": booking.reference,
         "status": booking.status,
         "seats": booking.seats,
-        "expires_at": booking.expires_at if booking.status == Status.PENDING else None,
+        "expires_at": booking.expires_at if booking.status in (Status.PENDING, Status.HELD) else None,
         "slot": slot_facts(booking.slot, now),
     }
+    return facts | {"proof": "required"} if booking.awaits_proof else facts
 
 
 def new_booking_facts(booking: Booking) -> dict[str, Any]:
     """As ``booking_facts``, right after it was made, whose slot was read (``read_at``) under the lock before that."""
     after = copy(booking)
-    after.slot = copy(booking.slot)
-    after.slot.seats_booked += booking.seats
+    after.slot = slot_after(booking)
     return booking_facts(after, booking.slot.read_at)
+
+
+def slot_after(booking: Booking) -> Slot:
+    """Return a copy of the slot of a booking that was just made, as the booking leaves it."""
+    slot = copy(booking.slot)
+    if booking.status == Status.HELD:
+        slot.seats_held += booking.seats
+    elif booking.status in OCCUPYING:
+        slot.seats_booked += booking.seats
+    return slot

@@ -21,9 +21,30 @@ _POLICY = (
     "max_party",
 )
 _EXPERT = ("organization", "name", "slug", "headline", "timezone", "venue", "venue_note", "is_active", *_POLICY)
-_ORGANIZATION = ("name", "slug", "accent", "is_active", "offer_minutes", "contact_email", "blocked_until", *_POLICY)
+_ORGANIZATION = (
+    "name",
+    "slug",
+    "accent",
+    "is_active",
+    "offer_minutes",
+    "proof",
+    "contact_email",
+    "blocked_until",
+    *_POLICY,
+)
 # What is needed of a hold, in the order of the model's columns.
-_NEEDED = {"id", "slot_id", "seats", "status", "reference", "holder", "expires_at", "sequence", "created_at"}
+_NEEDED = {
+    "id",
+    "slot_id",
+    "seats",
+    "status",
+    "reference",
+    "holder",
+    "expires_at",
+    "sequence",
+    "created_at",
+    "awaits_proof",
+}
 _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attname in _NEEDED]
 
 
@@ -31,7 +52,8 @@ _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attna
 class SlotForVisitor:
     """A slot with its expert and ``read_at``, and what the visitor had in it then.
 
-    ``hold``: the visitor's hold, unless it had run out. ``is_offer``: whether the waitlist offered it.
+    ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
+    whether the waitlist offered it.
     ``has_booked``: whether there is a booking that takes seats and that the visitor has proven.
     """
 

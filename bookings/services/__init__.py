@@ -1,13 +1,13 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
 from bookings.services.blocks import block, end_block
-from bookings.services.booking import book, change_details, note_opened_full
+from bookings.services.booking import book, book_by_link, change_details, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, hold_slot, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
-from bookings.services.mail import send_again
+from bookings.services.mail import send_again, send_proof_again
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve, serve_waitlists
 
@@ -17,6 +17,7 @@ __all__ = [
     "approve",
     "block",
     "book",
+    "book_by_link",
     "cancel",
     "change_details",
     "claim_offer",
@@ -39,6 +40,7 @@ __all__ = [
     "revoke_feed",
     "revoke_token",
     "send_again",
+    "send_proof_again",
     "serve",
     "serve_waitlists",
 ]

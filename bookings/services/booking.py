@@ -3,8 +3,9 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -19,9 +20,10 @@ from bookings.models.booking import new_reference
 from bookings.networks import network_of
 from bookings.policy import approval_ends
 from bookings.selectors.blocks import blocks_of, is_blocked
-from bookings.selectors.facts import new_booking_facts
+from bookings.selectors.facts import new_booking_facts, slot_after
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
+from bookings.services.caution import Caution, caution_about
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -30,7 +32,7 @@ from bookings.services.effects import (
     queue_mails,
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
-from bookings.services.locking import own_holds
+from bookings.services.locking import lock_booking, own_holds
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
@@ -44,6 +46,7 @@ from experts.locking import (
 )
 from experts.models import Slot
 
+PROOF_LASTS = timedelta(minutes=15)
 # Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
 _SETTLED_BY_LOOKING_AGAIN = {"idempotency_key_once_per_scope", "bookings_booking_reference_key"}
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -67,6 +70,9 @@ def book(
     seen: SlotForVisitor | None = None,
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
+
+    Where somebody unknown has to prove the address first (caution.py), it ``awaits_proof``: HELD for 15 minutes, or
+    EXPIRED from the start where nothing may be kept, until ``book_by_link`` is called.
 
     A hold of the same visitor in that slot becomes the booking; one that ran out needs a seat that is still free.
 
@@ -117,6 +123,7 @@ class _Request(Request[Booked]):
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
         self.answer = answer
         self.seen_free: Slot | None = None  # the slot, where the caller has just seen that it can be booked
+        self.caution: Caution | None = None  # why it has to be proven first
 
     @property
     def asker(self) -> tuple[int, str]:
@@ -198,6 +205,8 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     _settle(outcomes)
     if not contenders:
         return []
+    for request in contenders:
+        request.caution = caution_about(request.wanted, slots[request.slot_id])
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, wait=wait)
@@ -247,11 +256,10 @@ def _book_under_lock(
             del holds[request.asker]
             if hold.offer_id is not None or hold.seats > request.wanted.seats:
                 freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
-        booking = _make_booking(request.wanted, slot, hold)
+        booking = _make_booking(request.wanted, slot, hold, request.caution)
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.
-        slots[slot.pk] = after = copy(booking.slot)
-        after.seats_booked += booking.seats
+        slots[slot.pk] = slot_after(booking)
     # 6. Write, and queue what follows with it, or nothing at all; pages hear of it when it is committed.
     outcomes += _keep_refusals(refused)
     _save([answer.booking for _request, answer in booked])
@@ -263,7 +271,7 @@ def _book_under_lock(
     return outcomes, left
 
 
-def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None) -> Booking:
+def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Caution | None) -> Booking:
     """The booking, not saved, with the slot as it was before. The row of a hold becomes the booking, so that its seats
     are never free in between.
     """
@@ -274,12 +282,37 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None) -> Booking:
     else:
         booking.pk, booking.reference, booking.created_at = hold.pk, hold.reference, hold.created_at
         booking.sequence = hold.sequence
+    if caution is None:
+        _count(booking, slot)
+    else:
+        _await_proof(booking, slot, hold, caution)
+    return booking
+
+
+def _count(booking: Booking, slot: Slot) -> None:
+    """Make it a booking, or a request where the policy asks for approval. Not saved."""
+    booking.awaits_proof = False
     if slot.expert.policy("requires_approval"):
         booking.status = Status.PENDING
         booking.expires_at = approval_ends(slot)
     else:
         booking.status = Status.CONFIRMED
-    return booking
+        booking.expires_at = None
+
+
+def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Caution) -> None:
+    """Make it a hold with a name, until the link of its mail is opened. Not saved."""
+    booking.awaits_proof, booking.proof_reason = True, caution.reason
+    if caution.keeps:
+        booking.status = Status.HELD
+        last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
+        booking.expires_at = min(slot.read_at + PROOF_LASTS, last_moment)
+    elif hold is not None:
+        booking.status, booking.expires_at = Status.HELD, hold.expires_at  # what was kept already, and no longer
+    else:
+        booking.status, booking.expires_at = Status.EXPIRED, slot.read_at
+    if hold is not None and hold.awaits_proof:
+        booking.expires_at = hold.expires_at  # asked again, with another address: that prolongs nothing
 
 
 def _save(bookings: list[Booking]) -> None:
@@ -289,7 +322,35 @@ def _save(bookings: list[Booking]) -> None:
             booking.save(force_update=True)
 
 
-def _queue_what_follows(bookings: list[Booking]) -> None:
+def book_by_link(*, booking_id: int) -> Booking:
+    """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks the slot.
+
+    CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
+    Returns the booking; called again, the same one. Raises SlotTaken, NotFound, Busy.
+    """
+    with slot_transaction():
+        booking, slot = lock_booking(booking_id)
+        if not booking.awaits_proof:
+            return booking
+        slot = lapse_and_serve(slot)
+        booking.refresh_from_db(fields=["status"])  # it may be among those that have just run out
+        hold = booking if booking.status == Status.HELD else None
+        if reason := refusal_of(slot, booking.seats, own=hold):
+            raise SlotTaken(slot, reason)
+        booking.slot = without_hold(slot, hold)
+        _count(booking, slot)
+        booking.save(update_fields=["status", "expires_at", "awaits_proof"])
+        _queue_what_follows([booking])
+        serve_waitlists([slot.pk])  # an offer may have been taken
+        return booking
+
+
+def _queue_what_follows(bookings: Iterable[Booking]) -> None:
+    bookings = list(bookings)
+    awaiting = [booking for booking in bookings if booking.awaits_proof]
+    queue_mails((booking, MailKind.PROVE) for booking in awaiting)
+    publish_all(awaiting)
+    bookings = [booking for booking in bookings if not booking.awaits_proof]
     if not bookings:
         return
     pending = [booking for booking in bookings if booking.status == Status.PENDING]

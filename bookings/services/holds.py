@@ -78,8 +78,8 @@ def _hold_under_lock(wanted: Booking) -> Booking:
             publish(own)
             serve_waitlist(slot)
         return own
-    # What the waitlist offered stays: who waited for it may look around.
-    holds = [other.hold for other in others if other.hold is not None and not other.is_offer]
+    # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
+    holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
     expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
     if moving is None:
@@ -125,9 +125,9 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
 def release_holds(*, visitor: str) -> None:
     """Let go of all holds of a visitor who signs out. Locks their slots, one after another. Raises Busy.
 
-    What the waitlist offered stays: the link of its e-mail hands it to whichever browser opens it (``claim_offer``).
+    What the waitlist offered stays, and what awaits its proof: the links of their e-mails work in any browser.
     """
-    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None)
+    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None, awaits_proof=False)
     for slot_id in holds.values_list("slot_id", flat=True) if visitor else ():
         with slot_transaction():
             lock_slots([slot_id])

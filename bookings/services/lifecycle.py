@@ -159,7 +159,7 @@ def _decide(
 ) -> Booking:
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
-        # A hold is nobody's booking yet: it becomes one by ``book`` and nothing else.
+        # A hold is nobody's booking yet: it becomes one by ``book`` or ``book_by_link`` and nothing else.
         if booking.status == Status.HELD or to not in TRANSITIONS[Status(booking.status)]:
             raise NotAllowed(
                 _("This booking is %(status)s, so that is not possible any more.")

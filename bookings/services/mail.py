@@ -35,7 +35,11 @@ def send_again(*, notification_id: int) -> Notification:
             return _offer_again(row)
         if kind == MailKind.INVITATION:
             raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
-        booking = Booking.objects.shown().with_slot().filter(pk=row.booking_id).first() if row.booking_id else None
+        booking = (
+            Booking.objects.shown_or_awaiting().with_slot().filter(pk=row.booking_id).first()
+            if row.booking_id
+            else None
+        )
         if booking is None:
             raise NotAllowed(_("The booking of this e-mail is gone."))
         if row.to.lower() not in [address.lower() for address in recipients(booking, kind)]:
@@ -46,6 +50,19 @@ def send_again(*, notification_id: int) -> Notification:
         _queue_again(row)
         queue_mail(booking, kind)
     return row
+
+
+def send_proof_again(*, booking_id: int) -> None:
+    """Queue the mail with the link of what awaits its proof once more. Raises NotAllowed when it is not true any more.
+
+    Does nothing while the first one has not left yet.
+    """
+    booking = Booking.objects.shown_or_awaiting().filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound(_("There is no such booking."))
+    row = Notification.objects.filter(booking=booking, kind=MailKind.PROVE, to__iexact=booking.email).first()
+    if row is not None and row.status != Notification.Status.QUEUED:
+        send_again(notification_id=row.pk)
 
 
 def _offer_again(row: Notification) -> Notification:

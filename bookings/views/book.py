@@ -1,5 +1,6 @@
 """Book a slot in three steps: details, review, done. Each is a plain page, or a fragment for the dialog."""
 
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import translation
@@ -14,6 +15,7 @@ from bookings.errors import (
     Busy,
     IdempotencyMismatch,
     InvalidDetails,
+    NotAllowed,
     NotFound,
     SlotTaken,
     TooMany,
@@ -27,18 +29,22 @@ from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry, without_hold
 from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
 from bookings.views.booking_flow import (
+    find_awaiting,
     form_with,
     new_values,
+    prove_url,
     refresh_grid,
     show_blocked,
     show_booked_already,
     show_conflict,
     show_expired,
     show_no_such_slot,
+    show_prove,
     show_retry,
     show_step,
     show_too_many_holds,
     show_waiting,
+    shown_as,
     values_as_typed,
 )
 from bookings.views.responses import load_instead, see_other
@@ -53,13 +59,47 @@ def book(request, slot_id):
         return show_no_such_slot(request)
     ensure_visitor(request)
     if request.method == "POST":
-        steps = {"review": _review, "confirm": _confirm, "edit": _edit, "resume": _resume, "expired": _expired}
+        steps = {
+            "review": _review,
+            "confirm": _confirm,
+            "edit": _edit,
+            "resume": _resume,
+            "expired": _expired,
+            "send_again": _send_again,
+        }
         return steps.get(request.POST.get("step"), _review)(request, seen)
     if reference := read_reference(request.GET.get("booking", "")):
         booking = Booking.objects.proven_to(request.visitor).filter(slot=seen.slot, reference=reference).first()
         if booking is not None:
             return _done(request, seen.slot, booking)
+        if awaiting := find_awaiting(request.visitor, seen.slot, reference):
+            return _awaiting(request, seen, awaiting)
+    if seen.hold is not None and seen.hold.awaits_proof:
+        return show_prove(request, seen.slot, find_awaiting(request.visitor, seen.slot, seen.hold.reference))
     return _details(request, seen, new_values(seen, again=bool(request.GET.get("again"))))
+
+
+def _awaiting(request, seen, booking):
+    """Show what waits for its link; with ``correct`` the form, filled in; nothing to who sees it already."""
+    if "correct" in request.GET:
+        typed = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
+        return _details(request, seen, typed | {"agree": True, "key": new_key(), "again": ""})
+    if is_partial(request) and request.GET.get("shown") == shown_as(booking):
+        return HttpResponse(status=204)
+    return show_prove(request, seen.slot, booking)
+
+
+def _send_again(request, seen):
+    """Send the mail with the link once more, and show what waits for it."""
+    booking = find_awaiting(request.visitor, seen.slot, read_reference(request.POST.get("booking", "")))
+    if booking is None:
+        return _details(request, seen, new_values(seen))
+    try:
+        check_booking_limits(visitor=request.visitor, address=client_address(request), email=booking.email)
+        services.send_proof_again(booking_id=booking.pk)
+    except (NotAllowed, TooMany) as error:
+        return show_prove(request, seen.slot, booking, problem=str(error), status=error.status)
+    return show_prove(request, seen.slot, booking, sent_again=True)
 
 
 def _details(request, seen, values):
@@ -210,6 +250,10 @@ def _confirm(request, seen):
     except NotFound:
         return show_no_such_slot(request)
     booking = booked.booking
+    if booking.awaits_proof:
+        if is_partial(request):
+            return refresh_grid(show_prove(request, booking.slot, booking))
+        return see_other(prove_url(request, booking))
     if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)

@@ -2,25 +2,29 @@
 
 from datetime import timedelta
 from typing import Any
+from zlib import crc32
 
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import services
 from bookings.addresses import book_url, expert_url, release_url, waitlist_url
 from bookings.forms import BookingForm, new_key
-from bookings.models import Booking
+from bookings.models import Booking, MailKind, Notification, Status
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
 from bookings.selectors.slot_for_visitor import SlotForVisitor
+from bookings.services.booking import PROOF_LASTS
 from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_zone
 from experts import formatting
 from experts.htmx import is_partial
+from experts.models import Slot
 from experts.timezones import city
 
 
@@ -97,6 +101,48 @@ def show_blocked(request, slot, error):
     """Show that the organisation takes no booking from them online, and whom to ask. Nothing that was typed is kept."""
     context = {"title": _("Please get in touch"), "text": str(error)}
     return show_step(request, slot, "blocked", context, status=error.status)
+
+
+def find_awaiting(visitor: str, slot: Slot, reference: str) -> Booking | None:
+    """Return what this browser asked for in the slot and whose link nobody has opened yet."""
+    awaiting = Booking.objects.awaiting_proof_of(visitor).filter(slot=slot, reference=reference).first()
+    if awaiting is not None:
+        awaiting.slot = slot
+    return awaiting
+
+
+def prove_url(request, booking: Booking, **query: str) -> str:
+    """Return the page that waits for the link to be opened."""
+    zone_choice = shown_zone(request, booking.slot.expert.zone)[1]
+    return book_url(booking.slot, zone_choice, query={"booking": booking.reference} | query)
+
+
+def shown_as(booking: Booking) -> str:
+    """Name what ``show_prove`` shows, so that a page that shows it already is told nothing new."""
+    return f"{booking.status}-{crc32(booking.email.encode()):x}"
+
+
+def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="", status=200):
+    """Show that the link of the mail has to be opened, until when the time is kept, and what can be done meanwhile."""
+    now, is_kept = timezone.now(), booking.status == Status.HELD
+    mail = Notification.objects.filter(booking=booking, kind=MailKind.PROVE, to__iexact=booking.email).first()
+    context = {
+        "booking": booking,
+        "countdown": Countdown(booking.expires_at, PROOF_LASTS) if is_kept and booking.expires_at > now else None,
+        # What was kept for a while; what never was, ended when it was asked for.
+        "ran_out": booking.expires_at <= now and booking.expires_at - booking.created_at > timedelta(seconds=5),
+        "sent_at": mail.sent_at if mail else None,
+        "waiting_url": prove_url(request, booking, shown=shown_as(booking)),
+        "correct_url": prove_url(request, booking, correct="1"),
+        "is_page": not is_partial(request),
+    }
+    if problem:
+        context |= {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}
+    elif sent_again:
+        context |= {"note": _("Sent again."), "note_icon": "circle-check", "note_class": "note-success"}
+    response = show_step(request, slot, "prove", context, status=status)
+    add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
+    return response
 
 
 def show_conflict(request, slot, conflict: Conflict, form):

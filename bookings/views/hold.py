@@ -11,11 +11,14 @@ from bookings.selectors.own_slots import find_own_entry
 from bookings.selectors.slot_for_visitor import SlotForVisitor, find_slot
 from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
+    find_awaiting,
     form_with,
     new_values,
+    prove_url,
     refresh_grid,
     show_booked_already,
     show_no_such_slot,
+    show_prove,
     show_retry,
     show_waiting,
 )
@@ -36,6 +39,9 @@ def hold(request, slot_id):
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
         return see_other(book_url(slot, zone_choice))
     ensure_visitor(request)
+    if seen.hold is not None and seen.hold.awaits_proof:
+        booking = find_awaiting(request.visitor, slot, seen.hold.reference)
+        return show_prove(request, slot, booking) if is_partial(request) else see_other(prove_url(request, booking))
     if seen.hold is None and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
     entry = find_own_entry(slot, request.visitor) if seen.hold is None and not slot.is_bookable else None

@@ -5,12 +5,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from bookings.access import proofs
-from bookings.access.links import opens_offer, opens_one_booking
+from bookings import services
+from bookings.access import links, proofs
+from bookings.access.links import keeps_booking, opens_offer, opens_one_booking
 from bookings.access.visitor import ensure_visitor
-from bookings.errors import LinkGone, LinkUnknown
+from bookings.errors import Busy, LinkGone, LinkUnknown, NotFound, SlotTaken
+from bookings.forms import new_key
+from bookings.selectors.alternatives import Conflict
+from bookings.selectors.slot_for_visitor import SlotForVisitor
+from bookings.views.booking_flow import form_with, show_conflict
 from bookings.views.offer import offer
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -26,11 +31,12 @@ def link(request, token):
     return response
 
 
-def _ask(request, token):
+def _ask(request, token, *, problem=""):
     """Show the page with the button. It is the same for every token of a kind and reads nothing."""
     # Known from now on, so that both clicks of a double click come from one browser.
     ensure_visitor(request)
-    return render(request, "bookings/link.html", {"opens_one": opens_one_booking(token)})
+    context = {"opens_one": opens_one_booking(token), "keeps": keeps_booking(token), "problem": problem}
+    return render(request, "bookings/link.html", context, status=503 if problem else 200)
 
 
 def _open(request, token):
@@ -39,6 +45,21 @@ def _open(request, token):
     except LinkUnknown as error:
         context = {"is_over": isinstance(error, LinkGone), "opens_one": opens_one_booking(token)}
         return render(request, "bookings/link_over.html", context, status=error.status)
-    if booking:
-        return see_other(reverse("booking", args=[booking.reference]))
-    return see_other(reverse("your_data" if request.GET.get("to") == "data" else "my_bookings"))
+    if booking is None:
+        return see_other(reverse("your_data" if request.GET.get("to") == "data" else "my_bookings"))
+    return _book(request, booking) if booking.awaits_proof else see_other(reverse("booking", args=[booking.reference]))
+
+
+def _book(request, booking):
+    """Make it count, now that its address is proven; or show what else is free (409)."""
+    try:
+        services.book_by_link(booking_id=booking.pk)
+    except SlotTaken as error:
+        values = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
+        form = form_with(SlotForVisitor(error.slot), values | {"agree": True, "key": new_key()})
+        return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
+    except Busy as error:
+        return with_retry_after(_ask(request, links.keeping_token(booking), problem=str(error)), error)
+    except NotFound:
+        return render(request, "bookings/link_over.html", {"opens_one": True}, status=404)
+    return see_other(reverse("booking", args=[booking.reference]))

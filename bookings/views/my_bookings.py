@@ -66,6 +66,17 @@ class WaitingRow:
     url: str
 
 
+@dataclass(frozen=True)
+class AwaitingRow:
+    """What is kept ``until`` a time, for whoever opens the link of its mail."""
+
+    booking: Booking
+    expert: Expert
+    when: When
+    until: str
+    url: str
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache  # on a shared computer, Back after "Sign out" must not show it again
 def my_bookings(request):
@@ -79,12 +90,15 @@ def my_bookings(request):
     mine = Booking.objects.proven_to(request.visitor).with_slot()
     coming = [_make_row(booking, request.zone) for booking in mine.upcoming()]
     earlier = [_make_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
+    kept = Booking.objects.awaiting_proof_of(request.visitor).running_holds(request.visitor).with_slot()
+    awaiting = [_make_awaiting_row(booking, request.zone) for booking in kept.order_by("expires_at")]
     entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
     waiting = [_make_waiting_row(entry, request.zone) for entry in entries]
-    if not (coming or earlier or waiting):
+    if not (coming or earlier or waiting or awaiting):
         return load_instead(request.path) if is_partial(request) else lookup.show_form(request)
     live_proofs = list(Proof.objects.live(request.visitor))
     context = {
+        "awaiting": awaiting,
         "coming": coming,
         "waiting": waiting,
         "earlier": earlier,
@@ -111,6 +125,14 @@ def _make_row(booking, zone) -> Row:
     zone, now = zone or expert.zone, timezone.now()
     note, icon = _note_and_icon(booking, zone, now)
     return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, zone, now), note=note, note_icon=icon)
+
+
+def _make_awaiting_row(booking, zone) -> AwaitingRow:
+    slot, expert = booking.slot, booking.slot.expert
+    zone = zone or expert.zone
+    url = book_url(slot, "mine", query={"booking": booking.reference})
+    when, until = When.of(slot, zone, timezone.now()), formatting.clock(booking.expires_at, zone)
+    return AwaitingRow(booking=booking, expert=expert, when=when, until=until, url=url)
 
 
 def _make_waiting_row(entry, zone) -> WaitingRow:

@@ -31,7 +31,7 @@ class OrganizationAdmin(ServiceAdmin):
         (
             gettext_lazy("Booking rules"),
             {
-                "fields": (*POLICY_FIELDS, "offer_minutes"),
+                "fields": (*POLICY_FIELDS, "offer_minutes", "proof"),
                 "description": gettext_lazy(
                     "They hold for all experts of the organisation who have no rule of their own."
                 ),

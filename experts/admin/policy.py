@@ -38,6 +38,11 @@ _HELP = {
     ),
     "hold_minutes": _("How long a seat is kept for somebody who fills in the form."),
     "offer_minutes": _("How long a seat that became free is kept for the first in line, who is told by e-mail."),
+    "proof": _(
+        "Who books for the first time then gets an e-mail, and the time is kept for 15 minutes: the booking counts "
+        "once the link was opened. “Unusual” is, for example, that many times are kept from one network, or that the "
+        "address is a disposable one; the booking says which. Who has opened a link before is never asked again."
+    ),
     "min_notice": _("The latest time to book, before the start. For example 90 min, 2 h, 1 d."),
     "horizon_days": _("How far ahead people can book."),
     "cancel_until": _("The latest time to cancel, before the start. For example 2 h, 1 d."),

@@ -36,6 +36,14 @@ class MoveApproval(models.TextChoices):
     SAME_DAY = "same_day", _("Keep within the same day")
 
 
+class ProofPolicy(models.TextChoices):
+    """When somebody unknown has to open the link of a mail before a booking counts."""
+
+    WHEN_UNUSUAL = "unusual", _("When it looks unusual")
+    ALWAYS = "always", _("Always")
+    NEVER = "never", _("Never")
+
+
 @pghistory.track(
     pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo", "blocked_until"]
 )
@@ -100,6 +108,13 @@ class Organization(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(240)],
     )
     hides_notes = models.BooleanField(_("hide notes from schedulers"), default=False, db_default=False)
+    proof = models.CharField(
+        _("ask for a link to be opened"),
+        max_length=10,
+        choices=ProofPolicy.choices,
+        default=ProofPolicy.WHEN_UNUSUAL,
+        db_default=ProofPolicy.WHEN_UNUSUAL,
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -109,6 +124,7 @@ class Organization(models.Model):
         constraints = [
             known_value("accent", Accent),
             known_value("move_approval", MoveApproval),
+            known_value("proof", ProofPolicy),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,

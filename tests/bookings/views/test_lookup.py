@@ -318,7 +318,7 @@ class TestMyBookings:
         ask(client)
         work()
         client.post(f"/bookings/link/{token_in(mail.outbox[0])}/")
-        with django_assert_num_queries(5):  # coming, waiting, earlier, proofs, key
+        with django_assert_num_queries(6):  # awaiting a link, coming, waiting, earlier, proofs, key
             context = client.get("/bookings/").context
         assert (len(context["coming"]), len(context["earlier"])) == (bookings, bookings)
 

@@ -186,7 +186,7 @@ class TestJoining:
     def test_my_bookings_take_a_constant_number_of_queries(self, client, django_assert_num_queries, entries):
         for _ in range(entries):
             join(client, full_slot())
-        with django_assert_num_queries(5):  # coming, waiting, earlier, proofs, key
+        with django_assert_num_queries(6):  # awaiting a link, coming, waiting, earlier, proofs, key
             client.get("/bookings/")
 
     def test_signing_out_forgets_it(self, client):

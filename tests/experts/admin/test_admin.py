@@ -495,6 +495,7 @@ def test_an_organisation_is_changed_and_its_experts_are_found_by_its_new_name(st
         "move_approval": "same_day",
         "hold_minutes": 5,
         "offer_minutes": 45,
+        "proof": "always",
         "min_notice": "90 min",
         "horizon_days": 30,
         "cancel_until": "1 d",
