@@ -7,6 +7,7 @@ from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
+from bookings.models.recipient import MailAllowance, Suppression
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
 from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
@@ -21,6 +22,7 @@ __all__ = [
     "Idempotency",
     "LookupLink",
     "LookupRequest",
+    "MailAllowance",
     "MailKind",
     "Notification",
     "OutboxMail",
@@ -30,6 +32,7 @@ __all__ = [
     "ReminderMark",
     "Source",
     "Status",
+    "Suppression",
     "TurnedAway",
     "WaitlistEntry",
     "WebhookDelivery",

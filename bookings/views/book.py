@@ -169,7 +169,7 @@ def _confirm(request, seen):
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
+        check_booking_limits(visitor=request.visitor, address=client_address(request))
         booked = services.book(
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},

@@ -251,7 +251,7 @@ def test_a_booking_is_moved_to_an_open_time_of_its_expert(staff, booking):
     assert messages_of(answer)[0].endswith("15:00 London.")
     assert now_is(booking, slot_id=open_slot.pk, reason="Dr Okafor comes later.", reference=booking.reference)
     assert fresh(booking.slot).seats_booked == 0
-    assert mails() == ["confirmed", "rescheduled"]
+    assert mails() == ["confirmed", "rescheduled", "staff_moved"]
 
 
 def test_a_message_about_one_move_is_not_read_after_the_next(staff, booking):
