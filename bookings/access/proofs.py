@@ -73,7 +73,7 @@ def open_link(*, visitor: str, token: str) -> Booking | None:
         booking = links.read_booking_token(token)
         with transaction.atomic():
             prove_booking(visitor=visitor, booking=booking)
-            proven.mark_proven(visitor=visitor, email=booking.email)
+            proven.mark_proven(visitor=visitor, email=booking.email, booker=booking.holder)
         return booking
     try:
         with transaction.atomic():

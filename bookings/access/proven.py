@@ -6,8 +6,9 @@ Reference and address prove nothing: whoever books with an invented address know
 
 from django.utils import timezone
 
-from bookings.models import Proven
-from bookings.models.proven import ProvenKind, proven_hash
+from bookings.models import OutboxMail, Proven, Suppression
+from bookings.models.proven import ProvenKind, pair_hash, proven_hash
+from bookings.models.recipient import recipient_key
 
 
 def is_proven(*, visitor: str = "", email: str = "") -> bool:
@@ -15,14 +16,31 @@ def is_proven(*, visitor: str = "", email: str = "") -> bool:
     return bool(visitor or email) and Proven.objects.of(visitor=visitor, email=email).exists()
 
 
-def mark_proven(*, visitor: str, email: str) -> None:
-    """Note that this browser opened a link that was mailed to this address."""
+def vouches(*, visitor: str, email: str) -> bool:
+    """Return whether who reads the address has vouched for this browser, by a link of a mail."""
+    return bool(visitor and email) and Proven.objects.filter(hash=pair_hash(visitor, email)).exists()
+
+
+def mark_proven(*, visitor: str, email: str, booker: str = "") -> None:
+    """Note that this browser opened a link that was mailed to this address.
+
+    ``booker``: the browser whose booking the mail was about; its reader has vouched for it with that. Mails that were
+    held back, and those that strangers' doings have stopped, go to the address again.
+    """
     now = timezone.now()
     rows = [
         Proven(hash=proven_hash(kind, text), kind=kind, proven_at=now)
         for kind, text in [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
         if text
     ]
+    rows += [
+        Proven(hash=pair_hash(browser, email), kind=ProvenKind.PAIR, proven_at=now)
+        for browser in {visitor, booker}
+        if browser and email
+    ]
+    if email:
+        Suppression.objects.filter(pk=recipient_key(email)).delete()
+        OutboxMail.objects.release(email)
     rows.sort(key=lambda row: row.hash)  # in one order, so that two of us do not wait for each other
     Proven.objects.bulk_create(rows, update_conflicts=True, unique_fields=["hash"], update_fields=["proven_at"])
 

@@ -1,6 +1,5 @@
 """Limit how often one visitor or network address may try something. Counted in Valkey; while it is down, no limits."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from functools import cache
@@ -30,31 +29,21 @@ CHANGES_PER_VISITOR = (parse("20/minute"), parse("100/hour"))
 CHANGES_PER_ADDRESS = (parse("60/minute"), parse("600/hour"))
 # Each move sends a mail, to an address that the visitor need not own.
 CHANGES_PER_BOOKING = (parse("20/hour"),)
-# Each booking sends a mail, and anybody can type anybody's address. A secretary books for a whole office.
-PER_RECIPIENT = (parse("20/hour"),)
 # Opening a full slot again and again counts once, and a crawler hardly at all.
 WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
 WISHES_PER_ADDRESS = (parse("60/hour"),)
 
-# A sign-up sends one mail, and nobody needs many organisations.
+# Nobody needs many organisations.
 SIGN_UPS_PER_ADDRESS = (parse("10/hour"),)
-SIGN_UPS_PER_RECIPIENT = (parse("3/hour"),)
 
 
-def check_booking_limits(*, visitor: str = "", address: str, email: str) -> None:
+def check_booking_limits(*, visitor: str = "", address: str) -> None:
     """Count one try to book. Raises TooMany, with the seconds to wait, when it is one too many.
 
-    Programs have no ``visitor``.
+    Programs have no ``visitor``. Nothing is counted for the e-mail address: the answers would tell whether somebody has
+    booked with it. Its mails are limited where they leave (bookings/mail/limits.py).
     """
-    recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
-    _count(
-        "book",
-        {
-            "visitor": (visitor, PER_VISITOR),
-            "address": (address, PER_ADDRESS),
-            "recipient": (recipient, PER_RECIPIENT),
-        },
-    )
+    _count("book", {"visitor": (visitor, PER_VISITOR), "address": (address, PER_ADDRESS)})
 
 
 def is_new_wish(*, visitor: str, address: str, slot_id: int) -> bool:
@@ -92,11 +81,9 @@ def check_lookup_limits(*, visitor: str, address: str) -> None:
     _count("lookup", {"visitor": (visitor, LOOKUPS_PER_VISITOR), "address": (address, LOOKUPS_PER_ADDRESS)})
 
 
-def check_sign_up_limits(*, address: str, email: str) -> None:
-    """Count one try to set up an organisation. Raises TooMany, as for booking."""
-    recipient = hashlib.sha256(email.strip().casefold().encode()).hexdigest()
-    who = {"address": (address, SIGN_UPS_PER_ADDRESS), "recipient": (recipient, SIGN_UPS_PER_RECIPIENT)}
-    _count("sign-up", who)
+def check_sign_up_limits(*, address: str) -> None:
+    """Count one try to set up an organisation. Raises TooMany, as for booking; the mails as for booking, too."""
+    _count("sign-up", {"address": (address, SIGN_UPS_PER_ADDRESS)})
 
 
 def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]) -> None:

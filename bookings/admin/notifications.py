@@ -24,6 +24,7 @@ COLOURS = {
     Notification.Status.SENT: "success",
     Notification.Status.FAILED: "danger",
     Notification.Status.SKIPPED: "default",
+    Notification.Status.HELD: "warning",
 }
 
 
@@ -63,7 +64,7 @@ class NotificationAdmin(DeliveryLogAdmin):
         (None, {"fields": ("kind", "status_label", "audience", "to", "booking_link")}),
         (
             gettext_lazy("Delivery"),
-            {"fields": ("attempts", "last_attempt", "sent", "last_error", "created", "message_id")},
+            {"fields": ("attempts", "last_attempt", "sent", "why", "created", "message_id")},
         ),
     )
 
@@ -88,6 +89,10 @@ class NotificationAdmin(DeliveryLogAdmin):
     @display(description=gettext_lazy("sent"))
     def sent(self, row):
         return instant(row.sent_at) if row.sent_at else None
+
+    @display(description=gettext_lazy("last error"))
+    def why(self, row):
+        return row.why or None
 
     @display(description=gettext_lazy("booking"))
     def reference(self, row):

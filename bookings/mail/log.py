@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
-from bookings.models.notification import MailStatus
+from bookings.models.notification import HoldReason, MailStatus
 from experts.models import Invitation
 
 _Status = Notification.Status
@@ -70,8 +70,11 @@ def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
     return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
-def begin(deliveries: Iterable[Delivery]) -> set[str]:
-    """Log that attempts begin, in one statement. Returns the Message-IDs to send; the others were sent before."""
+def begin(deliveries: Iterable[Delivery]) -> dict[str, int]:
+    """Log that attempts begin, in one statement.
+
+    Returns the Message-IDs to send, each with the number of its attempt; the others were sent before.
+    """
     return _write(deliveries, _Status.SENDING, attempts=1)
 
 
@@ -108,15 +111,25 @@ def not_attempted(message_ids: Collection[str]) -> None:
         begun.update(status=_Status.QUEUED, attempts=F("attempts") - 1)
 
 
+def held_back(reasons: Mapping[str, HoldReason]) -> None:
+    """Log which mails do not leave now, by Message-ID. Their attempts did not begin."""
+    by_reason: dict[HoldReason, list[str]] = defaultdict(list)
+    for message_id, reason in reasons.items():
+        by_reason[reason].append(message_id)
+    for reason, message_ids in by_reason.items():
+        begun = _rows(message_ids).filter(status=_Status.SENDING)
+        begun.update(status=_Status.HELD, attempts=F("attempts") - 1, last_error=reason)
+
+
 def _rows(message_ids: Collection[str]) -> QuerySet[Notification]:
     return Notification.objects.filter(message_id__in=message_ids)
 
 
-def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> set[str]:
-    """Add or change the rows of mails that were not sent yet. Returns their Message-IDs."""
+def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> dict[str, int]:
+    """Add or change the rows of mails that were not sent yet. Returns their attempts by Message-ID."""
     rows = list(deliveries)
     if not rows:
-        return set()
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO bookings_notification AS row"
@@ -127,7 +140,7 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
             " ON CONFLICT (message_id) DO UPDATE SET status = excluded.status,"
             " attempts = row.attempts + excluded.attempts,"
             " last_attempt_at = coalesce(excluded.last_attempt_at, row.last_attempt_at)"
-            " WHERE row.status <> 'sent' RETURNING message_id",
+            " WHERE row.status <> 'sent' RETURNING message_id, attempts",
             {
                 "status": status.value,
                 "attempts": attempts,
@@ -138,4 +151,4 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
                 "bookings": [row.booking_id for row in rows],
             },
         )
-        return {message_id for (message_id,) in cursor.fetchall()}
+        return dict(cursor.fetchall())

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 
 from bookings.access import links
 from bookings.icalendar import event
-from bookings.mail import log
+from bookings.mail import limits, log
 from bookings.mail.rules import FOR_STAFF
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
@@ -72,14 +72,19 @@ class _About(TypedDict, total=False):
     reply_to: str
 
 
-def booking_mail(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before = _NOTHING) -> Mail:
-    """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``."""
+def booking_mail(
+    booking: Booking, kind: MailKind, to: str, message_id: str, before: Before = _NOTHING, *, invites: bool = True
+) -> Mail:
+    """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``.
+
+    Unless it ``invites``, its calendar file is one to open: no program enters an appointment that a stranger made.
+    """
     if kind in FOR_STAFF:
         return _mail_to_staff(booking, kind, to, message_id, before)
-    return _mail_to_booker(booking, kind, to, message_id, before)
+    return _mail_to_booker(booking, kind, to, message_id, before, invites)
 
 
-def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before) -> Mail:
+def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before, invites: bool) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
     zone = known_zone(booking.timezone) or expert.zone
@@ -108,6 +113,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         reply_to=expert.organization.contact_email,
     )
     if method := _calendar_method(booking, kind, before):
+        method = method if invites else event.PUBLISH
         mail.attach("booking.ics", event.calendar_file(booking, method).decode(), f"text/calendar; method={method}")
     return mail
 
@@ -242,7 +248,12 @@ def _send(
     """
     message_id = about["message_id"]
     delivery = log.Delivery(message_id, kind, about["to"], booking.pk if booking else None)
-    if not log.begin([delivery]):
+    attempts = log.begin([delivery])
+    if not attempts:
+        return
+    mail = [limits.Mail(delivery, booking, is_counted=attempts[message_id] > 1)]
+    if held := limits.hold_back(mail, limits.read_standing(mail)):
+        log.held_back({message_id: held[message_id].reason})
         return
     try:
         with Transport() as transport:

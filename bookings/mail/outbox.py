@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from bookings.mail import log
+from bookings.mail import limits, log
 from bookings.mail.messages import Before, booking_mail
 from bookings.mail.recipients import recipients_of_each
 from bookings.mail.rules import ABOUT_MOVES, AFTER_APPROVAL, MailKind, still_true
@@ -54,17 +54,27 @@ def send_due(most: int = BATCH) -> int:
         return 0
     mails, stale, of_row = _mails(rows)
     log.skip(stale)
-    to_send = log.begin(mail.delivery for mail in mails)
-    batch = _hand_over([mail for mail in mails if mail.delivery.message_id in to_send], last_begin)
+    attempts = log.begin(mail.delivery for mail in mails)
+    mails = [mail for mail in mails if mail.delivery.message_id in attempts]
+    asked = [
+        limits.Mail(mail.delivery, mail.booking, mail.row.by_visitor, mail.row.attempts - 1, attempts[message_id] > 1)
+        for mail in mails
+        if (message_id := mail.delivery.message_id)
+    ]
+    standing = limits.read_standing(asked)
+    held = limits.hold_back(asked, standing)
+    log.held_back({message_id: refusal.reason for message_id, refusal in held.items()})
+    batch = _hand_over([mail for mail in mails if mail.delivery.message_id not in held], standing, last_begin)
     log.sent(batch.sent)
     log.failed(batch.errors)
     log.not_attempted(batch.not_attempted)
-    _settle(rows, of_row, batch)
+    _settle(rows, of_row, batch, held)
     return len(rows)
 
 
 @dataclass(frozen=True)
 class _Mail:
+    row: OutboxMail
     delivery: log.Delivery
     booking: Booking
     before: Before
@@ -103,14 +113,14 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
             delivery = log.Delivery(message_id, kind, to, booking.pk)
             if is_true:
                 before = Before(old_slots.get(booking.pk), booking.pk in once_approved)
-                mails[message_id] = _Mail(delivery, booking, before)
+                mails[message_id] = _Mail(row, delivery, booking, before)
                 of_row[row.pk].append(message_id)
             else:
                 stale[message_id] = delivery
     return list(mails.values()), list(stale.values()), of_row
 
 
-def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
+def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float) -> _Batch:
     """Build and send mails. One that fails keeps none of the others, unless the mail server is away."""
     batch = _Batch()
     away: log.MailNotSentError | None = None
@@ -124,7 +134,14 @@ def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
                 batch.not_attempted.append(delivery.message_id)
                 continue
             try:
-                built = booking_mail(mail.booking, delivery.kind, delivery.to, delivery.message_id, mail.before)
+                built = booking_mail(
+                    mail.booking,
+                    delivery.kind,
+                    delivery.to,
+                    delivery.message_id,
+                    mail.before,
+                    invites=standing.invites(mail.booking),
+                )
                 transport.hand_over(built)
             except log.MailNotSentError as error:
                 batch.errors[delivery.message_id] = error
@@ -137,16 +154,21 @@ def _hand_over(mails: list[_Mail], last_begin: float) -> _Batch:
     return batch
 
 
-def _settle(rows: list[OutboxMail], of_row: dict[int, list[str]], batch: _Batch) -> None:
+def _settle(
+    rows: list[OutboxMail], of_row: dict[int, list[str]], batch: _Batch, held: dict[str, limits.Refusal]
+) -> None:
     """Delete the rows that are done or given up, and let the others be due again."""
     done, postponed, not_attempted = [], [], set(batch.not_attempted)
     for row in rows:
         attempts_before = row.attempts - 1
         failures = [batch.errors[message_id] for message_id in of_row[row.pk] if message_id in batch.errors]
+        waits = [held[message_id].seconds for message_id in of_row[row.pk] if message_id in held]
         if not_attempted.intersection(of_row[row.pk]):
             postponed.append(Postponed(row.pk, is_uncounted=True))
         elif any(_BACK_OFF.goes_on(attempts_before, failure) for failure in failures):
             postponed.append(Postponed(row.pk, _BACK_OFF.wait_after(attempts_before)))
+        elif seconds := [wait for wait in waits if wait is not None]:
+            postponed.append(Postponed(row.pk, max(seconds)))
         else:
             done.append(row.pk)
             if failures:

@@ -9,6 +9,7 @@ from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
+from bookings.models.recipient import MailAllowance, Suppression
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
 from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
@@ -25,6 +26,7 @@ __all__ = [
     "Idempotency",
     "LookupLink",
     "LookupRequest",
+    "MailAllowance",
     "MailKind",
     "Notification",
     "OutboxMail",
@@ -36,6 +38,7 @@ __all__ = [
     "RetentionMark",
     "Source",
     "Status",
+    "Suppression",
     "TurnedAway",
     "WaitlistEntry",
     "WebhookDelivery",

@@ -34,6 +34,15 @@ class MailStatus(models.TextChoices):
     SENT = "sent", _("Sent")
     FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
     SKIPPED = "skipped", _("No longer true")
+    HELD = "held", _("Held back")
+
+
+class HoldReason(models.TextChoices):
+    """Why a mail was held back (bookings/mail/limits.py). Kept as the last error."""
+
+    UNPROVEN = "unproven", _("Nobody has opened a link at this address yet, and it has had a mail today.")
+    OFTEN = "often", _("This address has had many mails in a short time.")
+    SPARED = "spared", _("Mails to this address are stopped until it proves itself again.")
 
 
 class Audience(models.TextChoices):
@@ -82,9 +91,16 @@ class Notification(models.Model):
                 name="notification_not_sent",
                 condition=Q(status__in=["queued", "sending", "failed"]),
             ),
+            models.Index(Lower("to"), name="notification_held_back", condition=Q(status="held")),
         ]
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {self.booking}" if self.booking_id else str(self.get_kind_display())
+
+    @property
+    def why(self) -> str:
+        """Why it was not sent, in words for staff."""
+        is_held = self.status == self.Status.HELD and self.last_error in HoldReason.values
+        return str(HoldReason(self.last_error).label) if is_held else self.last_error

@@ -4,10 +4,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from django.db import connection, models
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from bookings.models.booking import Booking
-from bookings.models.notification import MailKind
+from bookings.models.notification import MailKind, MailStatus, Notification
 from experts.constraints import known_value
 
 
@@ -20,12 +20,12 @@ class Postponed(NamedTuple):
 
 
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
-    def add(self, mails: Sequence[tuple[int, str, int]]) -> None:
-        """Insert mails that are due now, each as booking id, kind and sequence, in one statement."""
+    def add(self, mails: Sequence[tuple[int, str, int, bool]]) -> None:
+        """Insert mails that are due now, each as booking id, kind, sequence and ``by_visitor``, in one statement."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence)"
-                " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[])",
+                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor)"
+                " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
                 [list(column) for column in zip(*mails, strict=True)],
             )
 
@@ -51,6 +51,12 @@ class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
         """Delete rows, in one statement and without reading them first."""
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM bookings_outboxmail WHERE id = ANY(%s)", [list(keys)])
+
+    def release(self, email: str) -> None:
+        """Let what was held back from an address be due now. One statement, a second one if there was anything."""
+        held = Notification.objects.annotate(address=Lower("to")).filter(address=email.lower(), status=MailStatus.HELD)
+        if bookings := set(held.values_list("booking_id", flat=True)):
+            self.filter(booking__in=bookings, due_at__gt=Now()).update(due_at=Now())
 
     def postpone(self, rows: Sequence[Postponed]) -> None:
         """Let claimed rows be due again, each after its time, in one statement."""
@@ -83,6 +89,8 @@ class OutboxMail(models.Model):
     kind = models.CharField(max_length=20, choices=MailKind.choices)
     # The booking's when the mail was queued.
     sequence = models.PositiveIntegerField()
+    # Whether a visitor caused it, who may have typed anybody's address, and not staff or the clock.
+    by_visitor = models.BooleanField(default=False, db_default=False)
     priority = models.PositiveSmallIntegerField(default=AT_ONCE, db_default=AT_ONCE)
     # Of a row that a worker has taken: until when it is that worker's.
     due_at = models.DateTimeField(db_default=Now())

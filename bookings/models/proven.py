@@ -10,6 +10,7 @@ from experts.constraints import known_value
 class ProvenKind(models.TextChoices):
     BROWSER = "browser", _("Browser")
     ADDRESS = "address", _("E-mail address")
+    PAIR = "pair", _("Browser and e-mail address")
 
 
 class ProvenQuerySet(models.QuerySet["Proven"]):
@@ -21,6 +22,9 @@ class ProvenQuerySet(models.QuerySet["Proven"]):
 
 class Proven(models.Model):
     """A browser or an e-mail address that has proven itself: a link that we had mailed was opened, last at that time.
+
+    And both together (``pair``): a browser for which the reader of that address has vouched. Another browser that
+    types a proven address is a stranger's, as far as anybody knows.
 
     Written by bookings/access/proven.py. Of both only the SHA-256 (hex) is kept: it is only ever compared.
     """
@@ -41,3 +45,8 @@ class Proven(models.Model):
 def proven_hash(kind: str, text: str) -> str:
     """Return the hash of a browser's identity, or of an address however its letters were written."""
     return hash_of(f"{kind} {text.strip().lower()}")
+
+
+def pair_hash(visitor: str, email: str) -> str:
+    """Return the hash of a browser together with an address. Of no browser ("") it is one that is never kept."""
+    return proven_hash(ProvenKind.PAIR, f"{visitor} {email.strip()}")

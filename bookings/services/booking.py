@@ -356,7 +356,8 @@ def _queue_what_follows(bookings: Iterable[Booking]) -> None:
     pending = [booking for booking in bookings if booking.status == Status.PENDING]
     queue_mails(
         [(booking, kind) for booking in bookings if (kind := kind_of(booking))]
-        + [(booking, MailKind.STAFF_REQUEST) for booking in pending]
+        + [(booking, MailKind.STAFF_REQUEST) for booking in pending],
+        by_visitor=True,  # what staff book is told as theirs all the same (bookings/mail/limits.py)
     )
     events = []
     for booking in bookings:

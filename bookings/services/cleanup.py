@@ -18,9 +18,11 @@ from bookings.models import (
     Booking,
     Idempotency,
     LookupRequest,
+    MailAllowance,
     Notification,
     Proof,
     Proven,
+    Suppression,
     TurnedAway,
     WaitlistEntry,
     WebhookDelivery,
@@ -34,6 +36,7 @@ WAITLISTS_KEPT = timedelta(days=30)
 LOG_INS_KEPT = timedelta(days=30)
 FAILED_JOBS_KEPT = timedelta(days=30)
 MAILS_KEPT = timedelta(days=180)
+SUPPRESSED_FOR = timedelta(days=730)
 PROVEN_KEPT = timedelta(days=400)  # since a link was opened last; as long as a browser keeps its identity
 DEMAND_KEPT = timedelta(days=400)  # a year can be compared with the one before
 STAFF_LOG_KEPT = timedelta(days=730)
@@ -52,6 +55,8 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
         "proven": Proven.objects.filter(proven_at__lt=now - PROVEN_KEPT),
+        "mail allowances": MailAllowance.objects.filter(ends_at__lt=now),
+        "suppressions": Suppression.objects.filter(created_at__lt=now - SUPPRESSED_FOR),
         "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
         "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - WAITLISTS_KEPT),
         "mails": Notification.objects.filter(created_at__lt=now - MAILS_KEPT),

@@ -9,15 +9,18 @@ from experts import publisher
 from experts.models import Slot
 
 
-def queue_mail(booking: Booking, kind: MailKind | None) -> None:
-    """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say."""
+def queue_mail(booking: Booking, kind: MailKind | None, *, by_visitor: bool = False) -> None:
+    """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say.
+
+    ``by_visitor``: somebody at a browser or a program caused it, who may have typed anybody's address.
+    """
     if kind is not None:
-        queue_mails([(booking, kind)])
+        queue_mails([(booking, kind)], by_visitor=by_visitor)
 
 
-def queue_mails(mails: Iterable[tuple[Booking, MailKind]]) -> None:
+def queue_mails(mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False) -> None:
     """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
-    if rows := [(booking.pk, kind.value, booking.sequence) for booking, kind in mails]:
+    if rows := [(booking.pk, kind.value, booking.sequence, by_visitor) for booking, kind in mails]:
         OutboxMail.objects.add(rows)
 
 

@@ -135,7 +135,7 @@ def reschedule(
             booking.expires_at = approval_ends(new)
         booking.save(update_fields=["slot", "sequence", "reason", "status", "expires_at"])
         for_staff = MailKind.STAFF_REQUEST if booking.status == Status.PENDING else MailKind.STAFF_MOVED
-        queue_mails([(booking, MailKind.RESCHEDULED), (booking, for_staff)])
+        queue_mails([(booking, MailKind.RESCHEDULED), (booking, for_staff)], by_visitor=by_customer)
         queue_webhooks(
             booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
             + slot_left(old)
@@ -177,7 +177,7 @@ def _decide(
         booking.reason = reason.strip()
         booking.cancel_reason = cancel_reason
         _change(booking, to)
-        queue_mail(booking, _MAIL_OF.get(to))
+        queue_mail(booking, _MAIL_OF.get(to), by_visitor=within_policy)  # only customers are bound by it
         queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
         return booking
 

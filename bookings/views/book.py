@@ -95,7 +95,7 @@ def _send_again(request, seen):
     if booking is None:
         return _details(request, seen, new_values(seen))
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request), email=booking.email)
+        check_booking_limits(visitor=request.visitor, address=client_address(request))
         services.send_proof_again(booking_id=booking.pk)
     except (NotAllowed, TooMany) as error:
         return show_prove(request, seen.slot, booking, problem=str(error), status=error.status)
@@ -223,7 +223,7 @@ def _confirm(request, seen):
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request), email=form.cleaned_data["email"])
+        check_booking_limits(visitor=request.visitor, address=client_address(request))
         booked = services.book(
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},

@@ -73,7 +73,7 @@ def _join(request, slot):
         return show_waitlist(request, slot, form, status=422)
     details = form.cleaned_data
     try:
-        check_booking_limits(visitor=request.visitor, address=client_address(request), email=details["email"])
+        check_booking_limits(visitor=request.visitor, address=client_address(request))
         entry = services.join_waitlist(
             slot_id=slot.pk,
             name=details["name"],

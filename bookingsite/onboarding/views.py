@@ -82,7 +82,7 @@ def start(request):
     if not form.is_valid():
         return render(request, "start/start.html", {"form": form}, status=422)
     try:
-        check_sign_up_limits(address=client_address(request), email=form.cleaned_data["email"])
+        check_sign_up_limits(address=client_address(request))
         onboarding.found_by_mail(
             name=form.cleaned_data["organization"], email=form.cleaned_data["email"], zone=form.cleaned_data["zone"]
         )

@@ -3,18 +3,20 @@
 import pytest
 
 from bookings import services
+from bookings.access.proven import mark_proven
 from bookings.models import Notification, Status
 from tests.cast import book, day_ahead, fresh, make_expert, make_organization, make_slot
 from tests.mail import send_mails, waiting
 
 pytestmark = pytest.mark.django_db
+LENA = "a" * 32
 
 
-def approved(**policy):
+def approved(visitor="", **policy):
     """An approved booking at 10:00, with free slots later that day and on the next."""
     organization = make_organization(requires_approval=True, contact_email="desk@example.com")
     expert = make_expert(name="Dr Weiss", organization=organization, **policy)
-    booking = book(make_slot(expert, at="10:00"))
+    booking = book(make_slot(expert, at="10:00"), visitor=visitor)
     services.approve(booking_id=booking.pk)
     later, next_day = make_slot(expert, at="15:00"), make_slot(expert, day=day_ahead(3))
     return booking, later, next_day
@@ -71,7 +73,8 @@ def test_staff_are_told_of_every_move(mailoutbox):
 
 def test_calendars_follow_a_move_that_waits(mailoutbox):
     """The entry of the approved time would stay in the customer's calendar otherwise, also after a refusal."""
-    booking, later, _next_day = approved()
+    booking, later, _next_day = approved(visitor=LENA)
+    mark_proven(visitor=LENA, email=booking.email)
     send_mails()
     mailoutbox.clear()
     move(booking, later)

@@ -1,13 +1,22 @@
 """Mail that nobody asked for: texts of strangers in our mails, and many mails to one address."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
-from bookings.models import Booking, WaitlistEntry
-from tests.cast import details, make_booking, make_slot
+from bookings import services
+from bookings.access.proven import mark_proven
+from bookings.mail import messages
+from bookings.models import Booking, LookupRequest, MailAllowance, Notification, OutboxMail, Source, WaitlistEntry
+from bookings.models.recipient import normalised
+from bookings.services import cleanup
+from tests.cast import book, details, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mails, waiting
 
 pytestmark = pytest.mark.django_db
+VICTIM, LENA, STRANGER = "victim@example.com", "a" * 32, "b" * 32
 LURE = "Your account is locked, verify at https://evil.example/login"
 
 
@@ -38,3 +47,130 @@ def test_a_name_of_before_stays_readable(client):
     visitor = client.cookies["visitor"].value.split(":")[0]
     booking = make_booking(make_slot(), name="Lena evil.com", holder=visitor)
     assert b"Lena evil.com" in client.get(f"/bookings/{booking.reference}/").content
+
+
+class TestByRecipient:
+    @pytest.fixture(autouse=True)
+    def limits_on(self, settings):
+        settings.RATE_LIMITS = True
+
+    def test_whatever_strangers_book_with_an_address_it_gets_one_mail(self, mailoutbox):
+        """Seen: 40 mails to one address that nobody proved, 20 of them calendar invitations."""
+        slot = make_slot(capacity=40)
+        written = ["victim@example.com", "Victim@Example.com", "victim+1@example.com", "victim+shop@example.com"]
+        bookings = [book(slot, email=written[n % 4], visitor=f"{n:032}") for n in range(20)]
+        send_mails()
+        for booking in bookings[:10]:
+            services.cancel(booking_id=booking.pk, by_customer=True)
+        send_mails()
+        assert len(mailoutbox) == 1
+        [(_name, entry, kind)] = mailoutbox[0].attachments
+        assert "METHOD:REQUEST" not in entry and "REQUEST" not in kind
+        assert Booking.objects.filter(status="CONFIRMED").count() == 10, "the bookings are what they are"
+        held = Notification.objects.filter(status="held")
+        assert held.count() == 29 and "Nobody has opened a link" in held[0].why
+
+    def test_the_control_without_limits(self, mailoutbox, settings):
+        settings.RATE_LIMITS = False
+        slot = make_slot(capacity=40)
+        for n in range(20):
+            book(slot, email=VICTIM, visitor=f"{n:032}")
+        send_mails()
+        assert len(mailoutbox) == 20
+
+    def test_opening_the_link_lets_the_others_come(self, client, mailoutbox):
+        """A secretary books for an office: the first mail comes, and with its link all others."""
+        slot = make_slot(capacity=9)
+        for _ in range(5):
+            book(slot, email="desk@office.example", visitor=LENA)
+        send_mails()
+        assert len(mailoutbox) == 1
+        path = mailoutbox[0].body.partition("http://localhost:8000")[2].split()[0]
+        client.get(path)
+        send_mails()
+        assert len(mailoutbox) == 1, "a program that scans mails proves nothing"
+        client.post(path)
+        send_mails()
+        assert len(mailoutbox) == 5
+        book(slot, email="desk@office.example", visitor=LENA)
+        send_mails()
+        assert "METHOD:REQUEST" in mailoutbox[-1].attachments[0][1]
+
+    def test_strangers_cannot_use_up_what_is_ones_own(self, mailoutbox):
+        mark_proven(visitor=LENA, email=VICTIM)
+        slot = make_slot(capacity=100)
+        for n in range(40):
+            book(slot, email=VICTIM, visitor=f"{n:032}")
+        send_mails()
+        assert len(mailoutbox) == 10
+        book(slot, email=VICTIM, visitor=LENA)
+        request = LookupRequest.objects.create(email=VICTIM, visitor=LENA)
+        messages.send_lookup_link(request, "http://x/", timezone.now())
+        send_mails()
+        assert len(mailoutbox) == 12
+        assert "METHOD:REQUEST" in mailoutbox[-1].attachments[0][1]
+
+    def test_a_reminder_and_what_staff_decide_come_without_any_link_opened(self, mailoutbox):
+        organization = make_organization(requires_approval=True)
+        told = book(make_slot(make_expert(organization=organization), at="10:00"), email=VICTIM)
+        untold = book(make_slot(make_expert(organization=organization), at="12:00"), email=VICTIM)
+        send_mails()
+        for booking in (told, untold):
+            services.approve(booking_id=booking.pk)
+        OutboxMail.objects.add([(booking.pk, "reminder_day", 0, False) for booking in (told, untold)])
+        send_mails()
+        assert [mail.subject.partition(":")[0] for mail in mailoutbox] == ["Request sent", "You're booked", "Reminder"]
+        assert all(told.reference in mail.body for mail in mailoutbox)
+
+    def test_what_staff_book_for_somebody_is_told_each_time(self, mailoutbox):
+        for _ in range(5):
+            book(make_slot(), email=VICTIM, source=Source.STAFF)
+        send_mails()
+        assert len(mailoutbox) == 5
+
+    def test_a_failed_attempt_counts_once(self, mailoutbox, settings):
+        """Else the mail server's hour off would be taken for a flood."""
+        backend, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+        book(make_slot(), email=VICTIM)
+        send_mails()
+        settings.EMAIL_BACKEND = backend
+        OutboxMail.objects.update(due_at=timezone.now())
+        send_mails()
+        assert len(mailoutbox) == 1
+        assert MailAllowance.objects.get().used == 1
+
+    def test_what_waits_is_tried_once_more_and_then_dropped(self, mailoutbox):
+        slot = make_slot(capacity=9)
+        for n in range(4):
+            book(slot, email=VICTIM, visitor=f"{n:032}")
+        send_mails()
+        assert len(mailoutbox) == 1 and len(waiting()) == 3
+        in_a_day = OutboxMail.objects.order_by("due_at").first().due_at - timezone.now()
+        assert timedelta(hours=23) < in_a_day <= timedelta(hours=24)
+        MailAllowance.objects.update(ends_at=timezone.now())
+        OutboxMail.objects.update(due_at=timezone.now())
+        send_mails()
+        assert len(mailoutbox) == 2 and not waiting()
+        MailAllowance.objects.update(ends_at=timezone.now())
+        assert cleanup.delete_old()["mail allowances"] == 1
+
+    def test_links_that_were_asked_for_have_a_small_purse_of_their_own(self, mailoutbox):
+        book(make_slot(), email=VICTIM)
+        send_mails()
+        for _ in range(8):
+            request = LookupRequest.objects.create(email=VICTIM, visitor=STRANGER)
+            messages.send_lookup_link(request, "http://x/", timezone.now())
+        assert len(mailoutbox) == 1 + 5
+
+    @pytest.mark.parametrize(
+        ("written", "mailbox"),
+        [
+            ("Lena.Fischer+x@GoogleMail.com", "lenafischer@gmail.com"),
+            ("lena.fischer@example.com", "lena.fischer@example.com"),
+            ("lena+a+b@Example.com", "lena@example.com"),
+            ("+x@example.com", "+x@example.com"),
+        ],
+    )
+    def test_what_counts_as_one_mailbox(self, written, mailbox):
+        assert normalised(written) == mailbox

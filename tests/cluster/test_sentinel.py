@@ -29,7 +29,7 @@ def sentinels(tmp_path, settings):
 
 def test_limits_the_cache_and_messages_outlive_the_primary(sentinels, settings):
     def attempt():
-        rate_limits.check_booking_limits(visitor="lena", address="203.0.113.1", email="lena@example.com")
+        rate_limits.check_booking_limits(visitor="lena", address="203.0.113.1")
 
     cache = RedisCache(sentinels.url, settings.CACHES["default"])
     for _ in range(10):

@@ -11,6 +11,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from bookings import services
+from bookings.access.proven import mark_proven
 from bookings.icalendar import event as calendar_event
 from bookings.models import Booking, Status
 from tests.bookings.views.test_lookup import assert_nothing_private
@@ -109,7 +110,8 @@ class TestFile:
 
 
 def test_one_entry_from_booking_to_cancellation(expert, mailoutbox):
-    booking = book(make_slot(expert, at="09:00"))
+    booking = book(make_slot(expert, at="09:00"), visitor="v" * 32)
+    mark_proven(visitor="v" * 32, email=booking.email)
     seen = [attached(mail_of(booking, "confirmed", mailoutbox))]
     for at in ("11:00", "15:00"):
         services.reschedule(booking_id=booking.pk, slot_id=make_slot(expert, at=at).pk, by_customer=True)

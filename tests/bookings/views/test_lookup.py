@@ -256,7 +256,7 @@ class TestLimits:
 
     def test_booking_and_looking_up_are_counted_apart(self, limits_on):
         for _ in range(10):
-            rate_limits.check_booking_limits(visitor="v", address="a", email="e")
+            rate_limits.check_booking_limits(visitor="v", address="a")
         rate_limits.check_lookup_limits(visitor="v", address="a")
 
 

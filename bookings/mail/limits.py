@@ -1,0 +1,160 @@
+"""Decide which mails leave: so many to one mailbox, for all senders together, counted in PostgreSQL.
+
+What a limit holds back is the mail, never the booking. Strangers cannot use up what somebody's own bookings are told
+with: each kind of cause has a purse of its own. docs/decisions/0031-mail-by-recipient.md.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+
+from bookings.mail.log import Delivery
+from bookings.mail.rules import FOR_STAFF, MailKind
+from bookings.models import Booking, MailAllowance, Source
+from bookings.models.notification import HoldReason
+from bookings.models.proven import ProvenKind, pair_hash, proven_hash
+from bookings.models.recipient import Purse, SuppressionReason, recipient_key
+
+_HOUR, _DAY = 3600, 86400  # seconds
+
+
+class Limit(NamedTuple):
+    """So many mails in so many seconds. What is too much waits for the next, so often, and is dropped then."""
+
+    mails: int
+    seconds: int
+    waits: int
+
+
+LIMITS = {
+    # A secretary books for an office, with one address.
+    Purse.OWN: Limit(60, _HOUR, waits=24),
+    Purse.KNOWN: Limit(10, _DAY, waits=1),
+    Purse.UNKNOWN: Limit(1, _DAY, waits=1),
+    # A receptionist makes a series of bookings for somebody; reminders come in the end whatever strangers do.
+    Purse.FOLLOW_UP: Limit(60, _DAY, waits=1),
+    Purse.LINK: Limit(5, _HOUR, waits=0),
+    Purse.INVITATION: Limit(5, _DAY, waits=0),
+    # All requests of a large house go to one desk.
+    Purse.STAFF: Limit(600, _HOUR, waits=24),
+}
+_ALONE = {MailKind.LOOKUP: Purse.LINK, MailKind.INVITATION: Purse.INVITATION, MailKind.WAITLIST_OFFER: Purse.OWN}
+# These stop everything: the mail server would refuse it, or its reader has called us spam.
+_STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
+
+
+class Mail(NamedTuple):
+    """A mail that is about to leave.
+
+    ``by_visitor``: somebody at a browser or a program caused it, and not staff or the clock. ``waits``: how often it
+    has waited. ``is_counted``: it counted before, and did not leave.
+    """
+
+    delivery: Delivery
+    booking: Booking | None = None
+    by_visitor: bool = False
+    waits: int = 0
+    is_counted: bool = False
+
+
+class Refusal(NamedTuple):
+    """Why a mail does not leave now, and after how many seconds it may be tried again; None: never."""
+
+    reason: HoldReason
+    seconds: int | None = None
+
+
+@dataclass
+class Standing:
+    """What is known of some mailboxes and bookings, when their mails are about to leave."""
+
+    proven: set[str] = field(default_factory=set)
+    suppressed: dict[str, str] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+
+    def is_own(self, booking: Booking | None) -> bool:
+        """Whether who reads the address has vouched for the browser that booked."""
+        return booking is not None and pair_hash(booking.holder, booking.email) in self.proven
+
+    def invites(self, booking: Booking) -> bool:
+        """Whether a calendar entry may come as an invitation, which programs enter without asking."""
+        return booking.source == Source.STAFF or self.is_own(booking)
+
+    def purse_of(self, mail: Mail) -> Purse:
+        """Return what the mail is paid from."""
+        delivery, booking = mail.delivery, mail.booking
+        if purse := _ALONE.get(delivery.kind):
+            return purse
+        if delivery.kind in FOR_STAFF:
+            return Purse.STAFF
+        if self.is_own(booking):
+            return Purse.OWN
+        is_told = booking is not None and booking.pk in self.told and not mail.by_visitor
+        if is_told or (booking is not None and booking.source == Source.STAFF):
+            return Purse.FOLLOW_UP
+        return Purse.KNOWN if proven_hash(ProvenKind.ADDRESS, delivery.to) in self.proven else Purse.UNKNOWN
+
+    def stops(self, mail: Mail, purse: Purse) -> bool:
+        """Whether the mailbox is spared this mail. A link that was asked for always goes: it proves the address."""
+        reason = self.suppressed.get(recipient_key(mail.delivery.to))
+        if reason is None or purse == Purse.LINK:
+            return False
+        return reason in _STOPS_ALL or purse in (Purse.KNOWN, Purse.UNKNOWN, Purse.FOLLOW_UP)
+
+
+def read_standing(mails: Collection[Mail]) -> Standing:
+    """Read what is known of the mailboxes and bookings of these mails, in one statement; none for no mails."""
+    standing = Standing()
+    if not mails:
+        return standing
+    bookings = [mail.booking for mail in mails if mail.booking is not None]
+    hashes = {proven_hash(ProvenKind.ADDRESS, mail.delivery.to) for mail in mails}
+    hashes |= {pair_hash(booking.holder, booking.email) for booking in bookings if booking.holder}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 'proven', hash FROM bookings_proven WHERE hash = ANY(%s::text[])"
+            " UNION ALL SELECT reason, recipient FROM bookings_suppression WHERE recipient = ANY(%s::text[])"
+            " UNION ALL SELECT 'told', booking_id::text FROM bookings_notification"
+            " WHERE booking_id = ANY(%s::bigint[]) AND audience = 'customer' AND status = 'sent'",
+            [
+                list(hashes),
+                list({recipient_key(mail.delivery.to) for mail in mails}),
+                list({booking.pk for booking in bookings}),
+            ],
+        )
+        for what, key in cursor.fetchall():
+            if what == "proven":
+                standing.proven.add(key)
+            elif what == "told":
+                standing.told.add(int(key))
+            else:
+                standing.suppressed[key] = what
+    return standing
+
+
+def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
+    """Count the mails against their mailboxes. Returns those that must not leave now, by Message-ID. One statement."""
+    refused: dict[str, Refusal] = {}
+    to_count: dict[tuple[str, Purse], list[Mail]] = defaultdict(list)
+    for mail in mails:
+        purse = standing.purse_of(mail)
+        if standing.stops(mail, purse):
+            refused[mail.delivery.message_id] = Refusal(HoldReason.SPARED)
+        elif settings.RATE_LIMITS and not mail.is_counted:
+            to_count[recipient_key(mail.delivery.to), purse].append(mail)
+    spent = MailAllowance.objects.spend(
+        (recipient, purse.value, len(counted), LIMITS[purse].seconds)
+        for (recipient, purse), counted in to_count.items()
+    )
+    for (recipient, purse), counted in to_count.items():
+        limit, now = LIMITS[purse], spent[recipient, purse.value]
+        free = max(0, limit.mails - (now.used - len(counted)))
+        reason = HoldReason.UNPROVEN if purse == Purse.UNKNOWN else HoldReason.OFTEN
+        for mail in counted[free:]:
+            seconds = now.seconds if mail.waits < limit.waits else None
+            refused[mail.delivery.message_id] = Refusal(reason, seconds)
+    return refused
