@@ -53,7 +53,7 @@ class TokenScope(models.TextChoices):
 class ApiToken(HashedSecret):
     """What a program of an organisation identifies itself with. The secret is shown once and never stored.
 
-    It ends after a time, and with the right of who made it (docs/decisions/0029-tokens-end.md).
+    It ends after a time, and with the right of who made it (docs/decisions/0034-tokens-end.md).
     """
 
     USE_NOTED_EVERY = timedelta(minutes=1)
