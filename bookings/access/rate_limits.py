@@ -1,4 +1,7 @@
-"""Limit how often one visitor or network address may try something. Counted in Valkey; while it is down, no limits."""
+"""Limit how often one visitor or network address may try something.
+
+Counted in Valkey for all processes together; while it is away, by each process for itself (process_counts.py).
+"""
 
 import logging
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from limits import RateLimitItem, parse
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 
+from bookings.access.process_counts import ProcessCounts
 from bookings.errors import TooMany
 from experts.valkey import connection_pool
 
@@ -96,13 +100,14 @@ def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]
     try:
         wait: Any = _script()(keys, arguments)
     except RedisError as error:
-        # Booking works while Valkey is down; a limit is not worth a refusal.
-        logger.warning("Limits are off, Valkey did not answer: %s", type(error).__name__)
-        return
+        logger.warning("This process counts for itself, Valkey did not answer: %s", type(error).__name__)
+        counted = zip(keys, (limit for limit, _kind, _name in limits), strict=True)
+        wait = _own_counts.count([(key, limit.amount, limit.get_expiry()) for key, limit in counted])
     if wait:
         raise TooMany(retry_after=int(wait))
 
 
+_own_counts = ProcessCounts()
 # One question for all limits of a request. Answers 0, or the seconds until the first limit that refuses has room again.
 _SCRIPT = """
 for i, key in ipairs(KEYS) do

@@ -1,7 +1,12 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.blocks import BlockAdmin
 from bookings.admin.bookings import BookingAdmin
-from bookings.admin.expert_pages import ExpertWithFeedAdmin, OrganizationWithFeedAdmin, SlotWithBookingsAdmin
+from bookings.admin.expert_pages import (
+    ExpertWithFeedAdmin,
+    MembershipWithTokensAdmin,
+    OrganizationWithFeedAdmin,
+    SlotWithBookingsAdmin,
+)
 from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
@@ -14,6 +19,7 @@ __all__ = [
     "BookingAdmin",
     "CalendarFeedAdmin",
     "ExpertWithFeedAdmin",
+    "MembershipWithTokensAdmin",
     "NotificationAdmin",
     "OrganizationWithFeedAdmin",
     "SlotWithBookingsAdmin",

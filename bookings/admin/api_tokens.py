@@ -1,11 +1,16 @@
 """Tokens of programs in the admin: made, shown once, watched and revoked."""
 
+from datetime import timedelta
+
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -13,22 +18,49 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from bookings import services
 from bookings.models import ApiToken
-from experts.admin.base import ServiceAdmin, instant, label, without_menu
+from bookings.models.api_token import USUAL_LIFE
+from experts import formatting
+from experts.admin.base import ServiceAdmin, ServiceForm, instant, label, without_menu
 from experts.admin.scoping import WithinReach
+
+WARNS_BEFORE = timedelta(days=30)
+LASTS = [
+    (30, gettext_lazy("30 days")),
+    (90, gettext_lazy("90 days")),
+    (USUAL_LIFE.days, gettext_lazy("1 year")),
+    (2 * USUAL_LIFE.days, gettext_lazy("2 years")),
+]
+
+
+class TokenForm(ServiceForm):
+    lasts = forms.TypedChoiceField(
+        label=gettext_lazy("Ends after"),
+        choices=LASTS,
+        coerce=int,
+        initial=USUAL_LIFE.days,
+        widget=UnfoldAdminSelectWidget,
+        help_text=gettext_lazy("It also ends when you are no owner of the organisation any more."),
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ("organization", "name", "scope")
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ServiceAdmin):
     """A token is not changed: what may do something else is another token."""
 
+    form = TokenForm
     organization_path = "organization_id"
     has_events = True
     change_form_template = "admin/api_token.html"
-    list_display = ("name", "organization", "scope", "ending_shown", "last_used", "state")
-    list_select_related = ("organization",)
+    list_display = ("name", "organization", "scope", "ending_shown", "created_by", "last_used", "ends", "state")
+    list_select_related = ("organization", "created_by")
     list_filter = (("scope", ChoicesDropdownFilter), ("organization", WithinReach))
     search_fields = ("name",)
     autocomplete_fields = ("organization",)
@@ -38,7 +70,7 @@ class ApiTokenAdmin(ServiceAdmin):
         (
             None,
             {
-                "fields": ("organization", "name", "scope"),
+                "fields": ("organization", "name", "scope", "lasts"),
                 "description": gettext_lazy(
                     "For a program that uses the API. It sees names and addresses of everybody who booked, so give "
                     "each program a token of its own, and no more rights than it needs."
@@ -48,7 +80,7 @@ class ApiTokenAdmin(ServiceAdmin):
     )
     fieldsets = (
         (None, {"fields": ("name", "organization", "scope", "ending_shown", "state")}),
-        (gettext_lazy("Use"), {"fields": ("last_used", "created", "created_by")}),
+        (gettext_lazy("Use"), {"fields": ("last_used", "ends", "created", "created_by")}),
     )
 
     def get_fieldsets(self, request, obj=None):
@@ -68,6 +100,10 @@ class ApiTokenAdmin(ServiceAdmin):
         """What would be the right to change them, if they could be changed."""
         return super().has_change_permission(request, obj)
 
+    def get_queryset(self, request):
+        counts = Exists(ApiToken.objects.in_force().filter(pk=OuterRef("pk")))
+        return super().get_queryset(request).annotate(counts=counts)
+
     # Columns
 
     @display(description=gettext_lazy("ends in"))
@@ -78,15 +114,27 @@ class ApiTokenAdmin(ServiceAdmin):
     def last_used(self, token):
         return instant(token.last_used_at) if token.last_used_at else _("Never")
 
+    @display(description=gettext_lazy("ends"))
+    def ends(self, token):
+        return instant(token.expires_at)
+
     @display(description=gettext_lazy("created"))
     def created(self, token):
         return instant(token.created_at)
 
     @display(description=gettext_lazy("state"))
     def state(self, token):
-        return label(
-            _("In use") if token.revoked_at is None else _("Revoked"), "default" if token.revoked_at else "success"
-        )
+        now = timezone.now()
+        if token.revoked_at is not None:
+            return label(_("Revoked"), "default")
+        if token.expires_at <= now:
+            return label(_("Over"), "default")
+        if not token.counts:
+            return label(_("Ended with its maker"), "default")
+        if token.expires_at - now < WARNS_BEFORE:
+            left = formatting.duration(token.expires_at - now)
+            return label(_("Ends in %(time)s") % {"time": left}, "warning")
+        return label(_("In use"), "success")
 
     # Making one
 
@@ -101,6 +149,7 @@ class ApiTokenAdmin(ServiceAdmin):
 
     def save_model(self, request, obj, form, change):
         obj.created_by = request.user
+        obj.expires_at = timezone.now() + timedelta(days=form.cleaned_data["lasts"])
         request.new_secret = services.create_token(token=obj)
 
     def response_add(self, request, obj, post_url_continue=None):

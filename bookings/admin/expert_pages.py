@@ -5,18 +5,21 @@ from urllib.parse import urlencode
 from django.contrib import admin
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 
+from bookings.models import ApiToken
 from experts.admin.experts import ExpertAdmin
+from experts.admin.members import MembershipAdmin
 from experts.admin.organizations import OrganizationAdmin
 from experts.admin.scoping import may
 from experts.admin.slots import SlotAdmin
-from experts.models import Expert, Organization, Slot
+from experts.models import Expert, Membership, Organization, Slot
 from experts.permissions import ADD, VIEW
 
 # The experts' own pages know nothing of bookings: these take their place.
-admin.site.unregister([Slot, Expert, Organization])
+admin.site.unregister([Slot, Expert, Organization, Membership])
 
 
 @admin.register(Slot)
@@ -64,6 +67,28 @@ class ExpertWithFeedAdmin(WithCalendarFeed, ExpertAdmin):
 @admin.register(Organization)
 class OrganizationWithFeedAdmin(WithCalendarFeed, OrganizationAdmin):
     pass
+
+
+@admin.register(Membership)
+class MembershipWithTokensAdmin(MembershipAdmin):
+    """Says, before somebody leaves or is an owner no more, which programs lose their token with them."""
+
+    def get_deleted_objects(self, objs, request):
+        deleted, counts, permissions, protected = super().get_deleted_objects(objs, request)
+        ending = [_("The API token %(name)s ends") % {"name": token} for it in objs for token in _tokens_of(it)]
+        return deleted + ending, counts, permissions, protected
+
+    def get_fieldsets(self, request, obj=None):
+        fieldsets = super().get_fieldsets(request, obj)
+        ending = ", ".join(str(token) for token in _tokens_of(obj)) if obj else ""
+        if not ending:
+            return fieldsets
+        text = _("These API tokens end when this person leaves, or is an owner no more: %(names)s. Make others first.")
+        return [*fieldsets, (_("API tokens"), {"fields": (), "description": text % {"names": ending}})]
+
+
+def _tokens_of(membership: Membership):
+    return ApiToken.objects.ending_with(membership).order_by("name")
 
 
 def _bookings_url(slot_id: int | str) -> str:

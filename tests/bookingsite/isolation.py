@@ -209,19 +209,19 @@ def addresses() -> list[Address]:
     """All addresses of the admin, whoever added them."""
     prefixes = {f"/admin/{model._meta.app_label}/{model._meta.model_name}/": model for model in admin.site._registry}
     found = []
-    for pattern in _walk(admin.site.get_urls(), "/admin/"):
+    for pattern in walk(admin.site.get_urls(), "/admin/"):
         model = next((model for prefix, model in prefixes.items() if pattern.startswith(prefix)), None)
         found.append(Address(pattern, model, tuple(re.findall(r"<(?:\w+:)?(\w+)>", pattern))))
     return found
 
 
-def _walk(patterns, prefix: str) -> Iterator[str]:
+def walk(patterns, prefix: str) -> Iterator[str]:
     for entry in patterns:
         route = str(entry.pattern)
         if isinstance(entry.pattern, RegexPattern):
             route = re.sub(r"\(\?P(<\w+>)[^)]*\)", r"\1", route).strip("^$")
         if isinstance(entry, URLResolver):
-            yield from _walk(entry.url_patterns, prefix + route)
+            yield from walk(entry.url_patterns, prefix + route)
         else:
             yield prefix + route
 
@@ -239,7 +239,7 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
             for model, obj in world.objects.items()
         ]
     if address.names == ("app_label",):
-        return [address.filled(app_label=label) for label in {m._meta.app_label for m in admin.site._registry}]
+        return [address.filled(app_label=label) for label in sorted({m._meta.app_label for m in admin.site._registry})]
     if address.names == ("url",):
         return [address.filled(url="nonsense/")]
     if not address.names:

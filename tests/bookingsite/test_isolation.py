@@ -2,6 +2,7 @@
 
 Somebody who adds a page, an address or a filter need not come here: the walk finds it. It fails when it does not know
 how to call something (tests/bookingsite/isolation.py tells it), or when a page does not say to whom its rows belong.
+Who may open which address at all: tests/abuse/test_matrix.py.
 """
 
 import pytest
@@ -44,8 +45,6 @@ MAY_ADD = {
     "stranger": {ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
     "colleague": {Booking, CalendarFeed, Slot, TimeOff},
 }
-# Anybody may open these: they are about nobody.
-OPEN = {"/admin/login/"}
 ENDS_THE_SESSION = {"/admin/logout/"}
 
 
@@ -85,20 +84,6 @@ def test_every_page_says_to_whom_its_rows_belong(model):
     for entry in page.list_filter:
         if isinstance(entry, tuple) and issubclass(entry[1], AutocompleteSelectFilter):
             assert issubclass(entry[1], WithinReach), "it would name what the address asks for, whoever asks"
-
-
-# Nobody
-
-
-def test_nobody_gets_anywhere_without_logging_in(world):
-    client = world.people["nobody"]
-    for address in ADDRESSES:
-        if address.pattern in OPEN:
-            continue
-        for url in calls(address, world):
-            for response in (client.get(url), client.post(url, {"post": "yes"})):
-                assert response.status_code == 302, url
-                assert response["Location"].startswith((reverse("admin:login"), reverse("admin:index"))), url
 
 
 # A stranger from another organisation, and a colleague who has a calendar of one's own only
@@ -251,19 +236,8 @@ def test_no_action_touches_it(world, who, model, action):
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m not in FOR_SUPERUSERS], ids=lambda model: model._meta.label)
 def test_the_owner_sees_what_is_the_organisations(world, model):
-    client, key = world.people["owner"], world.objects[model].pk
-    response = client.get(admin_url(model))
+    response = world.people["owner"].get(admin_url(model))
     assert world.objects[model] in list(response.context["cl"].result_list)
-    for page in ("change", "history"):
-        assert client.get(admin_url(model, page, key)).status_code == 200
-
-
-@pytest.mark.parametrize("model", FOR_SUPERUSERS, ids=lambda model: model._meta.label)
-def test_accounts_are_for_superusers(world, model):
-    for who in ("owner", *OTHERS):
-        for address in of(model):
-            for url in calls(address, world):
-                assert world.people[who].get(url).status_code in (302, 403), url
 
 
 def _found_by_the_walk(world, client) -> set:

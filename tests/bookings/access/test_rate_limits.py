@@ -4,10 +4,12 @@ import pytest
 from django.test import Client
 
 from bookings.access import rate_limits
+from bookings.access.process_counts import ProcessCounts
 from bookings.access.visitor import client_address
 from bookings.errors import TooMany
 from bookings.models import Booking, TurnedAway
 from tests.cast import details, make_booking, make_slot
+from tests.private_valkey import PrivateValkey
 
 pytestmark = pytest.mark.django_db
 
@@ -107,10 +109,41 @@ def test_who_opens_a_full_slot_often_wants_it_once(client):
     assert TurnedAway.objects.count() == 1
 
 
-def test_booking_works_while_valkey_is_down(client, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1"
-    slot = make_slot()
-    assert client.post(f"/slots/{slot.pk}/book/", details(step="confirm")).status_code == 302
+class TestWithoutValkey:
+    @pytest.fixture
+    def private_valkey(self, settings, tmp_path, monkeypatch):
+        """One that the site counts in, and that stops."""
+        server = PrivateValkey(tmp_path)
+        settings.REDIS_URL = server.url
+        monkeypatch.setattr(rate_limits, "_own_counts", ProcessCounts())
+        yield server
+        server.stop()
+
+    def test_booking_goes_on_and_a_flood_is_stopped_all_the_same(self, client, private_valkey):
+        slot = make_slot(capacity=40)
+        url = f"/slots/{slot.pk}/book/"
+        assert client.post(url, details(step="confirm", key="before")).status_code == 302
+        private_valkey.stop()
+        statuses = [client.post(url, details(step="confirm", key=f"k{n}")).status_code for n in range(15)]
+        assert statuses == [302] * 10 + [429] * 5
+        for n in range(60):  # new identities of one address, which still has 50 of 60
+            Client().post(url, details(step="confirm", key=f"x{n}", email=f"{n}@example.com"))
+        assert Booking.objects.count() == 1 + 10 + 29, "the slot is full, and nobody was refused for long"
+        assert Client().post(url, details(step="confirm", key="y")).status_code == 429
+        elsewhere = Client(REMOTE_ADDR="198.51.100.1")
+        assert elsewhere.post(url, details(step="confirm", key="z", email="z@example.com")).status_code == 409
+        private_valkey.start()
+        assert client.post(url, details(step="confirm", key="after")).status_code == 409, "counted there again"
+
+    def test_memory_is_bounded_and_windows_end(self):
+        counts = ProcessCounts(most_keys=3)
+        assert [counts.count([("a", 2, 60)]) for _ in range(3)][:2] == [0, 0]
+        assert 0 < counts.count([("a", 2, 60), ("b", 9, 60)]) <= 61
+        assert list(counts._counts) == ["a"], "what is refused counts for nothing else"
+        for key in "bcd":
+            counts.count([(key, 9, 60)])
+        assert list(counts._counts) == ["b", "c", "d"]
+        assert counts.count([("e", 1, 0)]) == counts.count([("e", 1, 0)]) == 0
 
 
 class TestAddress:

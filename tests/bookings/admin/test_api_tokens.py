@@ -1,10 +1,15 @@
 """API tokens in the admin: shown once, revoked for good."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from bookings import services
+from bookings.errors import InvalidDetails
 from bookings.models import ApiToken
-from experts.models import Role
+from experts.models import Membership, Role
 from tests.api.caller import Caller, make_token
 from tests.cast import make_organization
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, messages_of, run_action
@@ -24,7 +29,8 @@ def staff(maya):
 
 def add(client, organization, **values):
     return client.post(
-        admin_url(ApiToken, "add"), {"organization": organization.pk, "name": "Till", "scope": "read"} | values
+        admin_url(ApiToken, "add"),
+        {"organization": organization.pk, "name": "Till", "scope": "read", "lasts": "365"} | values,
     )
 
 
@@ -115,3 +121,59 @@ def test_nobody_else_of_the_organisation_sees_them(role):
     member.post(reverse("admin:bookings_apitoken_revoke", args=[token.pk]))
     assert ApiToken.objects.in_force().exists()
     assert ApiToken.objects.count() == 1
+
+
+# How they end
+
+
+def works(secret: str) -> bool:
+    return Caller(secret).get("/admin/experts").status_code == 200
+
+
+def test_a_token_ends_after_a_year_or_as_long_as_was_chosen(staff):
+    add(staff, make_organization())
+    usual = ApiToken.objects.get().expires_at - timezone.now()
+    assert timedelta(days=364) < usual <= timedelta(days=365)
+    secret = add(staff, make_organization(), lasts="30").context["secret"]
+    assert "Ends in 30 days" in staff.get(admin_url(ApiToken)).content.decode()
+    assert works(secret)
+    ApiToken.objects.update(expires_at=timezone.now())
+    assert not works(secret)
+    assert "Over" in staff.get(admin_url(ApiToken)).content.decode()
+    assert list(errors_of(add(staff, make_organization(), lasts="99999"))) == ["lasts"]
+    with pytest.raises(InvalidDetails):
+        make_token(make_organization(), expires_at=timezone.now())
+
+
+@pytest.mark.parametrize("ending", ["leaves", "is an owner no more", "is locked", "is deleted"])
+def test_a_token_ends_with_the_member_who_made_it(ending):
+    organization = make_organization()
+    colleague, maker = make_member(organization), make_member(organization)
+    secret = add(logged_in(maker), organization).context["secret"]
+    kept = make_token(organization, name="Kept", created_by=colleague)
+    membership = Membership.objects.get(user=maker)
+    assert works(secret)
+    page = logged_in(colleague).get(admin_url(Membership, "delete", membership.pk)).content.decode()
+    assert "The API token Till" in page, "who removes somebody is told what ends"
+    assert "Kept" not in page
+    assert "Till (…" in logged_in(colleague).get(admin_url(Membership, "change", membership.pk)).content.decode()
+    if ending == "leaves":
+        logged_in(colleague).post(admin_url(Membership, "delete", membership.pk), {"post": "yes"})
+    elif ending == "is an owner no more":
+        logged_in(colleague).post(admin_url(Membership, "change", membership.pk), {"role": "scheduler"})
+    elif ending == "is locked":
+        type(maker).objects.filter(pk=maker.pk).update(is_active=False)
+    else:
+        maker.delete()
+    assert not works(secret)
+    assert works(kept)
+    shown = logged_in(colleague).get(admin_url(ApiToken)).content.decode()
+    assert ("Revoked" if ending == "is deleted" else "Ended with its maker") in shown
+
+
+def test_tokens_of_superusers_and_of_the_shell_belong_to_nobody_who_could_leave(staff):
+    organization = make_organization()
+    by_operator = add(staff, organization).context["secret"]
+    assert works(by_operator)
+    assert works(make_token(organization))
+    assert services.revoke_token(token_id=ApiToken.objects.first().pk)
