@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0012_erasures_by_address'),
+        ('bookings', '0016_mail_by_recipient'),
     ]
 
     operations = [
