@@ -2,6 +2,7 @@ from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
 from bookings.admin.expert_pages import ExpertWithFeedAdmin, OrganizationWithFeedAdmin, SlotWithBookingsAdmin
 from bookings.admin.feeds import CalendarFeedAdmin
+from bookings.admin.note_readings import NoteReadingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
@@ -12,6 +13,7 @@ __all__ = [
     "BookingAdmin",
     "CalendarFeedAdmin",
     "ExpertWithFeedAdmin",
+    "NoteReadingAdmin",
     "NotificationAdmin",
     "OrganizationWithFeedAdmin",
     "SlotWithBookingsAdmin",

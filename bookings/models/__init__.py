@@ -3,6 +3,7 @@ from bookings.models.booking import Booking, CancelReason, Source
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.note_reading import NoteReading
 from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
@@ -21,6 +22,7 @@ __all__ = [
     "LookupLink",
     "LookupRequest",
     "MailKind",
+    "NoteReading",
     "Notification",
     "OutboxMail",
     "Postponed",

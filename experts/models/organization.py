@@ -14,6 +14,14 @@ from experts.embedding import validate_origin
 from experts.timezones import validate_zone
 
 
+class TwoFactor(models.TextChoices):
+    """Who of an organisation's members needs a second factor to log in: a code of an app, or a passkey."""
+
+    NOBODY = "nobody", _("Nobody has to")
+    OWNERS = "owners", _("Owners")
+    EVERYBODY = "everybody", _("Everybody")
+
+
 class Accent(models.TextChoices):
     """Presets only: each is checked for contrast in both themes (static/src/app.css)."""
 
@@ -49,6 +57,13 @@ class Organization(models.Model):
         blank=True,
     )
     is_active = models.BooleanField(_("active"), default=True)
+    two_factor = models.CharField(
+        _("second factor needed to log in"),
+        max_length=10,
+        choices=TwoFactor.choices,
+        default=TwoFactor.NOBODY,
+        db_default=TwoFactor.NOBODY,
+    )
 
     requires_approval = models.BooleanField(_("bookings need approval"), default=False)
     hold_minutes = models.PositiveSmallIntegerField(
@@ -79,6 +94,7 @@ class Organization(models.Model):
         verbose_name_plural = _("organisations")
         constraints = [
             known_value("accent", Accent),
+            known_value("two_factor", TwoFactor),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,

@@ -23,6 +23,7 @@ from bookings.models import (
     Booking,
     CalendarFeed,
     MailKind,
+    NoteReading,
     Notification,
     TurnedAway,
     WaitlistEntry,
@@ -38,6 +39,7 @@ from experts.models import (
     Membership,
     Organization,
     Role,
+    SignIn,
     Slot,
     TimeOff,
     User,
@@ -145,6 +147,12 @@ def make_world() -> World:
             ApiToken: token,
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
+            SignIn: SignIn.objects.create(
+                organization=organization, who="lurgan@garthmail.example", outcome="in", means="password", address="::1"
+            ),
+            NoteReading: NoteReading.objects.create(
+                organization=organization, booking=booking, reference=booking.reference, who="lurgan@garthmail.example"
+            ),
             Group: Group.objects.create(name="Grobblegroup"),
         },
         people={
