@@ -14,6 +14,7 @@ register_rights(
         "bookings.apitoken": {Role.OWNER: ALL - {DELETE}},
         # To change is to end. A block concerns all calendars, so it is not for experts.
         "bookings.block": {Role.OWNER: ALL - {DELETE}, Role.SCHEDULER: ALL - {DELETE}},
+        "bookings.notereading": {Role.OWNER: LOOK},
         "bookings.turnedaway": dict.fromkeys(Role, LOOK),
         # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
         "bookings.webhookendpoint": {Role.OWNER: ALL},

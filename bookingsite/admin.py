@@ -1,5 +1,7 @@
 """Accounts of staff in the admin: they belong to no organisation and are for superusers."""
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -10,11 +12,13 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from bookingsite.onboarding.admin import InvitationAdmin
+from experts import services
 from experts.admin.scoping import Scoped
 from experts.models import User
 
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.
-admin.site.unregister([Group, ProcrastinateJob])
+# What allauth keeps is changed by the people whose it is (bookingsite/accounts/).
+admin.site.unregister([Group, ProcrastinateJob, Authenticator, EmailAddress])
 
 
 @admin.register(User)
@@ -37,6 +41,12 @@ class UserAdmin(Scoped, DjangoUserAdmin, ModelAdmin):
         (gettext_lazy("Important dates"), {"fields": ("last_login", "created_at")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "usable_password", "password1", "password2")}),)
+
+    def save_model(self, request, obj, form, change):
+        """An account that is no longer active is logged out for good: it is not in again when it becomes active."""
+        super().save_model(request, obj, form, change)
+        if not obj.is_active:
+            services.end_sessions(user_id=obj.pk)
 
 
 @admin.register(Group)

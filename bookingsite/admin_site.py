@@ -1,24 +1,28 @@
 """The admin site: its name and look, what its menu offers, and a content security policy of its own."""
 
+from urllib.parse import urlencode
+
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.decorators import csp_replace
 from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.auth import logout
 from django.core.paginator import Paginator
-from django.shortcuts import render
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 from unfold.dataclasses import SearchResult
 from unfold.sites import UnfoldAdminSite
 
-from bookings.access.visitor import client_address
 from bookings.models import Booking
 from bookings.models.booking import read_reference
+from bookings.views.responses import see_other
 from experts.models import Expert
 
 # Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.
@@ -30,7 +34,6 @@ POLICY = csp_replace(
     }
 )
 FOUND = 8
-LONGEST_LISTED_NAME = 255
 
 
 class AutocompleteView(AutocompleteJsonView):
@@ -49,9 +52,23 @@ class AdminSite(UnfoldAdminSite):
     def admin_view(self, view, cacheable=False):
         return POLICY(super().admin_view(view, cacheable))
 
-    @method_decorator(POLICY)
     def login(self, request, extra_context=None):
-        return super().login(request, extra_context)
+        """Lead on to the page where staff log in, and back to where they wanted to go on this site."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            logout(request)  # they may no longer enter: the page could only lead them back here
+        wanted = request.POST.get("next") or request.GET.get("next") or reverse("admin:index")
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
+
+    @method_decorator(require_POST)
+    def logout(self, request, extra_context=None):
+        logout(request)
+        return see_other(reverse("account_login"))
+
+    def password_change(self, request, extra_context=None):
+        return redirect("account_change_password")
+
+    def password_change_done(self, request, extra_context=None):
+        return redirect("account")
 
     def autocomplete_view(self, request):
         return AutocompleteView.as_view(admin_site=self)(request)
@@ -108,6 +125,11 @@ def environment(request):
     return [_("Development"), "warning"] if settings.DEBUG else None
 
 
+def account_links(request):
+    """In the menu of one's own name."""
+    return [{"title": _("Your account"), "link": reverse("account")}]
+
+
 def navigation(request):
     """The menu. An entry is shown to those who may see its page."""
     held = reverse("admin:bookings_booking_held")  # below the address of the bookings, with an entry of its own
@@ -154,6 +176,8 @@ def navigation(request):
                 item(_("Organisations"), "apartment", "experts", "organization"),
                 item(_("Members"), "badge", "experts", "membership"),
                 item(_("Invitations"), "mail", "experts", "invitation"),
+                item(_("Sign-ins"), "login", "experts", "signin"),
+                item(_("Notes read"), "visibility", "bookings", "notereading"),
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),
@@ -165,29 +189,3 @@ def navigation(request):
         ),
     ]
     return [{"title": title, "items": items, "separator": title is not None} for title, items in groups]
-
-
-# Log-in throttling (django-axes)
-
-
-def login_address(request) -> str | None:
-    """The caller's address for the list of failed log-ins, which keeps plain addresses: of a network, its first."""
-    address = client_address(request).partition("/")[0]
-    return None if address == "unknown" else address
-
-
-def login_name(request, credentials=None) -> str | None:
-    """The address that was typed, whatever its case, so that capital letters are no further attempts.
-
-    Only as far as the list of failed log-ins has room for it: a longer one is nobody's.
-    """
-    name = (credentials or request.POST).get("username")
-    return name and name.lower()[:LONGEST_LISTED_NAME]
-
-
-def locked_out(request, original_response=None, credentials=None):
-    """Too many wrong passwords. Says so in the same words whether or not there is such an account."""
-    minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
-    response = render(request, "admin/locked_out.html", {"minutes": minutes}, status=429)
-    response["Retry-After"] = str(minutes * 60)
-    return response

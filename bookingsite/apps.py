@@ -1,4 +1,5 @@
 import gc
+from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin import apps as admin_apps
@@ -19,6 +20,7 @@ class ProjectConfig(AppConfig):
         Whoever starts a process turns that off: nothing that is loaded is garbage. It is a fifth of the time until a
         process is ready, and it need not be gone through afterwards.
         """
+        import_module("bookingsite.accounts.receivers")
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
         gc.enable()

@@ -4,13 +4,13 @@ A program has no session, no cookie, no form and no time zone of a browser, and 
 left out for it is a good part of what an answer of the API would cost.
 """
 
-from django.contrib.auth.middleware import AuthenticationMiddleware as _AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware as _MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware as _SessionMiddleware
 from django_htmx.middleware import HtmxMiddleware as _HtmxMiddleware
 from whitenoise.middleware import WhiteNoiseMiddleware as _WhiteNoiseMiddleware
 
 from bookings.access.visitor import VisitorMiddleware as _VisitorMiddleware
+from bookingsite.accounts.middleware import AuthenticationMiddleware as _AuthenticationMiddleware
 from bookingsite.middleware import API
 from bookingsite.middleware import AdminInputMiddleware as _AdminInputMiddleware
 from bookingsite.middleware import PreferencesMiddleware as _PreferencesMiddleware

@@ -46,6 +46,9 @@ try:
     HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
     HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
+    TWO_FACTOR = env.str("TWO_FACTOR", "nobody")
+    STAFF_SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", 60))
+    STAFF_SESSION_LASTS = timedelta(hours=env.int("SESSION_MAX_HOURS", 12))
 except (EnvError, ValueError) as error:
     raise ImproperlyConfigured(str(error)) from error
 
@@ -111,6 +114,10 @@ except ValueError as error:
     raise ImproperlyConfigured(f"TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8. {error}") from error
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
     raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
+if TWO_FACTOR not in ("nobody", "owners", "everybody"):
+    raise ImproperlyConfigured("TWO_FACTOR must be nobody, owners or everybody")
+if not (STAFF_SESSION_IDLE and STAFF_SESSION_LASTS):
+    raise ImproperlyConfigured("SESSION_IDLE_MINUTES and SESSION_MAX_HOURS must be 1 or more")
 if "EMAIL_BACKEND" not in EMAIL:
     raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:587/?tls=on, or console: or memory:")
 
@@ -126,7 +133,9 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "channels",
     "corsheaders",
-    "axes",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "csp",
     "django_htmx",
     "ninja",
@@ -152,6 +161,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "bookingsite.page_middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "bookingsite.page_middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "bookingsite.page_middleware.HtmxMiddleware",
@@ -160,7 +170,7 @@ MIDDLEWARE = [
     "bookingsite.page_middleware.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
     "bookingsite.page_middleware.AdminInputMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "bookingsite.accounts.middleware.StaffMiddleware",
 ]
 
 ROOT_URLCONF = "bookingsite.urls"
@@ -208,7 +218,10 @@ CHANNEL_LAYERS = {
 PGHISTORY_OBJ_FIELD = pghistory.ObjForeignKey(related_name="events")
 
 # Workers poll: a NOTIFY takes a database-wide lock at commit (docs/decisions/0005-queue-without-notify.md).
-PROCRASTINATE_IMPORT_PATHS = ["bookingsite.onboarding.tasks"]  # besides the tasks.py of each app
+PROCRASTINATE_IMPORT_PATHS = [
+    "bookingsite.accounts.tasks",
+    "bookingsite.onboarding.tasks",
+]  # besides the tasks.py of each app
 PROCRASTINATE_WORKER_DEFAULTS = {
     "listen_notify": False,
     "fetch_job_polling_interval": 1.0,
@@ -229,7 +242,14 @@ EMAIL_FILE_PATH = EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 20  # seconds
 
 AUTH_USER_MODEL = "experts.User"  # docs/decisions/0015-own-user-model.md
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a mail works
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"  # from a log-in page that was opened by itself
+# The first is for new passwords; others are replaced by it at the next log-in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -290,7 +310,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W004", "security.W005", "security.W021"]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 CSRF_FAILURE_VIEW = "bookingsite.errors.csrf_failure"
 
-# The admin: looks by django-unfold (docs/decisions/0006-admin-with-unfold.md), locked after too many wrong passwords.
+# The admin: looks by django-unfold (docs/decisions/0006-admin-with-unfold.md).
 UNFOLD = {
     "SITE_TITLE": "ExpertBook",
     "SITE_HEADER": "ExpertBook",
@@ -302,22 +322,36 @@ UNFOLD = {
     "SCRIPTS": ["bookingsite.admin_site.script"],
     "ENVIRONMENT": "bookingsite.admin_site.environment",
     "DASHBOARD_CALLBACK": "bookings.admin.dashboard.dashboard",
+    "ACCOUNT": {"navigation": "bookingsite.admin_site.account_links"},
     "SIDEBAR": {"navigation": "bookingsite.admin_site.navigation"},
 }
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"  # the cache may be away
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = 8
-AXES_COOLOFF_TIME = timedelta(minutes=15)
-AXES_RESET_ON_SUCCESS = True
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_CLIENT_IP_CALLABLE = "bookingsite.admin_site.login_address"
-AXES_USERNAME_FORM_FIELD = "username"  # as Django names the field of the log-in form, whatever is typed into it
-AXES_USERNAME_CALLABLE = "bookingsite.admin_site.login_name"
-AXES_LOCKOUT_CALLABLE = "bookingsite.admin_site.locked_out"
-AXES_DISABLE_ACCESS_LOG = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
+
+# Log-in of staff (bookingsite/accounts/, docs/decisions/0029-staff-log-in.md): django-allauth without its sign-up.
+ACCOUNT_ADAPTER = "bookingsite.accounts.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an account comes by an invitation that was mailed
+ACCOUNT_RATE_LIMITS = False  # they need the cache, which may be away: experts/services/sign_ins.py counts
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds
+ACCOUNT_FORMS = {"login": "bookingsite.accounts.forms.LoginForm"}
+MFA_ADAPTER = "bookingsite.accounts.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "ExpertBook"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds before and after: clocks of phones are not exact
+MFA_RATE_LIMITS = False
+MFA_FORMS = {
+    "authenticate": "bookingsite.accounts.forms.CodeForm",
+    "reauthenticate": "bookingsite.accounts.forms.CodeAgainForm",
+    "activate_totp": "bookingsite.accounts.forms.ActivateAppForm",
+    "authenticate_webauthn": "bookingsite.accounts.forms.PasskeyForm",
+    "login_webauthn": "bookingsite.accounts.forms.PasskeyLoginForm",
+}
 
 LOGGING = {
     "version": 1,

@@ -8,6 +8,7 @@ from bookingsite.onboarding import views as onboarding
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("account/", include("bookingsite.accounts.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("start/", onboarding.start, name="start"),

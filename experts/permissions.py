@@ -32,6 +32,7 @@ register_rights(
         # People are added by an invitation that they accept.
         "experts.membership": {Role.OWNER: ALL - {ADD}},
         "experts.invitation": {Role.OWNER: ALL - {CHANGE}},
+        "experts.signin": {Role.OWNER: LOOK},
         "experts.category": dict.fromkeys(Role, LOOK),
         "experts.expert": {Role.OWNER: ALL, Role.SCHEDULER: EDIT, Role.EXPERT: EDIT},
         "experts.weeklyhours": dict.fromkeys(Role, ALL),

@@ -8,6 +8,7 @@ from bookings.admin.expert_pages import (
     SlotWithBookingsAdmin,
 )
 from bookings.admin.feeds import CalendarFeedAdmin
+from bookings.admin.note_readings import NoteReadingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
@@ -20,6 +21,7 @@ __all__ = [
     "CalendarFeedAdmin",
     "ExpertWithFeedAdmin",
     "MembershipWithTokensAdmin",
+    "NoteReadingAdmin",
     "NotificationAdmin",
     "OrganizationWithFeedAdmin",
     "SlotWithBookingsAdmin",

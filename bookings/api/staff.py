@@ -1,5 +1,7 @@
 """Bookings for staff's programs. ``request.auth.organization`` is whose; all others' look unknown."""
 
+from collections.abc import Sequence
+
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone, translation
@@ -87,8 +89,7 @@ def _page(request: HttpRequest, bookings: QuerySet[Booking], after: str | None) 
             raise Invalid(_("Send the “next” of the page before."), field="after")
         rows = rows.filter(pk__lt=last)
     items, following_page = following(rows, lambda booking: booking.reference)
-    now = timezone.now()
-    return Page(items=[StaffBookingOut.of(row, now) for row in items], count=count, next=following_page)
+    return Page(items=_shown(request, items), count=count, next=following_page)
 
 
 @router.post(
@@ -117,7 +118,7 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
     "/bookings/{reference}", response={200: StaffBookingOut, **errors(401, 404)}, summary="One booking, for staff"
 )
 def get_own_booking(request: HttpRequest, reference: str):
-    return StaffBookingOut.of(own_booking(request, reference), timezone.now())
+    return _shown(request, [own_booking(request, reference)])[0]
 
 
 @router.patch(
@@ -129,21 +130,21 @@ def change_booking(request: HttpRequest, reference: str, details: PersonChange):
     """A new address gets the booking's e-mail; the links in the old one's open nothing any more."""
     booking = own_booking(request, reference)
     services.change_details(booking_id=booking.pk, **details.model_dump(exclude_unset=True))
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/approve", response=DECIDED, summary="Approve a request")
 def approve_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.approve(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/reject", response=DECIDED, summary="Reject a request")
 def reject_booking(request: HttpRequest, reference: str, details: Reason | None = None):
     booking = own_booking(request, reference)
     services.reject(booking_id=booking.pk, reason=details.reason if details else "")
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/cancel", response=DECIDED, summary="Cancel for somebody")
@@ -151,21 +152,21 @@ def cancel_own_booking(request: HttpRequest, reference: str, details: Reason | N
     """Also after the deadline that customers have."""
     booking = own_booking(request, reference)
     services.cancel(booking_id=booking.pk, by_customer=False, reason=details.reason if details else "")
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/complete", response=DECIDED, summary="The session took place")
 def complete_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.complete(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/no-show", response=DECIDED, summary="Nobody came")
 def miss_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.mark_no_show(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post(
@@ -180,8 +181,15 @@ def move_booking(request: HttpRequest, reference: str, details: Move):
         services.reschedule(booking_id=booking.pk, slot_id=own_slot(request, details.slot).pk, by_customer=False)
     except SlotTaken as error:
         return Status(409, taken(error))
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
-def _as_it_is(booking: Booking) -> StaffBookingOut:
-    return StaffBookingOut.of(Booking.objects.with_slot().get(pk=booking.pk), timezone.now())
+def _as_it_is(request: HttpRequest, booking: Booking) -> StaffBookingOut:
+    return _shown(request, [Booking.objects.with_slot().get(pk=booking.pk)])[0]
+
+
+def _shown(request: HttpRequest, bookings: Sequence[Booking]) -> list[StaffBookingOut]:
+    """What the token's program reads, and the log of it."""
+    token, now = request.auth, timezone.now()
+    services.log_note_readings(bookings, user=None, who=f"API: {token.name}")
+    return [StaffBookingOut.of(booking, now) for booking in bookings]

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
 
 from bookings.access import links
 from bookings.icalendar import event
@@ -20,7 +21,7 @@ from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEn
 from bookings.policy import cancel_line
 from experts.addresses import absolute_url
 from experts.formatting import zone_label
-from experts.models import Invitation, Organization, Slot
+from experts.models import Invitation, Organization, Slot, User
 from experts.models.organization import Accent
 from experts.timezones import known_zone
 
@@ -218,6 +219,23 @@ def send_invitation(invitation: Invitation, url: str) -> None:
     )
 
 
+def send_password_link(user: User, url: str) -> None:
+    """Send the link with which somebody on staff chooses a new password. It is in no log: it is about no booking."""
+    mail = _build(
+        "password",
+        None,
+        {"url": url},
+        to=user.email,
+        language=settings.LANGUAGE_CODE,
+        zone=ZoneInfo("UTC"),
+        at=timezone.now(),
+        organization=None,
+        message_id=f"<password.{salted_hmac('bookings.mail', url).hexdigest()[:24]}@expertbook>",
+    )
+    with Transport() as transport:
+        transport.hand_over(mail)
+
+
 def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
     """Tell owners that a webhook was paused, why, and what to do. Needs the organisation."""
     organization = endpoint.organization
@@ -266,7 +284,7 @@ def _send(
 
 def _build(
     name: str,
-    kind: MailKind,
+    kind: MailKind | None,
     context: dict[str, Any],
     *,
     to: str,
@@ -282,7 +300,7 @@ def _build(
     In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows.
     """
     with translation.override(language), timezone.override(zone):
-        context = _look(organization) | {"kind": kind.value, "zone_label": zone_label(zone, at)} | context
+        context = _look(organization) | {"kind": kind and kind.value, "zone_label": zone_label(zone, at)} | context
         # Names of experts may hold line breaks, which would end the header.
         subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
         mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))

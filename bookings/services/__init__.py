@@ -8,6 +8,7 @@ from bookings.services.holds import end_hold, hold_slot, release_hold, release_h
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
+from bookings.services.note_readings import log_note_readings
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve, serve_waitlists
 
@@ -31,6 +32,7 @@ __all__ = [
     "hold_slot",
     "join_waitlist",
     "leave_waitlist",
+    "log_note_readings",
     "mark_no_show",
     "note_opened_full",
     "reject",

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pghistory
-from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
@@ -19,6 +19,7 @@ from bookings.models import (
     Idempotency,
     LookupRequest,
     MailAllowance,
+    NoteReading,
     Notification,
     Proof,
     Proven,
@@ -27,13 +28,15 @@ from bookings.models import (
     WaitlistEntry,
     WebhookDelivery,
 )
+from experts.models import SignIn, SignInTry, StaffSession
 
 HOLDS_KEPT = timedelta(days=1)
 LOOKUPS_KEPT = timedelta(days=1)
 ANSWERS_KEPT = timedelta(days=7)  # nobody retries a request with the same key after that
 WEBHOOKS_KEPT = timedelta(days=30)
 WAITLISTS_KEPT = timedelta(days=30)
-LOG_INS_KEPT = timedelta(days=30)
+TRIES_KEPT = timedelta(days=1)
+LOG_INS_KEPT = timedelta(days=400)  # the database keeps each for a year, whoever would delete it
 FAILED_JOBS_KEPT = timedelta(days=30)
 MAILS_KEPT = timedelta(days=180)
 SUPPRESSED_FOR = timedelta(days=730)
@@ -63,9 +66,10 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - WEBHOOKS_KEPT),
         "demand": TurnedAway.objects.filter(created_at__lt=now - DEMAND_KEPT),
         "sessions": Session.objects.filter(expire_date__lt=now),
-        "log-in attempts": AccessAttempt.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
-        "log-in failures": AccessFailureLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
-        "log-ins": AccessLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
+        "sessions of staff": StaffSession.objects.filter(started_at__lt=now - settings.STAFF_SESSION_LASTS),
+        "log-in tries": SignInTry.objects.filter(at__lt=now - TRIES_KEPT),
+        "readings of notes": NoteReading.objects.filter(at__lt=now - LOG_INS_KEPT),
+        "log-ins": SignIn.objects.filter(at__lt=now - LOG_INS_KEPT),
         "staff log": LogEntry.objects.filter(action_time__lt=now - STAFF_LOG_KEPT),
     }
     deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}

@@ -2,7 +2,8 @@ from experts.models.expert import Category, Expert
 from experts.models.hours import TimeOff, WeeklyHours
 from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
-from experts.models.organization import Organization
+from experts.models.organization import Organization, TwoFactor
+from experts.models.sign_in import Means, Outcome, SignIn, SignInTry, StaffSession
 from experts.models.slot import Slot
 from experts.models.user import User
 
@@ -10,11 +11,17 @@ __all__ = [
     "Category",
     "Expert",
     "Invitation",
+    "Means",
     "Membership",
     "Organization",
+    "Outcome",
     "Role",
+    "SignIn",
+    "SignInTry",
     "Slot",
+    "StaffSession",
     "TimeOff",
+    "TwoFactor",
     "User",
     "WeeklyHours",
 ]

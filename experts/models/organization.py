@@ -16,6 +16,14 @@ from experts.timezones import validate_zone
 from experts.validators import validate_no_web_address
 
 
+class TwoFactor(models.TextChoices):
+    """Who of an organisation's members needs a second factor to log in: a code of an app, or a passkey."""
+
+    NOBODY = "nobody", _("Nobody has to")
+    OWNERS = "owners", _("Owners")
+    EVERYBODY = "everybody", _("Everybody")
+
+
 class Accent(models.TextChoices):
     """Presets only: each is checked for contrast in both themes (static/src/app.css)."""
 
@@ -68,6 +76,13 @@ class Organization(models.Model):
         blank=True,
     )
     is_active = models.BooleanField(_("active"), default=True)
+    two_factor = models.CharField(
+        _("second factor needed to log in"),
+        max_length=10,
+        choices=TwoFactor.choices,
+        default=TwoFactor.NOBODY,
+        db_default=TwoFactor.NOBODY,
+    )
 
     requires_approval = models.BooleanField(_("bookings need approval"), default=False)
     hold_minutes = models.PositiveSmallIntegerField(
@@ -125,6 +140,7 @@ class Organization(models.Model):
             known_value("accent", Accent),
             known_value("move_approval", MoveApproval),
             known_value("proof", ProofPolicy),
+            known_value("two_factor", TwoFactor),
             models.CheckConstraint(
                 condition=Q(
                     hold_minutes__gte=1,

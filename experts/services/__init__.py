@@ -14,6 +14,15 @@ from experts.services.hours import (
 )
 from experts.services.members import add_member, change_role, remove_member
 from experts.services.series import add_series
+from experts.services.sign_ins import (
+    begin_session,
+    count_try,
+    end_session,
+    end_sessions,
+    forget_tries,
+    log_sign_in,
+    running_sessions,
+)
 from experts.services.slots import (
     LONGEST_MINUTES,
     add_slots,
@@ -30,16 +39,23 @@ __all__ = [
     "add_series",
     "add_slots",
     "apply_hours",
+    "begin_session",
     "change_role",
     "check_hours",
     "close_slot",
+    "count_try",
     "delete_slot",
     "delete_time_off",
+    "end_session",
+    "end_sessions",
     "ensure_category",
     "extend_horizon",
     "extend_horizons",
+    "forget_tries",
+    "log_sign_in",
     "remove_member",
     "reopen_slot",
+    "running_sessions",
     "save_expert",
     "save_organization",
     "save_time_off",

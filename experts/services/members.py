@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 from experts.errors import LastOwner, NotFound
 from experts.locking import slot_transaction
 from experts.models import Invitation, Membership, Organization, Role, User
+from experts.services.sign_ins import end_sessions
 
 
 def add_member(*, user: User, organization: Organization, role: Role) -> Membership:
@@ -26,11 +27,15 @@ def change_role(*, membership_id: int, role: Role) -> None:
 
 
 def remove_member(*, membership_id: int) -> None:
-    """End a membership; the account stays. Locks the organisation's row. Raises LastOwner, NotFound, Busy."""
+    """End a membership, and the person's sessions; the account stays.
+
+    Locks the organisation's row. Raises LastOwner, NotFound, Busy.
+    """
     with slot_transaction():
         membership = _locked(membership_id)
         _end_ownership(membership)
         membership.delete()
+        end_sessions(user_id=membership.user_id)
 
 
 def _give(membership: Membership, role: Role) -> None:

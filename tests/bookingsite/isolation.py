@@ -25,6 +25,7 @@ from bookings.models import (
     Booking,
     CalendarFeed,
     MailKind,
+    NoteReading,
     Notification,
     Status,
     TurnedAway,
@@ -42,6 +43,7 @@ from experts.models import (
     Membership,
     Organization,
     Role,
+    SignIn,
     Slot,
     TimeOff,
     User,
@@ -165,6 +167,12 @@ def make_world() -> World:
             Block: block,
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
+            SignIn: SignIn.objects.create(
+                organization=organization, who="lurgan@garthmail.example", outcome="in", means="password", address="::1"
+            ),
+            NoteReading: NoteReading.objects.create(
+                organization=organization, booking=booking, reference=booking.reference, who="lurgan@garthmail.example"
+            ),
             Group: Group.objects.create(name="Grobblegroup"),
         },
         people={

@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
-from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -390,116 +389,13 @@ def test_the_first_page_of_an_empty_site(staff):
     assert "Nobody is waiting." in page
 
 
-# Logging in
-
-
-def log_in(client, email, password, **extra):
-    return client.post(reverse("admin:login"), {"username": email, "password": password, "next": "/admin/"}, **extra)
-
-
-def test_who_opens_the_page_by_itself_gets_to_the_first_page():
-    """The page names no address to go on to; who was sent to it has one in the page's own address."""
-    maya, login = make_superuser(), reverse("admin:login")
-    for address, there in [(login, reverse("admin:index")), (f"{login}?next=/admin/experts/", "/admin/experts/")]:
-        answer = Client().post(address, {"username": maya.email, "password": PASSWORD})
-        assert (answer.status_code, answer["Location"]) == (302, there)
-
-
-def test_too_many_wrong_passwords_lock_the_name_from_that_address_for_a_while():
-    maya = make_superuser()
-    client = Client()
-    for _ in range(7):
-        assert log_in(client, maya.email, "wrong").status_code == 200
-    locked = log_in(client, maya.email, "wrong")
-    assert locked.status_code == 429
-    assert locked["Retry-After"] == "900"
-    assert "You can try again in 15 minutes." in locked.text
-    assert "unsafe" not in locked["Content-Security-Policy"]
-    assert log_in(client, maya.email, PASSWORD).status_code == 429, "the right one, too"
-    assert log_in(Client(), maya.email, PASSWORD, REMOTE_ADDR="192.0.2.7").status_code == 302, "not from elsewhere"
-    assert log_in(Client(), make_superuser().email, PASSWORD).status_code == 302, "nobody else"
-
-
-def test_the_answer_does_not_tell_whether_there_is_such_an_account():
-    make_superuser(email="maya@example.com")
-
-    def answers(email):
-        client = Client()
-        return [(log_in(client, email, "wrong").status_code) for _ in range(9)]
-
-    assert answers("maya@example.com") == answers("nobody@example.com")
-
-
-@pytest.mark.parametrize("name", ["x" * 300, "9" * 5000, "nul\x00", ""])
-def test_odd_names_are_wrong_names(name):
-    answer = log_in(Client(), name, "wrong")
-    assert answer.status_code == 200
-    assert answer.context["form"].errors
-
-
-def test_capital_letters_are_no_further_attempts():
-    maya = make_superuser(email="maya@example.com")
-    client = Client()
-    typed = ["maya@example.com", "Maya@example.com", "MAYA@example.com", "maya@Example.com"] * 2
-    assert [log_in(client, name, "wrong").status_code for name in typed][-1] == 429
-    assert log_in(client, maya.email, PASSWORD).status_code == 429
-
-
-def test_the_form_asks_for_an_address():
-    page = Client().get(reverse("admin:login"))
-    assert page.context["form"]["username"].label == "E-mail address"
-    assert "E-mail address" in page.text
-
-
-def test_the_lock_ends():
-    maya, client = make_superuser(), Client()
-    for _ in range(8):
-        log_in(client, maya.email, "wrong")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE axes_accessattempt SET attempt_time = attempt_time - interval '16 minutes'")
-    assert log_in(client, maya.email, PASSWORD).status_code == 302
-
-
-def test_a_right_password_forgets_wrong_ones():
-    maya, client = make_superuser(), Client()
-    for _ in range(3):
-        for _ in range(7):
-            log_in(client, maya.email, "wrong")
-        assert log_in(client, maya.email, PASSWORD).status_code == 302
-
-
-@pytest.mark.parametrize("address", ["2001:db8::1", "", "unix:"])
-def test_addresses_of_every_kind_are_counted(address):
-    maya, client = make_superuser(), Client()
-    answers = [log_in(client, maya.email, "wrong", REMOTE_ADDR=address).status_code for _ in range(8)]
-    assert answers[-1] == 429
-
-
-@override_settings(TRUSTED_PROXIES=["127.0.0.1"])
-def test_behind_a_proxy_the_caller_is_locked_and_not_the_proxy():
-    maya = make_superuser()
-    for _ in range(8):
-        locked = log_in(Client(), maya.email, "wrong", HTTP_X_FORWARDED_FOR="203.0.113.9")
-    assert locked.status_code == 429
-    assert log_in(Client(), maya.email, PASSWORD, HTTP_X_FORWARDED_FOR="203.0.113.10").status_code == 302
-
-
-def test_the_lock_needs_no_valkey(settings):
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"}
-    }
-    maya, client = make_superuser(), Client()
-    assert [log_in(client, maya.email, "wrong").status_code for _ in range(8)][-1] == 429
-    assert logged_in(maya).get(reverse("admin:search"), {"s": "slot"}).status_code == 200
-
-
 def test_an_account_is_made_and_its_password_changed(staff):
     form = {"email": "Noor@Example.com", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
     staff.post(admin_url(User, "add"), form)
     noor = User.objects.get(email="noor@example.com")
     assert noor.check_password(PASSWORD)
     assert staff.get(reverse("admin:auth_user_password_change", args=[noor.pk])).status_code == 200
-    assert staff.get(reverse("admin:password_change")).status_code == 200
+    assert staff.get(reverse("admin:password_change"), follow=True).status_code == 200
 
 
 def test_the_slot_page_leads_to_booking_it_and_to_its_bookings(staff):

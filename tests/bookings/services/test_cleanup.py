@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pghistory
 import pytest
-from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
@@ -15,6 +14,7 @@ from bookings import services
 from bookings.models import Booking, Status, TurnedAway
 from bookings.services import cleanup
 from bookings.services.cleanup import delete_old
+from experts.models import SignIn, SignInTry
 from tests.cast import make_booking, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -82,12 +82,13 @@ def test_demand_sessions_and_log_ins():
     for age in (1, 500):
         row = TurnedAway.objects.create(slot=make_slot(), reason="full", source="web")
         TurnedAway.objects.filter(pk=row.pk).update(created_at=now - timedelta(days=age))
-        attempt = AccessAttempt.objects.create(username=f"{age}", failures_since_start=1)
-        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=now - timedelta(days=age))
+        at = now - timedelta(days=age)
+        SignInTry.objects.create(name="hash", address="192.0.2.1", at=at + timedelta(hours=1))
+        SignIn.objects.create(who=f"{age}", outcome="in", means="password", address="192.0.2.1", at=at)
         Session.objects.create(session_key=f"key-{age}", session_data="", expire_date=now + timedelta(days=100 - age))
     deleted = delete_old()
-    assert (deleted["demand"], deleted["log-in attempts"], deleted["sessions"]) == (1, 1, 1)
-    assert TurnedAway.objects.count() == AccessAttempt.objects.count() == Session.objects.count() == 1
+    assert [deleted[kind] for kind in ("demand", "log-in tries", "log-ins", "sessions")] == [1, 1, 1, 1]
+    assert [model.objects.count() for model in (TurnedAway, SignInTry, SignIn, Session)] == [1, 1, 1, 1]
 
 
 def test_jobs_that_were_given_up_stay_a_month():

@@ -8,10 +8,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bookings.models import CalendarFeed, Notification, TurnedAway, WaitlistEntry, WebhookDelivery
+from bookings.models import CalendarFeed, NoteReading, Notification, TurnedAway, WaitlistEntry, WebhookDelivery
 from experts import permissions, services
 from experts.errors import Busy
-from experts.models import Category, Expert, Invitation, Membership, Organization, Role, Slot, TimeOff
+from experts.models import Category, Expert, Invitation, Membership, Organization, Role, SignIn, Slot, TimeOff
 from tests.api.caller import make_token
 from tests.cast import (
     book,
@@ -27,7 +27,7 @@ from tests.cast import (
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
-WRITTEN_BY_THEMSELVES = (WebhookDelivery, Notification, TurnedAway, WaitlistEntry)
+WRITTEN_BY_THEMSELVES = (WebhookDelivery, NoteReading, Notification, SignIn, TurnedAway, WaitlistEntry)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -52,6 +52,9 @@ def one_of_each():
     make_member(slot.expert.organization)
     Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)
     make_token(slot.expert.organization)
+    of_whom = {"organization": slot.expert.organization, "who": "noor@example.com"}
+    SignIn.objects.create(outcome="in", means="password", address="192.0.2.1", **of_whom)
+    NoteReading.objects.create(booking=booking, reference=booking.reference, **of_whom)
 
 
 def new_slot(expert, **values):

@@ -1,0 +1,131 @@
+"""The forms with which people log in, and prove again that it is them."""
+
+from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from allauth.mfa.utils import decrypt
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, LoginWebAuthnForm
+from django import forms
+from django.db import transaction
+from django.utils.crypto import constant_time_compare
+from django.utils.translation import gettext_lazy as _
+
+from bookings.access.visitor import client_address
+from bookingsite.accounts.adapters import count_or_lock
+from experts import services
+from experts.models import Means, Outcome, User
+
+
+class LoginForm(AllauthLoginForm):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = forms.EmailField(
+            label=_("E-mail address"),
+            max_length=254,
+            widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+        )
+        self.fields["password"] = forms.CharField(
+            label=_("Password"),
+            strip=False,
+            max_length=200,
+            widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        )
+        self.order_fields(["login", "password"])
+
+
+class _CodeForm(forms.Form):
+    """A code of an app, or a recovery code. Each works once, also when it is sent twice at the same moment."""
+
+    def clean_code(self):
+        request, code = context.request, self.cleaned_data["code"].replace(" ", "")
+        tried = count_or_lock(request, f"code of {self.user.pk}", self.user, Means.TOTP)
+        authenticator = use_code(self.user, code)
+        if authenticator is None:
+            services.log_sign_in(
+                user=self.user, outcome=Outcome.WRONG, means=Means.TOTP, address=client_address(request)
+            )
+            raise get_adapter().validation_error("incorrect_code")
+        services.forget_tries(tried)
+        self.authenticator = authenticator
+        return code
+
+
+def _code_field() -> forms.CharField:
+    attributes = {"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+    return forms.CharField(label=_("Code"), max_length=20, widget=forms.TextInput(attrs=attributes))
+
+
+class CodeForm(_CodeForm, AuthenticateForm):
+    code = _code_field()
+
+
+class CodeAgainForm(_CodeForm, ReauthenticateForm):
+    code = _code_field()
+
+
+class ActivateAppForm(ActivateTOTPForm):
+    """The first code of a new app. It cannot be used again to log in: ``use_code`` begins after it."""
+
+    code = _code_field()
+
+    def clean_code(self):
+        count_or_lock(context.request, f"new app of {self.user.pk}", self.user, Means.TOTP)
+        self.cleaned_data["code"] = self.cleaned_data["code"].replace(" ", "")
+        return super().clean_code()
+
+
+class _LoggedPasskeyForm(forms.Form):
+    """Logs a passkey that is not the right one."""
+
+    def clean_credential(self):
+        try:
+            return super().clean_credential()
+        except forms.ValidationError:
+            services.log_sign_in(
+                user=self.user,
+                outcome=Outcome.WRONG,
+                means=Means.WEBAUTHN if self.user else Means.PASSKEY,
+                address=client_address(context.request),
+            )
+            raise
+
+
+class PasskeyForm(_LoggedPasskeyForm, AuthenticateWebAuthnForm):
+    pass
+
+
+class PasskeyLoginForm(_LoggedPasskeyForm, LoginWebAuthnForm):
+    """A passkey alone, which has asked for a finger or a PIN itself. For people who may enter the admin."""
+
+    def clean_credential(self):
+        authenticator = super().clean_credential()
+        if not (authenticator.user.is_active and authenticator.user.is_staff):
+            raise get_adapter().validation_error("incorrect_code")
+        return authenticator
+
+
+@transaction.atomic
+def use_code(user: User, code: str) -> Authenticator | None:
+    """Use up a code of somebody's app, or one of their recovery codes. None if it is neither, or was used before.
+
+    A code of an app is the number of its half minute (RFC 6238, 5.2): after it only later ones count. allauth remembers
+    used codes in the cache, which may be away.
+    """
+    # The row's lock makes two that come at once take turns.
+    found = Authenticator.objects.select_for_update().filter(user_id=user.pk).exclude(type=Authenticator.Type.WEBAUTHN)
+    for authenticator in found:
+        if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+            if authenticator.wrap().validate_code(code):
+                return authenticator
+            continue
+        secret, last = decrypt(authenticator.data["secret"]), authenticator.data.get("last_step", 0)
+        for step in yield_hotp_counters_from_time():
+            if step > last and constant_time_compare(code, format_hotp_value(hotp_value(secret, step))):
+                authenticator.data["last_step"] = step
+                authenticator.save(update_fields=["data"])
+                return authenticator
+    return None

@@ -1,0 +1,85 @@
+"""Say who asks: the session of a browser counts only while its row is there, not idle and not too old.
+
+One statement reads all that pages of staff depend on, so that what an owner or a superuser changes counts at once.
+"""
+
+from datetime import timedelta
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser
+from django.db import DEFAULT_DB_ALIAS
+from django.db.models import Exists, Q, Value
+from django.utils import timezone
+
+from experts.models import Means, Membership, Role, StaffSession, TwoFactor, User
+
+KEY = "staff_session"  # what the browser's session names the row with
+SEEN_EVERY = timedelta(minutes=1)
+SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+
+
+def current_user(request) -> User | AnonymousUser:
+    """Return who asks, read once for each request. A session that is over is emptied."""
+    if not hasattr(request, "_cached_user"):
+        user = auth.get_user(request)
+        if user.is_authenticated:
+            request.staff_session = _running_session(request.session.get(KEY), user)
+            if request.staff_session is None:
+                request.session.flush()
+                user = AnonymousUser()
+        request._cached_user = user
+    return request._cached_user
+
+
+def staff_session(request) -> StaffSession:
+    """Return the session of somebody who is logged in, as the database has it now."""
+    request.user.is_authenticated  # noqa: B018  # which reads both
+    if not hasattr(request, "staff_session"):  # they have just logged in
+        request.staff_session = _read(request.session.get(KEY), request.user)
+    return request.staff_session
+
+
+def is_proven(request) -> bool:
+    """Whether they gave a password, a code or a passkey in the last quarter of an hour."""
+    return timezone.now() - staff_session(request).proven_at < timedelta(
+        seconds=settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    )
+
+
+def must_set_up(request) -> bool:
+    """Whether they need a second factor and have none. Whoever comes from a provider has the provider's."""
+    session = staff_session(request)
+    return session.needs_second and not session.has_second and session.means != Means.OIDC
+
+
+def _running_session(session_id: int | None, user: User) -> StaffSession | None:
+    session, now = _read(session_id, user), timezone.now()
+    if session is None:
+        return None
+    if not session.is_running(now):
+        session.delete()
+        return None
+    if now - session.seen_at > SEEN_EVERY:
+        StaffSession.objects.filter(pk=session.pk).update(seen_at=now)
+    return session
+
+
+def _read(session_id: int | None, user: User) -> StaffSession | None:
+    # Not from a replica, which may not know yet that it is over.
+    rows = StaffSession.objects.using(DEFAULT_DB_ALIAS).filter(pk=session_id, user=user)
+    seconds = Authenticator.objects.filter(user_id=user.pk, type__in=SECOND_FACTORS)
+    return rows.annotate(needs_second=_needs_second(user), has_second=Exists(seconds)).first()
+
+
+def _needs_second(user: User):
+    """By the installation (TWO_FACTOR) or one of their organisations. Superusers are asked where owners are."""
+    if settings.TWO_FACTOR == TwoFactor.EVERYBODY or (settings.TWO_FACTOR == TwoFactor.OWNERS and user.is_superuser):
+        return Value(True)
+    as_owner = Q() if user.is_superuser else Q(role=Role.OWNER)
+    asked = Q(organization__two_factor=TwoFactor.EVERYBODY)
+    asked |= (
+        as_owner if settings.TWO_FACTOR == TwoFactor.OWNERS else as_owner & Q(organization__two_factor=TwoFactor.OWNERS)
+    )
+    return Exists(Membership.objects.in_force().filter(asked, user_id=user.pk))
