@@ -336,7 +336,12 @@ ACCOUNT_RATE_LIMITS = False  # they need the cache, which may be away: experts/s
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60  # seconds
-ACCOUNT_FORMS = {"login": "bookingsite.accounts.forms.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "bookingsite.accounts.forms.LoginForm",
+    "reauthenticate": "bookingsite.accounts.forms.PasswordAgainForm",
+    "change_password": "bookingsite.accounts.forms.ChangePasswordForm",
+    "reset_password_from_key": "bookingsite.accounts.forms.ResetPasswordForm",
+}
 MFA_ADAPTER = "bookingsite.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

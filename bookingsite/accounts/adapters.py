@@ -4,6 +4,7 @@ import base64
 import hashlib
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
@@ -13,7 +14,7 @@ from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from bookings.access.visitor import client_address
-from bookingsite.accounts.devices import device_of
+from bookingsite.accounts.devices import browser_name, device_of
 from bookingsite.accounts.sessions import is_proven
 from experts import services
 from experts.models import Means, Outcome, SignInTry, User
@@ -52,6 +53,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_reauthentication_required(self, *, app, **kwargs):
         return not is_proven(self.request)
 
+    def get_reauthentication_methods(self, user):
+        words = {
+            "reauthenticate": _("Use your password"),
+            "mfa_reauthenticate": _("Use a code"),
+            "mfa_reauthenticate:webauthn": _("Use a passkey"),
+        }
+        return [way | {"description": words[way["id"]]} for way in super().get_reauthentication_methods(user)]
+
     def get_password_change_redirect_url(self, request):
         return "/account/"
 
@@ -71,6 +80,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text):
         return _fernet().decrypt(encrypted_text.encode()).decode()
+
+    def generate_authenticator_name(self, user, type):
+        """What a passkey is called unless somebody gives it another name: the browser that it is made in."""
+        return browser_name(context.request.META.get("HTTP_USER_AGENT", ""))
 
     def build_totp_svg(self, url):
         """As part of our page: without the line that begins a file."""

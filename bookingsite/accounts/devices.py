@@ -8,6 +8,7 @@ import secrets
 
 from django.conf import settings
 from django.core import signing
+from django.utils.translation import gettext as _
 
 from experts.models import User
 
@@ -37,6 +38,17 @@ def set_cookie(request, response) -> None:
         response.set_cookie(
             COOKIE, value, max_age=LASTS, path="/account/", httponly=True, samesite="Lax", secure=settings.HTTPS
         )
+
+
+def browser_name(text: str) -> str:
+    """What a browser and its system are called, as far as people would say it themselves."""
+    browsers = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {
+        "iPhone": "iPhone", "iPad": "iPad", "Android": "Android",
+        "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux",
+    }  # fmt: skip
+    found = [next((name for mark, name in names.items() if mark in text), "") for names in (browsers, systems)]
+    return ", ".join(filter(None, found)) or _("Unknown browser")
 
 
 def _read(request) -> tuple[str, list[int]]:

@@ -1,6 +1,9 @@
 """The forms with which people log in, and prove again that it is them."""
 
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.account.forms import ReauthenticateForm as AllauthReauthenticateForm
+from allauth.account.forms import ResetPasswordKeyForm
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
@@ -35,6 +38,36 @@ class LoginForm(AllauthLoginForm):
             widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         )
         self.order_fields(["login", "password"])
+
+
+class _OurWords:
+    """The words of our other pages. The fields stay allauth's, which ask the rules of AUTH_PASSWORD_VALIDATORS."""
+
+    WORDS = {
+        "password": (_("Password"), ""),
+        "oldpassword": (_("Your password now"), ""),
+        "password1": (_("New password"), _("At least 10 characters.")),
+        "password2": (_("New password again"), ""),
+    }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in self.fields.keys() & self.WORDS:
+            field = self.fields[name]
+            field.label, field.help_text = self.WORDS[name]
+            field.widget.attrs.pop("placeholder", None)
+
+
+class PasswordAgainForm(_OurWords, AllauthReauthenticateForm):
+    pass
+
+
+class ChangePasswordForm(_OurWords, AllauthChangePasswordForm):
+    pass
+
+
+class ResetPasswordForm(_OurWords, ResetPasswordKeyForm):
+    pass
 
 
 class _CodeForm(forms.Form):

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from bookings.access.visitor import client_address
 from bookings.queue import defer
 from bookings.views.responses import see_other
+from bookingsite.accounts.devices import browser_name
 from bookingsite.accounts.sessions import must_set_up, staff_session
 from experts import services
 from experts.locking import slot_transaction
@@ -30,7 +31,7 @@ def account(request):
     """Where one is logged in, and what protects the account."""
     here = staff_session(request)
     rows = [
-        (session, session.pk == here.pk, _browser(session.browser))
+        (session, session.pk == here.pk, browser_name(session.browser))
         for session in services.running_sessions(request.user)
     ]
     context = {"sessions": rows, "means": Means, "must_set_up": must_set_up(request), "has_second": here.has_second}
@@ -79,14 +80,3 @@ def change_password(request):
     if not request.user.has_usable_password():
         return redirect("account")
     return allauth_views.password_change(request)
-
-
-def _browser(text: str) -> str:
-    """What a browser and its system are called, as far as people would say it themselves."""
-    browsers = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
-    systems = {
-        "iPhone": "iPhone", "iPad": "iPad", "Android": "Android",
-        "Windows": "Windows", "Mac OS": "Mac", "Linux": "Linux",
-    }  # fmt: skip
-    found = [next((name for mark, name in names.items() if mark in text), "") for names in (browsers, systems)]
-    return ", ".join(filter(None, found)) or str(_("Unknown browser"))

@@ -57,6 +57,16 @@ class OrganizationAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("Log-in"),
+            {
+                "fields": ("two_factor",),
+                "description": gettext_lazy(
+                    "Besides the password a passkey or a code of an app. Whoever has neither sets one up before "
+                    "anything else."
+                ),
+            },
+        ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
 

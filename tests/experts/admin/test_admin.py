@@ -503,6 +503,7 @@ def test_an_organisation_is_changed_and_its_experts_are_found_by_its_new_name(st
         "horizon_days": 30,
         "cancel_until": "1 d",
         "max_party": 2,
+        "two_factor": "owners",
         "is_active": "on",
     }
     staff.post(admin_url(Organization, "change", organization.pk), form)
