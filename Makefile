@@ -1,10 +1,11 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random coverage lint types css bench profile cluster-test pgbouncer-test
+.PHONY: run test test-quick test-random coverage lint types css lock audit sbom bench profile cluster-test pgbouncer-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
+AUDIT := .venv-audit/bin
 # The first that is new enough and has venv. Those of the system come first: they are built with optimisations that a
 # Python compiled by hand or by pyenv lacks unless it was asked for them, and do the same in a tenth less time.
 PYTHONS ?= /usr/bin/python3.13 /usr/bin/python3.12 /usr/bin/python3.11 python3.13 python3.12 python3.11 python3
@@ -37,6 +38,28 @@ lint: .venv/installed
 
 types: .venv/installed
 	@DEBUG=on $(PY) -m mypy
+
+# After each change of requirements.txt: all that it brings along, with hashes, for every platform (docs/decisions/0035).
+lock: .venv-audit/installed
+	@$(AUDIT)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --output-file requirements.lock requirements.txt
+
+# Whether anything in the lock has a fault that is known. Fails, too, where the service that knows cannot be asked: an
+# audit that saw nothing has found nothing.
+audit: .venv-audit/installed
+	@$(AUDIT)/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.lock || \
+	  { echo "Not audited, or something was found: see above." >&2; exit 1; }
+
+# What is in the product, for those who have to know (CycloneDX).
+sbom: .venv-audit/installed
+	@mkdir -p build
+	@$(AUDIT)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --mc-type application \
+	  --output-reproducible --output-format JSON --output-file build/sbom.cdx.json
+	@echo build/sbom.cdx.json
+
+.venv-audit/installed: requirements-audit.txt .venv/installed
+	@$(PY) -m venv .venv-audit && $(AUDIT)/pip install --quiet --disable-pip-version-check -r requirements-audit.txt
+	@touch $@
 
 # Needs Node; the built file is committed, so that nothing else does.
 css:

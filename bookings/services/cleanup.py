@@ -15,6 +15,7 @@ from django.utils import timezone
 from pghistory.models import Context
 
 from bookings.models import (
+    Block,
     Booking,
     Idempotency,
     LookupRequest,
@@ -41,6 +42,7 @@ FAILED_JOBS_KEPT = timedelta(days=30)
 MAILS_KEPT = timedelta(days=180)
 SUPPRESSED_FOR = timedelta(days=730)
 PROVEN_KEPT = timedelta(days=400)  # since a link was opened last; as long as a browser keeps its identity
+BLOCKS_KEPT = timedelta(days=90)  # after their end
 DEMAND_KEPT = timedelta(days=400)  # a year can be compared with the one before
 STAFF_LOG_KEPT = timedelta(days=730)
 
@@ -61,6 +63,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "mail allowances": MailAllowance.objects.filter(ends_at__lt=now),
         "suppressions": Suppression.objects.filter(created_at__lt=now - SUPPRESSED_FOR),
         "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
+        "blocks": Block.objects.filter(until__lt=now - BLOCKS_KEPT),
         "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - WAITLISTS_KEPT),
         "mails": Notification.objects.filter(created_at__lt=now - MAILS_KEPT),
         "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - WEBHOOKS_KEPT),

@@ -9,6 +9,7 @@ from django.utils import timezone
 from bookings import services
 from bookings.errors import Blocked, InvalidDetails
 from bookings.models import Block, Booking, Source, WaitlistEntry
+from bookings.services.cleanup import delete_old
 from experts.models import Organization
 from tests.cast import details, fresh, make_booking, make_expert, make_slot
 
@@ -148,3 +149,11 @@ def test_an_organisation_saved_from_an_old_copy_keeps_its_blocks():
     Block.objects.all().delete()
     assert Organization.objects.get(pk=old.pk).blocked_until is None
     book(slot)
+
+
+def test_a_block_is_forgotten_some_months_after_its_end():
+    slot = make_slot()
+    old, recent = (make_block(slot, "address", f"{name}@example.com") for name in ("old", "recent"))
+    Block.objects.filter(pk=old.pk).update(until=timezone.now() - timedelta(days=91))
+    assert delete_old()["blocks"] == 1
+    assert list(Block.objects.all()) == [recent]

@@ -1,6 +1,7 @@
 """The files that a public project lives by say what is true: workflows, hooks, updates, pins, versions and links."""
 
 import datetime
+import importlib.metadata
 import json
 import re
 import subprocess
@@ -9,6 +10,8 @@ import tomllib
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bookingsite.devserver import paths
 
@@ -24,8 +27,9 @@ def read_yaml(path):
 
 
 def read_pins() -> dict[str, str]:
-    """What requirements.txt and requirements-dev.txt pin: name to version."""
-    lines = [line for name in ("requirements.txt", "requirements-dev.txt") for line in (ROOT / name).open()]
+    """What the requirements' files pin: name to version."""
+    names = ("requirements.txt", "requirements-dev.txt", "requirements-audit.txt")
+    lines = [line for name in names for line in (ROOT / name).open()]
     wanted = [line.strip() for line in lines if line.strip() and not line.startswith(("#", "-r "))]
     return {re.split(r"[\[=]", line)[0].lower(): line.partition("==")[2] for line in wanted}
 
@@ -83,6 +87,57 @@ def test_pins_are_exact():
     assert all(re.fullmatch(r"\d[\w.]*", version) for version in read_pins().values())
     package = json.loads((ROOT / "static" / "src" / "package.json").read_text())
     assert all(re.fullmatch(r"[\d.]+", version) for version in package["devDependencies"].values())
+
+
+def read_lock() -> dict[str, tuple[str, int]]:
+    """What requirements.lock has: name to version and number of hashes."""
+    entries = re.split(r"\n(?=\w)", (ROOT / "requirements.lock").read_text())
+    found = [re.match(r"([\w.-]+)==([\w.]+)", entry) for entry in entries]
+    return {
+        canonicalize_name(it[1]): (it[2], entry.count("--hash=sha256:"))
+        for it, entry in zip(found, entries, strict=True)
+        if it
+    }
+
+
+def needed(names: set[str]) -> set[str]:
+    """The packages and all that they need, here and with these extras, by what is installed."""
+    todo, known = [Requirement(name) for name in names], set()
+    while todo:
+        wanted = todo.pop()
+        name, extras = canonicalize_name(wanted.name), sorted(wanted.extras) or [""]
+        if (name, *extras) in known:
+            continue
+        known.add((name, *extras))
+        for text in importlib.metadata.requires(name) or ():
+            following = Requirement(text)
+            if following.marker is None or any(following.marker.evaluate({"extra": extra}) for extra in extras):
+                todo.append(following)
+    return {name for name, *_extras in known}
+
+
+def test_the_lock_is_what_requirements_say_and_has_all_that_they_need_with_hashes():
+    """`make lock` writes it; to install nothing else: `pip install --require-hashes -r requirements.lock`."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    wanted = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    lock = read_lock()
+    pins = {canonicalize_name(it.name): str(it.specifier).removeprefix("==") for it in wanted}
+    assert {name: lock.get(name, ("missing",))[0] for name in pins} == pins, "run `make lock`"
+    assert needed({str(it) for it in wanted}) - set(lock) == set(), "run `make lock`"
+    assert all(hashes for _version, hashes in lock.values())
+    # One that is made for each platform has wheels of Linux on x86-64 and arm64 among its hashes.
+    assert lock["psycopg-binary"][1] > 10
+
+
+def test_the_audit_looks_at_the_lock_and_fails_where_it_saw_nothing():
+    audit = re.search(r"^audit:.*?(?=^\S)", (ROOT / "Makefile").read_text(), re.MULTILINE | re.DOTALL)[0]
+    assert "--strict" in audit, "without it, what could not be looked up counts as sound"
+    assert "-r requirements.lock" in audit
+    (job,) = read_yaml(ROOT / ".github" / "workflows" / "supply.yml")["jobs"].values()
+    assert [step["run"] for step in job["steps"] if step.get("run", "").startswith("make")] == [
+        "make sbom",
+        "make audit",
+    ]
 
 
 def test_every_place_with_pins_is_watched_for_updates():
