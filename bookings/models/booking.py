@@ -246,6 +246,8 @@ class Booking(models.Model):
             # Requests that wait for staff; with the holds, what runs out next.
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
+            # To forget it in time.
+            models.Index("created_at", name="booking_with_network", condition=Q(network__isnull=False)),
             models.Index("network", name="booking_held_by_network", condition=Q(status="HELD")),
             models.Index("erased_at", name="booking_erased", condition=Q(erased_at__isnull=False)),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),

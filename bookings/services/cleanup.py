@@ -16,6 +16,7 @@ from pghistory.models import Context
 
 from bookings.models import (
     Booking,
+    Erasure,
     Idempotency,
     LookupRequest,
     Notification,
@@ -24,46 +25,60 @@ from bookings.models import (
     WaitlistEntry,
     WebhookDelivery,
 )
+from experts.models import Invitation
 
-HOLDS_KEPT = timedelta(days=1)
-LOOKUPS_KEPT = timedelta(days=1)
-ANSWERS_KEPT = timedelta(days=7)  # nobody retries a request with the same key after that
-WEBHOOKS_KEPT = timedelta(days=30)
-WAITLISTS_KEPT = timedelta(days=30)
-LOG_INS_KEPT = timedelta(days=30)
-FAILED_JOBS_KEPT = timedelta(days=30)
-MAILS_KEPT = timedelta(days=180)
-DEMAND_KEPT = timedelta(days=400)  # a year can be compared with the one before
-STAFF_LOG_KEPT = timedelta(days=730)
+# How long each kind is kept. docs/privacy.md says the same: a test compares. Proofs and sessions end by themselves.
+KEPT = {
+    "holds": timedelta(days=1),
+    "lookups": timedelta(days=1),
+    "answers": timedelta(days=7),  # nobody retries a request with the same key after that
+    "networks": timedelta(days=14),
+    "waitlists": timedelta(days=30),
+    "webhooks": timedelta(days=30),
+    "log-ins": timedelta(days=30),
+    "failed jobs": timedelta(days=30),
+    "invitations": timedelta(days=30),  # after they ended
+    "mails": timedelta(days=180),
+    "demand": timedelta(days=400),  # a year can be compared with the one before
+    "history": timedelta(days=730),  # of bookings; nobody can book further ahead than that
+    "staff log": timedelta(days=730),
+    "erasures": timedelta(days=1095),
+}
 
 BATCH = 2000  # rows in one transaction: its locks are short, and other work gets its turn
 MOST_BATCHES = 50  # of each kind in one run; the next run does the rest
 
 
 def delete_old(now: datetime | None = None) -> dict[str, int]:
-    """Delete what is older than its time above, in bounded batches, each in a transaction of its own.
+    """Delete what is older than its time in ``KEPT``, in bounded batches, each in a transaction of its own.
 
     Proofs and sessions go when they have run out. Returns how many rows of each kind went, those that hang on them too.
     """
     now = now or timezone.now()
     old: dict[str, QuerySet[Any]] = {
-        "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
+        "lookups": LookupRequest.objects.filter(created_at__lt=now - KEPT["lookups"]),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
-        "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
-        "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - WAITLISTS_KEPT),
-        "mails": Notification.objects.filter(created_at__lt=now - MAILS_KEPT),
-        "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - WEBHOOKS_KEPT),
-        "demand": TurnedAway.objects.filter(created_at__lt=now - DEMAND_KEPT),
+        "answers": Idempotency.objects.filter(created_at__lt=now - KEPT["answers"]),
+        "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - KEPT["waitlists"]),
+        "mails": Notification.objects.filter(created_at__lt=now - KEPT["mails"]),
+        "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - KEPT["webhooks"]),
+        "demand": TurnedAway.objects.filter(created_at__lt=now - KEPT["demand"]),
         "sessions": Session.objects.filter(expire_date__lt=now),
-        "log-in attempts": AccessAttempt.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
-        "log-in failures": AccessFailureLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
-        "log-ins": AccessLog.objects.filter(attempt_time__lt=now - LOG_INS_KEPT),
-        "staff log": LogEntry.objects.filter(action_time__lt=now - STAFF_LOG_KEPT),
+        "log-in attempts": AccessAttempt.objects.filter(attempt_time__lt=now - KEPT["log-ins"]),
+        "log-in failures": AccessFailureLog.objects.filter(attempt_time__lt=now - KEPT["log-ins"]),
+        "log-ins": AccessLog.objects.filter(attempt_time__lt=now - KEPT["log-ins"]),
+        "invitations": Invitation.objects.filter(expires_at__lt=now - KEPT["invitations"]),
+        "erasures": Erasure.objects.filter(finished_at__lt=now - KEPT["erasures"]),
+        "staff log": LogEntry.objects.filter(action_time__lt=now - KEPT["staff log"]),
     }
     deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}
-    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - HOLDS_KEPT)
+    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - KEPT["holds"])
     deleted["holds"] = _in_batches(holds, delete_ended_holds)
-    deleted["failed jobs"] = _delete_failed_jobs(now - FAILED_JOBS_KEPT)
+    networks = Booking.objects.filter(network__isnull=False, created_at__lt=now - KEPT["networks"])
+    deleted["networks"] = _in_batches(networks, lambda rows: rows.update(network=None))
+    history = Booking.pgh_event_model.objects.filter(pgh_created_at__lt=now - KEPT["history"])
+    deleted["history"] = _in_batches(history, _delete_history)
+    deleted["failed jobs"] = _delete_failed_jobs(now - KEPT["failed jobs"])
     return deleted
 
 
@@ -77,11 +92,17 @@ def delete_ended_holds(holds: QuerySet[Booking]) -> int:
         if not ids:
             return 0
         Booking.objects.filter(pk__in=ids).delete()
-        events = Booking.pgh_event_model.objects.filter(pgh_obj_id__in=ids)
-        contexts = list(events.exclude(pgh_context=None).values_list("pgh_context_id", flat=True).distinct())
-        events.delete()
-        _delete_unused_contexts(contexts)
+        _delete_history(Booking.pgh_event_model.objects.filter(pgh_obj_id__in=ids))
         return len(ids)
+
+
+def _delete_history(events: QuerySet[Any]) -> int:
+    """Delete rows of the history of bookings, and who did it. Returns how many rows."""
+    with transaction.atomic():
+        contexts = list(events.exclude(pgh_context=None).order_by().values_list("pgh_context_id", flat=True).distinct())
+        count: int = events.delete()[0]
+        _delete_unused_contexts(contexts)
+        return count
 
 
 def _delete_unused_contexts(context_ids: list[UUID]) -> None:
