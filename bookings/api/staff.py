@@ -1,5 +1,6 @@
 """Bookings for staff's programs. ``request.auth.organization`` is whose; all others' look unknown."""
 
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone, translation
@@ -19,14 +20,16 @@ from bookings.api.staff_schemas import (
     StaffBookIn,
     StaffBookingOut,
 )
-from bookings.errors import NotFound, SlotTaken
+from bookings.errors import Forbidden, NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
+from bookings.permissions import may_read_notes
 from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
 from experts.api.staff import own_expert, own_slot
 from experts.errors import Invalid
+from experts.permissions import reach_of
 
 router = Router(tags=["Staff: bookings"])
 Page = Followed[StaffBookingOut]
@@ -87,8 +90,21 @@ def _page(request: HttpRequest, bookings: QuerySet[Booking], after: str | None) 
             raise Invalid(_("Send the “next” of the page before."), field="after")
         rows = rows.filter(pk__lt=last)
     items, following_page = following(rows, lambda booking: booking.reference)
-    now = timezone.now()
-    return Page(items=[StaffBookingOut.of(row, now) for row in items], count=count, next=following_page)
+    return Page(items=[_shown(request, row) for row in items], count=count, next=following_page)
+
+
+def _shown(request: HttpRequest, booking: Booking) -> StaffBookingOut:
+    """A booking as whoever made the token may read it. Reads what they may where the organisation hides notes."""
+    shown = StaffBookingOut.of(booking, timezone.now())
+    return shown if _reads_notes(request, booking) else shown.without_notes()
+
+
+def _reads_notes(request: HttpRequest, booking: Booking) -> bool:
+    if not request.auth.organization.hides_notes:
+        return True
+    if not hasattr(request, "_reach"):
+        request._reach = reach_of(request.auth.created_by or AnonymousUser())
+    return may_read_notes(request._reach, booking)
 
 
 @router.post(
@@ -117,7 +133,7 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
     "/bookings/{reference}", response={200: StaffBookingOut, **errors(401, 404)}, summary="One booking, for staff"
 )
 def get_own_booking(request: HttpRequest, reference: str):
-    return StaffBookingOut.of(own_booking(request, reference), timezone.now())
+    return _shown(request, own_booking(request, reference))
 
 
 @router.patch(
@@ -128,22 +144,24 @@ def get_own_booking(request: HttpRequest, reference: str):
 def change_booking(request: HttpRequest, reference: str, details: PersonChange):
     """A new address gets the booking's e-mail; the links in the old one's open nothing any more."""
     booking = own_booking(request, reference)
+    if details.notes is not None and not _reads_notes(request, booking):
+        raise Forbidden(_("Notes are hidden from whoever made this token."))
     services.change_details(booking_id=booking.pk, **details.model_dump(exclude_unset=True))
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/approve", response=DECIDED, summary="Approve a request")
 def approve_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.approve(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/reject", response=DECIDED, summary="Reject a request")
 def reject_booking(request: HttpRequest, reference: str, details: Reason | None = None):
     booking = own_booking(request, reference)
     services.reject(booking_id=booking.pk, reason=details.reason if details else "")
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/cancel", response=DECIDED, summary="Cancel for somebody")
@@ -151,21 +169,21 @@ def cancel_own_booking(request: HttpRequest, reference: str, details: Reason | N
     """Also after the deadline that customers have."""
     booking = own_booking(request, reference)
     services.cancel(booking_id=booking.pk, by_customer=False, reason=details.reason if details else "")
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/complete", response=DECIDED, summary="The session took place")
 def complete_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.complete(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post("/bookings/{reference}/no-show", response=DECIDED, summary="Nobody came")
 def miss_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.mark_no_show(booking_id=booking.pk)
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
 @router.post(
@@ -180,8 +198,8 @@ def move_booking(request: HttpRequest, reference: str, details: Move):
         services.reschedule(booking_id=booking.pk, slot_id=own_slot(request, details.slot).pk, by_customer=False)
     except SlotTaken as error:
         return Status(409, taken(error))
-    return _as_it_is(booking)
+    return _as_it_is(request, booking)
 
 
-def _as_it_is(booking: Booking) -> StaffBookingOut:
-    return StaffBookingOut.of(Booking.objects.with_slot().get(pk=booking.pk), timezone.now())
+def _as_it_is(request: HttpRequest, booking: Booking) -> StaffBookingOut:
+    return _shown(request, Booking.objects.with_slot().get(pk=booking.pk))
