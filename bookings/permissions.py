@@ -13,6 +13,8 @@ register_rights(
         "bookings.notification": {Role.OWNER: EDIT, Role.SCHEDULER: EDIT},
         # To change is to revoke. A token may do nearly all that an owner may, so only owners make them.
         "bookings.apitoken": {Role.OWNER: ALL - {DELETE}},
+        # To add is to have somebody's data given out or erased.
+        "bookings.erasure": {Role.OWNER: LOOK | {ADD}},
         "bookings.turnedaway": dict.fromkeys(Role, LOOK),
         # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
         "bookings.webhookendpoint": {Role.OWNER: ALL},

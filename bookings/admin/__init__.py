@@ -1,5 +1,6 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.erasures import ErasureAdmin
 from bookings.admin.expert_pages import ExpertWithFeedAdmin, OrganizationWithFeedAdmin, SlotWithBookingsAdmin
 from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.notifications import NotificationAdmin
@@ -11,6 +12,7 @@ __all__ = [
     "ApiTokenAdmin",
     "BookingAdmin",
     "CalendarFeedAdmin",
+    "ErasureAdmin",
     "ExpertWithFeedAdmin",
     "NotificationAdmin",
     "OrganizationWithFeedAdmin",

@@ -22,6 +22,7 @@ from bookings.models import (
     ApiToken,
     Booking,
     CalendarFeed,
+    Erasure,
     MailKind,
     Notification,
     TurnedAway,
@@ -103,6 +104,7 @@ def make_world() -> World:
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
+    erasure = Erasure.objects.create(address="drabble@example.com", organization=organization, asked_by="staff")
     feed, _token = create_feed(organization=organization, expert=expert, created_by=owner)
 
     colleague = make_member(organization, Role.EXPERT, email="colleague@example.com", password=None)
@@ -140,6 +142,7 @@ def make_world() -> World:
             Notification: mail,
             CalendarFeed: feed,
             TurnedAway: demand,
+            Erasure: erasure,
             User: owner,
             Invitation: invitation,
             ApiToken: token,
