@@ -40,7 +40,6 @@ KNOWN = [
     ("django/middleware/", "", "middleware"),
     ("/corsheaders/", "", "middleware"),
     ("/csp/", "", "middleware"),
-    ("/axes/", "", "middleware"),
     ("django/core/handlers/", "", "Django: request, handler, response"),
     ("django/dispatch/", "", "Django: request, handler, response"),
 ]

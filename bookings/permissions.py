@@ -1,7 +1,8 @@
-"""Register what members of organisations may do with bookings and what belongs to them."""
+"""Register what members of organisations may do with bookings and what belongs to them, and say who reads notes."""
 
+from bookings.models import Booking
 from experts.models import Role
-from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, register_rights
+from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, Reach, register_rights
 
 register_rights(
     {
@@ -15,6 +16,8 @@ register_rights(
         # To change is to end. A block concerns all calendars, so it is not for experts.
         "bookings.block": {Role.OWNER: ALL - {DELETE}, Role.SCHEDULER: ALL - {DELETE}},
         "bookings.notereading": {Role.OWNER: LOOK},
+        # To add is to have somebody's data given out or erased.
+        "bookings.erasure": {Role.OWNER: LOOK | {ADD}},
         "bookings.turnedaway": dict.fromkeys(Role, LOOK),
         # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
         "bookings.webhookendpoint": {Role.OWNER: ALL},
@@ -22,3 +25,14 @@ register_rights(
         "bookings.calendarfeed": dict.fromkeys(Role, LOOK | {ADD}),
     }
 )
+
+
+def may_read_notes(reach: Reach, booking: Booking) -> bool:
+    """Say whether they may read what the customer wrote: owners and the expert always, others unless it is hidden.
+
+    Needs ``with_slot()``.
+    """
+    expert = booking.slot.expert
+    if reach.everything or not expert.organization.hides_notes:
+        return True
+    return Role.OWNER in reach.roles_in(expert.organization_id) or expert.user_id == reach.user_id is not None

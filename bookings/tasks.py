@@ -17,6 +17,7 @@ from bookings.mail import log, messages
 from bookings.mail.recipients import owner_recipients
 from bookings.models import LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
 from bookings.privacy import erasing
+from bookings.privacy.retention import erase_what_is_over
 from bookings.queue import FIRST, BackOff
 from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
@@ -121,9 +122,10 @@ def erase(*, erasure_id: int) -> None:
 @app.periodic(cron="17 * * * *")
 @app.task(queue="housekeeping")
 def tidy_up(timestamp: int) -> None:
-    """Every hour: delete what is no longer needed, complete sessions that no worker was there to complete, and go on
-    with erasing.
+    """Every hour: delete what is no longer needed, complete sessions that no worker was there to complete, and
+    erase whom nobody needs to know any more.
     """
     delete_old()
     complete_all_finished()
     erasing.resume_unfinished()
+    erase_what_is_over()

@@ -181,6 +181,7 @@ def navigation(request):
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),
+                item(_("Personal data"), "shield_person", "bookings", "erasure"),
             ],
         ),
         (

@@ -1,6 +1,7 @@
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.blocks import BlockAdmin
 from bookings.admin.bookings import BookingAdmin
+from bookings.admin.erasures import ErasureAdmin
 from bookings.admin.expert_pages import (
     ExpertWithFeedAdmin,
     MembershipWithTokensAdmin,
@@ -19,6 +20,7 @@ __all__ = [
     "BlockAdmin",
     "BookingAdmin",
     "CalendarFeedAdmin",
+    "ErasureAdmin",
     "ExpertWithFeedAdmin",
     "MembershipWithTokensAdmin",
     "NoteReadingAdmin",

@@ -19,9 +19,10 @@ from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
+from bookings.permissions import may_read_notes
 from bookings.selectors.alternatives import Conflict
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
-from experts.admin.scoping import WithinReach, may
+from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
 from experts.models import Slot
 from experts.permissions import VIEW
@@ -60,7 +61,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "name", "when", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "expert", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
@@ -139,7 +140,15 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return not lookup.startswith(("holder", "notes")) and super().lookup_allowed(lookup, value, request)
 
     def get_readonly_fields(self, request, obj=None):
-        return self._fixed if obj else ()
+        return (*self._fixed, "hidden_notes") if obj else ()
+
+    def get_fieldsets(self, request, obj=None):
+        """Without what the customer wrote, for those who may only know that there is something."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None or may_read_notes(reach(request), obj):
+            return fieldsets
+        hidden = {"fields": ("name", "email", "phone", "hidden_notes")}
+        return [(title, hidden if "notes" in options["fields"] else options) for title, options in fieldsets]
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         if db_field.name == "slot":
@@ -157,9 +166,9 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return without_menu(field) if db_field.name == "slot" else field
 
     def has_change_permission(self, request, obj=None):
-        """Not a hold: its person fills in the form at this moment, or opens the link."""
-        is_hold = obj and (obj.status == Status.HELD or obj.awaits_proof)
-        return super().has_change_permission(request, obj) and not is_hold
+        """Not a hold: its person fills in the form at this moment, or opens the link. Nor what is nobody's any more."""
+        is_fixed = obj and (obj.status == Status.HELD or obj.awaits_proof or obj.erased_at is not None)
+        return super().has_change_permission(request, obj) and not is_fixed
 
     def has_delete_permission(self, request, obj=None):
         """Never: a booking is cancelled, so that its person is told and its history stays."""
@@ -179,6 +188,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return response
 
     # Columns
+
+    @display(description=gettext_lazy("full name"))
+    def person(self, booking):
+        return label(_("Erased"), "default") if booking.erased_at else booking.name or None
 
     @display(description=gettext_lazy("when"))
     def when(self, booking):
@@ -216,6 +229,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     def runs_out(self, booking):
         return instant(booking.expires_at) if booking.expires_at else None
 
+    @display(description=gettext_lazy("notes"))
+    def hidden_notes(self, booking):
+        return _("There is a note. The expert and owners read it.") if booking.notes else None
+
     # Ways from here
 
     def has_show_mails_permission(self, request, object_id=None):
@@ -233,7 +250,8 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     # Writes
 
     def save_model(self, request, obj, form, change):
-        person = {name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")}
+        names = ("name", "email", "phone", "notes")
+        person = {name: form.cleaned_data[name] for name in names if name in form.cleaned_data}
         if change:
             # Only what was changed in this form: a colleague may have corrected the rest meanwhile.
             changed = {name: text for name, text in person.items() if name in form.changed_data}

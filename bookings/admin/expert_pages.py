@@ -1,18 +1,24 @@
 """Lead from the admin pages of slots, experts and organisations to what is booked there."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
 from bookings.models import ApiToken
+from bookings.privacy import retention
 from experts.admin.experts import ExpertAdmin
 from experts.admin.members import MembershipAdmin
 from experts.admin.organizations import OrganizationAdmin
+from experts.admin.policy import PolicyForm
 from experts.admin.scoping import may
 from experts.admin.slots import SlotAdmin
 from experts.models import Expert, Membership, Organization, Slot
@@ -64,9 +70,49 @@ class ExpertWithFeedAdmin(WithCalendarFeed, ExpertAdmin):
     pass
 
 
+class OrganizationForm(PolicyForm):
+    """Says what a shorter time to keep people would erase, and wants to be sent once more before it does."""
+
+    warned_of = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def clean(self):
+        cleaned = super().clean()
+        months = cleaned.get("retention_months")
+        if "retention_months" not in self.changed_data or not self.instance.pk or cleaned["warned_of"] == str(months):
+            return cleaned
+        today = timezone.now().date()
+        if count := retention.would_go(self.instance, months, today):
+            first_kept = retention.last_day_of(months, today) + timedelta(days=1)
+            text = ngettext(
+                "%(count)s booking of before %(day)s would lose its name, e-mail, phone and notes, for good. "
+                "Save once more if you want that.",
+                "%(count)s bookings of before %(day)s would lose their names, e-mails, phones and notes, for good. "
+                "Save once more if you want that.",
+                count,
+            )
+            shown = f"{count:,}" if count < retention.MOST_COUNTED else f"{count:,}+"
+            self.add_error("retention_months", text % {"count": shown, "day": date_format(first_kept, "j F Y")})
+            self.data = self.data | {"warned_of": str(months)}
+        return cleaned
+
+
 @admin.register(Organization)
 class OrganizationWithFeedAdmin(WithCalendarFeed, OrganizationAdmin):
-    pass
+    form = OrganizationForm
+
+    def get_fieldsets(self, request, obj=None):
+        privacy = (
+            gettext_lazy("Privacy"),
+            {
+                "fields": ("retention_months", "hides_notes", "warned_of"),
+                "description": gettext_lazy(
+                    "After that time, sessions keep their seats and status, and forget who came. Leave it empty to "
+                    "keep people for ever."
+                ),
+            },
+        )
+        fieldsets = list(super().get_fieldsets(request, obj))
+        return [*fieldsets[:3], privacy, *fieldsets[3:]]
 
 
 @admin.register(Membership)

@@ -48,9 +48,11 @@ def is_open(feed: CalendarFeed) -> bool:
 def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
     """Return the requests and bookings of the feed by start, from 30 days back; the nearest if there are too many.
 
-    Those that were cancelled, declined or ran out are left out: calendars remove what a feed does not hold any more.
+    Those that were cancelled, declined, ran out or erased are left out: calendars remove what a feed does not hold any
+    more.
     """
-    bookings = Booking.objects.filter(status__in=_SHOWN, slot__expert__organization=feed.organization_id)
+    shown = Booking.objects.not_erased().filter(status__in=_SHOWN)
+    bookings = shown.filter(slot__expert__organization=feed.organization_id)
     if feed.expert_id:
         bookings = bookings.filter(slot__expert=feed.expert_id)
     bookings = bookings.with_slot().defer("notes")

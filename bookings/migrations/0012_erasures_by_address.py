@@ -26,6 +26,12 @@ class Migration(migrations.Migration):
                 models.F("erased_at"), condition=models.Q(("erased_at__isnull", False)), name="booking_erased"
             ),
         ),
+        AddIndexConcurrently(
+            model_name="booking",
+            index=models.Index(
+                models.F("created_at"), condition=models.Q(("network__isnull", False)), name="booking_with_network"
+            ),
+        ),
         ValidateConstraint("booking", "booking_has_email_unless_by_staff"),
         ValidateConstraint("booking", "booking_erased_names_nobody"),
         AddIndexConcurrently(

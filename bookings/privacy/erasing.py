@@ -12,7 +12,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from bookings.errors import NotAllowed, NotFound
 from bookings.models import Booking, Erasure, Status
 from bookings.models.erasure import AskedBy, ErasureStage
 from bookings.privacy.registry import Subject, kinds
-from bookings.privacy.rooms import bookings_of, waitlist_of
+from bookings.privacy.rooms import bookings_of, history_of, mails_of, waitlist_of
 from bookings.queue import defer
 from bookings.services.lifecycle import cancel
 from experts.locking import lock_slots, slot_transaction
@@ -62,9 +62,16 @@ def _order(address: str, organization: Organization | None, by: AskedBy, user: U
 
 def organizations_of(subject: Subject) -> list[Organization]:
     """Those with which the address has anything to do, by name."""
-    from_bookings = bookings_of(subject).values("slot__expert__organization_id")
-    waiting = waitlist_of(subject).values("slot__expert__organization_id")
-    return list(Organization.objects.filter(Q(pk__in=from_bookings) | Q(pk__in=waiting)).order_by("name", "pk"))
+    found: set[int] = set()
+    for rows, path in (
+        (bookings_of(subject), "slot__expert__organization_id"),
+        (history_of(subject), "slot__expert__organization_id"),
+        (mails_of(subject), "booking__slot__expert__organization_id"),
+        (waitlist_of(subject), "slot__expert__organization_id"),
+    ):
+        keys = rows.order_by().values_list(path, flat=True).distinct()
+        found.update(key for key in keys if key is not None)
+    return list(Organization.objects.filter(pk__in=found).order_by("name", "pk"))
 
 
 def ahead_of(subject: Subject) -> QuerySet[Booking]:

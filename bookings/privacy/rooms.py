@@ -118,9 +118,13 @@ def erase_rows_of_bookings(keys: Collection[int]) -> int:
 # The history of bookings
 
 
-def _export_history(subject: Subject) -> Rows:
+def history_of(subject: Subject) -> QuerySet[Any]:
     rows = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
-    rows = rows.filter(pgh_created_at__lte=subject.at).select_related("slot").order_by("pgh_id")
+    return rows.filter(pgh_created_at__lte=subject.at)
+
+
+def _export_history(subject: Subject) -> Rows:
+    rows = history_of(subject).select_related("slot").order_by("pgh_id")
     return [
         {
             "reference": row.reference,
@@ -139,10 +143,9 @@ def _export_history(subject: Subject) -> Rows:
 
 def _erase_history(subject: Subject, most: int) -> int:
     """The address that a booking had before it was corrected. The rest of the history goes with its booking."""
-    rows = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
     mine = Booking.objects.filter(pk=OuterRef("pgh_obj_id")).annotate(address=Lower("email"))
     mine = mine.filter(address=Lower(Value(subject.address)))
-    rows = rows.filter(~Exists(mine), pgh_created_at__lte=subject.at)
+    rows = history_of(subject).filter(~Exists(mine))
     keys = list(rows.order_by("pgh_id").values_list("pgh_id", flat=True)[:most])
     count: int = _HistoryRow.objects.filter(pgh_id__in=keys).update(**_NOBODY)
     return count
@@ -174,7 +177,7 @@ def _holds_any(value: Any, addresses: set[str]) -> bool:
 # E-mails
 
 
-def _mails_of(subject: Subject) -> QuerySet[Notification]:
+def mails_of(subject: Subject) -> QuerySet[Notification]:
     rows: QuerySet[Notification] = with_address(
         Notification.objects.filter(audience=Notification.Audience.CUSTOMER),
         subject,
@@ -185,7 +188,7 @@ def _mails_of(subject: Subject) -> QuerySet[Notification]:
 
 
 def _export_mails(subject: Subject) -> Rows:
-    rows = _mails_of(subject).select_related("booking").order_by("pk")
+    rows = mails_of(subject).select_related("booking").order_by("pk")
     return [
         {
             "reference": row.booking.reference if row.booking else "",
@@ -202,7 +205,7 @@ def _export_mails(subject: Subject) -> Rows:
 
 def _erase_mails(subject: Subject, most: int) -> int:
     """All but those about a booking that still has the address."""
-    rows = _mails_of(subject).exclude(pk__in=_mails_of(subject).filter(booking__email__iexact=subject.address))
+    rows = mails_of(subject).exclude(pk__in=mails_of(subject).filter(booking__email__iexact=subject.address))
     return _delete_some(rows, most)
 
 
@@ -236,9 +239,8 @@ def _erase_webhooks_of_bookings(keys: Collection[int]) -> int:
 
 def _erase_webhooks(subject: Subject, most: int) -> int:
     """What was sent of a booking before its address was corrected."""
-    history = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
-    history = history.filter(pgh_created_at__lte=subject.at)
-    corrected = Booking.objects.exclude(email__iexact=subject.address).filter(pk__in=history.values("pgh_obj_id"))
+    history = history_of(subject).values("pgh_obj_id")
+    corrected = Booking.objects.exclude(email__iexact=subject.address).filter(pk__in=history)
     rows = _deliveries(list(corrected.values_list("reference", flat=True)[:MOST_EXPORTED]))
     rows = rows.alias(contact=Lower(KT("payload__data__contact__email"))).filter(contact=subject.address)
     return _forget_contacts(rows.filter(pk__in=list(rows.order_by("pk").values_list("pk", flat=True)[:most])))
@@ -358,4 +360,3 @@ register(
     ),
     PersonalData("look-ups", _("Links that were asked for"), _export_lookups, _erase_lookups),
 )
-__all__ = ["bookings_of", "erase_rows_of_bookings", "waitlist_of", "with_address"]

@@ -17,6 +17,7 @@ from pghistory.models import Context
 from bookings.models import (
     Block,
     Booking,
+    Erasure,
     Idempotency,
     LookupRequest,
     MailAllowance,
@@ -29,56 +30,70 @@ from bookings.models import (
     WaitlistEntry,
     WebhookDelivery,
 )
-from experts.models import SignIn, SignInTry, StaffSession
+from experts.models import Invitation, SignIn, SignInTry, StaffSession
 
-HOLDS_KEPT = timedelta(days=1)
-LOOKUPS_KEPT = timedelta(days=1)
-ANSWERS_KEPT = timedelta(days=7)  # nobody retries a request with the same key after that
-WEBHOOKS_KEPT = timedelta(days=30)
-WAITLISTS_KEPT = timedelta(days=30)
-TRIES_KEPT = timedelta(days=1)
-LOG_INS_KEPT = timedelta(days=400)  # the database keeps each for a year, whoever would delete it
-FAILED_JOBS_KEPT = timedelta(days=30)
-MAILS_KEPT = timedelta(days=180)
-SUPPRESSED_FOR = timedelta(days=730)
-PROVEN_KEPT = timedelta(days=400)  # since a link was opened last; as long as a browser keeps its identity
-BLOCKS_KEPT = timedelta(days=90)  # after their end
-DEMAND_KEPT = timedelta(days=400)  # a year can be compared with the one before
-STAFF_LOG_KEPT = timedelta(days=730)
+# How long each kind is kept. docs/privacy.md says the same: a test compares. Proofs and sessions end by themselves.
+KEPT = {
+    "holds": timedelta(days=1),
+    "lookups": timedelta(days=1),
+    "log-in tries": timedelta(days=1),
+    "answers": timedelta(days=7),  # nobody retries a request with the same key after that
+    "networks": timedelta(days=14),
+    "waitlists": timedelta(days=30),
+    "webhooks": timedelta(days=30),
+    "failed jobs": timedelta(days=30),
+    "invitations": timedelta(days=30),  # after they ended
+    "blocks": timedelta(days=90),  # after they ended
+    "mails": timedelta(days=180),
+    "proven": timedelta(days=400),  # since a link was opened last; as long as a browser keeps its identity
+    "demand": timedelta(days=400),  # a year can be compared with the one before
+    "log-ins": timedelta(days=400),  # the database keeps each for a year, whoever would delete it
+    "readings of notes": timedelta(days=400),
+    "suppressions": timedelta(days=730),
+    "history": timedelta(days=730),  # of bookings; nobody can book further ahead than that
+    "staff log": timedelta(days=730),
+    "erasures": timedelta(days=1095),
+}
 
 BATCH = 2000  # rows in one transaction: its locks are short, and other work gets its turn
 MOST_BATCHES = 50  # of each kind in one run; the next run does the rest
 
 
 def delete_old(now: datetime | None = None) -> dict[str, int]:
-    """Delete what is older than its time above, in bounded batches, each in a transaction of its own.
+    """Delete what is older than its time in ``KEPT``, in bounded batches, each in a transaction of its own.
 
     Proofs and sessions go when they have run out. Returns how many rows of each kind went, those that hang on them too.
     """
     now = now or timezone.now()
     old: dict[str, QuerySet[Any]] = {
-        "lookups": LookupRequest.objects.filter(created_at__lt=now - LOOKUPS_KEPT),  # takes its links along
+        "lookups": LookupRequest.objects.filter(created_at__lt=now - KEPT["lookups"]),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
-        "proven": Proven.objects.filter(proven_at__lt=now - PROVEN_KEPT),
+        "proven": Proven.objects.filter(proven_at__lt=now - KEPT["proven"]),
         "mail allowances": MailAllowance.objects.filter(ends_at__lt=now),
-        "suppressions": Suppression.objects.filter(created_at__lt=now - SUPPRESSED_FOR),
-        "answers": Idempotency.objects.filter(created_at__lt=now - ANSWERS_KEPT),
-        "blocks": Block.objects.filter(until__lt=now - BLOCKS_KEPT),
-        "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - WAITLISTS_KEPT),
-        "mails": Notification.objects.filter(created_at__lt=now - MAILS_KEPT),
-        "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - WEBHOOKS_KEPT),
-        "demand": TurnedAway.objects.filter(created_at__lt=now - DEMAND_KEPT),
+        "suppressions": Suppression.objects.filter(created_at__lt=now - KEPT["suppressions"]),
+        "answers": Idempotency.objects.filter(created_at__lt=now - KEPT["answers"]),
+        "blocks": Block.objects.filter(until__lt=now - KEPT["blocks"]),
+        "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - KEPT["waitlists"]),
+        "mails": Notification.objects.filter(created_at__lt=now - KEPT["mails"]),
+        "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - KEPT["webhooks"]),
+        "demand": TurnedAway.objects.filter(created_at__lt=now - KEPT["demand"]),
         "sessions": Session.objects.filter(expire_date__lt=now),
         "sessions of staff": StaffSession.objects.filter(started_at__lt=now - settings.STAFF_SESSION_LASTS),
-        "log-in tries": SignInTry.objects.filter(at__lt=now - TRIES_KEPT),
-        "readings of notes": NoteReading.objects.filter(at__lt=now - LOG_INS_KEPT),
-        "log-ins": SignIn.objects.filter(at__lt=now - LOG_INS_KEPT),
-        "staff log": LogEntry.objects.filter(action_time__lt=now - STAFF_LOG_KEPT),
+        "log-in tries": SignInTry.objects.filter(at__lt=now - KEPT["log-in tries"]),
+        "readings of notes": NoteReading.objects.filter(at__lt=now - KEPT["readings of notes"]),
+        "log-ins": SignIn.objects.filter(at__lt=now - KEPT["log-ins"]),
+        "invitations": Invitation.objects.filter(expires_at__lt=now - KEPT["invitations"]),
+        "erasures": Erasure.objects.filter(finished_at__lt=now - KEPT["erasures"]),
+        "staff log": LogEntry.objects.filter(action_time__lt=now - KEPT["staff log"]),
     }
     deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}
-    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - HOLDS_KEPT)
+    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - KEPT["holds"])
     deleted["holds"] = _in_batches(holds, delete_ended_holds)
-    deleted["failed jobs"] = _delete_failed_jobs(now - FAILED_JOBS_KEPT)
+    networks = Booking.objects.filter(network__isnull=False, created_at__lt=now - KEPT["networks"])
+    deleted["networks"] = _in_batches(networks, lambda rows: rows.update(network=None))
+    history = Booking.pgh_event_model.objects.filter(pgh_created_at__lt=now - KEPT["history"])
+    deleted["history"] = _in_batches(history, _delete_history)
+    deleted["failed jobs"] = _delete_failed_jobs(now - KEPT["failed jobs"])
     return deleted
 
 
@@ -92,11 +107,17 @@ def delete_ended_holds(holds: QuerySet[Booking]) -> int:
         if not ids:
             return 0
         Booking.objects.filter(pk__in=ids).delete()
-        events = Booking.pgh_event_model.objects.filter(pgh_obj_id__in=ids)
-        contexts = list(events.exclude(pgh_context=None).values_list("pgh_context_id", flat=True).distinct())
-        events.delete()
-        _delete_unused_contexts(contexts)
+        _delete_history(Booking.pgh_event_model.objects.filter(pgh_obj_id__in=ids))
         return len(ids)
+
+
+def _delete_history(events: QuerySet[Any]) -> int:
+    """Delete rows of the history of bookings, and who did it. Returns how many rows."""
+    with transaction.atomic():
+        contexts = list(events.exclude(pgh_context=None).order_by().values_list("pgh_context_id", flat=True).distinct())
+        count: int = events.delete()[0]
+        _delete_unused_contexts(contexts)
+        return count
 
 
 def _delete_unused_contexts(context_ids: list[UUID]) -> None:

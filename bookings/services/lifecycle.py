@@ -114,7 +114,7 @@ def reschedule(
     with slot_transaction():
         booking, old = lock_booking(booking_id, slot_id)
         new = lapse_and_serve(read_slot(slot_id))
-        if booking.status not in (Status.PENDING, Status.CONFIRMED):
+        if booking.status not in (Status.PENDING, Status.CONFIRMED) or booking.erased_at is not None:
             raise NotAllowed(_("This booking cannot be moved any more."))
         _check_seen(booking, seen_sequence)
         if old.expert_id != new.expert_id or old.pk == new.pk:
@@ -174,7 +174,7 @@ def _decide(
             raise NotAllowed(_("The session is not over."))
         if booking.status == Status.PENDING and to == Status.CONFIRMED and booking.runs_out_at <= slot.read_at:
             raise NotAllowed(_("The time to approve this request is over."))
-        booking.reason = reason.strip()
+        booking.reason = "" if booking.erased_at else reason.strip()  # there is nobody to write to
         booking.cancel_reason = cancel_reason
         _change(booking, to)
         queue_mail(booking, _MAIL_OF.get(to), by_visitor=within_policy)  # only customers are bound by it

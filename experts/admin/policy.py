@@ -27,6 +27,7 @@ _LIMITS = {
     "offer_minutes": (5, 1440),
     "approval_hours": (1, 720),
     "horizon_days": (1, 730),
+    "retention_months": (1, 240),
     "max_party": (1, 50),
 }
 _HELP = {
@@ -46,6 +47,8 @@ _HELP = {
     "min_notice": _("The latest time to book, before the start. For example 90 min, 2 h, 1 d."),
     "horizon_days": _("How far ahead people can book."),
     "cancel_until": _("The latest time to cancel, before the start. For example 2 h, 1 d."),
+    "retention_months": _("From the day of the session. Empty: for ever."),
+    "hides_notes": _("They see that there is a note. The expert and owners read it."),
     "max_party": _("How many seats one person may book at once."),
 }
 

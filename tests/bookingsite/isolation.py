@@ -24,6 +24,7 @@ from bookings.models import (
     Block,
     Booking,
     CalendarFeed,
+    Erasure,
     MailKind,
     NoteReading,
     Notification,
@@ -123,6 +124,7 @@ def make_world() -> World:
         value="grumblewort@example.com",
         until=timezone.now() + timedelta(days=1),
     )
+    erasure = Erasure.objects.create(address="drabble@example.com", organization=organization, asked_by="staff")
     feed, _token = create_feed(organization=organization, expert=expert, created_by=owner)
 
     colleague = make_member(organization, Role.EXPERT, email="colleague@example.com", password=None)
@@ -161,6 +163,7 @@ def make_world() -> World:
             Notification: mail,
             CalendarFeed: feed,
             TurnedAway: demand,
+            Erasure: erasure,
             User: owner,
             Invitation: invitation,
             ApiToken: token,

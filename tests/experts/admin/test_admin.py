@@ -7,8 +7,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from bookings.models import CalendarFeed, NoteReading, Notification, TurnedAway, WaitlistEntry, WebhookDelivery
+from bookings.models import (
+    Block,
+    CalendarFeed,
+    Erasure,
+    NoteReading,
+    Notification,
+    TurnedAway,
+    WaitlistEntry,
+    WebhookDelivery,
+)
 from experts import permissions, services
 from experts.errors import Busy
 from experts.models import Category, Expert, Invitation, Membership, Organization, Role, SignIn, Slot, TimeOff
@@ -55,6 +65,10 @@ def one_of_each():
     of_whom = {"organization": slot.expert.organization, "who": "noor@example.com"}
     SignIn.objects.create(outcome="in", means="password", address="192.0.2.1", **of_whom)
     NoteReading.objects.create(booking=booking, reference=booking.reference, **of_whom)
+    Block.objects.create(
+        organization=slot.expert.organization, kind="domain", value="example.net", until=timezone.now()
+    )
+    Erasure.objects.create(address="noor@example.com", organization=slot.expert.organization, asked_by="staff")
 
 
 def new_slot(expert, **values):

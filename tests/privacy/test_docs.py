@@ -1,0 +1,128 @@
+"""docs/privacy.md names what the models hold: who adds a field has to say whether it is about a person."""
+
+import re
+from pathlib import Path
+
+from django.apps import apps
+from django.conf import settings
+
+from bookings.privacy.registry import kinds
+from bookings.services.cleanup import KEPT
+
+DOCS = (Path(settings.BASE_DIR) / "docs/privacy.md").read_text()
+
+
+def _words(text: str) -> set[str]:
+    return set(text.split())
+
+
+# What tells nothing about anybody, in whichever table.
+ALWAYS = _words(
+    """
+    id created_at updated_at expires_at used_at revoked_at last_used_at status type kind source seats sequence attempts
+    slot_id expert_id organization_id category_id booking_id request_id endpoint_id hold_id content_type_id group_id
+    permission_id is_active pgh_id pgh_created_at pgh_label pgh_obj_id pgh_context_id
+    """
+)
+# Besides: by table.
+IMPERSONAL = {
+    "auth_group": "name",
+    "auth_permission": "name codename",
+    "axes_accessattempt": "attempt_time failures_since_start",
+    "axes_accessattemptexpiration": "access_attempt_id",
+    "axes_accessfailurelog": "attempt_time locked_out",
+    "axes_accesslog": "attempt_time logout_time",
+    "bookings_apitoken": "token_hash name ending scope created_by_id",
+    "bookings_apitokenevent": "name ending scope",
+    "bookings_booking": "cancel_reason erased_at",
+    "bookings_bookingevent": "cancel_reason",
+    "bookings_calendarfeed": "token_hash created_by_id",
+    "bookings_calendarfeedevent": "created_by_id",
+    "bookings_erasure": "asked_by stage counts asked_at finished_at",
+    "bookings_idempotency": "refusal",
+    "bookings_lookuprequest": "is_for_data",
+    "bookings_notification": "audience last_attempt_at sent_at last_error",
+    "bookings_outboxmail": "priority due_at",
+    "bookings_remindermark": "until",
+    "bookings_retentionmark": "until",
+    "bookings_turnedaway": "reason people",
+    "bookings_waitlistentry": "is_echo",
+    "bookings_webhookdelivery": "event_id next_attempt_at last_attempt_at response_status error",
+    "bookings_webhookendpoint": "url event_types sends_contacts secret old_secret old_secret_until failing_since"
+    " paused_at paused_reason",
+    "bookings_webhookendpointevent": "url event_types sends_contacts paused_at paused_reason",
+    "django_admin_log": "action_time object_id action_flag",
+    "django_content_type": "app_label model",
+    "django_session": "expire_date",
+    "experts_category": "name slug icon position",
+    "experts_invitation": "organization_name timezone role invited_by_id accepted_at",
+    "experts_membership": "user_id role",
+    "experts_membershipevent": "user_id role",
+    "experts_slot": "date time starts_at ends_at title capacity seats_held seats_booked next_hold_expiry is_closed"
+    " version from_hours closed_by_hours",
+    "experts_slotevent": "date time starts_at ends_at title capacity is_closed",
+    "experts_timeoff": "first_day last_day from_time to_time",
+    "experts_timeoffevent": "first_day last_day from_time to_time",
+    "experts_user": "is_superuser is_staff",
+    "experts_user_groups": "user_id",
+    "experts_user_user_permissions": "user_id",
+}
+_HOURS = "weekday start end slot_minutes buffer_minutes capacity title valid_from valid_to"
+_POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_days cancel_until max_party"
+_EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
+_HOUSE = (
+    "name slug timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
+    " retention_months hides_notes" + _POLICY
+)
+IMPERSONAL |= {
+    "experts_weeklyhours": _HOURS,
+    "experts_weeklyhoursevent": _HOURS,
+    "experts_expert": f"{_EXPERT} slots_until",
+    "experts_expertevent": _EXPERT,
+    "experts_organization": f"{_HOUSE} logo",
+    "experts_organizationevent": _HOUSE,
+}
+# The queue's arguments are keys of rows, which tests/privacy/test_erasing.py holds; views of other tables have no rows.
+NO_TABLES_OF_OURS = ("procrastinate_", "pghistory_events")
+
+
+def columns() -> dict[str, set[str]]:
+    models = apps.get_models(include_auto_created=True)
+    ours = [model for model in models if not model._meta.db_table.startswith(NO_TABLES_OF_OURS)]
+    return {model._meta.db_table: {field.column for field in model._meta.concrete_fields} for model in ours}
+
+
+def documented() -> dict[str, set[str]]:
+    """The columns that the tables of the page name, by table of the database."""
+    found: dict[str, set[str]] = {}
+    for table, names in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", DOCS, re.MULTILINE):
+        found.setdefault(table, set()).update(re.findall(r"`(\w+)`", names))
+    return found
+
+
+def test_every_field_is_either_described_or_known_to_be_impersonal():
+    told = documented()
+    forgotten = {
+        table: fields
+        for table, names in columns().items()
+        if (fields := names - told.get(table, set()) - ALWAYS - _words(IMPERSONAL.get(table, "")))
+    }
+    assert forgotten == {}, "is it about a person? Say so in docs/privacy.md; if not, here"
+
+
+def test_nothing_is_described_that_is_not_there_and_nothing_is_both():
+    stored, told = columns(), documented()
+    assert {table: names - stored.get(table, set()) for table, names in told.items() if names - stored[table]} == {}
+    both = {table: told.get(table, set()) & (_words(names) | ALWAYS) for table, names in IMPERSONAL.items()}
+    assert {table: names for table, names in both.items() if names} == {}
+
+
+def test_the_times_are_those_of_the_code():
+    assert {name: int(days) for name, days in re.findall(r"^\| ([a-z -]+) \| (\d+) \|$", DOCS, re.MULTILINE)} == {
+        name: time.days for name, time in KEPT.items()
+    }
+
+
+def test_the_json_has_the_kinds_that_the_page_names():
+    names = re.search(r"`data` has a list of rows for each kind: ([^.]+)\.", DOCS)[1]
+    assert set(re.findall(r"`([\w-]+)`", names)) == {kind.name for kind in kinds() if kind.export}
