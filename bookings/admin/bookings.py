@@ -177,15 +177,9 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     # What customers wrote is theirs: owners can see who has read it.
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
-        if obj is not None:
+        if obj is not None and may_read_notes(reach(request), obj):
             services.log_note_readings([obj], user=request.user, who=request.user.email)
         return super().render_change_form(request, context, add, change, form_url, obj)
-
-    def history_view(self, request, object_id, extra_context=None):
-        response = super().history_view(request, object_id, extra_context)
-        if response.status_code == 200:
-            services.log_note_readings([response.context_data["object"]], user=request.user, who=request.user.email)
-        return response
 
     # Columns
 

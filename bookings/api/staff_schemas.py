@@ -9,9 +9,7 @@ from bookings.api.schemas import BOOKING, PERSON, STATUSES, BookingOut
 from bookings.models import Booking, Source
 from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
 
-STAFF_BOOKING = (
-    BOOKING | PERSON | {"reason": "", "has_notes": False, "source": "api", "created_at": "2026-03-10T09:30:00Z"}
-)
+STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
 SlotId = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
 
 
@@ -77,17 +75,9 @@ class StaffBookingOut(BookingOut):
 
     model_config = example(STAFF_BOOKING)
 
-    notes: str = Field(description="Blank where the organisation hides notes from whoever made the token.")
-    has_notes: bool = Field(description="Whether there are notes, hidden or not.")
     source: str = Field(json_schema_extra={"enum": Source.values})
     created_at: datetime
 
     @classmethod
     def facts(cls, booking: Booking, now: datetime) -> dict:
-        more = {"source": booking.source, "created_at": booking.created_at, "has_notes": bool(booking.notes)}
-        return super().facts(booking, now) | more
-
-    def without_notes(self) -> "StaffBookingOut":
-        """For those who may know that there are notes, and no more."""
-        self.notes = ""
-        return self
+        return super().facts(booking, now) | {"source": booking.source, "created_at": booking.created_at}

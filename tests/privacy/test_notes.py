@@ -62,20 +62,16 @@ def test_whoever_is_told_nothing_can_still_correct_the_rest_and_changes_no_note(
     assert (booking.name, booking.notes) == ("Lena New", NOTE)
 
 
-@pytest.mark.parametrize(("role", "reads"), [(Role.OWNER, True), (Role.SCHEDULER, False)])
-def test_by_the_api_a_token_reads_what_its_maker_may(booking, house, staff, role, reads):
-    token = ApiToken(organization=house, name="Till", scope=ApiToken.Scope.WRITE, created_by=staff[role])
-    caller = Caller(services.create_token(token=token))
+def test_by_the_api_only_a_token_of_an_owner_reads_them(booking, house, staff):
+    tokens = {
+        role: services.create_token(
+            token=ApiToken(organization=house, name="Till", scope=ApiToken.Scope.READ, created_by=staff[role])
+        )
+        for role in (Role.OWNER, Role.SCHEDULER)
+    }
     path = f"/admin/bookings/{booking.reference}"
-    for answer in (
-        caller.get(path).json(),
-        caller.get("/admin/bookings").json()["items"][0],
-        caller.post("/admin/bookings/search", {"email": booking.email}).json()["items"][0],
-    ):
-        assert (answer["notes"], answer["has_notes"]) == (NOTE if reads else "", True)
-    changed = caller.send("PATCH", path, {"notes": "Overwritten"})
-    assert changed.status_code == (200 if reads else 403)
-    assert (Booking.objects.get().notes == NOTE) != reads
+    assert Caller(tokens[Role.OWNER]).get(path).json()["notes"] == NOTE
+    assert Caller(tokens[Role.SCHEDULER]).get(path).status_code == 401
 
 
 def test_where_nothing_is_hidden_schedulers_read_on(booking, house, staff):
