@@ -17,8 +17,8 @@ pytestmark = pytest.mark.django_db
 OTHER = {"REMOTE_ADDR": "192.0.2.7"}
 
 
-@pytest.fixture(autouse=True)
-def _low_limits(monkeypatch):
+@pytest.fixture
+def low_limits(monkeypatch):
     """A third of the real ones for addresses and for names, which takes a third of the time."""
     monkeypatch.setattr(sign_ins, "PER_ADDRESS", 12)
     monkeypatch.setattr(sign_ins, "PER_NAME", 12)
@@ -65,7 +65,7 @@ def test_capital_letters_are_no_further_tries_and_the_right_password_forgets_wro
         assert log_in(client, maya.email, PASSWORD).status_code == 302
 
 
-def test_spraying_many_names_from_one_address_ends_and_does_not_shut_out_who_was_logged_in_there_before():
+def test_spraying_many_names_from_one_address_ends_and_does_not_shut_out_who_was_logged_in_there_before(low_limits):
     """An office shares its address with the one who sprays from it, or with a machine that somebody took over."""
     maya, noor, office = make_superuser(), make_superuser(), Client()
     assert log_in(office, maya.email, PASSWORD).status_code == 302
@@ -77,7 +77,7 @@ def test_spraying_many_names_from_one_address_ends_and_does_not_shut_out_who_was
     assert log_in(Client(), noor.email, PASSWORD, **OTHER).status_code == 302
 
 
-def test_a_right_password_of_ones_own_is_no_way_to_go_on_spraying():
+def test_a_right_password_of_ones_own_is_no_way_to_go_on_spraying(low_limits):
     mine = make_superuser()
     for n in range(12):
         if n % 5 == 0:
@@ -86,7 +86,7 @@ def test_a_right_password_of_ones_own_is_no_way_to_go_on_spraying():
     assert log_in(Client(), "one-more@example.com", "Summer2026!").status_code == 429
 
 
-def test_many_addresses_cannot_guess_one_name_nor_lock_its_owner_out_where_they_work():
+def test_many_addresses_cannot_guess_one_name_nor_lock_its_owner_out_where_they_work(low_limits):
     maya, own = make_superuser(), Client()
     assert log_in(own, maya.email, PASSWORD).status_code == 302
     own.post(reverse("account_logout"))
@@ -96,7 +96,7 @@ def test_many_addresses_cannot_guess_one_name_nor_lock_its_owner_out_where_they_
     assert log_in(own, maya.email, PASSWORD).status_code == 302
 
 
-def test_a_known_browser_is_no_way_round_the_limits_and_knows_its_own_accounts_only():
+def test_a_known_browser_is_no_way_round_the_limits_and_knows_its_own_accounts_only(low_limits):
     maya, noor, client = make_superuser(), make_superuser(), Client()
     log_in(client, maya.email, PASSWORD)
     client.post(reverse("account_logout"))
