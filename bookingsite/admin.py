@@ -2,6 +2,7 @@
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -18,7 +19,7 @@ from experts.models import User
 
 # Jobs are for operators (manage.py procrastinate): they belong to no organisation.
 # What allauth keeps is changed by the people whose it is (bookingsite/accounts/).
-admin.site.unregister([Group, ProcrastinateJob, Authenticator, EmailAddress])
+admin.site.unregister([Group, ProcrastinateJob, Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken])
 
 
 @admin.register(User)

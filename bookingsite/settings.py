@@ -47,6 +47,14 @@ try:
     HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
     TWO_FACTOR = env.str("TWO_FACTOR", "nobody")
+    OIDC_ISSUER = env.str("OIDC_ISSUER", "").rstrip("/")
+    OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+    OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+    OIDC_NAME = env.str("OIDC_NAME", "Single sign-on")
+    OIDC_SCOPES: list[str] = env.list("OIDC_SCOPES", ["openid", "profile", "email", "groups"])
+    OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", "groups")
+    OIDC_RULES: list[str] = env.list("OIDC_ROLES", [])
+    OIDC_CHECK_EVERY = timedelta(seconds=env.int("OIDC_CHECK_SECONDS", 60))
     STAFF_SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", 60))
     STAFF_SESSION_LASTS = timedelta(hours=env.int("SESSION_MAX_HOURS", 12))
 except (EnvError, ValueError) as error:
@@ -116,6 +124,12 @@ if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_
     raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
 if TWO_FACTOR not in ("nobody", "owners", "everybody"):
     raise ImproperlyConfigured("TWO_FACTOR must be nobody, owners or everybody")
+# Triples of a group, an organisation's address and a role.
+OIDC_ROLES = [rule for text in OIDC_RULES for rule in re.findall(r"^(.+)=([-\w]+):(owner|scheduler|expert)$", text)]
+if len(OIDC_ROLES) != len(OIDC_RULES):
+    raise ImproperlyConfigured("OIDC_ROLES must look like group=organisation:role, with owner, scheduler or expert")
+if OIDC_ISSUER and not (OIDC_CLIENT_ID and OIDC_CLIENT_SECRET and OIDC_ROLES):
+    raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET and OIDC_ROLES")
 if not (STAFF_SESSION_IDLE and STAFF_SESSION_LASTS):
     raise ImproperlyConfigured("SESSION_IDLE_MINUTES and SESSION_MAX_HOURS must be 1 or more")
 if "EMAIL_BACKEND" not in EMAIL:
@@ -136,6 +150,8 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "csp",
     "django_htmx",
     "ninja",
@@ -342,6 +358,18 @@ ACCOUNT_FORMS = {
     "change_password": "bookingsite.accounts.forms.ChangePasswordForm",
     "reset_password_from_key": "bookingsite.accounts.forms.ResetPasswordForm",
 }
+SOCIALACCOUNT_ADAPTER = "bookingsite.accounts.oidc.SingleSignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True, "SCOPE": OIDC_SCOPES, "APPS": []}}
+if OIDC_ISSUER:
+    SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] = [
+        {
+            "provider_id": "sso",
+            "name": OIDC_NAME,
+            "client_id": OIDC_CLIENT_ID,
+            "secret": OIDC_CLIENT_SECRET,
+            "settings": {"server_url": OIDC_ISSUER},
+        }
+    ]
 MFA_ADAPTER = "bookingsite.accounts.adapters.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

@@ -1,20 +1,16 @@
 """What allauth asks of this project."""
 
-import base64
-import hashlib
-
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
-from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.shortcuts import render
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from bookings.access.visitor import client_address
 from bookingsite.accounts.devices import browser_name, device_of
+from bookingsite.accounts.secrets import decrypt, encrypt
 from bookingsite.accounts.sessions import is_proven
 from experts import services
 from experts.models import Means, Outcome, SignInTry, User
@@ -53,6 +49,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_reauthentication_required(self, *, app, **kwargs):
         return not is_proven(self.request)
 
+    def get_login_stages(self):
+        """Whoever comes from the provider of single sign-on has given the second factor there."""
+        return [] if hasattr(self.request, "single_sign_on") else super().get_login_stages()
+
     def get_reauthentication_methods(self, user):
         words = {
             "reauthenticate": _("Use your password"),
@@ -76,10 +76,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     }
 
     def encrypt(self, text):
-        return _fernet().encrypt(text.encode()).decode()
+        return encrypt(text)
 
     def decrypt(self, encrypted_text):
-        return _fernet().decrypt(encrypted_text.encode()).decode()
+        return decrypt(encrypted_text)
 
     def generate_authenticator_name(self, user, type):
         """What a passkey is called unless somebody gives it another name: the browser that it is made in."""
@@ -105,9 +105,3 @@ def locked_out(request):
     response = render(request, "account/locked_out.html", {"minutes": LOCKED_MINUTES}, status=429)
     response["Retry-After"] = str(LOCKED_MINUTES * 60)
     return response
-
-
-def _fernet() -> MultiFernet:
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    digests = [hashlib.sha256(f"bookingsite.accounts {key}".encode()).digest() for key in keys]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

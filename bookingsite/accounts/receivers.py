@@ -26,6 +26,7 @@ def begin_session(request, user, **kwargs):
         means=_means(request, user),
         address=client_address(request),
         browser=request.META.get("HTTP_USER_AGENT", ""),
+        **getattr(request, "single_sign_on", {}),
     )
     request.session[sessions.KEY] = session.pk
     vars(request).pop("staff_session", None)

@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Exists, Q, Value
 from django.utils import timezone
 
+from bookingsite.accounts.oidc import is_still_welcome
 from experts.models import Means, Membership, Role, StaffSession, TwoFactor, User
 
 KEY = "staff_session"  # what the browser's session names the row with
@@ -58,7 +59,7 @@ def _running_session(session_id: int | None, user: User) -> StaffSession | None:
     session, now = _read(session_id, user), timezone.now()
     if session is None:
         return None
-    if not session.is_running(now):
+    if not session.is_running(now) or not is_still_welcome(session):
         session.delete()
         return None
     if now - session.seen_at > SEEN_EVERY:

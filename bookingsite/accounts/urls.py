@@ -7,13 +7,15 @@ from allauth.mfa.totp import views as app
 from allauth.mfa.webauthn import views as passkeys
 from django.urls import path, re_path
 
-from bookingsite.accounts import views
+from bookingsite.accounts import oidc, views
 
 urlpatterns = [
     path("", views.account, name="account"),
-    path("login/", allauth.login, name="account_login"),
+    path("login/", oidc.allow_provider(views.LoginView.as_view()), name="account_login"),
+    path("oidc/<slug:provider_id>/", oidc.login, name="openid_connect_login"),
+    path("oidc/<slug:provider_id>/callback/", oidc.callback, name="openid_connect_callback"),
     path("logout/", allauth.logout, name="account_logout"),
-    path("reauthenticate/", allauth.reauthenticate, name="account_reauthenticate"),
+    path("reauthenticate/", oidc.allow_provider(views.reauthenticate), name="account_reauthenticate"),
     path("sessions/end/", views.end_other_sessions, name="end_other_sessions"),
     path("sessions/<int:session_id>/end/", views.end_session, name="end_session"),
     path("password/", views.change_password, name="account_change_password"),

@@ -1,7 +1,9 @@
 """Pages of one's own account: sessions, and a new password by mail. The others are allauth's, with our templates."""
 
 from allauth.account import views as allauth_views
+from allauth.account.adapter import get_adapter as allauth_adapter
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +25,13 @@ class ResetForm(forms.Form):
     email = forms.EmailField(
         label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"})
     )
+
+
+class LoginView(allauth_views.LoginView):
+    """As allauth's, with the way to the provider of single sign-on, if there is one."""
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(**kwargs) | {"sso_name": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
 
 
 @login_required
@@ -72,6 +81,15 @@ def reset_password(request):
                 user_id=user.pk if user and user.has_usable_password() else None,
             )
     return see_other(reverse("account_reset_password_done"))
+
+
+@login_required
+def reauthenticate(request):
+    """Ask for the password; of those who come from a provider and have none, that they log in there again."""
+    if allauth_adapter(request).get_reauthentication_methods(request.user):
+        return allauth_views.reauthenticate(request)
+    following = request.GET.get("next", "")
+    return render(request, "account/reauthenticate_sso.html", {"next": following, "sso_name": settings.OIDC_NAME})
 
 
 @login_required

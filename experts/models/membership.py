@@ -45,6 +45,7 @@ class Membership(models.Model):
         Organization, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("organisation")
     )
     role = models.CharField(_("role"), max_length=10, choices=Role.choices)
+    from_sso = models.BooleanField(_("by single sign-on"), default=False, db_default=False, editable=False)
     created_at = models.DateTimeField(_("member since"), db_default=Now(), editable=False)
 
     objects = MembershipQuerySet.as_manager()

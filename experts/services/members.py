@@ -1,5 +1,7 @@
 """Write who works for an organisation, and in which role."""
 
+from collections.abc import Mapping
+
 from django.utils.translation import gettext as _
 
 from experts.errors import LastOwner, NotFound
@@ -36,6 +38,25 @@ def remove_member(*, membership_id: int) -> None:
         _end_ownership(membership)
         membership.delete()
         end_sessions(user_id=membership.user_id)
+
+
+def sync_members(*, user: User, roles: Mapping[int, Role]) -> None:
+    """Make somebody a member of these organisations (ids) as a provider of single sign-on says, and of no others.
+
+    Memberships that came otherwise stay as they are. The provider may take away the last owner: it names the next.
+    """
+    with slot_transaction():
+        there = {membership.organization_id: membership for membership in Membership.objects.filter(user=user)}
+        for organization_id, membership in there.items():
+            if membership.from_sso and organization_id not in roles:
+                membership.delete()
+        for organization_id, role in roles.items():
+            known = there.get(organization_id)
+            if known is None:
+                Membership.objects.create(user=user, organization_id=organization_id, role=role, from_sso=True)
+            elif known.from_sso and known.role != role:
+                known.role = role
+                known.save(update_fields=["role"])
 
 
 def _give(membership: Membership, role: Role) -> None:

@@ -9,7 +9,7 @@ limits, by what somebody who guesses can have as many of as they like, and what 
   and 40 an hour for one name from all addresses (guessing by many).
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Q
 from django.utils import timezone
@@ -74,12 +74,27 @@ def log_sign_in(*, user: User | None, outcome: Outcome, means: Means, address: s
     )
 
 
-def begin_session(*, user: User, means: Means, address: str, browser: str) -> StaffSession:
-    """Let somebody in, and log it."""
+def begin_session(
+    *,
+    user: User,
+    means: Means,
+    address: str,
+    browser: str,
+    tokens: str = "",
+    checked_at: datetime | None = None,
+    proven_at: datetime | None = None,
+) -> StaffSession:
+    """Let somebody in, and log it. The last three are what a provider of single sign-on said, and when."""
     with slot_transaction():
         log_sign_in(user=user, outcome=Outcome.IN, means=means, address=address)
         return StaffSession.objects.create(
-            user=user, means=means, address=address, browser=browser[:LONGEST_BROWSER].replace("\x00", "")
+            user=user,
+            means=means,
+            address=address,
+            browser=browser[:LONGEST_BROWSER].replace("\x00", ""),
+            tokens=tokens,
+            checked_at=checked_at,
+            proven_at=proven_at or timezone.now(),
         )
 
 

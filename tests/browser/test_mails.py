@@ -15,7 +15,7 @@ def test_staff_go_from_a_booking_to_its_mail_and_have_it_sent_again(page, live_s
     page.goto("/admin/")
     page.get_by_label("E-mail address").fill("maya@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="Bookings", exact=True).click()
     page.get_by_role("link", name=booking.reference).click()
     page.get_by_role("link", name="E-mails", exact=True).last.click()  # the first is the menu's
