@@ -31,7 +31,7 @@ from tests.api.test_tokens import READS_BY_POST, Tenant, everything, staff_calls
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, cookie, frames, in_loop, is_beat, socket
 from tests.bookingsite.isolation import SHARED, addresses, calls, make_world, walk
 from tests.cast import make_booking, make_expert, make_organization, make_slot
-from tests.staff import logged_in, make_member, make_superuser
+from tests.staff import logged_in, make_member, make_superuser, make_user
 
 OPEN = "open to anybody"
 OWN = "a visitor's own, by the identity of the browser"
@@ -255,6 +255,7 @@ def test_each_role_opens_its_own_part_of_the_admin_and_nobody_gets_in_without_lo
     }
     Expert.objects.filter(pk=expert.pk).update(user=people["E"])
     stranger = User.objects.get(email="stranger@example.com")
+    nobody, no_staff = Client(), logged_in(make_user())
     problems = []
     for address in addresses():
         if address.pattern in LOG_IN:
@@ -267,10 +268,9 @@ def test_each_role_opens_its_own_part_of_the_admin_and_nobody_gets_in_without_lo
         if address.model not in SHARED and address.names and ask(stranger, url) == 200:
             problems.append((address.pattern, "another organisation"))
     assert problems == []
-    nobody = Client()
     for address in addresses():
         for url in calls(address, world) if address.pattern not in LOG_IN else ():
-            for response in (nobody.get(url), nobody.post(url, {"post": "yes"})):
+            for response in (nobody.get(url), nobody.post(url, {"post": "yes"}), no_staff.get(url)):
                 assert response.status_code == 302, url
                 assert response["Location"].startswith((reverse("admin:login"), reverse("admin:index"))), url
 
