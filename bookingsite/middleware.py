@@ -9,7 +9,7 @@ from csp.constants import HEADER as POLICY
 from csp.utils import build_policy
 from django.conf import settings
 from django.db import OperationalError
-from django.http import HttpResponse, JsonResponse
+from django.http import JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
@@ -90,7 +90,7 @@ class ApiMiddleware:
             return self.get_response(request)
         if request.method == "HEAD":
             request.method = "GET"  # the server sends no body
-        response = self._refusal(request) or self.get_response(request)
+        response = self.get_response(request)
         if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
             response = self._as_json(response)
         patch_vary_headers(response, ["Authorization"])
@@ -104,16 +104,12 @@ class ApiMiddleware:
         return get_conditional_response(request, etag=response.get("ETag"), response=response)
 
     @staticmethod
-    def _refusal(request):
-        """Nothing but JSON in a body: a form of another site is sent without asking us first, JSON is not (CORS)."""
-        has_body = request.META.get("CONTENT_LENGTH") not in (None, "", "0")
-        return HttpResponse(status=415) if has_body and request.content_type != "application/json" else None
-
-    @staticmethod
     def _as_json(response):
         text = {
             404: _("There is nothing here."),
             405: _("This address does not take that method."),
+            411: _("Say how long the body is, with Content-Length."),
+            413: _("The body is too large."),
             415: _("Send JSON, with Content-Type: application/json."),
             503: _("We are very busy. Please try again in a moment."),
         }.get(response.status_code, _("This request cannot be fulfilled."))

@@ -169,6 +169,7 @@ MIDDLEWARE = [
     "django_http_compression.middleware.HttpCompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "bookingsite.middleware.ApiMiddleware",
+    "bookingsite.bodies.BodyMiddleware",
     "experts.replicas.RecentChangeMiddleware",
     "bookingsite.middleware.UnchangedPageMiddleware",
     "bookingsite.middleware.CSPMiddleware",
@@ -306,6 +307,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+# Of a request. Less where less is expected, and types: bookingsite/bodies.py.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's grid of weekly hours has most
+DATA_UPLOAD_MAX_NUMBER_FILES = 1  # of which the first is refused
 X_FRAME_OPTIONS = "DENY"
 # Pages of these origins may read and book through the API, but not use staff's calls: a page keeps no token secret.
 CORS_ALLOW_ALL_ORIGINS = "*" in API_CORS_ORIGINS

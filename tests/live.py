@@ -11,22 +11,25 @@ from pathlib import Path
 from bookingsite.devserver import paths, processes
 from tests.database import address_of
 
-# What listens on an open socket: as `make run` has it, and as the Procfile has it for sockets.
+# What listens on an open socket, whose number takes the place of {fd}: as `make run` has it, and as the Procfile has it
+# for sockets.
 SERVERS = {
-    "daphne": ["-m", "daphne", "bookingsite.asgi:application", "--fd"],
-    "live_server": ["-m", "bookingsite.live_server", "--fd"],
+    "daphne": ["-m", "daphne", "bookingsite.asgi:application", "--fd", "{fd}"],
+    "live_server": ["-m", "bookingsite.live_server", "--fd", "{fd}"],
 }
+# As the Procfile has it for pages and programs; it serves no sockets.
+WEB = ["-m", "gunicorn", "bookingsite.wsgi", "--threads", "4", "--no-control-socket", "--bind", "fd://{fd}"]
 
 
 class LiveSite:
-    """One of SERVERS on 127.0.0.1 and a free port, on the test database of this worker.
+    """One of SERVERS, or "web", on 127.0.0.1 and a free port, on the test database of this worker.
 
     `url` is its address without a final slash, `log` the file of what it says. `environ` overrides settings.
     """
 
     def __init__(self, log: Path, database: str, server: str = "daphne", **environ: str) -> None:
         self.log = log
-        self._command = SERVERS[server]
+        self._command = WEB if server == "web" else SERVERS[server]
         self._environ = site_environ(database) | environ
         self._start()
 
@@ -36,7 +39,7 @@ class LiveSite:
             self.port = server.getsockname()[1]
             with self.log.open("a") as output:
                 self.process = subprocess.Popen(
-                    [sys.executable, *self._command, str(server.fileno())],
+                    [sys.executable, *(part.format(fd=server.fileno()) for part in self._command)],
                     cwd=paths.BASE_DIR,
                     env=self._environ | {"SITE_URL": self.url},
                     stdin=subprocess.DEVNULL,

@@ -9,6 +9,7 @@ CODES = {
     404: "not_found",
     405: "method_not_allowed",
     409: "not_allowed",
+    411: "length_required",
     413: "too_large",
     415: "unsupported_media_type",
     422: "invalid",

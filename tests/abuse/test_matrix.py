@@ -6,6 +6,7 @@ it is for, and write it down. What is in the answers of the admin: tests/booking
 
 import http.cookies
 import re
+from datetime import timedelta
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -16,13 +17,14 @@ from django.db import transaction
 from django.http import Http404, HttpResponseRedirect
 from django.test import Client, RequestFactory
 from django.urls import get_resolver, resolve, reverse
+from django.utils import timezone
 
 from bookings import services
 from bookings.access.links import booking_token
 from bookings.api.authentication import token_of
 from bookings.live import routing
 from bookings.live.consumers import NO_VISITOR, NOT_FOUND
-from bookings.models import ApiToken, Booking
+from bookings.models import ApiToken, Booking, Proof
 from bookingsite.api import api
 from bookingsite.onboarding import services as onboarding
 from experts.models import Expert, Invitation, Role, User
@@ -31,11 +33,12 @@ from tests.api.test_tokens import READS_BY_POST, Tenant, everything, staff_calls
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, cookie, frames, in_loop, is_beat, socket
 from tests.bookingsite.isolation import SHARED, addresses, calls, make_world, walk
 from tests.cast import make_booking, make_expert, make_organization, make_slot
-from tests.staff import logged_in, make_member, make_superuser
+from tests.staff import logged_in, make_member, make_superuser, make_user
 
 OPEN = "open to anybody"
 OWN = "a visitor's own, by the identity of the browser"
 KEY = "whoever has the secret in the address"
+ACCOUNT = "whoever has logged in, about themselves"
 
 # Pages that are not the admin's
 PAGES = {
@@ -55,10 +58,36 @@ PAGES = {
     "/bookings/<str:reference>/cancel/": OWN,
     "/bookings/<str:reference>/reschedule/": OWN,
     "/bookings/<str:reference>/calendar.ics": OWN,
+    "/bookings/data/": OWN,
+    "/bookings/data/<int:proof_id>/": OWN,
+    "/bookings/data/<int:proof_id>/data.json": OWN,
+    "/bookings/data/<int:proof_id>/erase/": OWN,
     "/bookings/link/<str:token>/": KEY,
     "/feeds/<str:token>.ics": KEY,
     "/start/": OPEN,
     "/start/invitation/<str:token>/": KEY,
+    "/account/": ACCOUNT,
+    "/account/login/": OPEN,
+    "/account/logout/": OPEN,
+    "/account/reauthenticate/": ACCOUNT,
+    "/account/sessions/end/": ACCOUNT,
+    "/account/sessions/<int:session_id>/end/": ACCOUNT,
+    "/account/password/": ACCOUNT,
+    "/account/password/reset/": OPEN,
+    "/account/password/reset/sent/": OPEN,
+    "/account/password/reset/key/<uidb36>-<key>/": KEY,
+    "/account/password/reset/done/": OPEN,
+    "/account/second/": ACCOUNT,
+    "/account/second/login/": OPEN,  # leads back to the log-in where none is under way
+    "/account/second/again/": ACCOUNT,
+    "/account/second/app/": ACCOUNT,
+    "/account/second/app/remove/": ACCOUNT,
+    "/account/second/codes/": ACCOUNT,
+    "/account/second/codes/new/": ACCOUNT,
+    "/account/second/passkeys/add/": ACCOUNT,
+    "/account/second/passkeys/again/": ACCOUNT,
+    "/account/second/passkeys/login/": OPEN,
+    "/account/second/passkeys/<int:pk>/remove/": ACCOUNT,
     "/preferences/": OPEN,
     "/healthz": OPEN,
     "/readyz": OPEN,
@@ -66,6 +95,8 @@ PAGES = {
     "/api/v1/docs": OPEN,
     "/api/v1/openapi.json": OPEN,
 }
+# These answer 200 whatever the secret is: the one asks for a button first, the other says that it is over.
+SAID_IN_WORDS = {"/bookings/link/<str:token>/", "/account/password/reset/key/<uidb36>-<key>/"}
 
 # The admin: by O an owner, S a scheduler, E the expert whose calendar it is, A a superuser. "" is nobody.
 MODELS = {
@@ -77,10 +108,13 @@ MODELS = {
     "experts/expert": ("OSEA", "OA", "OSEA", "OSEA", "OA"),
     "experts/slot": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/timeoff": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
+    "experts/signin": ("OA", "", "OA", "OA", ""),
     "experts/user": ("A", "A", "A", "A", "A"),
     "auth/group": ("A", "A", "A", "A", "A"),
     "bookings/booking": ("OSEA", "OSEA", "OSEA", "OSEA", ""),
     "bookings/waitlistentry": ("OSEA", "", "OSEA", "OSEA", ""),
+    "bookings/notereading": ("OA", "", "OA", "OA", ""),
+    "bookings/erasure": ("OA", "", "OA", "OA", ""),
     "bookings/turnedaway": ("OSEA", "", "OSEA", "OSEA", ""),
     "bookings/notification": ("OSA", "", "OSA", "OSA", ""),
     "bookings/calendarfeed": ("OSEA", "OSEA", "OSEA", "OSEA", ""),
@@ -111,6 +145,8 @@ ADMIN = {
     "bookings/booking/<int:object_id>/decide/<str:name>/": "OSEA",
     "bookings/booking/<path:object_id>/show_mails/": "OSA",
     "bookings/apitoken/<path:object_id>/revoke/": "OA",
+    "bookings/erasure/address/": "OA",
+    "bookings/erasure/look_at_address/": "OA",
     "bookings/notification/<int:pk>/send-again/": "OSA",
     "bookings/webhookendpoint/<int:pk>/test/": "OA",
     "bookings/webhookendpoint/<int:pk>/resume/": "OA",
@@ -174,27 +210,34 @@ def test_pages_show_what_is_a_visitors_own_to_that_visitor_alone():
         "other organisation": logged_in(make_member(make_organization())),
         "own": browser_of(VISITOR),
     }
+    proof = Proof.objects.create(
+        visitor=VISITOR, email="quorlbath@example.com", expires_at=timezone.now() + timedelta(hours=1)
+    )
     words = {"slug": "amara", "slot_id": slot.pk, "reference": booking.reference, "token": "EB-4444-4444.x"}
+    words |= {"proof_id": proof.pk, "session_id": 1, "pk": 1, "uidb36": "1", "key": "x"}
     before = Booking.objects.filter(pk=booking.pk).values().get()
     problems = []
     for page, kind in PAGES.items():
-        url = re.sub(r"<\w+:(\w+)>", lambda found: str(words[found[1]]), page)
+        url = re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(words[found[1]]), page)
         if page.startswith(("/o/", "/embed/<")):
             url = url.replace("amara", "northgate")
         for who, client in people.items():
             is_own = kind == OWN and who == "own"
             asked = [client.get(url)] if who == "own" else [client.get(url), client.post(url, {"step": "review"})]
             for response in asked:
-                hides = kind == KEY or (kind == OWN and "<" in page)
                 if response.status_code >= 500 or (not is_own and leaked(response)):
                     problems.append((url, who, "leaks"))
-                if is_own and (response.status_code != 200 or booking.reference not in response.content.decode()):
+                shows = booking.reference in response.content.decode() or leaked(response)
+                if is_own and (response.status_code != 200 or not shows):
                     problems.append((url, who, "is not shown"))
+                if kind == ACCOUNT and response.status_code == 200 and who in ("nobody", "wrong visitor", "own"):
+                    problems.append((url, who, "opens without a log-in"))
                 if kind == OPEN and response.status_code in (401, 403):
                     problems.append((url, who, response.status_code))
-                if hides and not is_own and response.status_code == 200 and "/link/" not in page:
+                hides = (kind == KEY and page not in SAID_IN_WORDS) or (kind == OWN and "<" in page)
+                if hides and not is_own and response.status_code == 200:
                     problems.append((url, who, "is there"))
-    assert problems == []
+    assert not problems, "\n".join(map(str, problems))
     assert Booking.objects.filter(pk=booking.pk).values().get() == before
 
 
@@ -255,6 +298,7 @@ def test_each_role_opens_its_own_part_of_the_admin_and_nobody_gets_in_without_lo
     }
     Expert.objects.filter(pk=expert.pk).update(user=people["E"])
     stranger = User.objects.get(email="stranger@example.com")
+    nobody, no_staff = Client(), logged_in(make_user())
     problems = []
     for address in addresses():
         if address.pattern in LOG_IN:
@@ -266,11 +310,10 @@ def test_each_role_opens_its_own_part_of_the_admin_and_nobody_gets_in_without_lo
         # Some lead on, whatever the row is, to a list or page that asks again.
         if address.model not in SHARED and address.names and ask(stranger, url) == 200:
             problems.append((address.pattern, "another organisation"))
-    assert problems == []
-    nobody = Client()
+    assert not problems, "\n".join(map(str, problems))
     for address in addresses():
         for url in calls(address, world) if address.pattern not in LOG_IN else ():
-            for response in (nobody.get(url), nobody.post(url, {"post": "yes"})):
+            for response in (nobody.get(url), nobody.post(url, {"post": "yes"}), no_staff.get(url)):
                 assert response.status_code == 302, url
                 assert response["Location"].startswith((reverse("admin:login"), reverse("admin:index"))), url
 

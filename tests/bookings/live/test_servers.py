@@ -10,6 +10,7 @@ from bookings.live.consumers import LONGEST_MESSAGE, NO_VISITOR, NOT_FOUND, TOO_
 from tests.cast import make_expert, make_slot
 from tests.live import SERVERS
 
+TOO_LARGE = 1009  # RFC 6455, 7.4.1
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -45,6 +46,13 @@ def test_too_long_a_message(site):
     slot = make_slot(make_expert())
     path = f"/ws/experts/{slot.expert.slug}/?day={slot.date}"
     assert closing_code(site, path, says="x" * (LONGEST_MESSAGE + 1)) == TOO_MANY_MESSAGES
+
+
+def test_a_frame_of_many_kilobytes(site):
+    """The server of production does not even read it; the application would close it, too."""
+    slot = make_slot(make_expert())
+    path = f"/ws/experts/{slot.expert.slug}/?day={slot.date}"
+    assert closing_code(site, path, says="x" * 100_000) in (TOO_LARGE, TOO_MANY_MESSAGES)
 
 
 def test_a_foreign_origin(site):

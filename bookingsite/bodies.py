@@ -1,0 +1,69 @@
+"""Refuse bodies that nobody expects before anything else is done for the request: by its headers, unread."""
+
+from django.core.exceptions import SuspiciousMultipartForm
+from django.core.files.uploadhandler import FileUploadHandler
+from django.http import HttpResponse
+from django.utils.translation import gettext as _
+
+KIB = 1024
+FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
+_DIGITS = 15
+WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
+# By the beginning of the address, the first that fits: what a body may be, and its most bytes. Of all that people type
+# the notes are longest: 2,000 characters, each of which may take 12 bytes in a form.
+EXPECTED = [
+    # Nothing but JSON: a form of another site is sent without asking us first, JSON is not (CORS).
+    ("/api/", {JSON}, 128 * KIB),
+    ("/admin/", {FORM, MULTIPART}, 512 * KIB),
+    ("/", {FORM, MULTIPART}, 64 * KIB),
+]
+
+
+class BodyMiddleware:
+    """Answers 400, 411, 413 or 415 to a body where none belongs, of unknown or too great a length, or of another type.
+
+    No page has a field for a file, so a form that brings one is refused (400), whatever is in it.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self._refusal(request) or self.get_response(request)
+
+    def _refusal(self, request) -> HttpResponse | None:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if "HTTP_TRANSFER_ENCODING" in request.META:
+            return _refuse(411, _("Say how long the body is, with Content-Length."))
+        if not (length.isascii() and length.isdecimal()):
+            return _refuse(400, _("Content-Length must be a number."))
+        size = int(length[:_DIGITS])  # Python refuses to read thousands of digits
+        if not size:
+            return None
+        if request.method in WITHOUT_BODY:
+            return _refuse(400, _("A request that only reads has no body."))
+        types, most = next((types, most) for prefix, types, most in EXPECTED if request.path.startswith(prefix))
+        if request.content_type not in types:
+            return _refuse(415, _("We cannot read a body of this type here."))
+        if request.content_type == MULTIPART:
+            request.upload_handlers = [NoFiles(request)]
+        if size > most:
+            return _refuse(413, _("This is too large to send."))
+        return None
+
+
+class NoFiles(FileUploadHandler):
+    """Refuses the first file of a form, before anything of it is kept."""
+
+    def new_file(self, *args, **kwargs):
+        raise SuspiciousMultipartForm("a file that no field asks for")
+
+    def receive_data_chunk(self, raw_data, start):
+        raise AssertionError("new_file has refused it")
+
+    def file_complete(self, file_size):
+        return None
+
+
+def _refuse(status: int, text: str) -> HttpResponse:
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
