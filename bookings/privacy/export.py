@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from bookings.models import Source, Status, WaitlistEntry
 from bookings.privacy.registry import Rows, Subject, kinds
 
 FORMAT = "expertbook-personal-data/1"
@@ -44,6 +45,11 @@ _LABELS: dict[str, str | Promise] = {
     "proven_at": gettext_lazy("Since"),
     "until": gettext_lazy("Until"),
     "asked_at": gettext_lazy("Asked"),
+}
+# Codes as people read them.
+_WORDS: dict[str, dict[Any, Any]] = {
+    "status": dict([*WaitlistEntry.Status.choices, *Status.choices]),
+    "source": dict(Source.choices),
 }
 # Said once more in other words; only programs need them.
 _NOT_READ = frozenset({"date", "time", "time_zone_of_expert"})
@@ -91,4 +97,4 @@ def _line(key: str, value: Any) -> tuple[str, Any]:
         return label, _("Yes") if value else _("No")
     if key.endswith("_at") or key in ("at", "until"):
         return label, datetime.fromisoformat(value)
-    return label, value
+    return label, _WORDS.get(key, {}).get(value, value)

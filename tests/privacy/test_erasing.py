@@ -3,9 +3,17 @@
 import pytest
 from django.test import Client
 
+from bookings import services
 from bookings.access import rate_limits
-from bookings.models import Booking, Erasure, Proof
+from bookings.errors import Busy
+from bookings.mail import log
+from bookings.models import Booking, Erasure, MailKind, Proof, WebhookDelivery
+from bookings.privacy import erasing
+from bookings.webhooks.attempts import end_attempt
+from bookings.webhooks.http_client import Outcome
 from experts.page_cache import PAGES
+from tests.cast import book, make_slot, make_webhook
+from tests.mail import send_mails
 from tests.privacy.planting import EMAIL, MARK, let_erasing_end, live_a_life, make_house, prove_address, work
 from tests.privacy.searching import kept_pages_with, keys_with, tables_with
 from tests.receiver import Receiver, say
@@ -68,3 +76,88 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
     assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (5, 2, 1)
+
+
+def step() -> None:
+    """Do the next step of each order that waits, and leave the ones after it."""
+    for order in Erasure.objects.unfinished().order_by("pk"):
+        erasing.run(erasure_id=order.pk)
+
+
+def order(slot) -> Erasure:
+    house = slot.expert.organization
+    [made] = erasing.ask_for_erasure(email=EMAIL, organizations=[house], by=Erasure.By.PERSON)
+    return made
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_booked_after_asking_is_neither_lost_nor_half_erased():
+    slot = make_slot(capacity=5)
+    visitor = "a" * 32
+    before = book(slot, email=EMAIL, name="Qzmarker")
+    services.hold_slot(slot_id=slot.pk, visitor=visitor)  # its row is from before; its person is not
+    order(slot)
+    after = book(slot, email=EMAIL, name="Qzmarker", notes="Again")
+    held = book(slot, email=EMAIL, name="Qzmarker", visitor=visitor)
+    send_mails()
+    let_erasing_end()
+    assert Booking.objects.get(pk=before.pk).email == ""
+    for booking in (after, held):
+        row = Booking.objects.get(pk=booking.pk)
+        assert (row.status, row.email, row.erased_at) == ("CONFIRMED", EMAIL, None)
+        assert row.events.filter(email=EMAIL).exists()
+        assert [mail.to for mail in row.notifications.all()] == [EMAIL]
+    assert Booking.objects.get(pk=after.pk).notes == "Again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_under_way_is_found_by_the_second_look():
+    slot = make_slot()
+    make_webhook(slot.expert.organization, sends_contacts=True)
+    booking = book(slot, email=EMAIL, name="Qzmarker")
+    delivery = WebhookDelivery.objects.filter(type="booking.created").get()
+    order(slot)
+    step()  # cancels
+    step()  # erases
+    assert set(tables_with(MARK)) == {"bookings_erasure"}
+    # A mail that was handed over and a webhook that was answered when nobody was looking.
+    log.begin([log.Delivery("<late@expertbook>", MailKind.CONFIRMED, EMAIL, booking.pk)])
+    end_attempt(delivery=delivery, outcome=Outcome(status=500, text=f"Got {MARK}"))
+    assert {"bookings_notification", "bookings_webhookdelivery"} <= set(tables_with(MARK))
+    step()
+    assert tables_with(MARK) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_was_cut_short_is_begun_again(monkeypatch):
+    monkeypatch.setattr(erasing, "BATCH", 1)
+    slot = make_slot(capacity=4)
+    rows = [book(slot, email=EMAIL, name="Qzmarker") for _ in range(3)]
+    made = order(slot)
+    step()
+    erase_bookings, calls = erasing.erase_bookings, []
+
+    def fails_at_the_second(keys):
+        calls.append(keys)
+        if len(calls) == 2:
+            raise Busy
+        return erase_bookings(keys)
+
+    monkeypatch.setattr(erasing, "erase_bookings", fails_at_the_second)
+    with pytest.raises(Busy):
+        step()
+    assert sorted(bool(Booking.objects.get(pk=row.pk).email) for row in rows) == [False, True, True]
+    let_erasing_end()
+    made.refresh_from_db()
+    assert (made.stage, made.counts["bookings"], made.counts["cancelled"]) == ("done", 3, 3)
+    assert tables_with(MARK) == {}
+
+
+@pytest.mark.django_db
+def test_asking_twice_is_asking_once():
+    slot = make_slot()
+    book(slot, email=EMAIL)
+    order(slot)
+    again = erasing.ask_for_erasure(email=EMAIL, organizations=[slot.expert.organization], by=Erasure.By.STAFF)
+    assert again == []
+    assert Erasure.objects.count() == 1
