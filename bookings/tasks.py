@@ -55,6 +55,14 @@ def send_lookup_link(*, request_id: int) -> None:
 
 
 @app.task(queue="mail", retry=BackOff())
+def send_waitlist_link(*, entry_id: int) -> None:
+    """Ask an address to open a link, which takes the place in line; nothing if that was done or given up."""
+    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id, status=WaitlistEntry.Status.UNPROVEN).first()
+    if entry is not None and entry.slot.starts_at > timezone.now():
+        messages.send_waitlist_link(entry)
+
+
+@app.task(queue="mail", retry=BackOff())
 def send_waitlist_offer(*, entry_id: int) -> None:
     """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
     entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()

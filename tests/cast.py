@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, Status, WebhookEndpoint
+from bookings.models import Booking, Status, WaitlistEntry, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.models import Category, Expert, Organization, Slot
 from experts.timezones import instant_of
@@ -91,6 +91,13 @@ def book(slot: Slot, **values) -> Booking:
     """Through the service, with a name and an address of its own."""
     n = next(_numbers)
     return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values).booking
+
+
+def join_line(slot: Slot, **values) -> WaitlistEntry:
+    """Wait for a seat, with the link of the mail opened."""
+    n = next(_numbers)
+    entry = services.join_waitlist(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values)
+    return services.take_place(entry_id=entry.pk)
 
 
 def make_webhook(organization: Organization | None = None, **values) -> WebhookEndpoint:

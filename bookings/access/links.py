@@ -43,7 +43,7 @@ def opens_offer(token: str) -> bool:
 
 def read_offer_token(token: str) -> WaitlistEntry:
     """Return the entry of the waitlist that a token belongs to. Raises LinkUnknown for a forged one."""
-    entry = WaitlistEntry.objects.with_slot().filter(pk=_OFFER.number_in(token)).first()
+    entry = WaitlistEntry.objects.with_place().with_slot().filter(pk=_OFFER.number_in(token)).first()
     if entry is None or not _OFFER.fits(token, entry.pk, entry.email):
         raise LinkUnknown
     return entry

@@ -38,11 +38,19 @@ LIMITS = {
     # A receptionist makes a series of bookings for somebody; reminders come in the end whatever strangers do.
     Purse.FOLLOW_UP: Limit(60, _DAY, waits=1),
     Purse.LINK: Limit(5, _HOUR, waits=0),
+    # One, and one more for who asks for it again.
+    Purse.PROOF: Limit(2, _DAY, waits=0),
     Purse.INVITATION: Limit(5, _DAY, waits=0),
     # All requests of a large house go to one desk.
     Purse.STAFF: Limit(600, _HOUR, waits=24),
 }
-_ALONE = {MailKind.LOOKUP: Purse.LINK, MailKind.INVITATION: Purse.INVITATION, MailKind.WAITLIST_OFFER: Purse.OWN}
+_ALONE = {
+    MailKind.LOOKUP: Purse.LINK,
+    MailKind.PROVE: Purse.PROOF,
+    MailKind.WAITLIST_PROVE: Purse.PROOF,
+    MailKind.WAITLIST_OFFER: Purse.OWN,  # who is in line has proven the address
+    MailKind.INVITATION: Purse.INVITATION,
+}
 # These stop everything: the mail server would refuse it, or its reader has called us spam.
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
 
@@ -103,7 +111,7 @@ class Standing:
         reason = self.suppressed.get(recipient_key(mail.delivery.to))
         if reason is None or purse == Purse.LINK:
             return False
-        return reason in _STOPS_ALL or purse in (Purse.KNOWN, Purse.UNKNOWN, Purse.FOLLOW_UP)
+        return reason in _STOPS_ALL or purse in (Purse.KNOWN, Purse.UNKNOWN, Purse.PROOF, Purse.FOLLOW_UP)
 
 
 def read_standing(mails: Collection[Mail]) -> Standing:

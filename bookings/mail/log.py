@@ -60,6 +60,10 @@ def offer_message_id(entry: WaitlistEntry) -> str:
     return f"<waitlist.{entry.pk}@expertbook>"
 
 
+def waitlist_message_id(entry: WaitlistEntry) -> str:
+    return f"<waitlist-link.{entry.pk}@expertbook>"
+
+
 def invitation_message_id(invitation: Invitation) -> str:
     return f"<invitation.{invitation.pk}@expertbook>"
 

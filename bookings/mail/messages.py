@@ -168,6 +168,23 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
     )
 
 
+def send_waitlist_link(entry: WaitlistEntry) -> None:
+    """Send the link that puts somebody in line. Needs slot and expert."""
+    slot, expert = entry.slot, entry.slot.expert
+    _send(
+        "waitlist_prove",
+        MailKind.WAITLIST_PROVE,
+        {"entry": entry, "slot": slot, "expert": expert, "url": links.link_url(links.offer_token(entry))},
+        to=entry.email,
+        language=entry.language,
+        zone=known_zone(entry.timezone) or expert.zone,
+        at=slot.starts_at,
+        organization=expert.organization,
+        message_id=log.waitlist_message_id(entry),
+        reply_to=expert.organization.contact_email,
+    )
+
+
 def send_waitlist_offer(entry: WaitlistEntry) -> None:
     """Send the offer of a seat: until when it is kept, and the link to take it or give it back.
 

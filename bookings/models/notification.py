@@ -23,6 +23,7 @@ class MailKind(models.TextChoices):
     STAFF_EXPIRED = "staff_expired", _("Staff: request expired")
     LOOKUP = "lookup", _("Link to bookings")
     WEBHOOK_PAUSED = "webhook_paused", _("Staff: webhook paused")
+    WAITLIST_PROVE = "waitlist_prove", _("Waitlist: link that takes the place")
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
     INVITATION = "invitation", _("Invitation")
     PROVE = "prove", _("Link that keeps a booking")

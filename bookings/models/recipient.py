@@ -34,6 +34,7 @@ class Purse(models.TextChoices):
     UNKNOWN = "unknown", _("Bookings at an address that nobody has proven")
     FOLLOW_UP = "follow_up", _("Reminders, and what staff decide")
     LINK = "link", _("Links that were asked for")
+    PROOF = "proof", _("Links that make something count")
     INVITATION = "invitation", _("Invitations")
     STAFF = "staff", _("Mails to staff")
 

@@ -17,7 +17,7 @@ from experts.timezones import validate_zone
 class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
     def in_line(self) -> Self:
         """Those that an offer can still go to, first come first. An address is among them once in each slot."""
-        return self.filter(status=WaitlistEntry.Status.WAITING, is_echo=False).order_by("pk")
+        return self.filter(status=WaitlistEntry.Status.WAITING, is_echo=False).order_by("in_line_at", "pk")
 
     def active(self) -> Self:
         """Those that wait, or have an offer that is not settled."""
@@ -32,13 +32,19 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
         """What these browsers are waiting for, as they were told."""
         return self.of_visitors(*visitors).filter(status=WaitlistEntry.Status.WAITING)
 
+    def joined_by(self, *visitors: str) -> Self:
+        """As ``waiting_of``, and what they asked for without having opened the link of the mail."""
+        return self.of_visitors(*visitors).filter(
+            status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.UNPROVEN]
+        )
+
     def shown_to(self, *visitors: str) -> Self:
         """What these browsers wait for or are offered, in slots that still lie ahead, soonest first."""
         active = (
             self.of_visitors(*visitors)
             .filter(slot__starts_at__gt=Now())
             .filter(
-                Q(status=WaitlistEntry.Status.WAITING)
+                Q(status__in=[WaitlistEntry.Status.WAITING, WaitlistEntry.Status.UNPROVEN])
                 | Q(status=WaitlistEntry.Status.OFFERED, hold__status=Status.HELD, hold__expires_at__gt=Now())
             )
         )
@@ -46,9 +52,8 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
 
     def with_place(self) -> Self:
         """Each with its ``place`` in line: 1 is next. Counts all who joined before and still wait."""
-        ahead = WaitlistEntry.objects.filter(
-            slot=OuterRef("slot"), status=WaitlistEntry.Status.WAITING, pk__lt=OuterRef("pk")
-        )
+        earlier = Q(in_line_at__lt=OuterRef("in_line_at")) | Q(in_line_at=OuterRef("in_line_at"), pk__lt=OuterRef("pk"))
+        ahead = WaitlistEntry.objects.filter(earlier, slot=OuterRef("slot"), status=WaitlistEntry.Status.WAITING)
         count = ahead.order_by().values("slot").annotate(n=Count("pk")).values("n")
         return self.annotate(place=Coalesce(Subquery(count), 0) + 1)
 
@@ -61,6 +66,7 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
 
 
 class WaitlistStatus(models.TextChoices):
+    UNPROVEN = "UNPROVEN", _("Link not opened")  # not in line
     WAITING = "WAITING", _("Waiting")
     OFFERED = "OFFERED", _("Offered")
     BOOKED = "BOOKED", _("Booked")
@@ -71,9 +77,11 @@ class WaitlistStatus(models.TextChoices):
 class WaitlistEntry(models.Model):
     """Somebody waits for seats of a slot that has none. Written by bookings/services/waitlist.py only.
 
-    An offer is a hold: ``hold`` is its row. An address is in line once. Whoever joins with it from another browser gets
-    an entry that looks the same but waits behind the first (``is_echo``): places are counted with it, so that nobody
-    can find out by joining whether an address is in line.
+    It is in line from the moment at which the link of the mail to its address was opened; until then it is UNPROVEN, so
+    that nobody makes a line longer with invented addresses. Who has proven the address in the same browser before is in
+    line at once. An offer is a hold: ``hold`` is its row. An address is in line once. Who joins with it from another
+    browser gets an entry that looks the same but waits behind the first (``is_echo``): places are counted with it, so
+    that nobody can find out by joining whether an address is in line.
     """
 
     Status = WaitlistStatus
@@ -91,6 +99,7 @@ class WaitlistEntry(models.Model):
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_zone])
     created_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
+    in_line_at = models.DateTimeField(_("in line since"), db_default=Now(), editable=False)
 
     objects = WaitlistQuerySet.as_manager()
 
@@ -111,15 +120,22 @@ class WaitlistEntry(models.Model):
         ]
         indexes = [
             models.Index(Lower("email"), name="waitlist_of_address"),
-            models.Index("slot", "id", name="waitlist_line", condition=Q(status="WAITING")),
+            models.Index("slot", "in_line_at", "id", name="waitlist_in_line", condition=Q(status="WAITING")),
             models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
             models.Index(
-                "visitor", name="waitlist_of_visitor", condition=Q(status__in=["WAITING", "OFFERED"]) & ~Q(visitor="")
+                "visitor",
+                name="waitlist_of_browser",
+                condition=Q(status__in=["UNPROVEN", "WAITING", "OFFERED"]) & ~Q(visitor=""),
             ),
         ]
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def is_unproven(self) -> bool:
+        """Whether it is not in line, as nobody has opened the link of its mail yet."""
+        return self.status == self.Status.UNPROVEN
 
     @property
     def offer(self) -> Booking | None:

@@ -99,8 +99,8 @@ def without_hold(slot: Slot, own: Booking | None) -> Slot:
 
 
 def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
-    """Read the visitor's entry in the waitlist of the slot, with its ``place``."""
-    return WaitlistEntry.objects.waiting_of(visitor).with_place().filter(slot=slot).first()
+    """Read the visitor's entry in the waitlist of the slot, with its ``place``, which means nothing while UNPROVEN."""
+    return WaitlistEntry.objects.joined_by(visitor).with_place().filter(slot=slot).first()
 
 
 def own_keys(visitors: Collection[str]) -> dict[str, str]:

@@ -10,7 +10,16 @@ from bookings.services.lifecycle import approve, cancel, complete, expire, mark_
 from bookings.services.mail import send_again, send_proof_again
 from bookings.services.note_readings import log_note_readings
 from bookings.services.tokens import create_token, revoke_token
-from bookings.services.waitlist import WORTH_WAITING, claim_offer, join_waitlist, leave_waitlist, serve, serve_waitlists
+from bookings.services.waitlist import (
+    WORTH_WAITING,
+    claim_offer,
+    join_waitlist,
+    leave_waitlist,
+    serve,
+    serve_waitlists,
+    take_place,
+    take_places,
+)
 
 __all__ = [
     "WORTH_WAITING",
@@ -45,4 +54,6 @@ __all__ = [
     "send_proof_again",
     "serve",
     "serve_waitlists",
+    "take_place",
+    "take_places",
 ]

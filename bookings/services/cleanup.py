@@ -36,6 +36,7 @@ from experts.models import Invitation, SignIn, SignInTry, StaffSession
 KEPT = {
     "holds": timedelta(days=1),
     "lookups": timedelta(days=1),
+    "unproven waitlists": timedelta(days=1),  # the link of the mail takes a place for as long
     "log-in tries": timedelta(days=1),
     "answers": timedelta(days=7),  # nobody retries a request with the same key after that
     "networks": timedelta(days=14),
@@ -73,6 +74,9 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "suppressions": Suppression.objects.filter(created_at__lt=now - KEPT["suppressions"]),
         "answers": Idempotency.objects.filter(created_at__lt=now - KEPT["answers"]),
         "blocks": Block.objects.filter(until__lt=now - KEPT["blocks"]),
+        "unproven waitlists": WaitlistEntry.objects.filter(
+            status=WaitlistEntry.Status.UNPROVEN, created_at__lt=now - KEPT["unproven waitlists"]
+        ),
         "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - KEPT["waitlists"]),
         "mails": Notification.objects.filter(created_at__lt=now - KEPT["mails"]),
         "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - KEPT["webhooks"]),

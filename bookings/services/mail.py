@@ -33,6 +33,8 @@ def send_again(*, notification_id: int) -> Notification:
             raise NotAllowed(_("The page of the webhook says how it is now."))
         if kind == MailKind.WAITLIST_OFFER:
             return _offer_again(row)
+        if kind == MailKind.WAITLIST_PROVE:
+            raise NotAllowed(_("People can join the waitlist again."))
         if kind == MailKind.INVITATION:
             raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
         booking = (

@@ -6,13 +6,15 @@ seat is open to all until somebody serves the line.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
-from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
+from bookings.access.proven import vouches
+from bookings.errors import InvalidDetails, NotFound, OfferOver, Refused, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.networks import network_of
 from bookings.queue import defer
@@ -41,15 +43,19 @@ def join_waitlist(
 ) -> WaitlistEntry:
     """Wait for seats of a slot that has too few. Joining twice keeps one entry. Locks the slot.
 
-    Returns it with its ``place``. The answer is the same whether or not the address is in line already (see
-    WaitlistEntry). The network of ``client_address`` may be blocked. Raises InvalidDetails, Blocked, SeatFree (they can
-    be booked now), SlotTaken (closed or past), WaitlistFull, NotFound, Busy.
+    Returns it with its ``place``. It is UNPROVEN, and mailed a link to ``take_place``, unless this browser has proven
+    the address before. The answer is the same whether or not the address is in line already, has booked or is known at
+    all (see WaitlistEntry). The network of ``client_address`` may be blocked.
+
+    Raises InvalidDetails, Blocked, SeatFree (they can be booked now), SlotTaken (closed or past),
+    WaitlistFull, NotFound, Busy.
     """
     network = network_of(client_address)
     asked = Booking(
         slot_id=slot_id, name=name.strip(), email=email.strip(), seats=seats, timezone=timezone, network=network
     )
     check_details(asked)
+    is_proven = vouches(visitor=visitor, email=asked.email)
     with slot_transaction():
         lock_slots([slot_id])
         slot = lapse_and_serve(read_slot(slot_id))
@@ -62,32 +68,87 @@ def join_waitlist(
             raise SeatFree
         if reason not in WORTH_WAITING:
             raise SlotTaken(slot, reason)
-        active = WaitlistEntry.objects.active().filter(slot=slot)
-        same_address = active.annotate(address=Lower("email")).filter(address=asked.email.lower())
-        if entry := same_address.filter(visitor=visitor, status=WaitlistEntry.Status.WAITING).first():
-            return WaitlistEntry.objects.with_place().get(pk=entry.pk)
-        mine = WaitlistEntry.objects.waiting_of(visitor)
-        if active.count() >= LONGEST_LINE or mine.count() >= MOST_ENTRIES:
-            raise WaitlistFull
-        entry = WaitlistEntry.objects.create(
-            slot=slot,
-            name=asked.name,
-            email=asked.email,
-            seats=seats,
-            is_echo=same_address.exists(),
-            visitor=visitor,
-            language=language,
-            timezone=timezone,
-        )
+        mine = WaitlistEntry.objects.joined_by(visitor)
+        entry = _of_address(asked.email).filter(pk__in=mine.values("pk"), slot=slot).first()
+        if entry is None:
+            if mine.count() >= MOST_ENTRIES:
+                raise WaitlistFull
+            entry = WaitlistEntry(
+                slot=slot,
+                name=asked.name,
+                email=asked.email,
+                seats=seats,
+                status=WaitlistEntry.Status.UNPROVEN,
+                visitor=visitor,
+                language=language,
+                timezone=timezone,
+            )
+        if is_proven:
+            _take_place(entry, slot)
+        elif entry.pk is None:
+            _check_length(slot)
+            entry.save()
+            defer("bookings.tasks.send_waitlist_link", entry_id=entry.pk)
         publish_to_visitor(visitor)
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
+
+
+def take_place(*, entry_id: int) -> WaitlistEntry:
+    """Put an entry in line, as the link of its mail was opened; last, whenever it was asked for. Locks the slot.
+
+    A seat that is free by then is offered at once. Returns the entry with its ``place``; called again, the same one.
+    Raises WaitlistFull, NotFound, Busy.
+    """
+    with slot_transaction():
+        entry = _locked(entry_id)
+        if entry.status == WaitlistEntry.Status.UNPROVEN:
+            _take_place(entry, entry.slot)
+            publish_to_visitor(entry.visitor)
+            serve_waitlist(entry.slot)
+        return WaitlistEntry.objects.with_place().get(pk=entry_id)
+
+
+def take_places(entry: WaitlistEntry) -> None:
+    """Put all that a browser asked for with the address of ``entry`` in line: one link has proven it for all.
+
+    Locks the slots, one after another. Raises WaitlistFull, NotFound or Busy, if at all, for ``entry`` itself, which
+    comes first; others that find no place are left as they are.
+    """
+    take_place(entry_id=entry.pk)
+    others = _of_address(entry.email).filter(status=WaitlistEntry.Status.UNPROVEN, visitor=entry.visitor)
+    for entry_id in others.exclude(visitor="").values_list("pk", flat=True):
+        with suppress(Refused):
+            take_place(entry_id=entry_id)
+
+
+def _take_place(entry: WaitlistEntry, slot: Slot) -> None:
+    """Under the slot's lock: put an entry in line, saved or not, behind all others."""
+    if entry.pk is not None and entry.status != WaitlistEntry.Status.UNPROVEN:
+        return
+    _check_length(slot)
+    entry.is_echo = _of_address(entry.email).filter(pk__in=_active(slot).values("pk")).exists()
+    entry.status, entry.in_line_at = WaitlistEntry.Status.WAITING, slot.read_at
+    entry.save()
+
+
+def _check_length(slot: Slot) -> None:
+    if _active(slot).count() >= LONGEST_LINE:
+        raise WaitlistFull
+
+
+def _active(slot: Slot) -> QuerySet[WaitlistEntry]:
+    return WaitlistEntry.objects.active().filter(slot=slot)
+
+
+def _of_address(email: str) -> QuerySet[WaitlistEntry]:
+    return WaitlistEntry.objects.annotate(address=Lower("email")).filter(address=email.lower())
 
 
 def leave_waitlist(*, entry_id: int) -> bool:
     """Leave the line, or give an offer back: the next in line gets it. False if it was over. Locks the slot."""
     with slot_transaction():
         entry = _locked(entry_id)
-        if entry.status == WaitlistEntry.Status.WAITING:
+        if entry.status in (WaitlistEntry.Status.WAITING, WaitlistEntry.Status.UNPROVEN):
             _end(entry, WaitlistEntry.Status.LEFT)
         elif offer := entry.offer:
             offer.status = Status.EXPIRED
@@ -200,20 +261,21 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
 
 def _end(entry: WaitlistEntry, status: str) -> None:
     """End an entry. The next one with its address is in line itself then, unless the address has what it waited for."""
+    was_in_line = entry.status != WaitlistEntry.Status.UNPROVEN and not entry.is_echo
     entry.status = status
     entry.save(update_fields=["status"])
     publish_to_visitor(entry.visitor)
-    if entry.is_echo:
+    if not was_in_line:
         return
-    echoes = WaitlistEntry.objects.filter(slot=entry.slot_id, is_echo=True, status=WaitlistEntry.Status.WAITING)
-    echo = echoes.annotate(address=Lower("email")).filter(address=entry.email.lower()).order_by("pk").first()
+    echoes = _of_address(entry.email).filter(slot=entry.slot_id, is_echo=True, status=WaitlistEntry.Status.WAITING)
+    echo = echoes.order_by("in_line_at", "pk").first()
     if echo is not None:
         echo.is_echo = False
         echo.save(update_fields=["is_echo"])
 
 
 def _has_booked(entry: WaitlistEntry) -> bool:
-    """Whether the address got its seats in another way since it joined."""
+    """Whether the address got its seats in another way since it joined. Who joined has proven it, and may know."""
     booked = Booking.objects.occupying().of_address(entry.email).filter(slot=entry.slot_id)
     return booked.filter(created_at__gte=entry.created_at).exists()
 

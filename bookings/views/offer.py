@@ -11,7 +11,7 @@ from bookings.access.links import read_offer_token
 from bookings.access.proven import mark_proven
 from bookings.access.visitor import ensure_visitor
 from bookings.addresses import book_url, expert_url
-from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver
+from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver, WaitlistFull
 from bookings.models import WaitlistEntry
 from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import shown_zone_of
@@ -26,15 +26,19 @@ def offer(request, token):
     ensure_visitor(request)  # known from now on, so that both clicks of a double click come from one browser
     if request.method != "POST":
         return _show(request, entry)
-    mark_proven(visitor=request.visitor, email=entry.email)  # whatever became of the seat
+    # Whatever became of the seat.
+    mark_proven(visitor=request.visitor, email=entry.email, booker=entry.visitor)
     try:
         if "leave" in request.POST:
             services.leave_waitlist(entry_id=entry.pk)
             return see_other(request.path)
+        if entry.is_unproven:
+            services.take_places(entry)
+            return see_other(request.path)
         services.claim_offer(entry_id=entry.pk, visitor=request.visitor)
     except OfferOver as error:
         return _show(request, read_offer_token(token), status=error.status)
-    except (Busy, NotFound) as error:
+    except (Busy, NotFound, WaitlistFull) as error:
         return with_retry_after(_show(request, entry, problem=str(error), status=error.status), error)
     return see_other(book_url(entry.slot, "mine"))
 

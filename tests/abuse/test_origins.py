@@ -3,11 +3,19 @@
 import pytest
 from django.urls import reverse
 
-from bookings import services
 from bookings.admin import origins
 from bookings.models import Block, Booking, OutboxMail, Status, WaitlistEntry, WebhookDelivery
 from experts.models import Role
-from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot, make_webhook
+from tests.cast import (
+    day_ahead,
+    fresh,
+    join_line,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_slot,
+    make_webhook,
+)
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +79,7 @@ def test_all_bookings_of_one_source_are_cancelled_as_one_by_one(attack, monkeypa
     monkeypatch.setattr(origins, "MOST_CANCELLED", 2)
     expert, rows, honest = attack
     make_webhook(expert.organization)
-    waits = services.join_waitlist(slot_id=rows[5].slot_id, name="Real", email="real@example.com", visitor="r" * 32)
+    waits = join_line(rows[5].slot, name="Real", email="real@example.com", visitor="r" * 32)
     client = logged_in(make_member(expert.organization))
     url = origin_url(rows[5], "domain") + "?cancel"
     page = client.get(url)

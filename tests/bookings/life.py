@@ -86,13 +86,15 @@ class World:
             services.reschedule(booking_id=booking, slot_id=self._slot(), by_customer=self.dice.random() < 0.5)
 
     def join(self):
-        services.join_waitlist(
+        entry = services.join_waitlist(
             slot_id=self._slot(),
             visitor=self._visitor(),
             seats=self.dice.randint(1, 2),
             name="Omar",
             email=f"omar{self.dice.randint(1, 6)}@example.com",
         )
+        if self.dice.random() < 0.8:
+            services.take_place(entry_id=entry.pk)
 
     def leave(self):
         if entry := self._entry():
@@ -192,10 +194,10 @@ class World:
                 kind = ""
                 if status == "EXPIRED":
                     kind = "expired" if before == "PENDING" else ""  # a hold that ran out is no news
+                elif slot != was_in and before in ("PENDING", "CONFIRMED"):
+                    kind = "rescheduled"  # also where a moved booking is a request again
                 elif status != before:
                     kind = MAIL_ABOUT.get(status, "")
-                elif slot != was_in and status != "HELD":
-                    kind = "rescheduled"
                 if kind:
                     expected[booking.pk, kind, sequence] += 1
                 before, was_in = status, slot

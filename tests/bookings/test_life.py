@@ -61,7 +61,7 @@ def test_any_life():
 def test_random_lives_reach_every_status():
     """Otherwise the sequences above would prove little."""
     reached, waited = set(), set()
-    for seed in (6, 7, 8):
+    for seed in (4, 5, 6):
         world = World.make(random.Random(seed))
         for span in (0, 6, 200, 60 * 24 * 9):  # minutes; at last all sessions are over
             world.let_time_pass(timedelta(minutes=span))

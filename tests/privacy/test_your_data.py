@@ -11,7 +11,7 @@ from bookings import services
 from bookings.access import proofs
 from bookings.models import Booking, Erasure, Proof, Status, WaitlistEntry
 from bookings.privacy import erasing
-from tests.cast import book, make_booking, make_expert, make_organization, make_slot, move_slot
+from tests.cast import book, join_line, make_booking, make_expert, make_organization, make_slot, move_slot
 from tests.privacy.planting import let_erasing_end
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +108,7 @@ def test_what_is_too_late_to_cancel_goes_when_it_is_over(lena):
 def test_seats_are_free_and_the_next_in_line_is_offered_one(lena):
     slot = make_slot()
     booking = book(slot, email=LENA)
-    entry = services.join_waitlist(slot_id=slot.pk, name="Nina", email="nina@example.com")
+    entry = join_line(slot, name="Nina", email="nina@example.com")
     lena.post(page_of("erase/"), {"agree": "on"})
     let_erasing_end()
     booking.refresh_from_db()

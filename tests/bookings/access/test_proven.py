@@ -12,7 +12,7 @@ from bookings.access import links, proofs
 from bookings.access.proven import is_proven, mark_proven
 from bookings.models import LookupRequest, Proven
 from bookings.services import cleanup
-from tests.cast import make_booking, make_slot
+from tests.cast import join_line, make_booking, make_slot
 
 pytestmark = pytest.mark.django_db
 LENA, STRANGER = "a" * 32, "b" * 32
@@ -29,7 +29,7 @@ def booking_token():
 def offer_token():
     slot = make_slot()
     booked = make_booking(slot)
-    entry = services.join_waitlist(slot_id=slot.pk, name="Lena", email="Lena@example.com")
+    entry = join_line(slot, name="Lena", email="Lena@example.com")
     services.cancel(booking_id=booked.pk, by_customer=False)
     return links.offer_token(entry)
 

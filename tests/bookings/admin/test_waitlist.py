@@ -2,9 +2,8 @@
 
 import pytest
 
-from bookings import services
 from bookings.models import WaitlistEntry
-from tests.cast import book, make_slot
+from tests.cast import book, join_line, make_slot
 from tests.staff import admin_url, logged_in, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +15,7 @@ def staff():
 
 
 def join(slot, name, **values):
-    return services.join_waitlist(slot_id=slot.pk, name=name, email=f"{name.lower()}@example.com", **values)
+    return join_line(slot, name=name, email=f"{name.lower()}@example.com", **values)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from bookings import services
 from bookings.models import Booking, Proof, Status
 from bookings.selectors.slot_for_visitor import find_slot, slot_and_holds, slot_for_visitor
 from experts.locking import read_slot
-from tests.cast import book, make_booking, make_expert, make_slot
+from tests.cast import book, join_line, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
 VISITOR, OTHER = "a" * 32, "b" * 32
@@ -51,7 +51,7 @@ class TestHold:
     def test_an_offer_of_the_waitlist_is_one(self, read):
         slot = make_slot()
         booked = book(slot)
-        entry = services.join_waitlist(slot_id=slot.pk, name="Lena", email="lena@example.com", visitor=VISITOR)
+        entry = join_line(slot, name="Lena", email="lena@example.com", visitor=VISITOR)
         services.cancel(booking_id=booked.pk, by_customer=False)
         seen = read(slot.pk, VISITOR)
         assert (seen.is_offer, seen.find_offer()) == (True, entry)

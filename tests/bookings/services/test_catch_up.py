@@ -93,7 +93,7 @@ def test_runs_every_minute():
     [
         (expiry.overdue, "booking_to_expire"),
         (catch_up.recently_finished, "booking_to_complete"),
-        (catch_up.free_and_waited_for, "waitlist_line"),
+        (catch_up.free_and_waited_for, "waitlist_in_line"),
     ],
 )
 def test_each_minute_reads_no_table_from_end_to_end(rows, index):

@@ -8,13 +8,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from bookings import services
 from bookings.models import Booking, OutboxMail, Status
 from bookings.services import expiry
 from bookings.services.expiry import AGAIN_AFTER_MISTAKE, AGAIN_SOON, BATCH, Expiry, end_all_due
 from bookings.services.lifecycle import expire
 from bookingsite.devserver.processes import wait_until
-from tests.cast import fresh, make_booking, make_slot
+from tests.cast import fresh, join_line, make_booking, make_slot
 from tests.concurrency.contention import held_row
 
 LONG_AGO = timedelta(minutes=5)
@@ -54,7 +53,7 @@ class TestWhatIsDue:
     def test_who_waits_is_served(self):
         slot = make_slot()
         hold = make_booking(slot, status=Status.HELD)
-        entry = services.join_waitlist(slot_id=slot.pk, email="lena@example.com", name="Lena", visitor="a" * 32)
+        entry = join_line(slot, email="lena@example.com", name="Lena", visitor="a" * 32)
         Booking.objects.filter(pk=hold.pk).update(expires_at=timezone.now())
         Expiry().end_due()
         assert again(entry).hold is not None

@@ -11,7 +11,7 @@ from bookings.errors import NotAllowed, SlotTaken
 from bookings.models import Booking, MailKind, Proof, ProofReason, Source, Status, WebhookDelivery
 from bookings.services import cleanup
 from experts.models.organization import ProofPolicy
-from tests.cast import fresh, make_booking, make_expert, make_organization, make_slot, make_webhook
+from tests.cast import fresh, join_line, make_booking, make_expert, make_organization, make_slot, make_webhook
 from tests.mail import waiting
 
 pytestmark = pytest.mark.django_db
@@ -134,7 +134,7 @@ class TestOpened:
 
     def test_what_ran_out_waits_behind_the_waitlist(self, slot):
         booking = ask(slot)
-        entry = services.join_waitlist(slot_id=slot.pk, name="Omar", email="omar@example.com")
+        entry = join_line(slot, name="Omar", email="omar@example.com")
         run_out(booking)
         with pytest.raises(SlotTaken):
             services.book_by_link(booking_id=booking.pk)

@@ -16,7 +16,7 @@ from bookings.services.expiry import Expiry
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
-from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot, move_slot
+from tests.cast import book, day_ahead, fresh, join_line, make_booking, make_expert, make_slot, move_slot
 from tests.concurrency.contention import run_together
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def full_slot(**values):
 
 
 def join(slot, name="lena", **values):
-    return services.join_waitlist(slot_id=slot.pk, **{"name": name.title(), "email": f"{name}@example.com"} | values)
+    return join_line(slot, **{"name": name.title(), "email": f"{name}@example.com"} | values)
 
 
 def cancel_one(slot):

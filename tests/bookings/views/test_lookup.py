@@ -17,7 +17,7 @@ from bookings import services, tasks
 from bookings.access import proofs, rate_limits
 from bookings.models import Booking, Idempotency, LookupLink, LookupRequest, Notification, Proof, Status
 from bookings.services import cleanup
-from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
+from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
 KNOWN, UNKNOWN = "lena@example.com", "none@example.com"  # of one length: it is in a header
@@ -344,7 +344,7 @@ class TestSignOut:
         slots = [make_slot() for _ in range(2)]
         for slot in slots:
             client.post(f"/slots/{slot.pk}/hold/")
-        waiting = services.join_waitlist(slot_id=slots[0].pk, name="Mara", email="mara@example.com", visitor="m" * 32)
+        waiting = join_line(slots[0], name="Mara", email="mara@example.com", visitor="m" * 32)
         client.post("/bookings/sign-out/")
         waiting.refresh_from_db()
         assert waiting.has_running_offer

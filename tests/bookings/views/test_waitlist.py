@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from bookings import services, tasks
 from bookings.access import links
+from bookings.access.proven import mark_proven
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from bookings.selectors.own_slots import own_key
-from tests.cast import book, details, fresh, make_expert, make_slot
+from tests.cast import book, details, fresh, join_line, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -29,7 +30,11 @@ def url(slot):
     return f"/slots/{slot.pk}/waitlist/"
 
 
-def join(client, slot, *, headers=PARTIAL, **values):
+def join(client, slot, *, headers=PARTIAL, proven=True, **values):
+    """As somebody who has opened a link of a mail in this browser before, unless told otherwise."""
+    client.get("/bookings/link/x/")  # gives an identity
+    if proven:
+        mark_proven(visitor=visitor_of(client), email=details(**values)["email"])
     return client.post(url(slot), details(step="join", **values), headers=headers)
 
 
@@ -59,7 +64,7 @@ class TestJoining:
 
     def test_joining_shows_the_place_and_marks_the_tile(self, client):
         slot = full_slot()
-        services.join_waitlist(slot_id=slot.pk, name="Ruth", email="ruth@example.com")
+        join_line(slot, name="Ruth", email="ruth@example.com")
         response = join(client, slot)
         assert (response.status_code, step(response)) == (200, "waiting")
         assert "You are number 2 in line." in response.content.decode()
@@ -88,12 +93,12 @@ class TestJoining:
         answers = []
         for known in (True, False):
             slot = full_slot()
-            services.join_waitlist(slot_id=slot.pk, name="Ruth", email="ruth@example.com")
+            join_line(slot, name="Ruth", email="ruth@example.com")
             email = "lena@example.com" if known else "nobody@example.com"
             if known:
-                services.join_waitlist(slot_id=slot.pk, name="Lena Fischer", email="lena@example.com", visitor="a" * 32)
+                join_line(slot, name="Lena Fischer", email="lena@example.com", visitor="a" * 32)
             else:
-                services.join_waitlist(slot_id=slot.pk, name="Omar", email="omar@example.com", visitor="a" * 32)
+                join_line(slot, name="Omar", email="omar@example.com", visitor="a" * 32)
             response = join(Client(), slot, email=email)
             entry = response.context["entry"]
             answers.append((response.status_code, step(response), entry.place))
@@ -170,7 +175,7 @@ class TestJoining:
 
     def test_my_bookings_show_the_place_and_the_turn(self, client):
         slot = full_slot()
-        services.join_waitlist(slot_id=slot.pk, name="Ruth", email="ruth@example.com")
+        join_line(slot, name="Ruth", email="ruth@example.com")
         join(client, slot)
         page = client.get("/bookings/").content.decode()
         assert "Number 2 in line" in page
@@ -203,7 +208,7 @@ class TestTheOffer:
         if on_this_browser:
             join(client, slot)
         else:
-            services.join_waitlist(slot_id=slot.pk, name="Lena Fischer", email="lena@example.com")
+            join_line(slot, name="Lena Fischer", email="lena@example.com")
         services.cancel(booking_id=Booking.objects.get(status=Status.CONFIRMED).pk, by_customer=False)
         return slot, WaitlistEntry.objects.select_related("hold").get()
 
@@ -267,7 +272,7 @@ class TestTheOffer:
 
     def test_giving_it_back_serves_the_next(self, client):
         slot, entry = self.offered(client, on_this_browser=False)
-        following = services.join_waitlist(slot_id=slot.pk, name="Omar", email="omar@example.com")
+        following = join_line(slot, name="Omar", email="omar@example.com")
         for _ in range(2):
             assert client.post(self.link(entry), {"leave": "1"}).status_code == 303
         entry.refresh_from_db()
