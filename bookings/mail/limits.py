@@ -42,7 +42,13 @@ LIMITS = {
     # All requests of a large house go to one desk.
     Purse.STAFF: Limit(600, _HOUR, waits=24),
 }
-_ALONE = {MailKind.LOOKUP: Purse.LINK, MailKind.INVITATION: Purse.INVITATION, MailKind.WAITLIST_OFFER: Purse.OWN}
+# Whoever asks for a link has to get it: it proves the address.
+_ALONE = {
+    MailKind.LOOKUP: Purse.LINK,
+    MailKind.PROVE: Purse.LINK,
+    MailKind.INVITATION: Purse.INVITATION,
+    MailKind.WAITLIST_OFFER: Purse.OWN,
+}
 # These stop everything: the mail server would refuse it, or its reader has called us spam.
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
 

@@ -103,7 +103,8 @@ class Standing(NamedTuple):
 def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = "") -> Standing:
     """Count exactly who has asked the expert of the slot for what. One query. ``network`` as ``network_of`` returns."""
     first, last = wide_network_of(network) if network else (None, None)
-    own = [proven_hash(kind, text) for kind, text in zip(ProvenKind, (visitor, email), strict=True) if text]
+    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
+    own = [proven_hash(kind, text) for kind, text in known if text]
     values: dict[str, Any] = {
         "expert": slot.expert_id,
         "horizon": timedelta(days=slot.expert.policy("horizon_days")),
