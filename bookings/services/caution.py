@@ -8,6 +8,9 @@ import math
 import time
 from typing import NamedTuple
 
+from disposable_email_domains import blocklist
+from django.conf import settings
+
 from bookings.models import Booking, ProofReason, Source
 from bookings.selectors.lately import MOST_COUNTED, Lately, Standing, look_closely
 from experts.models import Slot
@@ -38,7 +41,7 @@ def caution_about(wanted: Booking, slot: Slot) -> Caution | None:
     policy = slot.expert.organization.proof
     if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER:
         return None
-    reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else None
+    reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else _what_is_odd(wanted)
     if reason is None and _is_quiet(slot):
         return None
     standing = _look(slot, wanted)
@@ -63,6 +66,19 @@ def hold_minutes(wanted: Booking, slot: Slot) -> int:
         return 0
     share = standing.held / _kept_up_to(standing.seats_ahead)
     return minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share)))
+
+
+def _what_is_odd(wanted: Booking) -> ProofReason | None:
+    """Return what is odd about the request itself, if anything."""
+    if settings.RATE_LIMITS and _is_disposable(wanted.email):
+        return ProofReason.DOMAIN
+    return None
+
+
+def _is_disposable(email: str) -> bool:
+    """Whether an address belongs to a service that gives addresses away for minutes, or to a name below it."""
+    labels = email.rpartition("@")[2].lower().split(".")
+    return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))
 
 
 def _what_is_unusual(standing: Standing) -> ProofReason | None:
