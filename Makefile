@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random coverage lint types css lock audit sbom bench profile cluster-test pgbouncer-test
+.PHONY: run test test-quick test-random abuse coverage lint types css lock audit sbom bench profile cluster-test pgbouncer-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -26,6 +26,10 @@ test-random: .venv/installed
 	@seed=$${SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}; \
 	echo "The same examples again: make test-random SEED=$$seed"; \
 	exec $(PY) -m pytest -n auto -m hypothesis --hypothesis-profile=random --hypothesis-seed=$$seed
+
+# The attacks of tests/abuse/ at their full size.
+abuse: .venv/installed
+	@ABUSE=all exec $(PY) -m pytest -n logical -rP tests/abuse
 
 # As `make test`, and measures which branches the tests reach: slower, and fails below the floor in pyproject.toml.
 coverage: .venv/installed

@@ -16,6 +16,7 @@ __all__ = [
     "NoSuchBooking",
     "NotAllowed",
     "NotFound",
+    "NotHeld",
     "OfferOver",
     "Refused",
     "SeatFree",
@@ -124,6 +125,14 @@ class TooManyHolds(Refused):
     code = "too_many_holds"
     status = 409
     message = _("You are keeping two other times already. Book or release one of them first.")
+
+
+class NotHeld(Refused):
+    """Nothing more is kept for people unknown at this moment. The slot can be booked all the same."""
+
+    code = "not_held"
+    status = 409
+    message = _("Very many people are choosing times now, so this one is not kept for you. You can book it at once.")
 
 
 class NotAllowed(Refused):

@@ -1,11 +1,13 @@
 """Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status, WaitlistEntry
+from bookings.selectors.lately import counted_since, lately
 from bookings.transitions import OCCUPYING
 from experts.models import Slot
 from experts.prepared import PreparedQuery
@@ -50,7 +52,7 @@ _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attna
 
 @dataclass(frozen=True)
 class SlotForVisitor:
-    """A slot with its expert and ``read_at``, and what the visitor had in it then.
+    """A slot with its expert, ``read_at`` and ``lately`` (lately.py), and what the visitor had in it then.
 
     ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
     whether the waitlist offered it.
@@ -81,8 +83,8 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((SlotForVisitor(slot) for slot in _slot(slot_id)), None)
-    return _first(_slot_with_own(slot_id, visitor))
+        return next((SlotForVisitor(slot) for slot in _slot(slot_id, counted_since())), None)
+    return _first(_slot_with_own(slot_id, visitor, counted_since()))
 
 
 def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
@@ -122,15 +124,15 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 
 @PreparedQuery
-def _slot(slot_id: int) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id)
+def _slot(slot_id: int, since: datetime) -> QuerySet[Slot]:
+    return _slots().filter(pk=slot_id).annotate(lately=lately(since))
 
 
 @PreparedQuery
-def _slot_with_own(slot_id: int, visitor: str) -> QuerySet[Slot]:
+def _slot_with_own(slot_id: int, visitor: str, since: datetime) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
+    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), lately=lately(since))
 
 
 @PreparedQuery

@@ -21,6 +21,7 @@ from bookings.networks import network_of
 from bookings.policy import approval_ends
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts, slot_after
+from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.caution import Caution, caution_about
@@ -179,7 +180,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
-        slots = read_slots(request.slot_id for request in requests)
+        slots = slots_to_book([request.slot_id for request in requests])
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -277,6 +278,7 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Ca
     """
     booking = copy(wanted)
     booking.slot = without_hold(slot, hold)
+    booking.of_expert_id = slot.expert_id if wanted.source != Source.STAFF else None
     if hold is None:
         booking.reference, booking.created_at = new_reference(), slot.read_at
     else:

@@ -7,10 +7,11 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, NotAllowed, NotFound, SlotTaken, TooManyHolds
+from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
+from bookings.services.caution import hold_minutes
 from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
@@ -35,9 +36,12 @@ def hold_slot(
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
+    For fewer minutes when people unknown hold many seats of the expert, and not at all when they hold too many
+    (caution.py).
+
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
-    moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotFound, Busy. The
-    hold's slot counts it. The network of ``client_address`` is kept with a new hold. ``seen``: what the caller has read
+    moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotHeld, NotFound, Busy.
+    The hold's slot counts it. The network of ``client_address`` is kept with it. ``seen``: what the caller has read
     of the slot just now, so that it is not read once more.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
@@ -48,17 +52,19 @@ def hold_slot(
     slot = seen.slot
     network = network_of(client_address)
     wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
+    wanted.of_expert_id = slot.expert_id
     check_party(slot, wanted)
     check_not_blocked(slot, wanted)
     if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
         raise SlotTaken(slot, reason)
     if seen.hold is not None and seen.hold.seats == seats:
         return seen.hold
+    minutes = hold_minutes(wanted, slot)
     with slot_transaction(waits=False):
-        return _hold_under_lock(wanted)
+        return _hold_under_lock(wanted, minutes)
 
 
-def _hold_under_lock(wanted: Booking) -> Booking:
+def _hold_under_lock(wanted: Booking, minutes: int) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
@@ -81,15 +87,18 @@ def _hold_under_lock(wanted: Booking) -> Booking:
     # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
     holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
-    expires_at = min(slot.read_at + timedelta(minutes=slot.expert.policy("hold_minutes")), slot.starts_at)
+    expires_at = min(slot.read_at + timedelta(minutes=minutes), slot.starts_at)
     if moving is None:
         if len(holds) >= MOST_HOLDS:
             raise TooManyHolds
+        if not minutes:
+            raise NotHeld
         hold = wanted
         hold.slot, hold.expires_at = slot, expires_at
         hold.save(force_insert=True)
     else:
         hold, left = moving, moving.slot
+        expires_at = expires_at if minutes else hold.runs_out_at
         publisher.slot_changed(left)
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])

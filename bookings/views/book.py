@@ -17,6 +17,7 @@ from bookings.errors import (
     InvalidDetails,
     NotAllowed,
     NotFound,
+    NotHeld,
     SlotTaken,
     TooMany,
     TooManyHolds,
@@ -171,6 +172,10 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         return show_blocked(request, slot, error)
     except TooManyHolds as error:
         return show_too_many_holds(request, slot, form_with(seen, values), error)
+    except NotHeld as error:
+        if page_url and not is_partial(request):
+            return see_other(page_url)
+        return show_step(request, slot, "details", {"form": form_with(seen, values), "note": str(error)})
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form_with(seen, values), error, retry="resume")
     except NotFound:
@@ -207,7 +212,7 @@ def _review(request, seen):
         return _invalid(request, slot, form, error, hold)
     except Blocked as error:
         return show_blocked(request, slot, error)
-    except TooManyHolds:
+    except (TooManyHolds, NotHeld):
         pass  # without a hold one can still book: the last step takes the seat itself
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form, error, retry="review", hold=hold)

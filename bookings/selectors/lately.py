@@ -1,0 +1,143 @@
+"""Count what was asked of an expert lately: roughly with each slot that is to be booked, exactly where it may matter.
+
+Counted are the holds and open bookings of the last seven days that staff did not make. A booking moves only within its
+expert, so ``Booking.of_expert`` finds them by an index, however many slots and bookings the expert has.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection
+from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from bookings.models.proven import ProvenKind, proven_hash
+from bookings.networks import wide_network_of
+from experts.locking import slots_with_clock
+from experts.models import Slot
+from experts.prepared import PreparedQuery
+
+LATELY = timedelta(days=7)
+MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
+_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+
+# What ``Booking.of_expert``'s index knows, without holds that have run out.
+_COUNTED = "status IN ('HELD', 'PENDING', 'CONFIRMED') AND (status <> 'HELD' OR expires_at > clock_timestamp())"
+_LATELY_OF_EXPERT = f"""(
+    SELECT ARRAY[coalesce(sum(seats), 0), coalesce(sum(held), 0), coalesce(max(requests), 0)]::int[]
+    FROM (
+        SELECT sum(latest.seats) AS seats, sum(latest.seats) FILTER (WHERE latest.status = 'HELD') AS held,
+               count(latest.network) AS requests
+        FROM (SELECT %(expressions)s) AS asked (expert_id, since)
+        CROSS JOIN LATERAL (
+            SELECT seats, status, network FROM bookings_booking
+            WHERE of_expert_id = asked.expert_id AND created_at > asked.since AND {_COUNTED}
+            ORDER BY created_at DESC LIMIT {MOST_COUNTED}
+        ) AS latest
+        GROUP BY CASE family(latest.network)
+                 WHEN 6 THEN network(set_masklen(latest.network, 48))::inet ELSE latest.network END
+    ) AS of_network)"""
+
+
+class Lately(NamedTuple):
+    """What was asked of an expert lately, by people known and unknown; of many only the last ``MOST_COUNTED`` rows.
+
+    ``seats``: of holds and open bookings. ``held``: of holds alone. ``of_one_network``: how many rows came from the
+    network (IPv4 /24, IPv6 /48) that most of them came from.
+    """
+
+    seats: int
+    held: int
+    of_one_network: int
+
+    @classmethod
+    def of(cls, slot: Slot) -> "Lately":
+        """Of the slot's expert. ``slot`` was read with the annotation ``lately``."""
+        return cls(*slot.lately)  # type: ignore[attr-defined]  # the annotation
+
+
+def lately(since: datetime) -> Func:
+    """Return the annotation ``lately`` for slots. ``since``: from when on is counted, see ``counted_since``."""
+    return Func(
+        F("expert_id"),
+        Cast(Value(since), DateTimeField()),
+        template=_LATELY_OF_EXPERT,
+        output_field=ArrayField(IntegerField()),
+    )
+
+
+def counted_since() -> datetime:
+    """Return from when on is counted: for seven days; without limits nothing is."""
+    return timezone.now() - LATELY if settings.RATE_LIMITS else _NEVER
+
+
+def slots_to_book(slot_ids: list[int]) -> dict[int, Slot]:
+    """Read slots as ``read_slots`` does, with ``lately``."""
+    return {slot.pk: slot for slot in _slots(slot_ids, counted_since())}
+
+
+@PreparedQuery
+def _slots(slot_ids: list[int], since: datetime) -> QuerySet[Slot]:
+    return slots_with_clock().filter(pk__any_of=slot_ids).annotate(lately=lately(since)).order_by()
+
+
+class Standing(NamedTuple):
+    """What people unknown have asked of an expert lately, but for the asker, and who the asker is.
+
+    ``seats_ahead``: all seats of the expert that lie ahead within the horizon. ``seats`` and ``held`` as in ``Lately``.
+    ``of_network``, ``of_wide_network``: rows of the asker's network (IPv4 /24, IPv6 /64), and of its IPv6 /48.
+    ``is_known``: the asker's browser or address has proven itself.
+    """
+
+    seats_ahead: int
+    seats: int
+    held: int
+    of_network: int
+    of_wide_network: int
+    is_known: bool
+
+
+def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = "") -> Standing:
+    """Count exactly who has asked the expert of the slot for what. One query. ``network`` as ``network_of`` returns."""
+    first, last = wide_network_of(network) if network else (None, None)
+    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
+    own = [proven_hash(kind, text) for kind, text in known if text]
+    values: dict[str, Any] = {
+        "expert": slot.expert_id,
+        "horizon": timedelta(days=slot.expert.policy("horizon_days")),
+        "network": network,
+        "first": first,
+        "last": last,
+        "own": own,
+        "since": counted_since(),
+        "visitor": visitor,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT (SELECT coalesce(sum(capacity), 0) FROM experts_slot
+                    WHERE expert_id = %(expert)s AND NOT is_closed AND starts_at > clock_timestamp()
+                      AND starts_at <= clock_timestamp() + %(horizon)s),
+                   coalesce(sum(seats), 0),
+                   coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
+                   count(*) FILTER (WHERE network = %(network)s::inet),
+                   count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet),
+                   EXISTS (SELECT FROM bookings_proven WHERE hash = ANY(%(own)s))
+            FROM bookings_booking AS booking
+            WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
+              AND (holder = '' OR holder <> %(visitor)s)
+              AND NOT EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
+            """,
+            values,
+        )
+        return Standing(*cursor.fetchone())
+
+
+# As ``proven_hash`` makes them.
+_HASHES = ", ".join(
+    f"encode(sha256(convert_to('{kind} ' || {text}, 'UTF8')), 'hex')"
+    for kind, text in [(ProvenKind.BROWSER, "booking.holder"), (ProvenKind.ADDRESS, "lower(booking.email)")]
+)

@@ -1,0 +1,147 @@
+"""Nobody can block a calendar: the attacks that did, played against the services with a clock that the test moves.
+
+A round is fifteen minutes of attack: whatever is bookable is held, and booked with an invented address, by browsers
+that nobody has seen before, from the attacker's networks in turns. Then holds run out, and a second round follows. What
+is kept at the end of both was kept from others for more than fifteen minutes, but for the moment in between. ABUSE=all
+plays 10,000 requests and 200 people (`make abuse`); otherwise there are fewer, of which the last change nothing any
+more.
+"""
+
+import os
+import secrets
+from collections import Counter
+from datetime import timedelta
+from itertools import cycle
+
+import pytest
+
+from bookings import services
+from bookings.access import links, proofs
+from bookings.errors import Refused
+from bookings.models import Booking, ProofReason, Status
+from bookings.services import caution
+from bookings.services.expiry import end_all_due
+from experts.models import Slot
+from tests.cast import day_ahead, make_expert, make_slot, when
+
+pytestmark = pytest.mark.django_db
+REQUESTS, PEOPLE = (10_000, 200) if os.environ.get("ABUSE") == "all" else (320, 40)
+SEATS = 60
+ROUND = timedelta(minutes=15, seconds=1)
+
+
+@pytest.fixture
+def defended(settings):
+    """Limits as in production; what other tests' experts had is forgotten."""
+    settings.RATE_LIMITS = True
+    caution._seats_ahead.forget()
+    yield
+    caution._seats_ahead.forget()
+
+
+@pytest.fixture
+def expert():
+    """With sixty seats in six days."""
+    expert = make_expert()
+    first = make_slot(expert, day=day_ahead(2), at="08:00")
+    starts = [first.starts_at + timedelta(days=day, hours=hour) for day in range(6) for hour in range(10)]
+    Slot.objects.bulk_create(
+        Slot(expert=expert, ends_at=start + timedelta(minutes=30), **when(expert, start)) for start in starts[1:]
+    )
+    return expert
+
+
+def networks(count):
+    """As many networks, as addresses of clients: IPv4, and IPv6 of two providers' customers."""
+    return [f"198.{18 + n // 250}.{n % 250}.7" if n % 2 else f"2001:db8:{n:x}:{n % 7:x}::5/64" for n in range(count)]
+
+
+def attack(expert, addresses, *, requests, by_booking):
+    """Hold or book whatever is free, a new browser for each request. Counts what came back."""
+    answers = Counter()
+    sources = cycle(addresses)
+    while requests > 0:
+        free = list(Slot.objects.filter(expert=expert).bookable())
+        for slot in free or Slot.objects.filter(expert=expert)[:requests]:
+            answers[try_one(slot, next(sources), by_booking=by_booking)] += 1
+            requests -= 1
+            if requests <= 0:
+                break
+    return answers
+
+
+def try_one(slot, address, *, by_booking):
+    visitor = secrets.token_hex(16)
+    try:
+        if not by_booking:
+            services.hold_slot(slot_id=slot.pk, visitor=visitor, client_address=address)
+            return "held"
+        person = {"name": "Nobody", "email": f"{visitor}@example.com", "visitor": visitor}
+        booking = services.book(slot_id=slot.pk, client_address=address, **person).booking
+    except Refused as refused:
+        return refused.code
+    return f"{booking.status.lower()}, unproven" if booking.awaits_proof else "booked"
+
+
+def pass_time():
+    """A quarter of an hour goes by."""
+    for booking in Booking.objects.filter(status=Status.HELD):
+        Booking.objects.filter(pk=booking.pk).update(expires_at=booking.expires_at - ROUND)
+    end_all_due()
+
+
+def kept(expert):
+    """The slots in which nobody else can get a seat."""
+    free = Slot.objects.filter(expert=expert).bookable().values_list("pk", flat=True)
+    return set(Slot.objects.filter(expert=expert).exclude(pk__in=free).values_list("pk", flat=True))
+
+
+def play(expert, addresses):
+    """Attack for two rounds, by holds and by bookings. Returns the seats kept at the end of both, and the answers."""
+    answers, ends = Counter(), []
+    for order in [(False, True), (True, False)]:
+        for by_booking in order:
+            answers += attack(expert, addresses, requests=REQUESTS // 4, by_booking=by_booking)
+        ends.append(kept(expert))
+        pass_time()
+    return set.intersection(*ends), answers
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.usefixtures("defended")
+def test_at_most_15_percent_of_the_seats_are_kept_from_others(expert, count):
+    blocked, answers = play(expert, networks(count))
+    print(count, "networks:", len(blocked), "seats blocked;", dict(answers))  # noqa: T201 (shown by -rP)
+    assert len(blocked) <= 0.15 * SEATS
+    assert answers["booked"] <= 0.10 * SEATS
+    # Whoever is real still gets every other seat.
+    for slot in Slot.objects.filter(expert=expert).exclude(pk__in=kept(expert)):
+        assert honest(slot, "203.0.113.9").status == Status.CONFIRMED
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_without_the_defence_all_of_them_are(expert, count):
+    blocked, answers = play(expert, networks(count))
+    assert len(blocked) == SEATS
+    assert answers["booked"] >= SEATS
+
+
+@pytest.mark.usefixtures("defended")
+def test_everybody_behind_one_address_books(expert):
+    """A school, an office, a phone network: after the first few, people are asked to open the link of their mail."""
+    Slot.objects.filter(expert=expert).update(capacity=4)
+    slots = cycle(Slot.objects.filter(expert=expert))
+    booked = [honest(slot, "203.0.113.9") for slot, _person in zip(slots, range(PEOPLE), strict=False)]
+    assert {booking.status for booking in booked} == {Status.CONFIRMED}
+    assert 0 < Booking.objects.filter(proof_reason=ProofReason.NETWORK).count() < PEOPLE
+
+
+def honest(slot, address):
+    """Somebody who has never been here books with an address of their own, and opens the link if one is asked for."""
+    visitor = secrets.token_hex(16)
+    person = {"name": "Lena", "email": f"{visitor}@example.org", "visitor": visitor}
+    booking = services.book(slot_id=slot.pk, client_address=address, **person).booking
+    if booking.awaits_proof:
+        proofs.open_link(visitor=visitor, token=links.keeping_token(booking))
+        booking = services.book_by_link(booking_id=booking.pk)
+    return booking
