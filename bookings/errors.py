@@ -128,11 +128,18 @@ class TooManyHolds(Refused):
 
 
 class NotHeld(Refused):
-    """Nothing more is kept for people unknown at this moment. The slot can be booked all the same."""
+    """Nothing more is kept for people unknown at this moment. The slot can be booked all the same.
+
+    ``needs_work``: it would be kept for a browser that has solved a challenge (services/proof_of_work.py).
+    """
 
     code = "not_held"
     status = 409
     message = _("Very many people are choosing times now, so this one is not kept for you. You can book it at once.")
+
+    def __init__(self, *, needs_work: bool) -> None:
+        super().__init__()
+        self.needs_work = needs_work
 
 
 class NotAllowed(Refused):

@@ -50,6 +50,8 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
     default_renderer = InputRenderer
     agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
     key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
+    # The solution of a challenge, which static/js/work.js fills in where the page has one.
+    work = forms.CharField(widget=forms.HiddenInput, max_length=2000, required=False, initial="")
     # Text, as a hidden box would say "False" and mean it: whatever is in it says that a second booking is wanted.
     again = forms.CharField(widget=forms.HiddenInput, required=False)
 

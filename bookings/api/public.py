@@ -16,7 +16,8 @@ from bookings.api.schemas import (
     BookIn,
     BookingOut,
     CancelIn,
-    Keyed,
+    ChallengeOut,
+    KeyedAndWorked,
     Taken,
 )
 from bookings.errors import NotFound, SlotTaken
@@ -32,7 +33,7 @@ of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
     response={201: AwaitingProofOut | BookedOut, 409: Taken, **errors(400, 403, 404, 422, 429)},
     summary="Book a slot",
 )
-def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Keyed]):
+def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[KeyedAndWorked]):
     """The e-mail gets a confirmation. With ``proof`` in the answer, its link must be opened before the booking counts.
 
     Send an ``Idempotency-Key`` to be able to repeat the request safely.
@@ -43,6 +44,7 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
             slot_id=slot_id,
             **details.model_dump(),
             idempotency_key=headers.key or "",
+            work=headers.work or "",
             client_address=client_address(request),
             language=translation.get_language() or "en",
             source=Source.API,
@@ -53,6 +55,12 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
             raise NotFound from error  # as their page is
         return Status(409, taken(error))
     return Status(201, booked(answer))
+
+
+@router.get("/slots/{int:slot_id}/challenge", response={200: ChallengeOut}, summary="A challenge, to be kept a seat")
+def challenge(request: HttpRequest, slot_id: int):
+    """Where a network books a lot with an expert, seats are kept for who has solved this. It lasts 20 minutes."""
+    return services.make_challenge(slot_id)
 
 
 @of_booking.get(

@@ -1,7 +1,7 @@
 """What the API says and takes about bookings."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -51,6 +51,43 @@ class Keyed(BaseModel):
         pattern=r"^[\x21-\x7e]+$",
         description="1 to 200 printable ASCII characters. The same request with the same key gets the same answer.",
     )
+
+
+class KeyedAndWorked(Keyed):
+    """As ``Keyed``, and the header that brings the solution of a challenge along."""
+
+    work: str | None = Field(
+        None,
+        alias="Proof-Of-Work",
+        max_length=2000,
+        description="The solution of this slot's challenge, in Base64. Each is good for one booking.",
+    )
+
+
+class ChallengeOut(BaseModel):
+    """A challenge of ALTCHA, version 2. Its libraries solve it in about a second.
+
+    The header is Base64 of the JSON `{"challenge": this, "solution": {"counter", "derivedKey"}}`.
+    """
+
+    model_config = example(
+        {
+            "parameters": {
+                "algorithm": "PBKDF2/SHA-256",
+                "cost": 5000,
+                "data": {"slot": 4711},
+                "expiresAt": 1804688400,
+                "keyLength": 32,
+                "keyPrefix": "00",
+                "nonce": "2ad7f1a2c4b95a8c8e7d0f3b6c1a9e54",
+                "salt": "9b1d5e7c3f0a4682b7c8d9e0f1a2b3c4",
+            },
+            "signature": "c7e1c0bb2f4fb5fd0a8b5b57a7a2d6a1f6c3c1d8b7e9a0f1e2d3c4b5a6978869",
+        }
+    )
+
+    parameters: dict[str, Any]
+    signature: str
 
 
 class BookingFacts(BaseModel):

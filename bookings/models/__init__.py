@@ -11,6 +11,7 @@ from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
 from bookings.models.recipient import MailAllowance, Suppression
+from bookings.models.spent_work import SpentWork
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
 from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
@@ -39,6 +40,7 @@ __all__ = [
     "ReminderMark",
     "RetentionMark",
     "Source",
+    "SpentWork",
     "Status",
     "Suppression",
     "TurnedAway",

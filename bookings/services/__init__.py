@@ -9,6 +9,7 @@ from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
 from bookings.services.note_readings import log_note_readings
+from bookings.services.proof_of_work import make_challenge
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import (
     WORTH_WAITING,
@@ -42,6 +43,7 @@ __all__ = [
     "join_waitlist",
     "leave_waitlist",
     "log_note_readings",
+    "make_challenge",
     "mark_no_show",
     "note_opened_full",
     "reject",

@@ -65,6 +65,7 @@ def book(
     idempotency_key: str = "",
     idempotency_scope: str = "",
     client_address: str = "",
+    work: str = "",
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
@@ -73,7 +74,7 @@ def book(
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
     Where somebody unknown has to prove the address first (caution.py), it ``awaits_proof``: HELD for 15 minutes, or
-    EXPIRED from the start where nothing may be kept, until ``book_by_link`` is called.
+    EXPIRED from the start where nothing may be kept (without ``work``), until ``book_by_link`` is called.
 
     A hold of the same visitor in that slot becomes the booking; one that ran out needs a seat that is still free.
 
@@ -102,7 +103,7 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address))
+    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address), work)
     if seen is not None:
         check_party(seen.slot, booking)
         check_not_blocked(seen.slot, booking)
@@ -119,8 +120,9 @@ def book(
 class _Request(Request[Booked]):
     """Somebody's wish to book, in line with those that came at the same moment."""
 
-    def __init__(self, wanted: Booking, answer: Answer) -> None:
+    def __init__(self, wanted: Booking, answer: Answer, work: str) -> None:
         super().__init__(wanted.slot_id)
+        self.work = work  # the solution of a challenge
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
         self.answer = answer
         self.seen_free: Slot | None = None  # the slot, where the caller has just seen that it can be booked
@@ -207,7 +209,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if not contenders:
         return []
     for request in contenders:
-        request.caution = caution_about(request.wanted, slots[request.slot_id])
+        request.caution = caution_about(request.wanted, slots[request.slot_id], request.work)
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, wait=wait)
@@ -305,7 +307,7 @@ def _count(booking: Booking, slot: Slot) -> None:
 def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Caution) -> None:
     """Make it a hold with a name, until the link of its mail is opened. Not saved."""
     booking.awaits_proof, booking.proof_reason = True, caution.reason
-    if caution.keeps:
+    if caution.keeps or (caution.prolongs and hold is not None):
         booking.status = Status.HELD
         last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
         booking.expires_at = min(slot.read_at + PROOF_LASTS, last_moment)

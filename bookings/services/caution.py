@@ -13,6 +13,7 @@ from django.conf import settings
 
 from bookings.models import Booking, ProofReason, Source
 from bookings.selectors.lately import MOST_COUNTED, Lately, Standing, look_closely
+from bookings.services.proof_of_work import accept_work
 from experts.models import Slot
 from experts.models.organization import ProofPolicy
 
@@ -27,16 +28,28 @@ LONG_HOLDS = 1 / 3
 
 
 class Caution(NamedTuple):
-    """Why the link is asked for, and whether the seats are kept until it was opened."""
+    """Why the link is asked for, and whether the seats are kept until it was opened.
+
+    ``keeps``: for somebody without a hold. ``prolongs``: for somebody whose hold of them runs.
+    """
 
     reason: ProofReason
     keeps: bool
+    prolongs: bool
 
 
-def caution_about(wanted: Booking, slot: Slot) -> Caution | None:
+class HoldTime(NamedTuple):
+    """For how many minutes a hold keeps its seats; 0: not at all, or only for who ``needs_work`` and has done it."""
+
+    minutes: int
+    needs_work: bool = False
+
+
+def caution_about(wanted: Booking, slot: Slot, work: str = "") -> Caution | None:
     """Return why this request has to be proven first; None where it counts at once, as nearly always.
 
-    ``wanted`` is not saved; ``slot`` was read with ``lately``. Asks the database only where it may matter.
+    ``wanted`` is not saved; ``slot`` was read with ``lately``. ``work``: the solution of a challenge, used up where it
+    is needed. Asks the database only where it may matter.
     """
     policy = slot.expert.organization.proof
     if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER:
@@ -48,24 +61,30 @@ def caution_about(wanted: Booking, slot: Slot) -> Caution | None:
     if standing.is_known:
         return None
     reason = reason or _what_is_unusual(standing)
-    return Caution(reason, keeps=_may_keep(standing, wanted.seats)) if reason else None
+    if reason is None:
+        return None
+    has_room = _has_room(standing, wanted.seats)
+    keeps = has_room and (not _is_crowded(standing) or accept_work(work, slot.pk))
+    return Caution(reason, keeps=keeps, prolongs=has_room)
 
 
-def hold_minutes(wanted: Booking, slot: Slot) -> int:
-    """Return for how many minutes a hold keeps its seats: those of the policy, fewer when people unknown hold many.
+def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
+    """Return how long a hold keeps its seats: as the policy says, and shorter when people unknown hold many.
 
-    0 when nothing more may be kept for somebody unknown. ``wanted`` and ``slot`` as for ``caution_about``.
+    Parameters as for ``caution_about``.
     """
     minutes: int = slot.expert.policy("hold_minutes")
     if _is_quiet(slot):
-        return minutes
+        return HoldTime(minutes)
     standing = _look(slot, wanted)
     if standing.is_known:
-        return minutes
-    if not _may_keep(standing, wanted.seats):
-        return 0
+        return HoldTime(minutes)
+    if not _has_room(standing, wanted.seats):
+        return HoldTime(0)
+    if _is_crowded(standing) and not accept_work(work, slot.pk):
+        return HoldTime(0, needs_work=True)
     share = standing.held / _kept_up_to(standing.seats_ahead)
-    return minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share)))
+    return HoldTime(minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share))))
 
 
 def _what_is_odd(wanted: Booking) -> ProofReason | None:
@@ -90,8 +109,9 @@ def _what_is_unusual(standing: Standing) -> ProofReason | None:
     return None
 
 
-def _may_keep(standing: Standing, seats: int) -> bool:
-    return not _is_crowded(standing) and standing.seats + seats <= _kept_up_to(standing.seats_ahead)
+def _has_room(standing: Standing, seats: int) -> bool:
+    """Whether people unknown may keep so many seats more."""
+    return standing.seats + seats <= _kept_up_to(standing.seats_ahead)
 
 
 def _is_crowded(standing: Standing) -> bool:

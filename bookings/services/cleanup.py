@@ -25,6 +25,7 @@ from bookings.models import (
     Notification,
     Proof,
     Proven,
+    SpentWork,
     Suppression,
     TurnedAway,
     WaitlistEntry,
@@ -69,6 +70,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
     old: dict[str, QuerySet[Any]] = {
         "lookups": LookupRequest.objects.filter(created_at__lt=now - KEPT["lookups"]),  # takes its links along
         "proofs": Proof.objects.filter(expires_at__lt=now),
+        "work": SpentWork.objects.filter(expires_at__lt=now),
         "proven": Proven.objects.filter(proven_at__lt=now - KEPT["proven"]),
         "mail allowances": MailAllowance.objects.filter(ends_at__lt=now),
         "suppressions": Suppression.objects.filter(created_at__lt=now - KEPT["suppressions"]),

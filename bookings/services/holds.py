@@ -11,7 +11,7 @@ from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooM
 from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
-from bookings.services.caution import hold_minutes
+from bookings.services.caution import HoldTime, hold_time
 from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
@@ -32,12 +32,13 @@ def hold_slot(
     seats: int = 1,
     source: str = Source.WEB,
     client_address: str = "",
+    work: str = "",
     seen: SlotForVisitor | None = None,
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
-    For fewer minutes when people unknown hold many seats of the expert, and not at all when they hold too many
-    (caution.py).
+    For fewer minutes when people unknown hold many seats of the expert, and not at all when they hold too many, or the
+    network too many without ``work`` (caution.py).
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
     moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotHeld, NotFound, Busy.
@@ -59,12 +60,12 @@ def hold_slot(
         raise SlotTaken(slot, reason)
     if seen.hold is not None and seen.hold.seats == seats:
         return seen.hold
-    minutes = hold_minutes(wanted, slot)
+    lasts = hold_time(wanted, slot, work)
     with slot_transaction(waits=False):
-        return _hold_under_lock(wanted, minutes)
+        return _hold_under_lock(wanted, lasts)
 
 
-def _hold_under_lock(wanted: Booking, minutes: int) -> Booking:
+def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
@@ -87,18 +88,18 @@ def _hold_under_lock(wanted: Booking, minutes: int) -> Booking:
     # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
     holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
-    expires_at = min(slot.read_at + timedelta(minutes=minutes), slot.starts_at)
+    expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), slot.starts_at)
     if moving is None:
         if len(holds) >= MOST_HOLDS:
             raise TooManyHolds
-        if not minutes:
-            raise NotHeld
+        if not lasts.minutes:
+            raise NotHeld(needs_work=lasts.needs_work)
         hold = wanted
         hold.slot, hold.expires_at = slot, expires_at
         hold.save(force_insert=True)
     else:
         hold, left = moving, moving.slot
-        expires_at = expires_at if minutes else hold.runs_out_at
+        expires_at = expires_at if lasts.minutes else hold.runs_out_at
         publisher.slot_changed(left)
         hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
         hold.save(update_fields=["slot", "seats", "expires_at"])

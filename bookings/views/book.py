@@ -30,6 +30,7 @@ from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry, without_hold
 from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
 from bookings.views.booking_flow import (
+    challenge_for,
     find_awaiting,
     form_with,
     new_values,
@@ -175,7 +176,8 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     except NotHeld as error:
         if page_url and not is_partial(request):
             return see_other(page_url)
-        return show_step(request, slot, "details", {"form": form_with(seen, values), "note": str(error)})
+        context = {"form": form_with(seen, values), "note": str(error)} | challenge_for(slot, error)
+        return show_step(request, slot, "details", context)
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form_with(seen, values), error, retry="resume")
     except NotFound:
@@ -188,7 +190,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
 
 def _review(request, seen):
     """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
-    slot, hold = seen.slot, seen.hold
+    slot, hold, challenge = seen.slot, seen.hold, {}
     form = BookingForm(request.POST, slot=slot)
     # A visitor who has both a hold and a booking here was asked before the hold was made.
     if hold is None and not request.POST.get("again") and (booking := seen.find_booking(request.visitor)):
@@ -203,7 +205,12 @@ def _review(request, seen):
         check_hold_limits(visitor=request.visitor, address=address)
         seats = form.cleaned_data.get("seats") or 1
         hold = services.hold_slot(
-            slot_id=slot.pk, visitor=request.visitor, seats=seats, client_address=address, seen=seen
+            slot_id=slot.pk,
+            visitor=request.visitor,
+            seats=seats,
+            client_address=address,
+            work=form.cleaned_data["work"],
+            seen=seen,
         )
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
@@ -212,13 +219,16 @@ def _review(request, seen):
         return _invalid(request, slot, form, error, hold)
     except Blocked as error:
         return show_blocked(request, slot, error)
-    except (TooManyHolds, NotHeld):
+    except TooManyHolds:
         pass  # without a hold one can still book: the last step takes the seat itself
+    except NotHeld as error:
+        challenge = challenge_for(slot, error)
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form, error, retry="review", hold=hold)
     except NotFound:
         return show_no_such_slot(request)
-    return show_step(request, slot, "review", {"form": form, "details": form.details()}, hold=hold)
+    context = {"form": form, "details": form.details()} | challenge
+    return show_step(request, slot, "review", context, hold=hold)
 
 
 def _confirm(request, seen):
@@ -236,6 +246,7 @@ def _confirm(request, seen):
             visitor=request.visitor,
             idempotency_key=form.cleaned_data["key"],
             client_address=client_address(request),
+            work=form.cleaned_data["work"],
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
             source=Source.WEB,

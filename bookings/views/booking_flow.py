@@ -1,5 +1,6 @@
 """Show the steps of booking, each as a plain page or as a fragment for the dialog. The views choose the step."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from zlib import crc32
@@ -13,6 +14,7 @@ from django.utils.translation import ngettext
 
 from bookings import services
 from bookings.addresses import book_url, expert_url, release_url, waitlist_url
+from bookings.errors import NotHeld
 from bookings.forms import BookingForm, new_key
 from bookings.models import Booking, MailKind, Notification, Status
 from bookings.policy import cancel_line, policy_text
@@ -101,6 +103,11 @@ def show_blocked(request, slot, error):
     """Show that the organisation takes no booking from them online, and whom to ask. Nothing that was typed is kept."""
     context = {"title": _("Please get in touch"), "text": str(error)}
     return show_step(request, slot, "blocked", context, status=error.status)
+
+
+def challenge_for(slot: Slot, error: NotHeld) -> dict[str, Any]:
+    """Return the challenge, for a step, that a browser has to solve before the slot is held for it, if that helps."""
+    return {"challenge": json.dumps(services.make_challenge(slot.pk))} if error.needs_work else {}
 
 
 def find_awaiting(visitor: str, slot: Slot, reference: str) -> Booking | None:

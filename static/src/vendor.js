@@ -1,4 +1,4 @@
-// Copies what the site serves from npm packages: htmx and its socket extension, and the fonts. Run by `npm run build`.
+// Copies what the site serves from npm packages: htmx and its socket extension, ALTCHA's solver, and the fonts. Run by `npm run build`.
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -11,11 +11,14 @@ const rows = Object.entries(scripts).map(([name, path]) => {
   writeFileSync(`../vendor/${name}`, content);
   return `| ${name} | htmx.org ${version("htmx.org")}, \`${path}\` | \`${createHash("sha256").update(content).digest("hex")}\` |`;
 });
+const worker = readFileSync("node_modules/altcha/dist/workers/pbkdf2.js");
+writeFileSync("../vendor/altcha-pbkdf2.js", worker);
+rows.push(`| altcha-pbkdf2.js | altcha ${version("altcha")}, \`dist/workers/pbkdf2.js\` | \`${createHash("sha256").update(worker).digest("hex")}\` |`);
 writeFileSync(
   "../vendor/README.md",
   `# Vendored scripts
 
-Unchanged copies from npm, written by \`npm run vendor\` in \`static/src\`. Licence: Zero-Clause BSD (htmx).
+Unchanged copies from npm, written by \`npm run vendor\` in \`static/src\`. Licences: Zero-Clause BSD (htmx), MIT (altcha).
 
 | file | from | sha256 |
 |---|---|---|

@@ -13,11 +13,12 @@ from collections import Counter
 from datetime import timedelta
 from itertools import cycle
 
+import altcha
 import pytest
 
 from bookings import services
 from bookings.access import links, proofs
-from bookings.errors import Refused
+from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, Status
 from bookings.services import caution
 from bookings.services.expiry import end_all_due
@@ -145,3 +146,38 @@ def honest(slot, address):
         proofs.open_link(visitor=visitor, token=links.keeping_token(booking))
         booking = services.book_by_link(booking_id=booking.pk)
     return booking
+
+
+def crowd(expert, address):
+    """As many as a network may have, by one who has booked with invented addresses."""
+    for slot in Slot.objects.filter(expert=expert)[: caution.MOST_OF_NETWORK]:
+        try_one(slot, address, by_booking=True)
+
+
+def solved(slot):
+    """A challenge for the slot, solved, as ALTCHA's widget sends it."""
+    challenge = altcha.Challenge.from_dict(services.make_challenge(slot.pk))
+    return altcha.Payload(challenge, altcha.solve_challenge(challenge)).to_base64()
+
+
+@pytest.mark.usefixtures("defended")
+def test_in_a_crowded_network_who_works_is_kept_a_seat(expert):
+    Slot.objects.filter(expert=expert).update(capacity=10)
+    address = "203.0.113.9"
+    crowd(expert, address)
+    slot, other = Slot.objects.filter(expert=expert).order_by("-pk")[:2]
+    hold = {"slot_id": slot.pk, "client_address": address}
+    work = solved(slot)
+    for missing in ("", "nonsense", work[:-8], solved(other)):
+        with pytest.raises(NotHeld) as refused:
+            services.hold_slot(visitor="a" * 32, work=missing, **hold)
+        assert refused.value.needs_work
+    assert services.hold_slot(visitor="a" * 32, work=work, **hold).status == Status.HELD
+    with pytest.raises(NotHeld):
+        services.hold_slot(visitor="b" * 32, work=work, **hold)
+    # Who has a hold keeps the seat until the link is opened; who has none, and did not work, does not.
+    person = {"slot_id": slot.pk, "name": "Lena", "client_address": address}
+    assert services.book(email="a@example.org", visitor="a" * 32, **person).booking.status == Status.HELD
+    assert services.book(email="b@example.org", visitor="b" * 32, **person).booking.status == Status.EXPIRED
+    # Another network is not concerned.
+    assert services.hold_slot(visitor="c" * 32, slot_id=other.pk, client_address="192.0.2.7").status == Status.HELD
