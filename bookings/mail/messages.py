@@ -283,10 +283,10 @@ def _send(
     """
     message_id = about["message_id"]
     delivery = log.Delivery(message_id, kind, about["to"], booking.pk if booking else None)
-    attempts = log.begin([delivery])
-    if not attempts:
+    begun = log.begin([delivery])
+    if not begun:
         return
-    mail = [limits.Mail(delivery, booking, is_counted=attempts[message_id] > 1)]
+    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id])]
     if held := limits.hold_back(mail, limits.read_standing(mail)):
         log.held_back({message_id: held[message_id].reason})
         return
