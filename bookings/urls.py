@@ -17,6 +17,7 @@ urlpatterns = [
     path("bookings/data/<int:proof_id>/data.json", views.download_data, name="download_data"),
     path("bookings/data/<int:proof_id>/erase/", views.erase_data, name="erase_data"),
     path("bookings/link/<str:token>/", views.link, name="link"),
+    path("bookings/not-me/<str:token>/", views.not_me, name="not_me"),
     path("bookings/<str:reference>/", views.booking, name="booking"),
     path("bookings/<str:reference>/cancel/", views.cancel, name="cancel"),
     path("bookings/<str:reference>/reschedule/", views.reschedule, name="reschedule"),

@@ -24,6 +24,8 @@ BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
 _BOOKING = SignedToken("bookings.link")
 _KEEPING = "K-"  # before a booking's token, in the mail whose link keeps it: the page of the link says so
 _OFFER = SignedToken("bookings.offer", prefix="W-")
+# In each mail to a booker or to somebody who waits: they open nothing, and end what a stranger did with an address.
+_NOT_ME, _NOT_ME_WAITING = SignedToken("bookings.not_me"), SignedToken("bookings.not_me", prefix="W-")
 
 
 def link_url(token: str) -> str:
@@ -47,6 +49,28 @@ def read_offer_token(token: str) -> WaitlistEntry:
     if entry is None or not _OFFER.fits(token, entry.pk, entry.email):
         raise LinkUnknown
     return entry
+
+
+def not_me_url(about: Booking | WaitlistEntry) -> str:
+    """Return the whole address of "this was not me", for an e-mail about a booking or an entry of the waitlist."""
+    if isinstance(about, WaitlistEntry):
+        return absolute_url("not_me", _NOT_ME_WAITING.of(about.pk, about.email))
+    return absolute_url("not_me", _NOT_ME.of(about.reference, about.email))
+
+
+def read_not_me_token(token: str) -> Booking | WaitlistEntry:
+    """Return what a mail with "this was not me" was about, with its slot. Raises LinkUnknown, also if it is gone."""
+    about: Booking | WaitlistEntry | None
+    if token.startswith(_NOT_ME_WAITING.prefix):
+        about = WaitlistEntry.objects.with_slot().filter(pk=_NOT_ME_WAITING.number_in(token)).first()
+        fits = about is not None and _NOT_ME_WAITING.fits(token, about.pk, about.email)
+    else:
+        reference = read_reference(_NOT_ME.key_in(token))
+        about = Booking.objects.shown_or_awaiting().with_slot().filter(reference=reference).first()
+        fits = about is not None and bool(about.email) and _NOT_ME.fits(token, about.reference, about.email)
+    if about is None or not fits:
+        raise LinkUnknown
+    return about
 
 
 def opens_one_booking(token: str) -> bool:

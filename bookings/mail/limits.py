@@ -144,6 +144,14 @@ def read_standing(mails: Collection[Mail]) -> Standing:
     return standing
 
 
+def may_leave(address: str, purse: Purse) -> bool:
+    """Count a mail that is in no log against its mailbox. Returns whether it may leave. One statement."""
+    if not settings.RATE_LIMITS:
+        return True
+    key = recipient_key(address), purse.value
+    return MailAllowance.objects.spend([(*key, 1, LIMITS[purse].seconds)])[key].used <= LIMITS[purse].mails
+
+
 def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
     """Count the mails against their mailboxes. Returns those that must not leave now, by Message-ID. One statement."""
     refused: dict[str, Refusal] = {}

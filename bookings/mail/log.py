@@ -74,10 +74,11 @@ def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
     return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
-def begin(deliveries: Iterable[Delivery]) -> dict[str, int]:
+def begin(deliveries: Iterable[Delivery]) -> dict[str, bool]:
     """Log that attempts begin, in one statement.
 
-    Returns the Message-IDs to send, each with the number of its attempt; the others were sent before.
+    Returns the Message-IDs to send; the others were sent before. With each, whether it has been let go before and did
+    not arrive, so that it counts for nothing new; staff and visitors who have it sent again ask for another one.
     """
     return _write(deliveries, _Status.SENDING, attempts=1)
 
@@ -129,14 +130,16 @@ def _rows(message_ids: Collection[str]) -> QuerySet[Notification]:
     return Notification.objects.filter(message_id__in=message_ids)
 
 
-def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> dict[str, int]:
-    """Add or change the rows of mails that were not sent yet. Returns their attempts by Message-ID."""
+def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> dict[str, bool]:
+    """Add or change the rows of mails that were not sent yet. Returns them as ``begin`` does."""
     rows = list(deliveries)
     if not rows:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO bookings_notification AS row"
+            "WITH before AS (SELECT message_id, status, attempts FROM bookings_notification"
+            " WHERE message_id = ANY(%(ids)s::text[])),"
+            " written AS (INSERT INTO bookings_notification AS row"
             ' (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at, last_error)'
             " SELECT mail.*, %(status)s, %(attempts)s, CASE WHEN %(attempts)s > 0 THEN statement_timestamp() END, ''"
             " FROM unnest(%(ids)s::text[], %(kinds)s::text[], %(audiences)s::text[], %(to)s::text[],"
@@ -144,7 +147,10 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
             " ON CONFLICT (message_id) DO UPDATE SET status = excluded.status,"
             " attempts = row.attempts + excluded.attempts,"
             " last_attempt_at = coalesce(excluded.last_attempt_at, row.last_attempt_at)"
-            " WHERE row.status <> 'sent' RETURNING message_id, attempts",
+            " WHERE row.status <> 'sent' RETURNING message_id)"
+            " SELECT message_id, coalesce(before.status IN ('sending', 'failed')"
+            " OR (before.status = 'queued' AND before.attempts = 0), false)"
+            " FROM written LEFT JOIN before USING (message_id)",
             {
                 "status": status.value,
                 "attempts": attempts,

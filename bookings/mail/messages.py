@@ -18,6 +18,7 @@ from bookings.mail import limits, log
 from bookings.mail.rules import FOR_STAFF
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models.recipient import Purse
 from bookings.policy import cancel_line
 from experts.addresses import absolute_url
 from experts.formatting import zone_label
@@ -71,6 +72,7 @@ class _About(TypedDict, total=False):
     organization: Required[Organization | None]
     message_id: Required[str]
     reply_to: str
+    not_me_url: str
 
 
 def booking_mail(
@@ -112,6 +114,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         organization=expert.organization,
         message_id=message_id,
         reply_to=expert.organization.contact_email,
+        not_me_url=links.not_me_url(booking),
     )
     if method := _calendar_method(booking, kind, before):
         method = method if invites else event.PUBLISH
@@ -182,6 +185,7 @@ def send_waitlist_link(entry: WaitlistEntry) -> None:
         organization=expert.organization,
         message_id=log.waitlist_message_id(entry),
         reply_to=expert.organization.contact_email,
+        not_me_url=links.not_me_url(entry),
     )
 
 
@@ -209,6 +213,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
         organization=expert.organization,
         message_id=log.offer_message_id(entry),
         reply_to=expert.organization.contact_email,
+        not_me_url=links.not_me_url(entry),
         booking=hold,
     )
 
@@ -237,7 +242,12 @@ def send_invitation(invitation: Invitation, url: str) -> None:
 
 
 def send_password_link(user: User, url: str) -> None:
-    """Send the link with which somebody on staff chooses a new password. It is in no log: it is about no booking."""
+    """Send the link with which somebody on staff chooses a new password. It is in no log: it is about no booking.
+
+    Nothing is sent to a mailbox that has had many links in this hour.
+    """
+    if not limits.may_leave(user.email, Purse.LINK):
+        return
     mail = _build(
         "password",
         None,
@@ -283,10 +293,10 @@ def _send(
     """
     message_id = about["message_id"]
     delivery = log.Delivery(message_id, kind, about["to"], booking.pk if booking else None)
-    attempts = log.begin([delivery])
-    if not attempts:
+    begun = log.begin([delivery])
+    if not begun:
         return
-    mail = [limits.Mail(delivery, booking, is_counted=attempts[message_id] > 1)]
+    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id])]
     if held := limits.hold_back(mail, limits.read_standing(mail)):
         log.held_back({message_id: held[message_id].reason})
         return
@@ -311,13 +321,15 @@ def _build(
     organization: Organization | None,
     message_id: str,
     reply_to: str = "",
+    not_me_url: str = "",
 ) -> Mail:
     """Return ``templates/emails/<name>`` as text and as HTML, to one address. Every mail is made here.
 
     In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows.
     """
     with translation.override(language), timezone.override(zone):
-        context = _look(organization) | {"kind": kind and kind.value, "zone_label": zone_label(zone, at)} | context
+        about = {"kind": kind and kind.value, "zone_label": zone_label(zone, at), "not_me_url": not_me_url}
+        context = _look(organization) | about | context
         # Names of experts may hold line breaks, which would end the header.
         subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
         mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))
@@ -329,6 +341,12 @@ def _build(
         "Message-ID": message_id,
         "Auto-Submitted": "auto-generated",  # no answers from holiday notices
     }
+    if not_me_url:
+        # The mail program's own button (RFC 8058) sends a form there without opening a page.
+        mail.extra_headers |= {
+            "List-Unsubscribe": f"<{not_me_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     return mail
 
 

@@ -54,10 +54,10 @@ def send_due(most: int = BATCH) -> int:
         return 0
     mails, stale, of_row = _mails(rows)
     log.skip(stale)
-    attempts = log.begin(mail.delivery for mail in mails)
-    mails = [mail for mail in mails if mail.delivery.message_id in attempts]
+    begun = log.begin(mail.delivery for mail in mails)
+    mails = [mail for mail in mails if mail.delivery.message_id in begun]
     asked = [
-        limits.Mail(mail.delivery, mail.booking, mail.row.by_visitor, mail.row.attempts - 1, attempts[message_id] > 1)
+        limits.Mail(mail.delivery, mail.booking, mail.row.by_visitor, mail.row.attempts - 1, begun[message_id])
         for mail in mails
         if (message_id := mail.delivery.message_id)
     ]

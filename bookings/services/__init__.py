@@ -8,6 +8,7 @@ from bookings.services.holds import end_hold, hold_slot, release_hold, release_h
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
+from bookings.services.not_me import disown, is_ones_own, spare
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
 from bookings.services.tokens import create_token, revoke_token
@@ -36,10 +37,12 @@ __all__ = [
     "create_feed",
     "create_token",
     "delete_ended_holds",
+    "disown",
     "end_block",
     "end_hold",
     "expire",
     "hold_slot",
+    "is_ones_own",
     "join_waitlist",
     "leave_waitlist",
     "log_note_readings",
@@ -56,6 +59,7 @@ __all__ = [
     "send_proof_again",
     "serve",
     "serve_waitlists",
+    "spare",
     "take_place",
     "take_places",
 ]

@@ -67,6 +67,12 @@ def cancel(
         )
 
 
+def cancel_for_recipient(*, booking_id: int) -> Booking:
+    """Cancel what somebody else booked with an address, as its reader says so. At any time; else as ``cancel``."""
+    with pghistory.context(by="recipient"):
+        return _decide(booking_id, Status.CANCELLED)
+
+
 def complete(*, booking_id: int) -> Booking:
     """The session took place. Locks and raises as ``approve``; NotAllowed before its end."""
     return _decide(booking_id, Status.COMPLETED, after_end=True)

@@ -179,3 +179,12 @@ class TestByRecipient:
     )
     def test_what_counts_as_one_mailbox(self, written, mailbox):
         assert normalised(written) == mailbox
+
+    def test_a_link_that_makes_something_count_comes_twice_a_day_however_often_it_is_asked_for(self, mailoutbox):
+        organization = make_organization(proof="always")
+        booking = book(make_slot(make_expert(organization=organization)), email=VICTIM, visitor=STRANGER)
+        send_mails()
+        for _ in range(4):
+            services.send_proof_again(booking_id=booking.pk)
+            send_mails()
+        assert [mail.to for mail in mailoutbox] == [[VICTIM]] * 2

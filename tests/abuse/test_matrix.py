@@ -63,6 +63,7 @@ PAGES = {
     "/bookings/data/<int:proof_id>/data.json": OWN,
     "/bookings/data/<int:proof_id>/erase/": OWN,
     "/bookings/link/<str:token>/": KEY,
+    "/bookings/not-me/<str:token>/": KEY,
     "/feeds/<str:token>.ics": KEY,
     "/start/": OPEN,
     "/start/invitation/<str:token>/": KEY,

@@ -1,0 +1,76 @@
+"""The link "this was not me" of a mail, and the button of mail programs that unsubscribes (RFC 8058)."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from bookings import services
+from bookings.access.links import booking_token, offer_token, read_not_me_token
+from bookings.errors import Busy, LinkUnknown, NotAllowed, NotFound
+from bookings.models import Status, WaitlistEntry
+from bookings.models.recipient import SuppressionReason
+from bookings.views.booking import booking_title
+from bookings.views.responses import with_retry_after
+from bookings.views.zones import shown_zone_of
+
+
+@csrf_exempt  # mail programs send the form from nowhere; the token says who may
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def not_me(request, token):
+    response = _answer(request, token)
+    response["Referrer-Policy"] = "strict-origin"  # the address is a key
+    return response
+
+
+def _answer(request, token):
+    try:
+        about = read_not_me_token(token)
+    except LinkUnknown as error:
+        return render(request, "bookings/link_over.html", {"opens_one": True}, status=error.status)
+    if request.method != "POST":
+        return _show(request, about)
+    if request.POST.get("List-Unsubscribe") == "One-Click":
+        # Who unsubscribes wants no mails; a booking does not end with that.
+        services.spare(email=about.email, reason=SuppressionReason.UNSUBSCRIBED)
+        return HttpResponse()
+    if "stop" in request.POST:
+        services.spare(email=about.email, reason=SuppressionReason.UNSUBSCRIBED)
+        return _show(request, about, done="stopped")
+    try:
+        services.disown(about=about)
+    except (Busy, NotAllowed, NotFound) as error:
+        page = _show(request, read_not_me_token(token), problem=str(error), status=error.status)
+        return with_retry_after(page, error)
+    return _show(request, about, done="ended")
+
+
+def _show(request, about, *, done="", problem="", status=200):
+    """Show what the button will do, or has done. Reads only."""
+    expert, waits = about.slot.expert, isinstance(about, WaitlistEntry)
+    token = offer_token(about) if waits else booking_token(about)
+    context = {
+        "accent": expert.organization.accent,
+        "expert": expert,
+        "title": booking_title(about, shown_zone_of(request, about), timezone.now()),
+        "waits": waits,
+        "awaits_proof": not waits and about.awaits_proof,
+        "is_on": _is_on(about),
+        "is_own": services.is_ones_own(about),
+        "open_url": reverse("link", args=[token]),
+        "done": done,
+        "problem": problem,
+    }
+    return render(request, "bookings/not_me.html", context, status=status)
+
+
+def _is_on(about) -> bool:
+    """Return whether there is something to end."""
+    if isinstance(about, WaitlistEntry):
+        status = WaitlistEntry.Status
+        return about.status in (status.UNPROVEN, status.WAITING, status.OFFERED)
+    return about.is_open or about.status == Status.HELD

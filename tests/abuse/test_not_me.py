@@ -1,0 +1,125 @@
+"""“This was not me”, in each mail to a booker or somebody who waits; and the button of mail programs (RFC 8058)."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from bookings import services, tasks
+from bookings.access.proven import mark_proven
+from bookings.models import Booking, Suppression, WaitlistEntry
+from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot
+from tests.mail import send_mails
+
+pytestmark = pytest.mark.django_db
+VICTIM, LENA, STRANGER = "victim@example.com", "a" * 32, "b" * 32
+
+
+def link_of(mail) -> str:
+    """The path, from the header; the same one stands in both bodies."""
+    url = mail.extra_headers["List-Unsubscribe"].strip("<>")
+    assert mail.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert url in mail.body and url in mail.alternatives[0][0]
+    return url.removeprefix("http://localhost:8000")
+
+
+def told(mailoutbox, **values):
+    """A booking with the victim's address, and the link in its mail."""
+    slot = make_slot(make_expert(**values))
+    booking = book(slot, email=VICTIM, visitor=STRANGER)
+    send_mails()
+    return booking, link_of(mailoutbox[-1])
+
+
+def words(response) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "says"),
+    [
+        ({}, "CANCELLED", "Then we cancel the booking"),
+        ({"proof": "always"}, "EXPIRED", "Then we let the time go"),
+    ],
+)
+def test_it_ends_what_a_stranger_booked_and_all_further_mails(client, mailoutbox, policy, status, says):
+    booking, path = told(mailoutbox, organization=make_organization(**policy))
+    page = client.get(path)
+    assert says in words(page)
+    booking.refresh_from_db()
+    assert booking.status != status and not Suppression.objects.exists(), "looking changes nothing"
+    assert "Thank you, it is ended" in words(client.post(path))
+    booking.refresh_from_db()
+    assert booking.status == status
+    assert fresh(booking.slot).is_bookable
+    before = len(mailoutbox)
+    book(make_slot(), email="Victim+again@example.com", visitor=STRANGER)
+    send_mails()
+    assert len(mailoutbox) == before
+    assert client.post(path).status_code == 200, "a second time does no harm"
+
+
+def test_an_address_that_proves_itself_again_gets_its_mails(client, mailoutbox):
+    _booking, path = told(mailoutbox)
+    client.post(path)
+    own = book(make_slot(), email=VICTIM, visitor=LENA)
+    mark_proven(visitor=LENA, email=VICTIM)  # as the link of a look-up does, which is always sent
+    assert not Suppression.objects.exists()
+    send_mails()
+    services.cancel(booking_id=own.pk, by_customer=False)
+    send_mails()
+    assert own.reference in mailoutbox[-1].body
+
+
+def test_a_forwarded_mail_does_not_end_what_is_ones_own(client, mailoutbox):
+    booking, path = told(mailoutbox)
+    mark_proven(visitor=LENA, email=VICTIM, booker=STRANGER)  # the reader has opened the link of the mail
+    assert "Open the booking" in words(client.get(path))
+    assert client.post(path).status_code == 409
+    booking.refresh_from_db()
+    assert booking.status == "CONFIRMED"
+    assert not Suppression.objects.exists()
+
+
+def test_the_button_of_mail_programs_stops_mails_and_ends_no_booking(mailoutbox):
+    booking, path = told(mailoutbox)
+    client = Client(enforce_csrf_checks=True)
+    assert client.post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert Suppression.objects.get().reason == "unsubscribed"
+    booking.refresh_from_db()
+    assert booking.status == "CONFIRMED"
+
+
+def test_ones_own_bookings_are_told_of_all_the_same(mailoutbox):
+    """Else a stranger's booking would cost somebody their own reminders."""
+    mark_proven(visitor=LENA, email=VICTIM)
+    own = book(make_slot(), email=VICTIM, visitor=LENA)
+    _booking, path = told(mailoutbox)
+    Client().post(path)
+    mailoutbox.clear()
+    services.cancel(booking_id=own.pk, by_customer=False)
+    send_mails()
+    assert [own.reference in mail.body for mail in mailoutbox] == [True]
+
+
+def test_a_place_in_line_is_given_up(client, mailoutbox):
+    slot = make_slot()
+    make_booking(slot)
+    entry = services.join_waitlist(slot_id=slot.pk, name="Lena", email=VICTIM, visitor=STRANGER)
+    tasks.send_waitlist_link(entry_id=entry.pk)
+    path = link_of(mailoutbox[0])
+    assert "give the place on the waitlist up" in words(client.get(path))
+    client.post(path)
+    assert WaitlistEntry.objects.get().status == "LEFT"
+    # The control: somebody else's place stays, and its mail has a link of its own.
+    join_line(slot, email="omar@example.com")
+    services.cancel(booking_id=Booking.objects.get().pk, by_customer=False)
+    tasks.send_waitlist_offer(entry_id=WaitlistEntry.objects.get(status="OFFERED").pk)
+    assert link_of(mailoutbox[1]) != path
+
+
+def test_a_forged_link_does_nothing(client, mailoutbox):
+    booking, path = told(mailoutbox)
+    for forged in (path[:-2] + "x/", "/bookings/not-me/W-1.x/", f"/bookings/not-me/{booking.reference}/"):
+        assert client.post(forged).status_code == 404
+    assert not Suppression.objects.exists()
