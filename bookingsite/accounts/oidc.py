@@ -72,6 +72,10 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
         info, id_token = claims.get("userinfo") or {}, claims.get("id_token") or {}
         if sociallogin.state.get("process") != "login" or not id_token or info.get("sub") != id_token.get("sub"):
             raise ImmediateHttpResponse(refuse(request, None))
+        # Nothing of this is kept: what the provider says is asked for again.
+        sociallogin.account.extra_data = {}
+        if sociallogin.is_existing:
+            sociallogin.account.save(update_fields=["extra_data"])
         roles = roles_in(info)
         user = sociallogin.user if sociallogin.is_existing else _user_for(info, wanted=bool(roles))
         if user is not None:

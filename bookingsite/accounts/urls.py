@@ -9,11 +9,13 @@ from django.urls import path, re_path
 
 from bookingsite.accounts import oidc, views
 
+ONE = {"provider_id": oidc.PROVIDER}
+
 urlpatterns = [
     path("", views.account, name="account"),
     path("login/", oidc.allow_provider(views.LoginView.as_view()), name="account_login"),
-    path("oidc/<slug:provider_id>/", oidc.login, name="openid_connect_login"),
-    path("oidc/<slug:provider_id>/callback/", oidc.callback, name="openid_connect_callback"),
+    path("oidc/sso/", oidc.login, ONE, name="openid_connect_login"),
+    path("oidc/sso/callback/", oidc.callback, ONE, name="openid_connect_callback"),
     path("logout/", allauth.logout, name="account_logout"),
     path("reauthenticate/", oidc.allow_provider(views.reauthenticate), name="account_reauthenticate"),
     path("sessions/end/", views.end_other_sessions, name="end_other_sessions"),

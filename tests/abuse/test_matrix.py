@@ -69,6 +69,8 @@ PAGES = {
     "/start/invitation/<str:token>/": KEY,
     "/account/": ACCOUNT,
     "/account/login/": OPEN,
+    "/account/oidc/sso/": OPEN,
+    "/account/oidc/sso/callback/": OPEN,
     "/account/logout/": OPEN,
     "/account/reauthenticate/": ACCOUNT,
     "/account/sessions/end/": ACCOUNT,

@@ -28,10 +28,8 @@ ALWAYS = _words(
 IMPERSONAL = {
     "auth_group": "name",
     "auth_permission": "name codename",
-    "axes_accessattempt": "attempt_time failures_since_start",
-    "axes_accessattemptexpiration": "access_attempt_id",
-    "axes_accessfailurelog": "attempt_time locked_out",
-    "axes_accesslog": "attempt_time logout_time",
+    "account_emailaddress": "verified primary",
+    "account_emailconfirmation": "created sent email_address_id",
     "bookings_apitoken": "token_hash name ending scope created_by_id",
     "bookings_apitokenevent": "name ending scope",
     "bookings_booking": "cancel_reason erased_at",
@@ -41,6 +39,7 @@ IMPERSONAL = {
     "bookings_erasure": "asked_by stage counts asked_at finished_at",
     "bookings_idempotency": "refusal",
     "bookings_lookuprequest": "is_for_data",
+    "bookings_notereading": "reference",
     "bookings_notification": "audience last_attempt_at sent_at last_error",
     "bookings_outboxmail": "priority due_at",
     "bookings_remindermark": "until",
@@ -56,8 +55,10 @@ IMPERSONAL = {
     "django_session": "expire_date",
     "experts_category": "name slug icon position",
     "experts_invitation": "organization_name timezone role invited_by_id accepted_at",
-    "experts_membership": "user_id role",
+    "experts_membership": "user_id role from_sso",
     "experts_membershipevent": "user_id role",
+    "experts_signin": "outcome means",
+    "experts_staffsession": "means",
     "experts_slot": "date time starts_at ends_at title capacity seats_held seats_booked next_hold_expiry is_closed"
     " version from_hours closed_by_hours",
     "experts_slotevent": "date time starts_at ends_at title capacity is_closed",
@@ -66,13 +67,16 @@ IMPERSONAL = {
     "experts_user": "is_superuser is_staff",
     "experts_user_groups": "user_id",
     "experts_user_user_permissions": "user_id",
+    "socialaccount_socialaccount": "provider",
+    "socialaccount_socialapp": "provider provider_id name client_id secret key settings",
+    "socialaccount_socialtoken": "app_id account_id",
 }
 _HOURS = "weekday start end slot_minutes buffer_minutes capacity title valid_from valid_to"
 _POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_days cancel_until max_party"
 _EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
 _HOUSE = (
     "name slug timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
-    " retention_months hides_notes" + _POLICY
+    " retention_months hides_notes two_factor" + _POLICY
 )
 IMPERSONAL |= {
     "experts_weeklyhours": _HOURS,

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.urls import reverse
@@ -19,6 +20,7 @@ from tests.oidc_provider import CLIENT, KEY, SECRET, Provider
 from tests.staff import PASSWORD, admin_url, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
+SIGN_ON = "/account/oidc/sso/"
 NOOR = {"sub": "noor-1", "email": "noor@northgate.example", "email_verified": True, "name": "Noor Haddad"}
 
 
@@ -51,7 +53,7 @@ def provider(server, settings):
 
 def sign_on(client: Client, following: str = ""):
     """There and back."""
-    there = client.post(reverse("openid_connect_login", args=["sso"]), {"next": following} if following else {})
+    there = client.post(SIGN_ON, {"next": following} if following else {})
     back = requests.get(there["Location"], allow_redirects=False, timeout=5).headers["Location"]
     return client.get(urlsplit(back)._replace(scheme="", netloc="").geturl())
 
@@ -78,6 +80,7 @@ def test_a_group_gives_a_role_and_an_account(provider):
     assert SignIn.objects.get().means == "oidc"
     assert sign_on(Client(), "https://evil.example/")["Location"] == reverse("admin:index")
     assert User.objects.count() == 1
+    assert list(SocialAccount.objects.values_list("uid", "extra_data")) == [("noor-1", {})]
     session = StaffSession.objects.first()
     assert set(json.loads(decrypt(session.tokens))) == {"access", "refresh"}
 
@@ -171,7 +174,7 @@ def test_a_signature_of_somebody_else_is_none(provider):
 
 
 def test_an_answer_that_this_browser_did_not_ask_for_is_none(provider):
-    there = Client().post(reverse("openid_connect_login", args=["sso"]))
+    there = Client().post(SIGN_ON)
     back = requests.get(there["Location"], allow_redirects=False, timeout=5).headers["Location"]
     victim = Client()
     answer = victim.get(urlsplit(back)._replace(scheme="", netloc="").geturl())
@@ -222,6 +225,6 @@ def test_the_second_factor_is_the_providers_and_asking_again_leads_back_there(pr
 
 
 def test_without_a_provider_there_is_no_such_page():
-    assert Client().post(reverse("openid_connect_login", args=["sso"])).status_code == 404
+    assert Client().post(SIGN_ON).status_code == 404
     page = Client().get(reverse("account_login"))
     assert "/oidc/" not in page.text
