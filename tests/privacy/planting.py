@@ -13,8 +13,10 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from bookings import services
 from bookings.models import Booking, Status
 from experts.models import Expert
+from experts.models.organization import ProofPolicy
 from tests.api.caller import Caller, make_token, with_key
 from tests.cast import details, make_expert, make_organization, make_slot, make_webhook, move_slot
 from tests.mail import send_mails
@@ -74,6 +76,17 @@ def live_a_life(expert: Expert, owner: Client, browser: Client, settings) -> Non
     wrong = book_on_the_web(browser, make_slot(expert, at="12:00"))
     corrected = {**PERSON, "name": "Somebody Else", "email": "else@example.com", "phone": "", "notes": ""}
     assert owner.post(f"/admin/bookings/booking/{wrong.pk}/change/", corrected).status_code == 302
+    # What nobody has proven, and what never was in time.
+    house = expert.organization
+    house.proof = ProofPolicy.ALWAYS
+    house.save()
+    for at in ("16:00", "16:45"):
+        row = book_on_the_web(Client(), make_slot(expert, at=at))
+        assert (row.status, row.awaits_proof) == (Status.HELD, True)
+    Booking.objects.filter(pk=row.pk).update(expires_at=timezone.now())
+    assert services.expire(booking_id=row.pk)
+    house.proof = ProofPolicy.NEVER
+    house.save()
     # On a waitlist, and offered a seat.
     full = make_slot(expert, at="13:30")
     other = Booking.objects.get(reference=Caller().post(f"/slots/{full.pk}/book", ELSE).json()["reference"])
@@ -102,7 +115,7 @@ def book_on_the_web(browser: Client, slot) -> Booking:
     answer = browser.post(
         f"/slots/{slot.pk}/book/", details(step="confirm", **PERSON | {"key": f"form-{slot.pk}-{'0' * 16}"})
     )
-    assert answer.status_code == 302, answer.content
+    assert answer.status_code in (302, 303), answer.content
     return Booking.objects.with_slot().get(slot=slot, email=EMAIL)
 
 

@@ -75,7 +75,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
-    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (5, 2, 1)
+    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (7, 2, 1)
 
 
 def step() -> None:
