@@ -43,6 +43,7 @@ class BlockAdmin(ServiceAdmin):
     form = BlockForm
     organization_path = "organization_id"
     has_events = True
+    is_called_by_address = True
     list_display = ("value", "kind", "organization", "state", "until_shown", "note", "created_by")
     list_select_related = ("organization", "created_by")
     list_filter = (("kind", ChoicesDropdownFilter), ("organization", WithinReach))

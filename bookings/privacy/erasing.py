@@ -9,6 +9,7 @@ What the person may not cancel any more stays until that session is over: the ho
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -22,6 +23,7 @@ from bookings.models.erasure import AskedBy, ErasureStage
 from bookings.privacy.registry import Subject, kinds
 from bookings.privacy.rooms import bookings_of, history_of, mails_of, waitlist_of
 from bookings.queue import defer
+from bookings.services.holds import end_hold
 from bookings.services.lifecycle import cancel
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Organization, User
@@ -79,6 +81,11 @@ def ahead_of(subject: Subject) -> QuerySet[Booking]:
     return bookings_of(subject).filter(status__in=_OPEN, slot__ends_at__gt=Now())
 
 
+def held_by(subject: Subject) -> QuerySet[Booking]:
+    """What waits for its link to be opened: it is let go."""
+    return bookings_of(subject).filter(status=Status.HELD)
+
+
 def run(*, erasure_id: int) -> None:
     """Do the next step of an order, and queue the one after it. Nothing if it is done. Raises Busy: try again."""
     erasure = Erasure.objects.unfinished().filter(pk=erasure_id).first()
@@ -95,7 +102,7 @@ def run(*, erasure_id: int) -> None:
         _go_on(erasure, Erasure.Stage.SWEEPING, LOOK_AGAIN_IN)
         return
     _look_again(erasure)
-    if not ahead_of(subject).exists():
+    if not (ahead_of(subject) | held_by(subject)).exists():
         _finish(erasure)
 
 
@@ -135,9 +142,15 @@ def _erase_what_hangs_on(keys: Collection[int]) -> dict[str, int]:
 
 
 def _cancel_ahead(erasure: Erasure, subject: Subject) -> int:
-    """Cancel what lies ahead, each on its own. What its person may not cancel any more stays. Returns how many."""
+    """Cancel what lies ahead, each on its own, and let holds go. What its person may not cancel any more stays.
+
+    Returns how many were cancelled.
+    """
     by_person = erasure.asked_by == Erasure.By.PERSON
     cancelled = 0
+    for key in held_by(subject).order_by("pk").values_list("pk", flat=True):
+        with suppress(NotAllowed, NotFound):
+            end_hold(booking_id=key)
     for key in ahead_of(subject).order_by("pk").values_list("pk", flat=True):
         try:
             cancel(booking_id=key, by_customer=by_person)

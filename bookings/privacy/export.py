@@ -45,6 +45,8 @@ _LABELS: dict[str, str | Promise] = {
     "proven_at": gettext_lazy("Since"),
     "until": gettext_lazy("Until"),
     "asked_at": gettext_lazy("Asked"),
+    "what": gettext_lazy("What"),
+    "reason": gettext_lazy("Reason"),
 }
 # Codes as people read them.
 _WORDS: dict[str, dict[Any, Any]] = {

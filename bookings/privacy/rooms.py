@@ -17,14 +17,20 @@ from django.utils.translation import gettext_lazy as _
 from pghistory.models import Context
 
 from bookings.models import (
+    Block,
     Booking,
     Idempotency,
     LookupRequest,
     Notification,
     Proof,
+    Proven,
+    Suppression,
     WaitlistEntry,
     WebhookDelivery,
 )
+from bookings.models.block import BlockKind, plain_address
+from bookings.models.proven import ProvenKind, pair_hash, proven_hash
+from bookings.models.recipient import recipient_key
 from bookings.privacy.registry import PersonalData, Rows, Subject, register
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
@@ -295,6 +301,55 @@ def _erase_lookups(subject: Subject, most: int) -> int:
     return _delete_some(with_address(LookupRequest.objects.filter(created_at__lte=subject.at), subject), most)
 
 
+def _proven_hashes(subject: Subject) -> list[str]:
+    """Of the address, and of the address with each browser that is known to belong to it."""
+    known = with_address(Proof.objects.all(), subject).values_list("visitor", flat=True)
+    asked = with_address(LookupRequest.objects.all(), subject).values_list("visitor", flat=True)
+    browsers = {*known, *asked} - {""}
+    return [
+        proven_hash(ProvenKind.ADDRESS, subject.address),
+        *(pair_hash(browser, subject.address) for browser in browsers),
+    ]
+
+
+def _export_proven(subject: Subject) -> Rows:
+    if not _is_about_the_address(subject):
+        return []
+    rows = Proven.objects.filter(hash__in=_proven_hashes(subject))
+    return [{"what": row.get_kind_display(), "proven_at": _instant(row.proven_at)} for row in rows]
+
+
+def _erase_proven(subject: Subject, most: int) -> int:
+    """Whoever books with the address again is unknown."""
+    rows = Proven.objects.filter(hash__in=_proven_hashes(subject))
+    return rows.delete()[0] if _is_about_the_address(subject) else 0
+
+
+def _is_about_the_address(subject: Subject) -> bool:
+    """Whether what belongs to no organisation is meant."""
+    return subject.organizations is None or subject.elsewhere
+
+
+# What guards organisations, and the mailbox itself: given out, and not erased, as it would guard nothing then
+
+
+def _export_blocks(subject: Subject) -> Rows:
+    rows = Block.objects.filter(kind=BlockKind.ADDRESS, value=plain_address(subject.address), until__gt=subject.at)
+    if subject.organizations is not None:
+        rows = rows.filter(organization__in=subject.organizations)
+    return [
+        {"organization": row.organization.name, "email": row.value, "until": _instant(row.until)}
+        for row in rows.select_related("organization")
+    ]
+
+
+def _export_suppressions(subject: Subject) -> Rows:
+    if not _is_about_the_address(subject):
+        return []
+    rows = Suppression.objects.filter(recipient=recipient_key(subject.address))
+    return [{"reason": row.get_reason_display(), "created_at": _instant(row.created_at)} for row in rows]
+
+
 # The waitlist
 
 
@@ -351,6 +406,8 @@ register(
     PersonalData("e-mails", _("E-mails to you"), _export_mails, _erase_mails, _erase_mails_of_bookings),
     PersonalData("answers", _("Answers kept for retries"), None, None, _erase_answers_of_bookings),
     PersonalData("waitlist", _("Waitlists"), _export_waitlist, _erase_waitlist),
+    # Before proofs and look-ups, which know the browsers.
+    PersonalData("proven", _("What has proven itself"), _export_proven, _erase_proven),
     PersonalData(
         "proofs",
         _("Browsers in which you opened your bookings"),
@@ -359,4 +416,6 @@ register(
         _erase_proofs_of_bookings,
     ),
     PersonalData("look-ups", _("Links that were asked for"), _export_lookups, _erase_lookups),
+    PersonalData("blocks", _("Blocked by an organisation"), _export_blocks),
+    PersonalData("suppressions", _("E-mails that are stopped"), _export_suppressions),
 )

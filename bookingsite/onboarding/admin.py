@@ -39,6 +39,7 @@ class InvitationAdmin(ServiceAdmin):
 
     form = InvitationForm
     organization_path = "organization_id"
+    is_called_by_address = True
     list_display = ("email", "role", "organization", "expires_at", "accepted_at")
     list_select_related = ("organization",)
     list_filter = (("organization", WithinReach),)

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import get_content_type_for_model
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import DurationField, Model, ProtectedError, QuerySet
@@ -111,6 +113,8 @@ class ServiceAdmin(Scoped, ModelAdmin):
     compressed_fields = True
     warn_unsaved_form = True
     has_events = False
+    # Whether a row is called by somebody's address, which the log of the admin would keep for longer than the row.
+    is_called_by_address = False
 
     def get_actions(self, request):
         """Without Django's own bulk deletion, which knows no services."""
@@ -142,6 +146,29 @@ class ServiceAdmin(Scoped, ModelAdmin):
     def explain(self, request, refusal: Refused) -> dict[str | None, list[str]]:
         """The texts for each field; None is the whole form."""
         return refusal.fields or {None: [str(refusal)]}
+
+    # The log of the admin
+
+    def log_addition(self, request, obj, message):
+        entry = super().log_addition(request, obj, message)
+        self._forget_names([obj])
+        return entry
+
+    def log_change(self, request, obj, message):
+        entry = super().log_change(request, obj, message)
+        self._forget_names([obj])
+        return entry
+
+    def log_deletions(self, request, queryset):
+        entries = super().log_deletions(request, queryset)
+        self._forget_names(queryset)
+        return entries
+
+    def _forget_names(self, rows) -> None:
+        if self.is_called_by_address:
+            kind = get_content_type_for_model(self.model)
+            entries = LogEntry.objects.filter(content_type=kind, object_id__in=[str(row.pk) for row in rows])
+            entries.update(object_repr="")
 
     # Deletion
 

@@ -11,7 +11,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
-from bookings.access import links
+from bookings.access import links, proofs
 from bookings.models import Booking, Status
 from experts import services
 from tests.browser.conftest import DESKTOP, PHONE
@@ -119,6 +119,7 @@ class TestAxeFindsNothing:
             "past day": f"/experts/amara-okafor/?day={day_ahead(0)}",
             "empty day": f"/experts/amara-okafor/?day={day_ahead(3)}",
             "look-up": "/bookings/",
+            "your data, unproven": "/bookings/data/",
             "time zone": "/preferences/",
             "link": "/bookings/link/any-token/",
             "not found": "/experts/nobody/",
@@ -208,6 +209,10 @@ class TestAxeFindsNothing:
         page.get_by_role("button", name="Open my booking").click()
         expect(page.get_by_role("heading", name="Status")).to_be_visible()
         found += problems(page, "booking")
+        proof = proofs.prove_address(visitor=mine.holder, email=mine.email)
+        for name, address in {"your data": "", "read": f"{proof.pk}/", "erase": f"{proof.pk}/erase/"}.items():
+            page.goto(f"/bookings/data/{address}")
+            found += problems(page, name)
         assert not found, "\n".join(found)
 
     @two_looks

@@ -14,7 +14,16 @@ from bookings.webhooks.http_client import Outcome
 from experts.page_cache import PAGES
 from tests.cast import book, make_slot, make_webhook
 from tests.mail import send_mails
-from tests.privacy.planting import EMAIL, MARK, let_erasing_end, live_a_life, make_house, prove_address, work
+from tests.privacy.planting import (
+    EMAIL,
+    MARK,
+    ask_without_proof,
+    let_erasing_end,
+    live_a_life,
+    make_house,
+    prove_address,
+    work,
+)
 from tests.privacy.searching import kept_pages_with, keys_with, tables_with
 from tests.receiver import Receiver, say
 
@@ -57,6 +66,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     with Receiver(echo) as receiver:
         expert, owner = make_house(receiver.url)
         live_a_life(expert, owner, browser, settings)
+        ask_without_proof(expert)
         work()
         assert prove_address(elsewhere) == "/bookings/data/"
     before = tables_with(MARK)
@@ -75,7 +85,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
-    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (5, 2, 1)
+    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (7, 2, 1)
 
 
 def step() -> None:

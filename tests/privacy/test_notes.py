@@ -5,7 +5,7 @@ import pytest
 from bookings import services
 from bookings.icalendar.feed import calendar
 from bookings.mail.messages import booking_mail
-from bookings.models import ApiToken, Booking, MailKind
+from bookings.models import ApiToken, Booking, MailKind, NoteReading
 from bookings.webhooks.payloads import booking_data
 from experts.models import Role
 from tests.api.caller import Caller
@@ -72,6 +72,12 @@ def test_by_the_api_only_a_token_of_an_owner_reads_them(booking, house, staff):
     path = f"/admin/bookings/{booking.reference}"
     assert Caller(tokens[Role.OWNER]).get(path).json()["notes"] == NOTE
     assert Caller(tokens[Role.SCHEDULER]).get(path).status_code == 401
+
+
+def test_whoever_is_told_nothing_is_not_in_the_log_of_readers(booking, staff):
+    for role in (Role.SCHEDULER, Role.EXPERT):
+        logged_in(staff[role]).get(admin_url(Booking, "change", booking.pk))
+    assert [reading.who for reading in NoteReading.objects.all()] == [staff[Role.EXPERT].email]
 
 
 def test_where_nothing_is_hidden_schedulers_read_on(booking, house, staff):

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
-from bookings.models import Booking, Erasure, Status
+from bookings.models import Block, Booking, Erasure, Status
 from experts.models import Role
 from tests.cast import book, make_expert, make_organization, make_slot
 from tests.privacy.planting import let_erasing_end
@@ -68,6 +69,14 @@ def test_nobody_else_on_staff_may(houses, bookings, role):
     assert member.get(PAGE).status_code == ask(member, "erase", houses[0]).status_code == 403
     assert member.get(admin_url(Erasure)).status_code == 403
     assert not Erasure.objects.exists()
+
+
+def test_the_log_of_the_admin_calls_nobody_by_their_address(houses):
+    owner = logged_in(make_member(houses[0]))
+    owner.post(admin_url(Block, "add"), {"organization": houses[0].pk, "kind": "address", "value": LENA, "lasts": 7})
+    assert Block.objects.get().value == LENA
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, entry.object_repr) == (str(Block.objects.get().pk), "")
 
 
 def test_a_superuser_may_anywhere(houses, bookings):
