@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0018_note_readings'),
+        ('bookings', '0019_waitlist_proof'),
     ]
 
     operations = [
