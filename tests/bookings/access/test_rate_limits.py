@@ -8,7 +8,7 @@ from bookings.access.process_counts import ProcessCounts
 from bookings.access.visitor import client_address
 from bookings.errors import TooMany
 from bookings.models import Booking, TurnedAway
-from tests.cast import details, make_booking, make_slot
+from tests.cast import details, make_booking, make_expert, make_organization, make_slot
 from tests.private_valkey import PrivateValkey
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +120,7 @@ class TestWithoutValkey:
         server.stop()
 
     def test_booking_goes_on_and_a_flood_is_stopped_all_the_same(self, client, private_valkey):
-        slot = make_slot(capacity=40)
+        slot = make_slot(make_expert(organization=make_organization(proof="never")), capacity=40)
         url = f"/slots/{slot.pk}/book/"
         assert client.post(url, details(step="confirm", key="before")).status_code == 302
         private_valkey.stop()
