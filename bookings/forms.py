@@ -1,9 +1,11 @@
 """Booking and looking up, as forms. The model's validators decide what is acceptable, the same for the API."""
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.core import signing
 from django.forms.models import construct_instance
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -24,9 +26,37 @@ _NUMBER_WORDS = {
 }
 
 
+_QUICK = timedelta(seconds=2)  # the signed time has no fractions
+
+
 def new_key() -> str:
     """A one-time key of a form: it makes sending the form twice one booking."""
     return secrets.token_urlsafe(18)
+
+
+def opened_now() -> str:
+    """The time, signed, for the field ``opened`` of a new form."""
+    return _signer().sign("")
+
+
+def is_filled_in_quickly(opened: str) -> bool:
+    """Whether less than two seconds went by since the form was shown, or nobody can say: a person takes longer.
+
+    Also one whose browser fills in the fields: there are a box to tick and two buttons on two pages to press.
+    """
+    try:
+        _signer().unsign(opened)
+    except signing.BadSignature:
+        return True
+    try:
+        _signer().unsign(opened, max_age=_QUICK)
+    except signing.SignatureExpired:
+        return False
+    return True
+
+
+def _signer() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt="bookings.form")
 
 
 class _EmailField(forms.EmailField):
@@ -52,6 +82,8 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
     key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False)
     # The solution of a challenge, which static/js/work.js fills in where the page has one.
     work = forms.CharField(widget=forms.HiddenInput, max_length=2000, required=False, initial="")
+    # When the form was shown first, signed.
+    opened = forms.CharField(widget=forms.HiddenInput, max_length=100, required=False, initial="")
     # Text, as a hidden box would say "False" and mean it: whatever is in it says that a second booking is wanted.
     again = forms.CharField(widget=forms.HiddenInput, required=False)
 

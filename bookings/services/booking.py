@@ -66,6 +66,7 @@ def book(
     idempotency_scope: str = "",
     client_address: str = "",
     work: str = "",
+    is_quick: bool = False,
     language: str = "en",
     timezone: str = "",
     source: str = Source.WEB,
@@ -82,6 +83,7 @@ def book(
     scope is the caller's (a staff token), by default the slot and the e-mail. A key of less than 16 characters is
     bound to ``client_address``, too, where that is given; its network is kept with the booking. ``visitor`` is the
     browser's identity.
+    ``is_quick``: whether the form was filled in faster than a person can.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
 
     Raises InvalidDetails, Blocked, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking is
@@ -103,7 +105,9 @@ def book(
     check_details(booking)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    request = _Request(booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address), work)
+    request = _Request(
+        booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address), work, is_quick
+    )
     if seen is not None:
         check_party(seen.slot, booking)
         check_not_blocked(seen.slot, booking)
@@ -120,9 +124,10 @@ def book(
 class _Request(Request[Booked]):
     """Somebody's wish to book, in line with those that came at the same moment."""
 
-    def __init__(self, wanted: Booking, answer: Answer, work: str) -> None:
+    def __init__(self, wanted: Booking, answer: Answer, work: str, is_quick: bool) -> None:
         super().__init__(wanted.slot_id)
         self.work = work  # the solution of a challenge
+        self.is_quick = is_quick
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
         self.answer = answer
         self.seen_free: Slot | None = None  # the slot, where the caller has just seen that it can be booked
@@ -209,7 +214,8 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if not contenders:
         return []
     for request in contenders:
-        request.caution = caution_about(request.wanted, slots[request.slot_id], request.work)
+        slot = slots[request.slot_id]
+        request.caution = caution_about(request.wanted, slot, request.work, is_quick=request.is_quick)
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, wait=wait)

@@ -45,7 +45,7 @@ class HoldTime(NamedTuple):
     needs_work: bool = False
 
 
-def caution_about(wanted: Booking, slot: Slot, work: str = "") -> Caution | None:
+def caution_about(wanted: Booking, slot: Slot, work: str = "", *, is_quick: bool = False) -> Caution | None:
     """Return why this request has to be proven first; None where it counts at once, as nearly always.
 
     ``wanted`` is not saved; ``slot`` was read with ``lately``. ``work``: the solution of a challenge, used up where it
@@ -54,7 +54,7 @@ def caution_about(wanted: Booking, slot: Slot, work: str = "") -> Caution | None
     policy = slot.expert.organization.proof
     if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER:
         return None
-    reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else _what_is_odd(wanted)
+    reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else _what_is_odd(wanted, is_quick=is_quick)
     if reason is None and _is_quiet(slot):
         return None
     standing = _look(slot, wanted)
@@ -87,11 +87,13 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     return HoldTime(minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share))))
 
 
-def _what_is_odd(wanted: Booking) -> ProofReason | None:
+def _what_is_odd(wanted: Booking, *, is_quick: bool) -> ProofReason | None:
     """Return what is odd about the request itself, if anything."""
-    if settings.RATE_LIMITS and _is_disposable(wanted.email):
-        return ProofReason.DOMAIN
-    return None
+    if not settings.RATE_LIMITS:
+        return None
+    if is_quick:
+        return ProofReason.QUICK
+    return ProofReason.DOMAIN if _is_disposable(wanted.email) else None
 
 
 def _is_disposable(email: str) -> bool:

@@ -22,7 +22,7 @@ from bookings.errors import (
     TooMany,
     TooManyHolds,
 )
-from bookings.forms import BookingForm, new_key
+from bookings.forms import BookingForm, is_filled_in_quickly, new_key, opened_now
 from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
@@ -85,7 +85,7 @@ def _awaiting(request, seen, booking):
     """Show what waits for its link; with ``correct`` the form, filled in; nothing to who sees it already."""
     if "correct" in request.GET:
         typed = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
-        return _details(request, seen, typed | {"agree": True, "key": new_key(), "again": ""})
+        return _details(request, seen, typed | {"agree": True, "key": new_key(), "opened": opened_now(), "again": ""})
     if is_partial(request) and request.GET.get("shown") == shown_as(booking):
         return HttpResponse(status=204)
     return show_prove(request, seen.slot, booking)
@@ -247,6 +247,7 @@ def _confirm(request, seen):
             idempotency_key=form.cleaned_data["key"],
             client_address=client_address(request),
             work=form.cleaned_data["work"],
+            is_quick=is_filled_in_quickly(form.cleaned_data["opened"]),
             language=translation.get_language() or "en",
             timezone=request.zone.key if request.zone else "",
             source=Source.WEB,
@@ -269,7 +270,7 @@ def _confirm(request, seen):
     if booking.awaits_proof:
         if is_partial(request):
             return refresh_grid(show_prove(request, booking.slot, booking))
-        return see_other(prove_url(request, booking))
+        return redirect(prove_url(request, booking), permanent=False)
     if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)

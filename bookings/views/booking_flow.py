@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from bookings import services
 from bookings.addresses import book_url, expert_url, release_url, waitlist_url
 from bookings.errors import NotHeld
-from bookings.forms import BookingForm, new_key
+from bookings.forms import BookingForm, new_key, opened_now
 from bookings.models import Booking, MailKind, Notification, Status
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
@@ -36,7 +36,7 @@ def show_no_such_slot(request):
 
 def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:
     """Return what a new form begins with, among it its one-time key."""
-    values = {"key": new_key(), "again": "1" if again else ""}
+    values = {"key": new_key(), "opened": opened_now(), "again": "1" if again else ""}
     if entry := seen.find_offer():
         values |= {"name": entry.name, "email": entry.email}  # typed when joining the waitlist
     return values
@@ -47,7 +47,7 @@ def values_as_typed(request, *, key) -> dict[str, Any]:
     names = ("name", "email", "phone", "notes", "seats")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
-    return {**values, **asked, "key": key}
+    return {**values, **asked, "opened": request.POST.get("opened", ""), "key": key}
 
 
 def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=False) -> BookingForm:

@@ -10,7 +10,7 @@ from bookings.access import links, proofs
 from bookings.access.links import keeps_booking, opens_offer, opens_one_booking
 from bookings.access.visitor import ensure_visitor
 from bookings.errors import Busy, LinkGone, LinkUnknown, NotFound, SlotTaken
-from bookings.forms import new_key
+from bookings.forms import new_key, opened_now
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.views.booking_flow import form_with, show_conflict
@@ -56,7 +56,7 @@ def _book(request, booking):
         services.book_by_link(booking_id=booking.pk)
     except SlotTaken as error:
         values = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
-        form = form_with(SlotForVisitor(error.slot), values | {"agree": True, "key": new_key()})
+        form = form_with(SlotForVisitor(error.slot), values | {"agree": True, "key": new_key(), "opened": opened_now()})
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except Busy as error:
         return with_retry_after(_ask(request, links.keeping_token(booking), problem=str(error)), error)

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from bookings.models import Booking
-from tests.cast import book, make_expert, make_slot
+from tests.cast import book, make_expert, make_organization, make_slot
 from tests.http import Visitor
 from tests.private_valkey import PrivateValkey
 
@@ -23,7 +23,8 @@ def site(start_site, valkey_of_its_own):
 
 @pytest.fixture
 def slot(site):
-    return make_slot(make_expert(slug="amara-okafor", max_party=3), capacity=3)
+    organization = make_organization(proof="never")  # tests fill in forms faster than people
+    return make_slot(make_expert(slug="amara-okafor", max_party=3, organization=organization), capacity=3)
 
 
 def state(page, slot):

@@ -88,6 +88,35 @@ class TestAsked:
                 decide(booking_id=booking.pk)
 
 
+class TestUnusual:
+    """Many holds and bookings of one network, or with one expert: tests/abuse/test_blocking.py."""
+
+    @pytest.fixture
+    def slot(self, settings):
+        settings.RATE_LIMITS = True
+        return make_slot()
+
+    @pytest.mark.parametrize("domain", ["mailinator.com", "MAILINATOR.com", "a.b.mailinator.com"])
+    def test_a_disposable_address(self, slot, domain):
+        booking = ask(slot, email=f"lena@{domain}")
+        assert (booking.status, booking.proof_reason) == ("HELD", ProofReason.DOMAIN)
+
+    @pytest.mark.parametrize("domain", ["example.com", "mailinator.com.example.org", "notmailinator.example", "com"])
+    def test_any_other(self, slot, domain):
+        assert ask(slot, email=f"lena@{domain}.museum").status == Status.CONFIRMED
+
+    def test_a_form_filled_in_faster_than_a_person_can(self, slot):
+        assert ask(slot, is_quick=True).proof_reason == ProofReason.QUICK
+
+    def test_who_is_known_may_be_quick(self, slot):
+        mark_proven(visitor=LENA, email="lena@example.com")
+        assert ask(slot, is_quick=True, email="lena@mailinator.com").status == Status.CONFIRMED
+
+    def test_where_nobody_is_asked_nothing_is_unusual(self, slot):
+        type(slot.expert.organization).objects.update(proof=ProofPolicy.NEVER)
+        assert ask(slot, is_quick=True, email="lena@mailinator.com").status == Status.CONFIRMED
+
+
 class TestOpened:
     def test_it_counts_with_all_that_follows(self, slot):
         make_webhook(slot.expert.organization)
