@@ -36,6 +36,8 @@ class MailStatus(models.TextChoices):
     FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
     SKIPPED = "skipped", _("No longer true")
     HELD = "held", _("Held back")
+    BOUNCED = "bounced", _("Could not be delivered")  # the mail service says so, after it had taken it
+    SPAM = "spam", _("Reported as spam")
 
 
 class HoldReason(models.TextChoices):
@@ -93,7 +95,6 @@ class Notification(models.Model):
                 name="notification_not_sent",
                 condition=Q(status__in=["queued", "sending", "failed"]),
             ),
-            models.Index(Lower("to"), name="notification_held_back", condition=Q(status="held")),
         ]
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
