@@ -140,9 +140,7 @@ if "EMAIL_BACKEND" not in EMAIL:
     raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:587/?tls=on, or console: or memory:")
 
 if EMAIL_SERVICE and not find_spec(f"anymail.backends.{EMAIL_SERVICE}"):
-    raise ImproperlyConfigured(
-        "EMAIL_SERVICE must be one that django-anymail knows: postmark, mailgun, amazon_ses …"
-    )
+    raise ImproperlyConfigured("EMAIL_SERVICE must be one that django-anymail knows: postmark, mailgun, amazon_ses …")
 if MAIL_EVENTS_SECRET and not re.fullmatch(r"[^:\s]+:\S{16,}", MAIL_EVENTS_SECRET):
     raise ImproperlyConfigured("MAIL_EVENTS_SECRET must look like name:secret, the secret of 16 characters or more")
 
