@@ -177,6 +177,18 @@ class CancelForm(forms.Form):
         self.fields["reason"].help_text = _("%(organization)s sees this.") % {"organization": organization.name}
 
 
+class AddressForm(forms.Form):
+    """The address that a booking's mails are to go to."""
+
+    email = _EmailField(
+        label=gettext_lazy("Email"),
+        max_length=254,
+        validators=[validate_plain_text],
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
+        error_messages={"required": gettext_lazy("Enter your email address.")},
+    )
+
+
 class EraseForm(forms.Form):
     """In which organisations everything of an address is to be erased, and that this is meant."""
 

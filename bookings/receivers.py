@@ -1,7 +1,12 @@
 """Take part in what experts/services/ does to slots."""
 
 from collections.abc import Collection
+from typing import Any
 
+from anymail.signals import AnymailTrackingEvent, tracking
+from django.dispatch import receiver
+
+from bookings import services
 from bookings.models import Booking
 from bookings.services import delete_ended_holds, serve_waitlists
 from bookings.webhooks.events import queue_capacity_events
@@ -31,3 +36,15 @@ def find_booked(slot_ids: Collection[int]) -> set[int]:
 def forget_holds(slot_ids: Collection[int]) -> None:
     """Delete the holds of these slots that ended: their rows would keep the slots."""
     delete_ended_holds(Booking.objects.filter(slot__in=slot_ids).ended_holds())
+
+
+@receiver(tracking)
+def take_mail_event(event: AnymailTrackingEvent, **_sender: Any) -> None:
+    """Take what a mail service tells of a mail (anymail's views, bookingsite/urls.py)."""
+    ids = {str(event.message_id or ""), str((event.metadata or {}).get("mail", ""))} - {""}
+    services.note_mail_event(
+        event=event.event_type,
+        message_ids=ids | {f"<{name}>" for name in ids},
+        address=event.recipient or "",
+        reason=event.reject_reason or "",
+    )

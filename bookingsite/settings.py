@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import Any
 
 import dj_database_url
@@ -39,6 +40,9 @@ try:
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
     REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "expertbook")
     EMAIL = env.dj_email_url("EMAIL_URL", "console:" if not DEBUG else f"file:///{DATA_DIR / 'mail'}")
+    EMAIL_SERVICE = env.str("EMAIL_SERVICE", "")
+    EMAIL_SERVICE_OPTIONS: dict[str, Any] = env.dict("EMAIL_SERVICE_OPTIONS", {})
+    MAIL_EVENTS_SECRET = env.str("MAIL_EVENTS_SECRET", "")
     DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "ExpertBook <bookings@localhost>")
     SITE_URL = env.str("SITE_URL", "http://localhost:8000")
     HTTPS = env.bool("HTTPS", not DEBUG)
@@ -134,6 +138,11 @@ if not (STAFF_SESSION_IDLE and STAFF_SESSION_LASTS):
     raise ImproperlyConfigured("SESSION_IDLE_MINUTES and SESSION_MAX_HOURS must be 1 or more")
 if "EMAIL_BACKEND" not in EMAIL:
     raise ImproperlyConfigured("EMAIL_URL must look like smtp://user:password@host:587/?tls=on, or console: or memory:")
+
+if EMAIL_SERVICE and not find_spec(f"anymail.backends.{EMAIL_SERVICE}"):
+    raise ImproperlyConfigured("EMAIL_SERVICE must be one that django-anymail knows: postmark, mailgun, amazon_ses …")
+if MAIL_EVENTS_SECRET and not re.fullmatch(r"[^:\s]+:\S{16,}", MAIL_EVENTS_SECRET):
+    raise ImproperlyConfigured("MAIL_EVENTS_SECRET must look like name:secret, the secret of 16 characters or more")
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -248,7 +257,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "stalled_worker_timeout": 30.0,  # without a heartbeat, after which a worker's jobs are done by others
 }
 
-EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
+EMAIL_BACKEND = f"anymail.backends.{EMAIL_SERVICE}.EmailBackend" if EMAIL_SERVICE else EMAIL["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL["EMAIL_HOST"]
 EMAIL_PORT = EMAIL["EMAIL_PORT"]
 EMAIL_HOST_USER = EMAIL["EMAIL_HOST_USER"]
@@ -257,6 +266,9 @@ EMAIL_USE_TLS = EMAIL["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = EMAIL["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = EMAIL["EMAIL_FILE_PATH"]
 EMAIL_TIMEOUT = 20  # seconds
+ANYMAIL = EMAIL_SERVICE_OPTIONS | {"REQUESTS_TIMEOUT": EMAIL_TIMEOUT}
+if MAIL_EVENTS_SECRET:
+    ANYMAIL["WEBHOOK_SECRET"] = MAIL_EVENTS_SECRET
 
 AUTH_USER_MODEL = "experts.User"  # docs/decisions/0015-own-user-model.md
 PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a mail works

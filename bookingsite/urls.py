@@ -18,6 +18,8 @@ urlpatterns = [
     path("", include("experts.urls")),
     path("", include("bookings.urls")),
 ]
+if settings.ANYMAIL.get("WEBHOOK_SECRET"):
+    urlpatterns.append(path("mail/events/", include("bookingsite.mail_events")))
 if settings.DEBUG:
     urlpatterns.append(path("dev/mailbox/", include("bookingsite.devserver.urls")))
 handler400 = "bookingsite.errors.bad_request"

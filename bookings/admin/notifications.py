@@ -25,6 +25,8 @@ COLOURS = {
     Notification.Status.FAILED: "danger",
     Notification.Status.SKIPPED: "default",
     Notification.Status.HELD: "warning",
+    Notification.Status.BOUNCED: "danger",
+    Notification.Status.SPAM: "danger",
 }
 
 

@@ -17,7 +17,8 @@ from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import Booking, MailAllowance, Source
 from bookings.models.notification import HoldReason
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
-from bookings.models.recipient import Purse, SuppressionReason, recipient_key
+from bookings.models.recipient import Purse, SuppressionReason, organization_key, recipient_key
+from experts.models import Organization
 
 _HOUR, _DAY = 3600, 86400  # seconds
 
@@ -152,25 +153,55 @@ def may_leave(address: str, purse: Purse) -> bool:
     return MailAllowance.objects.spend([(*key, 1, LIMITS[purse].seconds)])[key].used <= LIMITS[purse].mails
 
 
+def may_invite(organization: Organization) -> bool:
+    """Count an invitation of an organisation. Returns whether it may be sent: a new one has a quota for each day."""
+    if organization.invitation_quota is None:
+        return True
+    key = organization_key(organization.pk), Purse.INVITATION.value
+    return MailAllowance.objects.spend([(*key, 1, _DAY)])[key].used <= organization.invitation_quota
+
+
 def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
-    """Count the mails against their mailboxes. Returns those that must not leave now, by Message-ID. One statement."""
+    """Count the mails against their mailboxes, and against the quota of a new organisation. One statement.
+
+    Returns those that must not leave now, by Message-ID.
+    """
     refused: dict[str, Refusal] = {}
-    to_count: dict[tuple[str, Purse], list[Mail]] = defaultdict(list)
+    to_count: dict[_Count, list[Mail]] = defaultdict(list)
     for mail in mails:
         purse = standing.purse_of(mail)
         if standing.stops(mail, purse):
             refused[mail.delivery.message_id] = Refusal(HoldReason.SPARED)
         elif settings.RATE_LIMITS and not mail.is_counted:
-            to_count[recipient_key(mail.delivery.to), purse].append(mail)
+            for count in _counts(mail, purse):
+                to_count[count].append(mail)
     spent = MailAllowance.objects.spend(
-        (recipient, purse.value, len(counted), LIMITS[purse].seconds)
-        for (recipient, purse), counted in to_count.items()
+        (count.key, count.purse.value, len(counted), count.limit.seconds) for count, counted in to_count.items()
     )
-    for (recipient, purse), counted in to_count.items():
-        limit, now = LIMITS[purse], spent[recipient, purse.value]
-        free = max(0, limit.mails - (now.used - len(counted)))
-        reason = HoldReason.UNPROVEN if purse == Purse.UNKNOWN else HoldReason.OFTEN
+    for count, counted in to_count.items():
+        now = spent[count.key, count.purse.value]
+        free = max(0, count.limit.mails - (now.used - len(counted)))
         for mail in counted[free:]:
-            seconds = now.seconds if mail.waits < limit.waits else None
-            refused[mail.delivery.message_id] = Refusal(reason, seconds)
+            seconds = now.seconds if mail.waits < count.limit.waits else None
+            refused[mail.delivery.message_id] = Refusal(count.reason, seconds)
     return refused
+
+
+class _Count(NamedTuple):
+    """Against what a mail counts: a mailbox or an organisation, by its key."""
+
+    key: str
+    purse: Purse
+    limit: Limit
+    reason: HoldReason
+
+
+def _counts(mail: Mail, purse: Purse) -> list[_Count]:
+    reason = HoldReason.UNPROVEN if purse == Purse.UNKNOWN else HoldReason.OFTEN
+    counts = [_Count(recipient_key(mail.delivery.to), purse, LIMITS[purse], reason)]
+    if mail.booking is not None and purse in (Purse.STAFF, Purse.FOLLOW_UP):
+        organization = mail.booking.slot.expert.organization
+        if (quota := organization.staff_mail_quota) is not None:
+            limit = Limit(quota, _DAY, waits=1)
+            counts.append(_Count(organization_key(organization.pk), Purse.STAFF, limit, HoldReason.NEW))
+    return counts

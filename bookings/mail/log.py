@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
@@ -124,6 +124,20 @@ def held_back(reasons: Mapping[str, HoldReason]) -> None:
     for reason, message_ids in by_reason.items():
         begun = _rows(message_ids).filter(status=_Status.SENDING)
         begun.update(status=_Status.HELD, attempts=F("attempts") - 1, last_error=reason)
+
+
+def not_delivered(*, message_ids: Collection[str], address: str, status: MailStatus, why: str) -> Notification | None:
+    """Log what became of a mail that the mail service had taken. Returns its row; None for a mail that is not ours.
+
+    Found by one of its ids, else the last mail to the address: some services name mails in their own way.
+    """
+    to_address = Notification.objects.annotate(address=Lower("to")).filter(address=address.lower())
+    known = to_address.exclude(status__in=[_Status.SKIPPED, _Status.HELD])
+    row = known.filter(message_id__in=message_ids).first() or known.order_by("-id").first()
+    if row is not None:
+        row.status, row.last_error = status, why[:100]
+        row.save(update_fields=["status", "last_error"])
+    return row
 
 
 def _rows(message_ids: Collection[str]) -> QuerySet[Notification]:

@@ -42,6 +42,8 @@ ACCENT_COLOURS = {
 class Mail(EmailMultiAlternatives):
     """An e-mail that brings the lines between its parts along."""
 
+    metadata: dict[str, str]
+
     def message(self, **options: Any) -> Any:  # the types are those of Django 6
         # Else Python draws them, and looks through all parts for each by an expression of its own: a third of the time
         # that it takes to write a mail. Nobody can guess these.
@@ -335,6 +337,7 @@ def _build(
         mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))
         mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
     mail.to = [to]
+    mail.metadata = {"mail": message_id}  # mail services repeat it when they tell what became of the mail
     mail.reply_to = [reply_to] if reply_to else []
     mail.extra_headers |= {
         # The same for every attempt, so that a mail sent twice is one mail to the reader's program.

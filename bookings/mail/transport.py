@@ -67,4 +67,6 @@ def _without_words(error: Exception, *, is_away: bool) -> MailNotSentError:
         [(code, _words)] = error.recipients.values()
     # 5xx: there is no such mailbox. Trying again and again would make our mails look like spam.
     for_good = isinstance(error, smtplib.SMTPRecipientsRefused) and 500 <= code < 600
+    # A mail service that refuses the address. By its name: the module brings a whole HTTP client along.
+    for_good = for_good or type(error).__name__ == "AnymailRecipientsRefused"
     return MailNotSentError(f"{type(error).__name__} {code}".strip(), code=code, for_good=for_good, is_away=is_away)

@@ -36,6 +36,8 @@ class MailStatus(models.TextChoices):
     FAILED = "failed", _("Not sent")  # its job tries again, if the mail server has not said no for good
     SKIPPED = "skipped", _("No longer true")
     HELD = "held", _("Held back")
+    BOUNCED = "bounced", _("Could not be delivered")  # the mail service says so, after it had taken it
+    SPAM = "spam", _("Reported as spam")
 
 
 class HoldReason(models.TextChoices):
@@ -43,6 +45,7 @@ class HoldReason(models.TextChoices):
 
     UNPROVEN = "unproven", _("Nobody has opened a link at this address yet, and it has had a mail today.")
     OFTEN = "often", _("This address has had many mails in a short time.")
+    NEW = "new", _("The organisation is new, and its mails of today are used up. An operator can lift that.")
     SPARED = "spared", _("Mails to this address are stopped until it proves itself again.")
 
 
@@ -92,7 +95,6 @@ class Notification(models.Model):
                 name="notification_not_sent",
                 condition=Q(status__in=["queued", "sending", "failed"]),
             ),
-            models.Index(Lower("to"), name="notification_held_back", condition=Q(status="held")),
         ]
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")

@@ -26,6 +26,11 @@ def recipient_key(address: str) -> str:
     return hash_of(f"recipient {normalised(address)}")
 
 
+def organization_key(organization_id: int) -> str:
+    """Return the key by which the mails of an organisation are counted, beside those of mailboxes."""
+    return hash_of(f"organization {organization_id}")
+
+
 class Purse(models.TextChoices):
     """What a mail is paid from: each mailbox has one of each. How much is in them: bookings/mail/limits.py."""
 
@@ -71,7 +76,7 @@ class MailAllowanceQuerySet(models.QuerySet["MailAllowance"]):
 
 
 class MailAllowance(models.Model):
-    """How many mails a mailbox was sent from a purse, whoever caused them, until the purse is full again.
+    """How many mails a mailbox was sent, or a new organisation sent, from a purse, until the purse is full again.
 
     A row appears with the first mail and counts from then on, for the purse's time. Written by bookings/mail/limits.py.
     """

@@ -8,6 +8,7 @@ from bookings.services.holds import end_hold, hold_slot, release_hold, release_h
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
+from bookings.services.mail_events import note_mail_event
 from bookings.services.not_me import disown, is_ones_own, spare
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
@@ -48,6 +49,7 @@ __all__ = [
     "log_note_readings",
     "make_challenge",
     "mark_no_show",
+    "note_mail_event",
     "note_opened_full",
     "reject",
     "release_hold",

@@ -432,6 +432,7 @@ def change_details(
     email: str | None = None,
     phone: str | None = None,
     notes: str | None = None,
+    by_customer: bool = False,
 ) -> Booking:
     """Correct who a booking is for; what is None stays, as do slot, seats and status. Locks the booking's row.
 
@@ -454,7 +455,7 @@ def change_details(
         if booking.email.lower() != old_email.lower():
             Proof.objects.filter(booking=booking).delete()
         if booking.email and booking.email != old_email:
-            queue_mail(booking, kind_of(booking))
+            queue_mail(booking, kind_of(booking), by_visitor=by_customer)
         publish_to_booker(booking)
     return booking
 

@@ -1,5 +1,6 @@
+from bookings.views.address import correct_address
 from bookings.views.book import book
-from bookings.views.booking import booking, calendar_file
+from bookings.views.booking import booking, calendar_file, show_mail_state
 from bookings.views.cancel import cancel
 from bookings.views.expert import embed_expert, expert
 from bookings.views.feed import feed
@@ -16,6 +17,7 @@ __all__ = [
     "booking",
     "calendar_file",
     "cancel",
+    "correct_address",
     "download_data",
     "embed_expert",
     "erase_data",
@@ -28,6 +30,7 @@ __all__ = [
     "read_data",
     "release",
     "reschedule",
+    "show_mail_state",
     "sign_out",
     "waitlist",
     "your_data",

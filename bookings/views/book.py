@@ -29,6 +29,7 @@ from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry, without_hold
 from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
+from bookings.views.booking import mail_context
 from bookings.views.booking_flow import (
     challenge_for,
     find_awaiting,
@@ -299,7 +300,7 @@ def _done(request, slot, booking):
         return load_instead(url) if is_partial(request) else see_other(url)
     step = "pending" if booking.status == Status.PENDING else "done"
     booking.slot = slot
-    context = {"booking": booking, "google_url": google_url(booking)}
+    context = {"google_url": google_url(booking), **mail_context(request, booking, is_new=True)}
     response = show_step(request, slot, step, context)
     add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
     return response

@@ -16,11 +16,14 @@ from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
+from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
-from bookings.views.responses import load_instead, not_found
+from bookings.views.responses import load_instead, not_found, see_other
 from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.htmx import is_partial
+
+LONGEST_WAIT = 16  # seconds; a page that is open for longer has been told all that is to be told soon
 
 
 @require_safe
@@ -91,6 +94,7 @@ def _context(request, found) -> dict:
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, zone),
         "google_url": event.google_url(found),
+        **mail_context(request, found),
     }
 
 
@@ -101,3 +105,37 @@ def leave_when_proof_ends(response, proofs: list[Proof]):
         seconds = max(1, int((min(ends) - timezone.now()).total_seconds()) + 1)
         response["Refresh"] = f"{seconds}; url={reverse('my_bookings')}"
     return response
+
+
+def mail_context(request, booking, *, after: int = 0, is_new=False) -> dict:
+    """Return what ``_mail_state.html`` needs. ``after``: how many seconds the page has just waited.
+
+    ``is_new``: it was booked a moment ago, which is not worth a statement in each booking; the page looks again.
+    """
+    zone, now = shown_zone_of(request, booking), timezone.now()
+    state = state_at_once(booking) if is_new else mail_state(booking, zone, now)
+    looks = state is not None and not state.is_settled and booking.is_open and after < LONGEST_WAIT
+    return {
+        "booking": booking,
+        "mail_state": state,
+        "look_again_in": max(1, 2 * after) if looks else 0,
+        "may_correct": may_correct(request, booking),
+    }
+
+
+def may_correct(request, booking) -> bool:
+    """Return whether this browser may correct the address: the one that booked, while the session lies ahead."""
+    return bool(request.visitor) and booking.holder == request.visitor and booking.is_open
+
+
+@require_safe
+@never_cache
+def show_mail_state(request, reference):
+    booking = find_proven_booking(request, reference)
+    if booking is None:
+        return not_shown(request)
+    if not is_partial(request):
+        return see_other(reverse("booking", args=[booking.reference]))
+    after = request.GET.get("after", "")
+    seconds = int(after) if after.isascii() and after.isdecimal() and len(after) < 3 else LONGEST_WAIT
+    return render(request, "bookings/_mail_state.html", mail_context(request, booking, after=seconds))

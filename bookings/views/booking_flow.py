@@ -138,7 +138,8 @@ def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="",
         "countdown": Countdown(booking.expires_at, PROOF_LASTS) if is_kept and booking.expires_at > now else None,
         # What was kept for a while; what never was, ended when it was asked for.
         "ran_out": booking.expires_at <= now and booking.expires_at - booking.created_at > timedelta(seconds=5),
-        "sent_at": mail.sent_at if mail else None,
+        # The same for a mail that was held back: nobody learns here whether others write to the address.
+        "sent_at": (mail.sent_at or mail.last_attempt_at) if mail and mail.status in ("sent", "held") else None,
         "waiting_url": prove_url(request, booking, shown=shown_as(booking)),
         "correct_url": prove_url(request, booking, correct="1"),
         "is_page": not is_partial(request),

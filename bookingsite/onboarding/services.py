@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from bookings.mail.limits import may_invite
 from bookings.queue import defer
 from experts import services
 from experts.addresses import absolute_url
@@ -23,6 +24,8 @@ from experts.signed_tokens import SignedToken
 _TOKEN = SignedToken("bookingsite.invitation")
 
 
+# What an organisation that founded itself may send in a day, until an operator empties the fields in the admin.
+NEW_INVITATIONS, NEW_STAFF_MAILS = 10, 200
 MOST_ATTEMPTS = 5  # to find an address that nobody takes meanwhile
 
 
@@ -32,6 +35,16 @@ class InvitationOver(Refused):
     code = "gone"
     status = 410
     message = _("This invitation is over.")
+
+
+class QuotaReached(Refused):
+    """A new organisation has sent the invitations of this day."""
+
+    status = 429
+    message = _(
+        "A new organisation can invite a few people a day. Try again tomorrow, or ask whoever runs this site "
+        "to lift that."
+    )
 
 
 class HasAccount(Refused):
@@ -54,6 +67,8 @@ def invite(*, organization: Organization, email: str, role: Role, expert: Expert
         members = Membership.objects.filter(organization=organization, user__email=email)
         if members.exists():
             raise Refused(_("This person is a member already."), field="email")
+        if not may_invite(organization):
+            raise QuotaReached
         # A second invitation takes the place of the first, which may have gone astray.
         Invitation.objects.filter(organization=organization, email__iexact=email, accepted_at=None).delete()
         invitation = Invitation.objects.create(
@@ -123,15 +138,17 @@ def accept(*, token: str, user: User | None, account: NewAccount | None = None) 
     return membership
 
 
-def create_organization(*, name: str, slug: str = "", zone: str = "UTC", contact_email: str = "") -> Organization:
-    """A new organisation at an address of its own: ``slug``, or one made of the name.
+def create_organization(
+    *, name: str, slug: str = "", zone: str = "UTC", contact_email: str = "", **quotas: int
+) -> Organization:
+    """A new organisation at an address of its own: ``slug``, or one made of the name. ``quotas`` by its fields' names.
 
     Raises AddressTaken for a ``slug`` that is taken, Busy.
     """
     services.ensure_category()
     for _attempt in range(MOST_ATTEMPTS):
         organization = Organization(
-            name=name, slug=slug or _free_slug(name), timezone=zone, contact_email=contact_email
+            name=name, slug=slug or _free_slug(name), timezone=zone, contact_email=contact_email, **quotas
         )
         try:
             return services.save_organization(organization=organization)
@@ -150,7 +167,11 @@ def _free_slug(name: str) -> str:
 
 def _found(invitation: Invitation) -> Organization:
     return create_organization(
-        name=invitation.organization_name, zone=invitation.timezone, contact_email=invitation.email
+        name=invitation.organization_name,
+        zone=invitation.timezone,
+        contact_email=invitation.email,
+        invitation_quota=NEW_INVITATIONS,
+        staff_mail_quota=NEW_STAFF_MAILS,
     )
 
 

@@ -67,12 +67,23 @@ class OrganizationAdmin(ServiceAdmin):
                 ),
             },
         ),
+        (
+            gettext_lazy("Limits of a new organisation"),
+            {
+                "fields": ("invitation_quota", "staff_mail_quota"),
+                "description": gettext_lazy(
+                    "An organisation that founded itself begins with these, and whoever runs the site lifts them. "
+                    "Empty means no limit. What is over it waits for the next day; bookings are never refused for it."
+                ),
+            },
+        ),
         (gettext_lazy("Look and words"), {"fields": ("accent", "mail_footer")}),
     )
 
     def get_readonly_fields(self, request, obj=None):
-        """Its address, and whether it is open at all, is agreed with whoever runs the installation."""
-        return ("embed_code",) if reach(request).everything else ("slug", "is_active", "embed_code")
+        """Its address, its limits, and whether it is open at all are agreed with whoever runs the installation."""
+        agreed = ("slug", "is_active", "invitation_quota", "staff_mail_quota")
+        return ("embed_code",) if reach(request).everything else (*agreed, "embed_code")
 
     def get_prepopulated_fields(self, request, obj=None):
         return {} if obj else super().get_prepopulated_fields(request, obj)

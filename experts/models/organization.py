@@ -130,6 +130,9 @@ class Organization(models.Model):
         default=ProofPolicy.WHEN_UNUSUAL,
         db_default=ProofPolicy.WHEN_UNUSUAL,
     )
+    # Of organisations that founded themselves, until an operator empties them: strangers could do so to send mails.
+    invitation_quota = models.PositiveSmallIntegerField(_("invitations a day"), null=True, blank=True)
+    staff_mail_quota = models.PositiveSmallIntegerField(_("e-mails by and to staff a day"), null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

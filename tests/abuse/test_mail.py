@@ -12,8 +12,11 @@ from bookings.mail import messages
 from bookings.models import Booking, LookupRequest, MailAllowance, Notification, OutboxMail, Source, WaitlistEntry
 from bookings.models.recipient import normalised
 from bookings.services import cleanup
+from bookingsite.onboarding import services as onboarding
+from experts.models import Invitation, Organization
 from tests.cast import book, details, make_booking, make_expert, make_organization, make_slot
 from tests.mail import send_mails, waiting
+from tests.staff import admin_url, logged_in
 
 pytestmark = pytest.mark.django_db
 VICTIM, LENA, STRANGER = "victim@example.com", "a" * 32, "b" * 32
@@ -188,3 +191,46 @@ class TestByRecipient:
             services.send_proof_again(booking_id=booking.pk)
             send_mails()
         assert [mail.to for mail in mailoutbox] == [[VICTIM]] * 2
+
+
+class TestNewOrganizations:
+    """Somebody could found one for the mails that it sends."""
+
+    @pytest.fixture
+    def owner(self):
+        """Who has founded an organisation by the link of a mail."""
+        invitation = onboarding.found_by_mail(name="Harbour Law", email="ida@example.com", zone="UTC")
+        account = onboarding.NewAccount(name="Ida", password="ida knows the way")
+        return onboarding.accept(token=onboarding.token_of(invitation), user=None, account=account).user
+
+    def invite(self, client, organization, number):
+        form = {"organization": organization.pk, "email": f"{number}@example.com", "role": "scheduler", "expert": ""}
+        return client.post(admin_url(Invitation, "add"), form)
+
+    def test_they_invite_a_few_people_a_day_until_an_operator_lifts_that(self, owner):
+        client, organization = logged_in(owner), Organization.objects.get()
+        answers = [self.invite(client, organization, n) for n in range(12)]
+        assert [answer.status_code for answer in answers] == [302] * 10 + [200] * 2
+        assert "can invite a few people a day" in answers[-1].content.decode()
+        assert Invitation.objects.filter(organization=organization).count() == 10
+        page = client.get(admin_url(Organization, "change", organization.pk)).content.decode()
+        assert "Limits of a new organisation" in page and 'name="invitation_quota"' not in page, (
+            "to be seen, not lifted"
+        )
+        Organization.objects.update(invitation_quota=None)
+        assert self.invite(client, organization, 13).status_code == 302
+
+    def test_what_their_staff_book_is_told_to_so_many_people_a_day(self, owner, mailoutbox, settings):
+        settings.RATE_LIMITS = True
+        Organization.objects.update(staff_mail_quota=3)
+        expert = make_expert(organization=Organization.objects.get())
+        for n in range(5):
+            book(make_slot(expert, at=f"{10 + n}:00"), email=f"{n}@example.com", source=Source.STAFF)
+        send_mails()
+        assert len(mailoutbox) == 3
+        assert "The organisation is new" in Notification.objects.filter(status="held")[0].why
+        # The control: an organisation that an operator has set up.
+        for _ in range(5):
+            book(make_slot(), source=Source.STAFF)
+        send_mails()
+        assert len(mailoutbox) == 8

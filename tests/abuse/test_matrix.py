@@ -56,6 +56,8 @@ PAGES = {
     "/bookings/sign-out/": OPEN,
     "/bookings/<str:reference>/": OWN,
     "/bookings/<str:reference>/cancel/": OWN,
+    "/bookings/<str:reference>/mail/": OWN,
+    "/bookings/<str:reference>/address/": OWN,
     "/bookings/<str:reference>/reschedule/": OWN,
     "/bookings/<str:reference>/calendar.ics": OWN,
     "/bookings/data/": OWN,

@@ -243,7 +243,7 @@ class TestMoves:
             services.reschedule(
                 booking_id=booking.pk, slot_id=make_slot(slot.expert, at=f"{hour}:00").pk, by_customer=True
             )
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             page(client, booking)
 
 
@@ -259,7 +259,7 @@ def test_a_constant_number_of_queries(client, visitor, slot, django_assert_num_q
     booking = make_booking(slot, holder=visitor, status=Status.PENDING)
     for status in (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.COMPLETED):
         Booking.objects.update(status=status)
-    with django_assert_num_queries(4):  # the booking, proofs, history, key
+    with django_assert_num_queries(5):  # the booking, proofs, history, key, its last mail
         page(client, booking)
 
 

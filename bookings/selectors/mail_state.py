@@ -1,0 +1,60 @@
+"""What the page of a booking says of its last mail to the booker."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
+
+from bookings.access.proven import vouches
+from bookings.models import Booking, Notification
+from bookings.models.notification import MailStatus
+from experts import formatting
+
+_LEFT = {MailStatus.SENT, MailStatus.HELD, MailStatus.SPAM}
+
+
+@dataclass(frozen=True)
+class MailState:
+    """``text`` is a sentence. ``is_settled``: it does not change any more. ``needs_address``: the address is wrong."""
+
+    text: str
+    is_settled: bool = True
+    needs_address: bool = False
+
+
+def state_at_once(booking: Booking) -> MailState | None:
+    """As ``mail_state`` right after it was booked: the mail has just been queued. Asks nothing of the database."""
+    words = {"email": booking.email}
+    return MailState(_("An email to %(email)s is on its way.") % words, is_settled=False) if booking.email else None
+
+
+def mail_state(booking: Booking, zone: ZoneInfo, now: datetime) -> MailState | None:
+    """Return what became of the last mail about the booking to its address; None without an address.
+
+    A browser for which nobody has vouched is told the same of a mail that was sent and of one that was held back: else
+    it would learn whether others write to the address, or have been told to stop.
+    """
+    if not booking.email:
+        return None
+    mails = Notification.objects.filter(booking=booking, audience=Notification.Audience.CUSTOMER)
+    to_address = mails.annotate(address=Lower("to")).filter(address=booking.email.lower())
+    last = to_address.exclude(status=MailStatus.SKIPPED).order_by("-id").first()
+    words = {"email": booking.email}
+    if last is not None and last.status == MailStatus.BOUNCED:
+        return MailState(_("Our email could not be delivered to %(email)s.") % words, needs_address=True)
+    if last is None or last.status not in _LEFT:
+        return state_at_once(booking)
+    words["time"] = _when(last.sent_at or last.last_attempt_at or last.created_at, zone, now)
+    if not vouches(visitor=booking.holder, email=booking.email):
+        text = _("Sent at %(time)s to %(email)s, unless it has had an email from us today already. Look in spam, too.")
+        return MailState(text % words)
+    if last.status == MailStatus.HELD:
+        return MailState(_("Our email to %(email)s waits: this address has had many in a short time.") % words)
+    return MailState(_("Sent at %(time)s to %(email)s.") % words)
+
+
+def _when(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
+    return formatting.clock(instant, zone) if is_today else formatting.soon(instant, zone, now)
