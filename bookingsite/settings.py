@@ -387,7 +387,9 @@ MFA_FORMS = {
     "authenticate": "bookingsite.accounts.forms.CodeForm",
     "reauthenticate": "bookingsite.accounts.forms.CodeAgainForm",
     "activate_totp": "bookingsite.accounts.forms.ActivateAppForm",
+    "add_webauthn": "bookingsite.accounts.forms.AddPasskeyForm",
     "authenticate_webauthn": "bookingsite.accounts.forms.PasskeyForm",
+    "reauthenticate_webauthn": "bookingsite.accounts.forms.PasskeyAgainForm",
     "login_webauthn": "bookingsite.accounts.forms.PasskeyLoginForm",
 }
 

@@ -288,6 +288,27 @@ def test_a_superuser_who_is_a_member_is_asked_by_that_organisation():
     assert not is_in(logged_in(maya))
 
 
+@pytest.mark.parametrize(
+    "credential", ["", "7", "[]", "{}", '{"id": 1}', '{"id":"x","rawId":"x","response":{}}', "null"]
+)
+def test_a_passkey_that_no_browser_sends_is_a_wrong_one(credential):
+    maya = make_superuser()
+    add_app(maya)
+    client, half, whole = Client(), Client(), logged_in(maya)
+    log_in(half, maya.email, PASSWORD)
+    sent = {"credential": credential, "passwordless": "on"}
+    answer = client.post(reverse("mfa_login_webauthn"), sent, follow=True)
+    assert answer.redirect_chain == [(reverse("account_login"), 302)]
+    assert 'class="note note-error' in answer.text
+    half.get(reverse("mfa_authenticate"))
+    assert half.post(reverse("mfa_authenticate"), sent).status_code == 200
+    whole.get(reverse("mfa_add_webauthn"))
+    assert "That did not work." in whole.post(reverse("mfa_add_webauthn"), sent).text
+    assert not Authenticator.objects.filter(type="webauthn").exists()
+    assert not is_in(client)
+    assert not is_in(half)
+
+
 def test_a_second_factor_cannot_be_taken_away_with_a_session_that_somebody_left_open():
     maya = make_superuser()
     add_app(maya)
@@ -349,6 +370,8 @@ def test_no_address_of_such_a_page_takes_a_form_without_it(address):
     answer = client.post(address, {"post": "yes", "name": "x"})
     assert answer["Location"].startswith("/account/reauthenticate/")
     assert not ApiToken.objects.exists()
+    kept = client.session.get("account_reauthentication_state")
+    assert bool(kept) != address.startswith("/admin/experts/user/"), "a new password is not kept"
     assert client.get("/admin/bookings/apitoken/add/").status_code == 200, "to look asks for nothing"
 
 
@@ -408,6 +431,19 @@ def test_owners_read_the_logs_of_their_own_organisation_only():
         for page in ("change", "delete"):
             clients[owner].post(admin_url(model, page, row.pk), {"post": "yes", "who": "somebody else"})
         assert model.objects.get(pk=row.pk).who == row.who
+
+
+def test_nobody_outside_fills_the_log_which_nobody_can_empty():
+    maya, client = make_superuser(), Client()
+    for _ in range(20):
+        log_in(client, maya.email, "wrong")
+        client.post(reverse("mfa_login_webauthn"), {"credential": '{"id": "x"}'})
+        client.get("/account/oidc/sso/callback/", {"code": "x", "state": "y"})
+    outcomes = list(SignIn.objects.order_by("id").values_list("outcome", "means"))
+    assert outcomes.count(("wrong", "password")) == 8
+    assert outcomes.count(("locked", "password")) == 1
+    assert outcomes.count(("wrong", "passkey")) <= 8
+    assert len(outcomes) <= 17
 
 
 @pytest.mark.parametrize("statement", ["UPDATE {} SET who = 'x'", "DELETE FROM {}"])
