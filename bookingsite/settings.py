@@ -264,7 +264,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"  # from a log-in page that was opened by itself
 # The first is for new passwords; others are replaced by it at the next log-in.
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "bookingsite.accounts.hashers.SmallArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
