@@ -276,7 +276,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"  # from a log-in page that was opened by itself
 # The first is for new passwords; others are replaced by it at the next log-in.
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "bookingsite.accounts.hashers.SmallArgon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
@@ -399,7 +399,9 @@ MFA_FORMS = {
     "authenticate": "bookingsite.accounts.forms.CodeForm",
     "reauthenticate": "bookingsite.accounts.forms.CodeAgainForm",
     "activate_totp": "bookingsite.accounts.forms.ActivateAppForm",
+    "add_webauthn": "bookingsite.accounts.forms.AddPasskeyForm",
     "authenticate_webauthn": "bookingsite.accounts.forms.PasskeyForm",
+    "reauthenticate_webauthn": "bookingsite.accounts.forms.PasskeyAgainForm",
     "login_webauthn": "bookingsite.accounts.forms.PasskeyLoginForm",
 }
 

@@ -64,8 +64,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_password_change_redirect_url(self, request):
         return "/account/"
 
-    def add_message(self, request, level, message_template=None, *args, **kwargs):
-        """Nothing: our pages say what happened."""
+    def add_message(self, request, level, message_template=None, message=None, **kwargs):
+        """What went wrong. What went well our pages say themselves."""
+        if message is not None:
+            super().add_message(request, level, message=message)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
@@ -95,7 +97,8 @@ def count_or_lock(request, name: str, user: User | None, means: Means) -> SignIn
     address = client_address(request)
     tried = services.count_try(name=name, address=address, device=device_of(request, user.email if user else name))
     if tried is None:
-        services.log_sign_in(user=user, outcome=Outcome.LOCKED, means=means, address=address)
+        if user is not None:
+            services.log_lock(user=user, means=means, address=address)
         raise ImmediateHttpResponse(locked_out(request))
     return tried
 

@@ -1,5 +1,7 @@
 """The forms with which people log in, and prove again that it is them."""
 
+from contextlib import contextmanager
+
 from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import ReauthenticateForm as AllauthReauthenticateForm
@@ -11,7 +13,12 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from allauth.mfa.utils import decrypt
-from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, LoginWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.db import transaction
 from django.utils.crypto import constant_time_compare
@@ -111,27 +118,47 @@ class ActivateAppForm(ActivateTOTPForm):
         return super().clean_code()
 
 
-class _LoggedPasskeyForm(forms.Form):
-    """Logs a passkey that is not the right one."""
+@contextmanager
+def refusing_nonsense():
+    """What no browser sends stumbles somewhere in the libraries that read it; here it is a wrong passkey."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise get_adapter().validation_error("incorrect_code") from error
+
+
+class AddPasskeyForm(AddWebAuthnForm):
+    def clean(self):
+        with refusing_nonsense():
+            return super().clean()
+
+
+class _CountedPasskeyForm(forms.Form):
+    """Logs a passkey that is not the right one. Nobody guesses one; the limit is on what fills the log."""
 
     def clean_credential(self):
+        request, means = context.request, Means.WEBAUTHN if self.user else Means.PASSKEY
+        address = client_address(request)
+        tried = count_or_lock(request, f"passkey from {address}", self.user, means)
         try:
-            return super().clean_credential()
+            with refusing_nonsense():
+                authenticator = super().clean_credential()
         except forms.ValidationError:
-            services.log_sign_in(
-                user=self.user,
-                outcome=Outcome.WRONG,
-                means=Means.WEBAUTHN if self.user else Means.PASSKEY,
-                address=client_address(context.request),
-            )
+            services.log_sign_in(user=self.user, outcome=Outcome.WRONG, means=means, address=address)
             raise
+        services.forget_tries(tried)
+        return authenticator
 
 
-class PasskeyForm(_LoggedPasskeyForm, AuthenticateWebAuthnForm):
+class PasskeyForm(_CountedPasskeyForm, AuthenticateWebAuthnForm):
     pass
 
 
-class PasskeyLoginForm(_LoggedPasskeyForm, LoginWebAuthnForm):
+class PasskeyAgainForm(_CountedPasskeyForm, ReauthenticateWebAuthnForm):
+    pass
+
+
+class PasskeyLoginForm(_CountedPasskeyForm, LoginWebAuthnForm):
     """A passkey alone, which has asked for a finger or a PIN itself. For people who may enter the admin."""
 
     def clean_credential(self):

@@ -1,5 +1,7 @@
 """Who asks, and what staff have to do before they reach the admin."""
 
+from urllib.parse import urlencode
+
 import django.contrib.auth.middleware
 from allauth.account.internal.flows.reauthentication import suspend_request
 from django.http import HttpResponseRedirect
@@ -22,6 +24,8 @@ PROTECTED = tuple(
         "bookings/webhookendpoint",
     )
 )
+# Of these, what was sent may be somebody's new password, which is not to lie in the session meanwhile.
+NOT_KEPT = f"{ADMIN}experts/user/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -37,7 +41,7 @@ class StaffMiddleware:
     """Before any page of the admin, however its address is put: a second factor where one is needed, and for changes
     of who may do what a password, code or passkey of the last quarter of an hour.
 
-    What was sent is done after that, so that nothing typed is lost.
+    What was sent is done after that, so that nothing typed is lost; on pages of accounts it is sent again.
     """
 
     def __init__(self, get_response):
@@ -57,5 +61,8 @@ class StaffMiddleware:
             return HttpResponseRedirect(reverse("mfa_index"))
         is_change = request.method not in SAFE_METHODS and request.path.startswith(PROTECTED)
         if is_change and not sessions.is_proven(request):
-            return suspend_request(request, reverse("account_reauthenticate"))
+            again = reverse("account_reauthenticate")
+            if request.path.startswith(NOT_KEPT):
+                return HttpResponseRedirect(f"{again}?{urlencode({'next': request.path})}")
+            return suspend_request(request, again)
         return None

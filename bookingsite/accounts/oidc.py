@@ -94,7 +94,8 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
         }
 
     def on_authentication_error(self, request, provider, **kwargs):
-        raise ImmediateHttpResponse(refuse(request, None))
+        """No answer of the provider that counts: it is nobody's try, so the log does not have it."""
+        raise ImmediateHttpResponse(lead_back(request))
 
 
 def allow_provider(view):
@@ -129,11 +130,14 @@ def _view(view, request, provider_id):
 
 
 def refuse(request, user: User | None):
-    """Log it, and lead back to the log-in page, which says why."""
+    """Log it, and lead back."""
     services.log_sign_in(user=user, outcome=Outcome.REFUSED, means=Means.OIDC, address=client_address(request))
-    messages.error(
-        request, _("You could not be logged in there. Ask whoever looks after your organisation’s accounts.")
-    )
+    return lead_back(request)
+
+
+def lead_back(request):
+    """To the log-in page, which says that it did not work; the provider's words may be for somebody else."""
+    messages.error(request, _("You could not be logged in there. Ask whoever looks after your accounts."))
     return redirect("account_login")
 
 

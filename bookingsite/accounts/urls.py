@@ -42,7 +42,7 @@ urlpatterns = [
     path("second/codes/", recovery_codes.view_recovery_codes, name="mfa_view_recovery_codes"),
     path("second/codes/new/", recovery_codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
     path("second/passkeys/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
-    path("second/passkeys/again/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("second/passkeys/again/", views.PasskeyAgainView.as_view(), name="mfa_reauthenticate_webauthn"),
     path("second/passkeys/login/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("second/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
 ]

@@ -2,8 +2,10 @@
 
 from allauth.account import views as allauth_views
 from allauth.account.adapter import get_adapter as allauth_adapter
+from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -32,6 +34,14 @@ class LoginView(allauth_views.LoginView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(**kwargs) | {"sso_name": settings.OIDC_NAME if settings.OIDC_ISSUER else ""}
+
+
+class PasskeyAgainView(ReauthenticateWebAuthnView):
+    """As allauth's, which leads away from what somebody was about to do when the passkey was not the right one."""
+
+    def form_invalid(self, form):
+        messages.error(self.request, form.errors["credential"][0])
+        return redirect(self.request.get_full_path())
 
 
 @login_required

@@ -20,6 +20,7 @@ from experts.services.sign_ins import (
     end_session,
     end_sessions,
     forget_tries,
+    log_lock,
     log_sign_in,
     running_sessions,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "extend_horizon",
     "extend_horizons",
     "forget_tries",
+    "log_lock",
     "log_sign_in",
     "remove_member",
     "reopen_slot",

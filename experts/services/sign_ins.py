@@ -74,6 +74,16 @@ def log_sign_in(*, user: User | None, outcome: Outcome, means: Means, address: s
     )
 
 
+def log_lock(*, user: User, means: Means, address: str) -> None:
+    """As ``log_sign_in``, that somebody may not try any more for now; one line while that lasts.
+
+    Nobody could take lines away again that somebody outside has filled the log with.
+    """
+    known = SignIn.objects.filter(user=user, outcome=Outcome.LOCKED, address=address, at__gt=timezone.now() - QUARTER)
+    if not known.exists():
+        log_sign_in(user=user, outcome=Outcome.LOCKED, means=means, address=address)
+
+
 def begin_session(
     *,
     user: User,

@@ -1,14 +1,17 @@
 """Attacks on the log-in of staff. Each has a control: the same thing done rightly gets in."""
 
 import pytest
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.models import Authenticator
 from django.db import DatabaseError, connection, transaction
 from django.test import Client, override_settings
 from django.urls import reverse
 
 from bookings.models import ApiToken, NoteReading
-from experts.models import Membership, Organization, Outcome, Role, SignIn, SignInTry, StaffSession, TwoFactor, User
+from experts.models import Membership, Organization, Outcome, Role, SignIn, SignInTry, StaffSession, TwoFactor
 from experts.services import sign_ins
+from tests.api.caller import Caller, make_token
 from tests.cast import make_booking, make_organization, make_slot
 from tests.log_in import add_app, code_of, is_in, log_in, send_code
 from tests.staff import PASSWORD, admin_url, logged_in, make_member, make_superuser, make_user
@@ -94,6 +97,21 @@ def test_many_addresses_cannot_guess_one_name_nor_lock_its_owner_out_where_they_
     assert answers == [200] * 12 + [429]
     assert log_in(Client(), maya.email, PASSWORD, REMOTE_ADDR="198.51.100.1").status_code == 429, "control"
     assert log_in(own, maya.email, PASSWORD).status_code == 302
+
+
+def test_a_link_by_mail_lets_somebody_in_whose_name_others_guess_at(low_limits):
+    maya, new_browser = make_superuser(), Client()
+    for n in range(13):
+        log_in(Client(), maya.email, "wrong", REMOTE_ADDR=f"192.0.2.{n}")
+    assert log_in(new_browser, maya.email, PASSWORD).status_code == 429, "control"
+    link = reverse(
+        "account_reset_password_from_key", args=[user_pk_to_url_str(maya), default_token_generator.make_token(maya)]
+    )
+    form = new_browser.get(link, follow=True)
+    words = {"password1": "quite another one", "password2": "quite another one"}
+    new_browser.post(form.request["PATH_INFO"], words)
+    assert log_in(new_browser, maya.email, "quite another one").status_code == 302
+    assert log_in(Client(), maya.email, "quite another one").status_code == 429
 
 
 def test_a_known_browser_is_no_way_round_the_limits_and_knows_its_own_accounts_only(low_limits):
@@ -288,6 +306,27 @@ def test_a_superuser_who_is_a_member_is_asked_by_that_organisation():
     assert not is_in(logged_in(maya))
 
 
+@pytest.mark.parametrize(
+    "credential", ["", "7", "[]", "{}", '{"id": 1}', '{"id":"x","rawId":"x","response":{}}', "null"]
+)
+def test_a_passkey_that_no_browser_sends_is_a_wrong_one(credential):
+    maya = make_superuser()
+    add_app(maya)
+    client, half, whole = Client(), Client(), logged_in(maya)
+    log_in(half, maya.email, PASSWORD)
+    sent = {"credential": credential, "passwordless": "on"}
+    answer = client.post(reverse("mfa_login_webauthn"), sent, follow=True)
+    assert answer.redirect_chain == [(reverse("account_login"), 302)]
+    assert 'class="note note-error' in answer.text
+    half.get(reverse("mfa_authenticate"))
+    assert half.post(reverse("mfa_authenticate"), sent).status_code == 200
+    whole.get(reverse("mfa_add_webauthn"))
+    assert "That did not work." in whole.post(reverse("mfa_add_webauthn"), sent).text
+    assert not Authenticator.objects.filter(type="webauthn").exists()
+    assert not is_in(client)
+    assert not is_in(half)
+
+
 def test_a_second_factor_cannot_be_taken_away_with_a_session_that_somebody_left_open():
     maya = make_superuser()
     add_app(maya)
@@ -349,6 +388,8 @@ def test_no_address_of_such_a_page_takes_a_form_without_it(address):
     answer = client.post(address, {"post": "yes", "name": "x"})
     assert answer["Location"].startswith("/account/reauthenticate/")
     assert not ApiToken.objects.exists()
+    kept = client.session.get("account_reauthentication_state")
+    assert bool(kept) != address.startswith("/admin/experts/user/"), "a new password is not kept"
     assert client.get("/admin/bookings/apitoken/add/").status_code == 200, "to look asks for nothing"
 
 
@@ -410,6 +451,19 @@ def test_owners_read_the_logs_of_their_own_organisation_only():
         assert model.objects.get(pk=row.pk).who == row.who
 
 
+def test_nobody_outside_fills_the_log_which_nobody_can_empty():
+    maya, client = make_superuser(), Client()
+    for _ in range(20):
+        log_in(client, maya.email, "wrong")
+        client.post(reverse("mfa_login_webauthn"), {"credential": '{"id": "x"}'})
+        client.get("/account/oidc/sso/callback/", {"code": "x", "state": "y"})
+    outcomes = list(SignIn.objects.order_by("id").values_list("outcome", "means"))
+    assert outcomes.count(("wrong", "password")) == 8
+    assert outcomes.count(("locked", "password")) == 1
+    assert outcomes.count(("wrong", "passkey")) <= 8
+    assert len(outcomes) <= 17
+
+
 @pytest.mark.parametrize("statement", ["UPDATE {} SET who = 'x'", "DELETE FROM {}"])
 def test_the_logs_are_append_only_for_whoever_writes(statement):
     logged_in(make_superuser())
@@ -436,8 +490,10 @@ def test_nobody_ends_or_sees_somebody_elses_sessions():
     assert not is_in(elsewhere), "control"
 
 
-def test_tokens_of_programs_need_no_second_factor(settings):
-    """A program has no phone. What it may do is the token's."""
-    settings.TWO_FACTOR = "everybody"
-    assert User.objects.count() == 0
-    assert Client().get("/api/v1/admin/bookings").status_code == 401
+def test_tokens_of_programs_need_no_second_factor():
+    """A program has no phone. What it may do is the token's; whoever made it is still led to set one up."""
+    organization = make_organization(two_factor=TwoFactor.EVERYBODY)
+    owner = make_member(organization)
+    caller = Caller(make_token(organization, created_by=owner))
+    assert caller.get("/admin/bookings").status_code == 200
+    assert not is_in(logged_in(owner))

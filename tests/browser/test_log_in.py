@@ -42,7 +42,10 @@ def test_a_passkey_is_set_up_because_it_must_be_and_then_logs_in_alone(make_cont
     page.get_by_role("link", name="I have kept them").click()
     page.get_by_text("Next sessions").wait_for()
 
+    page.goto("/account/second/app/")
+    assert problems(page, "app") == []
     page.goto("/account/")
+    assert problems(page, "account") == []
     page.get_by_role("button", name="Log out", exact=True).click()
     page.get_by_role("button", name="Log in with a passkey").click()
     page.get_by_text("Next sessions").wait_for()
