@@ -33,6 +33,7 @@ _LABELS: dict[str, str | Promise] = {
     "time_zone": gettext_lazy("Time zone"),
     "network": gettext_lazy("Network"),
     "source": gettext_lazy("Made by"),
+    "link_asked_because": gettext_lazy("Link asked for because"),
     "created_at": gettext_lazy("Added"),
     "at": gettext_lazy("When"),
     "about": gettext_lazy("About"),

@@ -1,14 +1,17 @@
 """After somebody was erased, no row, no key and no kept page knows them."""
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from bookings import services
 from bookings.access import rate_limits
 from bookings.errors import Busy
 from bookings.mail import log
 from bookings.models import Booking, Erasure, MailKind, Proof, WebhookDelivery
-from bookings.privacy import erasing
+from bookings.privacy import erasing, rooms
+from bookings.privacy.registry import Subject
 from bookings.webhooks.attempts import end_attempt
 from bookings.webhooks.http_client import Outcome
 from experts.page_cache import PAGES
@@ -36,6 +39,7 @@ PLANTED = {
     "bookings_proof",
     "bookings_waitlistentry",
     "bookings_webhookdelivery",
+    "pghistory_context",
 }
 
 
@@ -85,7 +89,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
-    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (7, 2, 1)
+    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (8, 3, 1)
 
 
 def step() -> None:
@@ -171,3 +175,20 @@ def test_asking_twice_is_asking_once():
     again = erasing.ask_for_erasure(email=EMAIL, organizations=[slot.expert.organization], by=Erasure.By.STAFF)
     assert again == []
     assert Erasure.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (rooms.bookings_of, "booking_of_address"),
+        (rooms.history_of, "booking_event_of_address"),
+        (rooms.mails_of, "notification_to_address"),
+        (rooms.waitlist_of, "waitlist_of_address"),
+        (lambda subject: rooms.deliveries_of(["EB-9FD4-K7TQ"]), "webhook_delivery_of_booking"),
+    ],
+)
+def test_what_belongs_to_an_address_is_found_by_an_index(rows, index):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the tables are empty
+    assert index in rows(Subject(EMAIL.lower(), None, timezone.now())).explain()
