@@ -31,11 +31,10 @@ from bookings.models import (
 from bookings.models.block import BlockKind, plain_address
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import recipient_key
-from bookings.privacy.registry import PersonalData, Rows, Subject, register
+from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
 
-MOST_EXPORTED = 5000  # rows of each kind
 _NOBODY: dict[str, Any] = {
     "name": "",
     "email": "",
