@@ -1,5 +1,7 @@
 """After somebody was erased, no row, no key and no kept page knows them."""
 
+import os
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -9,12 +11,11 @@ from bookings import services
 from bookings.access import rate_limits
 from bookings.errors import Busy
 from bookings.mail import log
-from bookings.models import Booking, Erasure, MailKind, Proof, WebhookDelivery
+from bookings.models import Booking, Erasure, MailKind, Proof, Proven, WebhookDelivery
 from bookings.privacy import erasing, rooms
 from bookings.privacy.registry import Subject
 from bookings.webhooks.attempts import end_attempt
 from bookings.webhooks.http_client import Outcome
-from experts.page_cache import PAGES
 from tests.cast import book, make_slot, make_webhook
 from tests.mail import send_mails
 from tests.privacy.planting import (
@@ -27,19 +28,19 @@ from tests.privacy.planting import (
     prove_address,
     work,
 )
-from tests.privacy.searching import kept_pages_with, keys_with, tables_with
+from tests.privacy.searching import columns_with, kept_pages_with, keys_with, tables_with
 from tests.receiver import Receiver, say
 
 # Where the marker must have been before, so that the search is known to find it.
 PLANTED = {
-    "bookings_booking",
-    "bookings_bookingevent",
-    "bookings_lookuprequest",
-    "bookings_notification",
-    "bookings_proof",
-    "bookings_waitlistentry",
-    "bookings_webhookdelivery",
-    "pghistory_context",
+    *(f"bookings_booking.{field}" for field in ("name", "email", "phone", "notes", "reason")),
+    *(f"bookings_bookingevent.{field}" for field in ("name", "email", "phone", "reason")),
+    *(f"bookings_waitlistentry.{field}" for field in ("name", "email")),
+    *(f"bookings_webhookdelivery.{field}" for field in ("payload", "response")),
+    "bookings_lookuprequest.email",
+    "bookings_notification.to",
+    "bookings_proof.email",
+    "pghistory_context.metadata",
 }
 
 
@@ -73,11 +74,14 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
         ask_without_proof(expert)
         work()
         assert prove_address(elsewhere) == "/bookings/data/"
-    before = tables_with(MARK)
-    assert set(before) >= PLANTED
+    assert columns_with(MARK) >= PLANTED
+    assert Proven.objects.of(email=EMAIL).exists()
     stored = Booking.objects.count()
     elsewhere.get(f"/experts/{expert.slug}/")
-    assert PAGES._pages, "there are pages to look at"
+    assert kept_pages_with(expert.name), "there are pages to look at"
+    valkey.set(f"{os.environ['REDIS_KEY_PREFIX']}control", f"of {MARK}")
+    assert len(keys_with(valkey, MARK)) == 1, "a key would be found"
+    valkey.delete(f"{os.environ['REDIS_KEY_PREFIX']}control")
 
     erase(elsewhere, organizations=[expert.organization_id])
     let_erasing_end()
@@ -85,6 +89,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     assert tables_with(MARK) == {}
     assert keys_with(valkey, MARK) == []
     assert kept_pages_with(MARK) == 0
+    assert not Proven.objects.of(email=EMAIL).exists()
     assert Booking.objects.count() == stored, "what was booked still counts"
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
