@@ -55,6 +55,10 @@ class ErasureAdmin(ServiceAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("organization", "user")
 
+    def lookup_allowed(self, lookup, value, request=None):
+        """Not by the address, which the list does not show."""
+        return not lookup.startswith("address") and super().lookup_allowed(lookup, value, request)
+
     def get_urls(self):
         view = self.admin_site.admin_view(self.address_view)
         return [path("address/", view, name="bookings_erasure_address"), *super().get_urls()]

@@ -8,6 +8,7 @@ be done again, also half done, and by several workers at once.
 What the person may not cancel any more stays until that session is over: the hourly job comes back until then.
 """
 
+import logging
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from bookings.errors import NotAllowed, NotFound
+from bookings.errors import NotAllowed, NotFound, Refused
 from bookings.models import Booking, Erasure, Status
 from bookings.models.erasure import AskedBy, ErasureStage
 from bookings.privacy.registry import Subject, kinds
@@ -28,6 +29,7 @@ from bookings.services.lifecycle import cancel
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Organization, User
 
+logger = logging.getLogger(__name__)
 BATCH = 100  # bookings, or rows of another kind, in one transaction
 MAILS_LEAVE_IN = timedelta(minutes=5)
 LOOK_AGAIN_IN = timedelta(minutes=10)  # longer than a mail or a webhook is under way (bookings/mail/outbox.py)
@@ -107,11 +109,17 @@ def run(*, erasure_id: int) -> None:
 
 
 def resume_unfinished(now: datetime | None = None) -> int:
-    """Go on with the orders that wait for the end of a session, or whose job was lost. Returns how many."""
+    """Go on with the orders that wait for the end of a session, or whose job was lost. Returns how many there were.
+
+    One that fails, as something is locked, keeps none of the others; the next run tries it again.
+    """
     rows = Erasure.objects.unfinished().filter(asked_at__lt=(now or timezone.now()) - COME_BACK_AFTER)
     keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
     for key in keys:
-        defer("bookings.tasks.erase", erasure_id=key)
+        try:
+            run(erasure_id=key)
+        except Refused as refusal:
+            logger.info("Erasure %s is left for the next run: %s", key, refusal.code)
     return len(keys)
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.models import Source, Status, WaitlistEntry
-from bookings.privacy.registry import Rows, Subject, kinds
+from bookings.privacy.registry import MOST_EXPORTED, Rows, Subject, kinds
 
 FORMAT = "expertbook-personal-data/1"
 # What the names in the JSON mean to people. One that is not here is shown as it is.
@@ -33,6 +33,7 @@ _LABELS: dict[str, str | Promise] = {
     "time_zone": gettext_lazy("Time zone"),
     "network": gettext_lazy("Network"),
     "source": gettext_lazy("Made by"),
+    "link_asked_because": gettext_lazy("Link asked for because"),
     "created_at": gettext_lazy("Added"),
     "at": gettext_lazy("When"),
     "about": gettext_lazy("About"),
@@ -58,13 +59,17 @@ _NOT_READ = frozenset({"date", "time", "time_zone_of_expert"})
 
 
 def export(subject: Subject, now: datetime) -> dict[str, Any]:
-    """Return all that is kept about a subject, as plain values: lists of rows by kind."""
+    """Return all that is kept about a subject, as plain values: lists of rows by kind.
+
+    ``is_cut`` when there may be more of a kind than the MOST_EXPORTED that are given.
+    """
     data: dict[str, Rows] = {kind.name: kind.export(subject) for kind in kinds() if kind.export is not None}
     return {
         "format": FORMAT,
         "site": settings.SITE_URL,
         "address": subject.address,
         "made_at": now.isoformat(),
+        "is_cut": any(len(rows) >= MOST_EXPORTED for rows in data.values()),
         "data": data,
     }
 

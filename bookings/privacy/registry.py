@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 
+MOST_EXPORTED = 20_000  # rows of each kind
 Rows = list[dict[str, Any]]
 
 
@@ -28,10 +29,10 @@ class Subject:
 class PersonalData:
     """One kind of rows that belong to people.
 
-    ``export`` answers with what is kept about a subject, as plain values (JSON). ``erase`` erases at most so many rows
-    of a subject and returns how many: 0 when nothing is left, so that it can be called until then. ``erase_bookings``
-    erases what hangs on bookings (keys), a hundred at most, inside a transaction, and returns how many rows. Each may
-    be called again and again.
+    ``export`` answers with what is kept about a subject, as plain values (JSON), MOST_EXPORTED rows at most. ``erase``
+    erases at most so many rows of a subject and returns how many: 0 when nothing is left, so that it can be called
+    until then. ``erase_bookings`` erases what hangs on bookings (keys), a hundred at most, inside a transaction, and
+    returns how many rows. Each may be called again and again.
     """
 
     name: str  # in the export and in the log of erasures

@@ -31,11 +31,10 @@ from bookings.models import (
 from bookings.models.block import BlockKind, plain_address
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import recipient_key
-from bookings.privacy.registry import PersonalData, Rows, Subject, register
+from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
 
-MOST_EXPORTED = 5000  # rows of each kind
 _NOBODY: dict[str, Any] = {
     "name": "",
     "email": "",
@@ -105,6 +104,7 @@ def _export_bookings(subject: Subject) -> Rows:
             "time_zone": row.timezone,
             "network": row.network or "",
             "source": row.source,
+            "link_asked_because": row.get_proof_reason_display() if row.proof_reason else "",
             "created_at": _instant(row.created_at),
         }
         for row in rows[:MOST_EXPORTED]
@@ -125,7 +125,9 @@ def erase_rows_of_bookings(keys: Collection[int]) -> int:
 
 
 def history_of(subject: Subject) -> QuerySet[Any]:
-    rows = with_address(_HistoryRow.objects.all(), subject, organization="slot__expert__organization_id")
+    # The index leaves out holds, which nobody has named.
+    named = _HistoryRow.objects.exclude(email="")
+    rows = with_address(named, subject, organization="slot__expert__organization_id")
     return rows.filter(pgh_created_at__lte=subject.at)
 
 
@@ -151,9 +153,11 @@ def _erase_history(subject: Subject, most: int) -> int:
     """The address that a booking had before it was corrected. The rest of the history goes with its booking."""
     mine = Booking.objects.filter(pk=OuterRef("pgh_obj_id")).annotate(address=Lower("email"))
     mine = mine.filter(address=Lower(Value(subject.address)))
-    rows = history_of(subject).filter(~Exists(mine))
-    keys = list(rows.order_by("pgh_id").values_list("pgh_id", flat=True)[:most])
-    count: int = _HistoryRow.objects.filter(pgh_id__in=keys).update(**_NOBODY)
+    found = history_of(subject).filter(~Exists(mine))
+    keys = list(found.order_by("pgh_id").values_list("pgh_id", flat=True)[:most])
+    rows = _HistoryRow.objects.filter(pgh_id__in=keys)
+    _forget_in_contexts(rows)
+    count: int = rows.update(**_NOBODY)
     return count
 
 
@@ -224,7 +228,7 @@ def _erase_mails_of_bookings(keys: Collection[int]) -> int:
 
 def _export_webhooks(subject: Subject) -> Rows:
     references = list(bookings_of(subject).values_list("reference", flat=True)[:MOST_EXPORTED])
-    rows = _deliveries(references).select_related("endpoint").order_by("pk")
+    rows = deliveries_of(references).select_related("endpoint").order_by("pk")
     return [
         {
             "reference": row.payload["data"]["reference"],
@@ -239,15 +243,17 @@ def _export_webhooks(subject: Subject) -> Rows:
 
 
 def _erase_webhooks_of_bookings(keys: Collection[int]) -> int:
-    """What was, or will be, sent names the booking, and nobody in it. A receiver's answer may repeat what it got."""
-    return _forget_contacts(_deliveries(list(Booking.objects.filter(pk__in=keys).values_list("reference", flat=True))))
+    """What was, or will be, sent names the booking and nobody in it; a receiver's answer may repeat what it got."""
+    return _forget_contacts(
+        deliveries_of(list(Booking.objects.filter(pk__in=keys).values_list("reference", flat=True)))
+    )
 
 
 def _erase_webhooks(subject: Subject, most: int) -> int:
     """What was sent of a booking before its address was corrected."""
     history = history_of(subject).values("pgh_obj_id")
     corrected = Booking.objects.exclude(email__iexact=subject.address).filter(pk__in=history)
-    rows = _deliveries(list(corrected.values_list("reference", flat=True)[:MOST_EXPORTED]))
+    rows = deliveries_of(list(corrected.values_list("reference", flat=True)[:MOST_EXPORTED]))
     rows = rows.alias(contact=Lower(KT("payload__data__contact__email"))).filter(contact=subject.address)
     return _forget_contacts(rows.filter(pk__in=list(rows.order_by("pk").values_list("pk", flat=True)[:most])))
 
@@ -263,7 +269,7 @@ def _forget_contacts(rows: QuerySet[WebhookDelivery]) -> int:
         return WebhookDelivery.objects.bulk_update(changed, ["payload", "response"], batch_size=500)
 
 
-def _deliveries(references: list[str]) -> QuerySet[WebhookDelivery]:
+def deliveries_of(references: list[str]) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.alias(reference=KT("payload__data__reference")).filter(reference__in=references)
 
 

@@ -4,6 +4,7 @@ import re
 import smtplib
 from datetime import timedelta
 
+import pghistory
 from asgiref.sync import async_to_sync
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
@@ -18,7 +19,7 @@ from bookings.models import Booking, Status
 from experts.models import Expert
 from experts.models.organization import ProofPolicy
 from tests.api.caller import Caller, make_token, with_key
-from tests.cast import details, make_expert, make_organization, make_slot, make_webhook, move_slot
+from tests.cast import book, details, make_expert, make_organization, make_slot, make_webhook, move_slot
 from tests.mail import send_mails
 from tests.staff import logged_in, make_member
 
@@ -37,7 +38,7 @@ class RefusingBackend(EmailBackend):
 
 def make_house(receiver_url: str, **values) -> tuple[Expert, Client]:
     """An expert of an organisation that has its webhooks told who books, and its owner's browser."""
-    expert = make_expert(organization=make_organization(**values))
+    expert = make_expert(organization=make_organization(**{"proof": ProofPolicy.NEVER} | values))
     make_webhook(expert.organization, url=receiver_url, sends_contacts=True)
     return expert, logged_in(make_member(expert.organization))
 
@@ -76,6 +77,9 @@ def live_a_life(expert: Expert, owner: Client, browser: Client, settings) -> Non
     wrong = book_on_the_web(browser, make_slot(expert, at="12:00"))
     corrected = {**PERSON, "name": "Somebody Else", "email": "else@example.com", "phone": "", "notes": ""}
     assert owner.post(f"/admin/bookings/booking/{wrong.pk}/change/", corrected).status_code == 302
+    # Something that notes in the history what was typed. Nothing of ours does.
+    with pghistory.context(typed=f"By {EMAIL}"):
+        book(make_slot(expert, at="12:45"), **PERSON)
     # On a waitlist, and offered a seat.
     full = make_slot(expert, at="13:30")
     other = Booking.objects.get(reference=Caller().post(f"/slots/{full.pk}/book", ELSE).json()["reference"])

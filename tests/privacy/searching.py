@@ -21,6 +21,20 @@ def tables_with(word: str) -> dict[str, int]:
     return found
 
 
+def columns_with(word: str) -> set[str]:
+    """Which columns hold it, as ``table.column``."""
+    found = set()
+    for table in tables_with(word):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                sql.SQL("SELECT * FROM {} AS it WHERE it::text ILIKE %s").format(sql.Identifier(table)), [f"%{word}%"]
+            )
+            names = [column.name for column in cursor.description]
+            for row in cursor.fetchall():
+                found |= {f"{table}.{n}" for n, value in zip(names, row, strict=True) if word in str(value).lower()}
+    return found
+
+
 def keys_with(valkey, word: str) -> list[bytes]:
     """Which keys hold it, in their name or value."""
     wanted = word.lower().encode()

@@ -1,17 +1,21 @@
 """After somebody was erased, no row, no key and no kept page knows them."""
 
+import os
+
 import pytest
+from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from bookings import services
 from bookings.access import rate_limits
 from bookings.errors import Busy
 from bookings.mail import log
-from bookings.models import Booking, Erasure, MailKind, Proof, WebhookDelivery
-from bookings.privacy import erasing
+from bookings.models import Booking, Erasure, MailKind, Proof, Proven, WebhookDelivery
+from bookings.privacy import erasing, rooms
+from bookings.privacy.registry import Subject
 from bookings.webhooks.attempts import end_attempt
 from bookings.webhooks.http_client import Outcome
-from experts.page_cache import PAGES
 from tests.cast import book, make_slot, make_webhook
 from tests.mail import send_mails
 from tests.privacy.planting import (
@@ -24,18 +28,19 @@ from tests.privacy.planting import (
     prove_address,
     work,
 )
-from tests.privacy.searching import kept_pages_with, keys_with, tables_with
+from tests.privacy.searching import columns_with, kept_pages_with, keys_with, tables_with
 from tests.receiver import Receiver, say
 
 # Where the marker must have been before, so that the search is known to find it.
 PLANTED = {
-    "bookings_booking",
-    "bookings_bookingevent",
-    "bookings_lookuprequest",
-    "bookings_notification",
-    "bookings_proof",
-    "bookings_waitlistentry",
-    "bookings_webhookdelivery",
+    *(f"bookings_booking.{field}" for field in ("name", "email", "phone", "notes", "reason")),
+    *(f"bookings_bookingevent.{field}" for field in ("name", "email", "phone", "reason")),
+    *(f"bookings_waitlistentry.{field}" for field in ("name", "email")),
+    *(f"bookings_webhookdelivery.{field}" for field in ("payload", "response")),
+    "bookings_lookuprequest.email",
+    "bookings_notification.to",
+    "bookings_proof.email",
+    "pghistory_context.metadata",
 }
 
 
@@ -69,11 +74,14 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
         ask_without_proof(expert)
         work()
         assert prove_address(elsewhere) == "/bookings/data/"
-    before = tables_with(MARK)
-    assert set(before) >= PLANTED
+    assert columns_with(MARK) >= PLANTED
+    assert Proven.objects.of(email=EMAIL).exists()
     stored = Booking.objects.count()
     elsewhere.get(f"/experts/{expert.slug}/")
-    assert PAGES._pages, "there are pages to look at"
+    assert kept_pages_with(expert.name), "there are pages to look at"
+    valkey.set(f"{os.environ['REDIS_KEY_PREFIX']}control", f"of {MARK}")
+    assert len(keys_with(valkey, MARK)) == 1, "a key would be found"
+    valkey.delete(f"{os.environ['REDIS_KEY_PREFIX']}control")
 
     erase(elsewhere, organizations=[expert.organization_id])
     let_erasing_end()
@@ -81,11 +89,12 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     assert tables_with(MARK) == {}
     assert keys_with(valkey, MARK) == []
     assert kept_pages_with(MARK) == 0
+    assert not Proven.objects.of(email=EMAIL).exists()
     assert Booking.objects.count() == stored, "what was booked still counts"
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
-    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (7, 2, 1)
+    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (8, 3, 1)
 
 
 def step() -> None:
@@ -171,3 +180,20 @@ def test_asking_twice_is_asking_once():
     again = erasing.ask_for_erasure(email=EMAIL, organizations=[slot.expert.organization], by=Erasure.By.STAFF)
     assert again == []
     assert Erasure.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("rows", "index"),
+    [
+        (rooms.bookings_of, "booking_of_address"),
+        (rooms.history_of, "booking_event_of_address"),
+        (rooms.mails_of, "notification_to_address"),
+        (rooms.waitlist_of, "waitlist_of_address"),
+        (lambda subject: rooms.deliveries_of(["EB-9FD4-K7TQ"]), "webhook_delivery_of_booking"),
+    ],
+)
+def test_what_belongs_to_an_address_is_found_by_an_index(rows, index):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the tables are empty
+    assert index in rows(Subject(EMAIL.lower(), None, timezone.now())).explain()

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 import pytest
 from django.utils import timezone
 
+from bookings.errors import Busy
 from bookings.models import Booking, Erasure, Notification, RetentionMark, Status
 from bookings.privacy import erasing, retention
 from bookings.services.cleanup import delete_old
@@ -66,6 +67,23 @@ def test_a_run_that_was_cut_short_goes_on_where_it_was(monkeypatch):
         old_booking(expert, days)
     assert [retention.erase_what_is_over() for _ in range(3)] == [2, 1, 0]
     assert RetentionMark.objects.get().until == retention.last_day_of(1, timezone.now().date())
+
+
+def test_what_is_locked_holds_up_no_other_organisation(monkeypatch):
+    first, _second = (old_booking(make_expert(organization=make_organization(retention_months=1)), 99) for _ in "ab")
+    erase_bookings = retention.erase_bookings
+
+    def first_is_locked(keys):
+        if first.pk in keys:
+            raise Busy
+        return erase_bookings(keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "erase_bookings", first_is_locked)
+        assert retention.erase_what_is_over() == 1
+    assert named() == {first.pk}, "and not the other one"
+    assert retention.erase_what_is_over() == 1
+    assert named() == set()
 
 
 def test_new_organisations_keep_people_for_two_years():
