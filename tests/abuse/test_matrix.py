@@ -75,6 +75,8 @@ PAGES = {
     "/account/reauthenticate/": ACCOUNT,
     "/account/sessions/end/": ACCOUNT,
     "/account/sessions/<int:session_id>/end/": ACCOUNT,
+    "/account/oidc/<slug:provider_id>/": OPEN,  # leads to the provider, where there is one
+    "/account/oidc/<slug:provider_id>/callback/": OPEN,
     "/account/password/": ACCOUNT,
     "/account/password/reset/": OPEN,
     "/account/password/reset/sent/": OPEN,
@@ -218,7 +220,7 @@ def test_pages_show_what_is_a_visitors_own_to_that_visitor_alone():
         visitor=VISITOR, email="quorlbath@example.com", expires_at=timezone.now() + timedelta(hours=1)
     )
     words = {"slug": "amara", "slot_id": slot.pk, "reference": booking.reference, "token": "EB-4444-4444.x"}
-    words |= {"proof_id": proof.pk, "session_id": 1, "pk": 1, "uidb36": "1", "key": "x"}
+    words |= {"proof_id": proof.pk, "session_id": 1, "pk": 1, "uidb36": "1", "key": "x", "provider_id": "none"}
     before = Booking.objects.filter(pk=booking.pk).values().get()
     problems = []
     for page, kind in PAGES.items():
