@@ -15,7 +15,7 @@ EXPECTED = [
     # Nothing but JSON: a form of another site is sent without asking us first, JSON is not (CORS).
     ("/api/", {JSON}, 128 * KIB),
     ("/admin/", {FORM, MULTIPART}, 512 * KIB),
-    # Mail services tell of many mails at once, Amazon's calls it text.
+    # What mail services tell: each in its own way, some about many mails at once, Amazon as text.
     ("/mail/events/", {FORM, MULTIPART, JSON, "text/plain"}, 1024 * KIB),
     ("/", {FORM, MULTIPART}, 64 * KIB),
 ]

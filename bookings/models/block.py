@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from bookings.models.recipient import normalised
 from bookings.validators import validate_plain_text
 from experts.constraints import known_value
 from experts.models import Organization
@@ -29,8 +30,8 @@ class BlockQuerySet(models.QuerySet["Block"]):
 class Block(models.Model):
     """An address, a domain or a network from which an organisation takes no bookings online for a while.
 
-    ``value`` is as services/blocks.py writes it: ``ann@example.com`` without what follows a plus, ``example.com``,
-    ``192.0.2.0/24``. The trigger keeps ``Organization.blocked_until``: who books reads that anyway.
+    ``value`` is as services/blocks.py writes it: ``ann@example.com``, whatever other names the mailbox has;
+    ``example.com``; ``192.0.2.0/24``. The trigger keeps ``Organization.blocked_until``: who books reads that anyway.
     """
 
     Kind = BlockKind
@@ -84,16 +85,9 @@ class Block(models.Model):
         if self.kind == BlockKind.NETWORK:
             network = booking.network
             return network is not None and ipaddress.ip_address(network) in ipaddress.ip_network(self.value)
-        address = plain_address(booking.email)
         if self.kind == BlockKind.ADDRESS:
-            return address == self.value
-        return f".{address.rpartition('@')[2]}".endswith(f".{self.value}")
-
-
-def plain_address(email: str) -> str:
-    """Return an address in small letters, without what follows a plus: another name of the same mailbox."""
-    name, at, domain = email.strip().lower().rpartition("@")
-    return name.partition("+")[0] + at + domain
+            return normalised(booking.email) == self.value
+        return f".{booking.email.lower().rpartition('@')[2]}".endswith(f".{self.value}")
 
 
 # Whom it was about goes with the block itself; the history keeps that somebody blocked, and who ended it.

@@ -9,15 +9,15 @@ from bookings.models.hashed_secret import hash_of
 from experts.constraints import known_value
 
 # Where dots before the @ make no difference, and other names of the same provider.
-_DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
+DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
 
 
 def normalised(address: str) -> str:
     """Return the mailbox that an address leads to: small letters, no plus part, no dots where the provider has none."""
     local, _at, domain = address.strip().lower().rpartition("@")
     local = local.partition("+")[0] or local
-    if domain in _DOTLESS:
-        local, domain = local.replace(".", ""), _DOTLESS[domain]
+    if domain in DOTLESS:
+        local, domain = local.replace(".", ""), DOTLESS[domain]
     return f"{local}@{domain}"
 
 

@@ -28,9 +28,9 @@ from bookings.models import (
     WaitlistEntry,
     WebhookDelivery,
 )
-from bookings.models.block import BlockKind, plain_address
+from bookings.models.block import BlockKind
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
-from bookings.models.recipient import recipient_key
+from bookings.models.recipient import normalised, recipient_key
 from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
@@ -340,7 +340,7 @@ def _is_about_the_address(subject: Subject) -> bool:
 
 
 def _export_blocks(subject: Subject) -> Rows:
-    rows = Block.objects.filter(kind=BlockKind.ADDRESS, value=plain_address(subject.address), until__gt=subject.at)
+    rows = Block.objects.filter(kind=BlockKind.ADDRESS, value=normalised(subject.address), until__gt=subject.at)
     if subject.organizations is not None:
         rows = rows.filter(organization__in=subject.organizations)
     return [

@@ -13,7 +13,8 @@ from django.db.models import F, Func, QuerySet, Value
 from django.db.models.functions import Lower
 
 from bookings.models import Booking, Source, Status
-from bookings.models.block import BlockKind, plain_address
+from bookings.models.block import BlockKind
+from bookings.models.recipient import DOTLESS, normalised
 from bookings.networks import PREFIX
 
 MOST_READ = 2000  # holds, and new bookings
@@ -29,8 +30,9 @@ def origin_of(booking: Booking, kind: str) -> str:
 def _origin(kind: str, email: str, network: str | None) -> str:
     if kind == BlockKind.NETWORK:
         return f"{network}/{PREFIX[ipaddress.ip_address(network).version]}" if network else ""
-    address = plain_address(email)
-    return address if kind == BlockKind.ADDRESS else address.rpartition("@")[2]
+    if kind == BlockKind.DOMAIN or not email:
+        return email.lower().rpartition("@")[2]
+    return normalised(email)
 
 
 def held(rows: QuerySet[Booking], now: datetime) -> QuerySet[Booking]:
@@ -49,12 +51,16 @@ def of_same_origin(rows: QuerySet[Booking], booking: Booking, kind: str) -> Quer
     if kind == BlockKind.NETWORK:
         return rows.filter(network=booking.network)
     rows = rows.annotate(lower_email=Lower("email"))
-    address = plain_address(booking.email)
     if kind == BlockKind.DOMAIN:
-        return rows.filter(lower_email__endswith="@" + address.rpartition("@")[2])
-    plain = Func(F("lower_email"), Value(r"\+[^@]*@"), Value("@"), function="regexp_replace")
-    begin = address.rpartition("@")[0]  # by which the index on addresses finds them
-    return rows.annotate(plain=plain).filter(lower_email__startswith=begin, plain=address)
+        return rows.filter(lower_email__endswith="@" + booking.email.lower().rpartition("@")[2])
+    # The names of one mailbox, as ``normalised`` knows them.
+    local, _at, domain = normalised(booking.email).rpartition("@")
+    domains = [other for other, same in DOTLESS.items() if same == domain]
+    name: Func = Func(F("lower_email"), Value(r"(\+.*)?@[^@]*$"), Value(""), function="regexp_replace")
+    if domains:
+        name = Func(name, Value("."), Value(""), function="replace")
+    mailbox = Func(F("lower_email"), Value(r"^.*@"), Value(""), function="regexp_replace")
+    return rows.annotate(local=name, domain=mailbox).filter(local=local, domain__in=domains or [domain])
 
 
 class Read(NamedTuple):
@@ -62,7 +68,7 @@ class Read(NamedTuple):
 
     pk: int
     status: str
-    name: str
+    awaits_proof: bool
     email: str
     network: str | None
     expert_id: int
@@ -101,7 +107,7 @@ class Origins:
 
 def read_origins(rows: QuerySet[Booking], now: datetime) -> Origins:
     """Count running holds, unproven bookings, and the bookings of the last week. Two queries."""
-    columns = ("pk", "status", "name", "email", "network", "slot__expert_id", "slot__expert__name")
+    columns = ("pk", "status", "awaits_proof", "email", "network", "slot__expert_id", "slot__expert__name")
     recent = booked(rows, now).filter(created_at__gt=now - NEW).order_by("-created_at")
     found = [Read(*row) for query in (held(rows, now), recent) for row in query.values_list(*columns)[:MOST_READ]]
 
@@ -133,7 +139,7 @@ def _count(rows: list[Read], kind: str) -> list[Count]:
         count = counts.setdefault(key, Count(value, row.pk, row.expert_id))
         if row.status != Status.HELD:
             count.booked += 1
-        elif row.name:
+        elif row.awaits_proof:
             count.unproven += 1
         else:
             count.holds += 1

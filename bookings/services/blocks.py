@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import InvalidDetails
 from bookings.models import Block
-from bookings.models.block import BlockKind, plain_address
+from bookings.models.block import BlockKind
+from bookings.models.recipient import normalised
 from bookings.networks import PREFIX
 
 MOST_BLOCKS = 500  # live ones of an organisation: whoever books there has all of them looked through
@@ -49,7 +50,7 @@ def _read_address(text: str) -> str:
         validate_email(text)
     except ValidationError as error:
         raise ValueError(_("Enter an e-mail address, such as ann@example.com.")) from error
-    return plain_address(text)
+    return normalised(text)
 
 
 def _read_domain(text: str) -> str:

@@ -336,12 +336,13 @@ def book_by_link(*, booking_id: int) -> Booking:
     """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks the slot.
 
     CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
-    Returns the booking; called again, the same one. Raises SlotTaken, NotFound, Busy.
+    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, NotFound, Busy.
     """
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
         if not booking.awaits_proof:
             return booking
+        check_not_blocked(slot, booking)
         slot = lapse_and_serve(slot)
         booking.refresh_from_db(fields=["status"])  # it may be among those that have just run out
         hold = booking if booking.status == Status.HELD else None

@@ -18,6 +18,7 @@ from bookings.errors import InvalidDetails, NotFound, OfferOver, Refused, SeatFr
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.networks import network_of
 from bookings.queue import defer
+from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
 from bookings.services.locking import lapse_holds, lapse_holds_of
@@ -206,12 +207,15 @@ def serve_waitlist(slot: Slot) -> bool:
     if not line.exists():
         return False
     slot = lapse_holds(read_slot(slot.pk))
+    blocks = blocks_of([slot])
     has_offered = False
     for entry in line:
         if slot.state_at(slot.read_at) not in BOOKABLE_STATES:
             break
         if refusal_of(slot, entry.seats) is not None:
             continue
+        if is_blocked(Booking(email=entry.email), slot, blocks):
+            continue  # for now: a block ends by itself
         if _has_booked(entry):
             _end(entry, WaitlistEntry.Status.BOOKED)
             continue

@@ -9,11 +9,11 @@ from bookings import services
 from bookings.access import links, proofs
 from bookings.access.links import keeps_booking, opens_offer, opens_one_booking
 from bookings.access.visitor import ensure_visitor
-from bookings.errors import Busy, LinkGone, LinkUnknown, NotFound, SlotTaken
+from bookings.errors import Blocked, Busy, LinkGone, LinkUnknown, NotFound, SlotTaken
 from bookings.forms import new_key, opened_now
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.views.booking_flow import form_with, show_conflict
+from bookings.views.booking_flow import form_with, show_blocked, show_conflict
 from bookings.views.offer import offer
 from bookings.views.responses import see_other, with_retry_after
 
@@ -54,6 +54,8 @@ def _book(request, booking):
     """Make it count, now that its address is proven; or show what else is free (409)."""
     try:
         services.book_by_link(booking_id=booking.pk)
+    except Blocked as error:
+        return show_blocked(request, booking.slot, error)
     except SlotTaken as error:
         values = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
         form = form_with(SlotForVisitor(error.slot), values | {"agree": True, "key": new_key(), "opened": opened_now()})

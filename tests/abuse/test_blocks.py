@@ -7,8 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import services
+from bookings.access.links import keeping_token
 from bookings.errors import Blocked, InvalidDetails
-from bookings.models import Block, Booking, Source, WaitlistEntry
+from bookings.models import Block, Booking, Source, Status, WaitlistEntry
 from bookings.services.cleanup import delete_old
 from experts.models import Organization
 from tests.cast import details, fresh, make_booking, make_expert, make_slot
@@ -36,6 +37,7 @@ def book(slot, email="ann@example.com", address=HOME, **values):
         ("domain", "spam.example", "ann@spam.example", HOME),
         ("domain", "@Spam.Example", "ann@mail.SPAM.example", HOME),
         ("address", "Ann@example.com", "ANN+7@Example.com", HOME),
+        ("address", "ann.a@gmail.com", "an.na@googlemail.com", HOME),
     ],
 )
 def test_who_is_blocked_neither_books_nor_holds_nor_waits(client, kind, value, email, address):
@@ -77,6 +79,27 @@ def test_staff_book_whom_they_block():
     slot = make_slot()
     make_block(slot, "address", "ann@example.com")
     assert book(slot, source=Source.STAFF).booking.pk
+
+
+def test_what_waits_for_its_proof_or_for_a_seat_stays_waiting(client):
+    """A link that was mailed before the block, and a place in line."""
+    slot = make_slot()
+    waiting = make_booking(slot, status=Status.HELD, email="ann@example.com", awaits_proof=True, proof_reason="domain")
+    made = make_block(slot, "address", "ann@example.com")
+    answer = client.post(f"/bookings/link/{keeping_token(waiting)}/")
+    assert (answer.status_code, "Please get in touch" in answer.content.decode()) == (403, True)
+    full = make_slot(slot.expert, at="16:00")
+    taken = make_booking(full)
+    ann, omar = (
+        WaitlistEntry.objects.create(slot=full, name=name, email=f"{name}@example.com") for name in ("ann", "omar")
+    )
+    services.cancel(booking_id=taken.pk, by_customer=True)
+    ann.refresh_from_db(), omar.refresh_from_db()
+    assert (ann.status, omar.status) == ("WAITING", "OFFERED")
+    services.end_block(block_id=made.pk)
+    assert client.post(f"/bookings/link/{keeping_token(waiting)}/").status_code == 303
+    waiting.refresh_from_db()
+    assert waiting.status == Status.CONFIRMED
 
 
 def test_pages_frames_and_programs_say_calmly_whom_to_ask(client):

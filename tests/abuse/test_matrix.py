@@ -28,6 +28,7 @@ from bookings.models import ApiToken, Booking, Proof
 from bookingsite.api import api
 from bookingsite.onboarding import services as onboarding
 from experts.models import Expert, Invitation, Role, User
+from experts.permissions import RIGHTS
 from tests.api.caller import LENA, Caller, make_token
 from tests.api.test_tokens import READS_BY_POST, Tenant, everything, staff_calls
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, cookie, frames, in_loop, is_beat, socket
@@ -322,6 +323,15 @@ def test_each_role_opens_its_own_part_of_the_admin_and_nobody_gets_in_without_lo
             for response in (nobody.get(url), nobody.post(url, {"post": "yes"}), no_staff.get(url)):
                 assert response.status_code == 302, url
                 assert response["Location"].startswith((reverse("admin:login"), reverse("admin:index"))), url
+
+
+@pytest.mark.django_db
+def test_the_walk_notices_a_right_that_the_table_does_not_give(monkeypatch):
+    """The control."""
+    scheduler = make_member(make_organization(), Role.SCHEDULER)
+    assert ask(scheduler, "/admin/bookings/apitoken/") == 403
+    monkeypatch.setitem(RIGHTS, "bookings.apitoken", {Role.SCHEDULER: {"view"}})
+    assert ask(scheduler, "/admin/bookings/apitoken/") == 200
 
 
 # Programs

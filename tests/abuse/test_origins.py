@@ -31,7 +31,8 @@ def attack():
         make_booking(slot, status=Status.HELD, name="", email="", network="192.0.2.0", holder=f"{n:032}")
         for n, slot in enumerate(slots[:4])
     ]
-    rows.append(make_booking(slots[4], status=Status.HELD, email="x@junk.example", network="192.0.2.0"))
+    unproven = {"awaits_proof": True, "proof_reason": "network"}
+    rows.append(make_booking(slots[4], status=Status.HELD, email="x@junk.example", network="192.0.2.0", **unproven))
     rows += [
         make_booking(slot, email=f"bot+{n}@junk.example", network="192.0.2.0") for n, slot in enumerate(slots[5:8])
     ]
