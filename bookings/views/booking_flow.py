@@ -20,6 +20,7 @@ from bookings.models import Booking, MailKind, Notification, Status
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
+from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.booking import PROOF_LASTS
 from bookings.views.responses import not_found, with_retry_after
@@ -142,7 +143,8 @@ def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="",
         "sent_at": (mail.sent_at or mail.last_attempt_at) if mail and mail.status in ("sent", "held") else None,
         "waiting_url": prove_url(request, booking, shown=shown_as(booking)),
         "correct_url": prove_url(request, booking, correct="1"),
-        "is_page": not is_partial(request),
+        # The dialog's page has a socket already.
+        "own_key": "" if is_partial(request) else own_key(request.visitor),
     }
     if problem:
         context |= {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}

@@ -9,13 +9,14 @@ import json
 import pytest
 
 from bookings import services
-from tests.cast import make_booking, make_expert, make_slot
+from tests.cast import day_ahead, make_booking, make_expert, make_slot
 from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db(transaction=True)  # so that transactions are seen as they are
 
 # (statements, round trips), the latter with BEGIN and COMMIT.
 BOOKED = (5, 7)  # slot · slot with lock and time-out, booking, mail, webhooks
+BOOKED_AND_LOOKED = (6, 8)  # and how many seats the expert has ahead: once in ten minutes
 BOOKED_WITH_KEY = (7, 9)  # as above; the key, its answer
 REPEATED = (4, 6)  # slot · slot with lock and time-out, the key, its booking
 TAKEN = (4, 4)  # slot, demand, times before and after
@@ -39,6 +40,18 @@ def costs(expected, client, slot, status, **headers):
 
 def test_a_booking(client):
     costs(BOOKED, client, make_slot(), 201)
+
+
+def test_limits_and_what_was_asked_lately_cost_no_statement(client, settings):
+    """Not with the first, and not for an expert who is booked all day by people unknown."""
+    settings.RATE_LIMITS = True
+    expert = make_expert()
+    for day in range(2, 8):
+        costs(BOOKED if day < 5 else BOOKED_AND_LOOKED if day == 5 else BOOKED, client, busy_slot(expert, day), 201)
+
+
+def busy_slot(expert, day):
+    return make_slot(expert, day=day_ahead(day), capacity=50)
 
 
 def test_a_booking_with_a_key_and_its_repetition(client):

@@ -47,10 +47,16 @@ def test_the_browser_works_the_seat_is_kept_and_the_page_changes_when_the_link_i
     expect(dialog.get_by_role("link", name="Close, keep my time")).to_be_visible()
     assert Booking.objects.get(awaits_proof=True).status == Status.HELD
 
+    whole_page = page.context.new_page()
+    whole_page.goto(f"/slots/{slot.pk}/book/")
+    expect(whole_page.get_by_role("heading", name="Open the link in your email to keep 15:00")).to_be_visible()
+    expect(whole_page.locator("html")).to_have_attribute("data-live", "on")
+
     send_mails()
     [sent] = mail.outbox
     phone = make_context(base_url=site.url, **PHONE).new_page()
     phone.goto(re.search(r"http://localhost:8000(/bookings/link/\S+/)", sent.body)[1])
     phone.get_by_role("button", name="Book my time").click()
     expect(phone.get_by_text("Confirmed").first).to_be_visible()
-    expect(dialog.get_by_role("heading", name="You’re booked")).to_be_visible()
+    for place in (dialog, whole_page):
+        expect(place.get_by_role("heading", name="You’re booked")).to_be_visible()

@@ -75,6 +75,12 @@ def test_another_time(client, slots):
     costs(OTHER_TIME, lambda: press(client, slots[1], headers=PARTIAL))
 
 
+def test_limits_cost_no_statement(client, slots, settings):
+    settings.RATE_LIMITS = True
+    costs(HOLD, lambda: press(client, slots[0], headers=PARTIAL))
+    costs(REVIEW, lambda: send(client, slots[0], "review", headers=PARTIAL))
+
+
 def test_a_hold_that_goes_on(client, slots):
     press(client, slots[0], headers=PARTIAL)
     costs(DETAILS, lambda: press(client, slots[0], headers=PARTIAL))
