@@ -11,9 +11,10 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.models import Booking, LookupLink, LookupRequest, WaitlistEntry
+from bookings.models import Booking, LookupLink, LookupRequest, Suppression, WaitlistEntry
 from bookings.models.booking import read_reference
 from bookings.models.hashed_secret import hash_of, random_secret
+from bookings.models.recipient import recipient_key
 from experts.addresses import absolute_url
 from experts.signed_tokens import SignedToken
 
@@ -125,9 +126,18 @@ def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:
 
 
 def is_known(email: str) -> bool:
-    """Return whether anything was booked with the address, or it is on a waitlist."""
+    """Return whether a link to the address's bookings is worth sending.
+
+    Something was booked or asked for with it, it is on a waitlist, or its mails are stopped: the link lets them come.
+    """
     waiting = WaitlistEntry.objects.order_by().annotate(address=Lower("email")).filter(address=Lower(Value(email)))
-    return Booking.objects.of_address(email).exists() or waiting.exists()
+    asked_for = Booking.objects.order_by().annotate(address=Lower("email")).filter(address=Lower(Value(email)))
+    return (
+        Booking.objects.of_address(email).exists()
+        or waiting.exists()
+        or asked_for.filter(awaits_proof=True).exists()
+        or Suppression.objects.filter(pk=recipient_key(email)).exists()
+    )
 
 
 def too_many_sent(request: LookupRequest) -> bool:

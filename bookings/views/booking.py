@@ -18,7 +18,7 @@ from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
-from bookings.views.responses import load_instead, not_found, see_other
+from bookings.views.responses import load_instead, not_found
 from bookings.views.zones import shown_zone_of
 from experts import formatting
 from experts.htmx import is_partial
@@ -131,11 +131,10 @@ def may_correct(request, booking) -> bool:
 @require_safe
 @never_cache
 def show_mail_state(request, reference):
+    """Show the line alone: only a page that shows the booking already asks for it."""
     booking = find_proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
-    if not is_partial(request):
-        return see_other(reverse("booking", args=[booking.reference]))
     after = request.GET.get("after", "")
     seconds = int(after) if after.isascii() and after.isdecimal() and len(after) < 3 else LONGEST_WAIT
     return render(request, "bookings/_mail_state.html", mail_context(request, booking, after=seconds))

@@ -7,7 +7,7 @@ from django.test import Client
 
 from bookings import services, tasks
 from bookings.access.proven import mark_proven
-from bookings.models import Booking, Suppression, WaitlistEntry
+from bookings.models import Booking, LookupRequest, Suppression, WaitlistEntry
 from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot
 from tests.mail import send_mails
 
@@ -59,14 +59,17 @@ def test_it_ends_what_a_stranger_booked_and_all_further_mails(client, mailoutbox
     assert client.post(path).status_code == 200, "a second time does no harm"
 
 
-def test_an_address_that_proves_itself_again_gets_its_mails(client, mailoutbox):
-    _booking, path = told(mailoutbox)
-    client.post(path)
-    own = book(make_slot(), email=VICTIM, visitor=LENA)
-    mark_proven(visitor=LENA, email=VICTIM)  # as the link of a look-up does, which is always sent
-    assert not Suppression.objects.exists()
+def test_an_address_whose_mails_are_stopped_can_always_let_them_come_again(client, mailoutbox):
+    """Also where nothing was ever booked with it: the link of a look-up is sent all the same, and proves it."""
+    services.spare(email=VICTIM, reason="unsubscribed")
+    own = book(make_slot(make_expert(organization=make_organization(proof="always"))), email=VICTIM, visitor=LENA)
     send_mails()
-    services.cancel(booking_id=own.pk, by_customer=False)
+    assert not mailoutbox
+    client.post("/bookings/", {"email": VICTIM})
+    tasks.send_lookup_link(request_id=LookupRequest.objects.get().pk)
+    client.post(mailoutbox[0].body.partition("http://localhost:8000")[2].split()[0])
+    assert not Suppression.objects.exists()
+    services.book_by_link(booking_id=own.pk)
     send_mails()
     assert own.reference in mailoutbox[-1].body
 

@@ -41,10 +41,9 @@ def free_a_seat(slot):
     services.cancel(booking_id=booking.pk, by_customer=False)
 
 
-def link_in_mail():
+def link_in_mail(send=tasks.send_waitlist_offer, status=WaitlistEntry.Status.OFFERED):
     """Sends what the worker would send, and returns the link in it."""
-    entry = WaitlistEntry.objects.get(status=WaitlistEntry.Status.OFFERED)
-    tasks.send_waitlist_offer(entry_id=entry.pk)
+    send(entry_id=WaitlistEntry.objects.get(status=status).pk)
     [line] = [line for line in mail.outbox[-1].body.splitlines() if "/bookings/link/" in line]
     return line.partition("://")[2].partition("/")[2]
 
@@ -56,8 +55,14 @@ def test_joining_waiting_and_taking_the_offered_seat(page, make_context, slot):
     expect(page.get_by_role("heading", name="This slot is full")).to_be_focused()
     fill(page)
     page.get_by_label("Email").press("Enter")  # not the first of the other times
-    expect(page.get_by_text("You are next in line.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
     page.get_by_role("link", name="See all times").click()
+    expect(tile(page, slot)).to_contain_text("Join waitlist")
+    # The mail is opened on the phone, and the tile shows the place that it has taken.
+    phone = make_context(**PHONE).new_page()
+    phone.goto("/" + link_in_mail(tasks.send_waitlist_link, WaitlistEntry.Status.UNPROVEN))
+    phone.get_by_role("button", name="Take my place").click()
+    expect(phone.get_by_text("You are next in line.")).to_be_visible()
     expect(tile(page, slot)).to_contain_text("On waitlist")
     expect(tile(page, slot)).to_contain_text("Full")
 
@@ -69,7 +74,6 @@ def test_joining_waiting_and_taking_the_offered_seat(page, make_context, slot):
     expect(tile(stranger, slot)).to_contain_text("Being booked")
 
     # The mail is opened on the phone, where the booking goes on.
-    phone = make_context(**PHONE).new_page()
     phone.goto("/" + link_in_mail())
     expect(phone.get_by_role("heading", name="A seat is free")).to_be_visible()
     phone.get_by_role("button", name="Take the seat").click()
@@ -105,7 +109,7 @@ def test_who_lost_the_race_joins_with_what_was_typed(page, slot):
     page.get_by_role("button", name="Join waitlist for").click()
     expect(page.get_by_label("Email")).to_have_value("lena@example.com")
     page.get_by_role("button", name="Join waitlist", exact=True).click()
-    expect(page.get_by_text("You are next in line.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
 
 
 def test_without_javascript(page_without_js, slot):
@@ -114,6 +118,6 @@ def test_without_javascript(page_without_js, slot):
     tile(page, slot).click()
     fill(page)
     page.get_by_role("button", name="Join waitlist", exact=True).click()
-    expect(page.get_by_text("You are next in line.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
     page.get_by_role("button", name="Leave the waitlist").click()
     expect(tile(page, slot)).to_contain_text("Join waitlist")

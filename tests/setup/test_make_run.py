@@ -177,6 +177,8 @@ def test_a_database_of_before_that_is_not_ours_is_left_alone(clone, environ):
         ({"DEBUG": "off", "SECRET_KEY_FALLBACKS": "short"}, "SECRET_KEY_FALLBACKS is too weak"),
         ({"DATABASE_POOL": "many"}, "DATABASE_POOL"),
         ({"EMAIL_URL": "pigeon://"}, "EMAIL_URL must look like"),
+        ({"EMAIL_SERVICE": "pigeon"}, "EMAIL_SERVICE must be one that django-anymail knows"),
+        ({"MAIL_EVENTS_SECRET": "guess:me"}, "MAIL_EVENTS_SECRET must look like name:secret"),
         ({"DATABASE_URL": "mysql://user:a-password@localhost/db"}, "DATABASE_URL must look like postgresql://"),
         ({"DATABASE_REPLICA_URL": "replica.example.org"}, "DATABASE_REPLICA_URL must look like postgresql://"),
         ({"DATABASE_URL": DATABASE_OUT_OF_REACH}, "Connection refused. Check DATABASE_URL."),
