@@ -159,9 +159,14 @@ def is_still_welcome(session: StaffSession) -> bool:
     now = timezone.now()
     if session.checked_at is None or now - session.checked_at < settings.OIDC_CHECK_EVERY:
         return True
+    here = StaffSession.objects.filter(pk=session.pk)
+    # One of several requests at once asks: a refresh token that is used twice looks stolen, and providers end it.
+    if not here.filter(checked_at=session.checked_at).update(checked_at=now):
+        return True
     try:
         info, tokens = _ask(json.loads(decrypt(session.tokens)))
     except requests.RequestException as error:
+        here.update(checked_at=session.checked_at)
         logger.warning("The provider of single sign-on did not answer: %s", type(error).__name__)
         return now - session.checked_at < UNREACHABLE_FOR
     account = SocialAccount.objects.filter(user_id=session.user_id, provider=PROVIDER).first()
@@ -169,7 +174,7 @@ def is_still_welcome(session: StaffSession) -> bool:
         return False
     roles = roles_in(info)
     services.sync_members(user=session.user, roles=roles)
-    StaffSession.objects.filter(pk=session.pk).update(checked_at=now, tokens=encrypt(json.dumps(tokens)))
+    here.update(tokens=encrypt(json.dumps(tokens)))
     return bool(roles)
 
 

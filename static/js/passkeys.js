@@ -1,14 +1,12 @@
 // Forms that ask the browser for a passkey before they are sent (templates/account/_passkey.html).
 
-for (const form of document.querySelectorAll("form[data-passkey]")) {
-  if (typeof PublicKeyCredential === "undefined") continue;
-  form.hidden = false;
-  form.addEventListener("submit", (event) => {
-    if (form.elements.credential.value) return;
-    event.preventDefault();
-    ask(form);
-  });
-}
+// On the document: the page is put together anew when it learns the browser's time zone.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.dataset.passkey || form.elements.credential.value) return;
+  event.preventDefault();
+  ask(form);
+});
 
 async function ask(form) {
   const problem = form.querySelector("[role=alert]");
