@@ -83,7 +83,7 @@ _POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_day
 _EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
 _HOUSE = (
     "name slug timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
-    " retention_months hides_notes proof two_factor" + _POLICY
+    " retention_months hides_notes proof two_factor invitation_quota staff_mail_quota" + _POLICY
 )
 IMPERSONAL |= {
     "experts_weeklyhours": _HOURS,
