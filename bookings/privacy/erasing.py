@@ -94,10 +94,12 @@ def run(*, erasure_id: int) -> None:
     if erasure is None:
         return
     subject = subject_of(erasure)
-    if erasure.stage == Erasure.Stage.CANCELLING:
-        if _cancel_ahead(erasure, subject):
-            _go_on(erasure, Erasure.Stage.ERASING, MAILS_LEAVE_IN)
-            return
+    first = erasure.stage == Erasure.Stage.CANCELLING
+    # In later steps, too: a booking may have been under way when its person asked.
+    if _cancel_ahead(erasure, subject):
+        _go_on(erasure, Erasure.Stage.ERASING if first else ErasureStage(erasure.stage), MAILS_LEAVE_IN)
+        return
+    if first:
         _go_on(erasure, Erasure.Stage.ERASING)
     _erase_all(erasure, subject)
     if erasure.stage == Erasure.Stage.ERASING:

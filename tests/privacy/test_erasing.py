@@ -1,6 +1,7 @@
 """After somebody was erased, no row, no key and no kept page knows them."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from bookings import services
 from bookings.access import rate_limits
 from bookings.errors import Busy
 from bookings.mail import log
-from bookings.models import Booking, Erasure, MailKind, Proof, Proven, WebhookDelivery
+from bookings.models import Booking, Erasure, MailKind, Proof, Proven, Status, WebhookDelivery
 from bookings.privacy import erasing, rooms
 from bookings.privacy.registry import Subject
 from bookings.webhooks.attempts import end_attempt
@@ -127,6 +128,22 @@ def test_what_is_booked_after_asking_is_neither_lost_nor_half_erased():
         assert row.events.filter(email=EMAIL).exists()
         assert [mail.to for mail in row.notifications.all()] == [EMAIL]
     assert Booking.objects.get(pk=after.pk).notes == "Again"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_being_booked_while_somebody_asked_is_cancelled_and_erased_as_well():
+    slot = make_slot(capacity=3)
+    book(slot, email=EMAIL, name="Qzmarker")
+    made = order(slot)
+    step()  # cancels what it can see
+    late = book(slot, email=EMAIL, name="Qzmarker")
+    began = made.asked_at - timedelta(seconds=1)  # its transaction
+    Booking.objects.filter(pk=late.pk).update(created_at=began)
+    late.events.update(pgh_created_at=began)
+    step()
+    assert Booking.objects.get(pk=late.pk).status == Status.CANCELLED
+    let_erasing_end()
+    assert tables_with(MARK) == {}
 
 
 @pytest.mark.django_db(transaction=True)
