@@ -320,7 +320,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 # Of a request. Less where less is expected, and types: bookingsite/bodies.py.
-DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's grid of weekly hours has most
 DATA_UPLOAD_MAX_NUMBER_FILES = 1  # of which the first is refused
 X_FRAME_OPTIONS = "DENY"

@@ -114,7 +114,7 @@ class ApiTokenAdmin(ServiceAdmin):
     def last_used(self, token):
         return instant(token.last_used_at) if token.last_used_at else _("Never")
 
-    @display(description=gettext_lazy("ends"))
+    @display(description=gettext_lazy("valid until"))
     def ends(self, token):
         return instant(token.expires_at)
 

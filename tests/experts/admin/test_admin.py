@@ -36,7 +36,7 @@ from tests.cast import (
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
-WRITTEN_BY_THEMSELVES = (WebhookDelivery, NoteReading, Notification, SignIn, TurnedAway, WaitlistEntry)
+WRITTEN_BY_THEMSELVES = (WebhookDelivery, Erasure, NoteReading, Notification, SignIn, TurnedAway, WaitlistEntry)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
