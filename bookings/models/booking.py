@@ -236,7 +236,8 @@ class Booking(models.Model):
     sequence = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     # From which the request came, cut to what a household or an office shares (networks.py); none for staff's.
     network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
-    # The slot's, of what was not asked for by staff: what people unknown have asked of an expert lately is found by it.
+    # The slot's, of what was not asked for by staff, nor, as far as anybody has looked, by people known: what people
+    # unknown have asked of an expert lately is found by it (selectors/lately.py).
     # No constraint: each booking would lock the row of its expert.
     of_expert = models.ForeignKey(
         Expert,

@@ -1,7 +1,8 @@
 """Count what was asked of an expert lately: roughly with each slot that is to be booked, exactly where it may matter.
 
-Counted are the holds and open bookings of the last seven days that staff did not make. A booking moves only within its
-expert, so ``Booking.of_expert`` finds them by an index, however many slots and bookings the expert has.
+Counted are the holds and open bookings of the last seven days that staff did not make, unless a closer look has found
+that somebody known made them. A booking moves only within its expert, so ``Booking.of_expert`` finds them by an index,
+however many slots and bookings the expert has.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from experts.prepared import PreparedQuery
 
 LATELY = timedelta(days=7)
 MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
+MOST_FORGOTTEN = 1000  # rows of people known, by one look
 _NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 # What ``Booking.of_expert``'s index knows, without holds that have run out.
@@ -101,7 +103,11 @@ class Standing(NamedTuple):
 
 
 def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = "") -> Standing:
-    """Count exactly who has asked the expert of the slot for what. One query. ``network`` as ``network_of`` returns."""
+    """Count exactly who has asked the expert of the slot for what. One statement. ``network``: see ``network_of``.
+
+    What it finds of people known is not counted any more from now on (``of_expert``): a rush of people whom the house
+    knows costs no closer look at each, and what remains to be counted is bounded by what people unknown may have.
+    """
     first, last = wide_network_of(network) if network else (None, None)
     known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
     own = [proven_hash(kind, text) for kind, text in known if text]
@@ -114,25 +120,10 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = 
         "own": own,
         "since": counted_since(),
         "visitor": visitor,
+        "most": MOST_FORGOTTEN,
     }
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT (SELECT coalesce(sum(capacity), 0) FROM experts_slot
-                    WHERE expert_id = %(expert)s AND NOT is_closed AND starts_at > clock_timestamp()
-                      AND starts_at <= clock_timestamp() + %(horizon)s),
-                   coalesce(sum(seats), 0),
-                   coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
-                   count(*) FILTER (WHERE network = %(network)s::inet),
-                   count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet),
-                   EXISTS (SELECT FROM bookings_proven WHERE hash = ANY(%(own)s))
-            FROM bookings_booking AS booking
-            WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
-              AND (holder = '' OR holder <> %(visitor)s)
-              AND NOT EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
-            """,
-            values,
-        )
+        cursor.execute(_LOOK, values)
         return Standing(*cursor.fetchone())
 
 
@@ -141,3 +132,26 @@ _HASHES = ", ".join(
     f"encode(sha256(convert_to('{kind} ' || {text}, 'UTF8')), 'hex')"
     for kind, text in [(ProvenKind.BROWSER, "booking.holder"), (ProvenKind.ADDRESS, "lower(booking.email)")]
 )
+# Rows that somebody else writes at this moment are left to the next look: nobody waits here.
+_LOOK = f"""
+    WITH known AS (
+        SELECT id FROM bookings_booking AS booking
+        WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
+          AND EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
+        LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
+    ), forgotten AS (
+        UPDATE bookings_booking AS booking SET of_expert_id = NULL FROM known WHERE booking.id = known.id
+    )
+    SELECT (SELECT coalesce(sum(capacity), 0) FROM experts_slot
+            WHERE expert_id = %(expert)s AND NOT is_closed AND starts_at > clock_timestamp()
+              AND starts_at <= clock_timestamp() + %(horizon)s),
+           coalesce(sum(seats), 0),
+           coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
+           count(*) FILTER (WHERE network = %(network)s::inet),
+           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet),
+           EXISTS (SELECT FROM bookings_proven WHERE hash = ANY(%(own)s))
+    FROM bookings_booking AS booking
+    WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
+      AND (holder = '' OR holder <> %(visitor)s)
+      AND NOT EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
+"""

@@ -15,9 +15,12 @@ from itertools import cycle
 
 import altcha
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bookings import services
 from bookings.access import links, proofs
+from bookings.access.proven import mark_proven
 from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, Status
 from bookings.services import caution
@@ -181,3 +184,29 @@ def test_in_a_crowded_network_who_works_is_kept_a_seat(expert):
     assert services.book(email="b@example.org", visitor="b" * 32, **person).booking.status == Status.EXPIRED
     # Another network is not concerned.
     assert services.hold_slot(visitor="c" * 32, slot_id=other.pk, client_address="192.0.2.7").status == Status.HELD
+
+
+@pytest.mark.usefixtures("defended")
+def test_people_known_are_looked_at_closely_only_now_and_then(expert):
+    people = [f"p{number}@example.org" for number in range(48)]
+    for email in people:
+        mark_proven(visitor="", email=email)
+    with CaptureQueriesContext(connection) as asked:
+        for number, (slot, email) in enumerate(zip(Slot.objects.filter(expert=expert), people, strict=False)):
+            booked = services.book(
+                slot_id=slot.pk,
+                name="Lena",
+                email=email,
+                visitor=secrets.token_hex(16),
+                client_address=f"192.0.{number}.7",
+            )
+            assert booked.booking.status == Status.CONFIRMED
+    looks = [
+        query
+        for query in asked
+        if "bookings_proven" in query["sql"] and "FOR NO KEY UPDATE SKIP LOCKED" in query["sql"]
+    ]
+    assert 0 < len(looks) <= 48 / (SEATS * caution.ASKED_FROM) + 2
+    # What they have booked counts for nobody else, and their history knows nothing of it.
+    assert Booking.objects.filter(of_expert=expert).count() < SEATS * caution.ASKED_FROM
+    assert not Booking.pgh_event_model.objects.filter(pgh_label="update").exists()
