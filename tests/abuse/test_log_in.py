@@ -280,18 +280,22 @@ ASKED = [
 
 
 @pytest.mark.parametrize("installation, organization, role, asked", ASKED)
-def test_who_needs_a_second_factor_reaches_nothing_of_the_admin_without(installation, organization, role, asked):
+def test_who_needs_a_second_factor_is_led_to_set_it_up(installation, organization, role, asked):
     member = make_member(make_organization(two_factor=organization), role)
     client = logged_in(member)
-    addresses = [reverse("admin:index"), admin_url(Organization), "/admin/search/", "/admin//", "/admin/nonsense/"]
     with override_settings(TWO_FACTOR=installation):
-        for address in addresses:
-            for answer in (client.get(address), client.post(address)):
-                assert (answer.get("Location") == reverse("mfa_index")) == asked, address
-        assert client.get(reverse("mfa_index")).status_code == 200
-        assert client.get(reverse("mfa_activate_totp")).status_code == 200
+        assert (client.get(reverse("admin:index")).get("Location") == reverse("mfa_index")) == asked
         add_app(member)
         assert is_in(client), "at once"
+
+
+def test_and_reaches_nothing_of_the_admin_by_any_address():
+    client = logged_in(make_member(make_organization(two_factor=TwoFactor.OWNERS)))
+    for address in (admin_url(Organization), "/admin/search/", "/admin//", "/admin/nonsense/", "/admin/autocomplete/"):
+        for answer in (client.get(address), client.post(address)):
+            assert answer.get("Location") == reverse("mfa_index"), address
+    for page in ("mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "account"):
+        assert client.get(reverse(page)).status_code == 200
 
 
 @pytest.mark.parametrize("installation, asked", [("nobody", False), ("owners", True), ("everybody", True)])
