@@ -13,7 +13,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -42,8 +42,8 @@ def ask_for_erasure(
 ) -> list[Erasure]:
     """Order that everything of an address is erased: in these organisations, or (None) in all, and what is in none.
 
-    There is one order for each organisation, as each has a log of its own, and one for what is in none. Asking twice is
-    asking once. Returns the orders that are new.
+    There is one order for each organisation, as each has a log of its own, and one for what is in none. Asking again
+    while an order is not done makes it begin again, with what has come since. Returns the orders.
     """
     address = email.strip().lower()
     wanted: list[Organization | None]
@@ -51,16 +51,15 @@ def ask_for_erasure(
         wanted = [*organizations_of(Subject(address, None, timezone.now())), None]
     else:
         wanted = list(organizations)
-    return [erasure for item in wanted if (erasure := _order(address, item, by, user))]
+    return [_order(address, item, by, user) for item in wanted]
 
 
-def _order(address: str, organization: Organization | None, by: AskedBy, user: User | None) -> Erasure | None:
-    try:
-        with transaction.atomic():
-            erasure = Erasure.objects.create(address=address, organization=organization, asked_by=by, user=user)
-            defer("bookings.tasks.erase", erasure_id=erasure.pk)
-    except IntegrityError:
-        return None  # it is under way
+def _order(address: str, organization: Organization | None, by: AskedBy, user: User | None) -> Erasure:
+    begun = {"asked_by": by, "user": user, "asked_at": Now(), "stage": ErasureStage.CANCELLING}
+    with transaction.atomic():
+        erasure, _made = Erasure.objects.update_or_create(address=address, organization=organization, defaults=begun)
+        defer("bookings.tasks.erase", erasure_id=erasure.pk)
+    erasure.refresh_from_db()
     return erasure
 
 
@@ -116,7 +115,7 @@ def resume_unfinished(now: datetime | None = None) -> int:
     One that fails, as something is locked, keeps none of the others; the next run tries it again.
     """
     rows = Erasure.objects.unfinished().filter(asked_at__lt=(now or timezone.now()) - COME_BACK_AFTER)
-    keys = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+    keys = list(rows.order_by("pk").values_list("pk", flat=True))
     for key in keys:
         try:
             run(erasure_id=key)
@@ -207,7 +206,7 @@ def _note(erasure: Erasure, counts: dict[str, int]) -> None:
 
 def _go_on(erasure: Erasure, stage: ErasureStage, wait: timedelta | None = None) -> None:
     with transaction.atomic():
-        Erasure.objects.filter(pk=erasure.pk, stage=erasure.stage).update(stage=stage)
+        _as_read(erasure).update(stage=stage)
         if wait is not None:
             defer("bookings.tasks.erase", at=timezone.now() + wait, erasure_id=erasure.pk)
     erasure.stage = stage
@@ -215,4 +214,9 @@ def _go_on(erasure: Erasure, stage: ErasureStage, wait: timedelta | None = None)
 
 def _finish(erasure: Erasure) -> None:
     """Keep the log, and forget whose it was."""
-    Erasure.objects.filter(pk=erasure.pk).update(stage=Erasure.Stage.DONE, address="", finished_at=Now())
+    _as_read(erasure).update(stage=Erasure.Stage.DONE, address="", finished_at=Now())
+
+
+def _as_read(erasure: Erasure) -> QuerySet[Erasure]:
+    """The order, unless another worker is further or somebody has asked again."""
+    return Erasure.objects.filter(pk=erasure.pk, stage=erasure.stage, asked_at=erasure.asked_at)

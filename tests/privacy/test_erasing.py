@@ -31,6 +31,7 @@ from tests.privacy.planting import (
 )
 from tests.privacy.searching import columns_with, kept_pages_with, keys_with, tables_with
 from tests.receiver import Receiver, say
+from tests.staff import make_member
 
 # Where the marker must have been before, so that the search is known to find it.
 PLANTED = {
@@ -189,14 +190,18 @@ def test_a_run_that_was_cut_short_is_begun_again(monkeypatch):
     assert tables_with(MARK) == {}
 
 
-@pytest.mark.django_db
-def test_asking_twice_is_asking_once():
-    slot = make_slot()
-    book(slot, email=EMAIL)
-    order(slot)
-    again = erasing.ask_for_erasure(email=EMAIL, organizations=[slot.expert.organization], by=Erasure.By.STAFF)
-    assert again == []
-    assert Erasure.objects.count() == 1
+@pytest.mark.django_db(transaction=True)
+def test_asking_again_is_one_order_that_takes_what_has_come_since():
+    slot = make_slot(capacity=2)
+    first = order(slot)
+    book(slot, email=EMAIL, name="Qzmarker")
+    user = make_member(slot.expert.organization)
+    house = [slot.expert.organization]
+    [again] = erasing.ask_for_erasure(email=EMAIL, organizations=house, by=Erasure.By.STAFF, user=user)
+    assert (again.pk, again.user) == (first.pk, user)
+    let_erasing_end()
+    assert tables_with(MARK) == {}
+    assert Erasure.objects.get().counts["bookings"] == 1
 
 
 @pytest.mark.django_db
