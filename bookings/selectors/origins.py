@@ -107,7 +107,7 @@ class Origins:
 
 
 def read_origins(rows: QuerySet[Booking], now: datetime) -> Origins:
-    """Count running holds, unproven bookings, and the bookings of the last week. Three queries, of any size of table."""
+    """Count running holds, unproven bookings, and bookings of the last week. Three queries, of a table of any size."""
     columns = ("pk", "status", "awaits_proof", "email", "network", "slot__expert_id", "slot__expert__name")
     newest = Booking.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     # Bounded by the key, too: the time they were made at has no index.
