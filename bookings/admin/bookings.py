@@ -14,10 +14,11 @@ from unfold.decorators import action, display
 
 from bookings import services
 from bookings.admin.booking_actions import DecidingAdmin
+from bookings.admin.notifications import COLOURS as MAIL_COLOURS
 from bookings.admin.origins import OriginsAdmin
 from bookings.errors import SlotTaken
 from bookings.forms import new_key
-from bookings.models import Booking, Source, Status
+from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes
 from bookings.selectors.alternatives import Conflict
@@ -105,7 +106,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             },
         ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
-        (gettext_lazy("Request"), {"fields": ("source", "created", "asked_because", "language", "timezone")}),
+        (
+            gettext_lazy("Request"),
+            {"fields": ("source", "created", "asked_because", "last_mail", "language", "timezone")},
+        ),
     )
     _fixed = (
         "reference",
@@ -120,6 +124,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "source",
         "created",
         "asked_because",
+        "last_mail",
         "language",
         "timezone",
     )
@@ -210,6 +215,16 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             is_kept = booking.status == Status.HELD
             return label(_("Waits for the link") if is_kept else _("Link not opened"), "info" if is_kept else "default")
         return label(booking.get_status_display(), COLOURS[booking.status])
+
+    @display(description=gettext_lazy("last e-mail"))
+    def last_mail(self, row):
+        """What became of the last e-mail to the customer, and when; the button "E-mails" shows all."""
+        mails = Notification.objects.filter(booking=row, audience=Notification.Audience.CUSTOMER)
+        mail = mails.order_by("-id").first()
+        if mail is None:
+            return None
+        when = instant(mail.sent_at or mail.last_attempt_at or mail.created_at)
+        return format_html("{} {}, {}", label(mail.get_status_display(), MAIL_COLOURS[mail.status]), mail.to, when)
 
     @display(description=gettext_lazy("link asked for because"))
     def asked_because(self, booking):

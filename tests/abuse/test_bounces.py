@@ -7,10 +7,11 @@ import pytest
 from django.test import Client
 from django.urls import clear_url_caches, include, path
 
-from bookings.models import Notification, Suppression
+from bookings.models import Booking, Notification, Suppression
 from bookingsite import urls
 from tests.cast import book, make_slot
 from tests.mail import send_mails
+from tests.staff import admin_url, logged_in, make_member
 
 pytestmark = pytest.mark.django_db
 SECRET, PATH = "events:a-secret-of-the-tests", "/mail/events/postmark/tracking/"
@@ -54,6 +55,8 @@ def test_a_bounce_is_logged_and_spares_the_mailbox(events, booking, mailoutbox):
     assert events(Metadata=mailoutbox[0].metadata).status_code == 200
     assert statuses() == ["bounced"]
     assert Suppression.objects.get().reason == "bounced"
+    owner = logged_in(make_member(booking.slot.expert.organization))
+    assert "Could not be delivered" in owner.get(admin_url(Booking, "change", booking.pk)).content.decode()
     book(make_slot(), email=VICTIM)
     send_mails()
     assert len(mailoutbox) == 1 and statuses() == ["bounced", "held"]

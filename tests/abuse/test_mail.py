@@ -10,11 +10,12 @@ from bookings import services
 from bookings.access.proven import mark_proven
 from bookings.mail import messages
 from bookings.models import Booking, LookupRequest, MailAllowance, Notification, OutboxMail, Source, WaitlistEntry
-from bookings.models.recipient import normalised
+from bookings.models.recipient import normalised, recipient_key
 from bookings.services import cleanup
 from bookingsite.onboarding import services as onboarding
 from experts.models import Invitation, Organization
 from tests.cast import book, details, make_booking, make_expert, make_organization, make_slot
+from tests.concurrency.contention import run_together
 from tests.mail import send_mails, waiting
 from tests.staff import admin_url, logged_in
 
@@ -234,3 +235,13 @@ class TestNewOrganizations:
             book(make_slot(), source=Source.STAFF)
         send_mails()
         assert len(mailoutbox) == 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_count_at_the_same_moment_count_each_mail():
+    """Else several of them would each let the one mail of an unproven address go."""
+    key = recipient_key(VICTIM)
+    spent = run_together(
+        lambda _n: MailAllowance.objects.spend([(key, "unknown", 1, 60)])[key, "unknown"].used, count=8
+    )
+    assert sorted(spent) == list(range(1, 9))
