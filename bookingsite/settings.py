@@ -359,7 +359,7 @@ UNFOLD = {
     "SIDEBAR": {"navigation": "bookingsite.admin_site.navigation"},
 }
 
-# Log-in of staff (bookingsite/accounts/, docs/decisions/0029-staff-log-in.md): django-allauth without its sign-up.
+# Log-in of staff (bookingsite/accounts/, docs/decisions/0038-staff-log-in.md): django-allauth without its sign-up.
 ACCOUNT_ADAPTER = "bookingsite.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]

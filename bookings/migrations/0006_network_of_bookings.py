@@ -15,10 +15,4 @@ class Migration(migrations.Migration):
             name="network",
             field=models.GenericIPAddressField(blank=True, editable=False, null=True, verbose_name="network"),
         ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(
-                models.F("network"), condition=models.Q(("status", "HELD")), name="booking_held_by_network"
-            ),
-        ),
     ]

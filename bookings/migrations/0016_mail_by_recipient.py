@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('bookings', '0015_after_merge_2'),
+        ('bookings', '0015_kinds_of_mails'),
     ]
 
     operations = [

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bookings', '0018_note_readings'),
-        ('experts', '0012_after_merge_3'),
+        ('experts', '0012_history_of_two_factor'),
     ]
 
     operations = [

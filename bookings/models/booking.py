@@ -302,7 +302,6 @@ class Booking(models.Model):
             models.Index("expires_at", name="booking_awaiting_proof", condition=Q(awaits_proof=True)),
             # To forget it in time.
             models.Index("created_at", name="booking_with_network", condition=Q(network__isnull=False)),
-            models.Index("network", name="booking_held_by_network", condition=Q(status="HELD")),
             models.Index("erased_at", name="booking_erased", condition=Q(erased_at__isnull=False)),
             models.Index(
                 "of_expert",

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0008_after_merge'),
+        ('experts', '0008_history_of_retention'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0010_after_merge_2'),
+        ('experts', '0010_history_of_proof_policy'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0012_after_merge_3'),
+        ('experts', '0012_history_of_two_factor'),
     ]
 
     operations = [
