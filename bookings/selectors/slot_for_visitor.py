@@ -1,13 +1,12 @@
 """Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status, WaitlistEntry
-from bookings.selectors.lately import counted_since, lately
+from bookings.selectors.lately import lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Slot
 from experts.prepared import PreparedQuery
@@ -83,8 +82,8 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((SlotForVisitor(slot) for slot in _slot(slot_id, counted_since())), None)
-    return _first(_slot_with_own(slot_id, visitor, counted_since()))
+        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted())), None)
+    return _first(_slot_with_own(slot_id, visitor, most_counted()))
 
 
 def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
@@ -124,15 +123,15 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 
 @PreparedQuery
-def _slot(slot_id: int, since: datetime) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id).annotate(lately=lately(since))
+def _slot(slot_id: int, most: int) -> QuerySet[Slot]:
+    return _slots().filter(pk=slot_id).annotate(lately=lately(most))
 
 
 @PreparedQuery
-def _slot_with_own(slot_id: int, visitor: str, since: datetime) -> QuerySet[Slot]:
+def _slot_with_own(slot_id: int, visitor: str, most: int) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), lately=lately(since))
+    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), lately=lately(most))
 
 
 @PreparedQuery

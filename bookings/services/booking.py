@@ -187,7 +187,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
-        slots = slots_to_book([request.slot_id for request in requests])
+        slots = slots_to_book({request.slot_id for request in requests})
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
