@@ -1,20 +1,23 @@
 """Count what was asked of an expert lately: roughly with each slot that is to be booked, exactly where it may matter.
 
-Counted are the holds and open bookings of the last seven days that staff did not make, unless a closer look has found
-that somebody known made them. A booking moves only within its expert, so ``Booking.of_expert`` finds them by an index,
-however many slots and bookings the expert has.
+Counted are the holds and open bookings of the last seven days that neither staff nor somebody known has made; those of
+people who became known later only until a closer look finds them. A booking moves only within its expert, so
+``Booking.of_expert`` finds them by an index, however many slots and bookings the expert has.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection
 from django.db.models import F, Func, IntegerField, QuerySet, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from bookings.models import Booking, Proven
 from bookings.models.proven import ProvenKind, proven_hash
 from bookings.networks import wide_network_of
 from experts.locking import slots_with_clock
@@ -80,22 +83,45 @@ def most_counted() -> int:
     return MOST_COUNTED if settings.RATE_LIMITS else 0
 
 
-def slots_to_book(slot_ids: set[int]) -> dict[int, Slot]:
-    """Read slots as ``read_slots`` does, with ``lately``."""
+def hashes_of(visitor: str, email: str = "") -> list[str]:
+    """Return by which a browser and an address are known, if they are; "" is nobody."""
+    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
+    return [proven_hash(kind, text) for kind, text in known if text]
+
+
+def known(hashes: list[str]) -> ArraySubquery:
+    """Return the annotation ``known`` for slots: which of these belong to somebody known."""
+    return ArraySubquery(Proven.objects.filter(pk__any_of=hashes).order_by().values("pk"))
+
+
+def is_known(wanted: Booking, slot: Slot) -> bool:
+    """Return whether somebody known asks, as far as was looked at when the slot was read with ``known``."""
+    found: list[str] = slot.known  # type: ignore[attr-defined]  # the annotation
+    return bool(found) and not set(found).isdisjoint(hashes_of(wanted.holder, wanted.email))
+
+
+def slots_to_book(wanted: Iterable[Booking]) -> dict[int, Slot]:
+    """Read the slots of unsaved bookings as ``read_slots`` does, with ``lately``, and ``known`` for all who ask."""
+    slot_ids, hashes = set(), set()
+    for booking in wanted:
+        slot_ids.add(booking.slot_id)
+        hashes.update(hashes_of(booking.holder, booking.email))
     first, *others = sorted(slot_ids)
     # PostgreSQL keeps the plan for one. For a list it does not: it takes it for ten, and plans anew each time.
-    rows = _slots([first, *others], most_counted()) if others else _slot(first, most_counted())
+    counted = (most_counted(), sorted(hashes))
+    rows = _slots([first, *others], *counted) if others else _slot(first, *counted)
     return {slot.pk: slot for slot in rows}
 
 
 @PreparedQuery
-def _slot(slot_id: int, most: int) -> QuerySet[Slot]:
-    return slots_with_clock().filter(pk=slot_id).annotate(lately=lately(most)).order_by()
+def _slot(slot_id: int, most: int, hashes: list[str]) -> QuerySet[Slot]:
+    return slots_with_clock().filter(pk=slot_id).annotate(lately=lately(most), known=known(hashes)).order_by()
 
 
 @PreparedQuery
-def _slots(slot_ids: list[int], most: int) -> QuerySet[Slot]:
-    return slots_with_clock().filter(pk__any_of=slot_ids).annotate(lately=lately(most)).order_by()
+def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
+    slots = slots_with_clock().filter(pk__any_of=slot_ids)
+    return slots.annotate(lately=lately(most), known=known(hashes)).order_by()
 
 
 class Standing(NamedTuple):
@@ -121,15 +147,13 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = 
     knows costs no closer look at each, and what remains to be counted is bounded by what people unknown may have.
     """
     first, last = wide_network_of(network) if network else (None, None)
-    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
-    own = [proven_hash(kind, text) for kind, text in known if text]
     values: dict[str, Any] = {
         "expert": slot.expert_id,
         "horizon": timedelta(days=slot.expert.policy("horizon_days")),
         "network": network,
         "first": first,
         "last": last,
-        "own": own,
+        "own": hashes_of(visitor, email),
         "since": timezone.now() - LATELY if settings.RATE_LIMITS else _NEVER,
         "visitor": visitor,
         "most": MOST_FORGOTTEN,

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status, WaitlistEntry
-from bookings.selectors.lately import lately, most_counted
+from bookings.selectors.lately import hashes_of, known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Slot
 from experts.prepared import PreparedQuery
@@ -51,7 +51,7 @@ _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attna
 
 @dataclass(frozen=True)
 class SlotForVisitor:
-    """A slot with its expert, ``read_at`` and ``lately`` (lately.py), and what the visitor had in it then.
+    """A slot with its expert, ``read_at``, ``lately`` and ``known`` (lately.py), and what the visitor had in it then.
 
     ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
     whether the waitlist offered it.
@@ -82,8 +82,8 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted())), None)
-    return _first(_slot_with_own(slot_id, visitor, most_counted()))
+        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted(), [])), None)
+    return _first(_slot_with_own(slot_id, visitor, most_counted(), hashes_of(visitor)))
 
 
 def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
@@ -123,15 +123,16 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 
 @PreparedQuery
-def _slot(slot_id: int, most: int) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id).annotate(lately=lately(most))
+def _slot(slot_id: int, most: int, hashes: list[str]) -> QuerySet[Slot]:
+    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(hashes))
 
 
 @PreparedQuery
-def _slot_with_own(slot_id: int, visitor: str, most: int) -> QuerySet[Slot]:
+def _slot_with_own(slot_id: int, visitor: str, most: int, hashes: list[str]) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), lately=lately(most))
+    counted = slots.annotate(lately=lately(most), known=known(hashes))
+    return counted.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
 
 
 @PreparedQuery

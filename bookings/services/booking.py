@@ -24,7 +24,7 @@ from bookings.selectors.facts import new_booking_facts, slot_after
 from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.services.caution import Caution, caution_about
+from bookings.services.caution import Caution, caution_about, counted_for
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -187,7 +187,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
-        slots = slots_to_book({request.slot_id for request in requests})
+        slots = slots_to_book(request.wanted for request in requests)
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -216,6 +216,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     for request in contenders:
         slot = slots[request.slot_id]
         request.caution = caution_about(request.wanted, slot, request.work, is_quick=request.is_quick)
+        request.wanted.of_expert_id = counted_for(request.wanted, slot)
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, wait=wait)
@@ -286,7 +287,6 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Ca
     """
     booking = copy(wanted)
     booking.slot = without_hold(slot, hold)
-    booking.of_expert_id = slot.expert_id if wanted.source != Source.STAFF else None
     if hold is None:
         booking.reference, booking.created_at = new_reference(), slot.read_at
     else:

@@ -12,7 +12,7 @@ from disposable_email_domains import blocklist
 from django.conf import settings
 
 from bookings.models import Booking, ProofReason, Source
-from bookings.selectors.lately import MOST_COUNTED, Lately, Standing, look_closely
+from bookings.selectors.lately import MOST_COUNTED, Lately, Standing, is_known, look_closely
 from bookings.services.proof_of_work import accept_work
 from experts.models import Slot
 from experts.models.organization import ProofPolicy
@@ -48,11 +48,11 @@ class HoldTime(NamedTuple):
 def caution_about(wanted: Booking, slot: Slot, work: str = "", *, is_quick: bool = False) -> Caution | None:
     """Return why this request has to be proven first; None where it counts at once, as nearly always.
 
-    ``wanted`` is not saved; ``slot`` was read with ``lately``. ``work``: the solution of a challenge, used up where it
-    is needed. Asks the database only where it may matter.
+    ``wanted`` is not saved; ``slot`` was read with ``lately`` and ``known``. ``work``: the solution of a challenge, used
+    up where it is needed. Asks the database only where it may matter.
     """
     policy = slot.expert.organization.proof
-    if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER:
+    if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER or is_known(wanted, slot):
         return None
     reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else _what_is_odd(wanted, is_quick=is_quick)
     if reason is None and _is_quiet(slot):
@@ -68,13 +68,18 @@ def caution_about(wanted: Booking, slot: Slot, work: str = "", *, is_quick: bool
     return Caution(reason, keeps=keeps, prolongs=has_room)
 
 
+def counted_for(wanted: Booking, slot: Slot) -> int | None:
+    """Return the expert with whom it counts as asked for by somebody unknown (``Booking.of_expert``); None for none."""
+    return None if wanted.source == Source.STAFF or is_known(wanted, slot) else slot.expert_id
+
+
 def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     """Return how long a hold keeps its seats: as the policy says, and shorter when people unknown hold many.
 
     Parameters as for ``caution_about``.
     """
     minutes: int = slot.expert.policy("hold_minutes")
-    if _is_quiet(slot):
+    if is_known(wanted, slot) or _is_quiet(slot):
         return HoldTime(minutes)
     standing = _look(slot, wanted)
     if standing.is_known:

@@ -11,7 +11,7 @@ from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooM
 from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
-from bookings.services.caution import HoldTime, hold_time
+from bookings.services.caution import HoldTime, counted_for, hold_time
 from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
@@ -53,7 +53,7 @@ def hold_slot(
     slot = seen.slot
     network = network_of(client_address)
     wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
-    wanted.of_expert_id = slot.expert_id
+    wanted.of_expert_id = counted_for(wanted, slot)
     check_party(slot, wanted)
     check_not_blocked(slot, wanted)
     if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
