@@ -89,9 +89,9 @@ def hashes_of(visitor: str, email: str = "") -> list[str]:
     return [proven_hash(kind, text) for kind, text in known if text]
 
 
-def known(hashes: list[str]) -> ArraySubquery:
+def known(*hashes: str) -> ArraySubquery:
     """Return the annotation ``known`` for slots: which of these belong to somebody known."""
-    return ArraySubquery(Proven.objects.filter(pk__any_of=hashes).order_by().values("pk"))
+    return ArraySubquery(Proven.objects.filter(pk__in=hashes).order_by().values("pk"))
 
 
 def is_known(wanted: Booking, slot: Slot) -> bool:
@@ -106,22 +106,24 @@ def slots_to_book(wanted: Iterable[Booking]) -> dict[int, Slot]:
     for booking in wanted:
         slot_ids.add(booking.slot_id)
         hashes.update(hashes_of(booking.holder, booking.email))
-    first, *others = sorted(slot_ids)
     # PostgreSQL keeps the plan for one. For a list it does not: it takes it for ten, and plans anew each time.
-    counted = (most_counted(), sorted(hashes))
-    rows = _slots([first, *others], *counted) if others else _slot(first, *counted)
+    if len(slot_ids) == 1 and len(hashes) <= 2:
+        one, other = [*hashes, "", ""][:2]
+        rows = _slot(slot_ids.pop(), most_counted(), one, other)
+    else:
+        rows = _slots(sorted(slot_ids), most_counted(), sorted(hashes))
     return {slot.pk: slot for slot in rows}
 
 
 @PreparedQuery
-def _slot(slot_id: int, most: int, hashes: list[str]) -> QuerySet[Slot]:
-    return slots_with_clock().filter(pk=slot_id).annotate(lately=lately(most), known=known(hashes)).order_by()
+def _slot(slot_id: int, most: int, one: str, other: str) -> QuerySet[Slot]:
+    return slots_with_clock().filter(pk=slot_id).annotate(lately=lately(most), known=known(one, other)).order_by()
 
 
 @PreparedQuery
 def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
-    slots = slots_with_clock().filter(pk__any_of=slot_ids)
-    return slots.annotate(lately=lately(most), known=known(hashes)).order_by()
+    known = ArraySubquery(Proven.objects.filter(pk__any_of=hashes).order_by().values("pk"))
+    return slots_with_clock().filter(pk__any_of=slot_ids).annotate(lately=lately(most), known=known).order_by()
 
 
 class Standing(NamedTuple):

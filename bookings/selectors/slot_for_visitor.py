@@ -82,8 +82,8 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted(), [])), None)
-    return _first(_slot_with_own(slot_id, visitor, most_counted(), hashes_of(visitor)))
+        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted(), "")), None)
+    return _first(_slot_with_own(slot_id, visitor, most_counted(), *hashes_of(visitor)))
 
 
 def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
@@ -123,15 +123,15 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 
 @PreparedQuery
-def _slot(slot_id: int, most: int, hashes: list[str]) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(hashes))
+def _slot(slot_id: int, most: int, browser: str) -> QuerySet[Slot]:
+    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(browser))
 
 
 @PreparedQuery
-def _slot_with_own(slot_id: int, visitor: str, most: int, hashes: list[str]) -> QuerySet[Slot]:
+def _slot_with_own(slot_id: int, visitor: str, most: int, browser: str) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    counted = slots.annotate(lately=lately(most), known=known(hashes))
+    counted = slots.annotate(lately=lately(most), known=known(browser))
     return counted.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
 
 

@@ -48,8 +48,8 @@ class HoldTime(NamedTuple):
 def caution_about(wanted: Booking, slot: Slot, work: str = "", *, is_quick: bool = False) -> Caution | None:
     """Return why this request has to be proven first; None where it counts at once, as nearly always.
 
-    ``wanted`` is not saved; ``slot`` was read with ``lately`` and ``known``. ``work``: the solution of a challenge, used
-    up where it is needed. Asks the database only where it may matter.
+    ``wanted`` is not saved; ``slot`` was read with ``lately`` and ``known``. ``work`` solves a challenge, and is
+    spent where it is needed. Asks the database only where it may matter.
     """
     policy = slot.expert.organization.proof
     if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER or is_known(wanted, slot):
