@@ -11,6 +11,7 @@ from typing import NamedTuple
 from disposable_email_domains import blocklist
 from django.conf import settings
 
+from bookings.access.proven import is_proven
 from bookings.models import Booking, ProofReason, Source
 from bookings.selectors.lately import MOST_COUNTED, Lately, Standing, is_known, look_closely
 from bookings.services.proof_of_work import accept_work
@@ -55,7 +56,7 @@ def caution_about(wanted: Booking, slot: Slot, work: str = "", *, is_quick: bool
     if wanted.source == Source.STAFF or policy == ProofPolicy.NEVER or is_known(wanted, slot):
         return None
     reason = ProofReason.POLICY if policy == ProofPolicy.ALWAYS else _what_is_odd(wanted, is_quick=is_quick)
-    if reason is None and _is_quiet(slot):
+    if _is_quiet(slot) and (reason is None or is_proven(visitor=wanted.holder, email=wanted.email)):
         return None
     standing = _look(slot, wanted)
     if standing.is_known:
