@@ -31,7 +31,7 @@ LONGEST = 600  # seconds for one run
 BOOKED = """
     INSERT INTO bookings_booking (slot_id, seats, status, name, email, phone, notes, reference, holder, reason,
                                   cancel_reason, language, timezone, sequence, source)
-    SELECT slot.id, 1, 'CONFIRMED', 'Lena Fischer', 'person' || n || '@example.com', '', '',
+    SELECT slot.id, 1, 'CONFIRMED', 'Lena Fischer', 'person' || slot.id || '@example.com', '', '',
            'EB-' || substr(letters, 1, 4) || '-' || substr(letters, 5), '', '', '', 'en',
            (ARRAY['Europe/Berlin', 'Europe/London', 'America/New_York', ''])[1 + n %% 4], 0, 'web'
     FROM (SELECT id, row_number() OVER (ORDER BY md5(id::text)) AS n FROM experts_slot
