@@ -19,8 +19,8 @@ SIZE = Size(experts=4000, slots=60_000, bookings=18_000)
 # then. What is looked at each hour may take its time.
 LEFT_OUT = (
     "search",
-    "experts free today, name",
-    "experts of a category free today, name",
+    "experts free tomorrow, name",
+    "experts of a category free tomorrow, name",
     "sweep, clean-up",
     "sweep, finished ever",
     "sweep, horizons",
