@@ -16,8 +16,7 @@ class ProvenKind(models.TextChoices):
 class ProvenQuerySet(models.QuerySet["Proven"]):
     def of(self, *, visitor: str = "", email: str = "") -> Self:
         """What is known of a browser and of an address; "" is nobody."""
-        known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
-        return self.filter(hash__in=[proven_hash(kind, text) for kind, text in known if text])
+        return self.filter(hash__in=hashes_of(visitor, email))
 
 
 class Proven(models.Model):
@@ -45,6 +44,12 @@ class Proven(models.Model):
 def proven_hash(kind: str, text: str) -> str:
     """Return the hash of a browser's identity, or of an address however its letters were written."""
     return hash_of(f"{kind} {text.strip().lower()}")
+
+
+def hashes_of(visitor: str, email: str = "") -> list[str]:
+    """Return by which a browser and an address are known, if they are; "" is nobody."""
+    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
+    return [proven_hash(kind, text) for kind, text in known if text]
 
 
 def pair_hash(visitor: str, email: str) -> str:

@@ -18,7 +18,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from bookings.models import Booking, Proven
-from bookings.models.proven import ProvenKind, proven_hash
+from bookings.models.proven import ProvenKind, hashes_of
 from bookings.networks import wide_network_of
 from experts.locking import slots_with_clock
 from experts.models import Slot
@@ -81,12 +81,6 @@ def lately(most: int) -> Func:
 def most_counted() -> int:
     """Return how many rows are counted: of none where the site has no limits."""
     return MOST_COUNTED if settings.RATE_LIMITS else 0
-
-
-def hashes_of(visitor: str, email: str = "") -> list[str]:
-    """Return by which a browser and an address are known, if they are; "" is nobody."""
-    known = [(ProvenKind.BROWSER, visitor), (ProvenKind.ADDRESS, email)]
-    return [proven_hash(kind, text) for kind, text in known if text]
 
 
 def known(*hashes: str) -> ArraySubquery:

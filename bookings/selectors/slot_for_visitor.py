@@ -6,7 +6,8 @@ from typing import Any
 from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status, WaitlistEntry
-from bookings.selectors.lately import hashes_of, known, lately, most_counted
+from bookings.models.proven import hashes_of
+from bookings.selectors.lately import known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Slot
 from experts.prepared import PreparedQuery

@@ -1,8 +1,9 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
 from bookings.services.blocks import block, end_block
-from bookings.services.booking import book, book_by_link, change_details, note_opened_full
+from bookings.services.booking import book, book_by_link, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
+from bookings.services.details import change_details
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, hold_slot, release_hold, release_holds
 from bookings.services.idempotency import Booked

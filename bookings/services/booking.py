@@ -1,4 +1,4 @@
-"""Book a slot, and correct who a booking is for."""
+"""Book a slot."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken
 from bookings.mail.rules import MailKind, kind_of
-from bookings.models import Booking, EventType, Proof, Source, Status, TurnedAway
+from bookings.models import Booking, EventType, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
 from bookings.policy import approval_ends
@@ -28,8 +28,6 @@ from bookings.services.caution import Caution, caution_about, counted_for
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import (
     publish_all,
-    publish_to_booker,
-    queue_mail,
     queue_mails,
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
@@ -262,11 +260,11 @@ def _book_under_lock(
         if reason is not None:
             refused.append(_Refused(request, slot, reason))
             continue
+        booking = _make_booking(request.wanted, slot, hold, request.caution)
         if hold is not None:
             del holds[request.asker]
-            if hold.offer_id is not None or hold.seats > request.wanted.seats:
-                freed.add(slot.pk)  # an offer was taken, or fewer seats than were held
-        booking = _make_booking(request.wanted, slot, hold, request.caution)
+            if hold.offer_id is not None or hold.seats > booking.seats or booking.status == Status.EXPIRED:
+                freed.add(slot.pk)  # an offer was taken, or fewer seats than were held, or they are kept no longer
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.
         slots[slot.pk] = slot_after(booking)
@@ -317,11 +315,11 @@ def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Ca
         booking.status = Status.HELD
         last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
         booking.expires_at = min(slot.read_at + PROOF_LASTS, last_moment)
-    elif hold is not None:
+    elif hold is not None and hold.seats >= booking.seats:
         booking.status, booking.expires_at = Status.HELD, hold.expires_at  # what was kept already, and no longer
     else:
         booking.status, booking.expires_at = Status.EXPIRED, slot.read_at
-    if hold is not None and hold.awaits_proof:
+    if booking.status == Status.HELD and hold is not None and hold.awaits_proof:
         booking.expires_at = hold.expires_at  # asked again, with another address: that prolongs nothing
 
 
@@ -424,41 +422,6 @@ def _refuse_blocked(slot: Slot) -> Booked:
 def _refuse_party(slot: Slot, wanted: Booking) -> Booked:
     check_party(slot, wanted)
     raise AssertionError("was refused before")
-
-
-def change_details(
-    *,
-    booking_id: int,
-    name: str | None = None,
-    email: str | None = None,
-    phone: str | None = None,
-    notes: str | None = None,
-    by_customer: bool = False,
-) -> Booking:
-    """Correct who a booking is for; what is None stays, as do slot, seats and status. Locks the booking's row.
-
-    A new address gets the booking's mail, as its links are bound to the address; the old one's open nothing any more,
-    and browsers that they have opened it in see it no longer. The browser that booked does.
-
-    Raises InvalidDetails, NotFound, Busy.
-    """
-    with slot_transaction():
-        booking = Booking.objects.not_erased().select_for_update(no_key=True).filter(pk=booking_id).first()
-        if booking is None:
-            raise NotFound(_("There is no such booking."))
-        old_email = booking.email
-        given = {"name": name, "email": email, "phone": phone, "notes": notes}
-        wanted = {field: text.strip() for field, text in given.items() if text is not None}
-        for field, text in wanted.items():
-            setattr(booking, field, text)
-        check_details(booking)
-        booking.save(update_fields=list(wanted))
-        if booking.email.lower() != old_email.lower():
-            Proof.objects.filter(booking=booking).delete()
-        if booking.email and booking.email != old_email:
-            queue_mail(booking, kind_of(booking), by_visitor=by_customer)
-        publish_to_booker(booking)
-    return booking
 
 
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:

@@ -78,6 +78,8 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     if reason := refusal_of(slot, seats, own=own):
         raise SlotTaken(slot, reason)
     if own is not None:
+        if seats > own.seats and not lasts.minutes:
+            raise NotHeld(needs_work=lasts.needs_work)
         if own.seats != seats:
             slot.seats_held += seats - own.seats
             own.seats = seats

@@ -25,8 +25,8 @@ from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, Status
 from bookings.services import caution
 from bookings.services.expiry import end_all_due
-from experts.models import Slot
-from tests.cast import day_ahead, make_expert, make_slot, when
+from experts.models import Expert, Slot
+from tests.cast import day_ahead, fresh, make_expert, make_slot, when
 
 pytestmark = pytest.mark.django_db
 REQUESTS, PEOPLE = (10_000, 200) if os.environ.get("ABUSE") == "all" else (320, 40)
@@ -215,3 +215,20 @@ def test_who_proves_it_later_is_not_counted_any_more(expert):
     assert not Booking.objects.filter(of_expert=expert, email__in=crowd).exists()
     # Nothing happened to them that their history should tell of.
     assert not Booking.pgh_event_model.objects.filter(pgh_label="update").exists()
+
+
+@pytest.mark.usefixtures("defended")
+def test_a_small_hold_is_no_way_to_more_seats_than_may_be_kept(expert):
+    Expert.objects.filter(pk=expert.pk).update(max_party=8)
+    large, *others = Slot.objects.filter(expert=expert)
+    Slot.objects.filter(pk=large.pk).update(capacity=10)  # of 69 seats, people unknown may keep 10
+    for number, slot in enumerate(others[:7]):
+        services.hold_slot(slot_id=slot.pk, visitor=secrets.token_hex(16), client_address=f"192.0.{number}.7")
+    hold = {"slot_id": large.pk, "visitor": "a" * 32, "client_address": "203.0.113.9"}
+    assert services.hold_slot(**hold).seats == 1
+    with pytest.raises(NotHeld):
+        services.hold_slot(seats=8, **hold)
+    assert services.hold_slot(seats=3, **hold).seats == 3, "there is room for these"
+    booking = services.book(name="Lena", email="lena@example.org", seats=8, **hold).booking
+    assert (booking.awaits_proof, booking.status) == (True, Status.EXPIRED)
+    assert fresh(large).seats_held == 0, "it keeps nothing, and gives back what was held"
