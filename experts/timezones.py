@@ -69,11 +69,16 @@ def offset_label(zone: ZoneInfo, instant: datetime) -> str:
     return f"GMT{'+' if minutes > 0 else '−'}{hours}{f':{rest:02}' if rest else ''}"
 
 
+def day_bounds(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the instants (UTC) at which a day of the zone begins and ends: of 23 or 25 hours where clocks change."""
+    # Where the clocks skip midnight, the day begins at the instant at which they do (PEP 495).
+    first, end = (datetime.combine(it, time.min, tzinfo=zone) for it in (day, day + timedelta(days=1)))
+    return first.astimezone(UTC), end.astimezone(UTC)
+
+
 def next_midnight(instant: datetime, zone: ZoneInfo) -> datetime:
     """Return the first instant (UTC) after ``instant`` at which it is another day in the zone."""
-    tomorrow = instant.astimezone(zone).date() + timedelta(days=1)
-    # Where the clocks skip midnight, this is the instant at which they do (PEP 495).
-    return datetime.combine(tomorrow, time.min, tzinfo=zone).astimezone(UTC)
+    return day_bounds(instant.astimezone(zone).date(), zone)[1]
 
 
 def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:

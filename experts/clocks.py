@@ -1,0 +1,53 @@
+"""Which clock leads where a time is shown, and which stands beside it: one rule for pages, mails and files."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from experts.timezones import offset_at
+
+# Sessions at a place, by the values of Expert.venue: whoever comes reads the clock on its wall.
+_AT_A_PLACE = frozenset({"in_person"})
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The clocks by which somebody is told a time.
+
+    Days, "today" and "tomorrow" are those of ``leading``. ``other`` is the other person's zone, None where it is not
+    known or the same; ``beside`` tells whether it has anything to add. ``is_of_place``: ``leading`` is the clock of the
+    place where they meet, ``other`` that of the visitor. Otherwise ``other`` is the expert's.
+    """
+
+    leading: ZoneInfo
+    other: ZoneInfo | None = None
+    is_of_place: bool = False
+
+    def beside(self, instant: datetime) -> ZoneInfo | None:
+        """Return the zone whose time is told beside the leading one; None where both clocks show the same then."""
+        if self.other is None or offset_at(self.other, instant) == offset_at(self.leading, instant):
+            return None
+        return self.other
+
+    def beside_on(self, day: date) -> ZoneInfo | None:
+        """Return the zone whose clock differs from the leading one at some hour of that day; None if it never does."""
+        midnight = datetime.combine(day, time.min, tzinfo=self.leading)
+        return next((zone for hour in range(24) if (zone := self.beside(midnight + timedelta(hours=hour)))), None)
+
+    def today(self, now: datetime) -> date:
+        """Return the day that the leading clock shows."""
+        return now.astimezone(self.leading).date()
+
+
+def clocks_for(venue: str, expert_zone: ZoneInfo, visitor_zone: ZoneInfo | None) -> Clocks:
+    """Return the clocks by which a visitor is told of a session.
+
+    At a place its clock leads, which is the expert's, and the visitor's stands beside it. By phone and video the
+    visitor's leads, and the expert's stands beside it. Without a ``visitor_zone`` there is the expert's alone.
+    """
+    is_of_place = venue in _AT_A_PLACE
+    if visitor_zone is None or visitor_zone.key == expert_zone.key:
+        return Clocks(expert_zone, None, is_of_place)
+    if is_of_place:
+        return Clocks(expert_zone, visitor_zone, is_of_place)
+    return Clocks(visitor_zone, expert_zone)
