@@ -1,13 +1,20 @@
 """Which clock leads where a time is shown, and which stands beside it: one rule for pages, mails and files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from django.db.models import Case, CharField, DateField, F, Func, Value, When
+from django.db.models.functions import Coalesce, NullIf
+from django.db.models.lookups import Exact
 
 from experts.timezones import offset_at
 
-# Sessions at a place, by the values of Expert.venue: whoever comes reads the clock on its wall.
-_AT_A_PLACE = frozenset({"in_person"})
+# What is today by one clock may be two days ago by another: zones are up to 26 hours apart.
+DAYS_BETWEEN_CLOCKS = 2
+_AT_A_PLACE = "in_person"  # of the values of Expert.venue: whoever comes reads the clock on the wall there
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,27 @@ def clocks_for(venue: str, expert_zone: ZoneInfo, visitor_zone: ZoneInfo | None)
     At a place its clock leads, which is the expert's, and the visitor's stands beside it. By phone and video the
     visitor's leads, and the expert's stands beside it. Without a ``visitor_zone`` there is the expert's alone.
     """
-    is_of_place = venue in _AT_A_PLACE
+    is_of_place = venue == _AT_A_PLACE
     if visitor_zone is None or visitor_zone.key == expert_zone.key:
         return Clocks(expert_zone, None, is_of_place)
     if is_of_place:
         return Clocks(expert_zone, visitor_zone, is_of_place)
     return Clocks(visitor_zone, expert_zone)
+
+
+def leading_zone(visitor_zone: str, expert: Callable[[str], Any] = F) -> Case:
+    """Say ``clocks_for(…).leading`` in a query of experts; ``visitor_zone`` is a name, or "" where it is not known.
+
+    In another query, ``expert`` makes of a field's name what stands for that field of the expert.
+    """
+    own = Coalesce(NullIf(Value(visitor_zone), Value("")), expert("timezone"), output_field=CharField())
+    at_a_place = When(Exact(expert("venue"), _AT_A_PLACE), then=expert("timezone"))
+    return Case(at_a_place, default=own, output_field=CharField())
+
+
+class DayThere(Func):
+    """The day on which an instant falls, in a query: ``DayThere("starts_at", leading_zone(…))``."""
+
+    template = "(%(expressions)s)::date"
+    arg_joiner = " AT TIME ZONE "
+    output_field = DateField()

@@ -7,12 +7,17 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts.timezones import city, offset_at, offset_label
+from experts.timezones import city, day_bounds, offset_at, offset_label
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """``14:30``"""
     return date_format(instant.astimezone(zone), "H:i")
+
+
+def weekday_and_time(instant: datetime, zone: ZoneInfo) -> str:
+    """``Wed 14:30``"""
+    return date_format(instant.astimezone(zone), "D H:i")
 
 
 def time_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
@@ -57,7 +62,7 @@ def soon(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     if day <= today + timedelta(days=1):
         return f"{day_name(day, today)} {clock(instant, zone)}"
     if day < today + timedelta(days=7):
-        return date_format(instant.astimezone(zone), "D H:i")
+        return weekday_and_time(instant, zone)
     return date_format(instant.astimezone(zone), "D j M, H:i")
 
 
@@ -96,6 +101,14 @@ def zone_label_of_day(zone: ZoneInfo, day: date) -> str:
     if first == last:
         return zone_label(zone, start)
     return _("%(city)s time (%(first)s, then %(last)s)") % {"city": city(zone), "first": first, "last": last}
+
+
+def clock_of_day(zone: ZoneInfo, day: date) -> str:
+    """``Berlin time``; as ``zone_label_of_day`` on the day on which the clocks change."""
+    start, end = day_bounds(day, zone)
+    if offset_at(zone, start) != offset_at(zone, end - timedelta(minutes=1)):
+        return zone_label_of_day(zone, day)
+    return _("%(city)s time") % {"city": city(zone)}
 
 
 def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:

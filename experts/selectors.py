@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from django.db.models import (
     CharField,
     DateField,
+    DecimalField,
     Exists,
     ExpressionWrapper,
     Func,
@@ -19,11 +20,26 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from experts.clocks import DayThere, leading_zone
 from experts.models import Expert, Slot, WeeklyHours
 from experts.prepared import PreparedQuery
 
 # In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
 SLOTS_VERSION = "coalesce(sum(hashint8extended(s.id, s.version::bigint)), 0)"
+
+
+def slots_version_by_clock(first: date, last: date, around: tuple[date, date], visitor_zone: str) -> Subquery:
+    """As ``slots_version``, of the slots on these days of the clock that leads (``leading_zone``).
+
+    ``around``: the expert's days among which these slots are, for the index.
+    """
+    on = DayThere("starts_at", leading_zone(visitor_zone, OuterRef))
+    slots = (
+        Slot.objects.filter(expert=OuterRef("pk"), date__range=around).alias(on=on).filter(on__gte=first, on__lte=last)
+    )
+    template = "coalesce(sum(hashint8extended(%(expressions)s::bigint)), 0)"  # as SLOTS_VERSION
+    version = Func("pk", "version", template=template, output_field=DecimalField())
+    return Subquery(slots.order_by().annotate(slots_version=version).values("slots_version"))
 
 
 def slots_version(first: date, last: date) -> RawSQL:

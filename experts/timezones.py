@@ -94,6 +94,12 @@ def instant_of(day: date, wall_clock: time, zone: ZoneInfo) -> datetime | None:
     return instant
 
 
+def is_shown_twice(local: datetime) -> bool:
+    """Return whether the clock of an aware wall-clock time shows that time once more on the same day."""
+    first, second = (local.replace(fold=fold).utcoffset() or timedelta(0) for fold in (0, 1))
+    return first > second  # less: it is skipped (PEP 495)
+
+
 def edge_of(day: date, wall_clock: time, zone: ZoneInfo, *, last: bool = False) -> datetime:
     """Return the UTC instant at which a period of time starts or ends that is given by a wall-clock time.
 

@@ -6,7 +6,6 @@ no task for each socket. A thousand of them come at once, and stay for hours.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -16,6 +15,7 @@ from django.http import QueryDict
 
 from bookings.access.visitor import address_behind_proxies, identify
 from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, hub
+from bookings.live.keys import WeekKey
 from bookings.live.sockets import TRANSPORT, DirectWire, Message, QueuedWire
 
 # What the page does after each is in static/js/live.js: it loads itself again without a visitor, dials again later when
@@ -32,7 +32,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class PageConsumer(AsyncConsumer):
     """What all pages' sockets share."""
 
-    room_key: tuple[int, date] | None
+    room_key: WeekKey | None
     is_ready: bool
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:  # type: ignore[override]  # types-channels wants its own scopes
@@ -118,16 +118,19 @@ async def _listen(receive: Receive) -> int | None:
 
 
 class ExpertConsumer(PageConsumer):
-    """``/ws/experts/<slug>/?day=YYYY-MM-DD``: one day of an expert, as the expert page shows it."""
+    """``/ws/experts/<slug>/?day=YYYY-MM-DD&zone=…``: one day of an expert, as the expert page shows it.
+
+    With the zone of the page's clock where that is not the expert's.
+    """
 
     async def join(self, scope: dict[str, Any]) -> int | None:
-        slug, day = scope["url_route"]["kwargs"]["slug"], QueryDict(scope.get("query_string", b"")).get("day")
+        slug, query = scope["url_route"]["kwargs"]["slug"], QueryDict(scope.get("query_string", b""))
         for anew in (False, True):  # whose address it is may have changed a moment ago
-            found = await hub().find_day(slug, day, anew=anew)
+            found = await hub().find_day((slug, query.get("day"), query.get("zone")), anew=anew)
             if found is None:
                 return NOT_FOUND
-            expert_id, self.day = found
-            if await hub().join_room(self, expert_id):
+            self.day = found.day
+            if await hub().join_room(self, found.week):
                 return None
             hub().leave_room(self)
         return NOT_FOUND

@@ -1,16 +1,17 @@
 """The hub: all sockets of one process, the rooms they are in, and what keeps both equal to the database.
 
-A room is one expert's week. Whatever happens (a socket joins, a message says that a slot changed, the comparison every
-few seconds is due) asks for something to be read. One task reads for all, round after round (bookings/live/reading.py):
-what is asked during a round waits for the next, so that a thousand sockets that join at once, or a hundred changes a
-second, cost a few queries and a few messages. What was found is sent without waiting for anybody.
+A room is one expert's week by one clock. Whatever happens (a socket joins, a message says that a slot changed, the
+comparison every few seconds is due) asks for something to be read. One task reads for all, round after round
+(bookings/live/reading.py): what is asked during a round waits for the next, so that a thousand sockets that join at
+once, or a hundred changes a second, cost a few queries and a few messages. What was found is sent without waiting for
+anybody.
 """
 
 import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -21,6 +22,7 @@ from django.utils import timezone
 
 from bookings.access.visitor import visitor_group
 from bookings.live import queries, reading
+from bookings.live.keys import FoundDay, WeekKey
 from bookings.live.room import Room
 from bookings.live.sockets import OWN_CHANGED, Socket, WeekSocket, beat
 from experts.publisher import GROUP
@@ -34,18 +36,22 @@ MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 
 
+Address = tuple[str, str | None, str | None]  # slug, day and zone, as a socket's address has them
+
+
 class Hub:
     """All sockets of the process. Made when the first one comes; lives in that event loop."""
 
     def __init__(self) -> None:
-        self.rooms: dict[queries.WeekKey, Room] = {}
+        self.rooms: dict[WeekKey, Room] = {}
+        self._rooms_of: dict[int, dict[WeekKey, Room]] = defaultdict(dict)  # by expert
         self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
         self.members: dict[str, set[Socket]] = defaultdict(set)  # by the name that messages give a visitor
         self._asked_own: set[str] = set()
         self._compares_all = False
         self._wake = asyncio.Event()
-        self._days: dict[tuple[str, str | None], asyncio.Task[tuple[int, date] | None]] = {}
+        self._days: dict[Address, asyncio.Task[FoundDay | None]] = {}
         self._per_owner: Counter[str] = Counter()
         self.hears = False  # what is published
         self._is_fresh = True
@@ -66,29 +72,28 @@ class Hub:
         if self._per_owner[owner] <= 0:
             del self._per_owner[owner]
 
-    async def find_day(self, slug: str, day: str | None, *, anew: bool) -> tuple[int, date] | None:
+    async def find_day(self, address: Address, *, anew: bool) -> FoundDay | None:
         """The expert and day of an address. Asked once for all who come within a second, unless ``anew``."""
-        address = (slug, day)
         task = self._days.get(address)
         if task is None or (anew and task.done()):
-            task = self._days[address] = asyncio.create_task(database_sync_to_async(queries.find_day)(slug, day))
+            task = self._days[address] = asyncio.create_task(database_sync_to_async(queries.find_day)(*address))
             task.add_done_callback(lambda done: self._keep_day(address, done))
         return await asyncio.shield(task)
 
-    def _keep_day(self, address: tuple[str, str | None], task: asyncio.Task[tuple[int, date] | None]) -> None:
+    def _keep_day(self, address: Address, task: asyncio.Task[FoundDay | None]) -> None:
         is_found = not task.cancelled() and task.exception() is None and task.result() is not None
         seconds = ADDRESS_SECONDS if is_found else 0
         asyncio.get_running_loop().call_later(seconds, self._days.pop, address, None)
 
-    async def join_room(self, socket: WeekSocket, expert_id: int) -> bool:
+    async def join_room(self, socket: WeekSocket, week: WeekKey) -> bool:
         """Put the socket into its room and send it the whole day, as it is after it began to listen.
 
         False when there is nothing to show: the expert is gone. However this ends, the socket is to leave the room.
         """
-        socket.room_key = (expert_id, _monday(socket.day))
-        room = self.rooms.get(socket.room_key)
+        socket.room_key = week
+        room = self.rooms.get(week)
         if room is None:
-            room = self.rooms[socket.room_key] = Room(socket.room_key)
+            room = self.rooms[week] = self._rooms_of[week.expert_id][week] = Room(week)
         has_something = room.add(socket)
         self._enter(socket)
         self._wake.set()
@@ -98,8 +103,14 @@ class Hub:
         if socket.room_key and (room := self.rooms.get(socket.room_key)):
             room.remove(socket)
             if room.is_empty:
-                del self.rooms[room.key]
+                self._close(room.key)
         self._leave(socket)
+
+    def _close(self, key: WeekKey) -> None:
+        rooms = self._rooms_of[key.expert_id]
+        del self.rooms[key], rooms[key]
+        if not rooms:
+            del self._rooms_of[key.expert_id]
 
     def join_own(self, socket: Socket) -> None:
         """Tell the socket the key of what My bookings shows, soon and whenever the visitor's bookings change."""
@@ -150,10 +161,11 @@ class Hub:
     def _handle(self, message: dict[str, Any]) -> None:
         if message.get("type") == "slot.changed":
             day = date.fromisoformat(message["day"])
-            # Its room and no other: an evening of many bookings must not have every week that is shown read again.
-            if room := self.rooms.get((message["expert"], _monday(day))):
-                room.ask()
-                self._wake.set()
+            # Its rooms and no others: an evening of many bookings must not have every week that is shown read again.
+            for key, room in self._rooms_of.get(message["expert"], {}).items():
+                if key.may_show(day):
+                    room.ask()
+                    self._wake.set()
         elif message.get("type") == "bookings.changed":
             self._ask_visitor(message["visitor"])
 
@@ -294,7 +306,3 @@ async def close_hub() -> None:
         for task in running:
             task.cancel()
         _ended, running = await asyncio.wait(running, timeout=1)
-
-
-def _monday(day: date) -> date:
-    return day - timedelta(days=day.weekday())

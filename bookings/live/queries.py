@@ -1,19 +1,21 @@
 """What the hub asks the database (bookings/live/reading.py), in its one database thread."""
 
 from collections.abc import Collection
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.utils import timezone
 
+from bookings.live.keys import FoundDay, WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.selectors.own_slots import Mark, own_keys, own_slots
 from bookings.selectors.week import Week, parse_day
+from experts.clocks import DAYS_BETWEEN_CLOCKS, clocks_for
 from experts.models import Expert, Slot
 from experts.selectors import SLOTS_VERSION
-
-WeekKey = tuple[int, date]  # expert, Monday
+from experts.timezones import known_zone
 
 
 class WeekVersion(NamedTuple):
@@ -23,26 +25,31 @@ class WeekVersion(NamedTuple):
     is_active: bool  # whether expert and organisation can be looked at
     min_notice: timedelta
     horizon_days: int
+    venue: str
     timezone: str
 
 
-def find_day(slug: str, day: str | None) -> tuple[int, date] | None:
-    """The expert and the day that a socket's address names; None when there is no such."""
+def find_day(slug: str, day: str | None, zone_name: str | None) -> FoundDay | None:
+    """The expert and the day that a socket's address names, by the clock that leads; None when there is no such.
+
+    ``zone_name``: the zone of the page's clock, where that is not the expert's.
+    """
     expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
     if expert is None:
         return None
-    found = parse_day(day, expert)
-    return (expert.pk, found) if found else None
+    clocks = clocks_for(expert.venue, expert.zone, known_zone(zone_name))
+    found = parse_day(day, expert, clocks.leading)
+    zone = "" if clocks.leading.key == expert.timezone else clocks.leading.key
+    return FoundDay(expert.pk, found, zone) if found else None
 
 
 def read_week(key: WeekKey) -> Snapshot | None:
     """The week as it is now; None when the expert is gone. Two queries."""
-    expert_id, monday = key
-    expert = Expert.objects.select_related("organization").filter(pk=expert_id).first()
+    expert = Expert.objects.select_related("organization").filter(pk=key.expert_id).first()
     if expert is None:
         return None
     # By this machine's clock, like the page's: time alone turns slots to past and lets holds run out.
-    return Snapshot.of(Week.read(expert, monday, timezone.now()))
+    return Snapshot.of(Week.read(expert, key.monday, timezone.now(), ZoneInfo(key.zone) if key.zone else None))
 
 
 def read_marks(wanted: dict[WeekKey, set[str]]) -> dict[str, dict[int, Mark]]:
@@ -50,12 +57,12 @@ def read_marks(wanted: dict[WeekKey, set[str]]) -> dict[str, dict[int, Mark]]:
 
     As many queries for a thousand weeks as for one.
     """
-    mondays = [monday for _expert, monday in wanted]
+    mondays, beyond = [key.monday for key in wanted], timedelta(days=DAYS_BETWEEN_CLOCKS)
     return own_slots(
         set().union(*wanted.values()),
-        expert_ids={expert_id for expert_id, _monday in wanted},
-        first=min(mondays),
-        last=max(mondays) + timedelta(days=6),
+        expert_ids={key.expert_id for key in wanted},
+        first=min(mondays) - beyond,
+        last=max(mondays) + timedelta(days=6) + beyond,
     )
 
 
@@ -64,19 +71,23 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, WeekVersion]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT shown.expert, shown.monday,
+            SELECT shown.expert, shown.monday, shown.zone,
                    (SELECT {SLOTS_VERSION}
                     FROM {Slot._meta.db_table} s
-                    WHERE s.expert_id = shown.expert AND s.date BETWEEN shown.monday AND shown.monday + 6),
+                    WHERE s.expert_id = shown.expert
+                      AND s.date BETWEEN shown.monday - {DAYS_BETWEEN_CLOCKS}
+                                     AND shown.monday + {6 + DAYS_BETWEEN_CLOCKS}
+                      AND (s.starts_at AT TIME ZONE coalesce(nullif(shown.zone, ''), e.timezone))::date
+                          BETWEEN shown.monday AND shown.monday + 6),
                    e.is_active AND o.is_active,
-                   coalesce(e.min_notice, o.min_notice), coalesce(e.horizon_days, o.horizon_days), e.timezone
-            FROM unnest(%s::bigint[], %s::date[]) AS shown(expert, monday)
+                   coalesce(e.min_notice, o.min_notice), coalesce(e.horizon_days, o.horizon_days), e.venue, e.timezone
+            FROM unnest(%s::bigint[], %s::date[], %s::text[]) AS shown(expert, monday, zone)
             JOIN experts_expert e ON e.id = shown.expert
             JOIN experts_organization o ON o.id = e.organization_id
             """,
-            [[key[0] for key in keys], [key[1] for key in keys]],
+            [list(column) for column in zip(*keys, strict=True)],
         )
-        return {(row[0], row[1]): WeekVersion(*row[2:]) for row in cursor.fetchall()}
+        return {WeekKey(*row[:3]): WeekVersion(*row[3:]) for row in cursor.fetchall()}
 
 
 def read_own_keys(visitors: Collection[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 
 from bookings.live import queries
-from bookings.live.queries import WeekKey
+from bookings.live.keys import WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.live.sockets import Message, WeekSocket, beat
 from bookings.selectors.own_slots import Mark

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from bookings.live import fragments
-from bookings.live.queries import WeekKey, WeekVersion
+from bookings.live.keys import WeekKey
+from bookings.live.queries import WeekVersion
 from bookings.live.reading import RoomAnswer, RoomOrder, View
 from bookings.live.snapshot import Snapshot
 from bookings.live.sockets import OWN_CHANGED, Message, WeekSocket, beat

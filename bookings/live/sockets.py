@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from typing import Any, Protocol
 
+from bookings.live.keys import WeekKey
+
 # In the scope's extensions: the connection itself, where the server gives it (bookingsite/live_server.py).
 TRANSPORT = "expertbook.transport"
 MOST_UNSENT = 1 << 16  # bytes that may wait for a page that does not read; then its socket is closed
@@ -46,13 +48,13 @@ def beat(grid: str, *, is_fresh: bool) -> Message:
 class Socket(Protocol):
     """A connected page. ``visitor`` is the browser's identity, "" for one that has none yet.
 
-    ``room_key`` (expert, Monday) is written by the hub and says which room it is in; None for a page of own bookings.
+    ``room_key`` is written by the hub and says which room it is in; None for a page of own bookings.
     ``is_ready`` once it was told what it is to show.
     """
 
     visitor: str
     language: str
-    room_key: tuple[int, date] | None
+    room_key: WeekKey | None
     is_ready: bool
 
     def tell(self, *messages: Message) -> None:

@@ -66,13 +66,13 @@ class Conflict:
         }[self.reason] % names
         return f"{what} {_('Nothing was booked, and your details are saved.') if self.was_race else ''}".strip()
 
-    def alternatives(self, zone: ZoneInfo, zone_choice: str) -> list[Alternative]:
+    def alternatives(self, zone: ZoneInfo) -> list[Alternative]:
         """Return the three bookable slots of the same expert that start closest, with times in ``zone``."""
         today = timezone.now().astimezone(zone).date()
         return [
             Alternative(
                 slot=slot,
-                url=book_url(slot, zone_choice),
+                url=book_url(slot),
                 time=formatting.clock(slot.starts_at, zone),
                 day=formatting.day_name(slot.starts_at.astimezone(zone).date(), today),
                 distance=formatting.distance(slot.starts_at, self.slot.starts_at, zone),

@@ -4,34 +4,35 @@ What is a viewer's own in it is read apart (bookings/selectors/own_slots.py).
 """
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, time
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bookings.addresses import book_url, day_url, hold_url
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
+from experts.clocks import Clocks
 from experts.models import Expert, Slot
-from experts.timezones import city
+from experts.timezones import city, is_shown_twice, offset_label
 
 
 @dataclass(frozen=True)
 class Tile:
     """A slot as everybody sees it.
 
-    ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``day_note``: the
-    date, where it is another one in the zone that is shown.
+    ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``offset``:
+    ``GMT+1``, where the clock shows the time twice on that day. ``other_clock``: ``15:00 in Berlin``, the visitor's
+    where the place's leads and they differ. Both "" otherwise.
     """
 
     slot: Slot
     state: str
     is_button: bool
     url: str
-    day_note: str
+    offset: str
+    other_clock: str
 
 
 @dataclass
@@ -41,8 +42,25 @@ class Part:
     tiles: list[Tile] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class ClockLine:
+    """By which clock the times of a day are, ``clock`` in words, and how the other one differs.
+
+    ``of``: whose it is: "place", "visitor" or "expert". ``time`` is what the leading clock shows when that in
+    ``other_city`` shows ``other_time``; all three "" where there is no other, or it shows the same.
+    """
+
+    clock: str
+    of: str
+    time: str = ""
+    other_time: str = ""
+    other_city: str = ""
+
+
 class Calendar:
-    """An expert's week around ``day``, with times in ``zone``. The number of queries does not depend on that of slots.
+    """An expert's week around ``day``, by the leading one of ``clocks``.
+
+    The number of queries does not depend on that of slots.
 
     ``next_free_day``: the day that the page leads on to (bookings/selectors/calendar_version.py), None without one.
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
@@ -52,21 +70,20 @@ class Calendar:
         self,
         expert: Expert,
         day: date,
-        zone: ZoneInfo,
+        clocks: Clocks,
         *,
         next_free_day: date | None,
-        zone_choice: str,
         frame_query: dict[str, str] | None = None,
     ):
         self._next_free_day = next_free_day
         self._frame_query, self._is_framed = frame_query, frame_query is not None
-        self.expert, self.day, self.zone, self.zone_choice = expert, day, zone, zone_choice
+        self.expert, self.day, self.clocks, self.zone = expert, day, clocks, clocks.leading
         self.now = timezone.now()
-        self._week = Week.around(expert, day, self.now)
+        self._week = Week.around(expert, day, self.now, self.zone)
 
-    def url(self, day: date | None = None, *, zone_choice: str | None = None) -> str:
+    def url(self, day: date | None = None) -> str:
         """Return the address of a day of this expert."""
-        return day_url(self.expert, day or self.day, zone_choice or self.zone_choice, frame_query=self._frame_query)
+        return day_url(self.expert, day or self.day, frame_query=self._frame_query)
 
     @property
     def strip(self) -> DayStrip:
@@ -93,9 +110,9 @@ class Calendar:
 
     @property
     def parts(self) -> list[Part]:
-        """Return the slots of the day by part of day in the shown zone, in order of time."""
+        """Return the slots of the day by part of day, in order of time."""
         parts: list[Part] = []
-        for slot in sorted(self._week.on(self.day), key=lambda s: s.starts_at):
+        for slot in self._week.on(self.day):
             shown = slot.starts_at.astimezone(self.zone)
             name, icon = _part_of_day(shown)
             if not parts or parts[-1].name != name:
@@ -109,23 +126,31 @@ class Calendar:
             slot=slot,
             state=state,
             is_button=state not in PLAIN_STATES,
-            url=book_url(slot, self.zone_choice) if self._is_framed else hold_url(slot, self.zone_choice),
-            day_note=date_format(shown, "D j") if shown.date() != self.day else "",
+            url=book_url(slot) if self._is_framed else hold_url(slot),
+            offset=offset_label(self.zone, slot.starts_at) if is_shown_twice(shown) else "",
+            other_clock=self._other_clock(slot.starts_at),
         )
 
+    def _other_clock(self, instant: datetime) -> str:
+        other = self.clocks.beside(instant) if self.clocks.is_of_place else None
+        if other is None:
+            return ""
+        time_there, day_there = formatting.clock(instant, other), instant.astimezone(other).date()
+        if day_there != self.day:
+            time_there = formatting.weekday_and_time(instant, other)
+        return _("%(time)s in %(city)s") % {"time": time_there, "city": city(other)}
+
     @property
-    def zone_note(self) -> str:
-        """Say in which zone the times are, and how the expert's differs on that day."""
-        noon = datetime(self.day.year, self.day.month, self.day.day, 12, tzinfo=self.zone)
-        note = _("All times are in %(zone)s.") % {"zone": formatting.zone_label_of_day(self.zone, self.day)}
-        difference = formatting.zone_difference(self.expert.zone, self.zone, noon)
-        if difference:
-            note += " " + _("%(expert)s is in %(city)s, %(difference)s.") % {
-                "expert": self.expert.name,
-                "city": city(self.expert.zone),
-                "difference": difference,
-            }
-        return note
+    def clock_line(self) -> ClockLine:
+        """Return by which clock the times of the day are; how it differs is shown on the first of them."""
+        slots = self._week.on(self.day)
+        instant = slots[0].starts_at if slots else datetime.combine(self.day, time(12), tzinfo=self.zone)
+        of = "place" if self.clocks.is_of_place else "expert" if self.zone.key == self.expert.timezone else "visitor"
+        clock, other = formatting.clock_of_day(self.zone, self.day), self.clocks.beside(instant)
+        if other is None:
+            return ClockLine(clock, of)
+        here, there = (formatting.clock(instant, zone) for zone in (self.zone, other))
+        return ClockLine(clock, of, here, there, city(other))
 
 
 def _part_of_day(shown: datetime) -> tuple[str, str]:

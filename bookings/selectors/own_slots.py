@@ -44,7 +44,7 @@ def own_slots(
 ) -> dict[str, dict[int, Mark]]:
     """Read what each visitor has in the slots of these experts from day to day: visitor -> slot id -> Mark.
 
-    Two queries for any number of browsers.
+    Days are the experts', ``first`` and ``last`` included.     Two queries for any number of browsers.
     """
     found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
     waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
@@ -74,7 +74,7 @@ class HoldBar:
     release_url: str
 
 
-def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo, zone_choice: str) -> HoldBar | None:
+def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo) -> HoldBar | None:
     """Read the viewer's hold with this expert, on whatever day it is, with times in ``zone``."""
     holds = Booking.objects.running_holds(visitor).filter(slot__expert=expert_id)
     hold = holds.select_related("slot").first() if visitor else None
@@ -84,8 +84,8 @@ def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo, zone_choice: str
         slot=hold.slot,
         when=formatting.soon(hold.slot.starts_at, zone, timezone.now()),
         countdown=Countdown(hold.runs_out_at),
-        url=book_url(hold.slot, zone_choice),
-        release_url=release_url(hold.slot, zone_choice),
+        url=book_url(hold.slot),
+        release_url=release_url(hold.slot),
     )
 
 

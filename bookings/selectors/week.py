@@ -1,4 +1,7 @@
-"""Read an expert's week, for the page and the live push alike: without a viewer's data or time zone."""
+"""Read an expert's week by the clock that leads (experts/clocks.py), for the page and the live push alike.
+
+Without a viewer's data: all to whom the same clock leads see the same.
+"""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,10 +16,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking
+from experts.clocks import clocks_for
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.prepared import PreparedValues
-from experts.timezones import next_midnight
+from experts.timezones import day_bounds, next_midnight
 
 # Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
 PLAIN_STATES = frozenset({"past", "closed"})
@@ -33,28 +37,33 @@ class DayCount:
 
 
 class Week:
-    """The slots of one expert from Monday to Sunday (the expert's calendar), with their states at ``now``."""
+    """The slots of one expert from Monday to Sunday, with their states at ``now``.
 
-    def __init__(self, expert: Expert, monday: date, slots: list[Slot], now: datetime):
-        self.expert, self.monday, self.now = expert, monday, now
-        self.today = expert.today(now)
+    Its days are those of the clock in ``zone``: a slot belongs to the day on which it starts there.
+    """
+
+    def __init__(self, expert: Expert, monday: date, zone: ZoneInfo, slots: list[Slot], now: datetime):
+        self.expert, self.monday, self.zone, self.now = expert, monday, zone, now
+        self.today = now.astimezone(zone).date()
         self.slots: dict[date, list[Slot]] = {}
         self.states: dict[int, str] = {}
         for slot in slots:
             slot.expert = expert  # known already; its policy decides about the state
-            self.slots.setdefault(slot.date, []).append(slot)
+            self.slots.setdefault(slot.starts_at.astimezone(zone).date(), []).append(slot)
             self.states[slot.pk] = slot.state_at(now)
 
     @classmethod
-    def read(cls, expert: Expert, monday: date, now: datetime) -> "Week":
-        """Read the week that begins at ``monday``. One query."""
-        slots = Slot.objects.on_days(monday, monday + timedelta(days=6)).filter(expert=expert)
-        return cls(expert, monday, list(slots), now)
+    def read(cls, expert: Expert, monday: date, now: datetime, zone: ZoneInfo | None = None) -> "Week":
+        """Read the week that begins at ``monday``, by the expert's clock unless ``zone`` is given. One query."""
+        zone = zone or expert.zone
+        start, end = day_bounds(monday, zone)[0], day_bounds(monday + timedelta(days=6), zone)[1]
+        slots = Slot.objects.starting_within(start, end, expert)
+        return cls(expert, monday, zone, list(slots), now)
 
     @classmethod
-    def around(cls, expert: Expert, day: date, now: datetime) -> "Week":
-        """Read the week that ``day`` is in. One query."""
-        return cls.read(expert, day - timedelta(days=day.weekday()), now)
+    def around(cls, expert: Expert, day: date, now: datetime, zone: ZoneInfo | None = None) -> "Week":
+        """Read the week that ``day`` is in, as ``read``. One query."""
+        return cls.read(expert, day - timedelta(days=day.weekday()), now, zone)
 
     @property
     def days(self) -> list[date]:
@@ -66,14 +75,15 @@ class Week:
 
     def a_week_after(self, day: date) -> date | None:
         """The same weekday of the week after; None when nothing in it can be booked yet."""
-        is_reached = self.monday + timedelta(days=7) <= self.expert.last_bookable_day(self.now)
+        horizon = self.now + timedelta(days=self.expert.policy("horizon_days"))
+        is_reached = self.monday + timedelta(days=7) <= horizon.astimezone(self.zone).date()
         return day + timedelta(days=7) if is_reached else None
 
     @cached_property
     def changes_at(self) -> datetime:
         """Return the first instant after ``now`` at which time alone changes something: a slot, or the day."""
         changes = (slot.changes_at(self.now) for slots in self.slots.values() for slot in slots)
-        return min([next_midnight(self.now, self.expert.zone), *(at for at in changes if at is not None)])
+        return min([next_midnight(self.now, self.zone), *(at for at in changes if at is not None)])
 
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])
@@ -107,44 +117,49 @@ class Week:
     def grid_key(self, day: date) -> str:
         """Return a key of the tiles of a day: which slots, when, with what title, and which of them are closed.
 
-        A page loads the day again when the server tells it another key. Other changes of state need no new tiles.
+        A page loads the day again when the server tells it another key, also where another clock leads by now. Other
+        changes of state need no new tiles.
         """
         tiles = [
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
-        return f"{crc32(repr((self.today == day, tiles)).encode()):08x}"
+        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today == day, tiles)).encode()):08x}"
 
 
 # Days farther away are refused: nothing can be booked there, and dates could overflow.
 _DAYS_BACK, _DAYS_BEYOND_HORIZON = 366, 366
 
 
-def parse_day(text: str | None, expert: Expert) -> date | None:
+def parse_day(text: str | None, expert: Expert, visitor_zone: ZoneInfo | None = None) -> date | None:
     """Return the day that an address names (ISO), None if it is no day or too far away.
 
     Without a day: ``first_day``.
     """
     if not text:
-        return first_day(expert.slug)
+        return first_day(expert.slug, visitor_zone)
     day = read_day(text)
     return day if day and is_within_reach(day, expert) else None
 
 
-def first_day(slug: str) -> date | None:
-    """Return the day of the expert's next bookable slot, else today where the expert is; None without an expert."""
-    for zone_name, free_day in _next_free(slug):
-        return free_day or timezone.now().astimezone(ZoneInfo(zone_name)).date()
+def first_day(slug: str, visitor_zone: ZoneInfo | None = None) -> date | None:
+    """Return the day of the expert's next bookable slot, else today; None without an expert.
+
+    By the clock that leads (experts/clocks.py).
+    """
+    for venue, zone_name, free_at in _next_free(slug):
+        zone = clocks_for(venue, ZoneInfo(zone_name), visitor_zone).leading
+        return (free_at or timezone.now()).astimezone(zone).date()
     return None
 
 
 @PreparedValues
 def _next_free(slug: str) -> QuerySet[Any]:
-    return Expert.objects.filter(slug=slug).values_list("timezone", free_day(Slot.objects.bookable()))
+    return Expert.objects.filter(slug=slug).values_list("venue", "timezone", first_start(Slot.objects.bookable()))
 
 
-def free_day(slots: QuerySet[Slot]) -> Subquery:
-    """The day of the first of these slots that is the expert's, in a query of experts."""
-    return Subquery(slots.filter(expert=OuterRef("pk")).order_by("starts_at").values("date")[:1])
+def first_start(slots: QuerySet[Slot]) -> Subquery:
+    """When the first of these slots that is the expert's starts, in a query of experts."""
+    return Subquery(slots.filter(expert=OuterRef("pk")).order_by("starts_at").values("starts_at")[:1])
 
 
 def read_day(text: str) -> date | None:

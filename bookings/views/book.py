@@ -271,7 +271,7 @@ def _confirm(request, seen):
     if booking.awaits_proof:
         if is_partial(request):
             return refresh_grid(show_prove(request, booking.slot, booking))
-        return redirect(prove_url(request, booking), permanent=False)
+        return redirect(prove_url(booking), permanent=False)
     if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
     return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)

@@ -24,7 +24,7 @@ from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.booking import PROOF_LASTS
 from bookings.views.responses import not_found, with_retry_after
-from bookings.views.zones import shown_zone
+from bookings.views.zones import shown_clocks
 from experts import formatting
 from experts.htmx import is_partial
 from experts.models import Slot
@@ -59,18 +59,18 @@ def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=Fals
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
-    zone, zone_choice = shown_zone(request, expert.zone)
+    zone = shown_clocks(request, expert).leading
     context = {
         "accent": expert.organization.accent,
         "slot": slot,
         "expert": expert,
         "zone": zone,
         "summary": _slot_in_words(slot, zone),
-        "form_url": book_url(slot, zone_choice),
-        "release_url": release_url(slot, zone_choice),
-        "waitlist_url": waitlist_url(slot, zone_choice),
+        "form_url": book_url(slot),
+        "release_url": release_url(slot),
+        "waitlist_url": waitlist_url(slot),
         "countdown": Countdown(hold.expires_at, timedelta(minutes=expert.policy("hold_minutes"))) if hold else None,
-        "back_url": expert_url(slot, zone_choice),
+        "back_url": expert_url(slot, zone),
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
@@ -84,8 +84,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
 
 def show_booked_already(request, slot, booking):
     """Ask before the same visitor books the same slot twice."""
-    _zone, zone_choice = shown_zone(request, slot.expert.zone)
-    again_url = book_url(slot, zone_choice, again=True) if slot.is_bookable else ""
+    again_url = book_url(slot, again=True) if slot.is_bookable else ""
     return show_step(request, slot, "again", {"booking": booking, "again_url": again_url})
 
 
@@ -96,7 +95,7 @@ def show_retry(request, slot, form, error, *, retry, hold=None):
     if retry == "confirm":
         context["step"] = "review"
     if retry in ("join", "leave"):
-        context["form_url"] = waitlist_url(slot, shown_zone(request, slot.expert.zone)[1])
+        context["form_url"] = waitlist_url(slot)
     return with_retry_after(show_step(request, slot, "busy", context, hold=hold, status=error.status), error)
 
 
@@ -119,10 +118,9 @@ def find_awaiting(visitor: str, slot: Slot, reference: str) -> Booking | None:
     return awaiting
 
 
-def prove_url(request, booking: Booking, **query: str) -> str:
+def prove_url(booking: Booking, **query: str) -> str:
     """Return the page that waits for the link to be opened."""
-    zone_choice = shown_zone(request, booking.slot.expert.zone)[1]
-    return book_url(booking.slot, zone_choice, query={"booking": booking.reference} | query)
+    return book_url(booking.slot, query={"booking": booking.reference} | query)
 
 
 def shown_as(booking: Booking) -> str:
@@ -141,8 +139,8 @@ def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="",
         "ran_out": booking.expires_at <= now and booking.expires_at - booking.created_at > timedelta(seconds=5),
         # The same for a mail that was held back: nobody learns here whether others write to the address.
         "sent_at": (mail.sent_at or mail.last_attempt_at) if mail and mail.status in ("sent", "held") else None,
-        "waiting_url": prove_url(request, booking, shown=shown_as(booking)),
-        "correct_url": prove_url(request, booking, correct="1"),
+        "waiting_url": prove_url(booking, shown=shown_as(booking)),
+        "correct_url": prove_url(booking, correct="1"),
         # The dialog's page has a socket already.
         "own_key": "" if is_partial(request) else own_key(request.visitor),
     }
@@ -162,24 +160,22 @@ def show_conflict(request, slot, conflict: Conflict, form):
     """
     if conflict.reason == "full" and not conflict.was_race:
         return show_waitlist(request, slot, form, status=409)
-    zone, zone_choice = shown_zone(request, slot.expert.zone)
     context = {"form": form, "can_wait": conflict.reason in services.WORTH_WAITING}
-    context |= _conflict_context(conflict, zone, zone_choice)
+    context |= _conflict_context(conflict, shown_clocks(request, slot.expert).leading)
     return refresh_grid(show_step(request, slot, "conflict", context, status=409))
 
 
 def show_waitlist(request, slot, form, *, status=200):
     """Show the form to join the waitlist of a slot, with the closest open times beside it."""
-    zone, zone_choice = shown_zone(request, slot.expert.zone)
     if not form.is_bound:
         form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
     # The slot is full or being booked; the text is the same for both.
     context = {
         "form": form,
-        "form_url": waitlist_url(slot, zone_choice),
+        "form_url": waitlist_url(slot),
         "offer_minutes": slot.expert.organization.offer_minutes,
     }
-    context |= _conflict_context(Conflict.on_opening(slot, "full"), zone, zone_choice)
+    context |= _conflict_context(Conflict.on_opening(slot, "full"), shown_clocks(request, slot.expert).leading)
     return refresh_grid(show_step(request, slot, "waitlist", context, status=status))
 
 
@@ -189,12 +185,12 @@ def show_waiting(request, slot, entry):
     return refresh_grid(show_step(request, slot, "waiting", context))
 
 
-def _conflict_context(conflict: Conflict, zone, zone_choice: str) -> dict:
+def _conflict_context(conflict: Conflict, zone) -> dict:
     return {
         "reason": conflict.reason,
         "title": conflict.title,
         "text": conflict.text(zone),
-        "alternatives": conflict.alternatives(zone, zone_choice),
+        "alternatives": conflict.alternatives(zone),
     }
 
 
@@ -211,14 +207,14 @@ def show_expired(request, slot, form):
 
 def show_too_many_holds(request, slot, form, error):
     """Show that the visitor has as many holds as allowed, each with a button that gives it up for this slot."""
-    zone, zone_choice = shown_zone(request, slot.expert.zone)
+    zone = shown_clocks(request, slot.expert).leading
     now = timezone.now()
     holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
     kept = [
         {
             "slot": hold.slot,
             "when": formatting.soon(hold.slot.starts_at, zone, now),
-            "url": book_url(hold.slot, zone_choice),
+            "url": book_url(hold.slot),
         }
         for hold in holds
     ]

@@ -3,7 +3,7 @@
 What everybody sees of it is rendered once and kept (experts/page_cache.py); what is the viewer's own is laid over it.
 """
 
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
@@ -21,7 +21,8 @@ from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
 from bookings.selectors.week import is_within_reach, read_day
 from bookings.views.responses import not_found
-from bookings.views.zones import shown_zone
+from bookings.views.zones import shown_clocks
+from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.models import Expert
@@ -60,19 +61,18 @@ def _show(
 ) -> HttpResponse | None:
     """Return the page; None when there is no such expert, or no such day."""
     asked = read_day(day_text) if day_text else None
-    found = None if day_text and asked is None else read_calendar_version(slug, asked, visitor)
+    found = None if day_text and asked is None else read_calendar_version(slug, asked, request.zone, visitor)
     if found is None:
         return None
-    zone, zone_choice = shown_zone(request, found.zone)
     template = "bookings/_day.html" if is_partial(request) else template
     frame = None if frame_query is None else tuple(frame_query.items())
-    key = (template, slug, found.day, zone, zone_choice, request.zone, frame, get_language())
+    key = (template, slug, found.day, request.zone, frame, get_language())
     try:
         page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, frame_query))
     except Expert.DoesNotExist:
         return None
-    with timezone.override(zone):
-        response = _with_own(request, page, found, visitor, zone, zone_choice)
+    with timezone.override(found.clocks.leading):
+        response = _with_own(request, page, found, visitor)
     return response if frame_query is None else let_frame(response, found.embed_origins)
 
 
@@ -81,16 +81,8 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
     expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
     if not is_within_reach(found.day, expert):
         raise Expert.DoesNotExist
-    zone, zone_choice = shown_zone(request, expert.zone)
-    calendar = Calendar(
-        expert,
-        found.day,
-        zone,
-        next_free_day=found.next_free_day,
-        zone_choice=zone_choice,
-        frame_query=frame_query,
-    )
-    switchable = request.zone is not None and request.zone != expert.zone
+    clocks = shown_clocks(request, expert)
+    calendar = Calendar(expert, found.day, clocks, next_free_day=found.next_free_day, frame_query=frame_query)
     context = {
         "accent": expert.organization.accent,
         "organization": expert.organization,
@@ -99,37 +91,32 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
         "expert": expert,
         "day": found.day,
         "day_url": calendar.url(),
-        "socket_url": day_socket_url(expert, found.day),
-        "zone": zone,
-        "zone_choice": zone_choice,
-        "expert_zone": expert.zone,
-        "visitor_zone": request.zone if switchable else None,
-        "mine_url": calendar.url(zone_choice="mine"),
-        "expert_url": calendar.url(zone_choice="expert"),
+        "socket_url": day_socket_url(expert, found.day, clocks.leading),
+        "zone": clocks.leading,
+        "clock_line": calendar.clock_line,
         "policy_text": policy_text(expert),
         "strip": calendar.strip,
         "next_free_url": calendar.next_free_url,
         "parts": calendar.parts,
         "open_count": calendar.open_count,
         "grid_key": calendar.grid_key,
-        "zone_note": calendar.zone_note,
         "hold_bar": hole("hold_bar"),
     }
-    with timezone.override(zone):
+    with timezone.override(clocks.leading):
         html = render_shared(template, context, request.zone)
     return Page.of(html, found.version, calendar.now, calendar.changes_at)
 
 
-def _with_own(
-    request, page: Page, found: CalendarVersion, visitor: str, zone: ZoneInfo, zone_choice: str
-) -> HttpResponse:
+def _with_own(request, page: Page, found: CalendarVersion, visitor: str) -> HttpResponse:
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
         return page.response(request, {"hold_bar": ""})
-    bar = find_hold_bar(visitor, found.expert_id, zone, zone_choice)
+    bar = find_hold_bar(visitor, found.expert_id, found.clocks.leading)
     own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
     html = page.filled(request, own)
-    marks = own_slots([visitor], expert_ids=[found.expert_id], first=found.day, last=found.day)[visitor]
+    beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)  # slots that the page does not show, too
+    first, last = found.day - beyond, found.day + beyond
+    marks = own_slots([visitor], expert_ids=[found.expert_id], first=first, last=last)[visitor]
     for slot_id, mark in marks.items():
         html = html.replace(_mark(slot_id).encode(), _mark(slot_id, mark).encode(), 1)
     return HttpResponse(html)

@@ -23,7 +23,7 @@ from bookings.views.booking_flow import (
     show_waiting,
 )
 from bookings.views.responses import see_other
-from bookings.views.zones import shown_zone
+from bookings.views.zones import shown_clocks
 from experts.htmx import is_partial
 from experts.models import Slot
 
@@ -35,19 +35,18 @@ def hold(request, slot_id):
     if seen is None:
         return show_no_such_slot(request)
     slot = seen.slot
-    _zone, zone_choice = shown_zone(request, slot.expert.zone)
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
-        return see_other(book_url(slot, zone_choice))
+        return see_other(book_url(slot))
     ensure_visitor(request)
     if seen.hold is not None and seen.hold.awaits_proof:
         booking = find_awaiting(request.visitor, slot, seen.hold.reference)
-        return show_prove(request, slot, booking) if is_partial(request) else see_other(prove_url(request, booking))
+        return show_prove(request, slot, booking) if is_partial(request) else see_other(prove_url(booking))
     if seen.hold is None and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
     entry = find_own_entry(slot, request.visitor) if seen.hold is None and not slot.is_bookable else None
     if entry is not None:
-        return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot, zone_choice))
-    page_url = book_url(slot, zone_choice)
+        return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot))
+    page_url = book_url(slot)
     return hold_and_show_details(request, seen, seen.held or 1, new_values(seen), page_url=page_url)
 
 
@@ -66,4 +65,4 @@ def release(request, slot_id):
         return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="resume")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_zone(request, slot.expert.zone)[1]))
+    return see_other(expert_url(slot, shown_clocks(request, slot.expert).leading))

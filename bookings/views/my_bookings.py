@@ -130,7 +130,7 @@ def _make_row(booking, zone) -> Row:
 def _make_awaiting_row(booking, zone) -> AwaitingRow:
     slot, expert = booking.slot, booking.slot.expert
     zone = zone or expert.zone
-    url = book_url(slot, "mine", query={"booking": booking.reference})
+    url = book_url(slot, query={"booking": booking.reference})
     when, until = When.of(slot, zone, timezone.now()), formatting.clock(booking.expires_at, zone)
     return AwaitingRow(booking=booking, expert=expert, when=when, until=until, url=url)
 
@@ -139,7 +139,7 @@ def _make_waiting_row(entry, zone) -> WaitingRow:
     slot, expert = entry.slot, entry.slot.expert
     zone, now = zone or expert.zone, timezone.now()
     until = formatting.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
-    url = book_url(slot, "mine") if until else waitlist_url(slot, "mine")
+    url = book_url(slot) if until else waitlist_url(slot)
     return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
 
 

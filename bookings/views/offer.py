@@ -14,7 +14,7 @@ from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver, WaitlistFull
 from bookings.models import WaitlistEntry
 from bookings.views.responses import see_other, with_retry_after
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import shown_clocks, shown_zone_of
 from experts import formatting
 
 
@@ -40,7 +40,7 @@ def offer(request, token):
         return _show(request, read_offer_token(token), status=error.status)
     except (Busy, NotFound, WaitlistFull) as error:
         return with_retry_after(_show(request, entry, problem=str(error), status=error.status), error)
-    return see_other(book_url(entry.slot, "mine"))
+    return see_other(book_url(entry.slot))
 
 
 def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
@@ -59,8 +59,8 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
         "is_kept": is_kept,
         "is_bookable": slot.is_bookable,
         "problem": problem,
-        "slot_url": book_url(slot, "mine"),
-        "day_url": expert_url(slot, "mine"),
+        "slot_url": book_url(slot),
+        "day_url": expert_url(slot, shown_clocks(request, slot.expert).leading),
     }
     return render(request, "bookings/offer.html", context, status=status)
 

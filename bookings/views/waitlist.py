@@ -28,7 +28,7 @@ from bookings.views.booking_flow import (
     values_as_typed,
 )
 from bookings.views.responses import see_other
-from bookings.views.zones import shown_zone
+from bookings.views.zones import shown_clocks
 from experts.htmx import is_partial
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -61,7 +61,7 @@ def _ask(request, slot, form):
     """
     state = slot.state
     if state in BOOKABLE_STATES and request.method != "POST":
-        return see_other(book_url(slot, shown_zone(request, slot.expert.zone)[1]))
+        return see_other(book_url(slot))
     if state not in BOOKABLE_STATES | services.WORTH_WAITING:
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
     return show_waitlist(request, slot, form)
@@ -105,7 +105,7 @@ def _join(request, slot):
         return show_no_such_slot(request)
     if is_partial(request):
         return show_waiting(request, slot, entry)
-    return see_other(waitlist_url(slot, shown_zone(request, slot.expert.zone)[1]))
+    return see_other(waitlist_url(slot))
 
 
 def _leave(request, slot, entry):
@@ -118,4 +118,4 @@ def _leave(request, slot, entry):
             return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="leave")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_zone(request, slot.expert.zone)[1]))
+    return see_other(expert_url(slot, shown_clocks(request, slot.expert).leading))

@@ -1,19 +1,16 @@
-"""Choose the time zone that a page shows its times in."""
+"""Choose the clocks by which a page shows its times."""
 
 from zoneinfo import ZoneInfo
 
 from bookings.models import Booking, WaitlistEntry
+from experts.clocks import Clocks, clocks_for
+from experts.models import Expert
 from experts.timezones import known_zone
 
 
-def shown_zone(request, expert_zone: ZoneInfo) -> tuple[ZoneInfo, str]:
-    """Return the zone for an expert's times and the choice behind it: ``mine`` (the visitor's) or ``expert``.
-
-    A visitor whose zone is not known yet sees the expert's zone; that is no choice, and addresses do not carry it.
-    """
-    if request.GET.get("zone") == "expert":
-        return expert_zone, "expert"
-    return request.zone or expert_zone, "mine"
+def shown_clocks(request, expert: Expert) -> Clocks:
+    """Return the clocks by which this visitor is shown an expert's times."""
+    return clocks_for(expert.venue, expert.zone, request.zone)
 
 
 def shown_zone_of(request, row: Booking | WaitlistEntry) -> ZoneInfo:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 import pghistory
@@ -87,9 +87,15 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         # The longest slot lasts a day, so the index by start can be used.
         return self.filter(starts_at__gt=now - timedelta(days=1), ends_at__gt=now).order_by("starts_at")
 
-    def on_days(self, first: date, last: date) -> Self:
-        """Slots on the expert's calendar days from first to last, both included."""
-        return self.filter(date__range=(first, last)).order_by("date", "time")
+    def starting_within(self, start: datetime, end: datetime, expert: Expert) -> Self:
+        """Slots of the expert that start from ``start`` until before ``end``, soonest first."""
+        # By the expert's days, too, which the index of all slots of an expert has. A day more each way, as past slots
+        # keep the days that they had when the expert moves to another zone.
+        first, last = start.astimezone(expert.zone).date(), end.astimezone(expert.zone).date()
+        days = (first - timedelta(days=1), last + timedelta(days=1))
+        return self.filter(expert=expert, date__range=days, starts_at__gte=start, starts_at__lt=end).order_by(
+            "starts_at"
+        )
 
 
 class Slot(models.Model):

@@ -10,6 +10,7 @@ from channels.testing import WebsocketCommunicator
 from django.core import signing
 
 from bookings.live import hub as hub_module
+from bookings.live.keys import FoundDay
 from bookingsite.asgi import application
 
 VISITOR, OTHER = "a" * 32, "b" * 32
@@ -53,6 +54,11 @@ async def socket(path, *, visitor="", origin="http://testserver"):
 
 def day_path(slot, weeks=0):
     return f"/ws/experts/{slot.expert.slug}/?day={slot.date + timedelta(weeks=weeks)}"
+
+
+def week_of(slot):
+    """The key of the slot's week, by the expert's clock."""
+    return FoundDay(slot.expert_id, slot.date, "").week
 
 
 async def closing_code(communicator):

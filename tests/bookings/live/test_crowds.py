@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from bookings.live import hub as hub_module
 from bookings.live.sockets import MOST_UNSENT, Message, QueuedWire
-from tests.bookings.live.sockets import day_path, frames, in_loop, is_beat, shows, socket
+from tests.bookings.live.sockets import day_path, frames, in_loop, is_beat, shows, socket, week_of
 from tests.bookings.live.test_hub import FakePage, rounds, until_heard
 from tests.cast import book, make_slot
 
@@ -31,11 +31,11 @@ async def test_pages_that_come_together_cost_one_comparison_and_what_is_their_ow
     slot = await sync_to_async(make_slot)(capacity=3)
     hub = hub_module.hub()
     first = FakePage("f" * 32, slot.date)
-    await hub.join_room(first, slot.expert_id)
+    await hub.join_room(first, week_of(slot))
     asked = CaptureQueriesContext(connection)
     await sync_to_async(asked.__enter__)()
     crowd = [FakePage(f"{number:032x}", slot.date) for number in range(pages)]
-    assert all(await asyncio.gather(*(hub.join_room(page, slot.expert_id) for page in crowd)))
+    assert all(await asyncio.gather(*(hub.join_room(page, week_of(slot)) for page in crowd)))
     await sync_to_async(asked.__exit__)(None, None, None)
     statements = [query["sql"] for query in await sync_to_async(lambda: asked.captured_queries)()]
     assert len(statements) == 3, statements

@@ -1,18 +1,32 @@
 """The hub reads no more than it must, goes on after failures, and forgets pages that go."""
 
 import asyncio
+from datetime import timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import InterfaceError, OperationalError
+from django.utils import timezone
 
 from bookings.access.visitor import visitor_group
 from bookings.live import consumers, queries
 from bookings.live import hub as hub_module
 from bookings.live.sockets import OWN_CHANGED
-from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, day_path, frames, in_loop, is_beat, shows, socket
-from tests.cast import book, make_booking, make_slot
+from experts.models.expert import Venue
+from tests.bookings.live.sockets import (
+    OTHER,
+    VISITOR,
+    closing_code,
+    day_path,
+    frames,
+    in_loop,
+    is_beat,
+    shows,
+    socket,
+    week_of,
+)
+from tests.cast import book, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -52,6 +66,24 @@ class TestReading:
             await sync_to_async(book)(slot)
             await frames(page, shows(slot, "2 of 3 left"))
         assert set(read) == {slot.expert_id}
+
+    @in_loop
+    async def test_pages_are_told_by_the_clock_that_they_show(self, settings):
+        """What is the expert's Sunday evening is Monday in Tokyo, of another week; no comparison helps it there."""
+        settings.LIVE_CHECK_SECONDS = 86400
+        today = timezone.now().date()
+        sunday = today + timedelta(days=13 - today.weekday())
+        expert = await sync_to_async(make_expert)(venue=Venue.VIDEO)
+        slot = await sync_to_async(make_slot)(expert, day=sunday, at="20:00", capacity=3)
+        paths = [day_path(slot), f"/ws/experts/{expert.slug}/?day={sunday + timedelta(days=1)}&zone=Asia/Tokyo"]
+        async with socket(paths[0]) as here, socket(paths[1]) as there, socket(day_path(slot, weeks=1)) as elsewhere:
+            for page in (here, there, elsewhere):
+                await frames(page, is_beat)
+            await until_heard()
+            await sync_to_async(book)(slot)
+            assert await frames(here, shows(slot, "2 of 3 left"))
+            assert await frames(there, shows(slot, "2 of 3 left"))
+            assert await elsewhere.receive_nothing(timeout=0.2)
 
     @pytest.mark.parametrize("error", [OperationalError, InterfaceError, ZoneInfoNotFoundError])
     @in_loop
@@ -95,7 +127,7 @@ class TestReading:
             hub = hub_module.hub()
             members = sizes(hub.members)
             other = FakePage(VISITOR, slot.date)
-            joining = asyncio.create_task(hub.join_room(other, slot.expert_id))
+            joining = asyncio.create_task(hub.join_room(other, week_of(slot)))
             await asyncio.sleep(0)
             joining.cancel()
             await asyncio.gather(joining, return_exceptions=True)
@@ -148,7 +180,7 @@ async def test_what_is_ones_own_touches_nobody_elses_sockets(monkeypatch, settin
     visitors = [VISITOR, OTHER, "c" * 32]
     days, own = [FakePage(v, slot.date) for v in visitors], [FakePage(v) for v in visitors]
     for page in days:
-        await hub.join_room(page, slot.expert_id)
+        await hub.join_room(page, week_of(slot))
     for page in own:
         hub.join_own(page)
         await page.was_told.wait()

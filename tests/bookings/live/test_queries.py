@@ -1,19 +1,18 @@
 """What the comparison with the database asks, for all pages at once."""
 
-from datetime import timedelta
-
 import pytest
 
 from bookings.live import queries
 from experts import services
 from experts.models import Slot
+from tests.bookings.live.sockets import week_of
 from tests.cast import book, make_slot
 
 pytestmark = pytest.mark.django_db
 
 
 def versions_of(*slots):
-    return queries.read_versions([(s.expert_id, s.date - timedelta(days=s.date.weekday())) for s in slots])
+    return queries.read_versions([week_of(slot) for slot in slots])
 
 
 @pytest.mark.parametrize("slot_id", [2**31 - 1, 2**31, 2**32, 2**62])

@@ -1,6 +1,6 @@
-"""The expert page: the week as a strip, the day as tiles, in the viewer's zone or the expert's."""
+"""The expert page: the week as a strip, the day as tiles. By which clock: test_expert_clocks.py."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -9,8 +9,6 @@ from experts.models import Slot
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
-# A day ahead on which no zone of these tests has summer time in the north: the middle of the next January.
-WINTER_DAY = date(date.today().year + 1, 1, 15)
 
 
 def page(client, expert, **query):
@@ -89,40 +87,6 @@ def test_next_free_time(client):
     make_slot(expert, day=day_ahead(9))
     url = page(client, expert, day=day_ahead(2).isoformat()).context["next_free_url"]
     assert f"day={day_ahead(9)}" in url
-
-
-class TestZones:
-    def test_shown_in_the_visitors_zone_with_a_switch(self, client):
-        expert = make_expert(timezone="Europe/London", name="Amara Okafor")
-        slot = make_slot(expert, day=WINTER_DAY, at="14:30")
-        client.cookies["zone"] = "Europe/Berlin"
-        response = page(client, expert, day=WINTER_DAY.isoformat())
-        assert "15:30" in response.content.decode()
-        assert response.context["zone_note"] == (
-            "All times are in Berlin time (GMT+1). Amara Okafor is in London, 1 hour behind."
-        )
-        switched = client.get(response.context["expert_url"])
-        assert "14:30" in switched.content.decode()
-        assert tiles(switched)[slot.pk].url.endswith("?zone=expert")
-
-    def test_no_switch_when_both_are_the_same_or_the_visitors_is_unknown(self, client):
-        expert = make_expert(timezone="Europe/London")
-        assert page(client, expert).context["visitor_zone"] is None
-        client.cookies["zone"] = "Europe/London"
-        assert page(client, expert).context["visitor_zone"] is None
-
-    def test_another_date_is_named(self, client):
-        expert = make_expert(timezone="America/New_York")
-        day = WINTER_DAY
-        slot = make_slot(expert, day=day, at="20:00")
-        client.cookies["zone"] = "Asia/Kathmandu"
-        response = page(client, expert, day=WINTER_DAY.isoformat())
-        assert tiles(response)[slot.pk].day_note == f"{WINTER_DAY + timedelta(days=1):%a %-d}"
-        assert [part.name for part in response.context["parts"]] == ["Morning"]
-
-    def test_a_made_up_zone_is_ignored(self, client):
-        client.cookies["zone"] = "../../etc/passwd"
-        assert page(client, make_expert()).context["visitor_zone"] is None
 
 
 class TestOwnMark:
