@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random abuse coverage lint types css lock audit sbom bench profile cluster-test pgbouncer-test
+.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -65,9 +65,13 @@ sbom: .venv-audit/installed
 	@$(PY) -m venv .venv-audit && $(AUDIT)/pip install --quiet --disable-pip-version-check -r requirements-audit.txt
 	@touch $@
 
-# Needs Node; the built file is committed, so that nothing else does.
+# All that is built of static/ (static/src/README.md). Needs Node; the built files are committed, so that nothing else does.
 css:
 	@cd static/src && npm ci --silent --no-fund --no-audit && npm run --silent build
+
+# Of these only the script of every page: after each change in static/js/.
+js:
+	@cd static/src && ([ -d node_modules/esbuild ] || npm ci --silent --no-fund --no-audit) && npm run --silent js
 
 # A name on the PATH proves little: it may be a stub, too old, or without venv.
 .venv/installed: requirements.txt requirements-dev.txt
@@ -92,6 +96,10 @@ cluster-test: .venv/installed
 # What is written and read, with PgBouncer in transaction mode before PostgreSQL; some minutes.
 pgbouncer-test: .venv/installed
 	@exec $(PY) -m tests.cluster.through_pgbouncer
+
+# How heavy pages of a site that runs are, on a slow phone (bench/weight.py). URL=https://... measures another than `make run`.
+weight: .venv/installed
+	@URL="$(URL)" PAGES="$(PAGES)" RUNS="$(RUNS)" exec $(PY) -m bench.weight
 
 # Where the time of one booking goes.
 profile: .venv/installed

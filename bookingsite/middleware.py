@@ -9,11 +9,13 @@ from csp.constants import HEADER as POLICY
 from csp.utils import build_policy
 from django.conf import settings
 from django.db import OperationalError
-from django.http import JsonResponse
+from django.http import Http404, JsonResponse
 from django.shortcuts import render
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
 from django.utils.translation import gettext as _
+from django.views.defaults import page_not_found
 
 from bookingsite.errors import bad_request
 from experts.api.error_schemas import CODES
@@ -116,6 +118,23 @@ class ApiMiddleware:
         body = {"code": CODES.get(response.status_code, "error"), "detail": text}
         kept = {name: response[name] for name in KEPT_HEADERS if name in response}
         return JsonResponse(body, status=response.status_code, headers=kept)
+
+
+class NotFoundMiddleware:
+    """Shows our page of what is not there where Django, with DEBUG on, would list all addresses. Innermost."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        try:
+            resolve(request.path_info)
+        except Resolver404 as error:
+            return page_not_found(request, error)
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        return page_not_found(request, exception) if isinstance(exception, Http404) else None
 
 
 class UnchangedPageMiddleware:

@@ -203,6 +203,11 @@ ROOT_URLCONF = "bookingsite.urls"
 ASGI_APPLICATION = "bookingsite.asgi.application"
 WSGI_APPLICATION = "bookingsite.wsgi.application"
 
+if DEBUG:
+    # Static files are served from their sources, and packed for each request: none was packed beforehand.
+    MIDDLEWARE[1:3] = MIDDLEWARE[2:0:-1]
+    MIDDLEWARE.append("bookingsite.middleware.NotFoundMiddleware")
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -1,6 +1,6 @@
-// Copies what the site serves from npm packages: htmx and its socket extension, ALTCHA's solver, and the fonts. Run by `npm run build`.
+// Copies what the site serves from npm packages: htmx and its socket extension, and ALTCHA's solver. Run by `npm run build`.
 import { createHash } from "node:crypto";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
 const version = (name) => JSON.parse(readFileSync(`node_modules/${name}/package.json`)).version;
 
@@ -25,10 +25,3 @@ Unchanged copies from npm, written by \`npm run vendor\` in \`static/src\`. Lice
 ${rows.join("\n")}
 `,
 );
-
-mkdirSync("../fonts", { recursive: true });
-const inter = "node_modules/@fontsource-variable/inter";
-for (const subset of ["latin", "latin-ext"]) {
-  copyFileSync(`${inter}/files/inter-${subset}-opsz-normal.woff2`, `../fonts/inter-${subset}.woff2`);
-}
-copyFileSync(`${inter}/LICENSE`, "../fonts/LICENSE.txt");

@@ -1,5 +1,7 @@
 """No traceback reaches a person, whatever breaks."""
 
+import re
+
 import pytest
 from django.db import OperationalError
 from django.template.loader import render_to_string
@@ -33,6 +35,23 @@ def test_a_bug_is_a_calm_500(monkeypatch):
 
 def test_the_500_page_needs_nothing():
     assert "<h1" in render_to_string("500.html")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/nowhere/", "/o/nobody/", "/experts/nobody/", "/api/v1/nowhere"])
+def test_what_is_not_there_looks_the_same_on_a_laptop(client, settings, path):
+    """Django's own page for developers lists all addresses there are."""
+    there = client.get(path)
+    settings.DEBUG = True
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "bookingsite.middleware.NotFoundMiddleware"]
+    here = Client().get(path)
+    assert here.status_code == there.status_code == 404
+    assert words(here) == words(there)
+
+
+def words(response) -> str:
+    """The text of an answer: names of static files have no hash with DEBUG on."""
+    return re.sub(r"<[^>]*>", "", response.content.decode())
 
 
 @pytest.mark.django_db

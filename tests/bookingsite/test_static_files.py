@@ -1,13 +1,13 @@
-"""Our scripts: modules that share by import alone, under names that browsers may keep for ever."""
+"""Our scripts: modules that share by import alone, and the one file that is built from those of every page."""
 
-import json
 import re
-from pathlib import Path
+from hashlib import sha256
 
 import pytest
 from django.conf import settings
 
-SOURCES = {path.name: path.read_text() for path in sorted((settings.BASE_DIR / "static" / "js").glob("*.js"))}
+STATIC = settings.BASE_DIR / "static"
+SOURCES = {path.name: path.read_text() for path in sorted((STATIC / "js").glob("*.js"))}
 CODE = {name: re.sub(r"(^|\s)//.*", "", text) for name, text in SOURCES.items()}
 # embed.js stands on other people's pages; the admin's own templates load admin.js. Both are plain scripts.
 PLAIN = {"admin.js", "embed.js"}
@@ -35,23 +35,34 @@ def test_it_uses_nothing_of_another_without_importing_it(name):
     assert used - own == imported_names(SOURCES[name]) - {""}
 
 
-def test_templates_load_them_as_modules():
+def test_templates_load_as_modules_what_is_not_in_the_built_file():
     loaded = {}
     for path in (settings.BASE_DIR / "templates").rglob("*.html"):
         for tag, script in re.findall(r"(<script[^>]*\{% static 'js/([\w.-]+)' %\}[^>]*>)", path.read_text()):
             loaded[script] = 'type="module"' in tag
-    imported = {file for text in SOURCES.values() for _names, file in IMPORT.findall(text)}
     assert loaded
     assert all(loaded.values()), loaded
-    assert loaded.keys() | imported | PLAIN == SOURCES.keys()
+    assert loaded.keys() | built_from() | PLAIN == SOURCES.keys()
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_what_it_imports_is_kept_under_a_name_with_its_hash(name):
-    root = Path(settings.STATIC_ROOT)
-    hashed = json.loads((root / "staticfiles.json").read_text())["paths"]
-    collected = (root / hashed[f"js/{name}"]).read_text()
-    assert [f"js/{file}" for _names, file in IMPORT.findall(collected)] == [
-        hashed[f"js/{file}"] for _names, file in IMPORT.findall(SOURCES[name])
-    ]
-    assert len(IMPORT.findall(collected)) == len(re.findall(r"^import\b", collected, re.MULTILINE))
+def built_from() -> set[str]:
+    """The files of static/js that are in the file that every page loads."""
+    return {name.removeprefix("js/") for name in sources_of_built() if name.startswith("js/")}
+
+
+def sources_of_built() -> list[str]:
+    header = (STATIC / "built" / "site.js").read_text().splitlines()[0]
+    return re.findall(r"(?:js|vendor)/[\w.-]+", header)
+
+
+def test_what_is_built_is_up_to_date():
+    """`make js` writes it anew; Node is not needed to see that it is time."""
+    together = sha256(b"".join((STATIC / name).read_bytes() for name in sources_of_built())).hexdigest()
+    assert f"// sha256 of these {together}\n" in (STATIC / "built" / "site.js").read_text(), "run `make js`"
+
+
+def test_htmx_and_its_extension_are_in_it_unchanged_and_before_ours():
+    """htmx starts right after the script that it is in: what extends it has to be there by then."""
+    built = (STATIC / "built" / "site.js").read_text()
+    vendored = [(STATIC / "vendor" / name).read_text().strip() for name in ("htmx.min.js", "hx-ws.min.js")]
+    assert built.splitlines(keepends=True)[2:-1] == [f"{text}\n" for text in vendored]

@@ -9,6 +9,7 @@ import socket
 import stat
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -117,7 +118,14 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     assert (aside / "global" / "pg_control").stat().st_ino == before
 
     assert "Loading the demo data" in first.output
+    # The site looks and weighs as it will elsewhere: its own page of what is not there, and everything packed.
     assert urllib.request.urlopen(first.url).status == 200
+    with pytest.raises(urllib.error.HTTPError, match="404") as missing:
+        urllib.request.urlopen(f"{first.url}nowhere/")
+    assert "We couldn’t find that page" in missing.value.read().decode()
+    for path in ("", "static/css/app.css", "static/built/site.js", "static/icons.svg"):
+        packed = urllib.request.Request(first.url + path, headers={"Accept-Encoding": "br"})
+        assert urllib.request.urlopen(packed).headers["Content-Encoding"] == "br"
     login = re.search(r"staff@example\.com / \S{16}\n", first.output)[0]
     for name in ("secret-key", "staff-password"):
         assert stat.S_IMODE((clone / ".data" / name).stat().st_mode) == 0o600
