@@ -121,10 +121,14 @@ class SuppressionReason(models.TextChoices):
     COMPLAINED = "complained", _("Reported as spam")
 
 
+# What whoever reads the mailbox has asked for.
+WISHES = frozenset({SuppressionReason.NOT_ME, SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+
+
 class Suppression(models.Model):
     """A mailbox that is spared: strangers’ mails, or all, do not go there (bookings/mail/limits.py).
 
-    Goes when the address proves itself again (bookings/access/proven.py).
+    Goes when the address proves itself again (bookings/access/proven.py), or when staff lift it.
     """
 
     Reason = SuppressionReason

@@ -3,6 +3,7 @@
 Each mail has a link to it: "this was not me".
 """
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from bookings.access.proven import vouches
@@ -10,7 +11,7 @@ from bookings.errors import NotAllowed
 from bookings.mail.limits import stop_links
 from bookings.mail.rules import NOTICES, MailKind
 from bookings.models import Booking, NoticesOff, Notification, Status, Suppression, WaitlistEntry
-from bookings.models.recipient import SuppressionReason, recipient_key
+from bookings.models.recipient import WISHES, SuppressionReason, recipient_key
 from bookings.services.holds import end_hold
 from bookings.services.lifecycle import cancel_for_recipient
 from bookings.services.waitlist import leave_waitlist
@@ -48,6 +49,27 @@ def disown(*, about: Booking | WaitlistEntry) -> None:
         end_hold(booking_id=about.pk)
     elif about.is_open:
         cancel_for_recipient(booking_id=about.pk)
+
+
+def suppression_of(*, email: str) -> Suppression | None:
+    """Return why and since when the mailbox of an address is spared; None if it is not."""
+    return Suppression.objects.filter(pk=recipient_key(email)).first()
+
+
+def lift_suppression(*, email: str, against_wishes: bool) -> None:
+    """Let mails go to an address again from now on.
+
+    ``against_wishes``: also where whoever reads the mailbox has asked to be spared; else raises NotAllowed there.
+    """
+    with transaction.atomic():
+        row = Suppression.objects.select_for_update().filter(pk=recipient_key(email)).first()
+        if row is None:
+            return
+        if row.reason in WISHES and not against_wishes:
+            raise NotAllowed(
+                _("Whoever reads this address has asked for that. They can ask for a link to their bookings instead.")
+            )
+        row.delete()
 
 
 def stop_mails(*, mail: Notification, organization: Organization | None, reason: SuppressionReason) -> None:

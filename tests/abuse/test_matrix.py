@@ -157,6 +157,7 @@ ADMIN = {
     "bookings/erasure/address/": "OA",
     "bookings/erasure/look_at_address/": "OA",
     "bookings/notification/<int:pk>/send-again/": "OSA",
+    "bookings/notification/<int:pk>/lift/": "OA",
     "bookings/webhookendpoint/<int:pk>/test/": "OA",
     "bookings/webhookendpoint/<int:pk>/resume/": "OA",
     "bookings/webhookendpoint/<int:pk>/resume-all/": "OA",
