@@ -42,12 +42,12 @@ def remind(timestamp: int) -> None:
 
 @app.task(queue="mail", retry=BackOff())
 def send_lookup_link(*, request_id: int) -> None:
-    """Send a link to the bookings of an address, if it has any or waits for one, and no more than three in an hour.
+    """Send a link to the bookings of an address, if it has any or waits for one.
 
     Only here it is found out whether the address is known: whoever asked has had the answer by now.
     """
     request = LookupRequest.objects.filter(pk=request_id).first()
-    if request is None or not links.is_known(request.email) or links.too_many_sent(request):
+    if request is None or not links.is_known(request.email):
         return
     token, link = links.make_lookup_token(request)
     url = links.link_url(token) + (links.TO_DATA if request.is_for_data else "")

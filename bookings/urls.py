@@ -18,6 +18,7 @@ urlpatterns = [
     path("bookings/data/<int:proof_id>/erase/", views.erase_data, name="erase_data"),
     path("bookings/link/<str:token>/", views.link, name="link"),
     path("bookings/not-me/<str:token>/", views.not_me, name="not_me"),
+    path("bookings/mails/<str:token>/", views.unwanted, name="unwanted"),
     path("bookings/<str:reference>/", views.booking, name="booking"),
     path("bookings/<str:reference>/mail/", views.show_mail_state, name="mail_state"),
     path("bookings/<str:reference>/address/", views.correct_address, name="correct_address"),

@@ -58,7 +58,7 @@ try:
     OIDC_SCOPES: list[str] = env.list("OIDC_SCOPES", ["openid", "profile", "email", "groups"])
     OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", "groups")
     OIDC_RULES: list[str] = env.list("OIDC_ROLES", [])
-    OIDC_CHECK_EVERY = timedelta(seconds=env.int("OIDC_CHECK_SECONDS", 60))
+    OIDC_CHECK_EVERY = timedelta(seconds=env.int("OIDC_CHECK_SECONDS", 0))
     STAFF_SESSION_IDLE = timedelta(minutes=env.int("SESSION_IDLE_MINUTES", 60))
     STAFF_SESSION_LASTS = timedelta(hours=env.int("SESSION_MAX_HOURS", 12))
 except (EnvError, ValueError) as error:

@@ -21,7 +21,8 @@ CLIENT, SECRET = "expertbook", "the-client's-own-secret"
 class Provider:
     """Whoever asks is ``person`` (their claims), at once. ``signs_with`` and ``id_claims`` make it lie.
 
-    ``down`` answers 503; ``ended`` tokens are known no more; ``asked`` counts the questions about somebody.
+    ``down`` answers 503; ``ended`` tokens are known no more; ``asked`` counts the questions about somebody, and
+    ``all_asked`` those about anything.
     """
 
     def __init__(self) -> None:
@@ -30,7 +31,7 @@ class Provider:
         self.signs_with = KEY
         self.down = False
         self.ended: set[str] = set()
-        self.asked = 0
+        self.asked = self.all_asked = 0
         self.codes: dict[str, dict[str, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Answer)
         self._server.provider = self
@@ -52,6 +53,7 @@ class Provider:
 class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         provider, address = self.server.provider, urlsplit(self.path)
+        provider.all_asked += 1
         asked = {name: values[0] for name, values in parse_qs(address.query).items()}
         if provider.down:
             return self._send({}, 503)

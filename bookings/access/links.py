@@ -5,28 +5,32 @@ of the waitlist are signed (experts/signed_tokens.py), work as often as they are
 """
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db.models import Value
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.models import Booking, LookupLink, LookupRequest, Suppression, WaitlistEntry
+from bookings.models import Booking, LookupLink, LookupRequest, Notification, Suppression, WaitlistEntry
 from bookings.models.booking import read_reference
 from bookings.models.hashed_secret import hash_of, random_secret
 from bookings.models.recipient import recipient_key
 from experts.addresses import absolute_url
+from experts.models import Organization
 from experts.signed_tokens import SignedToken
 
 LOOKUP_LINK_LASTS = timedelta(minutes=20)
-MOST_LOOKUP_LINKS_PER_HOUR = 3  # to one address
 TO_DATA = "?to=data"  # behind the link of a request for one's data; it says nothing that the token must guard
 BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
 _BOOKING = SignedToken("bookings.link")
 _KEEPING = "K-"  # before a booking's token, in the mail whose link keeps it: the page of the link says so
 _OFFER = SignedToken("bookings.offer", prefix="W-")
+_OUR_IDS = "@expertbook>"  # how each Message-ID of ours ends
 # In each mail to a booker or to somebody who waits: they open nothing, and end what a stranger did with an address.
 _NOT_ME, _NOT_ME_WAITING = SignedToken("bookings.not_me"), SignedToken("bookings.not_me", prefix="W-")
+# In each other mail: it names the mail by its Message-ID, and the organisation that it came from.
+_UNWANTED = SignedToken("bookings.unwanted")
 
 
 def link_url(token: str) -> str:
@@ -72,6 +76,29 @@ def read_not_me_token(token: str) -> Booking | WaitlistEntry:
     if about is None or not fits:
         raise LinkUnknown
     return about
+
+
+class UnwantedMail(NamedTuple):
+    """A mail about no booking of its reader's, as the log has it, and whose it was; None where it was the site's."""
+
+    mail: Notification
+    organization: Organization | None
+
+
+def unwanted_url(message_id: str, to: str, organization: Organization | None) -> str:
+    """Return the whole address that stops mails of this kind, for an e-mail about no booking of its reader's."""
+    name = message_id.removeprefix("<").removesuffix(_OUR_IDS).replace(".", "~")
+    return absolute_url("unwanted", _UNWANTED.of(f"{organization.pk if organization else 0}~{name}", to))
+
+
+def read_unwanted_token(token: str) -> UnwantedMail:
+    """Return the mail that a token belongs to. Raises LinkUnknown, also when the log has forgotten it."""
+    key = _UNWANTED.key_in(token)
+    organization_id, _tilde, name = key.partition("~")
+    mail = Notification.objects.filter(message_id=f"<{name.replace('~', '.')}{_OUR_IDS}").first()
+    if mail is None or not _UNWANTED.fits(token, key, mail.to):
+        raise LinkUnknown
+    return UnwantedMail(mail, Organization.objects.filter(pk=organization_id).first())
 
 
 def opens_one_booking(token: str) -> bool:
@@ -138,17 +165,6 @@ def is_known(email: str) -> bool:
         or asked_for.filter(awaits_proof=True).exists()
         or Suppression.objects.filter(pk=recipient_key(email)).exists()
     )
-
-
-def too_many_sent(request: LookupRequest) -> bool:
-    """Return whether the address got its links of this hour already, so that nobody can flood a mailbox.
-
-    Earlier attempts for the same request do not count: they may have failed before the mail left.
-    """
-    others = LookupRequest.objects.annotate(address=Lower("email")).filter(address=Lower(Value(request.email)))
-    an_hour_ago = timezone.now() - timedelta(hours=1)
-    answered = others.filter(links__created_at__gt=an_hour_ago).exclude(pk=request.pk)
-    return answered.distinct().count() >= MOST_LOOKUP_LINKS_PER_HOUR
 
 
 def use_lookup_token(token: str) -> str:

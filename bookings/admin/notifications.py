@@ -2,8 +2,12 @@
 
 from datetime import datetime, time, timedelta
 
-from django.contrib import admin
-from django.urls import reverse
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -11,12 +15,16 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 from unfold.utils import parse_date_str
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from bookings import services
 from bookings.admin.delivery_log import DeliveryLogAdmin
+from bookings.errors import NotAllowed
 from bookings.models import Notification
 from bookings.models.booking import read_reference
 from experts.admin.base import instant
+from experts.admin.scoping import reach
+from experts.models import Role
 
 COLOURS = {
     Notification.Status.QUEUED: "info",
@@ -47,9 +55,17 @@ class DaysFilter(RangeDateFilter):
         return queryset
 
 
+class LiftForm(forms.Form):
+    reason = forms.CharField(label=gettext_lazy("Why"), max_length=200, widget=UnfoldAdminTextInputWidget)
+
+
 @admin.register(Notification)
 class NotificationAdmin(DeliveryLogAdmin):
-    """To read, and to have one sent again. Those that are about no booking are for superusers."""
+    """To read, and to have one sent again. Those that are about no booking are for superusers.
+
+    Where mails to the address are stopped, owners can lift that, and superusers also where its reader has asked for it:
+    else whoever founds an organisation could write to people who have told us to stop.
+    """
 
     organization_path = "booking__slot__expert__organization_id"
     colours = COLOURS
@@ -66,12 +82,12 @@ class NotificationAdmin(DeliveryLogAdmin):
         (None, {"fields": ("kind", "status_label", "audience", "to", "booking_link")}),
         (
             gettext_lazy("Delivery"),
-            {"fields": ("attempts", "last_attempt", "sent", "why", "created", "message_id")},
+            {"fields": ("attempts", "last_attempt", "sent", "why", "mailbox", "created", "message_id")},
         ),
     )
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("booking")
+        return super().get_queryset(request).select_related("booking__slot__expert")
 
     def get_search_results(self, request, queryset, search_term):
         """By a whole reference and nothing else: its index finds it at once."""
@@ -106,6 +122,65 @@ class NotificationAdmin(DeliveryLogAdmin):
             return None
         url = reverse("admin:bookings_booking_change", args=[row.booking_id])
         return format_html('<a class="text-link" href="{}">{}</a>', url, row.booking.reference)
+
+    @display(description=gettext_lazy("mails to this address"))
+    def mailbox(self, row):
+        stopped = services.suppression_of(email=row.to)
+        if stopped is None:
+            return _("Nothing stops them")
+        about = {"reason": stopped.get_reason_display(), "since": instant(stopped.created_at)}
+        return _("Stopped since %(since)s: %(reason)s") % about
+
+    # Letting mails go to an address again
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.lift_view)
+        return [path("<int:pk>/lift/", view, name="bookings_notification_lift"), *super().get_urls()]
+
+    def _may_lift(self, request, row) -> bool:
+        mine = reach(request)
+        return mine.everything or (
+            row.booking is not None and Role.OWNER in mine.roles_in(row.booking.slot.expert.organization_id)
+        )
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        row = self.get_object(request, object_id)
+        if row is not None and self._may_lift(request, row) and services.suppression_of(email=row.to):
+            url = reverse("admin:bookings_notification_lift", args=[row.pk])
+            extra_context = {"lift_url": url} | (extra_context or {})
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def lift_view(self, request, pk):
+        """Ask why; a POST is the answer. The log of the admin keeps it."""
+        row = self.get_object(request, str(pk))
+        if row is None:
+            return self._get_obj_does_not_exist_redirect(request, self.opts, str(pk))
+        if not self._may_lift(request, row):
+            raise PermissionDenied
+        home = reverse("admin:bookings_notification_change", args=[row.pk])
+        stopped = services.suppression_of(email=row.to)
+        if stopped is None:
+            return HttpResponseRedirect(home)
+        form = LiftForm(request.POST or None)
+        if form.is_valid():
+            try:
+                services.lift_suppression(email=row.to, against_wishes=reach(request).everything)
+            except NotAllowed as refusal:
+                form.add_error(None, str(refusal))
+            else:
+                self.log_change(request, row, _("Mails go to this address again: %(reason)s") % form.cleaned_data)
+                self.message_user(request, _("Mails go to this address again."), messages.SUCCESS)
+                return HttpResponseRedirect(home)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Let mails go to this address again?"),
+            "form": form,
+            "row": row,
+            "mailbox": self.mailbox(row),
+            "back_url": home,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/lift.html", context, status=422 if form.errors else 200)
 
     # Sending again
 

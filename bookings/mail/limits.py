@@ -7,13 +7,14 @@ with: each kind of cause has a purse of its own. docs/decisions/0031-mail-by-rec
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
 
 from bookings.mail.log import Delivery
-from bookings.mail.rules import FOR_STAFF, MailKind
+from bookings.mail.rules import FOR_STAFF, NOTICES, MailKind
 from bookings.models import Booking, MailAllowance, Source
 from bookings.models.notification import HoldReason
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
@@ -38,7 +39,7 @@ LIMITS = {
     Purse.UNKNOWN: Limit(1, _DAY, waits=1),
     # A receptionist makes a series of bookings for somebody; reminders come in the end whatever strangers do.
     Purse.FOLLOW_UP: Limit(60, _DAY, waits=1),
-    Purse.LINK: Limit(5, _HOUR, waits=0),
+    Purse.LINK: Limit(3, _HOUR, waits=0),
     # One, and one more for who asks for it again.
     Purse.PROOF: Limit(2, _DAY, waits=0),
     Purse.INVITATION: Limit(5, _DAY, waits=0),
@@ -47,6 +48,7 @@ LIMITS = {
 }
 _ALONE = {
     MailKind.LOOKUP: Purse.LINK,
+    MailKind.PASSWORD: Purse.LINK,
     MailKind.PROVE: Purse.PROOF,
     MailKind.WAITLIST_PROVE: Purse.PROOF,
     MailKind.WAITLIST_OFFER: Purse.OWN,  # who is in line has proven the address
@@ -54,13 +56,16 @@ _ALONE = {
 }
 # These stop everything: the mail server would refuse it, or its reader has called us spam.
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
+# These, whatever the reason is: strangers can cause them.
+_CAUSED_BY_ANYBODY = {Purse.KNOWN, Purse.UNKNOWN, Purse.PROOF, Purse.FOLLOW_UP, Purse.INVITATION}
 
 
 class Mail(NamedTuple):
     """A mail that is about to leave.
 
     ``by_visitor``: somebody at a browser or a program caused it, and not staff or the clock. ``waits``: how often it
-    has waited. ``is_counted``: it counted before, and did not leave.
+    has waited. ``is_counted``: it counted before, and did not leave. ``organization``: whose it is, where it is about
+    no booking.
     """
 
     delivery: Delivery
@@ -68,6 +73,13 @@ class Mail(NamedTuple):
     by_visitor: bool = False
     waits: int = 0
     is_counted: bool = False
+    organization: Organization | None = None
+
+    @property
+    def organization_id(self) -> int | None:
+        """Whose mail it is; None for one of the site."""
+        organization = self.booking.slot.expert.organization if self.booking is not None else self.organization
+        return organization.pk if organization is not None else None
 
 
 class Refusal(NamedTuple):
@@ -84,6 +96,7 @@ class Standing:
     proven: set[str] = field(default_factory=set)
     suppressed: dict[str, str] = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
+    notices_off: set[tuple[int | None, str]] = field(default_factory=set)
 
     def is_own(self, booking: Booking | None) -> bool:
         """Whether who reads the address has vouched for the browser that booked."""
@@ -107,12 +120,15 @@ class Standing:
             return Purse.FOLLOW_UP
         return Purse.KNOWN if proven_hash(ProvenKind.ADDRESS, delivery.to) in self.proven else Purse.UNKNOWN
 
-    def stops(self, mail: Mail, purse: Purse) -> bool:
-        """Whether the mailbox is spared this mail. A link that was asked for always goes: it proves the address."""
-        reason = self.suppressed.get(recipient_key(mail.delivery.to))
+    def reason_to_stop(self, mail: Mail, purse: Purse) -> HoldReason | None:
+        """Return why the mailbox is spared this mail, if it is. It never is one that was asked for: that proves it."""
+        recipient = recipient_key(mail.delivery.to)
+        if mail.delivery.kind in NOTICES and (mail.organization_id, recipient) in self.notices_off:
+            return HoldReason.NO_NOTICES
+        reason = self.suppressed.get(recipient)
         if reason is None or purse == Purse.LINK:
-            return False
-        return reason in _STOPS_ALL or purse in (Purse.KNOWN, Purse.UNKNOWN, Purse.PROOF, Purse.FOLLOW_UP)
+            return None
+        return HoldReason.SPARED if reason in _STOPS_ALL or purse in _CAUSED_BY_ANYBODY else None
 
 
 def read_standing(mails: Collection[Mail]) -> Standing:
@@ -128,11 +144,14 @@ def read_standing(mails: Collection[Mail]) -> Standing:
             "SELECT 'proven', hash FROM bookings_proven WHERE hash = ANY(%s::text[])"
             " UNION ALL SELECT reason, recipient FROM bookings_suppression WHERE recipient = ANY(%s::text[])"
             " UNION ALL SELECT 'told', booking_id::text FROM bookings_notification"
-            " WHERE booking_id = ANY(%s::bigint[]) AND audience = 'customer' AND status = 'sent'",
+            " WHERE booking_id = ANY(%s::bigint[]) AND audience = 'customer' AND status = 'sent'"
+            " UNION ALL SELECT 'off', organization_id || ' ' || recipient FROM bookings_noticesoff"
+            " WHERE recipient = ANY(%s::text[])",
             [
                 list(hashes),
                 list({recipient_key(mail.delivery.to) for mail in mails}),
                 list({booking.pk for booking in bookings}),
+                list({recipient_key(mail.delivery.to) for mail in mails if mail.delivery.kind in NOTICES}),
             ],
         )
         for what, key in cursor.fetchall():
@@ -140,17 +159,18 @@ def read_standing(mails: Collection[Mail]) -> Standing:
                 standing.proven.add(key)
             elif what == "told":
                 standing.told.add(int(key))
+            elif what == "off":
+                organization_id, _space, recipient = key.partition(" ")
+                standing.notices_off.add((int(organization_id), recipient))
             else:
                 standing.suppressed[key] = what
     return standing
 
 
-def may_leave(address: str, purse: Purse) -> bool:
-    """Count a mail that is in no log against its mailbox. Returns whether it may leave. One statement."""
-    if not settings.RATE_LIMITS:
-        return True
-    key = recipient_key(address), purse.value
-    return MailAllowance.objects.spend([(*key, 1, LIMITS[purse].seconds)])[key].used <= LIMITS[purse].mails
+def stop_links(address: str) -> None:
+    """Send a mailbox no links that are asked for by anybody who types its address, for a day."""
+    lasts = timedelta(seconds=_DAY)
+    MailAllowance.objects.use_up(recipient_key(address), Purse.LINK, most=LIMITS[Purse.LINK].mails, lasts=lasts)
 
 
 def may_invite(organization: Organization) -> bool:
@@ -170,8 +190,8 @@ def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
     to_count: dict[_Count, list[Mail]] = defaultdict(list)
     for mail in mails:
         purse = standing.purse_of(mail)
-        if standing.stops(mail, purse):
-            refused[mail.delivery.message_id] = Refusal(HoldReason.SPARED)
+        if reason := standing.reason_to_stop(mail, purse):
+            refused[mail.delivery.message_id] = Refusal(reason)
         elif settings.RATE_LIMITS and not mail.is_counted:
             for count in _counts(mail, purse):
                 to_count[count].append(mail)

@@ -18,7 +18,7 @@ from django.db.models.functions import Lower, Now
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
 from bookings.models.notification import HoldReason, MailStatus
-from experts.models import Invitation
+from experts.models import Invitation, User
 
 _Status = Notification.Status
 _STAFF, _CUSTOMER = Notification.Audience.STAFF, Notification.Audience.CUSTOMER
@@ -66,6 +66,12 @@ def waitlist_message_id(entry: WaitlistEntry) -> str:
 
 def invitation_message_id(invitation: Invitation) -> str:
     return f"<invitation.{invitation.pk}@expertbook>"
+
+
+def password_message_id(user: User, asked_at: str) -> str:
+    """Return the Message-ID of a link to a new password; each request has its own."""
+    asked = hashlib.sha256(asked_at.encode()).hexdigest()[:12]
+    return f"<password.{user.pk}.{asked}@expertbook>"
 
 
 def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:

@@ -10,15 +10,14 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
 
 from bookings.access import links
 from bookings.icalendar import event
 from bookings.mail import limits, log
-from bookings.mail.rules import FOR_STAFF
+from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
-from bookings.models.recipient import Purse
 from bookings.policy import cancel_line
 from experts.addresses import absolute_url
 from experts.formatting import zone_label
@@ -243,26 +242,22 @@ def send_invitation(invitation: Invitation, url: str) -> None:
     )
 
 
-def send_password_link(user: User, url: str) -> None:
-    """Send the link with which somebody on staff chooses a new password. It is in no log: it is about no booking.
+def send_password_link(user: User, url: str, asked_at: str) -> None:
+    """Send the link with which somebody on staff chooses a new password. The log has the mail and not the link.
 
-    Nothing is sent to a mailbox that has had many links in this hour.
+    ``asked_at``: when it was asked for, so that it is one mail however often it is tried.
     """
-    if not limits.may_leave(user.email, Purse.LINK):
-        return
-    mail = _build(
+    _send(
         "password",
-        None,
+        MailKind.PASSWORD,
         {"url": url},
         to=user.email,
         language=settings.LANGUAGE_CODE,
         zone=ZoneInfo("UTC"),
         at=timezone.now(),
         organization=None,
-        message_id=f"<password.{salted_hmac('bookings.mail', url).hexdigest()[:24]}@expertbook>",
+        message_id=log.password_message_id(user, asked_at),
     )
-    with Transport() as transport:
-        transport.hand_over(mail)
 
 
 def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
@@ -298,7 +293,8 @@ def _send(
     begun = log.begin([delivery])
     if not begun:
         return
-    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id])]
+    organization = about["organization"]
+    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id], organization=organization)]
     if held := limits.hold_back(mail, limits.read_standing(mail)):
         log.held_back({message_id: held[message_id].reason})
         return
@@ -313,7 +309,7 @@ def _send(
 
 def _build(
     name: str,
-    kind: MailKind | None,
+    kind: MailKind,
     context: dict[str, Any],
     *,
     to: str,
@@ -327,10 +323,17 @@ def _build(
 ) -> Mail:
     """Return ``templates/emails/<name>`` as text and as HTML, to one address. Every mail is made here.
 
-    In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows.
+    In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows. Each mail has
+    a link that stops such mails: ``not_me_url``, or one by the mail itself.
     """
+    not_me_url = not_me_url or links.unwanted_url(message_id, to, organization)
     with translation.override(language), timezone.override(zone):
-        about = {"kind": kind and kind.value, "zone_label": zone_label(zone, at), "not_me_url": not_me_url}
+        about = {
+            "kind": kind.value,
+            "zone_label": zone_label(zone, at),
+            "not_me_url": not_me_url,
+            "stop_label": _stop_label(kind),
+        }
         context = _look(organization) | about | context
         # Names of experts may hold line breaks, which would end the header.
         subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
@@ -343,14 +346,18 @@ def _build(
         # The same for every attempt, so that a mail sent twice is one mail to the reader's program.
         "Message-ID": message_id,
         "Auto-Submitted": "auto-generated",  # no answers from holiday notices
-    }
-    if not_me_url:
         # The mail program's own button (RFC 8058) sends a form there without opening a page.
-        mail.extra_headers |= {
-            "List-Unsubscribe": f"<{not_me_url}>",
-            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-        }
+        "List-Unsubscribe": f"<{not_me_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
     return mail
+
+
+def _stop_label(kind: MailKind) -> str:
+    """Return what the link is called that stops such mails."""
+    if kind in NOTICES:
+        return _("No more of these emails")
+    return _("This is not for me") if kind == MailKind.INVITATION else _("This was not me")
 
 
 def _look(organization: Organization | None) -> dict[str, Any]:

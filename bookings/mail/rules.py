@@ -10,6 +10,7 @@ __all__ = [
     "AFTER_APPROVAL",
     "FOR_STAFF",
     "LEAST_BEFORE_REMINDER",
+    "NOTICES",
     "REMINDERS",
     "MailKind",
     "kind_of",
@@ -42,8 +43,11 @@ FOR_STAFF = frozenset(
         MailKind.STAFF_EXPIRED,
         MailKind.INVITATION,
         MailKind.WEBHOOK_PAUSED,
+        MailKind.PASSWORD,
     }
 )
+# What staff are told about an organisation, and can do without: they may switch these off.
+NOTICES = FOR_STAFF - {MailKind.INVITATION, MailKind.PASSWORD}
 # They name the time before, too; so does a request that was moved.
 ABOUT_MOVES = frozenset({MailKind.RESCHEDULED, MailKind.STAFF_MOVED})
 # They may be about a booking that was approved, and then moved by its customer: an entry of it is in calendars.

@@ -10,7 +10,7 @@ from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
-from bookings.models.recipient import MailAllowance, Suppression
+from bookings.models.recipient import MailAllowance, NoticesOff, Suppression
 from bookings.models.spent_work import SpentWork
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
@@ -31,6 +31,7 @@ __all__ = [
     "MailAllowance",
     "MailKind",
     "NoteReading",
+    "NoticesOff",
     "Notification",
     "OutboxMail",
     "Postponed",

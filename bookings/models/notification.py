@@ -27,6 +27,7 @@ class MailKind(models.TextChoices):
     WAITLIST_OFFER = "waitlist_offer", _("Waitlist: a seat is free")
     INVITATION = "invitation", _("Invitation")
     PROVE = "prove", _("Link that keeps a booking")
+    PASSWORD = "password", _("Staff: link to a new password")
 
 
 class MailStatus(models.TextChoices):
@@ -47,6 +48,7 @@ class HoldReason(models.TextChoices):
     OFTEN = "often", _("This address has had many mails in a short time.")
     NEW = "new", _("The organisation is new, and its mails of today are used up. An operator can lift that.")
     SPARED = "spared", _("Mails to this address are stopped until it proves itself again.")
+    NO_NOTICES = "no_notices", _("Whoever reads this address wants no notices to staff from this organisation.")
 
 
 class Audience(models.TextChoices):

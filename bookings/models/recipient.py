@@ -1,12 +1,15 @@
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connection, models
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.hashed_secret import hash_of
 from experts.constraints import known_value
+from experts.models import Organization
 
 # Where dots before the @ make no difference, and other names of the same provider.
 DOTLESS = {"gmail.com": "gmail.com", "googlemail.com": "gmail.com"}
@@ -74,6 +77,17 @@ class MailAllowanceQuerySet(models.QuerySet["MailAllowance"]):
             )
             return {(recipient, purse): Spent(used, seconds) for recipient, purse, used, seconds in cursor.fetchall()}
 
+    def use_up(self, recipient: str, purse: Purse, *, most: int, lasts: timedelta) -> None:
+        """Leave nothing in a purse that has ``most`` mails, for so long from now on."""
+        ends_at = timezone.now() + lasts
+        row = self.model(recipient=recipient, purse=purse, used=most, ends_at=ends_at)
+        self.bulk_create(
+            [row],
+            update_conflicts=True,
+            unique_fields=["recipient", "purse"],
+            update_fields=["used", "ends_at"],
+        )
+
 
 class MailAllowance(models.Model):
     """How many mails a mailbox was sent, or a new organisation sent, from a purse, until the purse is full again.
@@ -107,10 +121,14 @@ class SuppressionReason(models.TextChoices):
     COMPLAINED = "complained", _("Reported as spam")
 
 
+# What whoever reads the mailbox has asked for.
+WISHES = frozenset({SuppressionReason.NOT_ME, SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED})
+
+
 class Suppression(models.Model):
     """A mailbox that is spared: strangers’ mails, or all, do not go there (bookings/mail/limits.py).
 
-    Goes when the address proves itself again (bookings/access/proven.py).
+    Goes when the address proves itself again (bookings/access/proven.py), or when staff lift it.
     """
 
     Reason = SuppressionReason
@@ -124,3 +142,17 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return str(self.get_reason_display())
+
+
+class NoticesOff(models.Model):
+    """A mailbox that wants no notices to staff from an organisation. Its other mails still go there."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    recipient = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint("recipient", "organization", name="notices_off_once")]
+
+    def __str__(self) -> str:
+        return str(self.organization)

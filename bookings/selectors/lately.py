@@ -1,12 +1,13 @@
-"""Count what was asked of an expert lately: roughly with each slot that is to be booked, exactly where it may matter.
+"""Count what people unknown have of an expert: roughly with each slot that is to be booked, exactly where it matters.
 
-Counted are the holds and open bookings of the last seven days that neither staff nor somebody known has made; those of
-people who became known later only until a closer look finds them. A booking moves only within its expert, so
+Counted are the holds and open bookings that neither staff nor somebody known has made, however old they are: else
+whoever waits a week between them could have all seats. By network, those of the last seven days. Those of people who
+became known later count only until a closer look finds them. A booking moves only within its expert, so
 ``Booking.of_expert`` finds them by an index, however many slots and bookings the expert has.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -27,7 +28,6 @@ from experts.prepared import PreparedQuery
 LATELY = timedelta(days=7)
 MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
 MOST_FORGOTTEN = 1000  # rows of people known, by one look
-_NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 
 # What ``Booking.of_expert``'s index knows, without holds that have run out.
 _COUNTED = "status IN ('HELD', 'PENDING', 'CONFIRMED') AND (status <> 'HELD' OR expires_at > clock_timestamp())"
@@ -35,12 +35,13 @@ _LATELY_OF_EXPERT = f"""(
     SELECT ARRAY[coalesce(sum(seats), 0), coalesce(sum(held), 0), coalesce(max(requests), 0)]::int[]
     FROM (
         SELECT sum(latest.seats) AS seats, sum(latest.seats) FILTER (WHERE latest.status = 'HELD') AS held,
-               count(latest.network) AS requests
+               count(latest.network) FILTER (WHERE latest.is_late) AS requests
         FROM (SELECT %(expressions)s) AS asked (expert_id, most)
         CROSS JOIN LATERAL (
-            SELECT seats, status, network FROM bookings_booking
-            WHERE asked.most > 0 AND of_expert_id = asked.expert_id
-              AND created_at > statement_timestamp() - interval '{LATELY.days} days' AND {_COUNTED}
+            SELECT seats, status, network,
+                   created_at > statement_timestamp() - interval '{LATELY.days} days' AS is_late
+            FROM bookings_booking
+            WHERE asked.most > 0 AND of_expert_id = asked.expert_id AND {_COUNTED}
             ORDER BY created_at DESC LIMIT {MOST_COUNTED}
         ) AS latest
         GROUP BY CASE family(latest.network)
@@ -49,10 +50,10 @@ _LATELY_OF_EXPERT = f"""(
 
 
 class Lately(NamedTuple):
-    """What was asked of an expert lately, by people known and unknown; of many only the last ``MOST_COUNTED`` rows.
+    """What was asked of an expert, by people known and unknown; of many only the last ``MOST_COUNTED`` rows.
 
-    ``seats``: of holds and open bookings. ``held``: of holds alone. ``of_one_network``: how many rows came from the
-    network (IPv4 /24, IPv6 /48) that most of them came from.
+    ``seats``: of holds and open bookings. ``held``: of holds alone. ``of_one_network``: how many rows of the last seven
+    days came from the network (IPv4 /24, IPv6 /48) that most of them came from.
     """
 
     seats: int
@@ -121,11 +122,11 @@ def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
 
 
 class Standing(NamedTuple):
-    """What people unknown have asked of an expert lately, but for the asker, and who the asker is.
+    """What people unknown have of an expert, but for the asker's hold, and who the asker is.
 
     ``seats_ahead``: all seats of the expert that lie ahead within the horizon. ``seats`` and ``held`` as in ``Lately``.
-    ``of_network``, ``of_wide_network``: rows of the asker's network (IPv4 /24, IPv6 /64), and of its IPv6 /48.
-    ``is_known``: the asker's browser or address has proven itself.
+    ``of_network``, ``of_wide_network``: rows of the last seven days of the asker's network (IPv4 /24, IPv6 /64), and of
+    its IPv6 /48. ``is_known``: the asker's browser or address has proven itself.
     """
 
     seats_ahead: int
@@ -150,7 +151,8 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = 
         "first": first,
         "last": last,
         "own": hashes_of(visitor, email),
-        "since": timezone.now() - LATELY if settings.RATE_LIMITS else _NEVER,
+        "since": timezone.now() - LATELY,
+        "is_on": settings.RATE_LIMITS,
         "visitor": visitor,
         "most": MOST_FORGOTTEN,
     }
@@ -164,11 +166,12 @@ _HASHES = ", ".join(
     f"encode(sha256(convert_to('{kind} ' || {text}, 'UTF8')), 'hex')"
     for kind, text in [(ProvenKind.BROWSER, "booking.holder"), (ProvenKind.ADDRESS, "lower(booking.email)")]
 )
-# Rows that somebody else writes at this moment are left to the next look: nobody waits here.
+# The asker's hold is left out, as what they ask for now takes its place. Rows that somebody else writes at this moment
+# are left to the next look: nobody waits here.
 _LOOK = f"""
     WITH known AS (
         SELECT id FROM bookings_booking AS booking
-        WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
+        WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}
           AND EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
         LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
     ), forgotten AS (
@@ -179,11 +182,11 @@ _LOOK = f"""
               AND starts_at <= clock_timestamp() + %(horizon)s),
            coalesce(sum(seats), 0),
            coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
-           count(*) FILTER (WHERE network = %(network)s::inet),
-           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet),
+           count(*) FILTER (WHERE network = %(network)s::inet AND created_at > %(since)s),
+           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet AND created_at > %(since)s),
            EXISTS (SELECT FROM bookings_proven WHERE hash = ANY(%(own)s))
     FROM bookings_booking AS booking
-    WHERE of_expert_id = %(expert)s AND created_at > %(since)s AND {_COUNTED}
-      AND (holder = '' OR holder <> %(visitor)s)
+    WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}
+      AND NOT (holder = %(visitor)s AND status = 'HELD' AND NOT awaits_proof AND %(visitor)s <> '')
       AND NOT EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
 """

@@ -10,7 +10,16 @@ from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
 from bookings.services.mail_events import note_mail_event
-from bookings.services.not_me import disown, is_ones_own, spare
+from bookings.services.not_me import (
+    allow_notices,
+    disown,
+    is_ones_own,
+    lift_suppression,
+    list_notices_off,
+    spare,
+    stop_mails,
+    suppression_of,
+)
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
 from bookings.services.tokens import create_token, revoke_token
@@ -28,6 +37,7 @@ from bookings.services.waitlist import (
 __all__ = [
     "WORTH_WAITING",
     "Booked",
+    "allow_notices",
     "approve",
     "block",
     "book",
@@ -47,6 +57,8 @@ __all__ = [
     "is_ones_own",
     "join_waitlist",
     "leave_waitlist",
+    "lift_suppression",
+    "list_notices_off",
     "log_note_readings",
     "make_challenge",
     "mark_no_show",
@@ -63,6 +75,8 @@ __all__ = [
     "serve",
     "serve_waitlists",
     "spare",
+    "stop_mails",
+    "suppression_of",
     "take_place",
     "take_places",
 ]

@@ -18,8 +18,8 @@ from bookings.services.proof_of_work import accept_work
 from experts.models import Slot
 from experts.models.organization import ProofPolicy
 
-# Of all seats of an expert that lie ahead: what people unknown may take in seven days without being asked, and what
-# they may keep in any way, by holds and by bookings that wait for their link. Or so many seats where that is more.
+# Of all seats of an expert that lie ahead: what people unknown may have without being asked, and what they may keep in
+# any way, by holds and by bookings that wait for their link. Or so many seats where that is more.
 ASKED_FROM, KEPT_UP_TO = 0.10, 0.15
 FEW = 3
 # Holds and bookings with one expert in seven days of one network (IPv4 /24, IPv6 /64), and of one IPv6 /48.
@@ -136,7 +136,7 @@ def _kept_up_to(seats_ahead: int) -> int:
 
 
 def _is_quiet(slot: Slot) -> bool:
-    """Whether so little was asked of the expert lately, by anybody, that nothing can be unusual."""
+    """Whether so little was asked of the expert, by anybody, that nothing can be unusual."""
     lately = Lately.of(slot)
     if lately.of_one_network >= MOST_OF_NETWORK:
         return False

@@ -22,6 +22,7 @@ from bookings.models import (
     LookupRequest,
     MailAllowance,
     NoteReading,
+    NoticesOff,
     Notification,
     Proof,
     Proven,
@@ -74,6 +75,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "proven": Proven.objects.filter(proven_at__lt=now - KEPT["proven"]),
         "mail allowances": MailAllowance.objects.filter(ends_at__lt=now),
         "suppressions": Suppression.objects.filter(created_at__lt=now - KEPT["suppressions"]),
+        "notices off": NoticesOff.objects.filter(created_at__lt=now - KEPT["suppressions"]),
         "answers": Idempotency.objects.filter(created_at__lt=now - KEPT["answers"]),
         "blocks": Block.objects.filter(until__lt=now - KEPT["blocks"]),
         "unproven waitlists": WaitlistEntry.objects.filter(

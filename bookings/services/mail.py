@@ -29,6 +29,8 @@ def send_again(*, notification_id: int) -> Notification:
         kind = MailKind(row.kind)
         if kind == MailKind.LOOKUP:
             raise NotAllowed(_("A link to bookings works once and cannot be sent again. People can ask for a new one."))
+        if kind == MailKind.PASSWORD:
+            raise NotAllowed(_("A link to a new password works once. People can ask for a new one where they log in."))
         if kind == MailKind.WEBHOOK_PAUSED:
             raise NotAllowed(_("The page of the webhook says how it is now."))
         if kind == MailKind.WAITLIST_OFFER:

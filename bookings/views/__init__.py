@@ -7,7 +7,7 @@ from bookings.views.feed import feed
 from bookings.views.hold import hold, release
 from bookings.views.link import link
 from bookings.views.my_bookings import my_bookings, sign_out
-from bookings.views.not_me import not_me
+from bookings.views.not_me import not_me, unwanted
 from bookings.views.reschedule import reschedule
 from bookings.views.waitlist import waitlist
 from bookings.views.your_data import download_data, erase_data, read_data, your_data
@@ -32,6 +32,7 @@ __all__ = [
     "reschedule",
     "show_mail_state",
     "sign_out",
+    "unwanted",
     "waitlist",
     "your_data",
 ]

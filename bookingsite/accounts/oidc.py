@@ -6,8 +6,11 @@ the provider says, gives and takes memberships, and asks again whether the group
 
 import json
 import logging
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,6 +42,8 @@ PROVIDER = "sso"
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]  # none that knows the client's secret
 UNREACHABLE_FOR = timedelta(minutes=15)  # for which a session goes on while the provider does not answer
 SECONDS = 5  # for one answer of the provider
+TRIED_AGAIN_AFTER = 10.0  # seconds for which a process does not ask a provider that has just not answered
+ADDRESSES_LAST = 3600.0  # seconds for which a process remembers the provider's addresses
 
 
 class ProviderAdapter(OpenIDConnectOAuth2Adapter):
@@ -154,18 +159,23 @@ def roles_in(info: dict[str, Any]) -> dict[int, Role]:
 def is_still_welcome(session: StaffSession) -> bool:
     """Ask the provider whether somebody who came from it still has a group, unless it was asked a moment ago.
 
-    Their memberships follow the answer. While it cannot be reached, the session goes on for a quarter of an hour.
+    Their memberships follow the answer. While it cannot be reached, the session goes on for a quarter of an hour, and
+    only one request in ten seconds waits for it.
     """
     now = timezone.now()
     if session.checked_at is None or now - session.checked_at < settings.OIDC_CHECK_EVERY:
         return True
+    if _provider.is_away():
+        return now - session.checked_at < UNREACHABLE_FOR
     here = StaffSession.objects.filter(pk=session.pk)
     # One of several requests at once asks: a refresh token that is used twice looks stolen, and providers end it.
     if not here.filter(checked_at=session.checked_at).update(checked_at=now):
         return True
+    before = json.loads(decrypt(session.tokens))
     try:
-        info, tokens = _ask(json.loads(decrypt(session.tokens)))
+        info, tokens = _ask(before)
     except requests.RequestException as error:
+        _provider.note_away()
         here.update(checked_at=session.checked_at)
         logger.warning("The provider of single sign-on did not answer: %s", type(error).__name__)
         return now - session.checked_at < UNREACHABLE_FOR
@@ -174,37 +184,80 @@ def is_still_welcome(session: StaffSession) -> bool:
         return False
     roles = roles_in(info)
     services.sync_members(user=session.user, roles=roles)
-    here.update(tokens=encrypt(json.dumps(tokens)))
+    if tokens != before:
+        here.update(tokens=encrypt(json.dumps(tokens)))
     return bool(roles)
+
+
+class _Provider:
+    """What this process knows of the provider: its addresses, and that it has just not answered."""
+
+    def __init__(self) -> None:
+        self._threads = threading.local()
+        self._away_until = 0.0
+        self._addresses: tuple[str, float, dict[str, Any]] = ("", 0.0, {})
+
+    def is_away(self) -> bool:
+        return time.monotonic() < self._away_until
+
+    def note_away(self) -> None:
+        self._away_until = time.monotonic() + TRIED_AGAIN_AFTER
+        self._addresses = ("", 0.0, {})
+
+    def forget(self) -> None:
+        """Forget all; for tests, whose providers come and go."""
+        self.note_away()
+        self._away_until = 0.0
+
+    def addresses(self, url: str) -> dict[str, Any]:
+        """Return its configuration. Raises RequestException."""
+        known_url, until, addresses = self._addresses
+        if known_url != url or time.monotonic() > until:
+            addresses = self.answer("GET", url) or {}
+            if "userinfo_endpoint" not in addresses or "token_endpoint" not in addresses:
+                raise requests.RequestException("no configuration")
+            self._addresses = url, time.monotonic() + ADDRESSES_LAST, addresses
+        return addresses
+
+    def answer(self, method: str, url: str, **options: Any) -> dict[str, Any] | None:
+        """Return the JSON, None for a refusal (4xx). Raises RequestException when there is no answer."""
+        response = self._session().request(method, url, timeout=SECONDS, allow_redirects=False, **options)
+        if 400 <= response.status_code < 500:
+            return None
+        response.raise_for_status()
+        return response.json()
+
+    def _session(self) -> requests.Session:
+        """Return the connections of this thread, without cookies: one person's would go with another's token."""
+        if not hasattr(self._threads, "session"):
+            self._threads.session = requests.Session()
+            self._threads.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        return self._threads.session
+
+
+_provider = _Provider()
 
 
 def _ask(tokens: dict[str, str]) -> tuple[dict[str, Any] | None, dict[str, str]]:
     """Return what the provider says about somebody, None if it no longer speaks of them; and the tokens from now on."""
     provider = get_adapter().get_provider(None, PROVIDER)
-    config = _answer("GET", provider.server_url)
-    if config is None:
-        raise requests.RequestException("no configuration")
-    info = _answer("GET", config["userinfo_endpoint"], headers={"Authorization": f"Bearer {tokens['access']}"})
+    config = _provider.addresses(provider.server_url)
+    info = _userinfo(config, tokens["access"])
     if info is None and tokens["refresh"]:
         form, client = {"grant_type": "refresh_token", "refresh_token": tokens["refresh"]}, provider.app
         if "client_secret_post" in config.get("token_endpoint_auth_methods_supported", []):
             secret = {"data": form | {"client_id": client.client_id, "client_secret": client.secret}}
         else:
             secret = {"data": form, "auth": (client.client_id, client.secret)}
-        renewed = _answer("POST", config["token_endpoint"], **secret)
+        renewed = _provider.answer("POST", config["token_endpoint"], **secret)
         if renewed is not None:
             tokens = {"access": renewed["access_token"], "refresh": renewed.get("refresh_token") or tokens["refresh"]}
-            info = _answer("GET", config["userinfo_endpoint"], headers={"Authorization": f"Bearer {tokens['access']}"})
+            info = _userinfo(config, tokens["access"])
     return info, tokens
 
 
-def _answer(method: str, url: str, **options: Any) -> dict[str, Any] | None:
-    """Return the JSON, None for a refusal (4xx). Raises RequestException when there is no answer."""
-    response = requests.request(method, url, timeout=SECONDS, allow_redirects=False, **options)
-    if 400 <= response.status_code < 500:
-        return None
-    response.raise_for_status()
-    return response.json()
+def _userinfo(config: dict[str, Any], access: str) -> dict[str, Any] | None:
+    return _provider.answer("GET", config["userinfo_endpoint"], headers={"Authorization": f"Bearer {access}"})
 
 
 def _user_for(info: dict[str, Any], *, wanted: bool) -> User | None:

@@ -59,6 +59,7 @@ def _running_session(session_id: int | None, user: User) -> StaffSession | None:
     session, now = _read(session_id, user), timezone.now()
     if session is None:
         return None
+    session.user = user  # which is read already
     if not session.is_running(now) or not is_still_welcome(session):
         session.delete()
         return None

@@ -11,11 +11,14 @@ from experts.models import User
 
 
 @app.task(queue="mail", retry=BackOff())
-def send_password_link(*, user_id: int | None) -> None:
-    """Send the link with which somebody chooses a new password; nothing for nobody, and to nobody who left."""
+def send_password_link(*, user_id: int | None, asked_at: str = "") -> None:
+    """Send the link with which somebody chooses a new password; nothing for nobody, and to nobody who left.
+
+    ``asked_at``: an instant (ISO 8601); "" in jobs that versions of before have queued.
+    """
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is not None:
         url = absolute_url(
             "account_reset_password_from_key", user_pk_to_url_str(user), default_token_generator.make_token(user)
         )
-        messages.send_password_link(user, url)
+        messages.send_password_link(user, url, asked_at)

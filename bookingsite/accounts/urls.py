@@ -18,6 +18,7 @@ urlpatterns = [
     path("oidc/sso/callback/", oidc.callback, ONE, name="openid_connect_callback"),
     path("logout/", allauth.logout, name="account_logout"),
     path("reauthenticate/", oidc.allow_provider(views.reauthenticate), name="account_reauthenticate"),
+    path("notices/<int:organization_id>/", views.allow_notices, name="allow_notices"),
     path("sessions/end/", views.end_other_sessions, name="end_other_sessions"),
     path("sessions/<int:session_id>/end/", views.end_session, name="end_session"),
     path("password/", views.change_password, name="account_change_password"),

@@ -9,10 +9,12 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from bookings import services as booking_services
 from bookings.access.visitor import client_address
 from bookings.queue import defer
 from bookings.views.responses import see_other
@@ -53,8 +55,22 @@ def account(request):
         (session, session.pk == here.pk, browser_name(session.browser))
         for session in services.running_sessions(request.user)
     ]
-    context = {"sessions": rows, "means": Means, "must_set_up": must_set_up(request), "has_second": here.has_second}
+    context = {
+        "sessions": rows,
+        "means": Means,
+        "must_set_up": must_set_up(request),
+        "has_second": here.has_second,
+        "notices_off": booking_services.list_notices_off(email=request.user.email),
+    }
     return render(request, "account/account.html", context)
+
+
+@login_required
+@require_POST
+def allow_notices(request, organization_id):
+    """Let the notices of an organisation come again, which a link in one of them has stopped."""
+    booking_services.allow_notices(email=request.user.email, organization_id=organization_id)
+    return see_other(reverse("account"))
 
 
 @login_required
@@ -89,6 +105,7 @@ def reset_password(request):
             defer(
                 "bookingsite.accounts.tasks.send_password_link",
                 user_id=user.pk if user and user.has_usable_password() else None,
+                asked_at=timezone.now().isoformat(),
             )
     return see_other(reverse("account_reset_password_done"))
 

@@ -12,7 +12,7 @@ from experts.services.hours import (
     extend_horizon,
     save_time_off,
 )
-from experts.services.members import add_member, change_role, remove_member, sync_members
+from experts.services.members import add_member, change_role, remove_member, sync_members, withdraw_invitations
 from experts.services.series import add_series
 from experts.services.sign_ins import (
     begin_session,
@@ -64,4 +64,5 @@ __all__ = [
     "set_capacity",
     "set_title",
     "sync_members",
+    "withdraw_invitations",
 ]

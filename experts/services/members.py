@@ -28,6 +28,11 @@ def change_role(*, membership_id: int, role: Role) -> None:
         _give(_locked(membership_id), role)
 
 
+def withdraw_invitations(*, email: str) -> None:
+    """End all invitations to an address that nobody has accepted yet: whoever reads its mails wants none."""
+    Invitation.objects.open().filter(email__iexact=email).delete()
+
+
 def remove_member(*, membership_id: int) -> None:
     """End a membership, and the person's sessions; the account stays.
 

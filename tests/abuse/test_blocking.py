@@ -16,14 +16,15 @@ from itertools import cycle
 import altcha
 import pytest
 from django.db import connection
+from django.db.models import F, Sum
 from django.test.utils import CaptureQueriesContext
 
 from bookings import services
 from bookings.access import links, proofs
 from bookings.access.proven import mark_proven
 from bookings.errors import NotHeld, Refused
-from bookings.models import Booking, ProofReason, Status
-from bookings.services import caution
+from bookings.models import Booking, ProofReason, SpentWork, Status
+from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot
 from tests.cast import day_ahead, fresh, make_expert, make_slot, when
@@ -60,28 +61,31 @@ def networks(count):
     return [f"198.{18 + n // 250}.{n % 250}.7" if n % 2 else f"2001:db8:{n:x}:{n % 7:x}::5/64" for n in range(count)]
 
 
-def attack(expert, addresses, *, requests, by_booking):
-    """Hold or book whatever is free, a new browser for each request. Counts what came back."""
+def attack(expert, addresses, *, requests, by_booking, visitor="", works=False):
+    """Hold or book whatever is free, with a new browser for each request or always the same. Counts what came back."""
     answers = Counter()
     sources = cycle(addresses)
     while requests > 0:
         free = list(Slot.objects.filter(expert=expert).bookable())
         for slot in free or Slot.objects.filter(expert=expert)[:requests]:
-            answers[try_one(slot, next(sources), by_booking=by_booking)] += 1
+            answers[try_one(slot, next(sources), by_booking=by_booking, visitor=visitor, works=works)] += 1
             requests -= 1
             if requests <= 0:
                 break
     return answers
 
 
-def try_one(slot, address, *, by_booking):
-    visitor = secrets.token_hex(16)
+def try_one(slot, address, *, by_booking, visitor="", works=False):
+    """With an invented address. Who ``works`` solves a challenge for each request."""
+    visitor = visitor or secrets.token_hex(16)
+    asked = {"slot_id": slot.pk, "visitor": visitor, "client_address": address}
+    if works:
+        asked["work"] = solved(slot)
     try:
         if not by_booking:
-            services.hold_slot(slot_id=slot.pk, visitor=visitor, client_address=address)
+            services.hold_slot(**asked)
             return "held"
-        person = {"name": "Nobody", "email": f"{visitor}@example.com", "visitor": visitor}
-        booking = services.book(slot_id=slot.pk, client_address=address, **person).booking
+        booking = services.book(name="Nobody", email=f"{secrets.token_hex(8)}@example.com", **asked).booking
     except Refused as refused:
         return refused.code
     return f"{booking.status.lower()}, unproven" if booking.awaits_proof else "booked"
@@ -121,6 +125,58 @@ def test_at_most_15_percent_of_the_seats_are_kept_from_others(expert, count):
     # Whoever is real still gets every other seat.
     for slot in Slot.objects.filter(expert=expert).exclude(pk__in=kept(expert)):
         assert honest(slot, "203.0.113.9").status == Status.CONFIRMED
+
+
+@pytest.mark.usefixtures("defended")
+def test_one_browser_that_books_again_and_again_gets_no_more(expert):
+    """Its own bookings count, too: only a hold is what its next booking takes."""
+    answers = attack(expert, networks(100), requests=SEATS, by_booking=True, visitor="a" * 32)
+    assert answers["booked"] <= 0.10 * SEATS
+
+
+WEEKS = 20 if REQUESTS == 10_000 else 4
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.usefixtures("defended")
+def test_a_patient_attacker_gets_no_more_in_weeks(expert, count):
+    """The sessions stay ahead, as in a calendar of many weeks; what was booked of them grows older."""
+    answers = Counter()
+    for _week in range(WEEKS):
+        answers += attack(expert, networks(count), requests=SEATS // 3, by_booking=True)
+        pass_time()
+        Booking.objects.update(created_at=F("created_at") - timedelta(days=7))
+        cleanup.delete_old()
+    assert len(kept(expert)) <= 0.15 * SEATS, answers
+    # Whoever is real books each other seat, with a mailbox.
+    slot = Slot.objects.filter(expert=expert).bookable().first()
+    assert honest(slot, "203.0.113.9").status == Status.CONFIRMED
+
+
+@pytest.mark.usefixtures("defended")
+def test_networks_that_solve_each_challenge_get_no_more(expert, monkeypatch):
+    """Work is what a network pays that has had its share, and no way past the bound."""
+    monkeypatch.setattr(proof_of_work, "_COST", 1)  # else solving takes hours: the numbers are what is played here
+    # Each network has ten times without work, and together they have not reached the bound by then.
+    count, capacity = (100, 120) if REQUESTS == 10_000 else (4, 5)
+    Slot.objects.filter(expert=expert).update(capacity=capacity)
+    seats, ends = SEATS * capacity, []
+    for works in (False, True):
+        answers = attack(expert, networks(count), requests=int(0.2 * seats), by_booking=False, works=works)
+        ends.append(seats_taken(expert))
+        if works:
+            assert answers["held"] > 0 and SpentWork.objects.count() == answers["held"], "work is worth something"
+        else:
+            assert answers["held"] == count * caution.MOST_OF_NETWORK, "the control: without it there is no more"
+    pass_time()
+    attack(expert, networks(count), requests=int(0.2 * seats), by_booking=True, works=True)
+    ends.append(seats_taken(expert))
+    assert max(ends) <= 0.15 * seats, ends
+
+
+def seats_taken(expert):
+    sums = Slot.objects.filter(expert=expert).aggregate(taken=Sum("seats_held") + Sum("seats_booked"))
+    return sums["taken"]
 
 
 @pytest.mark.parametrize("count", [1, 100])

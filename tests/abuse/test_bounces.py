@@ -4,14 +4,17 @@ import base64
 import json
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.test import Client
-from django.urls import clear_url_caches, include, path
+from django.urls import clear_url_caches, include, path, reverse
 
+from bookings import services
 from bookings.models import Booking, Notification, Suppression
 from bookingsite import urls
+from experts.models import Role
 from tests.cast import book, make_slot
 from tests.mail import send_mails
-from tests.staff import admin_url, logged_in, make_member
+from tests.staff import admin_url, logged_in, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
 SECRET, PATH = "events:a-secret-of-the-tests", "/mail/events/postmark/tracking/"
@@ -66,6 +69,26 @@ def test_a_service_that_names_mails_in_its_own_way_is_understood_by_the_address(
     assert events("SpamComplaint", MessageID="0a1b").status_code == 200
     assert statuses() == ["spam"]
     assert Suppression.objects.get().reason == "complained"
+
+
+def test_owners_lift_what_bounced_with_a_reason_and_operators_what_its_reader_wanted(events, booking, mailoutbox):
+    """Else whoever founds an organisation could write to people who have told us to stop."""
+    events(Metadata=mailoutbox[0].metadata)
+    row = Notification.objects.get()
+    organization = booking.slot.expert.organization
+    owner, scheduler = (logged_in(make_member(organization, role)) for role in (Role.OWNER, Role.SCHEDULER))
+    lift = reverse("admin:bookings_notification_lift", args=[row.pk])
+    assert "Let mails go there again" in owner.get(admin_url(Notification, "change", row.pk)).text
+    assert "Let mails go there again" not in scheduler.get(admin_url(Notification, "change", row.pk)).text
+    assert scheduler.post(lift, {"reason": "x"}).status_code == 403
+    assert owner.post(lift, {"reason": ""}).status_code == 422 and Suppression.objects.exists()
+    assert owner.post(lift, {"reason": "The mailbox was full"}).status_code == 302
+    assert not Suppression.objects.exists()
+    assert "The mailbox was full" in LogEntry.objects.get().change_message
+    services.spare(email=VICTIM, reason="not_me")
+    assert "has asked for that" in owner.post(lift, {"reason": "Please"}).text and Suppression.objects.exists()
+    assert logged_in(make_superuser()).post(lift, {"reason": "She wrote to us"}).status_code == 302
+    assert not Suppression.objects.exists()
 
 
 def test_a_bad_hour_of_the_mailbox_stops_nothing(events, booking):

@@ -1,15 +1,31 @@
-"""“This was not me”, in each mail to a booker or somebody who waits; and the button of mail programs (RFC 8058)."""
+"""“This was not me”, in each mail, and the button of mail programs (RFC 8058)."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from bookings import services, tasks
 from bookings.access.proven import mark_proven
-from bookings.models import Booking, LookupRequest, Suppression, WaitlistEntry
-from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot
+from bookings.mail import messages
+from bookings.models import (
+    Booking,
+    LookupRequest,
+    MailAllowance,
+    NoticesOff,
+    Notification,
+    Suppression,
+    WaitlistEntry,
+)
+from bookingsite.accounts.tasks import send_password_link
+from bookingsite.onboarding import services as onboarding
+from bookingsite.onboarding.tasks import send_invitation
+from experts.models import Membership, Role
+from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot, make_webhook
 from tests.mail import send_mails
+from tests.staff import logged_in, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
 VICTIM, LENA, STRANGER = "victim@example.com", "a" * 32, "b" * 32
@@ -126,3 +142,81 @@ def test_a_forged_link_does_nothing(client, mailoutbox):
     for forged in (path[:-2] + "x/", "/bookings/not-me/W-1.x/", f"/bookings/not-me/{booking.reference}/"):
         assert client.post(forged).status_code == 404
     assert not Suppression.objects.exists()
+
+
+# Mails that are about no booking of their reader's
+
+
+def notice(mailoutbox, organization, to):
+    """A mail to staff about a request, and the link in it."""
+    book(make_slot(make_expert(organization=organization)))
+    send_mails()
+    sent = [mail for mail in mailoutbox if mail.to == [to]]
+    return sent, link_of(sent[-1]) if sent else ""
+
+
+def test_staff_stop_notices_of_one_organisation_and_let_them_come_again(mailoutbox):
+    ours, other = (make_organization(requires_approval=True) for _ in range(2))
+    noor = make_member(ours, email="noor@example.com")
+    Membership.objects.create(user=noor, organization=other, role=Role.OWNER)
+    sent, path = notice(mailoutbox, ours, noor.email)
+    assert f"{ours.name} tells this address" in words(Client().get(path))
+    assert Client(enforce_csrf_checks=True).post(path, {"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert len(notice(mailoutbox, ours, noor.email)[0]) == len(sent) == 1
+    held = Notification.objects.get(status="held")
+    assert (held.to, "wants no notices" in held.why) == (noor.email, True)
+    assert len(notice(mailoutbox, other, noor.email)[0]) == 2, "the other organisation's still come"
+    tasks.send_webhook_paused(endpoint_id=make_webhook(ours, paused_at=timezone.now(), paused_reason="gone").pk)
+    assert len(mailoutbox) == len(Notification.objects.filter(status="sent"))
+    assert not [mail for mail in mailoutbox if mail.subject.startswith("Webhook paused")]
+    account = logged_in(noor)
+    assert ours.name in words(account.get("/account/"))
+    account.post(f"/account/notices/{ours.pk}/")
+    assert ours.name not in words(account.get("/account/"))
+    assert len(notice(mailoutbox, ours, noor.email)[0]) == 3
+
+
+def test_an_invitation_that_is_not_for_me_ends_and_no_other_one_comes(client, mailoutbox):
+    def invite(organization):
+        invitation = onboarding.invite(
+            organization=organization, email=VICTIM, role=Role.SCHEDULER, expert=None, invited_by=None
+        )
+        send_invitation(invitation_id=invitation.pk)
+        return onboarding.token_of(invitation)
+
+    token = invite(make_organization())
+    path = link_of(mailoutbox[0])
+    assert "This is not for you?" in words(client.get(path)) and not Suppression.objects.exists()
+    assert "nobody can send this address another one" in words(client.post(path))
+    assert client.get(f"/start/invitation/{token}/").status_code == 410
+    invite(make_organization())
+    send_invitation(invitation_id=onboarding.found_by_mail(name="Harbour Law", email=VICTIM, zone="UTC").pk)
+    assert len(mailoutbox) == 1
+
+
+def test_links_that_others_ask_for_stop_for_a_day(client, mailoutbox, settings):
+    settings.RATE_LIMITS = True
+    maya = make_superuser(email=VICTIM)
+    send_password_link(user_id=maya.pk, asked_at="1")
+    path = link_of(mailoutbox[0])
+    page = client.get(path)
+    assert "A second factor" in words(page) and 'href="/account/"' in page.content.decode()
+    client.post(path)
+    send_password_link(user_id=maya.pk, asked_at="2")
+    messages.send_lookup_link(LookupRequest.objects.create(email=VICTIM, visitor=LENA), "http://x/", timezone.now())
+    assert len(mailoutbox) == 1
+    allowance = MailAllowance.objects.get()
+    assert timedelta(hours=23) < allowance.ends_at - timezone.now() <= timedelta(hours=24)
+    MailAllowance.objects.update(ends_at=timezone.now())
+    messages.send_lookup_link(LookupRequest.objects.create(email=VICTIM, visitor=LENA), "http://x/", timezone.now())
+    assert "This was not me" in mailoutbox[1].body
+    assert "You didn’t ask for this link?" in words(client.get(link_of(mailoutbox[1])))
+
+
+def test_a_link_of_one_mail_stops_nobody_elses(client, mailoutbox):
+    organization = make_organization(requires_approval=True)
+    make_member(organization, email="noor@example.com")
+    _sent, path = notice(mailoutbox, organization, "noor@example.com")
+    for forged in (path.replace("/mails/", "/mails/1"), path[:-3] + "x/", "/bookings/mails/0~x.y/"):
+        assert client.post(forged).status_code == 404, forged
+    assert not NoticesOff.objects.exists()

@@ -12,6 +12,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bookingsite.accounts import oidc
 from bookingsite.accounts.secrets import decrypt
 from experts.models import Membership, Organization, Role, SignIn, StaffSession, TwoFactor, User
 from tests.cast import make_organization
@@ -36,6 +37,7 @@ def provider(server, settings):
     """Noor, who is in the group "desk", which makes people schedulers of Northgate, as "heads" makes them owners."""
     server.person, server.id_claims, server.down = NOOR | {"groups": ["staff", "desk"]}, {}, False
     server.ended.clear()
+    oidc._provider.forget()
     settings.OIDC_ISSUER = server.issuer
     settings.OIDC_ROLES = [("desk", "northgate", "scheduler"), ("heads", "northgate", "owner"), ("law", "law", "owner")]
     app = {"provider_id": "sso", "name": "Northgate", "client_id": CLIENT, "secret": SECRET}
@@ -85,8 +87,7 @@ def test_a_group_gives_a_role_and_an_account(provider):
     assert set(json.loads(decrypt(session.tokens))) == {"access", "refresh"}
 
 
-def test_a_lost_group_ends_access_and_a_changed_one_changes_it_while_they_work(provider, settings):
-    settings.OIDC_CHECK_EVERY = timedelta(0)  # at the next request
+def test_a_lost_group_ends_access_at_the_next_request_and_a_changed_one_changes_it(provider):
     client = Client()
     sign_on(client)
     assert is_in(client)
@@ -103,16 +104,36 @@ def test_a_lost_group_ends_access_and_a_changed_one_changes_it_while_they_work(p
     assert is_in(client)
 
 
-def test_the_provider_is_asked_once_a_minute_and_may_be_away_for_a_while(provider):
+def test_the_provider_is_asked_one_question_each_time_or_once_a_minute(provider, settings):
     client = Client()
     sign_on(client)
-    asked = provider.asked
     assert is_in(client)
-    assert provider.asked == asked
+    asked, all_asked = provider.asked, provider.all_asked
+    for _ in range(3):
+        assert is_in(client)
+    assert (provider.asked - asked, provider.all_asked - all_asked) == (3, 3), "its addresses are remembered"
+    settings.OIDC_CHECK_EVERY = timedelta(minutes=1)
+    assert is_in(client)
+    assert provider.asked == asked + 3
     next_check()
     assert is_in(client)
-    assert provider.asked == asked + 1
-    next_check()
+    assert provider.asked == asked + 4
+
+
+def test_the_provider_may_be_away_for_a_while_and_few_requests_wait_for_it(provider):
+    client = Client()
+    sign_on(client)
+    provider.down = True
+    all_asked = provider.all_asked
+    for _ in range(3):
+        assert is_in(client)
+    assert provider.all_asked == all_asked + 1
+    provider.down = False
+    oidc._provider.forget()  # ten seconds go by
+    provider.person = NOOR | {"groups": []}
+    assert not is_in(client), "it counts again"
+    provider.person = NOOR | {"groups": ["desk"]}
+    sign_on(client)
     provider.down = True
     assert is_in(client)
     StaffSession.objects.update(checked_at=timezone.now() - timedelta(minutes=16))
