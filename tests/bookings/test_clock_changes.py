@@ -51,7 +51,7 @@ def slot(request):
     name, when = request.param
     starts_at = moment(name, when)
     shown = starts_at.astimezone(ZoneInfo(name))
-    expert = make_expert(timezone=name, session_minutes=MINUTES, horizon_days=500)
+    expert = make_expert(timezone=name, venue="video", session_minutes=MINUTES, horizon_days=500)
     slot = make_slot(expert, day=shown.date(), at=f"{shown:%H:%M}")
     assert slot.starts_at == starts_at, "the wall clock of the expert means this instant"
     return slot
