@@ -75,6 +75,11 @@ class Card:
     note_is_few: bool
     pips: Slot | None
 
+    @property
+    def next_day(self) -> str:
+        """The day of the next slot on the clock that is shown, as addresses have it."""
+        return self.next_slot.starts_at.astimezone(self.zone).date().isoformat() if self.next_slot else ""
+
 
 def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
     """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries."""

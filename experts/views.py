@@ -73,8 +73,10 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
     paginator = Paginator(range(listing.count), PAGE_SIZE)
     page = paginator.page(listing.number)
     page.object_list = found
+    is_first = page.number == 1 and page.paginator.count > 1 and listing.query.sort == "soonest"
     context = {
         "query": listing.query,
+        "soonest": found[0] if found and is_first and found[0].next_slot else None,
         "base_url": base_url,
         "organization": organization,
         "organizations": listing.organizations,
@@ -88,7 +90,7 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "days": days_to_choose(listing.query, listing.today),
         "languages": LANGUAGES,
         "venues": [
-            (Venue.IN_PERSON, _("In person"), "user"),
+            (Venue.IN_PERSON, _("In person"), "map-pin"),
             (Venue.VIDEO, _("Video"), "video"),
             (Venue.PHONE, _("Phone"), "phone"),
         ],
