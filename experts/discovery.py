@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,7 @@ from experts.selectors import row_version
 from experts.timezones import next_midnight
 
 PAGE_SIZE = 9
+MOST_WAYS_OUT = 3
 AHEAD = 3 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
 
 
@@ -221,7 +223,7 @@ def read_listing(
         open_counts=open_counts,
         today=today_in(zone, now),
         meant=meant if count else (),
-        ways_out=() if count else tuple(finder.ways_out(query)),
+        ways_out=() if count else tuple(islice(finder.ways_out(query), MOST_WAYS_OUT)),
     )
 
 
@@ -261,20 +263,21 @@ class _Finder:
         return _selection(experts.filter(correction.condition), organization_id), correction.meant
 
     def ways_out(self, query: Query) -> Iterator[WayOut]:
-        """Queries that find somebody, with one filter less than one that finds nobody, or one word alone."""
-        shorter = [(name, query.without(name)) for name in ("part", "when") if getattr(query, name)]
+        """Queries that find somebody, where one finds nobody: at other times, a word alone, one filter less."""
         if query.when and query.part:
-            shorter.append(("times", query.without("when").without("part")))
-        shorter += [
-            (name, query.without(name))
-            for name in ("venue", "language", "organization", "category", "search")
-            if getattr(query, name)
-        ]
-        for name, other in shorter:
-            yield from self._way(name, other)
+            yield from self._way("part", query.without("part"))
+            yield from self._way("when", query.without("when"))
+            yield from self._way("times", query.without("when").without("part"))
+        elif query.when or query.part:
+            name = "when" if query.when else "part"
+            yield from self._way(name, query.without(name))
         words = typed_words(query.search)
         for word in words if len(words) > 1 else ():
-            yield from self._way("words", replace(query, search=word.written))
+            ways = [*self._way("words", replace(query, search=word.written))]
+            yield from ways or self._way("words", Query(search=word.written))
+        for name in ("venue", "language", "organization", "category", "search"):
+            if getattr(query, name):
+                yield from self._way(name, query.without(name))
 
     def _way(self, left_out: str, query: Query) -> Iterator[WayOut]:
         selection, _meant = self.select(query)
