@@ -7,6 +7,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from experts.clocks import Clocks
 from experts.timezones import city, day_bounds, offset_at, offset_label
 
 
@@ -18,6 +19,19 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
 def weekday_and_time(instant: datetime, zone: ZoneInfo) -> str:
     """``Wed 14:30``"""
     return date_format(instant.astimezone(zone), "D H:i")
+
+
+def visitors_clock(clocks: Clocks, instant: datetime) -> str:
+    """``15:00 in Berlin``, what the visitor's clock shows beside a place's; empty where both show the same.
+
+    With the weekday where that is another day.
+    """
+    zone = clocks.beside(instant) if clocks.is_of_place else None
+    if zone is None:
+        return ""
+    is_same_day = instant.astimezone(zone).date() == instant.astimezone(clocks.leading).date()
+    shown = clock(instant, zone) if is_same_day else weekday_and_time(instant, zone)
+    return _("%(time)s in %(city)s") % {"time": shown, "city": city(zone)}
 
 
 def time_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
