@@ -53,7 +53,7 @@ def can_change(slot: Slot, now: datetime) -> bool:
 
 def deadline_text(slot: Slot, zone: ZoneInfo) -> str:
     """The deadline as the zone's clocks show it: ``Wed 11 March, 16:15``."""
-    return date_format(change_deadline(slot).astimezone(zone), "D j F, H:i")
+    return date_format(change_deadline(slot).astimezone(zone), "DAY_TIME_FORMAT")
 
 
 def cancel_line(slot: Slot, zone: ZoneInfo, now: datetime) -> str:

@@ -1,23 +1,40 @@
 """Write days and times in words, in the active language. Every function is given the zone."""
 
+import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format, number_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from experts.timezones import city, day_bounds, offset_at, offset_label
 
 
+def wall_clock(at: time) -> str:
+    """``14:30``, of a time that is read off a clock already."""
+    return time_format(at, "TIME_FORMAT")
+
+
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """``14:30``"""
-    return date_format(instant.astimezone(zone), "H:i")
+    return date_format(instant.astimezone(zone), "TIME_FORMAT")
+
+
+def hour_cycle() -> str:
+    """How scripts write the hours, as JavaScript's ``Intl`` names it: ``h23`` for 0 to 23, ``h12`` for 1 to 12."""
+    return "h23" if re.search("[GH]", get_format("TIME_FORMAT")) else "h12"
+
+
+def week_start(day: date) -> date:
+    """Return the first day of the week that ``day`` is in, as calendars of the language show weeks."""
+    first = int(get_format("FIRST_DAY_OF_WEEK"))  # 0 is Sunday; ``isoweekday`` has Sunday as 7
+    return day - timedelta(days=(day.isoweekday() - first) % 7)
 
 
 def weekday_and_time(instant: datetime, zone: ZoneInfo) -> str:
     """``Wed 14:30``"""
-    return date_format(instant.astimezone(zone), "D H:i")
+    return date_format(instant.astimezone(zone), "WEEKDAY_TIME_FORMAT")
 
 
 def time_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
@@ -31,28 +48,28 @@ def day_name(day: date, today: date) -> str:
         return _("Today")
     if day == today + timedelta(days=1):
         return _("Tomorrow")
-    return date_format(day, "D j F" if day.year == today.year else "D j F Y")
+    return date_format(day, "DAY_FORMAT" if day.year == today.year else "DAY_YEAR_FORMAT")
 
 
 def full_day(day: date, today: date) -> str:
     """``Tuesday 10 March``, with the year when it is another one."""
-    return date_format(day, "l j F" if day.year == today.year else "l j F Y")
+    return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")
 
 
 def day_span(first: date, last: date) -> str:
     """``9 to 15 March``, ``30 March to 5 April``, ``28 December 2026 to 3 January 2027``."""
     if first.year != last.year:
         return _("%(first)s to %(last)s") % {
-            "first": date_format(first, "j F Y"),
-            "last": date_format(last, "j F Y"),
+            "first": date_format(first, "DATE_FORMAT"),
+            "last": date_format(last, "DATE_FORMAT"),
         }
-    start = date_format(first, "j" if first.month == last.month else "j F")
-    return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "j F")}
+    start = date_format(first, "DAY_OF_MONTH_FORMAT" if first.month == last.month else "MONTH_DAY_FORMAT")
+    return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "MONTH_DAY_FORMAT")}
 
 
 def day_and_time(instant: datetime, zone: ZoneInfo) -> str:
     """``Wed 10 Mar 2027, 14:30 London``: for lists, where one column holds times of several zones."""
-    day = date_format(instant.astimezone(zone), "D j M Y")
+    day = date_format(instant.astimezone(zone), "BRIEF_DATE_FORMAT")
     return _("%(day)s, %(time)s %(city)s") % {"day": day, "time": clock(instant, zone), "city": city(zone)}
 
 
@@ -63,7 +80,7 @@ def soon(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
         return f"{day_name(day, today)} {clock(instant, zone)}"
     if day < today + timedelta(days=7):
         return weekday_and_time(instant, zone)
-    return date_format(instant.astimezone(zone), "D j M, H:i")
+    return date_format(instant.astimezone(zone), "BRIEF_DAY_TIME_FORMAT")
 
 
 def duration(span: timedelta) -> str:
@@ -118,3 +135,9 @@ def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:
         return ""
     span = {"span": duration(abs(difference))}
     return _("%(span)s ahead") % span if difference > timedelta(0) else _("%(span)s behind") % span
+
+
+def count_label(number: int, is_least: bool = False) -> str:
+    """``1,234``; ``1,000+`` of a number that was not counted to its end (``is_least``)."""
+    figures = number_format(number, force_grouping=True)
+    return _("%(count)s+") % {"count": figures} if is_least else figures

@@ -141,7 +141,7 @@ class _Story:
 
     def _session(self, state: str) -> Step:
         slot = self.booking.slot
-        day = date_format(slot.starts_at.astimezone(self.zone), "D j F")
+        day = date_format(slot.starts_at.astimezone(self.zone), "DAY_FORMAT")
         text = f"{day}, {formatting.time_span(slot.starts_at, slot.ends_at, self.zone)}"
         return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
 
@@ -153,4 +153,4 @@ class _Story:
         return self._at(self.changes[status]) if status in self.changes else ""
 
     def _at(self, instant: datetime) -> str:
-        return date_format(instant.astimezone(self.zone), "D j F, H:i")
+        return date_format(instant.astimezone(self.zone), "DAY_TIME_FORMAT")

@@ -40,7 +40,11 @@ class When:
     def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
         start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
         span = formatting.time_span(slot.starts_at, slot.ends_at, zone)
-        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day_in_words(start.date(), today)}, {span}")
+        return cls(
+            date_format(start, "SHORT_MONTH_FORMAT"),
+            date_format(start, "DAY_OF_MONTH_FORMAT"),
+            f"{_day_in_words(start.date(), today)}, {span}",
+        )
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ def _day_in_words(day, today) -> str:
     """Return ``Today``, ``Tomorrow`` or the weekday; the whole date in another year. The row shows the date as well."""
     if day.year != today.year or abs(day - today) <= timedelta(days=1):
         return formatting.day_name(day, today)
-    return date_format(day, "D")
+    return date_format(day, "SHORT_WEEKDAY_FORMAT")
 
 
 def _note_and_icon(booking, zone, now) -> tuple[str, str]:

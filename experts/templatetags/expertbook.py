@@ -9,12 +9,11 @@ from django import template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, gettext, pgettext
 
-from experts import page_cache
+from experts import formatting, page_cache
 from experts.ordering import MOST_LISTED
 
 register = template.Library()
@@ -131,8 +130,13 @@ def count_label(number, is_least=None):
     """A number of experts that was not counted to its end: 1001 -> "1,000+". ``is_least``: whether there are more."""
     if is_least is None:
         number, is_least = min(number, MOST_LISTED), number > MOST_LISTED
-    figures = number_format(number, force_grouping=True)
-    return f"{figures}+" if is_least else figures
+    return formatting.count_label(number, is_least)
+
+
+@register.simple_tag
+def hour_cycle():
+    """How scripts write the hours (experts/formatting.py)."""
+    return formatting.hour_cycle()
 
 
 @register.filter

@@ -121,7 +121,9 @@ function tick() {
   const zone = document.getElementById("zone-menu")?.dataset.zone;
   if (!zone) return;
   for (const clock of document.querySelectorAll("[data-clock]")) {
-    clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format();
+    const { hourCycle } = clock.dataset; // 12 or 24 hours, as the server writes them
+    const format = { hour: "2-digit", minute: "2-digit", hourCycle, timeZone: zone };
+    clock.textContent = new Intl.DateTimeFormat(root.lang, format).format();
   }
 }
 
