@@ -8,6 +8,7 @@ from django.utils.formats import date_format, get_format, number_format, time_fo
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from experts.clocks import Clocks
 from experts.timezones import city, day_bounds, offset_at, offset_label
 
 
@@ -77,10 +78,22 @@ def soon(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     """``Today 11:45``, ``Tomorrow 09:00``, ``Wed 10:20`` within a week, then ``Mon 16 Mar, 08:40``."""
     day, today = instant.astimezone(zone).date(), now.astimezone(zone).date()
     if day <= today + timedelta(days=1):
-        return f"{day_name(day, today)} {clock(instant, zone)}"
+        return _("%(day)s %(time)s") % {"day": day_name(day, today), "time": clock(instant, zone)}
     if day < today + timedelta(days=7):
         return weekday_and_time(instant, zone)
     return date_format(instant.astimezone(zone), "BRIEF_DAY_TIME_FORMAT")
+
+
+def lately(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``11:45`` today, else as ``soon``."""
+    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
+    return clock(instant, zone) if is_today else soon(instant, zone, now)
+
+
+def session_in_words(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 to 14:40``"""
+    day = full_day(start.astimezone(zone).date(), now.astimezone(zone).date())
+    return _("%(day)s, %(time)s") % {"day": day, "time": time_span(start, end, zone)}
 
 
 def duration(span: timedelta) -> str:
@@ -104,6 +117,59 @@ def distance(instant: datetime, other: datetime, zone: ZoneInfo) -> str:
         return _("Same time")
     span = {"span": duration(abs(instant - other))}
     return _("%(span)s later") % span if instant > other else _("%(span)s earlier") % span
+
+
+def zone_name(zone: ZoneInfo) -> str:
+    """``London time``; ``UTC``."""
+    return "UTC" if zone.key == "UTC" else _("%(city)s time") % {"city": city(zone)}
+
+
+def by_clock_of(zone: ZoneInfo, when: str) -> str:
+    """Name the zone of a time in words: ``Wed 11 March, 14:30 London time``."""
+    return _("%(when)s %(zone)s") % {"when": when, "zone": zone_name(zone)}
+
+
+def clock_and_zone(instant: datetime, zone: ZoneInfo) -> str:
+    """``14:30 London time``"""
+    return by_clock_of(zone, clock(instant, zone))
+
+
+def time_beside(clocks: Clocks, instant: datetime) -> str:
+    """What the other clock shows: ``15:00 for you in Berlin``, ``14:00 in London``; empty where both show the same.
+
+    With the day where that is another one.
+    """
+    other = clocks.beside(instant)
+    if other is None:
+        return ""
+    here, there = instant.astimezone(clocks.leading), instant.astimezone(other)
+    pattern = "TIME_FORMAT" if here.date() == there.date() else "DAY_TIME_FORMAT"
+    text = _("%(time)s for you in %(city)s") if clocks.is_of_place else _("%(time)s in %(city)s")
+    return text % {"time": date_format(there, pattern), "city": city(other)}
+
+
+def zone_line(clocks: Clocks, instant: datetime) -> str:
+    """Say whose time an instant was told in, and what the other clock shows then, in whole sentences.
+
+    ``London time (GMT), where you will be. 15:00 for you in Berlin.``, or ``Berlin time (GMT+1). 14:00 in London.``
+    """
+    words = {"zone": zone_label(clocks.leading, instant), "beside": time_beside(clocks, instant)}
+    if not words["beside"]:
+        return _("%(zone)s.") % words
+    text = _("%(zone)s, where you will be. %(beside)s.") if clocks.is_of_place else _("%(zone)s. %(beside)s.")
+    return text % words
+
+
+def start_and_zone(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 London time``"""
+    day = full_day(instant.astimezone(zone).date(), now.astimezone(zone).date())
+    return by_clock_of(zone, _("%(day)s, %(time)s") % {"day": day, "time": clock(instant, zone)})
+
+
+def start_in_words(instant: datetime, clocks: Clocks, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 London time (15:00 for you in Berlin)``, for where no ``zone_line`` stands below."""
+    when, beside = start_and_zone(instant, clocks.leading, now), time_beside(clocks, instant)
+    return _("%(when)s (%(beside)s)") % {"when": when, "beside": beside} if beside else when
 
 
 def zone_label(zone: ZoneInfo, instant: datetime) -> str:

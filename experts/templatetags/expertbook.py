@@ -9,8 +9,10 @@ from django import template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.timezone import get_current_timezone
 from django.utils.translation import get_language, gettext, pgettext
 
 from experts import formatting, page_cache
@@ -131,6 +133,12 @@ def count_label(number, is_least=None):
     if is_least is None:
         number, is_least = min(number, MOST_LISTED), number > MOST_LISTED
     return formatting.count_label(number, is_least)
+
+
+@register.filter(expects_localtime=True)
+def zoned(instant, pattern):
+    """An instant by the clock that the page or mail goes by, which is named: ``Wed 11 March, 14:30 London time``."""
+    return formatting.by_clock_of(get_current_timezone(), date_format(instant, pattern))
 
 
 @register.simple_tag

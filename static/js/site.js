@@ -118,10 +118,9 @@ document.addEventListener("submit", (event) => {
 // ---------- Time zone and clock ----------
 
 function tick() {
-  const zone = document.getElementById("zone-menu")?.dataset.zone;
+  const { zone, hourCycle } = document.getElementById("zone-menu")?.dataset ?? {};
   if (!zone) return;
   for (const clock of document.querySelectorAll("[data-clock]")) {
-    const { hourCycle } = clock.dataset; // 12 or 24 hours, as the server writes them
     const format = { hour: "2-digit", minute: "2-digit", hourCycle, timeZone: zone };
     clock.textContent = new Intl.DateTimeFormat(root.lang, format).format();
   }
