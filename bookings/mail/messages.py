@@ -19,6 +19,7 @@ from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
+from bookings.selectors.place import place_of, public_place
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
 from experts.formatting import zone_label, zone_line
@@ -107,6 +108,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
             "is_pending": booking.status == Status.PENDING,
             "is_kept": booking.status == Status.HELD,
             "policy_line": policy_line,
+            "place": place_of(booking, timezone.now()),
             "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
         },
         to=to,
@@ -210,6 +212,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
             "entry": entry,
             "slot": slot,
             "expert": expert,
+            "place": public_place(expert),  # it is not booked yet
             "until": hold.runs_out_at,
             "url": links.link_url(links.offer_token(entry)),
         },

@@ -17,6 +17,7 @@ from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
+from bookings.selectors.place import place_of
 from bookings.views.responses import load_instead, not_found
 from bookings.views.zones import clocks_of
 from experts import formatting
@@ -89,6 +90,7 @@ def _context(request, found) -> dict:
         "lead": timeline.lead(found, clocks, now),
         "steps": timeline.timeline(found, clocks.leading, now),
         "expert_url": reverse("expert", args=[expert.slug]),
+        "place": place_of(found, now),
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, clocks.leading),
         "google_url": event.google_url(found),

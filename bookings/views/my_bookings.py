@@ -17,6 +17,7 @@ from bookings.access.visitor import forget_visitor
 from bookings.addresses import book_url, waitlist_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.selectors.own_slots import own_key
+from bookings.selectors.place import place_of
 from bookings.views import lookup
 from bookings.views.booking import leave_when_proof_ends
 from bookings.views.responses import load_instead, see_other
@@ -64,6 +65,7 @@ class Row:
     when: When
     note: str
     note_icon: str
+    join_url: str
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,15 @@ def sign_out(request):
 def _make_row(booking, clocks) -> Row:
     slot, expert, now = booking.slot, booking.slot.expert, timezone.now()
     note, icon = _note_and_icon(booking, clocks.leading, now)
-    return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, clocks, now), note=note, note_icon=icon)
+    return Row(
+        booking=booking,
+        slot=slot,
+        expert=expert,
+        when=When.of(slot, clocks, now),
+        note=note,
+        note_icon=icon,
+        join_url=place_of(booking, now).join_url,
+    )
 
 
 def _make_awaiting_row(booking, clocks) -> AwaitingRow:

@@ -17,6 +17,7 @@ from django.utils.translation import get_language, gettext, pgettext
 
 from experts import formatting, page_cache
 from experts.ordering import MOST_LISTED
+from experts.web_addresses import split_addresses
 
 register = template.Library()
 
@@ -139,6 +140,14 @@ def count_label(number, is_least=None):
 def zoned(instant, pattern):
     """An instant by the clock that the page or mail goes by, which is named: ``Wed 11 March, 14:30 London time``."""
     return formatting.by_clock_of(get_current_timezone(), date_format(instant, pattern))
+
+
+@register.filter
+def link_addresses(text):
+    """A text of staff with its web addresses as links: http and https alone."""
+    link = '<a class="link" href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
+    parts = enumerate(split_addresses(str(text)))
+    return format_html_join("", "{}", ((format_html(link, part) if n % 2 else part,) for n, part in parts))
 
 
 @register.simple_tag
