@@ -191,7 +191,7 @@ def clock_of_day(zone: ZoneInfo, day: date) -> str:
     start, end = day_bounds(day, zone)
     if offset_at(zone, start) != offset_at(zone, end - timedelta(minutes=1)):
         return zone_label_of_day(zone, day)
-    return _("%(city)s time") % {"city": city(zone)}
+    return zone_name(zone)
 
 
 def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:

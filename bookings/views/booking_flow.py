@@ -4,7 +4,6 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
-from zoneinfo import ZoneInfo
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,7 +26,7 @@ from bookings.services.booking import PROOF_LASTS
 from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts import formatting
-from experts.clocks import Clocks, clocks_for
+from experts.clocks import Clocks
 from experts.htmx import is_partial
 from experts.models import Slot
 
@@ -212,7 +211,7 @@ def show_too_many_holds(request, slot, form, error):
     kept = [
         {
             "slot": hold.slot,
-            "when": _start_of(hold.slot, request.zone, now),
+            "when": _start_of(request, hold.slot, now),
             "url": book_url(hold.slot),
         }
         for hold in holds
@@ -240,7 +239,7 @@ def _slot_in_words(slot: Slot, clocks: Clocks) -> dict[str, str]:
     }
 
 
-def _start_of(slot: Slot, visitor_zone: ZoneInfo | None, now: datetime) -> str:
+def _start_of(request, slot: Slot, now: datetime) -> str:
     """Return the start of a slot, of whichever expert, with its zone: ``Tomorrow 09:00 London time``."""
-    zone = clocks_for(slot.expert.venue, slot.expert.zone, visitor_zone).leading
+    zone = shown_clocks(request, slot.expert).leading
     return formatting.by_clock_of(zone, formatting.soon(slot.starts_at, zone, now))
