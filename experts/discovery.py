@@ -174,7 +174,7 @@ def _later_note(counts: dict[date, int], week: list[date]) -> str:
 
 
 def _week_day(day: date, count: int) -> WeekDay:
-    name = date_format(day, "l")
+    name = date_format(day, "WEEKDAY_FORMAT")
     label = _("%(day)s: %(count)d open") if count else _("%(day)s: none open")
     return WeekDay(letter=name[0].upper(), label=label % {"day": name, "count": count}, is_open=bool(count))
 
