@@ -1,35 +1,36 @@
 """Read what the list of experts shows: the query in its address, what matches, and the experts as cards."""
 
 from collections import Counter, defaultdict
-from collections.abc import Container, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db.models import BigIntegerField, Func, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, F, Func, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from experts import formatting
+from experts.corrections import correct
+from experts.filters import Query, today_in
 from experts.models import Category, Expert, Organization, Slot
-from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Span
+from experts.models.expert import ExpertQuerySet
+from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
 from experts.prepared import PreparedValues
-from experts.search import search_condition
+from experts.search import search_condition, typed_words
 from experts.selectors import row_version
 from experts.timezones import next_midnight
 
-WHEN = ("today", "tomorrow", "week")
-SORTS = ("soonest", "name")
-LONGEST_SEARCH = 100
 PAGE_SIZE = 9
+MOST_WAYS_OUT = 3
 AHEAD = 3 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
 
 
@@ -57,42 +58,6 @@ Counts = tuple[tuple[int, date, int], ...]  # expert, day, how many of its slots
 
 
 @dataclass(frozen=True)
-class Query:
-    """The part of the address that decides which experts are listed. Unknown values are ignored."""
-
-    search: str = ""
-    category: str = ""
-    organization: str = ""
-    when: str = ""
-    sort: str = "soonest"
-
-    @classmethod
-    def from_request(
-        cls, request: HttpRequest, *, categories: Iterable[Choice], organizations: Iterable[Choice]
-    ) -> "Query":
-        def one_of(name: str, allowed: Container[str], default: str = "") -> str:
-            value = request.GET.get(name, default)
-            return value if value in allowed else default
-
-        search = " ".join("".join(c for c in request.GET.get("search", "") if c.isprintable()).split())
-        return cls(
-            search=search[:LONGEST_SEARCH],
-            category=one_of("category", {category.slug for category in categories}),
-            organization=one_of("organization", {organization.slug for organization in organizations}),
-            when=one_of("when", WHEN),
-            sort=one_of("sort", SORTS, "soonest"),
-        )
-
-
-def _span_of(when: str, zone: ZoneInfo) -> Span:
-    """Return the span in which "today", "tomorrow" or "week" (today and six days more) lies in a zone."""
-    today = timezone.now().astimezone(zone).date()
-    first = today + timedelta(days=1) if when == "tomorrow" else today
-    last = first + timedelta(days=7 if when == "week" else 1)
-    return Span(datetime.combine(first, time.min, tzinfo=zone), datetime.combine(last, time.min, tzinfo=zone))
-
-
-@dataclass(frozen=True)
 class WeekDay:
     letter: str
     label: str
@@ -112,10 +77,19 @@ class Card:
     note_is_few: bool
     pips: Slot | None
 
+    @property
+    def next_day(self) -> str:
+        """The day of the next slot on the clock that is shown, as addresses have it."""
+        return self.next_slot.starts_at.astimezone(self.zone).date().isoformat() if self.next_slot else ""
+
 
 def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
     """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries."""
-    experts = Expert.objects.select_related("category", "organization").in_bulk([row.expert_id for row in rows])
+    experts = (
+        Expert.objects.select_related("category", "organization")
+        .defer("search_text")
+        .in_bulk([row.expert_id for row in rows])
+    )
     slots = Slot.objects.with_expert().in_bulk([row.next_slot_id for row in rows if row.next_slot_id])
     by_day: dict[int, dict[date, int]] = defaultdict(dict)
     for expert_id, day, count in counts:
@@ -180,12 +154,24 @@ def _week_day(day: date, count: int) -> WeekDay:
 
 
 @dataclass(frozen=True)
+class WayOut:
+    """What to ask for instead where nobody is found: ``query`` finds ``count`` experts, counted to MOST_LISTED + 1.
+
+    ``left_out``: the filter that it does without; "words" where it has fewer words.
+    """
+
+    left_out: str
+    query: Query
+    count: int
+
+
+@dataclass(frozen=True)
 class Listing:
     """All that a page of the list of experts depends on, as it was read at one moment.
 
-    ``count`` is how many experts the pages lead to, ``is_least`` whether there are more; ``other_days`` how many would
-    match on any day where none does, counted to MOST_LISTED + 1; ``number`` is that of the page. Two that are equal
-    look the same, until time alone changes something (``cards``).
+    ``count`` is how many experts the pages lead to, ``is_least`` whether there are more; ``number`` that of the page;
+    ``meant``: what was searched for instead of what was typed; ``ways_out`` where nobody is found; ``today``: as days
+    are understood. Two that are equal look the same, until time alone changes something (``cards``).
     """
 
     categories: tuple[Choice, ...]
@@ -196,7 +182,9 @@ class Listing:
     number: int
     rows: tuple[Row, ...]
     open_counts: Counts
-    other_days: int
+    today: date
+    meant: tuple[str, ...] = ()
+    ways_out: tuple[WayOut, ...] = ()
 
     @property
     def total(self) -> int:
@@ -216,13 +204,14 @@ def read_listing(
     found = _categories_of(organization_id) if organization_id else _categories()
     categories = tuple(choice for row in found if (choice := Choice(*row)).expert_count)
     organizations = () if organization else tuple(Choice(*row) for row in _organizations())
-    query = Query.from_request(request, categories=categories, organizations=organizations)
-    if query.organization:
-        organization_id = next(it.pk for it in organizations if it.slug == query.organization)
-    category = next((it for it in categories if it.slug == query.category), None)
-    selection = _select(query, categories, category, organization_id)
-    ids, count, is_least, number = _page(query, selection, request.GET.get("page"), zone)
-    rows, open_counts = _rows(ids, now) if ids else ([], ())
+    query = Query.from_request(
+        request, categories=[it.slug for it in categories], organizations=[it.slug for it in organizations]
+    )
+    finder = _Finder(categories, organizations, organization_id, zone)
+    selection, meant = finder.select(query)
+    times = query.times(zone)
+    ids, count, is_least, number = _page(query, selection, request.GET.get("page"), times)
+    rows, open_counts = _rows(ids, now, times) if ids else ([], ())
     return Listing(
         categories=categories,
         organizations=organizations,
@@ -232,36 +221,84 @@ def read_listing(
         number=number,
         rows=tuple(rows),
         open_counts=open_counts,
-        other_days=0 if count or not query.when else min(selection.count, MOST_LISTED + 1),
+        today=today_in(zone, now),
+        meant=meant if count else (),
+        ways_out=() if count else tuple(islice(finder.ways_out(query), MOST_WAYS_OUT)),
     )
 
 
-def _select(
-    query: Query, categories: Iterable[Choice], category: Choice | None, organization_id: int | None
-) -> Selection:
-    """All that match, whenever they are free."""
-    asked = {"category": category.pk if category else None, "organization": organization_id}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    words = search_condition(query.search)
-    experts = Expert.objects.active().filter(**asked)
-    if query.search and words is None:
-        return Selection(experts.none(), 0)
-    if words is not None:
-        experts = experts.filter(words)
-    elif not asked:
-        return Selection(experts, _total(categories), is_all=True)
-    elif query.sort == "name" and not query.when and not query.organization:
-        # The ids are not needed, and the number is known.
-        return Selection(experts, category.expert_count if category else _total(categories))
+@dataclass(frozen=True)
+class _Finder:
+    """Finds those who match, among those of one organisation or all, for a visitor in a zone."""
+
+    categories: tuple[Choice, ...]
+    organizations: tuple[Choice, ...]
+    organization_id: int | None
+    zone: ZoneInfo | None
+
+    def select(self, query: Query) -> tuple[Selection, tuple[str, ...]]:
+        """All that match, whenever they are free; and what was meant, where nobody matches what was typed."""
+        category = next((it for it in self.categories if it.slug == query.category), None)
+        organization_id = self.organization_id
+        if query.organization:
+            organization_id = next(it.pk for it in self.organizations if it.slug == query.organization)
+        asked: dict[str, Any] = {"category": category and category.pk, "organization": organization_id}
+        asked |= {"venue__in": query.venue, "languages__contains": query.language and [query.language]}
+        asked = {name: value for name, value in asked.items() if value}
+        experts = Expert.objects.active().filter(**asked)
+        words = search_condition(query.search)
+        if words is None:
+            if query.search:
+                return Selection(experts.none(), 0), ()
+            if not asked:
+                return Selection(experts, _total(self.categories), is_all=True), ()
+            is_counted = not query.organization and not query.venue and not query.language
+            if query.sort == "name" and not query.when and not query.part and is_counted:
+                # The ids are not needed, and the number is known.
+                return Selection(experts, category.expert_count if category else _total(self.categories)), ()
+            return _selection(experts, organization_id), ()
+        selection = _selection(experts.filter(words), organization_id)
+        if selection.count or not (correction := correct(query.search)):
+            return selection, ()
+        return _selection(experts.filter(correction.condition), organization_id), correction.meant
+
+    def ways_out(self, query: Query) -> Iterator[WayOut]:
+        """Queries that find somebody, where one finds nobody: at other times, a word alone, one filter less."""
+        if query.when and query.part:
+            yield from self._way("part", query.without("part"))
+            yield from self._way("when", query.without("when"))
+            yield from self._way("times", query.without("when").without("part"))
+        elif query.when or query.part:
+            name = "when" if query.when else "part"
+            yield from self._way(name, query.without(name))
+        words = typed_words(query.search)
+        for word in words if len(words) > 1 else ():
+            ways = [*self._way("words", replace(query, search=word.written))]
+            yield from ways or self._way("words", Query(search=word.written))
+        for name in ("venue", "language", "organization", "category", "search"):
+            if getattr(query, name):
+                yield from self._way(name, query.without(name))
+
+    def _way(self, left_out: str, query: Query) -> Iterator[WayOut]:
+        selection, _meant = self.select(query)
+        count = min(selection.count, MOST_LISTED + 1)
+        if count and (times := query.times(self.zone)):
+            count = len(selection.soonest_within(times, AHEAD))
+        if count:
+            yield WayOut(left_out, query, count)
+
+
+def _selection(experts: ExpertQuerySet, organization_id: int | None) -> Selection:
     found = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
-    ids = found if len(found) <= MOST_NAMED else None
-    if ids is not None and words is not None:
-        experts = Expert.objects.active().filter(pk__any_of=ids)  # they need not be searched for again
-    return Selection(experts, len(found), ids=ids, organization_id=organization_id)
+    if len(found) > MOST_NAMED:
+        return Selection(experts, len(found), organization_id=organization_id)
+    # They need not be searched for again.
+    named = Expert.objects.active().filter(pk__any_of=found)
+    return Selection(named, len(found), ids=found, organization_id=organization_id)
 
 
 def _page(
-    query: Query, selection: Selection, asked: str | None, zone: ZoneInfo | None
+    query: Query, selection: Selection, asked: str | None, times: Times | None
 ) -> tuple[list[int], int, bool, int]:
     """The ids of the page that is asked for, how many the pages lead to, whether there are more, the page's number."""
     count = min(selection.count, MOST_LISTED)
@@ -269,12 +306,14 @@ def _page(
     upto, is_least = min(number * PAGE_SIZE, count), selection.count > count
     if not count:
         return [], 0, False, 1
-    if query.when:
+    if times:
         # How many they are is known when all have been found: a few pages more are looked for.
         most = min(upto + AHEAD, MOST_LISTED)
-        span = _span_of(query.when, zone or timezone.get_default_timezone())
-        within = selection.by_name_within if query.sort == "name" else selection.soonest_within
-        ids = within(span, most + 1)
+        ids = (
+            selection.by_name_within(times, most + 1)
+            if query.sort == "name"
+            else selection.soonest_within(times, most + 1)
+        )
         count, is_least = min(len(ids), most), len(ids) > most
         number = Paginator(range(count), PAGE_SIZE).get_page(asked).number
     else:
@@ -283,8 +322,10 @@ def _page(
     return ids[first : first + PAGE_SIZE], count, is_least, number
 
 
-def _rows(ids: list[int], now: datetime) -> tuple[list[Row], Counts]:
+def _rows(ids: list[int], now: datetime, times: Times | None) -> tuple[list[Row], Counts]:
     """Rows in the order of the ids, and how many slots can be booked on the days that their cards speak of.
+
+    The next slot is the first at such times.
 
     Whoever is not active any more is left out. The days are those of this week, or of the next one for those who have
     nothing in this. One query, two where somebody has nothing this week.
@@ -292,7 +333,9 @@ def _rows(ids: list[int], now: datetime) -> tuple[list[Row], Counts]:
     # "Today" is another date in another zone, and at the end of the week another week.
     yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
     sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
-    read = {pk: values for pk, *values in _cards(ids, yesterday, sunday, _after(sunday))}
+    days_of_cards = (yesterday, sunday, _after(sunday))
+    found = _cards_within(ids, *days_of_cards, times) if times else _cards(ids, *days_of_cards)
+    read = {pk: values for pk, *values in found}
     rows, days = [], {}
     for pk in ids:
         if pk in read:
@@ -313,7 +356,13 @@ def _after(last: date) -> datetime:
 @PreparedValues
 def _cards(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
     """Of each: versions of what its card shows, [id, version] of its first bookable slot, and ``_open_days``."""
+    return _cards_within(expert_ids, first, last, end, None)
+
+
+def _cards_within(expert_ids: list[int], first: date, last: date, end: datetime, times: Times | None) -> QuerySet[Any]:
     slots = Slot.objects.bookable_of_outer().order_by("starts_at")
+    if times:
+        slots = slots.filter(times.allow(F, OuterRef))
     id_and_version = Func(
         "pk",
         "version",

@@ -1,17 +1,22 @@
 """Put experts in order and take the first of them, at a cost that does not grow with how many there are.
 
-Who is free soonest is read along an index of open slots by their start (``slot_open_by_start``), up to the last expert
-that is wanted. A few experts are asked one by one instead, as the slots of others would have to be passed over.
+Who is free soonest is read along an index of open slots by their start (``slot_open_by_start_and_day``), up to the last
+expert that is wanted. A few experts are asked one by one instead, as the slots of others would have to be passed over.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, F, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Least, Now
+from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
+from django.utils import timezone
 
+from experts.clocks import DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet
 from experts.models.slot import SlotQuerySet
@@ -25,15 +30,88 @@ SPARSE = 256  # slots in a span: if there are no more, all are read
 LEAST_STRIDE = 32  # slots in a statement, beside some for each expert that is wanted
 
 
+_A_DAY = timedelta(days=1)
+# How far the clocks of places are ahead of UTC, and behind it.
+_MOST_AHEAD, _MOST_BEHIND = timedelta(hours=14), timedelta(hours=12)
+
+Ref = Callable[[str], Any]  # makes of a field's name what stands for it in a query
+
+
 @dataclass(frozen=True)
-class Span:
-    """From ``first`` until before ``last``."""
+class Times:
+    """When a slot has to start: on a day from ``first`` to ``last``, if they are given, at one of ``hours``, if any.
+
+    On the clock that leads (experts/clocks.py) for a visitor in a ``zone``, None where it is not known.
+    """
+
+    first: date | None
+    last: date | None
+    hours: tuple[int, ...]
+    zone: ZoneInfo | None
+
+    def allow(self, slot: Ref, expert: Ref) -> Q:
+        """The condition, of fields of a slot and of its expert."""
+        leading = leading_zone(self.zone.key if self.zone else "", expert)
+        found = Q()
+        if self.first and self.last:
+            day = DayThere(slot("starts_at"), leading)
+            found &= Q(GreaterThanOrEqual(day, self.first)) & Q(LessThanOrEqual(day, self.last))
+        if self.hours:
+            found &= Q(In(_HourThere(slot("starts_at"), leading), self.hours))
+        return found
+
+    @property
+    def widest(self) -> "Stretch":
+        """All instants at which such a slot may start, wherever it is."""
+        if self.first is None or self.last is None:
+            return EVER
+        start, end = _midnight(self.first, UTC), _midnight(self.last + _A_DAY, UTC)
+        return Stretch(start - _MOST_AHEAD, end + _MOST_BEHIND)
+
+    def stretches(self, now: datetime) -> Iterator["Stretch"]:
+        """``widest`` in pieces that follow each other: around the visitor's days only other places have those days."""
+        widest = self.widest
+        if self.first is None or self.last is None:
+            yield widest
+            return
+        if self.zone is None:
+            yield replace(widest, since=self.first, until=self.last)
+            return
+        start, end = _midnight(self.first, self.zone), _midnight(self.last + _A_DAY, self.zone)
+        pieces = [
+            Stretch(widest.first, start, self.first, self.last),
+            Stretch(start, end),
+            Stretch(end, widest.last, self.first, self.last),
+        ]
+        yield from (piece for piece in pieces if now < piece.last)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """From ``first`` until before ``last``; of slots of the days from ``since`` to ``until``, if they are given.
+
+    The days are those of the places: an index passes over all others.
+    """
 
     first: datetime
     last: datetime
+    since: date | None = None
+    until: date | None = None
 
 
-EVER = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+EVER = Stretch(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+def _midnight(day: date, zone: Any) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=zone).astimezone(UTC)
+
+
+class _HourThere(Func):
+    """The hour in which an instant falls, as ``DayThere``."""
+
+    template = "EXTRACT(hour FROM %(expressions)s)::int"
+    arg_joiner = " AT TIME ZONE "
+    output_field = IntegerField()
 
 
 @dataclass(frozen=True)
@@ -58,18 +136,26 @@ class Selection:
         if self.count <= max(FEW, 2 * upto):
             asked = with_next_slot(self.experts).order_by(F("next_slot_at").asc(nulls_last=True), "pk")
             return list(asked.values_list("pk", flat=True)[:upto])
-        found = self.soonest_within(EVER, upto)
+        found = self._soonest_in(EVER, None, upto)
         if len(found) < upto:
             others = self.experts.exclude(pk__any_of=found).order_by("pk")
             found += others.values_list("pk", flat=True)[: upto - len(found)]
         return found
 
-    def soonest_within(self, span: Span, upto: int) -> list[int]:
-        """As ``soonest``, of those who have a bookable slot in a span of time, by the first of these."""
+    def soonest_within(self, times: Times, upto: int) -> list[int]:
+        """As ``soonest``, of those who have a bookable slot at such times, by the first of these."""
         found: dict[int, None] = {}
-        after, stride, seen = (span.first, 0), LEAST_STRIDE + 2 * upto, 0
+        for stretch in times.stretches(timezone.now()):
+            found |= dict.fromkeys(self._soonest_in(stretch, times, upto))
+            if len(found) >= upto:
+                break
+        return list(found)[:upto]
+
+    def _soonest_in(self, stretch: Stretch, times: Times | None, upto: int) -> list[int]:
+        found: dict[int, None] = {}
+        after, stride, seen = (stretch.first, 0), LEAST_STRIDE + 2 * upto, 0
         while len(found) < upto:
-            rows = self._walk(after, span.last, stride)
+            rows = self._walk(stretch, times, after, stride)
             found |= {expert_id: None for expert_id, _starts_at, allowed in rows if allowed}
             if len(rows) < stride:
                 break
@@ -84,26 +170,35 @@ class Selection:
         """Return the ids of the first ``upto`` by name."""
         return list(_by_name(self.experts)[:upto])
 
-    def by_name_within(self, span: Span, upto: int) -> list[int]:
-        """As ``by_name``, of those who have a bookable slot in a span of time."""
-        rows = self._walk((span.first, 0), span.last, SPARSE)
+    def by_name_within(self, times: Times, upto: int) -> list[int]:
+        """As ``by_name``, of those who have a bookable slot at such times."""
+        widest = times.widest
+        rows = self._walk(widest, times, (widest.first, 0), SPARSE)
         if len(rows) < SPARSE:
             found = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
             return list(_by_name(Expert.objects.filter(pk__any_of=list(found)))[:upto])
-        free = Slot.objects.bookable_of_outer().filter(starts_at__gte=span.first, starts_at__lt=span.last)
-        return list(_by_name(self.experts.filter(Exists(free)))[:upto])
+        free = Slot.objects.bookable_of_outer().filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
+        return list(_by_name(self.experts.filter(Exists(free.filter(times.allow(F, OuterRef)))))[:upto])
 
-    def _walk(self, after: tuple[datetime, int], last: datetime, limit: int) -> list[tuple[int, datetime, bool]]:
+    def _walk(
+        self, stretch: Stretch, times: Times | None, after: tuple[datetime, int], limit: int
+    ) -> list[tuple[int, datetime, bool]]:
         """The next slots of these experts after one, given by start and expert: expert, start, can it be booked."""
         first, expert_id = after
-        if self.is_all:
-            return _walk_all(limit)(first, expert_id, last)
-        if self.ids is None:
-            slots = Slot.objects.all()
-            return list(_slots_after(slots, self.experts, self.organization_id, first, expert_id, last)[:limit])
-        if self.organization_id is None:
-            return _walk_named(limit)(self.ids, first, expert_id, last)
-        return _walk_named_of(limit)(self.ids, self.organization_id, first, expert_id, last)
+        if times is None and self.is_all:
+            return _walk_all(limit)(first, expert_id, stretch.last)
+        if times is None and self.ids is not None:
+            if self.organization_id is None:
+                return _walk_named(limit)(self.ids, first, expert_id, stretch.last)
+            return _walk_named_of(limit)(self.ids, self.organization_id, first, expert_id, stretch.last)
+        slots, experts = Slot.objects.all(), self.experts
+        if self.ids is not None:
+            slots, experts = slots.filter(expert__id__any_of=self.ids), Expert.objects.all()
+        if stretch.since and stretch.until:
+            slots = slots.filter(date__range=(stretch.since, stretch.until))
+        if times is not None:
+            experts = experts.filter(times.allow(OuterRef, F))
+        return list(_slots_after(slots, experts, self.organization_id, first, expert_id, stretch.last)[:limit])
 
 
 def _slots_after(

@@ -1,6 +1,8 @@
 """Search without regard to accents and case: what is stored and what is typed are folded to the same plain words."""
 
 import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import BooleanField, F, Func, Value
@@ -9,8 +11,14 @@ from django.db.models import BooleanField, F, Func, Value
 _PLAIN = str.maketrans(
     {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ŧ": "t", "ħ": "h"}
 )
-_MOST_WORDS = 8  # a search is a few words; more would only make the query slow
-_LONGEST_WORD = 64
+# As people write these letters who do not have them on their keyboard: Müller is Muller to some, Mueller to others.
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa"})
+# Words of a sentence that say nothing about whom one looks for: "German speaking physio in London".
+_FILLERS = frozenset(
+    "a an and at by for from i in me my near of or speak speaker speaking speaks the to who with".split()  # noqa: SIM905  # read as words
+)
+MOST_WORDS = 8  # a search is a few words; more would only make the query slow
+LONGEST_WORD = 64
 
 
 def fold(text: str) -> str:
@@ -20,17 +28,65 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
-def search_vector() -> Func:
-    """Return the words of ``search_text`` as a tsvector. They are folded already, so PostgreSQL need not parse them."""
-    words = Func(F("search_text"), Value(" "), function="string_to_array")
+def _spellings(part: str) -> Iterator[tuple[str, ...]]:
+    """The ways to write what stands between two spaces, each as folded words, the usual one first.
+
+    ``Jörg-Uwe`` -> (jorg, uwe), (joerg, uwe), (jorguwe), (joerguwe)
+    """
+    spelt_out = unicodedata.normalize("NFKC", part).casefold().translate(_SPELT_OUT)
+    folded = (tuple(word[:LONGEST_WORD] for word in fold(way).split()) for way in (part, spelt_out))
+    ways = dict.fromkeys(way for way in folded if way)
+    yield from ways
+    yield from (("".join(way)[:LONGEST_WORD],) for way in ways if len(way) > 1)
+
+
+def searchable(text: str) -> str:
+    """Return the words under which a text is found: ``Mei-Ling Müller`` -> ``mei ling meiling muller mueller``."""
+    return " ".join(dict.fromkeys(word for part in text.split() for way in _spellings(part) for word in way))
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A word of a search: as it was ``written``, ``plain`` (folded, in one), and all its spellings."""
+
+    written: str
+    spellings: tuple[tuple[str, ...], ...]
+
+    @property
+    def plain(self) -> str:
+        return "".join(self.spellings[0])
+
+
+def typed_words(text: str) -> list[Typed]:
+    """Return the words that are searched for. Words that only join others are left out where there are others."""
+    typed = [Typed(part, ways) for part in text.split() if (ways := tuple(_spellings(part)))]
+    return ([word for word in typed if word.plain not in _FILLERS] or typed)[:MOST_WORDS]
+
+
+def search_vector(field: str = "search_text") -> Func:
+    """Return the words of a field as a tsvector. They are folded already, so PostgreSQL need not parse them."""
+    words = Func(F(field), Value(" "), function="string_to_array")
     return Func(words, function="array_to_tsvector", output_field=SearchVectorField())
+
+
+def condition(terms: str, field: str = "search_text") -> Func:
+    """Return the condition that the words of a field match a query as PostgreSQL writes it."""
+    query = Func(Value(terms), template="(%(expressions)s)::tsquery", output_field=SearchVectorField())
+    return Func(
+        search_vector(field), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField()
+    )
+
+
+def words_condition(words: Sequence[Sequence[tuple[str, ...]]]) -> Func:
+    """Return the condition that each word is there in one of its spellings, as beginnings of stored words."""
+
+    def begins_with(spelling: tuple[str, ...]) -> str:
+        return " & ".join(f"'{part}':*" for part in spelling)  # folded words hold no quote
+
+    return condition(" & ".join(f"({' | '.join(f'({begins_with(way)})' for way in ways)})" for ways in words))
 
 
 def search_condition(text: str) -> Func | None:
     """Return the condition that for every typed word a stored word begins with it; None when nothing was typed."""
-    words = fold(text).split()[:_MOST_WORDS]
-    if not words:
-        return None
-    terms = " & ".join(f"'{word[:_LONGEST_WORD]}':*" for word in words)  # folded words hold no quote
-    query = Func(Value(terms), template="(%(expressions)s)::tsquery", output_field=SearchVectorField())
-    return Func(search_vector(), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField())
+    typed = typed_words(text)
+    return words_condition([word.spellings for word in typed]) if typed else None

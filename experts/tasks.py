@@ -10,3 +10,10 @@ from experts import services
 def extend_horizons(timestamp: int) -> None:
     """Every hour, because days begin at different hours in different zones: make the slots of new days."""
     services.extend_horizons()
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(queue="housekeeping")
+def count_search_words(timestamp: int) -> None:
+    """Every hour: forget the words of those who are gone."""
+    services.count_search_words()

@@ -8,13 +8,16 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
+from experts.filters import days_to_choose
 from experts.htmx import is_partial
 from experts.metadata import of_listing
 from experts.models import Organization
+from experts.models.expert import LANGUAGES, Venue
 from experts.page_cache import PAGES, Page, render_shared
 from experts.replicas import may_read_replica
 
@@ -71,8 +74,10 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
     paginator = Paginator(range(listing.count), PAGE_SIZE)
     page = paginator.page(listing.number)
     page.object_list = found
+    is_first = page.number == 1 and page.paginator.count > 1 and listing.query.sort == "soonest"
     context = {
         "query": listing.query,
+        "soonest": found[0] if found and is_first and found[0].next_slot else None,
         "base_url": base_url,
         "organization": organization,
         "organizations": listing.organizations,
@@ -81,7 +86,20 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "page": page,
         "is_least": listing.is_least,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
-        "other_days": listing.other_days,
+        "meant": listing.meant,
+        "ways_out": listing.ways_out,
+        "days": days_to_choose(listing.query, listing.today),
+        "languages": LANGUAGES,
+        "venues": [
+            (Venue.IN_PERSON, _("In person"), "map-pin"),
+            (Venue.VIDEO, _("Video"), "video"),
+            (Venue.PHONE, _("Phone"), "phone"),
+        ],
+        "parts": [
+            ("morning", _("Morning"), "sunrise"),
+            ("afternoon", _("Afternoon"), "sun"),
+            ("evening", _("Evening"), "sunset"),
+        ],
     }
     if frame is not None:
         context |= {"embedded": True, "frame_query": frame}

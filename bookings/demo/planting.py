@@ -13,7 +13,7 @@ from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
 from bookings.models import Booking
 from experts import services
-from experts.models import Category, Expert, Organization, Slot, WeeklyHours
+from experts.models import Category, Expert, Organization, SearchWord, Slot, WeeklyHours
 
 SEED = "expertbook demo 1"
 DAYS_BACK, DAYS_AHEAD = 7, 28
@@ -79,11 +79,15 @@ def _make_experts(
             default_capacity=profile.seats,
             venue=profile.venue,
             venue_note=profile.address,
+            city=profile.city,
             requires_approval=profile.approval,
             max_party=profile.party,
         )
-        expert.search_text = expert.make_search_text()  # bulk_create does not call save()
         experts.append(expert)
+    # Beforehand, as each row is written once then; bulk_create does not call save().
+    for expert in experts:
+        expert.search_text = expert.make_search_text()
+    SearchWord.objects.learn(word for expert in experts for word in expert.search_text.split())
     return Expert.objects.bulk_create(experts, batch_size=_BATCH)
 
 

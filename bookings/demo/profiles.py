@@ -43,6 +43,7 @@ class Profile:
     slug: str = ""
     venue: str = "in_person"
     address: str = ""
+    city: str = ""  # where it is not the organisation's
     timezone: str = ""
     pause: int = 0
     seats: int = 1

@@ -22,7 +22,7 @@ from experts.permissions import CHANGE
 # Where somebody works, under which address, and whose login opens the calendar, is for owners to say.
 _FOR_OWNERS = ("slug", "organization", "is_active", "user")
 # How experts present themselves. What binds the organisation, such as its booking rules, is not theirs.
-_FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note")
+_FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note", "city")
 
 
 @admin.register(Expert)
@@ -40,14 +40,14 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
         "is_active",
     )
     search_fields = ("search_text",)
-    search_help_text = gettext_lazy("Name, headline, category or organisation")
+    search_help_text = gettext_lazy("Name, headline, words of the bio, category, organisation, city or language")
     autocomplete_fields = ("organization", "category", "user")
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         (None, {"fields": ("name", "slug", "organization", "category", "headline", "bio", "languages", "is_active")}),
         (
             gettext_lazy("Sessions"),
-            {"fields": ("timezone", "session_minutes", "default_capacity", "venue", "venue_note")},
+            {"fields": ("timezone", "session_minutes", "default_capacity", "venue", "venue_note", "city")},
         ),
         (
             gettext_lazy("Booking rules of their own"),
@@ -117,6 +117,8 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
                 widget=UnfoldAdminSelect2MultipleWidget,
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "city":
+            field.help_text = _("Left empty, it is the organisation’s.")
         if db_field.name == "requires_approval":
             field.widget.choices = [("unknown", _("As the organisation")), ("true", _("Yes")), ("false", _("No"))]
         if db_field.name == "move_approval":

@@ -27,7 +27,7 @@ class OrganizationAdmin(ServiceAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
-        (None, {"fields": ("name", "slug", "timezone", "contact_email", "is_active")}),
+        (None, {"fields": ("name", "slug", "city", "timezone", "contact_email", "is_active")}),
         (
             gettext_lazy("Booking rules"),
             {

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,11 +13,12 @@ from experts.api.error_schemas import errors
 from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
 from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
+from experts.corrections import correct
 from experts.errors import Invalid, NotFound
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.replicas import may_read_replica
-from experts.search import fold
+from experts.search import search_condition
 from experts.selectors import with_next_slot
 from experts.timezones import next_midnight
 
@@ -28,7 +30,10 @@ _A_DAY = timedelta(days=1)
 
 class ExpertQuery(Input):
     search: str = Field(
-        "", max_length=100, description="Beginnings of words of name, headline, category or organisation."
+        "",
+        max_length=100,
+        description="Beginnings of words of name, headline, bio, category, organisation, city, languages or venue. "
+        "Where nobody is found, words that are one typing error away.",
     )
     category: Slug | None = None
     organization: Slug | None = None
@@ -48,22 +53,34 @@ class SlotQuery(Input):
 def list_experts(request: HttpRequest, query: Query[ExpertQuery]):
     """In the order in which they were added, 50 a page."""
     experts = experts_of(query.category, query.organization)
-    if query.search:
-        experts = experts.matching(query.search) if fold(query.search) else experts.none()
-
     # What one program searches for is not worth the room of what many list.
-    found = None if query.search else experts_version(query.category, query.organization, query.page)
+    if query.search:
+        return _found(experts, query.search, query.page)
+    found = experts_version(query.category, query.organization, query.page)
+    if found is None:
+        return _experts_page(experts, query.page, count_of(experts))
 
     def answer(now: datetime) -> tuple[Listed[ExpertOut], datetime]:
-        page = with_next_slot(experts).select_related("category", "organization")
-        items = [ExpertOut.of(row) for row in numbered(page, query.page)]
-        count = found.count if found else count_of(experts)
         # When somebody is free next is part of the version.
-        return Listed[ExpertOut].model_construct(items=items, count=count), now + _A_DAY
+        return _experts_page(experts, query.page, found.count), now + _A_DAY
 
-    if found is None:
-        return answer(timezone.now())[0]
     return kept_json(request, ("experts", query.category, query.organization, query.page), found, answer)
+
+
+def _found(experts: QuerySet[Expert], text: str, number: int) -> Listed[ExpertOut]:
+    """A page of those who match; of those who match what was probably meant, where nobody does."""
+    words = search_condition(text)
+    found = experts.none() if words is None else experts.filter(words)
+    count = count_of(found)
+    if not count and (correction := correct(text)):
+        found = experts.filter(correction.condition)
+        count = count_of(found)
+    return _experts_page(found, number, count)
+
+
+def _experts_page(experts: QuerySet[Expert], number: int, count: int) -> Listed[ExpertOut]:
+    page = with_next_slot(experts).select_related("category", "organization")
+    return Listed[ExpertOut].model_construct(items=[ExpertOut.of(row) for row in numbered(page, number)], count=count)
 
 
 @router.get("/experts/{slug:slug}", response={200: ExpertDetailOut, **errors(404)}, summary="One expert")

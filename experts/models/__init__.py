@@ -3,6 +3,7 @@ from experts.models.hours import TimeOff, WeeklyHours
 from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
 from experts.models.organization import Organization, TwoFactor
+from experts.models.search_word import SearchWord
 from experts.models.sign_in import Means, Outcome, SignIn, SignInTry, StaffSession
 from experts.models.slot import Slot
 from experts.models.user import User
@@ -16,6 +17,7 @@ __all__ = [
     "Organization",
     "Outcome",
     "Role",
+    "SearchWord",
     "SignIn",
     "SignInTry",
     "Slot",

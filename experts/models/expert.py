@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pghistory
 from django.conf import settings
+from django.conf.locale import LANG_INFO
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
@@ -14,10 +15,12 @@ from django.db.models import Func, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from experts.constraints import known_value
 from experts.models.organization import MoveApproval, Organization
-from experts.search import fold, search_condition, search_vector
+from experts.models.search_word import SearchWord
+from experts.search import search_condition, search_vector, searchable
 from experts.timezones import city, validate_zone
 from experts.validators import validate_no_web_address
 
@@ -96,7 +99,7 @@ class ExpertQuerySet(models.QuerySet["Expert"]):
         return self.filter(is_active=True, organization__is_active=True)
 
     def matching(self, text: str) -> Self:
-        """Experts with a word in name, headline, category or organisation that begins with each word of ``text``."""
+        """Experts of whom a word (``make_search_text``) begins with each word of ``text``."""
         matches = search_condition(text)
         return self if matches is None else self.filter(matches)
 
@@ -108,6 +111,7 @@ class ExpertQuerySet(models.QuerySet["Expert"]):
             if text != expert.search_text:
                 expert.search_text = text
                 changed.append(expert)
+        SearchWord.objects.learn(word for expert in changed for word in expert.search_text.split())
         return self.model.objects.bulk_update(changed, ["search_text"], batch_size=500)
 
 
@@ -115,6 +119,29 @@ class Venue(models.TextChoices):
     IN_PERSON = "in_person", _("In person")
     PHONE = "phone", _("Phone")
     VIDEO = "video", _("Video call")
+
+
+# By these words it is found, too.
+_VENUE_WORDS = {
+    Venue.IN_PERSON: "in person",
+    Venue.PHONE: "phone call telephone",
+    Venue.VIDEO: "video call online",
+}
+
+
+def _language_words(code: str) -> str:
+    """What a language is called, in English and in itself: ``German Deutsch``."""
+    with override(None):
+        return f"{LANGUAGES.get(code, code)} {LANG_INFO.get(code, {}).get('name_local', '')}"
+
+
+def search_text_of(expert: Any) -> str:
+    """``Expert.make_search_text``, of nothing but fields: migrations ask it, too."""
+    organization = expert.organization
+    languages = " ".join(_language_words(code) for code in expert.languages)
+    address = expert.venue_note if expert.venue == Venue.IN_PERSON else ""
+    who = f"{expert.name} {expert.headline} {expert.category.name} {organization.name} {expert.bio} {languages}"
+    return searchable(f"{who} {_VENUE_WORDS[Venue(expert.venue)]} {expert.city or organization.city} {address}")
 
 
 class Expert(models.Model):
@@ -140,6 +167,9 @@ class Expert(models.Model):
     default_capacity = models.PositiveSmallIntegerField(_("seats in a slot"), default=1)
     venue = models.CharField(_("how it takes place"), max_length=10, choices=Venue.choices, default=Venue.IN_PERSON)
     venue_note = models.CharField(_("address or link"), max_length=300, blank=True)
+    city = models.CharField(
+        _("city"), max_length=80, blank=True, default="", db_default="", validators=[validate_no_web_address]
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     requires_approval = models.BooleanField(_("bookings need approval"), null=True, blank=True)
@@ -199,14 +229,16 @@ class Expert(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.search_text = self.make_search_text()
+        before, self.search_text = self.search_text, self.make_search_text()
         if (fields := kwargs.get("update_fields")) is not None:
             kwargs["update_fields"] = {*fields, "search_text"}
         super().save(*args, **kwargs)
+        if self.search_text != before:
+            SearchWord.objects.learn(self.search_text.split())
 
     def make_search_text(self) -> str:
-        """Return the folded words that the search compares with."""
-        return fold(f"{self.name} {self.headline} {self.category.name} {self.organization.name}")
+        """Return the folded words that the search compares with: of all that visitors read about the expert."""
+        return search_text_of(self)
 
     def policy(self, name: str) -> Any:
         """Return a policy value by its field's name: the expert's own, else the organisation's."""
@@ -216,6 +248,11 @@ class Expert(models.Model):
     @cached_property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def place(self) -> str:
+        """The city where the expert works: of its own, else the organisation's. Empty where neither is known."""
+        return self.city or self.organization.city
 
     @property
     def zone_city(self) -> str:

@@ -61,6 +61,9 @@ class Organization(models.Model):
     name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     timezone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_zone])
+    city = models.CharField(
+        _("city"), max_length=80, blank=True, default="", db_default="", validators=[validate_no_web_address]
+    )
     accent = models.CharField(_("accent"), max_length=10, choices=Accent.choices, default=Accent.PETROL)
     logo = models.FileField(_("logo"), upload_to="logos/", blank=True)
     contact_email = models.EmailField(_("contact e-mail"), blank=True)
@@ -178,8 +181,9 @@ class Organization(models.Model):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and keep the experts' search words true when the name changed."""
-        renamed = self.pk and Organization.objects.filter(pk=self.pk).exclude(name=self.name).exists()
+        """Save, and keep the experts' search words true when the name or the city changed."""
+        as_before = Organization.objects.filter(pk=self.pk, name=self.name, city=self.city)
+        is_other = self.pk and not as_before.exists()
         super().save(*args, **kwargs)
-        if renamed:
+        if is_other:
             self.experts.all().refresh_search_text()

@@ -160,8 +160,8 @@ class Slot(models.Model):
         indexes = [
             # Finds the expert's next bookable slot without reading the full ones.
             models.Index("expert", "starts_at", name="slot_next_bookable", condition=_MAY_BE_BOOKABLE),
-            # Finds the experts who are free soonest (experts/ordering.py).
-            models.Index("starts_at", "expert", name="slot_open_by_start", condition=_MAY_BE_BOOKABLE),
+            # Finds the experts who are free soonest (experts/ordering.py), and passes over those of another day.
+            models.Index("starts_at", "expert", "date", name="slot_open_by_start_and_day", condition=_MAY_BE_BOOKABLE),
             # For lists of the slots of all experts: staff's, and the API's. In their very order, as thousands of slots
             # may start at one instant; with what tells whose they are, on which day, and which are over, so that others
             # are passed over in the index.

@@ -13,6 +13,7 @@ from experts.services.hours import (
     save_time_off,
 )
 from experts.services.members import add_member, change_role, remove_member, sync_members, withdraw_invitations
+from experts.services.search_words import count_search_words
 from experts.services.series import add_series
 from experts.services.sign_ins import (
     begin_session,
@@ -44,6 +45,7 @@ __all__ = [
     "change_role",
     "check_hours",
     "close_slot",
+    "count_search_words",
     "count_try",
     "delete_slot",
     "delete_time_off",

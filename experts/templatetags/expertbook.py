@@ -1,6 +1,6 @@
 """What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from functools import lru_cache
 from types import SimpleNamespace
 from urllib.parse import urlencode
@@ -21,7 +21,6 @@ from experts.web_addresses import split_addresses
 
 register = template.Library()
 
-DEFAULT_SORT = "soonest"
 MOST_PIPS = 8  # above that, dots are slower to read than a number
 
 
@@ -74,16 +73,25 @@ def discover_url(context, **changes):
 
     Empty values are left out, and so is the page unless it is given: another filter starts at the first page.
     """
-    values = asdict(context["query"]) | changes
-    if values["sort"] == DEFAULT_SORT:
-        values["sort"] = ""
-    if values.get("page") == 1:
-        values["page"] = ""
+    if changes.get("page") == 1:
+        changes["page"] = ""
     if context.get("organization"):  # it is in the path already
-        values["organization"] = ""
-    kept = {name: value for name, value in values.items() if value not in ("", None)} | context.get("frame_query", {})
+        changes["organization"] = ""
+    kept = context["query"].parameters(**changes) + list(context.get("frame_query", {}).items())
     base = context.get("base_url") or context["request"].path
     return f"{base}?{urlencode(kept)}" if kept else base
+
+
+@register.simple_tag(takes_context=True)
+def toggle_url(context, name, value):
+    """The address of the list of experts with a value of a filter chosen, or no longer if it was."""
+    return discover_url(context, **{name: getattr(context["query"].toggled(name, value), name)})
+
+
+@register.simple_tag(takes_context=True)
+def way_url(context, query):
+    """The address of the list of experts for another query."""
+    return discover_url(context, **{field.name: getattr(query, field.name) for field in fields(query)})
 
 
 @register.simple_tag(takes_context=True)

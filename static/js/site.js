@@ -61,16 +61,17 @@ document.addEventListener(
 
 // A filter applies as soon as it is chosen; without script the Search button does it.
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-submits]")) event.target.form.requestSubmit();
+  // A date is not yet one while its year is being typed.
+  if (event.target.matches("[data-submits]") && event.target.validity.valid) event.target.form.requestSubmit();
 });
 
 // Addresses that people share carry no empty filters.
 document.addEventListener("htmx:config:request", (event) => {
   const { sourceElement, request } = event.detail.ctx;
   if (sourceElement.id !== "search") return;
-  for (const [name, value] of [...request.body]) {
-    if (!value || (name === "sort" && value === "soonest")) request.body.delete(name);
-  }
+  const given = [...request.body].filter(([name, value]) => value && !(name === "sort" && value === "soonest"));
+  for (const name of new Set(request.body.keys())) request.body.delete(name);
+  for (const [name, value] of given) request.body.append(name, value);
 });
 
 document.addEventListener("click", async (event) => {

@@ -45,7 +45,7 @@ def indexes_of(ask) -> set[str]:
 
 def test_pages_read_no_growing_table_and_sort_no_more_than_a_page(filled):
     everybody = Selection(Expert.objects.active(), MOST_LISTED + 1, is_all=True)
-    assert "slot_open_by_start" in indexes_of(lambda: everybody.soonest(9))
+    assert "slot_open_by_start_and_day" in indexes_of(lambda: everybody.soonest(9))
     assert "expert_in_order" in indexes_of(lambda: everybody.by_name(9))
     asked = [*looks.discovery(), *looks.pages(), *looks.sweeps()]
     costs = {name: cost_of(look) for name, look in asked if not name.startswith(LEFT_OUT) and "last page" not in name}

@@ -1,16 +1,18 @@
 """Experts in order: what is read along an index is what asking each of them would tell."""
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
 from experts import ordering
+from experts.clocks import clocks_for
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
-from experts.ordering import EVER, MOST_LISTED, Selection, Span
+from experts.ordering import MOST_LISTED, Selection, Times
 from tests.cast import make_category, make_expert, make_organization, when
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,8 @@ def make_crowd(seed: int) -> None:
             is_active=dice.random() < 0.9,
             min_notice=dice.choice(notices),
             horizon_days=dice.choice([None, None, 1]),
+            timezone=dice.choice(["Europe/London", "Pacific/Kiritimati", "Pacific/Pago_Pago"]),
+            venue=dice.choice(["in_person", "video"]),
         )
         busy = dice.random()
         for hours in dice.sample(range(-30, 90, 3), dice.randrange(12)):
@@ -61,13 +65,20 @@ def make_crowd(seed: int) -> None:
         cursor.execute("SET LOCAL session_replication_role = origin")
 
 
-def first_slots(experts, span: Span = EVER) -> dict[int, Slot]:
-    """By expert, the first slot that can be booked, as pages say of each slot."""
+def first_slots(experts, times: Times | None = None) -> dict[int, datetime]:
+    """By expert, the start of the first slot that can be booked, as pages say of each slot."""
     now, first = timezone.now(), {}
     for slot in Slot.objects.with_expert().filter(expert__in=experts).order_by("starts_at"):
-        if slot.state_at(now) in BOOKABLE_STATES and span.first <= slot.starts_at < span.last:
+        if slot.state_at(now) in BOOKABLE_STATES and (times is None or is_at(times, slot)):
             first.setdefault(slot.expert_id, slot.starts_at)
     return first
+
+
+def is_at(times: Times, slot: Slot) -> bool:
+    """Whether a slot starts at such times, by what pages show of it."""
+    shown = slot.starts_at.astimezone(clocks_for(slot.expert.venue, slot.expert.zone, times.zone).leading)
+    is_on_day = times.first is None or times.first <= shown.date() <= times.last
+    return is_on_day and (not times.hours or shown.hour in times.hours)
 
 
 def selections(organization_id: int):
@@ -96,17 +107,27 @@ def test_soonest_is_what_asking_each_tells(seed, monkeypatch):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("is_sparse", [True, False])
-def test_within_a_span_only_those_who_are_free_then(seed, is_sparse, monkeypatch):
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "America/Los_Angeles"])
+def test_at_some_times_only_those_who_are_free_then(seed, is_sparse, zone, monkeypatch):
+    """On days of the clock that is shown of each: where the visitor is, or where one goes to see somebody in person."""
     make_crowd(seed)
     monkeypatch.setattr(ordering, "SPARSE", 1000 if is_sparse else 2)
-    tomorrow = timezone.now() + timedelta(days=1)
-    span = Span(tomorrow, tomorrow + timedelta(days=1))
-    for selection in selections(Expert.objects.active().order_by("-pk")[0].organization_id):
-        first = first_slots(selection.experts, span)
-        by_name = selection.experts.filter(pk__in=first).order_by("name", "pk").values_list("pk", flat=True)
-        for upto in (1, 4, 100):
-            assert selection.soonest_within(span, upto) == sorted(first, key=lambda pk: (first[pk], pk))[:upto]
-            assert selection.by_name_within(span, upto) == list(by_name)[:upto]
+    monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)
+    today = timezone.now().date()
+    evening = tuple(range(17, 24))
+    for first_day, last_day, hours in [
+        (today, today, ()),
+        (today + timedelta(days=1), today + timedelta(days=1), ()),
+        (today, today + timedelta(days=2), evening),
+        (None, None, evening),
+    ]:
+        times = Times(first_day, last_day, hours, zone and ZoneInfo(zone))
+        for selection in selections(Expert.objects.active().order_by("-pk")[0].organization_id):
+            first = first_slots(selection.experts, times)
+            by_name = selection.experts.filter(pk__in=first).order_by("name", "pk").values_list("pk", flat=True)
+            for upto in (1, 100):
+                assert selection.soonest_within(times, upto) == sorted(first, key=lambda pk: (first[pk], pk))[:upto]
+                assert selection.by_name_within(times, upto) == list(by_name)[:upto]
 
 
 def test_by_name_then_in_the_order_in_which_they_were_added():

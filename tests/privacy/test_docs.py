@@ -82,10 +82,11 @@ _HOURS = "weekday start end slot_minutes buffer_minutes capacity title valid_fro
 _POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_days cancel_until max_party move_approval"
 _EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
 _HOUSE = (
-    "name slug timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
+    "name slug city timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
     " retention_months hides_notes proof two_factor invitation_quota staff_mail_quota" + _POLICY
 )
 IMPERSONAL |= {
+    "experts_searchword": "experts",
     "experts_weeklyhours": _HOURS,
     "experts_weeklyhoursevent": _HOURS,
     "experts_expert": f"{_EXPERT} slots_until",
