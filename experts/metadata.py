@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from experts.addresses import absolute_url
-from experts.discovery import Choice, Query
+from experts.discovery import Choice
+from experts.filters import Query
 from experts.models import Expert, Organization
 
 LONGEST_DESCRIPTION = 160  # letters; search engines cut what is longer
