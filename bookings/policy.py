@@ -52,8 +52,8 @@ def can_change(slot: Slot, now: datetime) -> bool:
 
 
 def deadline_text(slot: Slot, zone: ZoneInfo) -> str:
-    """The deadline as the zone's clocks show it: ``Wed 11 March, 16:15``."""
-    return date_format(change_deadline(slot).astimezone(zone), "D j F, H:i")
+    """The deadline as the zone's clocks show it: ``Wed 11 March, 16:15 London time``."""
+    return formatting.by_clock_of(zone, date_format(change_deadline(slot).astimezone(zone), "DAY_TIME_FORMAT"))
 
 
 def cancel_line(slot: Slot, zone: ZoneInfo, now: datetime) -> str:

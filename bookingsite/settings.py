@@ -297,6 +297,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "experts.formats"  # how each language writes days and times
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True

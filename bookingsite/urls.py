@@ -2,7 +2,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from bookingsite import views
+from bookingsite import sitemaps, views
 from bookingsite.api import api
 from bookingsite.onboarding import views as onboarding
 
@@ -11,6 +11,9 @@ urlpatterns = [
     path("account/", include("bookingsite.accounts.urls")),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("robots.txt", sitemaps.robots, name="robots"),
+    path("sitemap.xml", sitemaps.index, name="sitemap"),
+    path("sitemap-<slug:kind>-<int:number>.xml", sitemaps.section, name="sitemap_section"),
     path("start/", onboarding.start, name="start"),
     path("start/invitation/<str:token>/", onboarding.invitation, name="invitation"),
     path("api/v1/", api.urls),

@@ -92,6 +92,10 @@ class Card:
     def zone_city(self) -> str:
         return city(self.clocks.leading)
 
+    @property
+    def zone_name(self) -> str:
+        return formatting.zone_name(self.clocks.leading)
+
 
 def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
     """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries."""
@@ -159,7 +163,7 @@ def _later_note(counts: dict[date, int], week: list[date]) -> str:
 
 
 def _week_day(day: date, count: int) -> WeekDay:
-    name = date_format(day, "l")
+    name = date_format(day, "WEEKDAY_FORMAT")
     label = _("%(day)s: %(count)d open") if count else _("%(day)s: none open")
     return WeekDay(letter=name[0].upper(), label=label % {"day": name, "count": count}, is_open=bool(count))
 

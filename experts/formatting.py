@@ -1,9 +1,10 @@
 """Write days and times in words, in the active language. Every function is given the zone."""
 
+import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, get_format, number_format, time_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -11,14 +12,30 @@ from experts.clocks import Clocks
 from experts.timezones import city, day_bounds, offset_at, offset_label
 
 
+def wall_clock(at: time) -> str:
+    """``14:30``, of a time that is read off a clock already."""
+    return time_format(at, "TIME_FORMAT")
+
+
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """``14:30``"""
-    return date_format(instant.astimezone(zone), "H:i")
+    return date_format(instant.astimezone(zone), "TIME_FORMAT")
+
+
+def hour_cycle() -> str:
+    """How scripts write the hours, as JavaScript's ``Intl`` names it: ``h23`` for 0 to 23, ``h12`` for 1 to 12."""
+    return "h23" if re.search("[GH]", get_format("TIME_FORMAT")) else "h12"
+
+
+def week_start(day: date) -> date:
+    """Return the first day of the week that ``day`` is in, as calendars of the language show weeks."""
+    first = int(get_format("FIRST_DAY_OF_WEEK"))  # 0 is Sunday; ``isoweekday`` has Sunday as 7
+    return day - timedelta(days=(day.isoweekday() - first) % 7)
 
 
 def weekday_and_time(instant: datetime, zone: ZoneInfo) -> str:
     """``Wed 14:30``"""
-    return date_format(instant.astimezone(zone), "D H:i")
+    return date_format(instant.astimezone(zone), "WEEKDAY_TIME_FORMAT")
 
 
 def visitors_clock(clocks: Clocks, instant: datetime) -> str:
@@ -45,28 +62,28 @@ def day_name(day: date, today: date) -> str:
         return _("Today")
     if day == today + timedelta(days=1):
         return _("Tomorrow")
-    return date_format(day, "D j F" if day.year == today.year else "D j F Y")
+    return date_format(day, "DAY_FORMAT" if day.year == today.year else "DAY_YEAR_FORMAT")
 
 
 def full_day(day: date, today: date) -> str:
     """``Tuesday 10 March``, with the year when it is another one."""
-    return date_format(day, "l j F" if day.year == today.year else "l j F Y")
+    return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")
 
 
 def day_span(first: date, last: date) -> str:
     """``9 to 15 March``, ``30 March to 5 April``, ``28 December 2026 to 3 January 2027``."""
     if first.year != last.year:
         return _("%(first)s to %(last)s") % {
-            "first": date_format(first, "j F Y"),
-            "last": date_format(last, "j F Y"),
+            "first": date_format(first, "DATE_FORMAT"),
+            "last": date_format(last, "DATE_FORMAT"),
         }
-    start = date_format(first, "j" if first.month == last.month else "j F")
-    return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "j F")}
+    start = date_format(first, "DAY_OF_MONTH_FORMAT" if first.month == last.month else "MONTH_DAY_FORMAT")
+    return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "MONTH_DAY_FORMAT")}
 
 
 def day_and_time(instant: datetime, zone: ZoneInfo) -> str:
     """``Wed 10 Mar 2027, 14:30 London``: for lists, where one column holds times of several zones."""
-    day = date_format(instant.astimezone(zone), "D j M Y")
+    day = date_format(instant.astimezone(zone), "BRIEF_DATE_FORMAT")
     return _("%(day)s, %(time)s %(city)s") % {"day": day, "time": clock(instant, zone), "city": city(zone)}
 
 
@@ -74,10 +91,22 @@ def soon(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     """``Today 11:45``, ``Tomorrow 09:00``, ``Wed 10:20`` within a week, then ``Mon 16 Mar, 08:40``."""
     day, today = instant.astimezone(zone).date(), now.astimezone(zone).date()
     if day <= today + timedelta(days=1):
-        return f"{day_name(day, today)} {clock(instant, zone)}"
+        return _("%(day)s %(time)s") % {"day": day_name(day, today), "time": clock(instant, zone)}
     if day < today + timedelta(days=7):
         return weekday_and_time(instant, zone)
-    return date_format(instant.astimezone(zone), "D j M, H:i")
+    return date_format(instant.astimezone(zone), "BRIEF_DAY_TIME_FORMAT")
+
+
+def lately(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``11:45`` today, else as ``soon``."""
+    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
+    return clock(instant, zone) if is_today else soon(instant, zone, now)
+
+
+def session_in_words(start: datetime, end: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 to 14:40``"""
+    day = full_day(start.astimezone(zone).date(), now.astimezone(zone).date())
+    return _("%(day)s, %(time)s") % {"day": day, "time": time_span(start, end, zone)}
 
 
 def duration(span: timedelta) -> str:
@@ -103,6 +132,59 @@ def distance(instant: datetime, other: datetime, zone: ZoneInfo) -> str:
     return _("%(span)s later") % span if instant > other else _("%(span)s earlier") % span
 
 
+def zone_name(zone: ZoneInfo) -> str:
+    """``London time``; ``UTC``."""
+    return "UTC" if zone.key == "UTC" else _("%(city)s time") % {"city": city(zone)}
+
+
+def by_clock_of(zone: ZoneInfo, when: str) -> str:
+    """Name the zone of a time in words: ``Wed 11 March, 14:30 London time``."""
+    return _("%(when)s %(zone)s") % {"when": when, "zone": zone_name(zone)}
+
+
+def clock_and_zone(instant: datetime, zone: ZoneInfo) -> str:
+    """``14:30 London time``"""
+    return by_clock_of(zone, clock(instant, zone))
+
+
+def time_beside(clocks: Clocks, instant: datetime) -> str:
+    """What the other clock shows: ``15:00 for you in Berlin``, ``14:00 in London``; empty where both show the same.
+
+    With the day where that is another one.
+    """
+    other = clocks.beside(instant)
+    if other is None:
+        return ""
+    here, there = instant.astimezone(clocks.leading), instant.astimezone(other)
+    pattern = "TIME_FORMAT" if here.date() == there.date() else "DAY_TIME_FORMAT"
+    text = _("%(time)s for you in %(city)s") if clocks.is_of_place else _("%(time)s in %(city)s")
+    return text % {"time": date_format(there, pattern), "city": city(other)}
+
+
+def zone_line(clocks: Clocks, instant: datetime) -> str:
+    """Say whose time an instant was told in, and what the other clock shows then, in whole sentences.
+
+    ``London time (GMT), where you will be. 15:00 for you in Berlin.``, or ``Berlin time (GMT+1). 14:00 in London.``
+    """
+    words = {"zone": zone_label(clocks.leading, instant), "beside": time_beside(clocks, instant)}
+    if not words["beside"]:
+        return _("%(zone)s.") % words
+    text = _("%(zone)s, where you will be. %(beside)s.") if clocks.is_of_place else _("%(zone)s. %(beside)s.")
+    return text % words
+
+
+def start_and_zone(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 London time``"""
+    day = full_day(instant.astimezone(zone).date(), now.astimezone(zone).date())
+    return by_clock_of(zone, _("%(day)s, %(time)s") % {"day": day, "time": clock(instant, zone)})
+
+
+def start_in_words(instant: datetime, clocks: Clocks, now: datetime) -> str:
+    """``Wednesday 11 March, 14:00 London time (15:00 for you in Berlin)``, for where no ``zone_line`` stands below."""
+    when, beside = start_and_zone(instant, clocks.leading, now), time_beside(clocks, instant)
+    return _("%(when)s (%(beside)s)") % {"when": when, "beside": beside} if beside else when
+
+
 def zone_label(zone: ZoneInfo, instant: datetime) -> str:
     """``Berlin time (GMT+1)``, with the offset in force at that instant."""
     return _("%(city)s time (%(offset)s)") % {"city": city(zone), "offset": offset_label(zone, instant)}
@@ -122,13 +204,11 @@ def clock_of_day(zone: ZoneInfo, day: date) -> str:
     start, end = day_bounds(day, zone)
     if offset_at(zone, start) != offset_at(zone, end - timedelta(minutes=1)):
         return zone_label_of_day(zone, day)
-    return _("%(city)s time") % {"city": city(zone)}
+    return zone_name(zone)
 
 
-def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:
-    """Return how clocks in ``zone`` differ from those in ``shown``: ``1 hour behind``; empty when they agree."""
-    difference = offset_at(zone, instant) - offset_at(shown, instant)
-    if not difference:
-        return ""
-    span = {"span": duration(abs(difference))}
-    return _("%(span)s ahead") % span if difference > timedelta(0) else _("%(span)s behind") % span
+
+def count_label(number: int, is_least: bool = False) -> str:
+    """``1,234``; ``1,000+`` of a number that was not counted to its end (``is_least``)."""
+    figures = number_format(number, force_grouping=True)
+    return _("%(count)s+") % {"count": figures} if is_least else figures

@@ -47,7 +47,7 @@ def _theme(request: Any) -> str:
 
 def _clock(request: Any) -> str:
     zone = getattr(request, "zone", None)
-    return date_format(timezone.now().astimezone(zone), "H:i") if zone else ""
+    return date_format(timezone.now().astimezone(zone), "TIME_FORMAT") if zone else ""
 
 
 def _path(request: Any) -> str:

@@ -6,10 +6,13 @@ only. Each app registers the rights on its own models. How pages of the admin ap
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 
 from experts.models import Membership, Role, User
+from experts.prepared import PreparedValues
 
 VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
 ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
@@ -68,6 +71,11 @@ def reach_of(user: User | AnonymousUser) -> Reach:
     if user.is_superuser:
         return Reach(user.pk, True, {})
     roles: dict[Role, set[int]] = {}
-    for role, organization in Membership.objects.in_force().filter(user=user).values_list("role", "organization_id"):
+    for role, organization in _roles(user.pk):
         roles.setdefault(Role(role), set()).add(organization)
     return Reach(user.pk, False, {role: frozenset(ids) for role, ids in roles.items()})
+
+
+@PreparedValues
+def _roles(user_id: int) -> QuerySet[Any]:
+    return Membership.objects.in_force().filter(user=user_id).values_list("role", "organization_id")

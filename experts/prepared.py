@@ -31,7 +31,7 @@ class PreparedQuery(Generic[Values, Row]):
 
     The function runs once, with placeholders for its values, of types that ``_MARKS`` knows: it may pass them to the
     queryset and do nothing else with them. A list is for the look-up ``any_of``. The rows are what the queryset would
-    give, with what it joins, defers and annotates.
+    give, with what it joins, defers and annotates, from the database that it names with ``using``, if it does.
     """
 
     def __init__(self, make: Callable[Values, QuerySet[Row]]) -> None:
@@ -49,17 +49,17 @@ class PreparedQuery(Generic[Values, Row]):
     def _bind(self, *args: Values.args, **kwargs: Values.kwargs) -> Any:
         """Return a compiler that asks with these values."""
         given = self._signature.bind(*args, **kwargs).arguments
-        compiler, sql, places = self._compiled
+        compiler, sql, places, using = self._compiled
         bound = copy(compiler)
-        bound.using = router.db_for_read(compiler.query.model)
+        bound.using = using or router.db_for_read(compiler.query.model)
         bound.connection = _PreparingConnection(connections[bound.using])
         values = tuple(given[place.name] for place in places)
         bound.as_sql = lambda *_args, **_kwargs: (sql, values)
         return bound
 
     @cached_property
-    def _compiled(self) -> tuple[Any, str, list["_Placeholder"]]:
-        """The compiler, which knows what the columns mean, the SQL, and what to put where it has ``%s``."""
+    def _compiled(self) -> tuple[Any, str, list["_Placeholder"], str | None]:
+        """The compiler, which knows what columns mean, the SQL, what to put where it has ``%s``, and the database."""
         marks = [
             (_MARKS[parameter.annotation](number), _Placeholder(name))
             for number, (name, parameter) in enumerate(self._signature.parameters.items())
@@ -72,7 +72,7 @@ class PreparedQuery(Generic[Values, Row]):
         assert not missing, f"the query does not use {missing}"
         connection: Any = connections[router.db_for_read(made.model)]
         places = [value for value in placed if isinstance(value, _Placeholder)]
-        return compiler, _with_literals(sql, placed, connection.ops.compose_sql), places
+        return compiler, _with_literals(sql, placed, connection.ops.compose_sql), places, made._db
 
 
 class PreparedValues(PreparedQuery[Values, Row]):

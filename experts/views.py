@@ -15,6 +15,7 @@ from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
 from experts.filters import days_to_choose
 from experts.htmx import is_partial
+from experts.metadata import of_listing
 from experts.models import Organization
 from experts.models.expert import LANGUAGES, Venue
 from experts.page_cache import PAGES, Page, render_shared
@@ -106,6 +107,9 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
     }
     if frame is not None:
         context |= {"embedded": True, "frame_query": frame}
+    else:
+        named = next((it for it in listing.organizations if it.slug == listing.query.organization), None)
+        context["metadata"] = of_listing(listing.query, listing.number, listing.categories, organization or named)
     if organization is not None:
         context["accent"] = organization.accent
     return context

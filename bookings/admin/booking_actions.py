@@ -192,7 +192,7 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
     day = parse_day(asked, expert) or parse_day(None, expert)
     week = Week.around(expert, day, timezone.now())
     return {
-        "day": date_format(day, "l j F Y"),
+        "day": date_format(day, "FULL_DAY_YEAR_FORMAT"),
         "zone": expert.zone_city,
         "days": [
             {

@@ -21,6 +21,7 @@ from experts.admin.organizations import OrganizationAdmin
 from experts.admin.policy import PolicyForm
 from experts.admin.scoping import may
 from experts.admin.slots import SlotAdmin
+from experts.formatting import count_label
 from experts.models import Expert, Membership, Organization, Slot
 from experts.permissions import ADD, VIEW
 
@@ -90,8 +91,8 @@ class OrganizationForm(PolicyForm):
                 "Save once more if you want that.",
                 count,
             )
-            shown = f"{count:,}" if count < retention.MOST_COUNTED else f"{count:,}+"
-            self.add_error("retention_months", text % {"count": shown, "day": date_format(first_kept, "j F Y")})
+            shown = count_label(count, count >= retention.MOST_COUNTED)
+            self.add_error("retention_months", text % {"count": shown, "day": date_format(first_kept, "DATE_FORMAT")})
             self.data = self.data | {"warned_of": str(months)}
         return cleaned
 

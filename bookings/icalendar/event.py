@@ -10,13 +10,17 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bookings.icalendar.lines import content_line, parameter, text
 from bookings.models import Booking
+from bookings.selectors.place import Place, place_of
 from bookings.transitions import Status
 from experts.addresses import absolute_url
-from experts.models.expert import Venue
+from experts.clocks import clocks_for
+from experts.formatting import zone_line
+from experts.timezones import known_zone
 
 REQUEST, CANCEL, PUBLISH = "REQUEST", "CANCEL", "PUBLISH"
 STATUS: dict[str, str] = {Status.PENDING: "TENTATIVE", Status.CONFIRMED: "CONFIRMED", Status.COMPLETED: "CONFIRMED"}
@@ -31,7 +35,8 @@ def calendar_file(booking: Booking, method: str) -> bytes:
     """Return the file. Needs ``with_slot()``. ``method``: REQUEST or CANCEL for e-mails, PUBLISH for downloads."""
     slot, organization = booking.slot, booking.slot.expert.organization
     with translation.override(booking.language):
-        summary, description, where = _summary(booking), _description(booking), location(booking)
+        place = place_of(booking, timezone.now())
+        summary, description = _summary(booking), _description(booking, place)
     organizer = organization.contact_email or parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
     lines = [
         ("BEGIN", "VCALENDAR"),
@@ -46,13 +51,15 @@ def calendar_file(booking: Booking, method: str) -> bytes:
         ("UID", uid(booking)),
         ("SEQUENCE", str(booking.sequence)),
         ("DESCRIPTION", text(description)),
-        ("LOCATION", text(where)),
+        ("LOCATION", text(place.location)),
         (f"ORGANIZER;CN={parameter(organization.name)}", f"mailto:{organizer}"),
         ("STATUS", "CANCELLED" if method == CANCEL else STATUS.get(booking.status, "CANCELLED")),
         ("URL", page_url(booking)),
         ("END", "VEVENT"),
         ("END", "VCALENDAR"),
     ]
+    if place.join_url:
+        lines.insert(-7, (f"CONFERENCE;FEATURE=AUDIO,VIDEO;LABEL={parameter(place.kind)};VALUE=URI", place.join_url))
     if method != PUBLISH and booking.email:
         name = f"ATTENDEE;CN={parameter(booking.name)};PARTSTAT=ACCEPTED;RSVP=FALSE"
         lines.insert(-7, (name, f"mailto:{booking.email}"))
@@ -70,14 +77,14 @@ def download_method(booking: Booking) -> str:
 
 def google_url(booking: Booking) -> str:
     """Return a link that opens Google Calendar with the entry filled in. Needs ``with_slot()``."""
-    slot = booking.slot
+    slot, place = booking.slot, place_of(booking, timezone.now())
     span = f"{_instant(slot.starts_at)}/{_instant(slot.ends_at)}"
     query = {
         "action": "TEMPLATE",
         "text": _summary(booking),
         "dates": span,
-        "details": _description(booking),
-        "location": location(booking),
+        "details": _description(booking, place),
+        "location": place.location,
     }
     return f"https://calendar.google.com/calendar/render?{urlencode(query)}"
 
@@ -92,20 +99,17 @@ def _summary(booking: Booking) -> str:
     return _("%(session)s with %(name)s") % {"session": slot.title or _("Session"), "name": slot.expert.name}
 
 
-def _description(booking: Booking) -> str:
-    expert = booking.slot.expert
+def _description(booking: Booking, place: Place) -> str:
+    slot, expert = booking.slot, booking.slot.expert
+    clocks = clocks_for(expert.venue, expert.zone, known_zone(booking.timezone))
+    start = date_format(slot.starts_at.astimezone(clocks.leading), "DAY_YEAR_TIME_FORMAT")
+    words = {"start": start, "zone_line": zone_line(clocks, slot.starts_at), "kind": place.kind, "note": place.note}
     lines = [
         expert.organization.name,
-        str(expert.get_venue_display()) + (f": {expert.venue_note}" if expert.venue_note else ""),
-        f"{_('Reference')}: {booking.reference}",
+        # Calendars show the clock of wherever the reader is.
+        _("%(start)s, %(zone_line)s") % words,
+        _("%(kind)s: %(note)s") % words if place.note else place.kind,
+        _("Reference: %(reference)s") % {"reference": booking.reference},
         page_url(booking),
     ]
     return "\n".join(lines)
-
-
-def location(booking: Booking) -> str:
-    """Return where the session takes place: an address, the link of a video session, or the words for a phone call."""
-    expert = booking.slot.expert
-    if expert.venue == Venue.PHONE:
-        return str(expert.get_venue_display())
-    return expert.venue_note or str(expert.get_venue_display())

@@ -15,9 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from icalendar import Calendar, Event
 
-from bookings.icalendar.event import STATUS, location, uid
+from bookings.icalendar.event import STATUS, uid
 from bookings.icalendar.vtimezone import vtimezone
 from bookings.models import Booking, CalendarFeed
+from bookings.selectors.place import whole_place
 from bookings.transitions import OCCUPYING, Status
 from experts.addresses import absolute_url
 from experts.permissions import VIEW, reach_of
@@ -100,7 +101,7 @@ def _event(booking: Booking, feed: CalendarFeed, now: datetime) -> Event:
     event.add("status", STATUS.get(booking.status, "CONFIRMED"))
     event.add("summary", _summary(booking, feed))
     event.add("description", _description(booking))
-    event.add("location", location(booking))
+    event.add("location", whole_place(booking.slot.expert).location)
     event.add("class", "PRIVATE")
     return event
 
@@ -143,4 +144,5 @@ def _summary(booking: Booking, feed: CalendarFeed) -> str:
 
 def _description(booking: Booking) -> str:
     page = absolute_url("admin:bookings_booking_change", booking.pk)
-    return "\n".join([str(booking.get_status_display()), f"{_('Reference')}: {booking.reference}", page])
+    reference = _("Reference: %(reference)s") % {"reference": booking.reference}
+    return "\n".join([str(booking.get_status_display()), reference, page])

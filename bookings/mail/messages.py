@@ -19,8 +19,10 @@ from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
+from bookings.selectors.place import place_of, public_place
 from experts.addresses import absolute_url
-from experts.formatting import zone_label
+from experts.clocks import Clocks, clocks_for
+from experts.formatting import zone_label, zone_line
 from experts.models import Invitation, Organization, Slot, User
 from experts.models.organization import Accent
 from experts.timezones import known_zone
@@ -68,7 +70,7 @@ class _About(TypedDict, total=False):
 
     to: Required[str]
     language: Required[str]
-    zone: Required[ZoneInfo]
+    clocks: Required[Clocks]
     at: Required[datetime]
     organization: Required[Organization | None]
     message_id: Required[str]
@@ -91,9 +93,9 @@ def booking_mail(
 def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before, invites: bool) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
     slot, expert = booking.slot, booking.slot.expert
-    zone = known_zone(booking.timezone) or expert.zone
+    clocks = _clocks_of(booking)
     with translation.override(booking.language):
-        policy_line = cancel_line(slot, zone, timezone.now()) if booking.is_open else ""
+        policy_line = cancel_line(slot, clocks.leading, timezone.now()) if booking.is_open else ""
     keeps = kind == MailKind.PROVE
     mail = _build(
         "prove" if keeps else "booking",
@@ -106,11 +108,12 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
             "is_pending": booking.status == Status.PENDING,
             "is_kept": booking.status == Status.HELD,
             "policy_line": policy_line,
+            "place": place_of(booking, timezone.now()),
             "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
         },
         to=to,
         language=booking.language,
-        zone=zone,
+        clocks=clocks,
         at=slot.starts_at,
         organization=expert.organization,
         message_id=message_id,
@@ -143,11 +146,16 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
         },
         to=to,
         language=settings.LANGUAGE_CODE,
-        zone=expert.zone,
+        clocks=Clocks(expert.zone),
         at=slot.starts_at,
         organization=expert.organization,
         message_id=message_id,
     )
+
+
+def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:
+    expert = about.slot.expert
+    return clocks_for(expert.venue, expert.zone, known_zone(about.timezone))
 
 
 def _calendar_method(booking: Booking, kind: MailKind, before: Before) -> str:
@@ -165,7 +173,7 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
         {"url": url, "expires_at": expires_at},
         to=request.email,
         language=request.language,
-        zone=known_zone(request.timezone) or ZoneInfo("UTC"),
+        clocks=Clocks(known_zone(request.timezone) or ZoneInfo("UTC")),
         at=expires_at,
         organization=None,
         message_id=log.lookup_message_id(request),
@@ -181,7 +189,7 @@ def send_waitlist_link(entry: WaitlistEntry) -> None:
         {"entry": entry, "slot": slot, "expert": expert, "url": links.link_url(links.offer_token(entry))},
         to=entry.email,
         language=entry.language,
-        zone=known_zone(entry.timezone) or expert.zone,
+        clocks=_clocks_of(entry),
         at=slot.starts_at,
         organization=expert.organization,
         message_id=log.waitlist_message_id(entry),
@@ -204,12 +212,13 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
             "entry": entry,
             "slot": slot,
             "expert": expert,
+            "place": public_place(expert),  # it is not booked yet
             "until": hold.runs_out_at,
             "url": links.link_url(links.offer_token(entry)),
         },
         to=entry.email,
         language=entry.language,
-        zone=known_zone(entry.timezone) or expert.zone,
+        clocks=_clocks_of(entry),
         at=slot.starts_at,
         organization=expert.organization,
         message_id=log.offer_message_id(entry),
@@ -234,7 +243,7 @@ def send_invitation(invitation: Invitation, url: str) -> None:
         },
         to=invitation.email,
         language="en",
-        zone=zone,
+        clocks=Clocks(zone),
         at=invitation.expires_at,
         organization=organization,
         message_id=log.invitation_message_id(invitation),
@@ -253,7 +262,7 @@ def send_password_link(user: User, url: str, asked_at: str) -> None:
         {"url": url},
         to=user.email,
         language=settings.LANGUAGE_CODE,
-        zone=ZoneInfo("UTC"),
+        clocks=Clocks(ZoneInfo("UTC")),
         at=timezone.now(),
         organization=None,
         message_id=log.password_message_id(user, asked_at),
@@ -274,7 +283,7 @@ def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
         },
         to=to,
         language=settings.LANGUAGE_CODE,
-        zone=zone,
+        clocks=Clocks(zone),
         at=endpoint.paused_at or timezone.now(),
         organization=organization,
         message_id=log.webhook_message_id(endpoint, to),
@@ -314,7 +323,7 @@ def _build(
     *,
     to: str,
     language: str,
-    zone: ZoneInfo,
+    clocks: Clocks,
     at: datetime,
     organization: Organization | None,
     message_id: str,
@@ -323,14 +332,16 @@ def _build(
 ) -> Mail:
     """Return ``templates/emails/<name>`` as text and as HTML, to one address. Every mail is made here.
 
-    In the reader's language and zone; ``at`` is the instant whose offset from UTC the zone's label shows. Each mail has
-    a link that stops such mails: ``not_me_url``, or one by the mail itself.
+    In the reader's language, with all times by the leading clock; ``at`` is the instant that the other clock is told
+    of, and whose offset from UTC the zone's label shows. Each mail has a link that stops such mails: ``not_me_url``, or
+    one by the mail itself.
     """
     not_me_url = not_me_url or links.unwanted_url(message_id, to, organization)
-    with translation.override(language), timezone.override(zone):
+    with translation.override(language), timezone.override(clocks.leading):
         about = {
             "kind": kind.value,
-            "zone_label": zone_label(zone, at),
+            "zone_label": zone_label(clocks.leading, at),
+            "zone_line": zone_line(clocks, at),
             "not_me_url": not_me_url,
             "stop_label": _stop_label(kind),
         }

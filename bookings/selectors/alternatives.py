@@ -64,7 +64,9 @@ class Conflict:
             "past": _("%(time)s has started, or starts too soon to be booked."),
             "party": _("There are not enough seats left at %(time)s for your party."),
         }[self.reason] % names
-        return f"{what} {_('Nothing was booked, and your details are saved.') if self.was_race else ''}".strip()
+        if not self.was_race:
+            return what
+        return _("%(what)s Nothing was booked, and your details are saved.") % {"what": what}
 
     def alternatives(self, zone: ZoneInfo) -> list[Alternative]:
         """Return the three bookable slots of the same expert that start closest, with times in ``zone``."""

@@ -46,15 +46,11 @@ def mail_state(booking: Booking, zone: ZoneInfo, now: datetime) -> MailState | N
         return MailState(_("Our email could not be delivered to %(email)s.") % words, needs_address=True)
     if last is None or last.status not in _LEFT:
         return state_at_once(booking)
-    words["time"] = _when(last.sent_at or last.last_attempt_at or last.created_at, zone, now)
+    at = last.sent_at or last.last_attempt_at or last.created_at
+    words["time"] = formatting.by_clock_of(zone, formatting.lately(at, zone, now))
     if not vouches(visitor=booking.holder, email=booking.email):
         text = _("Sent at %(time)s to %(email)s, unless it has had an email from us today already. Look in spam, too.")
         return MailState(text % words)
     if last.status == MailStatus.HELD:
         return MailState(_("Our email to %(email)s waits: this address has had many in a short time.") % words)
     return MailState(_("Sent at %(time)s to %(email)s.") % words)
-
-
-def _when(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
-    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
-    return formatting.clock(instant, zone) if is_today else formatting.soon(instant, zone, now)

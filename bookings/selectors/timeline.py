@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status
 from experts import formatting
+from experts.clocks import Clocks
 from experts.models import Slot
 
 DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
@@ -32,17 +33,17 @@ def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
     return _Story(booking, zone, now).steps()
 
 
-def lead(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
-    """Return ``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1).``, and the expert's time if other."""
+def lead(booking: Booking, clocks: Clocks, now: datetime) -> str:
+    """Return ``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1). 14:00 in London.``
+
+    The last sentence where the other clock differs (``formatting.zone_line``).
+    """
     slot, expert = booking.slot, booking.slot.expert
-    when = _distance(slot.starts_at, zone, now) if now < slot.starts_at and booking.is_open else ""
-    text = _("With %(name)s, %(when)s.") if when else _("With %(name)s.")
-    text = text % {"name": expert.name, "when": when}
-    text += " " + _("Times are in %(zone)s.") % {"zone": formatting.zone_label(zone, slot.starts_at)}
-    if formatting.zone_difference(expert.zone, zone, slot.starts_at):
-        there = {"time": formatting.clock(slot.starts_at, expert.zone), "city": expert.zone_city}
-        text += " " + _("%(time)s in %(city)s.") % there
-    return text
+    words = {"name": expert.name, "zone_line": formatting.zone_line(clocks, slot.starts_at)}
+    if not booking.is_open or slot.starts_at <= now:
+        return _("With %(name)s. Times are in %(zone_line)s") % words
+    words["when"] = _distance(slot.starts_at, clocks.leading, now)
+    return _("With %(name)s, %(when)s. Times are in %(zone_line)s") % words
 
 
 def _distance(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
@@ -135,14 +136,17 @@ class _Story:
 
     def _decision(self) -> Step:
         text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {
-            "when": self._at(self.booking.runs_out_at)
+            "when": formatting.by_clock_of(self.zone, self._at(self.booking.runs_out_at))
         }
         return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
 
     def _session(self, state: str) -> Step:
         slot = self.booking.slot
-        day = date_format(slot.starts_at.astimezone(self.zone), "D j F")
-        text = f"{day}, {formatting.time_span(slot.starts_at, slot.ends_at, self.zone)}"
+        words = {
+            "day": date_format(slot.starts_at.astimezone(self.zone), "DAY_FORMAT"),
+            "time": formatting.time_span(slot.starts_at, slot.ends_at, self.zone),
+        }
+        text = formatting.by_clock_of(self.zone, _("%(day)s, %(time)s") % words)
         return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
 
     def _end(self, name: str, icon: str, text: str = "") -> Step:
@@ -153,4 +157,4 @@ class _Story:
         return self._at(self.changes[status]) if status in self.changes else ""
 
     def _at(self, instant: datetime) -> str:
-        return date_format(instant.astimezone(self.zone), "D j F, H:i")
+        return date_format(instant.astimezone(self.zone), "DAY_TIME_FORMAT")

@@ -13,7 +13,7 @@ from bookings.errors import Busy, InvalidDetails, NotFound, TooMany
 from bookings.forms import AddressForm
 from bookings.views.booking import booking_title, find_proven_booking, may_correct, not_shown
 from bookings.views.responses import see_other, with_retry_after
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import clocks_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,12 +41,12 @@ def correct_address(request, reference):
 
 
 def _show(request, booking, form, *, status=200):
-    expert, zone = booking.slot.expert, shown_zone_of(request, booking)
+    expert, clocks = booking.slot.expert, clocks_of(request, booking)
     context = {
         "accent": expert.organization.accent,
         "booking": booking,
         "expert": expert,
-        "title": booking_title(booking, zone, timezone.now()),
+        "title": booking_title(booking, clocks, timezone.now()),
         "form": form,
         "booking_url": reverse("booking", args=[booking.reference]),
     }

@@ -3,7 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_http_methods
 
@@ -28,6 +28,7 @@ from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.own_slots import find_own_entry, without_hold
+from bookings.selectors.place import place_of
 from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
 from bookings.views.booking import mail_context
 from bookings.views.booking_flow import (
@@ -300,7 +301,11 @@ def _done(request, slot, booking):
         return load_instead(url) if is_partial(request) else see_other(url)
     step = "pending" if booking.status == Status.PENDING else "done"
     booking.slot = slot
-    context = {"google_url": google_url(booking), **mail_context(request, booking, is_new=True)}
+    context = {
+        "google_url": google_url(booking),
+        "place": place_of(booking, timezone.now()),
+        **mail_context(request, booking, is_new=True),
+    }
     response = show_step(request, slot, step, context)
     add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
     return response

@@ -1,7 +1,6 @@
 """Show one booking, and its calendar file, to a visitor who has proven it. To others it does not seem to exist."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -18,9 +17,11 @@ from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
 from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
+from bookings.selectors.place import place_of
 from bookings.views.responses import load_instead, not_found
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import clocks_of
 from experts import formatting
+from experts.clocks import Clocks
 from experts.htmx import is_partial
 
 LONGEST_WAIT = 16  # seconds; a page that is open for longer has been told all that is to be told soon
@@ -67,10 +68,9 @@ def not_shown(request):
     return not_found(request, message, find_url, _("Find your bookings"))
 
 
-def booking_title(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
-    """Return the start of the session as ``Thursday 12 March, 16:15``."""
-    start = booking.slot.starts_at.astimezone(zone)
-    return f"{formatting.full_day(start.date(), now.astimezone(zone).date())}, {formatting.clock(start, zone)}"
+def booking_title(booking: Booking, clocks: Clocks, now: datetime) -> str:
+    """Return the start of the session: ``Thursday 12 March, 16:15 London time (17:15 for you in Berlin)``."""
+    return formatting.start_in_words(booking.slot.starts_at, clocks, now)
 
 
 def _stays_open(request, found, proofs) -> bool:
@@ -80,19 +80,19 @@ def _stays_open(request, found, proofs) -> bool:
 
 def _context(request, found) -> dict:
     slot, expert = found.slot, found.slot.expert
-    zone = shown_zone_of(request, found)
-    now = timezone.now()
+    clocks, now = clocks_of(request, found), timezone.now()
     return {
         "accent": expert.organization.accent,
         "booking": found,
         "slot": slot,
         "expert": expert,
-        "title": booking_title(found, zone, now),
-        "lead": timeline.lead(found, zone, now),
-        "steps": timeline.timeline(found, zone, now),
+        "title": formatting.start_and_zone(slot.starts_at, clocks.leading, now),
+        "lead": timeline.lead(found, clocks, now),
+        "steps": timeline.timeline(found, clocks.leading, now),
         "expert_url": reverse("expert", args=[expert.slug]),
+        "place": place_of(found, now),
         "can_change": can_change(slot, now),
-        "deadline": deadline_text(slot, zone),
+        "deadline": deadline_text(slot, clocks.leading),
         "google_url": event.google_url(found),
         **mail_context(request, found),
     }
@@ -112,8 +112,8 @@ def mail_context(request, booking, *, after: int = 0, is_new=False) -> dict:
 
     ``is_new``: it was booked a moment ago, which is not worth a statement in each booking; the page looks again.
     """
-    zone, now = shown_zone_of(request, booking), timezone.now()
-    state = state_at_once(booking) if is_new else mail_state(booking, zone, now)
+    now = timezone.now()
+    state = state_at_once(booking) if is_new else mail_state(booking, clocks_of(request, booking).leading, now)
     looks = state is not None and not state.is_settled and booking.is_open and after < LONGEST_WAIT
     return {
         "booking": booking,

@@ -1,7 +1,7 @@
 """Show the steps of booking, each as a plain page or as a fragment for the dialog. The views choose the step."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
@@ -26,9 +26,9 @@ from bookings.services.booking import PROOF_LASTS
 from bookings.views.responses import not_found, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts import formatting
+from experts.clocks import Clocks
 from experts.htmx import is_partial
 from experts.models import Slot
-from experts.timezones import city
 
 
 def show_no_such_slot(request):
@@ -59,25 +59,24 @@ def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=Fals
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
-    zone = shown_clocks(request, expert).leading
+    clocks = shown_clocks(request, expert)
     context = {
         "accent": expert.organization.accent,
         "slot": slot,
         "expert": expert,
-        "zone": zone,
-        "summary": _slot_in_words(slot, zone),
+        "summary": _slot_in_words(slot, clocks),
         "form_url": book_url(slot),
         "release_url": release_url(slot),
         "waitlist_url": waitlist_url(slot),
         "countdown": Countdown(hold.expires_at, timedelta(minutes=expert.policy("hold_minutes"))) if hold else None,
-        "back_url": expert_url(slot, zone),
+        "back_url": expert_url(slot, clocks.leading),
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
-        "cancel_line": cancel_line(slot, zone, timezone.now()),
+        "cancel_line": cancel_line(slot, clocks.leading, timezone.now()),
         **context,
     }
-    with timezone.override(zone):
+    with timezone.override(clocks.leading):
         template = context["step_template"] if is_partial(request) else "bookings/book.html"
         return render(request, template, context, status=status)
 
@@ -207,13 +206,12 @@ def show_expired(request, slot, form):
 
 def show_too_many_holds(request, slot, form, error):
     """Show that the visitor has as many holds as allowed, each with a button that gives it up for this slot."""
-    zone = shown_clocks(request, slot.expert).leading
     now = timezone.now()
     holds = Booking.objects.running_holds(request.visitor).with_slot().order_by("expires_at")
     kept = [
         {
             "slot": hold.slot,
-            "when": formatting.soon(hold.slot.starts_at, zone, now),
+            "when": _start_of(request, hold.slot, now),
             "url": book_url(hold.slot),
         }
         for hold in holds
@@ -227,18 +225,21 @@ def refresh_grid(response):
     return response
 
 
-def _slot_in_words(slot, zone) -> dict[str, str]:
-    """Return day, time and zone of the slot in words, with the expert's own time where it differs."""
-    start, now = slot.starts_at, timezone.now()
-    zone_line = _("%(zone)s.") % {"zone": formatting.zone_label(zone, start)}
-    expert_zone = slot.expert.zone
-    if formatting.zone_difference(expert_zone, zone, start):
-        zone_line += " " + _("%(time)s in %(city)s.") % {
-            "time": formatting.clock(start, expert_zone),
-            "city": city(expert_zone),
-        }
-    return {
-        "day": formatting.full_day(start.astimezone(zone).date(), now.astimezone(zone).date()),
+def _slot_in_words(slot: Slot, clocks: Clocks) -> dict[str, str]:
+    """Return day, time and zone of the slot in words, with what the other clock shows where it differs."""
+    start, zone = slot.starts_at, clocks.leading
+    words = {
+        "day": formatting.full_day(start.astimezone(zone).date(), clocks.today(timezone.now())),
         "time": formatting.time_span(start, slot.ends_at, zone),
-        "zone_line": zone_line,
     }
+    return words | {
+        "when": formatting.by_clock_of(zone, _("%(day)s, %(time)s") % words),  # in one line
+        "zone_line": formatting.zone_line(clocks, start),
+        "beside": formatting.time_beside(clocks, start),
+    }
+
+
+def _start_of(request, slot: Slot, now: datetime) -> str:
+    """Return the start of a slot, of whichever expert, with its zone: ``Tomorrow 09:00 London time``."""
+    zone = shown_clocks(request, slot.expert).leading
+    return formatting.by_clock_of(zone, formatting.soon(slot.starts_at, zone, now))

@@ -15,7 +15,7 @@ from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.responses import load_instead, see_other, with_retry_after
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import clocks_of
 from experts.htmx import is_partial
 
 
@@ -56,7 +56,7 @@ def seen_sequence(request) -> int:
 def _ask(request, booking, form, *, refusal=None, status=200):
     """Show the question, or why cancelling is not possible. After Busy and TooMany it can be sent again."""
     slot = booking.slot
-    zone, now = shown_zone_of(request, booking), timezone.now()
+    clocks, now = clocks_of(request, booking), timezone.now()
     is_possible = booking.is_open and can_change(slot, now)
     if isinstance(refusal, NotAllowed):
         is_possible = False
@@ -66,8 +66,8 @@ def _ask(request, booking, form, *, refusal=None, status=200):
         "form": form,
         "slot": slot,
         "expert": slot.expert,
-        "title": booking_title(booking, zone, now),
-        "deadline": deadline_text(slot, zone),
+        "title": booking_title(booking, clocks, now),
+        "deadline": deadline_text(slot, clocks.leading),
         "is_possible": is_possible,
         "is_dialog": is_partial(request),
         "problem": str(refusal) if refusal else _why_not(booking, slot, now),

@@ -25,6 +25,7 @@ from bookings.views.zones import shown_clocks
 from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
+from experts.metadata import of_expert
 from experts.models import Expert
 from experts.page_cache import PAGES, Page, hole, render_shared
 from experts.replicas import may_read_replica
@@ -89,6 +90,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
         "embedded": frame_query is not None,
         "frame_query": frame_query or {},
         "expert": expert,
+        "metadata": of_expert(expert),
         "day": found.day,
         "day_url": calendar.url(),
         "socket_url": day_socket_url(expert, found.day, clocks.leading),

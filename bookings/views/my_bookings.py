@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,10 +17,13 @@ from bookings.access.visitor import forget_visitor
 from bookings.addresses import book_url, waitlist_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.selectors.own_slots import own_key
+from bookings.selectors.place import place_of
 from bookings.views import lookup
 from bookings.views.booking import leave_when_proof_ends
 from bookings.views.responses import load_instead, see_other
+from bookings.views.zones import clocks_of
 from experts import formatting
+from experts.clocks import Clocks
 from experts.htmx import is_partial
 from experts.models import Expert, Slot
 
@@ -30,17 +32,29 @@ MOST_EARLIER = 50
 
 @dataclass(frozen=True)
 class When:
-    """The time of a slot in a row: short month, day of the month, and ``Wed, 14:30 to 15:15``."""
+    """The time of a slot in a row: short month, day of the month, and ``Wed, 14:30 to 15:15 London time``.
+
+    ``beside``: what the other clock shows, ``15:30 for you in Berlin``; empty where it shows the same.
+    """
 
     month: str
     day: str
     text: str
+    beside: str
 
     @classmethod
-    def of(cls, slot: Slot, zone: ZoneInfo, now: datetime) -> "When":
-        start, today = slot.starts_at.astimezone(zone), now.astimezone(zone).date()
-        span = formatting.time_span(slot.starts_at, slot.ends_at, zone)
-        return cls(date_format(start, "M"), date_format(start, "j"), f"{_day_in_words(start.date(), today)}, {span}")
+    def of(cls, slot: Slot, clocks: Clocks, now: datetime) -> "When":
+        start = slot.starts_at.astimezone(clocks.leading)
+        words = {
+            "day": _day_in_words(start.date(), clocks.today(now)),
+            "time": formatting.time_span(slot.starts_at, slot.ends_at, clocks.leading),
+        }
+        return cls(
+            date_format(start, "SHORT_MONTH_FORMAT"),
+            date_format(start, "DAY_OF_MONTH_FORMAT"),
+            formatting.by_clock_of(clocks.leading, _("%(day)s, %(time)s") % words),
+            formatting.time_beside(clocks, slot.starts_at),
+        )
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,7 @@ class Row:
     when: When
     note: str
     note_icon: str
+    join_url: str
 
 
 @dataclass(frozen=True)
@@ -88,12 +103,12 @@ def my_bookings(request):
         return lookup.show_form(request)
     key = own_key(request.visitor)  # read before the rows, so that a change in between makes the page reload
     mine = Booking.objects.proven_to(request.visitor).with_slot()
-    coming = [_make_row(booking, request.zone) for booking in mine.upcoming()]
-    earlier = [_make_row(booking, request.zone) for booking in mine.earlier()[:MOST_EARLIER]]
+    coming = [_make_row(booking, clocks_of(request, booking)) for booking in mine.upcoming()]
+    earlier = [_make_row(booking, clocks_of(request, booking)) for booking in mine.earlier()[:MOST_EARLIER]]
     kept = Booking.objects.awaiting_proof_of(request.visitor).running_holds(request.visitor).with_slot()
-    awaiting = [_make_awaiting_row(booking, request.zone) for booking in kept.order_by("expires_at")]
+    awaiting = [_make_awaiting_row(booking, clocks_of(request, booking)) for booking in kept.order_by("expires_at")]
     entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
-    waiting = [_make_waiting_row(entry, request.zone) for entry in entries]
+    waiting = [_make_waiting_row(entry, clocks_of(request, entry)) for entry in entries]
     if not (coming or earlier or waiting or awaiting):
         return load_instead(request.path) if is_partial(request) else lookup.show_form(request)
     live_proofs = list(Proof.objects.live(request.visitor))
@@ -120,34 +135,42 @@ def sign_out(request):
     return see_other(reverse("my_bookings") + "?signed-out=1")
 
 
-def _make_row(booking, zone) -> Row:
-    slot, expert = booking.slot, booking.slot.expert
-    zone, now = zone or expert.zone, timezone.now()
-    note, icon = _note_and_icon(booking, zone, now)
-    return Row(booking=booking, slot=slot, expert=expert, when=When.of(slot, zone, now), note=note, note_icon=icon)
+def _make_row(booking, clocks) -> Row:
+    slot, expert, now = booking.slot, booking.slot.expert, timezone.now()
+    note, icon = _note_and_icon(booking, clocks.leading, now)
+    return Row(
+        booking=booking,
+        slot=slot,
+        expert=expert,
+        when=When.of(slot, clocks, now),
+        note=note,
+        note_icon=icon,
+        join_url=place_of(booking, now).join_url,
+    )
 
 
-def _make_awaiting_row(booking, zone) -> AwaitingRow:
+def _make_awaiting_row(booking, clocks) -> AwaitingRow:
     slot, expert = booking.slot, booking.slot.expert
-    zone = zone or expert.zone
     url = book_url(slot, query={"booking": booking.reference})
-    when, until = When.of(slot, zone, timezone.now()), formatting.clock(booking.expires_at, zone)
+    until = formatting.clock_and_zone(booking.expires_at, clocks.leading)
+    when = When.of(slot, clocks, timezone.now())
     return AwaitingRow(booking=booking, expert=expert, when=when, until=until, url=url)
 
 
-def _make_waiting_row(entry, zone) -> WaitingRow:
-    slot, expert = entry.slot, entry.slot.expert
-    zone, now = zone or expert.zone, timezone.now()
-    until = formatting.soon(entry.hold.expires_at, zone, now) if entry.has_running_offer else ""
+def _make_waiting_row(entry, clocks) -> WaitingRow:
+    slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
+    zone, until = clocks.leading, ""
+    if entry.has_running_offer:
+        until = formatting.by_clock_of(zone, formatting.soon(entry.hold.expires_at, zone, now))
     url = book_url(slot) if until else waitlist_url(slot)
-    return WaitingRow(entry=entry, expert=expert, when=When.of(slot, zone, now), offered_until=until, url=url)
+    return WaitingRow(entry=entry, expert=expert, when=When.of(slot, clocks, now), offered_until=until, url=url)
 
 
 def _day_in_words(day, today) -> str:
     """Return ``Today``, ``Tomorrow`` or the weekday; the whole date in another year. The row shows the date as well."""
     if day.year != today.year or abs(day - today) <= timedelta(days=1):
         return formatting.day_name(day, today)
-    return date_format(day, "D")
+    return date_format(day, "SHORT_WEEKDAY_FORMAT")
 
 
 def _note_and_icon(booking, zone, now) -> tuple[str, str]:
@@ -156,8 +179,8 @@ def _note_and_icon(booking, zone, now) -> tuple[str, str]:
         texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}
         text = texts.get(days, _("Decision by %(when)s"))
         words = {
-            "time": formatting.clock(booking.expires_at, zone),
-            "when": formatting.soon(booking.expires_at, zone, now),
+            "time": formatting.clock_and_zone(booking.expires_at, zone),
+            "when": formatting.by_clock_of(zone, formatting.soon(booking.expires_at, zone, now)),
         }
         return text % words, "hourglass"
     if booking.status == Status.EXPIRED:

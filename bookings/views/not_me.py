@@ -16,7 +16,7 @@ from bookings.models import MailKind, Status, WaitlistEntry
 from bookings.models.recipient import SuppressionReason
 from bookings.views.booking import booking_title
 from bookings.views.responses import with_retry_after
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import clocks_of
 
 
 @csrf_exempt  # mail programs send the form from nowhere; the token says who may
@@ -57,7 +57,7 @@ def _show(request, about, *, done="", problem="", status=200):
     context = {
         "accent": expert.organization.accent,
         "expert": expert,
-        "title": booking_title(about, shown_zone_of(request, about), timezone.now()),
+        "title": booking_title(about, clocks_of(request, about), timezone.now()),
         "waits": waits,
         "awaits_proof": not waits and about.awaits_proof,
         "is_on": _is_on(about),

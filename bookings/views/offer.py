@@ -1,8 +1,5 @@
 """Answer a waitlist offer from its mail: take the seat, or leave it to the next in line. Each by a button."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -14,7 +11,7 @@ from bookings.addresses import book_url, expert_url
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver, WaitlistFull
 from bookings.models import WaitlistEntry
 from bookings.views.responses import see_other, with_retry_after
-from bookings.views.zones import shown_clocks, shown_zone_of
+from bookings.views.zones import clocks_of
 from experts import formatting
 
 
@@ -46,25 +43,20 @@ def offer(request, token):
 def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
     slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
     is_kept = entry.has_running_offer and entry.hold.expires_at > now
-    zone = shown_zone_of(request, entry)
-    day = formatting.full_day(slot.starts_at.astimezone(zone).date(), now.astimezone(zone).date())
+    clocks = clocks_of(request, entry)
+    zone = clocks.leading
     context = {
         "accent": expert.organization.accent,
         "entry": entry,
         "slot": slot,
         "expert": expert,
-        "title": f"{day}, {formatting.time_span(slot.starts_at, slot.ends_at, zone)}",
-        "zone_label": formatting.zone_label(zone, slot.starts_at),
-        "until": _until(entry.hold.expires_at, zone, now) if is_kept else "",
+        "title": formatting.session_in_words(slot.starts_at, slot.ends_at, zone, now),
+        "zone_line": formatting.zone_line(clocks, slot.starts_at),
+        "until": formatting.by_clock_of(zone, formatting.lately(entry.hold.expires_at, zone, now)) if is_kept else "",
         "is_kept": is_kept,
         "is_bookable": slot.is_bookable,
         "problem": problem,
         "slot_url": book_url(slot),
-        "day_url": expert_url(slot, shown_clocks(request, slot.expert).leading),
+        "day_url": expert_url(slot, zone),
     }
     return render(request, "bookings/offer.html", context, status=status)
-
-
-def _until(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
-    is_today = instant.astimezone(zone).date() == now.astimezone(zone).date()
-    return formatting.clock(instant, zone) if is_today else formatting.soon(instant, zone, now)

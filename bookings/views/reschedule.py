@@ -24,7 +24,7 @@ from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
-from bookings.views.zones import shown_zone_of
+from bookings.views.zones import clocks_of
 from experts import formatting
 from experts.htmx import is_partial
 from experts.models import Slot
@@ -90,7 +90,8 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     day = parse_day(request.GET.get("day"), expert)
     if day is None:
         return not_found(request, _("There is no such day."), url, _("See open times"))
-    zone, now = shown_zone_of(request, booking), timezone.now()
+    clocks, now = clocks_of(request, booking), timezone.now()
+    zone = clocks.leading
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
         return load_instead(_day_url(url, day))  # it was cancelled or it is too late: the whole page says which
@@ -105,7 +106,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "booking": booking,
         "slot": slot,
         "expert": expert,
-        "title": booking_title(booking, zone, now),
+        "title": booking_title(booking, clocks, now),
         # For the day that is shown, as the clocks may change between the booking and that day.
         "zone_label": formatting.zone_label_of_day(zone, day),
         "deadline": deadline_text(slot, zone),

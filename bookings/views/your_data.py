@@ -19,6 +19,7 @@ from bookings.privacy.export import export, sections
 from bookings.privacy.registry import Subject
 from bookings.views.booking import booking_title, leave_when_proof_ends
 from bookings.views.responses import see_other, with_retry_after
+from bookings.views.zones import clocks_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -80,9 +81,9 @@ def erase_data(request, proof_id):
 
 
 def _ask(request, proof, subject, form, *, status):
-    now, zone = timezone.now(), request.zone
+    now = timezone.now()
     ahead = erasing.ahead_of(subject).with_slot().order_by("slot__starts_at")
-    rows = [(booking, booking_title(booking, zone or booking.slot.expert.zone, now)) for booking in ahead]
+    rows = [(booking, booking_title(booking, clocks_of(request, booking), now)) for booking in ahead]
     context = {
         "proof": proof,
         "is_fresh": proofs.is_fresh(proof),

@@ -1,7 +1,5 @@
 """Choose the clocks by which a page shows its times."""
 
-from zoneinfo import ZoneInfo
-
 from bookings.models import Booking, WaitlistEntry
 from experts.clocks import Clocks, clocks_for
 from experts.models import Expert
@@ -13,6 +11,10 @@ def shown_clocks(request, expert: Expert) -> Clocks:
     return clocks_for(expert.venue, expert.zone, request.zone)
 
 
-def shown_zone_of(request, row: Booking | WaitlistEntry) -> ZoneInfo:
-    """Return the visitor's zone; else the one that the row was made in, else its expert's. Needs ``with_slot()``."""
-    return request.zone or known_zone(row.timezone) or row.slot.expert.zone
+def clocks_of(request, row: Booking | WaitlistEntry) -> Clocks:
+    """Return the clocks for the session of a row; without a visitor's zone, in the one that the row was made in.
+
+    Needs ``with_slot()``.
+    """
+    expert = row.slot.expert
+    return clocks_for(expert.venue, expert.zone, request.zone or known_zone(row.timezone))

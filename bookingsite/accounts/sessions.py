@@ -10,11 +10,12 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
 from django.db import DEFAULT_DB_ALIAS
-from django.db.models import Exists, Q, Value
+from django.db.models import Exists, Q, QuerySet
 from django.utils import timezone
 
 from bookingsite.accounts.oidc import is_still_welcome
 from experts.models import Means, Membership, Role, StaffSession, TwoFactor, User
+from experts.prepared import PreparedQuery
 
 KEY = "staff_session"  # what the browser's session names the row with
 SEEN_EVERY = timedelta(minutes=1)
@@ -69,19 +70,34 @@ def _running_session(session_id: int | None, user: User) -> StaffSession | None:
 
 
 def _read(session_id: int | None, user: User) -> StaffSession | None:
-    # Not from a replica, which may not know yet that it is over.
-    rows = StaffSession.objects.using(DEFAULT_DB_ALIAS).filter(pk=session_id, user=user)
-    seconds = Authenticator.objects.filter(user_id=user.pk, type__in=SECOND_FACTORS)
-    return rows.annotate(needs_second=_needs_second(user), has_second=Exists(seconds)).first()
+    session = next(iter(_sessions(session_id, user.pk)), None) if session_id else None
+    if session is not None:
+        session.needs_second = _needs_second(session, user)
+    return session
 
 
-def _needs_second(user: User):
+def _needs_second(session: StaffSession, user: User) -> bool:
     """By the installation (TWO_FACTOR) or one of their organisations. Superusers are asked where owners are."""
-    if settings.TWO_FACTOR == TwoFactor.EVERYBODY or (settings.TWO_FACTOR == TwoFactor.OWNERS and user.is_superuser):
-        return Value(True)
-    as_owner = Q() if user.is_superuser else Q(role=Role.OWNER)
-    asked = Q(organization__two_factor=TwoFactor.EVERYBODY)
-    asked |= (
-        as_owner if settings.TWO_FACTOR == TwoFactor.OWNERS else as_owner & Q(organization__two_factor=TwoFactor.OWNERS)
+    if settings.TWO_FACTOR == TwoFactor.EVERYBODY or session.is_asked_with_everybody:
+        return True
+    if settings.TWO_FACTOR == TwoFactor.OWNERS:
+        return user.is_superuser or session.is_owner
+    return session.is_asked_with_owners
+
+
+@PreparedQuery
+def _sessions(session_id: int, user_id: int) -> QuerySet[StaffSession]:
+    memberships = Membership.objects.in_force().filter(user=user_id)
+    as_owner = memberships.filter(Q(role=Role.OWNER) | Q(user__is_superuser=True))
+    seconds = Authenticator.objects.filter(user=user_id, type__in=SECOND_FACTORS)
+    # Not from a replica, which may not know yet that it is over.
+    return (
+        StaffSession.objects.using(DEFAULT_DB_ALIAS)
+        .filter(pk=session_id, user=user_id)
+        .annotate(
+            is_owner=Exists(as_owner),
+            is_asked_with_owners=Exists(as_owner.filter(organization__two_factor=TwoFactor.OWNERS)),
+            is_asked_with_everybody=Exists(memberships.filter(organization__two_factor=TwoFactor.EVERYBODY)),
+            has_second=Exists(seconds),
+        )
     )
-    return Exists(Membership.objects.in_force().filter(asked, user_id=user.pk))

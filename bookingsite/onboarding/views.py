@@ -15,7 +15,9 @@ from bookings.access.visitor import client_address
 from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from bookings.views.responses import see_other, with_retry_after
 from bookingsite.onboarding import services as onboarding
+from experts.addresses import absolute_url
 from experts.errors import Refused
+from experts.metadata import Metadata
 from experts.models import User
 from experts.timezones import zone_names
 
@@ -77,7 +79,12 @@ def start(request):
         if "sent" in request.GET:
             return render(request, "start/sent.html", {"shows_mailbox": settings.DEBUG})
         zone = request.zone.key if request.zone else "UTC"
-        return render(request, "start/start.html", {"form": StartForm(initial={"zone": zone})})
+        metadata = Metadata(
+            title=_("Take bookings with ExpertBook"),
+            description=_("Show your free times, and let people book them by themselves, with name and email."),
+            url=absolute_url("start"),
+        )
+        return render(request, "start/start.html", {"form": StartForm(initial={"zone": zone}), "metadata": metadata})
     form = StartForm(request.POST)
     if not form.is_valid():
         return render(request, "start/start.html", {"form": form}, status=422)

@@ -41,7 +41,7 @@ def label(text: str, colour: str) -> str:
 def instant(at: datetime) -> str:
     """In the zone of this browser, which is named: it need not be the expert's."""
     zone = timezone.get_current_timezone()
-    return f"{date_format(at.astimezone(zone), 'D j M Y, H:i')} ({offset_label(zone, at)})"
+    return f"{date_format(at.astimezone(zone), 'BRIEF_DATETIME_FORMAT')} ({offset_label(zone, at)})"
 
 
 def without_menu(field: forms.Field) -> forms.Field:

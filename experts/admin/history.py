@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from experts.admin.fields import span_text
+from experts.formatting import wall_clock
 from experts.models import Slot, User
 
 PER_PAGE = 25
@@ -133,11 +134,11 @@ def _text(value) -> str:
         case bool():
             return _("Yes") if value else _("No")
         case datetime():
-            return date_format(timezone.localtime(value), "D j M Y, H:i")
+            return date_format(timezone.localtime(value), "BRIEF_DATETIME_FORMAT")
         case date():
-            return date_format(value, "D j M Y")
+            return date_format(value, "BRIEF_DATE_FORMAT")
         case time():
-            return f"{value:%H:%M}"
+            return wall_clock(value)
         case timedelta():
             return span_text(value)
         case list():
@@ -153,7 +154,10 @@ def _names(model: type[Model], keys: Iterable) -> dict:
 def _name(row: Model) -> str:
     match row:
         case Slot():
-            return f"{date_format(row.date, 'D j M Y')}, {row.time:%H:%M}"
+            return _("%(day)s, %(time)s") % {
+                "day": date_format(row.date, "BRIEF_DATE_FORMAT"),
+                "time": wall_clock(row.time),
+            }
         case User():
             return row.shown_name
     return str(row)

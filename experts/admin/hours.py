@@ -16,6 +16,7 @@ from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import Scoped, WithinReach
+from experts.formatting import wall_clock
 from experts.models import TimeOff, WeeklyHours
 
 
@@ -199,9 +200,12 @@ class TimeOffAdmin(WithPreview, ServiceAdmin):
 
 def period(time_off: TimeOff) -> str:
     """``Mon 4 Jan 2027, 12:00 – Fri 8 Jan 2027``."""
-    start, end = (date_format(day, "D j M Y") for day in (time_off.first_day, time_off.last_day))
+    start, end = (date_format(day, "BRIEF_DATE_FORMAT") for day in (time_off.first_day, time_off.last_day))
     if time_off.from_time:
-        start = f"{start}, {time_off.from_time:%H:%M}"
+        start = _("%(day)s, %(time)s") % {"day": start, "time": wall_clock(time_off.from_time)}
     if not time_off.to_time:
-        return start if time_off.first_day == time_off.last_day and not time_off.from_time else f"{start} – {end}"
-    return f"{start} – {end}, {time_off.to_time:%H:%M}"
+        if time_off.first_day == time_off.last_day and not time_off.from_time:
+            return start
+    else:
+        end = _("%(day)s, %(time)s") % {"day": end, "time": wall_clock(time_off.to_time)}
+    return _("%(start)s – %(end)s") % {"start": start, "end": end}

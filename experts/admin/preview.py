@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from experts.errors import PreviewNeeded
+from experts.formatting import wall_clock
 from experts.models import Slot
 from experts.scheduling.occurrences import WantedSlot
 from experts.scheduling.plan import Kept, Plan
@@ -128,7 +129,7 @@ def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[
 def _kept(title: str, note: str, kept: list[Kept], bookings_url: Callable[[Slot], str]) -> Section:
     rows = [
         Row(
-            f"{_day(each.slot)}, {each.slot.time:%H:%M}",
+            _("%(day)s, %(time)s") % {"day": _day(each.slot), "time": wall_clock(each.slot.time)},
             ngettext("%(count)d seat taken", "%(count)d seats taken", each.seats_taken) % {"count": each.seats_taken},
             bookings_url(each.slot),
         )
@@ -147,7 +148,7 @@ def _days(title: str, note: str, slots: Iterable[tuple[Plan, Slot | WantedSlot]]
     rows = [
         Row(
             f"{_day(day[0][1])}, {day[0][0].expert.name}" if several else _day(day[0][1]),
-            ", ".join(f"{slot.time:%H:%M}" for _plan, slot in day),
+            ", ".join(wall_clock(slot.time) for _plan, slot in day),
         )
         for day in days[:MOST_ROWS]
     ]
@@ -157,4 +158,4 @@ def _days(title: str, note: str, slots: Iterable[tuple[Plan, Slot | WantedSlot]]
 
 
 def _day(slot: Slot | WantedSlot) -> str:
-    return date_format(slot.date, "D j M Y")
+    return date_format(slot.date, "BRIEF_DATE_FORMAT")

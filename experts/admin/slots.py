@@ -21,6 +21,7 @@ from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, reach
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
+from experts.formatting import wall_clock
 from experts.models import Expert, Slot
 from experts.ordering import MOST_NAMED
 from experts.permissions import VIEW
@@ -190,7 +191,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
     @display(description=gettext_lazy("when"))
     def when_long(self, slot):
         end = slot.ends_at.astimezone(slot.expert.zone)
-        times = {"day": _day(slot.date), "start": f"{slot.time:%H:%M}", "end": f"{end:%H:%M}"}
+        times = {"day": _day(slot.date), "start": wall_clock(slot.time), "end": wall_clock(end.time())}
         return _("%(day)s, %(start)s to %(end)s, %(city)s time") % (times | {"city": slot.expert.zone_city})
 
     @display(description=gettext_lazy("state"))
@@ -242,11 +243,11 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             title=values["title"],
         )
         if not added:
-            text = _("The clocks skip %(time)s on that day. Choose another time.") % {"time": f"{at:%H:%M}"}
+            text = _("The clocks skip %(time)s on that day. Choose another time.") % {"time": wall_clock(at)}
             raise InvalidSlot(text, field="time")
         obj.pk = added[0].pk
         if _happens_twice(expert, day, at):
-            text = _("%(time)s happens twice that night. The slot is at the first.") % {"time": f"{at:%H:%M}"}
+            text = _("%(time)s happens twice that night. The slot is at the first.") % {"time": wall_clock(at)}
             self.message_user(request, text, messages.WARNING)
 
     def _add_series(self, request, obj, values, days, times):
@@ -331,7 +332,7 @@ def _deleted(count: int) -> str:
 
 
 def _day(day: date) -> str:
-    return date_format(day, "D j M Y")
+    return date_format(day, "BRIEF_DATE_FORMAT")
 
 
 def _happens_twice(expert: Expert, day: date, at) -> bool:

@@ -8,9 +8,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from experts.constraints import known_value
+from experts.formatting import wall_clock
 from experts.models.expert import Expert
 from experts.models.organization import Organization
 from experts.validators import validate_no_web_address
@@ -100,7 +102,11 @@ class WeeklyHours(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_weekday_display()} {self.start:%H:%M}–{self.end:%H:%M}"
+        return gettext("%(weekday)s %(start)s–%(end)s") % {
+            "weekday": self.get_weekday_display(),
+            "start": wall_clock(self.start),
+            "end": wall_clock(self.end),
+        }
 
     def clean(self) -> None:
         """Refuse what makes no session, each at its field."""

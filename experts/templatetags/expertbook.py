@@ -9,13 +9,15 @@ from django import template
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.formats import number_format
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.timezone import get_current_timezone
 from django.utils.translation import get_language, gettext, pgettext
 
-from experts import page_cache
+from experts import formatting, page_cache
 from experts.ordering import MOST_LISTED
+from experts.web_addresses import split_addresses
 
 register = template.Library()
 
@@ -139,8 +141,27 @@ def count_label(number, is_least=None):
     """A number of experts that was not counted to its end: 1001 -> "1,000+". ``is_least``: whether there are more."""
     if is_least is None:
         number, is_least = min(number, MOST_LISTED), number > MOST_LISTED
-    figures = number_format(number, force_grouping=True)
-    return f"{figures}+" if is_least else figures
+    return formatting.count_label(number, is_least)
+
+
+@register.filter(expects_localtime=True)
+def zoned(instant, pattern):
+    """An instant by the clock that the page or mail goes by, which is named: ``Wed 11 March, 14:30 London time``."""
+    return formatting.by_clock_of(get_current_timezone(), date_format(instant, pattern))
+
+
+@register.filter
+def link_addresses(text):
+    """A text of staff with its web addresses as links: http and https alone."""
+    link = '<a class="link" href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>'
+    parts = enumerate(split_addresses(str(text)))
+    return format_html_join("", "{}", ((format_html(link, part) if n % 2 else part,) for n, part in parts))
+
+
+@register.simple_tag
+def hour_cycle():
+    """How scripts write the hours (experts/formatting.py)."""
+    return formatting.hour_cycle()
 
 
 @register.filter

@@ -119,10 +119,11 @@ document.addEventListener("submit", (event) => {
 // ---------- Time zone and clock ----------
 
 function tick() {
-  const zone = document.getElementById("zone-menu")?.dataset.zone;
+  const { zone, hourCycle } = document.getElementById("zone-menu")?.dataset ?? {};
   if (!zone) return;
   for (const clock of document.querySelectorAll("[data-clock]")) {
-    clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }).format();
+    const format = { hour: "2-digit", minute: "2-digit", hourCycle, timeZone: zone };
+    clock.textContent = new Intl.DateTimeFormat(root.lang, format).format();
   }
 }
 

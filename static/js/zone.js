@@ -34,7 +34,8 @@
     menu.dataset.zone = zone;
     const city = zone.split("/").at(-1);
     menu.querySelector("[data-zone-city]").textContent = RENAMED[city] ?? city.replaceAll("_", " ");
-    clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" }).format();
+    const { hourCycle } = menu.dataset;
+    clock.textContent = new Intl.DateTimeFormat(root.lang, { hour: "2-digit", minute: "2-digit", hourCycle }).format();
     clock.parentNode.hidden = false;
   });
   header.observe(document, { childList: true, subtree: true });

@@ -9,13 +9,18 @@ from pathlib import Path
 import axe_playwright_python
 import pytest
 from django.template.loader import render_to_string
+from django.urls import reverse
 from playwright.sync_api import expect
 
+import bookings.services
 from bookings.access import links, proofs
-from bookings.models import Booking, Status
+from bookings.models import ApiToken, Block, Booking, Notification, Status
 from experts import services
+from experts.models import SignIn
+from tests.bookingsite.isolation import make_world
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.staff import admin_url
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -228,6 +233,34 @@ class TestAxeFindsNothing:
             page.goto(f"/failures/{name}.html")
             found += problems(page, name)
         assert not found, "\n".join(found)
+
+
+def test_axe_finds_nothing_on_pages_of_staff(make_context, live_site):
+    """One of each kind of page of the admin, at a desk by day and on a phone by night."""
+    world = make_world()
+    mail, token = world.objects[Notification], world.objects[ApiToken]
+    bookings.services.spare(email=mail.to, reason="bounced")
+    context = make_context()
+    session = world.people["superuser"].cookies["sessionid"].value
+    context.add_cookies([{"name": "sessionid", "value": session, "url": live_site.url}])
+    page, found = context.new_page(), []
+    for name, address in {
+        "held": reverse("admin:bookings_booking_held"),
+        "origin": reverse("admin:bookings_booking_origin", args=[world.objects[Booking].pk, "network"]),
+        "sign-ins": admin_url(SignIn),
+        "block": admin_url(Block, "add"),
+        "token": admin_url(ApiToken, "change", token.pk),
+        "e-mail": admin_url(Notification, "change", mail.pk),
+        "mails again": reverse("admin:bookings_notification_lift", args=[mail.pk]),
+        "a person’s data": reverse("admin:bookings_erasure_address"),
+    }.items():
+        page.goto(address)
+        page.evaluate(AXE)
+        for look in (DESKTOP, PHONE):
+            page.emulate_media(color_scheme="light" if look is DESKTOP else "dark")
+            page.set_viewport_size(look["viewport"])
+            found += [f"{name}: {text}" for text in page.evaluate(RUN_AXE, RULES)]
+    assert not found, "\n".join(found)
 
 
 def fill(page):

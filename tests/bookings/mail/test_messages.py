@@ -18,15 +18,15 @@ pytestmark = pytest.mark.django_db
 
 def test_confirmation_names_the_time_in_the_bookers_zone(mailoutbox):
     organization = make_organization(name="Hale & Partners", contact_email="desk@example.com")
-    expert = make_expert(name="Priya <Raman>", organization=organization, timezone="Europe/London")
+    expert = make_expert(name="Priya <Raman>", organization=organization, timezone="Europe/London", venue="phone")
     slot = make_slot(expert, starts_at=datetime(2027, 7, 1, 12, 30, tzinfo=UTC))
     booking = make_booking(slot, email="lena@example.com", timezone="Europe/Berlin")
     send_mail(booking, booking.status.lower(), 0)
     [mail] = mailoutbox
     assert mail.to == ["lena@example.com"]
     assert mail.reply_to == ["desk@example.com"]
-    assert mail.subject == "You're booked: Priya <Raman>, Thu 1 Jul, 14:30"
-    assert "Thursday 1 July 2027, 14:30 – 15:00, Berlin time (GMT+2)" in mail.body
+    assert mail.subject == "You're booked: Priya <Raman>, Thu 1 Jul, 14:30 Berlin time"
+    assert "Thursday 1 July 2027, 14:30 – 15:00, Berlin time (GMT+2). 13:30 in London." in mail.body
     assert booking.reference in mail.body
     assert "Hale & Partners" in mail.body
 
@@ -73,7 +73,11 @@ class TestTextAndHtml:
     @pytest.fixture
     def slot(self, organization):
         expert = make_expert(
-            name="Priya Raman", organization=organization, timezone="Europe/London", venue_note="Lift B"
+            name="Priya Raman",
+            organization=organization,
+            timezone="Europe/London",
+            venue="video",
+            venue_note="Lift B",
         )
         return make_slot(expert, starts_at=datetime(2027, 7, 1, 22, 30, tzinfo=UTC), title="Tax <review>")
 
@@ -86,9 +90,9 @@ class TestTextAndHtml:
         for body in (mail.body, html_of(mail)):
             assert "Friday 2 July 2027" in body  # the day after, in Berlin
             assert "00:30 – 01:00" in body.replace("2027, ", "")
-            assert "Berlin time (GMT+2)" in body
+            assert "Berlin time (GMT+2). Thu 1 July, 23:30 in London." in body
             assert "22:30" not in body
-        assert "Fri 2 Jul, 00:30" in mail.subject
+        assert "Fri 2 Jul, 00:30 Berlin time" in mail.subject
 
     @pytest.mark.parametrize(
         ("zone", "shown"), [("", "23:30"), ("Asia/Kolkata", "04:00"), ("America/New_York", "18:30")]

@@ -49,7 +49,7 @@ def test_staff_are_told_of_a_request_with_the_way_to_it(expert, work, settings):
     booking = book(make_slot(expert, at="14:30"), name="Lena <b>", email="lena@example.com", timezone="Asia/Tokyo")
     [mail] = work()
     assert mail.subject.startswith("New request: Priya <Raman>, ")
-    assert mail.subject.endswith(", 14:30")
+    assert mail.subject.endswith(", 14:30 London time")
     assert "Lena <b> would like to book Priya <Raman>." in mail.body
     deadline = booking.expires_at.astimezone(expert.zone)
     for body in bodies(mail):

@@ -198,7 +198,7 @@ def test_to_look_takes_as_many_statements_for_ten_as_for_one(django_assert_num_q
 
 @pytest.mark.parametrize(("kind", "subject"), [(DAY, "Reminder: "), (HOUR, "Starting soon: ")])
 def test_it_says_when_and_where_and_brings_the_calendar_file(mailoutbox, kind, subject):
-    expert = make_expert(name="Priya Raman", venue_note="Lift B", timezone="Europe/London")
+    expert = make_expert(name="Priya Raman", venue="phone", venue_note="Lift B", timezone="Europe/London")
     booking = book(make_slot(expert, at="14:30"), timezone="Europe/Berlin", email="lena@example.com")
     remind(booking, kind)
     remind(booking, kind)

@@ -76,11 +76,12 @@ class TestTimes:
     def test_in_the_visitors_zone_with_the_experts_own_beside(self, client, visitor):
         starts_at = timezone.now().replace(month=1, day=15, hour=23, minute=30, second=0, microsecond=0)
         starts_at = starts_at.replace(year=starts_at.year + 1)
-        booking = make_booking(make_slot(starts_at=starts_at), holder=visitor)
+        booking = make_booking(make_slot(make_expert(venue="video"), starts_at=starts_at), holder=visitor)
         client.cookies["zone"] = "Asia/Tokyo"
         body = page(client, booking).content.decode()
-        assert f"16 January {starts_at.year}, 08:30" in body
-        assert "Times are in Tokyo time (GMT+9). 23:30 in London." in body
+        assert f"16 January {starts_at.year}, 08:30 Tokyo time</h1>" in body
+        london = date_format(starts_at, "D j F")
+        assert f"Times are in Tokyo time (GMT+9). {london}, 23:30 in London." in body
 
     def test_without_a_zone_in_the_one_it_was_booked_in(self, client, visitor, slot):
         booking = make_booking(slot, holder=visitor, timezone="Asia/Kolkata")
@@ -215,7 +216,7 @@ class TestMoves:
         assert steps(client, booking)[1] == (self.words(slot), DONE)
 
     def test_before_and_after_the_approval(self, client, visitor):
-        expert = make_expert(organization=make_organization(name="Hale", requires_approval=True))
+        expert = make_expert(venue="phone", organization=make_organization(name="Hale", requires_approval=True))
         slots = [make_slot(expert, at=at) for at in ("10:00", "12:00", "14:00")]
         booking = book(slots[0], visitor=visitor)
         services.reschedule(booking_id=booking.pk, slot_id=slots[1].pk, by_customer=True)

@@ -50,9 +50,9 @@ class TestTheQuestion:
     def test_says_before_when_in_the_visitors_zone(self, client, visitor):
         starts_at = timezone.now().replace(month=1, day=15, hour=23, minute=30, second=0, microsecond=0)
         starts_at = starts_at.replace(year=starts_at.year + 1)
-        booking = make_booking(make_slot(starts_at=starts_at), holder=visitor)
+        booking = make_booking(make_slot(make_expert(venue="video"), starts_at=starts_at), holder=visitor)
         client.cookies["zone"] = "Asia/Tokyo"
-        assert "16 January, 06:30" in client.get(url(booking)).content.decode()
+        assert "16 January, 06:30 Tokyo time" in client.get(url(booking)).content.decode()
 
     def test_as_a_fragment_it_is_no_page(self, client, booking):
         assert "<html" not in client.get(url(booking), headers=PARTIAL).content.decode()
@@ -184,4 +184,4 @@ class TestThePolicyInWords:
         client.cookies["zone"] = "Europe/London"
         body = client.get(f"/slots/{booking.slot_id}/book/?booking={booking.reference}").content.decode()
         assert "Free to move or cancel until" in body
-        assert ", 08:00." in body
+        assert ", 08:00 London time." in body

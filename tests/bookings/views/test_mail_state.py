@@ -33,7 +33,7 @@ def test_a_mail_that_was_sent(client, visitor, booking):
     mark_proven(visitor=visitor, email="lena@example.com")
     send_mails()
     sent = Notification.objects.get().sent_at
-    assert state(client, booking) == f"Sent at {clock(sent, booking.slot.expert.zone)} to lena@example.com."
+    assert state(client, booking) == f"Sent at {clock(sent, booking.slot.expert.zone)} London time to lena@example.com."
     assert "Sent at" in words(client.get(f"/bookings/{booking.reference}/"))
 
 

@@ -8,6 +8,7 @@ from django.test import Client
 
 from bookings import services
 from bookings.models import Booking, Status
+from experts.models import Expert
 from tests.bookings.views.test_lookup import assert_nothing_private
 from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot
 
@@ -63,10 +64,12 @@ class TestChoices:
         wide = make_slot(expert, at="11:00", capacity=3)
         assert choices(client, booking) == [wide]
 
-    def test_in_the_visitors_zone(self, client, booking, new):
+    @pytest.mark.parametrize(("venue", "zone"), [("in_person", "London time (GMT"), ("video", "Tokyo time (GMT+9)")])
+    def test_by_the_clock_of_the_place_or_of_the_visitor(self, client, booking, new, venue, zone):
+        Expert.objects.update(venue=venue)
         client.cookies["zone"] = "Asia/Tokyo"
         body = client.get(url(booking), {"day": day_ahead().isoformat()}).content.decode()
-        assert "The times below are in Tokyo time (GMT+9)" in body
+        assert f"The times below are in {zone}" in body
 
     def test_a_day_without_times(self, client, booking):
         assert "No other time is open" in client.get(url(booking), {"day": day_ahead(4).isoformat()}).content.decode()
