@@ -70,6 +70,13 @@ def leading_zone(visitor_zone: str, expert: Callable[[str], Any] = F) -> Case:
     return Case(at_a_place, default=own, output_field=CharField())
 
 
+def leading_day(visitor_zone: str, slot: Callable[[str], Any] = F, expert: Callable[[str], Any] = F) -> Case:
+    """Say, as ``leading_zone``, on which day of the clock that leads a slot starts. Of the expert's a slot knows it."""
+    at_a_place = When(Exact(expert("venue"), _AT_A_PLACE), then=slot("date"))
+    by_visitor = DayThere(slot("starts_at"), NullIf(Value(visitor_zone), Value("")))
+    return Case(at_a_place, default=Coalesce(by_visitor, slot("date")), output_field=DateField())
+
+
 class DayThere(Func):
     """The day on which an instant falls, in a query: ``DayThere("starts_at", leading_zone(…))``."""
 

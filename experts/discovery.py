@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from experts import formatting
+from experts.clocks import Clocks, clocks_for, leading_day
 from experts.corrections import correct
 from experts.filters import Query, today_in
 from experts.models import Category, Expert, Organization, Slot
@@ -27,7 +28,7 @@ from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
 from experts.prepared import PreparedValues
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
-from experts.timezones import next_midnight
+from experts.timezones import city, next_midnight
 
 PAGE_SIZE = 9
 MOST_WAYS_OUT = 3
@@ -66,12 +67,17 @@ class WeekDay:
 
 @dataclass(frozen=True)
 class Card:
-    """An expert in the list, with times in ``zone``."""
+    """An expert in the list, with days and times by the leading one of ``clocks``.
+
+    ``other_clock``: what the visitor's shows at the start of the next slot, ``15:00 in Berlin``, where the place's
+    leads and they differ; else "".
+    """
 
     expert: Expert
     next_slot: Slot | None
-    zone: ZoneInfo
+    clocks: Clocks
     next_label: str
+    other_clock: str
     week: list[WeekDay]
     note: str
     note_is_few: bool
@@ -79,8 +85,16 @@ class Card:
 
     @property
     def next_day(self) -> str:
-        """The day of the next slot on the clock that is shown, as addresses have it."""
-        return self.next_slot.starts_at.astimezone(self.zone).date().isoformat() if self.next_slot else ""
+        """The day of the next slot, as addresses have it."""
+        return self.next_slot.starts_at.astimezone(self.clocks.leading).date().isoformat() if self.next_slot else ""
+
+    @property
+    def zone_city(self) -> str:
+        return city(self.clocks.leading)
+
+    @property
+    def zone_name(self) -> str:
+        return formatting.zone_name(self.clocks.leading)
 
 
 def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
@@ -100,15 +114,15 @@ def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datet
         if expert := experts.get(row.expert_id):
             slot = slots.get(row.next_slot_id) if row.next_slot_id else None
             made.append(_card(expert, slot, zone, by_day[expert.pk], now))
-            changes += [next_midnight(now, expert.zone), next_midnight(now, zone or expert.zone)]
+            changes.append(next_midnight(now, made[-1].clocks.leading))
             if slot and (change := slot.changes_at(now)):
                 changes.append(change)
     return made, min(changes)
 
 
 def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict[date, int], now: datetime) -> Card:
-    shown = zone or expert.zone
-    today = expert.today(now)
+    clocks = clocks_for(expert.venue, expert.zone, zone)
+    today = clocks.today(now)
     monday = today - timedelta(days=today.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
     group = slot if slot and slot.capacity > 1 and slot.state_at(now) == "few" else None
@@ -128,8 +142,9 @@ def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict
     return Card(
         expert=expert,
         next_slot=slot,
-        zone=shown,
-        next_label=formatting.soon(slot.starts_at, shown, now) if slot else "",
+        clocks=clocks,
+        next_label=formatting.soon(slot.starts_at, clocks.leading, now) if slot else "",
+        other_clock=formatting.visitors_clock(clocks, slot.starts_at) if slot else "",
         week=[_week_day(day, counts.get(day, 0)) for day in week],
         note=note,
         note_is_few=few,
@@ -211,7 +226,7 @@ def read_listing(
     selection, meant = finder.select(query)
     times = query.times(zone)
     ids, count, is_least, number = _page(query, selection, request.GET.get("page"), times)
-    rows, open_counts = _rows(ids, now, times) if ids else ([], ())
+    rows, open_counts = _rows(ids, now, times, zone) if ids else ([], ())
     return Listing(
         categories=categories,
         organizations=organizations,
@@ -322,7 +337,7 @@ def _page(
     return ids[first : first + PAGE_SIZE], count, is_least, number
 
 
-def _rows(ids: list[int], now: datetime, times: Times | None) -> tuple[list[Row], Counts]:
+def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | None) -> tuple[list[Row], Counts]:
     """Rows in the order of the ids, and how many slots can be booked on the days that their cards speak of.
 
     The next slot is the first at such times.
@@ -333,7 +348,8 @@ def _rows(ids: list[int], now: datetime, times: Times | None) -> tuple[list[Row]
     # "Today" is another date in another zone, and at the end of the week another week.
     yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
     sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
-    days_of_cards = (yesterday, sunday, _after(sunday))
+    visitor_zone = zone.key if zone else ""
+    days_of_cards = (yesterday, sunday, _after(sunday), visitor_zone)
     found = _cards_within(ids, *days_of_cards, times) if times else _cards(ids, *days_of_cards)
     read = {pk: values for pk, *values in found}
     rows, days = [], {}
@@ -343,7 +359,7 @@ def _rows(ids: list[int], now: datetime, times: Times | None) -> tuple[list[Row]
             rows.append(Row(pk, slot_id, (*version, slot_version)))
     if others := sorted(pk for pk in days if not days[pk]):
         next_sunday = sunday + timedelta(days=7)
-        days |= dict(_open_days(others, sunday + timedelta(days=1), next_sunday, _after(next_sunday)))
+        days |= dict(_open_days(others, sunday + timedelta(days=1), next_sunday, _after(next_sunday), visitor_zone))
     counts = ((pk, day, count) for pk in sorted(days) for day, count in sorted(Counter(days[pk]).items()))
     return rows, tuple(counts)
 
@@ -354,12 +370,14 @@ def _after(last: date) -> datetime:
 
 
 @PreparedValues
-def _cards(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
+def _cards(expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str) -> QuerySet[Any]:
     """Of each: versions of what its card shows, [id, version] of its first bookable slot, and ``_open_days``."""
-    return _cards_within(expert_ids, first, last, end, None)
+    return _cards_within(expert_ids, first, last, end, visitor_zone, None)
 
 
-def _cards_within(expert_ids: list[int], first: date, last: date, end: datetime, times: Times | None) -> QuerySet[Any]:
+def _cards_within(
+    expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str, times: Times | None
+) -> QuerySet[Any]:
     slots = Slot.objects.bookable_of_outer().order_by("starts_at")
     if times:
         slots = slots.filter(times.allow(F, OuterRef))
@@ -376,7 +394,7 @@ def _cards_within(expert_ids: list[int], first: date, last: date, end: datetime,
         organization_version=row_version(Organization),
         category_version=row_version(Category),
         next_slot=Coalesce(next_slot, Value([None, None]), output_field=ArrayField(BigIntegerField())),
-        days=_days_of(first, last, end),
+        days=_days_of(first, last, end, visitor_zone),
     )
     # The slugs are read so that their tables are joined.
     columns = ("pk", "organization__slug", "category__slug", "expert_version", "organization_version")
@@ -384,15 +402,18 @@ def _cards_within(expert_ids: list[int], first: date, last: date, end: datetime,
 
 
 @PreparedValues
-def _open_days(expert_ids: list[int], first: date, last: date, end: datetime) -> QuerySet[Any]:
-    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times."""
+def _open_days(expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str) -> QuerySet[Any]:
+    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times.
+
+    By the clock that leads (experts/clocks.py).
+    """
     experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
-    return experts.annotate(days=_days_of(first, last, end)).values_list("pk", "days")
+    return experts.annotate(days=_days_of(first, last, end, visitor_zone)).values_list("pk", "days")
 
 
-def _days_of(first: date, last: date, end: datetime) -> ArraySubquery:
-    slots = Slot.objects.bookable_of_outer().filter(date__range=(first, last), starts_at__lt=end).order_by()
-    return ArraySubquery(slots.values("date"))
+def _days_of(first: date, last: date, end: datetime, visitor_zone: str) -> ArraySubquery:
+    slots = Slot.objects.bookable_of_outer().annotate(on=leading_day(visitor_zone, F, OuterRef)).order_by()
+    return ArraySubquery(slots.filter(on__gte=first, on__lte=last, starts_at__lt=end).values("on"))
 
 
 @PreparedValues

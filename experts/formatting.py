@@ -38,6 +38,19 @@ def weekday_and_time(instant: datetime, zone: ZoneInfo) -> str:
     return date_format(instant.astimezone(zone), "WEEKDAY_TIME_FORMAT")
 
 
+def visitors_clock(clocks: Clocks, instant: datetime) -> str:
+    """``15:00 in Berlin``, what the visitor's clock shows beside a place's; empty where both show the same.
+
+    With the weekday where that is another day.
+    """
+    zone = clocks.beside(instant) if clocks.is_of_place else None
+    if zone is None:
+        return ""
+    is_same_day = instant.astimezone(zone).date() == instant.astimezone(clocks.leading).date()
+    shown = clock(instant, zone) if is_same_day else weekday_and_time(instant, zone)
+    return _("%(time)s in %(city)s") % {"time": shown, "city": city(zone)}
+
+
 def time_span(start: datetime, end: datetime, zone: ZoneInfo) -> str:
     """``14:30 to 15:15``"""
     return _("%(start)s to %(end)s") % {"start": clock(start, zone), "end": clock(end, zone)}
@@ -193,14 +206,6 @@ def clock_of_day(zone: ZoneInfo, day: date) -> str:
         return zone_label_of_day(zone, day)
     return zone_name(zone)
 
-
-def zone_difference(zone: ZoneInfo, shown: ZoneInfo, instant: datetime) -> str:
-    """Return how clocks in ``zone`` differ from those in ``shown``: ``1 hour behind``; empty when they agree."""
-    difference = offset_at(zone, instant) - offset_at(shown, instant)
-    if not difference:
-        return ""
-    span = {"span": duration(abs(difference))}
-    return _("%(span)s ahead") % span if difference > timedelta(0) else _("%(span)s behind") % span
 
 
 def count_label(number: int, is_least: bool = False) -> str:

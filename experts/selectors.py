@@ -8,6 +8,7 @@ from django.db.models import (
     DecimalField,
     Exists,
     ExpressionWrapper,
+    F,
     Func,
     Model,
     OuterRef,
@@ -20,7 +21,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from experts.clocks import DayThere, leading_zone
+from experts.clocks import leading_day
 from experts.models import Expert, Slot, WeeklyHours
 from experts.prepared import PreparedQuery
 
@@ -33,7 +34,7 @@ def slots_version_by_clock(first: date, last: date, around: tuple[date, date], v
 
     ``around``: the expert's days among which these slots are, for the index.
     """
-    on = DayThere("starts_at", leading_zone(visitor_zone, OuterRef))
+    on = leading_day(visitor_zone, F, OuterRef)
     slots = (
         Slot.objects.filter(expert=OuterRef("pk"), date__range=around).alias(on=on).filter(on__gte=first, on__lte=last)
     )

@@ -74,6 +74,7 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
     paginator = Paginator(range(listing.count), PAGE_SIZE)
     page = paginator.page(listing.number)
     page.object_list = found
+    by_visitor = [card for card in found if not card.clocks.is_of_place]
     is_first = page.number == 1 and page.paginator.count > 1 and listing.query.sort == "soonest"
     context = {
         "query": listing.query,
@@ -86,6 +87,9 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "page": page,
         "is_least": listing.is_least,
         "page_range": paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1),
+        # Before the visitor's zone is known: by which clocks the times are, and whether some will be by the visitor's.
+        "clocks": " ".join(sorted({card.expert.timezone for card in found} | {timezone.get_default_timezone_name()})),
+        "by_visitor": bool(by_visitor or listing.query.when or listing.query.part),
         "meant": listing.meant,
         "ways_out": listing.ways_out,
         "days": days_to_choose(listing.query, listing.today),

@@ -10,7 +10,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from bookings.models import Booking, Proof, WaitlistEntry
 from bookings.selectors.week import first_day, first_start
-from experts.clocks import DAYS_BETWEEN_CLOCKS, Clocks, DayThere, clocks_for, leading_zone
+from experts.clocks import DAYS_BETWEEN_CLOCKS, Clocks, clocks_for, leading_day
 from experts.models import Expert, Organization, Slot
 from experts.prepared import PreparedValues
 from experts.selectors import row_version, slots_version_by_clock
@@ -75,7 +75,7 @@ def _calendar(
 ) -> QuerySet[Any]:
     # No slot after the day starts before it begins in UTC: said for the index, which knows instants.
     after = Slot.objects.bookable().filter(starts_at__gt=midnight)
-    later = after.alias(on=DayThere("starts_at", leading_zone(visitor_zone, _of_slot))).filter(on__gt=day)
+    later = after.alias(on=leading_day(visitor_zone, F, _of_slot)).filter(on__gt=day)
     return (
         Expert.objects.active()
         .filter(slug=slug)

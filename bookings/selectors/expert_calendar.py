@@ -128,17 +128,8 @@ class Calendar:
             is_button=state not in PLAIN_STATES,
             url=book_url(slot) if self._is_framed else hold_url(slot),
             offset=offset_label(self.zone, slot.starts_at) if is_shown_twice(shown) else "",
-            other_clock=self._other_clock(slot.starts_at),
+            other_clock=formatting.visitors_clock(self.clocks, slot.starts_at),
         )
-
-    def _other_clock(self, instant: datetime) -> str:
-        other = self.clocks.beside(instant) if self.clocks.is_of_place else None
-        if other is None:
-            return ""
-        time_there, day_there = formatting.clock(instant, other), instant.astimezone(other).date()
-        if day_there != self.day:
-            time_there = formatting.weekday_and_time(instant, other)
-        return _("%(time)s in %(city)s") % {"time": time_there, "city": city(other)}
 
     @property
     def clock_line(self) -> ClockLine:

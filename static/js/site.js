@@ -1,6 +1,6 @@
 // What HTML and htmx do not do by themselves. Every page works without it. The other modules are loaded from here.
 
-import { rememberZone, setCookie } from "./cookies.js";
+import { setCookie } from "./cookies.js";
 import "./dialog.js";
 import { root, toasts } from "./elements.js";
 import "./live.js";
@@ -127,41 +127,23 @@ function tick() {
   }
 }
 
-// First visit: show this page's times in the zone that the server knows from now on.
-let isTouched = false;
-for (const kind of ["input", "submit"]) {
-  document.addEventListener(kind, (event) => (isTouched ||= Boolean(event.target.closest?.("#main"))), true);
-}
+// First visit: zone.js has found that other clocks lead on this page, or stand beside, than the server could know. The
+// part with the times is asked for once more.
+let isSearching = false;
+document.addEventListener("input", (event) => (isSearching ||= Boolean(event.target.closest("#search"))));
 
-// A press ends where it began: a tile that moves to another part of the day in between would not be clicked.
-let press = Promise.resolve();
-document.addEventListener(
-  "pointerdown",
-  () => {
-    press = new Promise((ended) => {
-      // The click comes after the pointer is up, and before anything that waits.
-      for (const kind of ["pointerup", "pointercancel"]) {
-        document.addEventListener(kind, () => setTimeout(ended), { once: true, capture: true });
-      }
-    });
-  },
-  true,
-);
-
-async function learnZone() {
-  if (!rememberZone()) return;
-  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!response.ok) return;
+async function showByZone() {
+  const part = "zoneLearnt" in root.dataset && document.querySelector("[data-by-zone]");
+  if (!part) return;
+  const response = await fetch(location.href, { headers: { "HX-Request": "true", "HX-Request-Type": "partial" } });
   const text = await response.text();
-  const sourceElement = document.body;
-  for (const target of ["#zone-menu", "#main"]) {
-    await press;
-    if (target === "#main" && isTouched) continue; // what somebody has begun is worth more than the zone
-    if (document.querySelector(target)) await htmx.swap({ text, sourceElement, target, select: target, swap: "outerMorph" });
-  }
+  // What was searched for meanwhile comes by the right clock.
+  if (response.ok && !isSearching) await htmx.swap({ text, sourceElement: part, target: part, swap: part.dataset.byZone });
 }
 
-learnZone().catch(() => {}); // the page stays right, in the zone that it names
+showByZone()
+  .catch(() => {}) // the page stays right, by the clock that it names
+  .finally(() => root.classList.remove("awaits-zone"));
 setInterval(tick, 5000);
 tick();
 

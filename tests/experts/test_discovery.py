@@ -204,7 +204,7 @@ class TestMany:
 
 class TestCards:
     def test_next_time_in_the_experts_zone_until_the_visitors_is_known(self, client):
-        expert = make_expert(timezone="Asia/Kathmandu")
+        expert = make_expert(timezone="Asia/Kathmandu", venue="video")
         make_slot(expert, day=day_ahead(3), at="09:00")
         assert re.search(r"Next: <strong[^>]*>[^<]* 09:00<", body_of(client.get("/")))
         client.cookies["zone"] = "UTC"

@@ -1,14 +1,16 @@
 """Promise 7: a wall-clock time and its instant, on days when clocks change too."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experts.timezones import city, instant_of, known_zone, offset_label, validate_zone, zone_names
+from experts.timezones import _RENAMED, city, instant_of, known_zone, offset_label, validate_zone, zone_names
 
 BERLIN, NEW_YORK = ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")
 LORD_HOWE, KATHMANDU = ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Asia/Kathmandu")
@@ -93,3 +95,10 @@ def test_zones_are_places():
     for name in ("Mars/Olympus", "../etc/passwd", "EST5EDT", ""):
         with pytest.raises(ValidationError):
             validate_zone(name)
+
+
+def test_scripts_name_cities_as_the_server_does():
+    script = (settings.BASE_DIR / "static/js/zone.js").read_text()
+    table = dict(re.findall(r'^ +(\w+): "([^"]+)",$', script, re.MULTILINE))
+    cities = {old.rsplit("/")[-1]: city(ZoneInfo(new)) for old, new in _RENAMED.items()}
+    assert table == {old: new for old, new in cities.items() if old.replace("_", " ") != new}

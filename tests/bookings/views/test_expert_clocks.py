@@ -8,7 +8,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from experts.clocks import DayThere, clocks_for, leading_zone
+from experts.clocks import clocks_for, leading_day, leading_zone
 from experts.models import Expert, Slot
 from experts.models.expert import Venue
 from experts.timezones import day_bounds
@@ -97,7 +97,7 @@ class TestWhoseClock:
         expected = clocks_for(venue, expert.zone, ZoneInfo(zone) if zone else None).leading
         assert Expert.objects.annotate(leads=leading_zone(zone)).values_list("leads", flat=True).get() == expected.key
         slot = make_slot(expert, day=WINTER_DAY, at="23:30")
-        found = Slot.objects.annotate(on=DayThere("starts_at", leading_zone(zone, lambda name: F(f"expert__{name}"))))
+        found = Slot.objects.annotate(on=leading_day(zone, F, lambda name: F(f"expert__{name}")))
         assert found.get().on == slot.starts_at.astimezone(expected).date()
 
 
