@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from experts.addresses import absolute_url
-from experts.discovery import Choice, Query
+from experts.discovery import Choice
+from experts.filters import Query
 from experts.models import Expert, Organization
 
 LONGEST_DESCRIPTION = 160  # letters; search engines cut what is longer
@@ -41,6 +42,7 @@ def of_expert(expert: Expert) -> Metadata:
         title=title,
         description=_short(f"{about} {expert.bio}"),
         url=absolute_url("expert", expert.slug),
+        image_url=absolute_url("share_card", expert.slug),
         kind="profile",
     )
 
@@ -67,7 +69,7 @@ def of_listing(
         title=title,
         description=_short(f"{category.name}: {about % where}" if category else about % where),
         url=f"{url}?{address}" if address else url,
-        is_indexed=not (query.search or query.when),
+        is_indexed=not query.search and set(query.filters) <= {"organization"},
     )
 
 

@@ -76,8 +76,8 @@ class TestHead:
             assert 20 < len(said["description"]) <= 160
 
     def test_what_somebody_looks_for_is_not_shown_to_others(self, client, expert):
-        assert head(client, "/experts/?search=amara")["robots"] == "noindex"
-        assert head(client, "/experts/?when=today")["robots"] == "noindex"
+        for query in ("search=amara", "when=today", "language=en&organization=hale"):
+            assert head(client, f"/experts/?{query}")["robots"] == "noindex"
 
     def test_only_pages_that_are_meant_to_be_found_say_so(self, client, expert):
         """Every other page is kept out by base.html, without a word of its own."""

@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0014_quotas_of_new_organizations'),
+        ('experts', '0017_search_more_words'),
     ]
 
     operations = [
