@@ -24,7 +24,8 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
 
 def hour_cycle() -> str:
     """How scripts write the hours, as JavaScript's ``Intl`` names it: ``h23`` for 0 to 23, ``h12`` for 1 to 12."""
-    return "h23" if re.search("[GH]", get_format("TIME_FORMAT")) else "h12"
+    pattern = re.sub(r"\\.", "", get_format("TIME_FORMAT"))  # without letters that mean themselves
+    return "h23" if re.search("[GH]", pattern) else "h12"
 
 
 def week_start(day: date) -> date:

@@ -39,7 +39,7 @@ class DayStrip:
             days=[
                 StripDay(
                     count=week.count(day),
-                    label=_("Today") if day == week.today else date_format(day, "D"),
+                    label=_("Today") if day == week.today else date_format(day, "SHORT_WEEKDAY_FORMAT"),
                     url=url(day),
                     is_selected=day == selected,
                 )

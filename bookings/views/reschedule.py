@@ -148,4 +148,4 @@ def _day_url(url: str, day: date) -> str:
 
 def _day_note(slot: Slot, day: date, zone) -> str:
     shown = slot.starts_at.astimezone(zone)
-    return date_format(shown, "D j") if shown.date() != day else ""
+    return date_format(shown, "SHORT_DAY_FORMAT") if shown.date() != day else ""

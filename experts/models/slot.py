@@ -250,7 +250,7 @@ class Slot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.date} {self.time:%H:%M}"
+        return f"{self.date} {self.time.isoformat('minutes')}"
 
     def seats_left_at(self, now: datetime) -> int:
         """Seats that can be taken at ``now``; a hold that ran out counts as free although its row still stands."""
