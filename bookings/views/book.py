@@ -18,6 +18,7 @@ from bookings.errors import (
     NotAllowed,
     NotFound,
     NotHeld,
+    Refused,
     SlotTaken,
     TooMany,
     TooManyHolds,
@@ -105,8 +106,11 @@ def _send_again(request, seen):
     return show_prove(request, seen.slot, booking, sent_again=True)
 
 
-def _details(request, seen, values):
-    """Show step 1; or that the visitor has booked the slot already, or that it cannot be booked. Holds no seat."""
+def _details(request, seen, values, *, note="", status=200):
+    """Show step 1, with a note; or that the visitor has booked the slot already, or that it cannot be booked.
+
+    Holds no seat.
+    """
     slot, form = seen.slot, form_with(seen, values)
     if seen.hold is None and not values["again"] and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -117,7 +121,7 @@ def _details(request, seen, values):
         if request.method == "GET":
             _note_wish(request, slot, state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
-    return show_step(request, slot, "details", {"form": form}, hold=seen.hold)
+    return show_step(request, slot, "details", {"form": form, "note": note}, hold=seen.hold, status=status)
 
 
 def _note_wish(request, slot, reason: str) -> None:
@@ -126,9 +130,18 @@ def _note_wish(request, slot, reason: str) -> None:
         services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
-def _edit(request, seen):
-    """Go back from the review to the details, with everything that was typed."""
-    return _details(request, seen, values_as_typed(request, key=request.POST.get("key", "")))
+def _edit(request, seen, **shown):
+    """Go back from the review to the details, with everything that was typed. ``shown``: see ``_details``."""
+    return _details(request, seen, values_as_typed(request, key=request.POST.get("key", "")), **shown)
+
+
+def show_step_again(request, seen, problem: Refused | None):
+    """Show the step at which somebody without script asked for more time, with everything that was typed."""
+    if seen.hold is None:
+        return _expired(request, seen)
+    if problem is None and request.POST.get("step") == "review":
+        return _review(request, seen)
+    return _edit(request, seen, note=str(problem or ""), status=problem.status if problem else 200)
 
 
 def _resume(request, seen):
