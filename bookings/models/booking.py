@@ -14,6 +14,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
+from bookings.phones import show_phone
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
@@ -378,6 +379,11 @@ class Booking(models.Model):
         """The instant at which a hold or a request ends. The database demands one of both, and their ends keep it."""
         assert self.expires_at is not None, "only holds and requests run out"
         return self.expires_at
+
+    @property
+    def phone_shown(self) -> str:
+        """The phone number as people read it."""
+        return show_phone(self.phone)
 
     @property
     def is_open(self) -> bool:

@@ -86,7 +86,8 @@ def book(request, slot_id):
 def _awaiting(request, seen, booking):
     """Show what waits for its link; with ``correct`` the form, filled in; nothing to who sees it already."""
     if "correct" in request.GET:
-        typed = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
+        typed = {name: getattr(booking, name) for name in ("name", "email", "notes", "seats")}
+        typed["phone"] = booking.phone_shown
         return _details(request, seen, typed | {"agree": True, "key": new_key(), "opened": opened_now(), "again": ""})
     if is_partial(request) and request.GET.get("shown") == shown_as(booking):
         return HttpResponse(status=204)
@@ -205,7 +206,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
 def _review(request, seen):
     """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
     slot, hold, challenge = seen.slot, seen.hold, {}
-    form = BookingForm(request.POST, slot=slot)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone)
     # A visitor who has both a hold and a booking here was asked before the hold was made.
     if hold is None and not request.POST.get("again") and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -214,6 +215,8 @@ def _review(request, seen):
         return show_conflict(request, slot, Conflict.in_race(slot, state), form)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=hold, status=422)
+    if form.has_to_ask():
+        return show_step(request, slot, "details", {"form": form}, hold=hold)
     try:
         address = client_address(request)
         check_hold_limits(visitor=request.visitor, address=address)
@@ -248,7 +251,7 @@ def _review(request, seen):
 def _confirm(request, seen):
     """Book, and show the result or why it was refused."""
     slot = seen.slot
-    form = BookingForm(request.POST, slot=slot)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:

@@ -45,7 +45,7 @@ def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:
 
 def values_as_typed(request, *, key) -> dict[str, Any]:
     """Return what was typed, not validated, for a form with the one-time ``key``."""
-    names = ("name", "email", "phone", "notes", "seats")
+    names = ("name", "email", "phone", "notes", "seats", "asked")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
     return {**values, **asked, "opened": request.POST.get("opened", ""), "key": key}

@@ -5,7 +5,7 @@ import { announcer, modal, modalBody } from "./elements.js";
 let openerId = "";
 
 function focusStep(booking) {
-  const target = booking.querySelector(".error-summary") ?? booking.querySelector("h2");
+  const target = booking.querySelector(".error-summary, .question") ?? booking.querySelector("h2");
   target?.focus();
 }
 

@@ -13,7 +13,7 @@ root.classList.add("js");
 // ---------- Errors of a form ----------
 
 // A page that was sent after a form without htmx: read the errors first.
-const errorSummary = document.querySelector("#main .error-summary");
+const errorSummary = document.querySelector("#main :is(.error-summary, .question)");
 if (errorSummary) errorSummary.focus();
 
 // The links of an error summary lead to their field, not only near it.
