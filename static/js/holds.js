@@ -2,7 +2,6 @@
 // only measures them, so it may be wrong. What happens at zero is the server's to say, too.
 
 import { announce, hush } from "./announce.js";
-import { modal } from "./elements.js";
 import { resync } from "./live.js";
 
 const ANNOUNCED = [120, 60, 30]; // seconds left; more often would talk over somebody who types
@@ -52,7 +51,6 @@ function mayAsk(name) {
 
 // The form says what happened, with all that was typed; a form that is being sent hears it as its answer.
 function over(element) {
-  hush(); // "30 seconds left" is not true any more
   const button = element.closest(".booking")?.querySelector("[data-over]");
   if (button) {
     if (!button.disabled && mayAsk(`form ${element.dataset.ends}`)) button.click();
@@ -62,14 +60,17 @@ function over(element) {
 }
 
 function countDown() {
+  let runs = false;
   for (const element of document.querySelectorAll("[data-ends]")) {
     const left = secondsLeft(element);
+    runs ||= left > 0;
     for (const words of element.querySelectorAll("[data-words]")) write(words, left);
     element.querySelector(".countdown-arc")?.setAttribute("stroke-dashoffset", 100 - (100 * left) / (element.dataset.total || left || 1));
     element.toggleAttribute("data-soon", left < 60);
     announceTime(element, left);
     if (left === 0) over(element);
   }
+  if (!runs) hush("left-"); // "30 seconds left" is not true any more
 }
 
 setInterval(countDown, 500);
@@ -90,15 +91,3 @@ document.addEventListener(
   },
   true,
 );
-
-// ---------- Letting go ----------
-
-document.addEventListener("htmx:finally:request", (event) => {
-  const { sourceElement, response } = event.detail.ctx;
-  if (response?.status !== 204) return;
-  if (sourceElement.matches("#release-form, #leave-form")) {
-    if (modal.open) modal.close();
-    else location.assign(sourceElement.dataset.back);
-  }
-  if (sourceElement.matches("#hold-bar")) document.getElementById(sourceElement.dataset.tile)?.focus();
-});
