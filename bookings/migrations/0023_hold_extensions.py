@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("bookings", "0021_mail_events"),
+        ("bookings", "0022_notices_off"),
     ]
 
     operations = [
