@@ -73,7 +73,8 @@ if (page) keepDetails(page);
 let isLeaving = false; // the dialog was closed in another way, and its entry is being left
 
 function enterHistory() {
-  if (!history.state?.dialog) history.pushState({ dialog: true }, "");
+  // htmx marks entries as its own, and would overwrite one that is not.
+  if (!history.state?.dialog) history.pushState({ htmx: true, dialog: true }, "");
 }
 
 modal.addEventListener("close", () => {
@@ -82,24 +83,35 @@ modal.addEventListener("close", () => {
   history.back();
 });
 
+function openAgain() {
+  const link = document.getElementById("hold-continue");
+  if (link) link.click();
+  else history.replaceState({ htmx: true }, ""); // nothing is held any more: an entry like others
+  return Boolean(link);
+}
+
+// htmx would load the page again, which is there already. Where browsers have "navigate", that is what it listens to.
+function keepFromHtmx(event) {
+  if (isLeaving || modal.open) event.stopImmediatePropagation();
+}
+
+document.defaultView.navigation?.addEventListener("navigate", keepFromHtmx, true);
+
 addEventListener(
   "popstate",
   (event) => {
-    if (isLeaving || modal.open) event.stopImmediatePropagation(); // htmx would load the page again
-    if (isLeaving) isLeaving = false;
-    else if (modal.open) modal.close();
-    else if (event.state?.dialog) openAgain();
+    keepFromHtmx(event);
+    if (modal.open && !isLeaving) modal.close();
+    isLeaving = false;
   },
   true,
 );
 
-function openAgain() {
-  const link = document.getElementById("hold-continue");
-  if (link) link.click();
-  else history.replaceState({ htmx: true }, ""); // nothing is held any more: an entry of the page like others
-}
+document.addEventListener("htmx:before:history:restore", (event) => {
+  if (history.state?.dialog && openAgain()) event.preventDefault();
+});
 
-if (history.state?.dialog) document.addEventListener("DOMContentLoaded", openAgain);
+if (history.state?.dialog) document.addEventListener("htmx:after:process", openAgain, { once: true });
 
 // ---------- Letting go ----------
 
