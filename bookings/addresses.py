@@ -40,6 +40,11 @@ def hold_url(slot: Slot) -> str:
     return _slot_url("hold", slot)
 
 
+def extend_url(slot: Slot, extensions: int) -> str:
+    """Return where a hold that was kept longer so often is kept longer once more (POST)."""
+    return _slot_url("extend", slot, {"extensions": str(extensions)})
+
+
 def release_url(slot: Slot) -> str:
     """Return where a hold is let go (POST)."""
     return _slot_url("release", slot)

@@ -54,6 +54,8 @@ class BookingForm(SeatsForm):
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             self.fields["name"].required = True
+        if self.instance.phone:
+            self.initial["phone"] = self.instance.phone_shown
 
 
 @admin.register(Booking)

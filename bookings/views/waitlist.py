@@ -71,6 +71,8 @@ def _join(request, slot):
     form = BookingForm(request.POST, slot=slot, for_waitlist=True)
     if not form.is_valid():
         return show_waitlist(request, slot, form, status=422)
+    if form.has_to_ask():
+        return show_waitlist(request, slot, form)
     details = form.cleaned_data
     try:
         check_booking_limits(visitor=request.visitor, address=client_address(request))
