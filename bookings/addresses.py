@@ -24,6 +24,11 @@ def day_url(expert: Expert, day: date, *, frame_query: dict[str, str] | None = N
     return f"{reverse(name, args=[expert.slug])}?{urlencode(query)}"
 
 
+def resync_url(url: str, *, folded: int) -> str:
+    """Return where an open page of a day loads it again; ``folded``: the last slot that it folded away, 0 for none."""
+    return f"{url}&{urlencode({'folded': folded})}"
+
+
 def day_socket_url(expert: Expert, day: date, zone: ZoneInfo) -> str:
     """Return the WebSocket (bookings/live/routing.py) that tells of changes on a day of the clock that leads."""
     query = {"day": day.isoformat()} | ({} if zone.key == expert.timezone else {"zone": zone.key})

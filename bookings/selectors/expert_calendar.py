@@ -5,11 +5,13 @@ What is a viewer's own in it is read apart (bookings/selectors/own_slots.py).
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import cached_property
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from bookings.addresses import book_url, day_url, hold_url
+from bookings.addresses import book_url, day_url, hold_url, resync_url
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
@@ -65,6 +67,7 @@ class Calendar:
 
     ``next_free_day``: the day that the page leads on to (bookings/selectors/calendar_version.py), None without one.
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    ``folded``: the last slot that a page which looks again has folded away, 0 for none; None for a page that is opened.
     """
 
     def __init__(
@@ -75,8 +78,9 @@ class Calendar:
         *,
         next_free_day: date | None,
         frame_query: dict[str, str] | None = None,
+        folded: int | None = None,
     ):
-        self._next_free_day = next_free_day
+        self._next_free_day, self._folded = next_free_day, folded
         self._frame_query, self._is_framed = frame_query, frame_query is not None
         self.expert, self.day, self.clocks, self.zone = expert, day, clocks, clocks.leading
         self.now = timezone.now()
@@ -109,6 +113,41 @@ class Calendar:
     def open_count(self) -> int:
         return self._week.open_count(self.day)
 
+    @cached_property
+    def earlier(self) -> list[Slot]:
+        """Return the slots of the day that are over, which a page folds away, in order of time.
+
+        While a page is open nothing more is folded, also when it looks again: what somebody is about to press must not
+        move. So a page says up to which slot it has folded.
+        """
+        over = [slot for slot in self._slots if self._week.states[slot.pk] == "past"]
+        if self._folded is None:
+            return over
+        last = next((slot.starts_at for slot in over if slot.pk == self._folded), None)
+        return [slot for slot in over if last and slot.starts_at <= last]
+
+    @property
+    def earlier_tiles(self) -> list[Tile]:
+        return [self._tile(slot, slot.starts_at.astimezone(self.zone)) for slot in self.earlier]
+
+    @property
+    def earlier_label(self) -> str:
+        count = len(self.earlier)
+        if self.day == self._week.today:
+            text = ngettext("%(count)d earlier time today", "%(count)d earlier times today", count)
+        else:
+            text = ngettext("%(count)d earlier time", "%(count)d earlier times", count)
+        return text % {"count": count}
+
+    @property
+    def resync_url(self) -> str:
+        """Return the address from which the page, while it is open, loads the day again."""
+        return resync_url(self.url(), folded=self.earlier[-1].pk if self.earlier else 0)
+
+    @property
+    def _slots(self) -> list[Slot]:
+        return sorted(self._week.on(self.day), key=lambda slot: slot.starts_at)
+
     @property
     def free(self) -> list[tuple[Slot, bool]]:
         """Return the slots of the week that can be booked, in order of time, and whether only few seats are left."""
@@ -118,9 +157,9 @@ class Calendar:
 
     @property
     def parts(self) -> list[Part]:
-        """Return the slots of the day by part of day, in order of time."""
+        """Return the slots of the day that are not ``earlier``, by part of day, in order of time."""
         parts: list[Part] = []
-        for slot in self._week.on(self.day):
+        for slot in self._slots[len(self.earlier) :]:
             shown = slot.starts_at.astimezone(self.zone)
             name, icon = _part_of_day(shown)
             if not parts or parts[-1].name != name:

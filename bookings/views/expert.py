@@ -67,10 +67,11 @@ def _show(
     if found is None:
         return None
     template = "bookings/_day.html" if is_partial(request) else template
+    folded = _folded(request)
     frame = None if frame_query is None else tuple(frame_query.items())
-    key = (template, slug, found.day, request.zone, frame, get_language())
+    key = (template, slug, found.day, request.zone, frame, folded, get_language())
     try:
-        page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, frame_query))
+        page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, frame_query, folded))
     except Expert.DoesNotExist:
         return None
     with timezone.override(found.clocks.leading):
@@ -78,14 +79,29 @@ def _show(
     return response if frame_query is None else let_frame(response, found.embed_origins)
 
 
-def _make(request, template: str, slug: str, found: CalendarVersion, frame_query: dict[str, str] | None) -> Page:
+def _folded(request) -> int | None:
+    """Return up to which slot a page that looks again has folded past times; None for one that is opened."""
+    text = request.GET.get("folded", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def _make(
+    request,
+    template: str,
+    slug: str,
+    found: CalendarVersion,
+    frame_query: dict[str, str] | None,
+    folded: int | None,
+) -> Page:
     """Render the page as everybody sees it. Raises Expert.DoesNotExist, also for a day that no page shows."""
     expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
     if not is_within_reach(found.day, expert):
         raise Expert.DoesNotExist
     clocks = shown_clocks(request, expert)
     metadata = of_expert(expert)
-    calendar = Calendar(expert, found.day, clocks, next_free_day=found.next_free_day, frame_query=frame_query)
+    calendar = Calendar(
+        expert, found.day, clocks, next_free_day=found.next_free_day, frame_query=frame_query, folded=folded
+    )
     context = {
         "accent": expert.organization.accent,
         "organization": expert.organization,
@@ -95,13 +111,15 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
         "metadata": metadata,
         "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
         "day": found.day,
-        "day_url": calendar.url(),
+        "resync_url": calendar.resync_url,
         "socket_url": day_socket_url(expert, found.day, clocks.leading),
         "zone": clocks.leading,
         "clock_line": calendar.clock_line,
         "policy_text": policy_text(expert),
         "strip": calendar.strip,
         "next_free_url": calendar.next_free_url,
+        "earlier_tiles": calendar.earlier_tiles,
+        "earlier_label": calendar.earlier_label,
         "parts": calendar.parts,
         "open_count": calendar.open_count,
         "grid_key": calendar.grid_key,

@@ -5,6 +5,7 @@ import "./dialog.js";
 import { root, toasts } from "./elements.js";
 import "./live.js";
 import "./holds.js";
+import "./loading.js";
 import "./work.js";
 import { toast } from "./toast.js";
 

@@ -1,11 +1,14 @@
 """The expert page: the week as a strip, the day as tiles. By which clock: test_expert_clocks.py."""
 
-from datetime import timedelta
+import re
+from datetime import time, timedelta
 
 import pytest
+from django.utils import timezone
 
 from bookings.models import Status
 from experts.models import Slot
+from experts.timezones import instant_of
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +47,61 @@ def test_every_state_is_told_in_words(client):
         assert words in body
     assert [part.name for part in response.context["parts"]] == ["Morning", "Afternoon", "Evening"]
     assert response.context["open_count"] == 4
+
+
+class TestWhatIsOver:
+    def expert(self, at: str):
+        """Somebody on whose day ahead all before a time is over, as it is inside the notice."""
+        expert = make_expert()
+        self.move_on(expert, at)
+        return expert
+
+    def move_on(self, expert, at: str):
+        noon = instant_of(day_ahead(), time.fromisoformat(at), expert.zone)
+        type(expert).objects.filter(pk=expert.pk).update(min_notice=noon - timezone.now())
+
+    def shown(self, response):
+        folded = [tile.slot for tile in response.context["earlier_tiles"]]
+        return folded, [tile.slot for part in response.context["parts"] for tile in part.tiles]
+
+    def test_is_folded_away_closed_at_first(self, client):
+        expert = self.expert("12:00")
+        nine, ten, two = (make_slot(expert, at=at) for at in ("09:00", "10:00", "14:00"))
+        response = page(client, expert, day=day_ahead().isoformat())
+        assert self.shown(response) == ([nine, ten], [two])
+        body = response.content.decode()
+        assert re.search(r'<details class="earlier" id="[^"]+">\s*<summary>.*2 earlier times</summary>', body)
+        assert body.index(f'id="slot-{ten.pk}"') < body.index("</details>", body.index('class="earlier"'))
+        assert "earlier" not in page(client, expert, day=day_ahead(3).isoformat()).content.decode()
+
+    def test_of_today_is_said_to_be_of_today_and_nothing_more_is_offered(self, client):
+        slot = make_slot(expert := make_expert(), day=expert.today(), at="00:00")
+        make_slot(expert, day=day_ahead())
+        body = page(client, expert, day=slot.date.isoformat()).content.decode()
+        assert "1 earlier time today</summary>" in body
+        assert "No more times on this day" in body
+
+    def test_nothing_is_folded_under_a_finger(self, client):
+        """What an open page asks for by itself folds what the page had folded when it was opened, and no more."""
+        expert = self.expert("09:30")
+        nine, ten, two = (make_slot(expert, at=at) for at in ("09:00", "10:00", "14:00"))
+        opened = page(client, expert, day=day_ahead().isoformat())
+        again = opened.context["resync_url"]
+        self.move_on(expert, "12:00")
+        response = client.get(again, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+        assert self.shown(response) == ([nine], [ten, two])
+        assert 'data-state="past"' in response.content.decode().split("</details>")[1]
+        assert response.context["resync_url"] == again
+        assert self.shown(page(client, expert, day=day_ahead().isoformat())) == ([nine, ten], [two])
+
+    def test_a_page_that_had_folded_nothing_folds_nothing(self, client):
+        expert = self.expert("08:00")
+        slots = [make_slot(expert, at=at) for at in ("09:00", "10:00")]
+        again = page(client, expert, day=day_ahead().isoformat()).context["resync_url"]
+        self.move_on(expert, "12:00")
+        assert self.shown(client.get(again)) == ([], slots)
+        for nonsense in ("x", "-1", "9" * 30, "²"):
+            assert client.get(again.replace("folded=0", f"folded={nonsense}")).status_code == 200
 
 
 def test_what_is_over_or_closed_is_no_button_and_what_is_full_leads_to_the_nearest_times(client):
