@@ -30,9 +30,7 @@ class TestSnapshot:
         assert shows(slot, "3 seats")(snapshot)
         assert f"slot-{other_day.pk}-" not in snapshot
         assert f'id="day-{slot.date}-count"' in snapshot
-        week = await sync_to_async(Week.read)(
-            slot.expert, slot.date - timedelta(days=slot.date.weekday()), timezone.now()
-        )
+        week = await sync_to_async(Week.around)(slot.expert, slot.date, timezone.now())
         assert json.loads(beat) == {"beat": {"grid": week.grid_key(slot.date), "fresh": True}}
 
     @in_loop
