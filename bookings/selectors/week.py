@@ -174,13 +174,13 @@ class Week:
     def grid_key(self, day: date) -> str:
         """Return a key of the tiles of a day: which slots, when, with what title, and which of them are closed.
 
-        A page loads the day again when the server tells it another key, also where another clock leads by now. Other
-        changes of state need no new tiles.
+        A page loads the day again when the server tells it another key, also where another clock leads by now, and at
+        midnight, as its strip begins today. Other changes of state need no new tiles.
         """
         tiles = [
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
-        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today == day, tiles)).encode()):08x}"
+        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today, tiles)).encode()):08x}"
 
 
 # Days farther away are refused: nothing can be booked there, and dates could overflow.

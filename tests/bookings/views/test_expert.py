@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings.models import Status
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
-from experts.timezones import instant_of
+from experts.timezones import instant_of, next_midnight
 from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -147,6 +147,21 @@ class TestTheStrip:
         for ahead, first in ((0, 0), (6, 0), (7, 7), (13, 7), (14, 14), (-1, -7), (-7, -7), (-8, -14)):
             response = page(client, expert, day=(today + timedelta(days=ahead)).isoformat())
             assert response.context["strip"].days[0].count.date == today + timedelta(days=first), ahead
+
+    def test_begins_a_day_later_after_midnight_on_pages_that_are_open_too(self, client, monkeypatch):
+        expert = make_expert()
+        today, day = expert.today(), day_ahead(3)
+        before = page(client, expert, day=day.isoformat()).context
+        midnight = next_midnight(timezone.now(), expert.zone)
+        monkeypatch.setattr(timezone, "now", lambda: midnight)
+        after = page(client, expert, day=day.isoformat()).context
+        assert [context["strip"].days[0].count.date for context in (before, after)] == [
+            today,
+            today + timedelta(days=1),
+        ]
+        # An open page is told the other key, loads the day again and is told of the other days from then on.
+        assert before["grid_key"] != after["grid_key"]
+        assert before["socket_url"] != after["socket_url"]
 
     def test_one_can_walk_through_the_weeks_but_not_into_the_past(self, client):
         expert = make_expert(horizon_days=20)
