@@ -71,6 +71,11 @@ def full_day(day: date, today: date) -> str:
     return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")
 
 
+def full_day_and_time(instant: datetime, zone: ZoneInfo) -> str:
+    """``Tuesday 5 January, 09:00``"""
+    return date_format(instant.astimezone(zone), "FULL_DAY_TIME_FORMAT")
+
+
 def day_span(first: date, last: date) -> str:
     """``9 to 15 March``, ``30 March to 5 April``, ``28 December 2026 to 3 January 2027``."""
     if first.year != last.year:

@@ -8,6 +8,7 @@ import "./holds.js";
 import "./seats.js";
 import "./focus.js";
 import "./grid.js";
+import "./loading.js";
 import "./work.js";
 import { toast } from "./toast.js";
 
