@@ -63,9 +63,9 @@ def release_url(slot: Slot) -> str:
     return _slot_url("release", slot)
 
 
-def waitlist_url(slot: Slot) -> str:
+def waitlist_url(slot: Slot, query: dict[str, str] | None = None) -> str:
     """Return where to join the waitlist of the slot, and to see one's place in it."""
-    return _slot_url("waitlist", slot)
+    return _slot_url("waitlist", slot, query)
 
 
 def _slot_url(name: str, slot: Slot, query: dict[str, str] | None = None) -> str:

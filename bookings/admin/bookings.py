@@ -43,7 +43,7 @@ COLOURS = {
 class BookingForm(SeatsForm):
     """Who the booking is for, and for a new one the slot and a one-time key against a double click."""
 
-    key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False, initial=new_key)
+    key = forms.CharField(label="", widget=forms.HiddenInput, max_length=200, required=False, initial=new_key)
 
     class Meta:
         model = Booking

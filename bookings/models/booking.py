@@ -266,6 +266,8 @@ class Booking(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
         constraints = [
             # A booking of an unknown status would take no seat.
             known_value("status", Status),

@@ -16,7 +16,7 @@ from bookings import services
 from bookings.addresses import book_url, expert_url, extend_url, release_url, waitlist_url
 from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
-from bookings.models import Booking, MailKind, Notification, Status
+from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
@@ -205,9 +205,20 @@ def show_waitlist(request, slot, form, *, status=200):
 
 
 def show_waiting(request, slot, entry):
-    """Show the place in line, and how to leave the waitlist."""
-    context = {"entry": entry, "offer_minutes": slot.expert.organization.offer_minutes}
+    """Show the place in line, and how to leave the waitlist. It looks again when the link was opened elsewhere."""
+    context = {
+        "entry": entry,
+        "offer_minutes": slot.expert.organization.offer_minutes,
+        "waiting_url": waitlist_url(slot, query={"shown": place_shown(entry)}),
+        # The dialog's page has a socket already.
+        "own_key": "" if is_partial(request) else own_key(request.visitor),
+    }
     return refresh_grid(show_step(request, slot, "waiting", context))
+
+
+def place_shown(entry: WaitlistEntry) -> str:
+    """Name what ``show_waiting`` shows, as ``shown_as``."""
+    return f"{entry.status}-{entry.place}"
 
 
 def _conflict_context(conflict: Conflict, zone) -> dict:

@@ -134,6 +134,8 @@ class Slot(models.Model):
 
     class Meta:
         ordering = ["starts_at", "id"]
+        verbose_name = _("slot")
+        verbose_name_plural = _("slots")
         constraints = [
             models.UniqueConstraint(
                 fields=["expert", "date", "time"],
