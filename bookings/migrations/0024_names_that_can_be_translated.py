@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0022_notices_off'),
+        ('bookings', '0023_hold_extensions'),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0017_search_more_words'),
+        ('experts', '0018_medical_categories'),
     ]
 
     operations = [
