@@ -17,7 +17,7 @@ from experts.formats.en import formats as english
 NAMES = {name for name in vars(english) if name.isupper()}
 # For programs: ISO 8601 in attributes and addresses, and times without separators (RFC 5545).
 ISO = {"c", "Y-m-d"}
-COMPACT = {"%Y%m%dT%H%M%SZ", "%Y%m%d%H%M%S"}
+ISO_IN_CODE = {"%Y-%m", "%Y-%m-%dT%H:%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%d%H%M%S"}
 
 _IN_TEMPLATE = re.compile(r"""\|(?:date|time|zoned):(?P<q>["'])(?P<pattern>.+?)(?P=q)|\{% *now +["'](?P<now>.+?)["']""")
 _IN_SCRIPT = re.compile(r"""(DateTimeFormat|NumberFormat|toLocale\w*)\(\s*["'`]""")
@@ -34,7 +34,7 @@ def in_code(source: str) -> list[str]:
             case ast.Call(func=ast.Attribute(attr="strftime")):
                 found.append("strftime")
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=str() as pattern)])):
-                if pattern.startswith("%") and pattern not in COMPACT:
+                if pattern.startswith("%") and pattern not in ISO_IN_CODE:
                     found.append(pattern)
     return found
 
