@@ -1,4 +1,4 @@
-"""How days and times are written belongs to the language (experts/formats/): neither code nor templates fix it."""
+"""What a language decides: how days and times are written (experts/formats/), and each text as a whole."""
 
 import ast
 import re
@@ -37,6 +37,15 @@ def in_code(source: str) -> list[str]:
                 if pattern.startswith("%") and pattern not in ISO_IN_CODE:
                     found.append(pattern)
     return found
+
+
+def hidden_texts(source: str) -> list[str]:
+    """Texts within an f-string, where the tools that collect texts for translators do not find them."""
+    formatted = (
+        part for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+    )
+    names = {"_", "gettext", "ngettext", "pgettext", "npgettext"}
+    return [ast.unparse(it) for it in formatted if isinstance(it, ast.Call) and getattr(it.func, "id", "") in names]
 
 
 def in_template(source: str) -> list[str]:
@@ -78,6 +87,12 @@ def test_control_a_pattern_would_be_found():
     assert in_script("new Intl.DateTimeFormat(root.lang, {})") == []
     looked_at = {path.name for path, _look in sources()}
     assert {"formatting.py", "_time.html", "booking_subject.txt", "site.js"} <= looked_at
+
+
+def test_translators_are_given_every_text():
+    for path, look in sources():
+        assert look is not in_code or hidden_texts(path.read_text()) == [], path
+    assert hidden_texts("f\"{x} {_('Free')}\"") == ["_('Free')"], "control"
 
 
 def test_no_pattern_is_named_that_does_not_exist():
