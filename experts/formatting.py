@@ -207,7 +207,6 @@ def clock_of_day(zone: ZoneInfo, day: date) -> str:
     return zone_name(zone)
 
 
-
 def count_label(number: int, is_least: bool = False) -> str:
     """``1,234``; ``1,000+`` of a number that was not counted to its end (``is_least``)."""
     figures = number_format(number, force_grouping=True)
