@@ -4,6 +4,7 @@ from bookings import views
 
 urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
+    path("experts/<slug:slug>/card.png", views.share_card, name="share_card"),
     path("embed/expert/<slug:slug>/", views.embed_expert, name="embed_expert"),
     path("feeds/<str:token>.ics", views.feed, name="feed"),
     path("slots/<int:slot_id>/hold/", views.hold, name="hold"),

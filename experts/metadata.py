@@ -42,6 +42,7 @@ def of_expert(expert: Expert) -> Metadata:
         title=title,
         description=_short(f"{about} {expert.bio}"),
         url=absolute_url("expert", expert.slug),
+        image_url=absolute_url("share_card", expert.slug),
         kind="profile",
     )
 
@@ -68,7 +69,7 @@ def of_listing(
         title=title,
         description=_short(f"{category.name}: {about % where}" if category else about % where),
         url=f"{url}?{address}" if address else url,
-        is_indexed=not (query.search or query.when),
+        is_indexed=not query.search and set(query.filters) <= {"organization"},
     )
 
 

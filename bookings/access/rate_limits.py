@@ -37,6 +37,9 @@ CHANGES_PER_BOOKING = (parse("20/hour"),)
 WISHES_PER_VISITOR_AND_SLOT = (parse("1/hour"),)
 WISHES_PER_ADDRESS = (parse("60/hour"),)
 
+# A picture takes some 50 ms of CPU. Messengers ask for those of all their people from a few addresses.
+PICTURES_PER_ADDRESS = (parse("60/minute"), parse("1200/hour"))
+
 # Nobody needs many organisations.
 SIGN_UPS_PER_ADDRESS = (parse("10/hour"),)
 
@@ -88,6 +91,11 @@ def check_lookup_limits(*, visitor: str, address: str) -> None:
 def check_sign_up_limits(*, address: str) -> None:
     """Count one try to set up an organisation. Raises TooMany, as for booking; the mails as for booking, too."""
     _count("sign-up", {"address": (address, SIGN_UPS_PER_ADDRESS)})
+
+
+def check_picture_limits(*, address: str) -> None:
+    """Count one picture that is drawn. Raises TooMany, as for booking."""
+    _count("picture", {"address": (address, PICTURES_PER_ADDRESS)})
 
 
 def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from bookings.models import Booking, Proof, WaitlistEntry
 from bookings.selectors.week import first_day, first_start
 from experts.clocks import DAYS_BETWEEN_CLOCKS, Clocks, clocks_for, leading_day
-from experts.models import Expert, Organization, Slot
+from experts.models import Category, Expert, Organization, Slot
 from experts.prepared import PreparedValues
 from experts.selectors import row_version, slots_version_by_clock
 
@@ -20,10 +20,10 @@ from experts.selectors import row_version, slots_version_by_clock
 class CalendarVersion:
     """What an expert's calendar around ``day`` was made of, as it was read at one moment.
 
-    Days are those of the leading one of ``clocks``. ``version`` differs whenever the expert, the organisation or a slot
-    of the week does. ``next_free_day``: the first day after ``day`` with a slot that can be booked, else the first of
-    all; None without one. ``has_own``: whether the viewer may have a hold, a booking or a place on a waitlist here.
-    ``embed_origins``: which sites may frame it.
+    Days are those of the leading one of ``clocks``. ``version`` differs whenever the expert, the category, the
+    organisation or a slot of the week does. ``next_free_day``: the first day after ``day`` with a slot that can be
+    booked, else the first of all; None without one. ``has_own``: whether the viewer may have a hold, a booking or a
+    place on a waitlist here. ``embed_origins``: which sites may frame it.
     """
 
     expert_id: int
@@ -55,12 +55,12 @@ def read_calendar_version(
     found: Any = next(iter(_of_somebody(*around, visitor) if visitor else _of_nobody(*around)), None)
     if found is None:
         return None
-    pk, venue, zone_name, origins, *rows, week_version, first_free_at, later_free_at = found[:9]
+    pk, venue, zone_name, origins, *rows, week_version, first_free_at, later_free_at = found[:11]
     clocks = clocks_for(venue, ZoneInfo(zone_name), visitor_zone)
     next_free_at = later_free_at or first_free_at
     next_free_day = next_free_at.astimezone(clocks.leading).date() if next_free_at else None
     version = (pk, *rows, week_version, next_free_day)
-    return CalendarVersion(pk, clocks, day, next_free_day, any(found[9:]), origins, version)
+    return CalendarVersion(pk, clocks, day, next_free_day, any(found[11:]), origins, version)
 
 
 def _calendar(
@@ -79,10 +79,11 @@ def _calendar(
     return (
         Expert.objects.active()
         .filter(slug=slug)
-        .values_list("pk", "venue", "timezone", "organization__embed_origins")
+        .values_list("pk", "venue", "timezone", "organization__embed_origins", "category__slug")
         .annotate(
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),
+            category_version=row_version(Category),
             week_version=slots_version_by_clock(monday, sunday, (earliest, latest), visitor_zone),
             first_free_at=first_start(Slot.objects.bookable()),
             later_free_at=first_start(later),

@@ -15,6 +15,7 @@ from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.clocks import Clocks
 from experts.models import Expert, Slot
+from experts.models.slot import BOOKABLE_STATES
 from experts.timezones import city, is_shown_twice, offset_label
 
 
@@ -107,6 +108,13 @@ class Calendar:
     @property
     def open_count(self) -> int:
         return self._week.open_count(self.day)
+
+    @property
+    def free(self) -> list[tuple[Slot, bool]]:
+        """Return the slots of the week that can be booked, in order of time, and whether only few seats are left."""
+        slots = [slot for day in self._week.days for slot in self._week.on(day)]
+        states = [(slot, self._week.states[slot.pk]) for slot in slots]
+        return [(slot, state == "few") for slot, state in states if state in BOOKABLE_STATES]
 
     @property
     def parts(self) -> list[Part]:

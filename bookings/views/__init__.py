@@ -9,6 +9,7 @@ from bookings.views.link import link
 from bookings.views.my_bookings import my_bookings, sign_out
 from bookings.views.not_me import not_me, unwanted
 from bookings.views.reschedule import reschedule
+from bookings.views.share_card import share_card
 from bookings.views.waitlist import waitlist
 from bookings.views.your_data import download_data, erase_data, read_data, your_data
 
@@ -30,6 +31,7 @@ __all__ = [
     "read_data",
     "release",
     "reschedule",
+    "share_card",
     "show_mail_state",
     "sign_out",
     "unwanted",

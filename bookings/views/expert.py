@@ -19,6 +19,7 @@ from bookings.policy import policy_text
 from bookings.selectors.calendar_version import CalendarVersion, read_calendar_version
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
+from bookings.selectors.structured_data import describe_expert
 from bookings.selectors.week import is_within_reach, read_day
 from bookings.views.responses import not_found
 from bookings.views.zones import shown_clocks
@@ -83,6 +84,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
     if not is_within_reach(found.day, expert):
         raise Expert.DoesNotExist
     clocks = shown_clocks(request, expert)
+    metadata = of_expert(expert)
     calendar = Calendar(expert, found.day, clocks, next_free_day=found.next_free_day, frame_query=frame_query)
     context = {
         "accent": expert.organization.accent,
@@ -90,7 +92,8 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
         "embedded": frame_query is not None,
         "frame_query": frame_query or {},
         "expert": expert,
-        "metadata": of_expert(expert),
+        "metadata": metadata,
+        "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
         "day": found.day,
         "day_url": calendar.url(),
         "socket_url": day_socket_url(expert, found.day, clocks.leading),

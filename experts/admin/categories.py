@@ -17,7 +17,7 @@ class CategoryAdmin(ServiceAdmin):
     list_display = ("name", "slug", "icon", "position")
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
-    fields = ("name", "slug", "icon", "position")
+    fields = ("name", "slug", "icon", "position", "is_medical")
 
     def reason_to_keep(self, obj):
         return _("Experts belong to it.") if obj.experts.exists() else ""

@@ -75,6 +75,12 @@ class Category(models.Model):
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     icon = models.CharField(_("icon"), max_length=40, default="briefcase", help_text=_("Name of a Lucide icon."))
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    is_medical = models.BooleanField(
+        _("doctors"),
+        default=False,
+        db_default=False,
+        help_text=_("Its experts are physicians. Search engines are told so; otherwise, that they are persons."),
+    )
 
     objects = CategoryQuerySet.as_manager()
 

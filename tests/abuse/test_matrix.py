@@ -47,6 +47,7 @@ PAGES = {
     "/": OPEN,
     "/experts/": OPEN,
     "/experts/<slug:slug>/": OPEN,
+    "/experts/<slug:slug>/card.png": OPEN,
     "/o/<slug:slug>/": OPEN,
     "/embed/<slug:slug>/": OPEN,
     "/embed/expert/<slug:slug>/": OPEN,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime, timedelta
 from html import unescape
 from xml.etree import ElementTree
 
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from bookingsite import sitemaps
+from experts.models import Category, Expert
 from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -74,8 +76,8 @@ class TestHead:
             assert 20 < len(said["description"]) <= 160
 
     def test_what_somebody_looks_for_is_not_shown_to_others(self, client, expert):
-        assert head(client, "/experts/?search=amara")["robots"] == "noindex"
-        assert head(client, "/experts/?when=today")["robots"] == "noindex"
+        for query in ("search=amara", "when=today", "language=en&organization=hale"):
+            assert head(client, f"/experts/?{query}")["robots"] == "noindex"
 
     def test_only_pages_that_are_meant_to_be_found_say_so(self, client, expert):
         """Every other page is kept out by base.html, without a word of its own."""
@@ -89,6 +91,55 @@ class TestHead:
         booking = make_booking(make_slot(expert))
         for path in ("/bookings/", f"/bookings/{booking.reference}/", "/bookings/link/x/", "/slots/1/book/"):
             assert client.get(path)["Referrer-Policy"] in ("no-referrer", "same-origin", "strict-origin"), path
+
+
+class TestStructuredData:
+    """JSON-LD, as schema.org has it."""
+
+    def data(self, client, path="/experts/amara/"):
+        html = client.get(path).content.decode()
+        [text] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html)
+        return json.loads(text)["@graph"], text
+
+    def test_says_who_it_is_what_there_is_and_what_is_free_in_the_shown_week(self, client, expert):
+        monday = expert.today() + timedelta(days=7 - expert.today().weekday())
+        free = make_slot(expert, day=monday, at="10:00", capacity=4)
+        few = make_slot(expert, day=monday + timedelta(days=6), at="11:00", capacity=2)
+        make_booking(few)
+        make_booking(make_slot(expert, day=monday, at="12:00"))  # full
+        make_slot(expert, day=monday, at="13:00", is_closed=True)
+        make_slot(expert, day=monday + timedelta(days=7))  # of another week
+        (who, service), _text = self.data(client, f"/experts/amara/?day={monday}")
+        url = f"{SITE}/experts/amara/"
+        assert (who["@type"], who["name"], who["jobTitle"]) == ("Person", expert.name, "Physiotherapist")
+        assert (who["url"], who["worksFor"]["name"]) == (url, "Hale & Partners")
+        assert (service["@type"], service["provider"], service["url"]) == ("Service", {"@id": who["@id"]}, url)
+        assert [
+            (datetime.fromisoformat(it["availabilityStarts"]), datetime.fromisoformat(it["availabilityEnds"]))
+            for it in service["offers"]
+        ] == [(free.starts_at, free.ends_at), (few.starts_at, few.ends_at)]
+        assert [it["availability"].rpartition("/")[2] for it in service["offers"]] == ["InStock", "LimitedAvailability"]
+
+    def test_a_doctor_is_a_practice_and_says_where(self, client, expert):
+        Category.objects.update(is_medical=True)
+        Expert.objects.update(venue_note="12 Hill Street, London")
+        (who, _service), _text = self.data(client)
+        assert (who["@type"], who["address"]) == ("Physician", "12 Hill Street, London")
+        assert who["parentOrganization"]["url"] == f"{SITE}/o/hale/"
+        assert "jobTitle" not in who
+
+    def test_no_text_of_a_person_ends_it(self, client, expert):
+        nasty = "</script><script>alert(1)</script><!--&"
+        Expert.objects.update(name=nasty, headline=nasty, bio=nasty)
+        (who, _service), text = self.data(client)
+        assert who["name"] == who["jobTitle"] == nasty
+        assert not set("<>&") & set(text)
+        assert "<script>alert" not in client.get("/experts/amara/").content.decode()
+
+    def test_is_for_the_page_alone(self, client, expert):
+        partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
+        assert b"ld+json" not in client.get("/experts/amara/", headers=partial).content
+        assert b"ld+json" not in client.get("/embed/expert/amara/").content
 
 
 def test_robots(client):

@@ -59,7 +59,7 @@ IMPERSONAL = {
     "django_admin_log": "action_time object_id action_flag",
     "django_content_type": "app_label model",
     "django_session": "expire_date",
-    "experts_category": "name slug icon position",
+    "experts_category": "name slug icon position is_medical",
     "experts_invitation": "organization_name timezone role invited_by_id accepted_at",
     "experts_membership": "user_id role from_sso",
     "experts_membershipevent": "user_id role",

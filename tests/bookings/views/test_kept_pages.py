@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings.models import Status, WaitlistEntry
-from experts.models import Expert, Organization, Slot
+from experts.models import Category, Expert, Organization, Slot
 from experts.models.expert import Venue
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot, utc
 from tests.kept import TOKEN, body_of, nothing_kept
@@ -57,6 +57,7 @@ CHANGES = {
     "the organisation's name": lambda slot: Organization.objects.update(name="Another House"),
     "the organisation's policy": lambda slot: Organization.objects.update(requires_approval=True),
     "the organisation's notice": lambda slot: Organization.objects.update(min_notice=timedelta(days=20)),
+    "the category": lambda slot: Category.objects.update(is_medical=True),
     "the expert's horizon": lambda slot: Expert.objects.filter(pk=slot.expert_id).update(horizon_days=1),
 }
 
