@@ -9,8 +9,8 @@ from django.conf import settings
 STATIC = settings.BASE_DIR / "static"
 SOURCES = {path.name: path.read_text() for path in sorted((STATIC / "js").glob("*.js"))}
 CODE = {name: re.sub(r"(^|\s)//.*", "", text) for name, text in SOURCES.items()}
-# Plain scripts: embed.js stands on other people's pages, the admin's own templates load admin.js, and zone.js runs before
-# anything is painted.
+# Plain scripts: embed.js stands on other people's pages, the admin's own templates load admin.js, and zone.js runs
+# before anything is painted.
 PLAIN = {"admin.js", "embed.js", "zone.js"}
 IMPORT = re.compile(r'^import (?:\{([^}]*)\} from )?"\./([^"]+)";$', re.MULTILINE)
 EXPORT = re.compile(r"^export (?:async )?(?:const|let|function|class) (\w+)", re.MULTILINE)

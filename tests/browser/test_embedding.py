@@ -13,7 +13,8 @@ from tests.cast import book, make_expert, make_organization, make_slot
 
 PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
 <title>Our clinic</title><body><h1>Our clinic</h1>
-<div style="min-height: 48rem"><script src="{script}" {data} async></script></div><p>Where to find us</p></body></html>"""
+<div style="min-height: 48rem"><script src="{script}" {data} async></script></div>
+<p>Where to find us</p></body></html>"""
 MOVED = """
     window.moved = 0;
     new PerformanceObserver((list) => {
