@@ -14,19 +14,32 @@ def expert_url(slot: Slot, zone: ZoneInfo) -> str:
     return day_url(slot.expert, slot.starts_at.astimezone(zone).date())
 
 
-def day_url(expert: Expert, day: date, *, frame_query: dict[str, str] | None = None) -> str:
+def day_url(
+    expert: Expert, day: date | None, *, month: date | None = None, frame_query: dict[str, str] | None = None
+) -> str:
     """Return the expert's page on a day of the clock that leads there (experts/clocks.py).
 
-    ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    With a ``month`` beside its days; without a day on the first that is free in it. ``frame_query``: what addresses
+    carry in a frame on another site (experts/embedding.py); None on a page of our own.
     """
     name = "expert" if frame_query is None else "embed_expert"
-    query = {"day": day.isoformat()} | (frame_query or {})
+    query = {"month": f"{month:%Y-%m}"} if month else {}
+    query |= ({"day": day.isoformat()} if day else {}) | (frame_query or {})
     return f"{reverse(name, args=[expert.slug])}?{urlencode(query)}"
 
 
-def day_socket_url(expert: Expert, day: date, zone: ZoneInfo) -> str:
-    """Return the WebSocket (bookings/live/routing.py) that tells of changes on a day of the clock that leads."""
-    query = {"day": day.isoformat()} | ({} if zone.key == expert.timezone else {"zone": zone.key})
+def resync_url(url: str, *, folded: int) -> str:
+    """Return where an open page of a day loads it again; ``folded``: the last slot that it folded away, 0 for none."""
+    return f"{url}&{urlencode({'folded': folded})}"
+
+
+def day_socket_url(expert: Expert, day: date, zone: ZoneInfo, shown: list[date]) -> str:
+    """Return the WebSocket (bookings/live/routing.py) that tells of changes on a day of the clock that leads.
+
+    ``shown``: the days beside it that the page has counts of.
+    """
+    query = {"day": day.isoformat(), "from": shown[0].isoformat(), "to": shown[-1].isoformat()}
+    query |= {} if zone.key == expert.timezone else {"zone": zone.key}
     return f"/ws/experts/{expert.slug}/?{urlencode(query)}"
 
 
@@ -40,14 +53,19 @@ def hold_url(slot: Slot) -> str:
     return _slot_url("hold", slot)
 
 
+def extend_url(slot: Slot, extensions: int) -> str:
+    """Return where a hold that was kept longer so often is kept longer once more (POST)."""
+    return _slot_url("extend", slot, {"extensions": str(extensions)})
+
+
 def release_url(slot: Slot) -> str:
     """Return where a hold is let go (POST)."""
     return _slot_url("release", slot)
 
 
-def waitlist_url(slot: Slot) -> str:
+def waitlist_url(slot: Slot, query: dict[str, str] | None = None) -> str:
     """Return where to join the waitlist of the slot, and to see one's place in it."""
-    return _slot_url("waitlist", slot)
+    return _slot_url("waitlist", slot, query)
 
 
 def _slot_url(name: str, slot: Slot, query: dict[str, str] | None = None) -> str:

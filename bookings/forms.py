@@ -3,17 +3,21 @@
 import secrets
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core import signing
 from django.forms.models import construct_instance
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.errors import InvalidDetails
 from bookings.form_renderer import InputRenderer
+from bookings.mail_slips import suggest_address
 from bookings.models import Booking, CancelReason
 from bookings.models.booking import read_reference
+from bookings.phones import example_phone, read_phone, show_phone
 from bookings.validators import validate_plain_text
 from experts.models import Organization, Slot
 
@@ -59,6 +63,13 @@ def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt="bookings.form")
 
 
+def _changed(data: Any, **values: Any) -> QueryDict:
+    changed: QueryDict = data.copy()
+    for name, value in values.items():
+        changed[name] = value
+    return changed
+
+
 class _EmailField(forms.EmailField):
     """An e-mail address, with a hint about what is wrong with it."""
 
@@ -86,6 +97,9 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
     opened = forms.CharField(widget=forms.HiddenInput, max_length=100, required=False, initial="")
     # Text, as a hidden box would say "False" and mean it: whatever is in it says that a second booking is wanted.
     again = forms.CharField(widget=forms.HiddenInput, required=False)
+    # The address that was asked about, as it may have been mistyped.
+    asked = forms.CharField(widget=forms.HiddenInput, required=False, initial="")
+    suggestion = ""  # what it was probably meant to be, where the form has to ask
 
     class Meta:
         model = Booking
@@ -107,10 +121,27 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
             "email": {"required": gettext_lazy("Enter your email address.")},
         }
 
-    def __init__(self, *args: Any, slot: Slot, held: int = 0, for_waitlist: bool = False, **kwargs: Any) -> None:
-        """``held``: the seats that the visitor holds in the slot already. ``for_waitlist``: no seat has to be free."""
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        slot: Slot,
+        zone: ZoneInfo | None = None,
+        held: int = 0,
+        for_waitlist: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """``zone``: the visitor's, where it is known. ``held``: the seats that the visitor holds in the slot already.
+
+        ``for_waitlist``: no seat has to be free.
+        """
+        if data and data.get("meant"):  # the answer to the question was yes
+            data = _changed(data, email=data["meant"])
+        super().__init__(data, **kwargs)
         expert = slot.expert
+        self._zones = [expert.timezone, *([zone.key] if zone else [])]
+        self._asks_phone = not for_waitlist  # whose form only carries on what was typed before
+        self.fields["phone"].widget.attrs["placeholder"] = example_phone(self._zones)
         self.fields["name"].required = self.fields["email"].required = True
         self.fields["agree"].label = _("I agree that %(organization)s uses these details to arrange my session.") % {
             "organization": expert.organization.name
@@ -132,6 +163,21 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
             )
         else:
             del self.fields["seats"]
+
+    def clean_phone(self) -> str:
+        typed: str = self.cleaned_data["phone"]
+        return read_phone(typed, self._zones) if self._asks_phone else typed
+
+    def has_to_ask(self) -> bool:
+        """Whether the address of a valid form may be mistyped, and nobody was asked about it yet: it asks once.
+
+        It has a ``suggestion`` then.
+        """
+        email = self.cleaned_data["email"]
+        if self.cleaned_data["asked"] != email:
+            self.suggestion = suggest_address(email)
+            self.data = _changed(self.data, asked=email)
+        return bool(self.suggestion)
 
     def _post_clean(self) -> None:
         """As Django's, but for constraints: it would put each together as a query, to find it about other columns."""
@@ -157,7 +203,8 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
     def details(self) -> list[tuple[str, str]]:
         """What was filled in, as (label, text), for the review."""
         labels = {"name": _("Name"), "email": _("Email"), "phone": _("Phone"), "notes": _("Help with")}
-        rows = [(label, self.cleaned_data[name]) for name, label in labels.items() if self.cleaned_data[name]]
+        shown = self.cleaned_data | {"phone": show_phone(self.cleaned_data["phone"])}
+        rows = [(label, shown[name]) for name, label in labels.items() if shown[name]]
         seats = self.cleaned_data.get("seats", 1)
         return [*rows, (_("Seats"), str(seats))] if seats > 1 else rows
 

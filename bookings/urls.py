@@ -8,6 +8,7 @@ urlpatterns = [
     path("embed/expert/<slug:slug>/", views.embed_expert, name="embed_expert"),
     path("feeds/<str:token>.ics", views.feed, name="feed"),
     path("slots/<int:slot_id>/hold/", views.hold, name="hold"),
+    path("slots/<int:slot_id>/extend/", views.extend, name="extend"),
     path("slots/<int:slot_id>/release/", views.release, name="release"),
     path("slots/<int:slot_id>/book/", views.book, name="book"),
     path("slots/<int:slot_id>/waitlist/", views.waitlist, name="waitlist"),

@@ -37,7 +37,8 @@ class UserAdmin(Scoped, DjangoUserAdmin, ModelAdmin):
         (None, {"fields": ("email", "name", "password")}),
         (
             gettext_lazy("Permissions"),
-            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+            # Not groups and permissions of Django's, which count for nothing (experts/permissions.py).
+            {"fields": ("is_active", "is_staff", "is_superuser")},
         ),
         (gettext_lazy("Important dates"), {"fields": ("last_login", "created_at")}),
     )

@@ -1,7 +1,7 @@
 """What a list of experts is asked for: the words, filters and order that its address holds."""
 
 from collections.abc import Container, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -107,6 +107,9 @@ class Query:
 
     def without(self, name: str) -> "Query":
         return replace(self, **{name: getattr(Query, name)})
+
+
+FILTERS = frozenset(field.name for field in fields(Query))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
 
 def hour_cycle() -> str:
     """How scripts write the hours, as JavaScript's ``Intl`` names it: ``h23`` for 0 to 23, ``h12`` for 1 to 12."""
-    return "h23" if re.search("[GH]", get_format("TIME_FORMAT")) else "h12"
+    pattern = re.sub(r"\\.", "", get_format("TIME_FORMAT"))  # without letters that mean themselves
+    return "h23" if re.search("[GH]", pattern) else "h12"
 
 
 def week_start(day: date) -> date:
@@ -68,6 +69,11 @@ def day_name(day: date, today: date) -> str:
 def full_day(day: date, today: date) -> str:
     """``Tuesday 10 March``, with the year when it is another one."""
     return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")
+
+
+def full_day_and_time(instant: datetime, zone: ZoneInfo) -> str:
+    """``Tuesday 5 January, 09:00``"""
+    return date_format(instant.astimezone(zone), "FULL_DAY_TIME_FORMAT")
 
 
 def day_span(first: date, last: date) -> str:

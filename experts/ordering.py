@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Exists, F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Least, Now
+from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
 
@@ -175,10 +175,18 @@ class Selection:
         widest = times.widest
         rows = self._walk(widest, times, (widest.first, 0), SPARSE)
         if len(rows) < SPARSE:
-            found = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
-            return list(_by_name(Expert.objects.filter(pk__any_of=list(found)))[:upto])
-        free = Slot.objects.bookable_of_outer().filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
-        return list(_by_name(self.experts.filter(Exists(free.filter(times.allow(F, OuterRef)))))[:upto])
+            ids = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
+            return list(_by_name(Expert.objects.filter(pk__any_of=list(ids)))[:upto])
+        found: list[int] = []
+        stride, after = LEAST_STRIDE + 2 * upto, Q()
+        while len(found) < upto:
+            asked = _with_freedom(self.experts.filter(after), times)[:stride]
+            found += [pk for pk, _name, is_free in asked if is_free]
+            if len(asked) < stride:
+                break
+            pk, name, _is_free = asked[len(asked) - 1]
+            after, stride = Q(name__gte=name) & (Q(name__gt=name) | Q(pk__gt=pk)), 2 * stride
+        return found[:upto]
 
     def _walk(
         self, stretch: Stretch, times: Times | None, after: tuple[datetime, int], limit: int
@@ -247,6 +255,18 @@ def _walk_named_of(limit: int) -> PreparedValues[[list[int], int, datetime, int,
         return _slots_after(named, Expert.objects.all(), organization_id, first, expert_id, last)[:limit]
 
     return PreparedValues(slots)
+
+
+def _with_freedom(experts: QuerySet[Expert], times: Times) -> QuerySet[Any]:
+    """Each by name: id, name, whether there is a bookable slot at such times.
+
+    To be read in slices, as ``maybe_bookable_of``.
+    """
+    widest = times.widest
+    slots = Slot.objects.bookable_of_outer().filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
+    found = slots.filter(times.allow(F, OuterRef)).order_by().values(yes=Value(True))
+    is_free = Coalesce(Subquery(found[:1]), False)
+    return experts.order_by("name", "pk").annotate(is_free=is_free).values_list("pk", "name", "is_free")
 
 
 def _by_name(experts: QuerySet[Expert]) -> QuerySet[Expert, int]:

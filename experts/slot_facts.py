@@ -15,7 +15,7 @@ def slot_facts(slot: Slot, now: datetime) -> dict[str, Any]:
         "id": slot.pk,
         "expert": slot.expert.slug,
         "date": slot.date,
-        "time": f"{slot.time:%H:%M}",
+        "time": slot.time.isoformat("minutes"),
         "timezone": slot.expert.timezone,
         "starts_at": slot.starts_at,
         "ends_at": slot.ends_at,

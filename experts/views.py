@@ -3,7 +3,10 @@
 A list is rendered once and kept for as long as what is read for each request is the same (experts/page_cache.py).
 """
 
+from urllib.parse import urlencode
+
 from django.core.paginator import Paginator
+from django.http import HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -13,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
-from experts.filters import days_to_choose
+from experts.filters import FILTERS, days_to_choose
 from experts.htmx import is_partial
 from experts.metadata import of_listing
 from experts.models import Organization
@@ -47,6 +50,10 @@ def embed_organization(request, slug):
 
 
 def _list(request, organization, base_url, template="experts/discover.html", frame: dict[str, str] | None = None):
+    given = [(name, value) for name, values in request.GET.lists() for value in values]
+    if (filled := [it for it in given if it[1] or it[0] not in FILTERS]) != given:
+        # A form without script sends empty fields, too. Addresses that people share carry none.
+        return HttpResponseRedirect(f"{base_url}?{urlencode(filled)}" if filled else base_url)
     now = timezone.now()
     template = "experts/_results.html" if is_partial(request) else template
     listing = read_listing(request, organization, request.zone, now)

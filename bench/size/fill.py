@@ -11,8 +11,17 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from experts.services import count_search_words
+
 Note = Callable[[str], None]
-LARGE = ("experts_expert", "experts_slot", "bookings_booking", "bookings_bookingevent", "bookings_notification")
+LARGE = (
+    "experts_expert",
+    "experts_searchword",
+    "experts_slot",
+    "bookings_booking",
+    "bookings_bookingevent",
+    "bookings_notification",
+)
 SLOTS_A_DAY, DAYS_BETWEEN = 5, 3  # an expert works every third day
 
 
@@ -81,9 +90,12 @@ EXPERTS = """
                                 session_minutes, default_capacity, venue, venue_note, is_active, search_text,
                                 slots_until)
     SELECT organization.id, category.id, named.name, 'expert-' || n, 'Adviser',
-           repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8], '{en}', 45,
-           CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END, 'in_person', '',
-           n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name),
+           repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8],
+           CASE WHEN n %% 300 = 7 THEN '{en,cs}'::text[] WHEN n %% 7 = 0 THEN '{en,de}' ELSE '{en}' END, 45,
+           CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END,
+           CASE n %% 20 WHEN 1 THEN 'phone' WHEN 4 THEN 'video' ELSE 'in_person' END, '',
+           n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name
+                                || ' listens and knows the english in person'),
            current_date + 62
     FROM generate_series(0, %(experts)s - 1) AS n
     CROSS JOIN LATERAL (SELECT (%(first)s::text[])[1 + n %% 13] || ' '
@@ -225,3 +237,5 @@ def insert(size: Size, note: Note) -> None:
             cursor.execute(sql, values)
             note(f"  {number}/{len(steps)} {name}: {cursor.rowcount:,} rows in {time.monotonic() - started:.0f} s")
         cursor.execute("SET LOCAL session_replication_role = origin")
+    note("  words of searches")
+    count_search_words()

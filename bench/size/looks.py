@@ -49,12 +49,22 @@ def discovery() -> Iterator[tuple[str, Look]]:
         ("experts free tomorrow", "/experts/", {"when": "tomorrow"}),
         ("experts free this week", "/experts/", {"when": "week"}),
         ("experts of a category free tomorrow", "/experts/", {"when": "tomorrow", "category": "field-4"}),
+        ("experts free in an evening", "/experts/", {"part": "evening"}),
+        ("experts by video", "/experts/", {"venue": "video"}),
+        (
+            "experts by video free tomorrow morning",
+            "/experts/",
+            {"venue": "video", "when": "tomorrow", "part": "morning"},
+        ),
+        ("experts of a rare language", "/experts/", {"language": "cs"}),
+        ("experts of a frequent language", "/experts/", {"language": "en"}),
         ("an organisation", f"/o/{usual}/", {}),
         ("a large organisation", f"/o/{large}/", {}),
         ("search, a first name", "/experts/", {"search": "yuki"}),
         ("search, a word of all", "/experts/", {"search": "adviser"}),
         ("search, a word of all, tomorrow", "/experts/", {"search": "adviser", "when": "tomorrow"}),
         ("search, a full name", "/experts/", {"search": Expert.objects.active().order_by("pk")[50].name}),
+        ("search, a typing error", "/experts/", {"search": "yukki"}),
         ("search, nobody", "/experts/", {"search": "zzyzx"}),
     ]
     for name, path, query in lists:

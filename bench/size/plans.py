@@ -14,6 +14,7 @@ LONG_SORT = 250
 GROWING = frozenset(
     {
         "experts_expert",
+        "experts_searchword",
         "experts_slot",
         "experts_weeklyhours",
         "bookings_booking",

@@ -43,7 +43,7 @@ COLOURS = {
 class BookingForm(SeatsForm):
     """Who the booking is for, and for a new one the slot and a one-time key against a double click."""
 
-    key = forms.CharField(widget=forms.HiddenInput, max_length=200, required=False, initial=new_key)
+    key = forms.CharField(label="", widget=forms.HiddenInput, max_length=200, required=False, initial=new_key)
 
     class Meta:
         model = Booking
@@ -54,6 +54,8 @@ class BookingForm(SeatsForm):
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             self.fields["name"].required = True
+        if self.instance.phone:
+            self.initial["phone"] = self.instance.phone_shown
 
 
 @admin.register(Booking)

@@ -103,6 +103,7 @@ def _visible(request, model):
 
 def _booked_today(bookings, now: datetime) -> dict:
     start = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    day = start.date()
     today = bookings.filter(
         slot__starts_at__gte=start, slot__starts_at__lt=start + timedelta(days=1), status__in=_TODAY
     )
@@ -110,8 +111,7 @@ def _booked_today(bookings, now: datetime) -> dict:
         "label": _("Booked today"),
         "number": _at_most(today.order_by()[: MOST_COUNTED + 1].count()),
         "note": _("Sessions that start today"),
-        "url": f"{reverse('admin:bookings_booking_changelist')}?slot__date_from={start:%Y-%m-%d}"
-        f"&slot__date_to={start:%Y-%m-%d}",
+        "url": f"{reverse('admin:bookings_booking_changelist')}?slot__date_from={day}&slot__date_to={day}",
     }
 
 

@@ -74,7 +74,7 @@ class ExpertWithFeedAdmin(WithCalendarFeed, ExpertAdmin):
 class OrganizationForm(PolicyForm):
     """Says what a shorter time to keep people would erase, and wants to be sent once more before it does."""
 
-    warned_of = forms.CharField(widget=forms.HiddenInput, required=False)
+    warned_of = forms.CharField(label="", widget=forms.HiddenInput, required=False)
 
     def clean(self):
         cleaned = super().clean()

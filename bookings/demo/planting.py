@@ -18,6 +18,7 @@ from experts.models import Category, Expert, Organization, SearchWord, Slot, Wee
 SEED = "expertbook demo 1"
 DAYS_BACK, DAYS_AHEAD = 7, 28
 _BATCH = 2000  # rows in one statement
+_HOW_TO_JOIN = {"video": "https://meet.example.com/{slug}", "phone": "We call you on the number that you gave."}
 
 
 class NotEmpty(Exception):
@@ -78,7 +79,7 @@ def _make_experts(
             session_minutes=profile.minutes,
             default_capacity=profile.seats,
             venue=profile.venue,
-            venue_note=profile.address,
+            venue_note=profile.address or _HOW_TO_JOIN.get(profile.venue, "").format(slug=profile.slug),
             city=profile.city,
             requires_approval=profile.approval,
             max_party=profile.party,

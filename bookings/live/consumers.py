@@ -118,15 +118,17 @@ async def _listen(receive: Receive) -> int | None:
 
 
 class ExpertConsumer(PageConsumer):
-    """``/ws/experts/<slug>/?day=YYYY-MM-DD&zone=…``: one day of an expert, as the expert page shows it.
+    """``/ws/experts/<slug>/?day=YYYY-MM-DD&from=…&to=…&zone=…``: one day of an expert, as the expert page shows it.
 
-    With the zone of the page's clock where that is not the expert's.
+    Among the days from and to which the page has counts; with the zone of the page's clock where that is not the
+    expert's.
     """
 
     async def join(self, scope: dict[str, Any]) -> int | None:
         slug, query = scope["url_route"]["kwargs"]["slug"], QueryDict(scope.get("query_string", b""))
         for anew in (False, True):  # whose address it is may have changed a moment ago
-            found = await hub().find_day((slug, query.get("day"), query.get("zone")), anew=anew)
+            names = (slug, query.get("day"), query.get("zone"), query.get("from"), query.get("to"))
+            found = await hub().find_day(names, anew=anew)
             if found is None:
                 return NOT_FOUND
             self.day = found.day

@@ -36,7 +36,8 @@ MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 
 
-Address = tuple[str, str | None, str | None]  # slug, day and zone, as a socket's address has them
+# Slug, day, zone, first and last day, as a socket's address has them.
+Address = tuple[str, str | None, str | None, str | None, str | None]
 
 
 class Hub:

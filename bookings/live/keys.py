@@ -7,25 +7,28 @@ from experts.clocks import DAYS_BETWEEN_CLOCKS
 
 
 class WeekKey(NamedTuple):
-    """A week of an expert, by the expert's clock, or by that in ``zone`` (a name) where another one leads."""
+    """Days of an expert, by the expert's clock, or by that in ``zone`` (a name) where another one leads.
+
+    From ``first`` to ``last``: the seven days of a strip, or those of a month.
+    """
 
     expert_id: int
-    monday: date
+    first: date
+    last: date
     zone: str = ""
+
+    @property
+    def length(self) -> int:
+        return (self.last - self.first).days + 1
 
     def may_show(self, day: date) -> bool:
         """Whether slots of that day of the expert may be in it."""
         beyond = timedelta(days=DAYS_BETWEEN_CLOCKS if self.zone else 0)
-        return self.monday - beyond <= day <= self.monday + timedelta(days=6) + beyond
+        return self.first - beyond <= day <= self.last + beyond
 
 
 class FoundDay(NamedTuple):
-    """The expert and the day of an address; ``zone`` as in WeekKey."""
+    """The day that an address of a socket names, among the days that its page shows."""
 
-    expert_id: int
     day: date
-    zone: str
-
-    @property
-    def week(self) -> WeekKey:
-        return WeekKey(self.expert_id, self.day - timedelta(days=self.day.weekday()), self.zone)
+    week: WeekKey

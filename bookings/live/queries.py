@@ -11,11 +11,13 @@ from django.utils import timezone
 from bookings.live.keys import FoundDay, WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.selectors.own_slots import Mark, own_keys, own_slots
-from bookings.selectors.week import Week, parse_day
+from bookings.selectors.week import DAYS_OF_WEEK, Week, parse_day, read_day, week_of
 from experts.clocks import DAYS_BETWEEN_CLOCKS, clocks_for
 from experts.models import Expert, Slot
 from experts.selectors import SLOTS_VERSION
 from experts.timezones import known_zone
+
+LONGEST_MONTH = timedelta(days=31)
 
 
 class WeekVersion(NamedTuple):
@@ -29,27 +31,35 @@ class WeekVersion(NamedTuple):
     timezone: str
 
 
-def find_day(slug: str, day: str | None, zone_name: str | None) -> FoundDay | None:
+def find_day(slug: str, day: str | None, zone_name: str | None, first: str | None, last: str | None) -> FoundDay | None:
     """The expert and the day that a socket's address names, by the clock that leads; None when there is no such.
 
-    ``zone_name``: the zone of the page's clock, where that is not the expert's.
+    ``zone_name``: the zone of the page's clock, where that is not the expert's. ``first`` and ``last``: the days that
+    the page shows, which is the week of ``day`` without them.
     """
     expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
     if expert is None:
         return None
     clocks = clocks_for(expert.venue, expert.zone, known_zone(zone_name))
     found = parse_day(day, expert, clocks.leading)
+    if found is None:
+        return None
+    start, end = read_day(first or ""), read_day(last or "")
+    if start is None or end is None or not (start <= found <= end < start + LONGEST_MONTH):
+        start = week_of(found, clocks.today(timezone.now()))
+        end = start + timedelta(days=DAYS_OF_WEEK - 1)
     zone = "" if clocks.leading.key == expert.timezone else clocks.leading.key
-    return FoundDay(expert.pk, found, zone) if found else None
+    return FoundDay(found, WeekKey(expert.pk, start, end, zone))
 
 
 def read_week(key: WeekKey) -> Snapshot | None:
-    """The week as it is now; None when the expert is gone. Two queries."""
+    """The days as they are now; None when the expert is gone. Two queries; four for days beyond the horizon."""
     expert = Expert.objects.select_related("organization").filter(pk=key.expert_id).first()
     if expert is None:
         return None
     # By this machine's clock, like the page's: time alone turns slots to past and lets holds run out.
-    return Snapshot.of(Week.read(expert, key.monday, timezone.now(), ZoneInfo(key.zone) if key.zone else None))
+    zone = ZoneInfo(key.zone) if key.zone else None
+    return Snapshot.of(Week.read(expert, key.first, timezone.now(), zone, key.length))
 
 
 def read_marks(wanted: dict[WeekKey, set[str]]) -> dict[str, dict[int, Mark]]:
@@ -57,12 +67,12 @@ def read_marks(wanted: dict[WeekKey, set[str]]) -> dict[str, dict[int, Mark]]:
 
     As many queries for a thousand weeks as for one.
     """
-    mondays, beyond = [key.monday for key in wanted], timedelta(days=DAYS_BETWEEN_CLOCKS)
+    beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)
     return own_slots(
         set().union(*wanted.values()),
         expert_ids={key.expert_id for key in wanted},
-        first=min(mondays) - beyond,
-        last=max(mondays) + timedelta(days=6) + beyond,
+        first=min(key.first for key in wanted) - beyond,
+        last=max(key.last for key in wanted) + beyond,
     )
 
 
@@ -71,23 +81,23 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, WeekVersion]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT shown.expert, shown.monday, shown.zone,
+            SELECT shown.expert, shown.first, shown.last, shown.zone,
                    (SELECT {SLOTS_VERSION}
                     FROM {Slot._meta.db_table} s
                     WHERE s.expert_id = shown.expert
-                      AND s.date BETWEEN shown.monday - {DAYS_BETWEEN_CLOCKS}
-                                     AND shown.monday + {6 + DAYS_BETWEEN_CLOCKS}
+                      AND s.date BETWEEN shown.first - {DAYS_BETWEEN_CLOCKS} AND shown.last + {DAYS_BETWEEN_CLOCKS}
                       AND (s.starts_at AT TIME ZONE coalesce(nullif(shown.zone, ''), e.timezone))::date
-                          BETWEEN shown.monday AND shown.monday + 6),
+                          BETWEEN shown.first AND shown.last),
                    e.is_active AND o.is_active,
                    coalesce(e.min_notice, o.min_notice), coalesce(e.horizon_days, o.horizon_days), e.venue, e.timezone
-            FROM unnest(%s::bigint[], %s::date[], %s::text[]) AS shown(expert, monday, zone)
+            FROM unnest(%s::bigint[], %s::date[], %s::date[], %s::text[])
+                 AS shown(expert, first, last, zone)
             JOIN experts_expert e ON e.id = shown.expert
             JOIN experts_organization o ON o.id = e.organization_id
             """,
             [list(column) for column in zip(*keys, strict=True)],
         )
-        return {WeekKey(*row[:3]): WeekVersion(*row[3:]) for row in cursor.fetchall()}
+        return {WeekKey(*row[:4]): WeekVersion(*row[4:]) for row in cursor.fetchall()}
 
 
 def read_own_keys(visitors: Collection[str]) -> dict[str, str]:

@@ -242,7 +242,7 @@ def send_invitation(invitation: Invitation, url: str) -> None:
             "founds": organization is None,
         },
         to=invitation.email,
-        language="en",
+        language=settings.LANGUAGE_CODE,
         clocks=Clocks(zone),
         at=invitation.expires_at,
         organization=organization,

@@ -14,6 +14,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
+from bookings.phones import show_phone
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
@@ -220,6 +221,8 @@ class Booking(models.Model):
         _("reason of the customer"), max_length=10, choices=CancelReason.choices, blank=True, default="", db_default=""
     )
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    # How often the hold of this slot was kept longer (services/holds.py).
+    extensions = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # Until the link of its mail was opened it is a hold that has a name already; what ran out still waits for the link.
     awaits_proof = models.BooleanField(_("waits for the link to be opened"), default=False, db_default=False)
     proof_reason = models.CharField(
@@ -255,13 +258,16 @@ class Booking(models.Model):
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     objects = BookingQuerySet.as_manager()
-    offer_id: int | None  # the entry of the waitlist that a hold was offered to, where own_holds read it
+    # The entry of the waitlist that a hold was offered to, where own_holds or slot_for_visitor read it.
+    offer_id: int | None = None
     # The history, which pghistory.track below adds.
     events: Any
     pgh_event_model: Any
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        verbose_name = _("booking")
+        verbose_name_plural = _("bookings")
         constraints = [
             # A booking of an unknown status would take no seat.
             known_value("status", Status),
@@ -377,6 +383,11 @@ class Booking(models.Model):
         return self.expires_at
 
     @property
+    def phone_shown(self) -> str:
+        """The phone number as people read it."""
+        return show_phone(self.phone)
+
+    @property
     def is_open(self) -> bool:
         """Whether the session is still meant to take place."""
         return self.status in (Status.PENDING, Status.CONFIRMED)
@@ -388,7 +399,7 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder", "network", "of_expert", "awaits_proof", "proof_reason", "erased_at"],
+    exclude=["notes", "holder", "network", "of_expert", "extensions", "awaits_proof", "proof_reason", "erased_at"],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.
     meta={

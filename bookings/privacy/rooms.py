@@ -90,7 +90,7 @@ def _export_bookings(subject: Subject) -> Rows:
             "starts_at": _instant(row.slot.starts_at),
             "ends_at": _instant(row.slot.ends_at),
             "date": row.slot.date.isoformat(),
-            "time": f"{row.slot.time:%H:%M}",
+            "time": row.slot.time.isoformat("minutes"),
             "time_zone_of_expert": row.slot.expert.timezone,
             "session": row.slot.title,
             "seats": row.seats,

@@ -7,9 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
 
 from bookings.models import Booking, Proof, WaitlistEntry
-from bookings.selectors.week import first_day, first_start
+from bookings.selectors.week import DAYS_OF_WEEK, first_day, first_start, week_of
 from experts.clocks import DAYS_BETWEEN_CLOCKS, Clocks, clocks_for, leading_day
 from experts.models import Category, Expert, Organization, Slot
 from experts.prepared import PreparedValues
@@ -21,9 +22,9 @@ class CalendarVersion:
     """What an expert's calendar around ``day`` was made of, as it was read at one moment.
 
     Days are those of the leading one of ``clocks``. ``version`` differs whenever the expert, the category, the
-    organisation or a slot of the week does. ``next_free_day``: the first day after ``day`` with a slot that can be
-    booked, else the first of all; None without one. ``has_own``: whether the viewer may have a hold, a booking or a
-    place on a waitlist here. ``embed_origins``: which sites may frame it.
+    organisation or a slot of the days shown does. ``next_free_day``: the first day after ``day`` with a slot that can
+    be booked, None without one. ``has_own``: whether the viewer may have a hold, a booking or a place on a waitlist
+    here. ``embed_origins``: which sites may frame it.
     """
 
     expert_id: int
@@ -36,31 +37,44 @@ class CalendarVersion:
 
 
 def read_calendar_version(
-    slug: str, day: date | None, visitor_zone: ZoneInfo | None, visitor: str
+    slug: str,
+    day: date | None,
+    visitor_zone: ZoneInfo | None,
+    visitor: str,
+    *,
+    shown: tuple[date, date] | None = None,
 ) -> CalendarVersion | None:
     """Return the version of an active expert's calendar for a visitor; None when there is no such expert.
 
-    Without a day: ``first_day``, which takes a query more.
+    Without a day: ``first_day``, which takes a query more. ``shown``: the first and last day that the page shows; the
+    week of ``day`` if not given.
     """
     if day is None:
         day = first_day(slug, visitor_zone)
     if day is None:
         return None
-    monday = day - timedelta(days=day.weekday())
     midnight = datetime.combine(day, time.min, tzinfo=UTC)
-    sunday = monday + timedelta(days=6)
+    first, last = shown or _weeks_of(day)
     beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)
-    earliest, latest = monday - beyond, sunday + beyond
-    around = (slug, day, midnight, earliest, monday, sunday, latest, visitor_zone.key if visitor_zone else "")
+    around = (slug, day, midnight, first - beyond, first, last, last + beyond, visitor_zone.key if visitor_zone else "")
     found: Any = next(iter(_of_somebody(*around, visitor) if visitor else _of_nobody(*around)), None)
     if found is None:
         return None
-    pk, venue, zone_name, origins, *rows, week_version, first_free_at, later_free_at = found[:11]
+    pk, venue, zone_name, origins, *rows, week_version, later_free_at = found[:10]
     clocks = clocks_for(venue, ZoneInfo(zone_name), visitor_zone)
-    next_free_at = later_free_at or first_free_at
-    next_free_day = next_free_at.astimezone(clocks.leading).date() if next_free_at else None
+    next_free_day = later_free_at.astimezone(clocks.leading).date() if later_free_at else None
     version = (pk, *rows, week_version, next_free_day)
-    return CalendarVersion(pk, clocks, day, next_free_day, any(found[11:]), origins, version)
+    return CalendarVersion(pk, clocks, day, next_free_day, any(found[10:]), origins, version)
+
+
+def _weeks_of(day: date) -> tuple[date, date]:
+    """Return the first and last day that may be shown with ``day``: which week that is depends on what today is there.
+
+    It is known without a query that somewhere it is still yesterday by UTC, or tomorrow already.
+    """
+    today = timezone.now().date()
+    firsts = [week_of(day, today + timedelta(days=n)) for n in (-1, 0, 1)]
+    return min(firsts), max(firsts) + timedelta(days=DAYS_OF_WEEK - 1)
 
 
 def _calendar(
@@ -68,8 +82,8 @@ def _calendar(
     day: date,
     midnight: datetime,
     earliest: date,
-    monday: date,
-    sunday: date,
+    first: date,
+    last: date,
     latest: date,
     visitor_zone: str,
 ) -> QuerySet[Any]:
@@ -84,8 +98,7 @@ def _calendar(
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),
             category_version=row_version(Category),
-            week_version=slots_version_by_clock(monday, sunday, (earliest, latest), visitor_zone),
-            first_free_at=first_start(Slot.objects.bookable()),
+            week_version=slots_version_by_clock(first, last, (earliest, latest), visitor_zone),
             later_free_at=first_start(later),
         )
     )
@@ -104,8 +117,8 @@ def _of_somebody(
     day: date,
     midnight: datetime,
     earliest: date,
-    monday: date,
-    sunday: date,
+    first: date,
+    last: date,
     latest: date,
     visitor_zone: str,
     visitor: str,
@@ -114,7 +127,7 @@ def _of_somebody(
     bookings = Booking.objects.occupying().filter(holder=visitor, slot__expert=OuterRef("pk")).exclude(holder="")
     waiting = WaitlistEntry.objects.waiting_of(visitor).filter(slot__expert=OuterRef("pk"))
     proofs = Proof.objects.live(visitor)
-    calendar: QuerySet[Any] = _calendar(slug, day, midnight, earliest, monday, sunday, latest, visitor_zone)
+    calendar: QuerySet[Any] = _calendar(slug, day, midnight, earliest, first, last, latest, visitor_zone)
     found: QuerySet[Any] = calendar.annotate(
         has_booking=Exists(bookings), is_waiting=Exists(waiting), has_proven=Exists(proofs)
     )

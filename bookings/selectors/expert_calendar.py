@@ -5,12 +5,15 @@ What is a viewer's own in it is read apart (bookings/selectors/own_slots.py).
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from functools import cached_property
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from bookings.addresses import book_url, day_url, hold_url
+from bookings.addresses import book_url, day_url, hold_url, resync_url
 from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.month import Month, length_of_month
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.clocks import Clocks
@@ -59,68 +62,141 @@ class ClockLine:
 
 
 class Calendar:
-    """An expert's week around ``day``, by the leading one of ``clocks``.
+    """An expert's week around ``day``, or ``month`` (its first day), by the leading one of ``clocks``.
 
     The number of queries does not depend on that of slots.
 
     ``next_free_day``: the day that the page leads on to (bookings/selectors/calendar_version.py), None without one.
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    ``folded``: the last slot that a page which looks again has folded away, 0 for none; None for a page that is opened.
     """
 
     def __init__(
         self,
         expert: Expert,
-        day: date,
+        day: date | None,
         clocks: Clocks,
         *,
+        month: date | None = None,
         next_free_day: date | None,
         frame_query: dict[str, str] | None = None,
+        folded: int | None = None,
     ):
-        self._next_free_day = next_free_day
+        self._next_free_day, self._folded = next_free_day, folded
         self._frame_query, self._is_framed = frame_query, frame_query is not None
-        self.expert, self.day, self.clocks, self.zone = expert, day, clocks, clocks.leading
-        self.now = timezone.now()
-        self._week = Week.around(expert, day, self.now, self.zone)
+        self.expert, self.clocks, self.zone = expert, clocks, clocks.leading
+        self.now, self._month = timezone.now(), month
+        if month:
+            self.week = Week.read(expert, month, self.now, self.zone, length_of_month(month))
+            self.day = day or self.week.first_open_day or max(month, min(self.week.today, self.week.days[-1]))
+        else:
+            self.day = day or clocks.today(self.now)
+            self.week = Week.around(expert, self.day, self.now, self.zone)
 
     def url(self, day: date | None = None) -> str:
-        """Return the address of a day of this expert."""
-        return day_url(self.expert, day or self.day, frame_query=self._frame_query)
+        """Return the address of a day of this expert, beside the month if that is shown."""
+        return day_url(self.expert, day or self.day, month=self._month, frame_query=self._frame_query)
 
     @property
-    def strip(self) -> DayStrip:
-        return DayStrip.of(self._week, self.day, self.url)
+    def week_url(self) -> str:
+        return day_url(self.expert, self.day, frame_query=self._frame_query)
+
+    @property
+    def month_url(self) -> str:
+        return day_url(self.expert, self.day, month=self.day.replace(day=1), frame_query=self._frame_query)
+
+    @property
+    def strip(self) -> DayStrip | None:
+        return None if self._month else DayStrip.of(self.week, self.day, self.url)
+
+    @property
+    def month(self) -> Month | None:
+        def month_url(day: date) -> str:
+            return day_url(self.expert, None, month=day.replace(day=1), frame_query=self._frame_query)
+
+        return Month.of(self.week, self.day, self.url, month_url) if self._month else None
+
+    @property
+    def shown_days(self) -> list[date]:
+        """Return the days beside the chosen one that are shown with a count."""
+        return self.week.days
+
+    @property
+    def opens(self) -> str:
+        """Return when the first time of the day can be booked, which is beyond the horizon; "" of all other days."""
+        opens_at = self.week.opens.get(self.day)
+        return formatting.full_day_and_time(opens_at, self.zone) if opens_at else ""
 
     @property
     def grid_key(self) -> str:
         """Identify the tiles that are shown, as ``Week.grid_key``."""
-        return self._week.grid_key(self.day)
+        return self.week.grid_key(self.day)
 
     @property
     def next_free_url(self) -> str | None:
-        """Return the address of ``next_free_day``."""
-        return self.url(self._next_free_day) if self._next_free_day not in (None, self.day) else None
+        """Return the address of ``next_free_day``; in a month that has free days, these lead on."""
+        day = self._next_free_day
+        if day is None or (self._month and self.week.first_open_day):
+            return None
+        month = day.replace(day=1) if self._month else None
+        return day_url(self.expert, day, month=month, frame_query=self._frame_query)
 
     @property
     def changes_at(self) -> datetime:
         """Return when time alone changes something of it, as ``Week.changes_at``."""
-        return self._week.changes_at
+        return self.week.changes_at
 
     @property
     def open_count(self) -> int:
-        return self._week.open_count(self.day)
+        return self.week.open_count(self.day)
+
+    @cached_property
+    def earlier(self) -> list[Slot]:
+        """Return the slots of the day that are over, which a page folds away, in order of time.
+
+        While a page is open nothing more is folded, also when it looks again: what somebody is about to press must not
+        move. So a page says up to which slot it has folded.
+        """
+        over = [slot for slot in self.week.on(self.day) if self.week.states[slot.pk] == "past"]
+        if self._folded is None:
+            return over
+        last = next((slot.starts_at for slot in over if slot.pk == self._folded), None)
+        return [slot for slot in over if last and slot.starts_at <= last]
+
+    @property
+    def earlier_tiles(self) -> list[Tile]:
+        return [self._tile(slot, slot.starts_at.astimezone(self.zone)) for slot in self.earlier]
+
+    @property
+    def earlier_label(self) -> str:
+        count = len(self.earlier)
+        if self.day == self.week.today:
+            text = ngettext("%(count)d earlier time today", "%(count)d earlier times today", count)
+        else:
+            text = ngettext("%(count)d earlier time", "%(count)d earlier times", count)
+        return text % {"count": count}
+
+    @property
+    def resync_url(self) -> str:
+        """Return the address from which the page, while it is open, loads the day again."""
+        return resync_url(self.url(), folded=self.earlier[-1].pk if self.earlier else 0)
 
     @property
     def free(self) -> list[tuple[Slot, bool]]:
         """Return the slots of the week that can be booked, in order of time, and whether only few seats are left."""
-        slots = [slot for day in self._week.days for slot in self._week.on(day)]
-        states = [(slot, self._week.states[slot.pk]) for slot in slots]
+        slots = [slot for day in self.week.days for slot in self.week.on(day)]
+        states = [(slot, self.week.states[slot.pk]) for slot in slots]
         return [(slot, state == "few") for slot, state in states if state in BOOKABLE_STATES]
 
     @property
     def parts(self) -> list[Part]:
-        """Return the slots of the day by part of day, in order of time."""
+        """Return the slots of the day that are not ``earlier``, as ``parts_of``."""
+        return self.parts_of(self.week.on(self.day)[len(self.earlier) :])
+
+    def parts_of(self, slots: list[Slot]) -> list[Part]:
+        """Return slots that are in order of time, by part of day."""
         parts: list[Part] = []
-        for slot in self._week.on(self.day):
+        for slot in slots:
             shown = slot.starts_at.astimezone(self.zone)
             name, icon = _part_of_day(shown)
             if not parts or parts[-1].name != name:
@@ -129,7 +205,7 @@ class Calendar:
         return parts
 
     def _tile(self, slot: Slot, shown: datetime) -> Tile:
-        state = self._week.states[slot.pk]
+        state = self.week.states[slot.pk]
         return Tile(
             slot=slot,
             state=state,
@@ -142,7 +218,7 @@ class Calendar:
     @property
     def clock_line(self) -> ClockLine:
         """Return by which clock the times of the day are; how it differs is shown on the first of them."""
-        slots = self._week.on(self.day)
+        slots = self.week.on(self.day)
         instant = slots[0].starts_at if slots else datetime.combine(self.day, time(12), tzinfo=self.zone)
         of = "place" if self.clocks.is_of_place else "expert" if self.zone.key == self.expert.timezone else "visitor"
         clock, other = formatting.clock_of_day(self.zone, self.day), self.clocks.beside(instant)

@@ -46,6 +46,7 @@ _NEEDED = {
     "sequence",
     "created_at",
     "awaits_proof",
+    "extensions",
 }
 _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attname in _NEEDED]
 
@@ -155,6 +156,6 @@ def _with_own(row: Any) -> SlotForVisitor:
     hold = None
     if row.own_id is not None and row.own_expires_at > row.read_at:
         hold = Booking.from_db(None, _HOLD, [getattr(row, f"own_{name}") for name in _HOLD])
-        hold.slot = row
+        hold.slot, hold.offer_id = row, row.offer_id
     is_offer = hold is not None and row.offer_id is not None
     return SlotForVisitor(row, hold, is_offer, getattr(row, "own_booking_id", None) is not None)

@@ -1,8 +1,9 @@
-"""Read an expert's week by the clock that leads (experts/clocks.py), for the page and the live push alike.
+"""Read days of an expert by the clock that leads (experts/clocks.py), for the page and the live push alike.
 
 Without a viewer's data: all to whom the same clock leads see the same.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -20,6 +22,7 @@ from experts.clocks import clocks_for
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.prepared import PreparedValues
+from experts.scheduling.openings import not_made_yet
 from experts.timezones import day_bounds, next_midnight
 
 # Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
@@ -28,22 +31,48 @@ PLAIN_STATES = frozenset({"past", "closed"})
 
 @dataclass(frozen=True)
 class DayCount:
-    """What the strip shows of a day. ``state``: open, full, closed or past; ``open``: the number of bookable slots."""
+    """What the strip and the month show of a day.
+
+    ``state``: open, full, closed, past or later, which is beyond the horizon; ``open``: the number of bookable slots.
+    """
 
     date: date
     open: int
     state: str
     text: str
 
+    @property
+    def is_few(self) -> bool:
+        return 0 < self.open <= 2
+
+
+DAYS_OF_WEEK = 7
+
+
+def week_of(day: date, today: date) -> date:
+    """Return the first of the seven days that are shown with ``day``: weeks begin today, and every seven days."""
+    return today + timedelta(days=(day - today).days // DAYS_OF_WEEK * DAYS_OF_WEEK)
+
 
 class Week:
-    """The slots of one expert from Monday to Sunday, with their states at ``now``.
+    """The slots of one expert on seven days, or on those of a month, with their states at ``now``.
 
-    Its days are those of the clock in ``zone``: a slot belongs to the day on which it starts there.
+    Its days are those of the clock in ``zone``: a slot belongs to the day on which it starts there. ``opens``: of days
+    beyond the horizon that have times or will have them, when the first of these can be booked.
     """
 
-    def __init__(self, expert: Expert, monday: date, zone: ZoneInfo, slots: list[Slot], now: datetime):
-        self.expert, self.monday, self.zone, self.now = expert, monday, zone, now
+    def __init__(
+        self,
+        expert: Expert,
+        first: date,
+        zone: ZoneInfo,
+        slots: list[Slot],
+        now: datetime,
+        *,
+        length: int = DAYS_OF_WEEK,
+        wanted: Iterable[datetime] = (),
+    ):
+        self.expert, self.first, self.zone, self.now, self._length = expert, first, zone, now, length
         self.today = now.astimezone(zone).date()
         self.slots: dict[date, list[Slot]] = {}
         self.states: dict[int, str] = {}
@@ -51,33 +80,53 @@ class Week:
             slot.expert = expert  # known already; its policy decides about the state
             self.slots.setdefault(slot.starts_at.astimezone(zone).date(), []).append(slot)
             self.states[slot.pk] = slot.state_at(now)
+        self._horizon = timedelta(days=expert.policy("horizon_days"))
+        self.opens: dict[date, datetime] = {}
+        later = [slot.starts_at for slot in slots if not slot.is_closed]
+        for starts_at in sorted({*later, *wanted}, reverse=True):
+            if starts_at > now + self._horizon:
+                self.opens[starts_at.astimezone(zone).date()] = starts_at - self._horizon
 
     @classmethod
-    def read(cls, expert: Expert, monday: date, now: datetime, zone: ZoneInfo | None = None) -> "Week":
-        """Read the week that begins at ``monday``, by the expert's clock unless ``zone`` is given. One query."""
+    def read(
+        cls, expert: Expert, first: date, now: datetime, zone: ZoneInfo | None = None, length: int = DAYS_OF_WEEK
+    ) -> "Week":
+        """Read ``length`` days from ``first``, by the expert's clock unless ``zone`` is given.
+
+        One query; two more where days of these are beyond the horizon, of which hours and time off tell.
+        """
         zone = zone or expert.zone
-        start, end = day_bounds(monday, zone)[0], day_bounds(monday + timedelta(days=6), zone)[1]
+        start, end = day_bounds(first, zone)[0], day_bounds(first + timedelta(days=length - 1), zone)[1]
         slots = Slot.objects.starting_within(start, end, expert)
-        return cls(expert, monday, zone, list(slots), now)
+        return cls(expert, first, zone, list(slots), now, length=length, wanted=not_made_yet(expert, start, end, now))
 
     @classmethod
     def around(cls, expert: Expert, day: date, now: datetime, zone: ZoneInfo | None = None) -> "Week":
-        """Read the week that ``day`` is in, as ``read``. One query."""
-        return cls.read(expert, day - timedelta(days=day.weekday()), now, zone)
+        """Read the week that ``day`` is in (``week_of``), as ``read``."""
+        today = now.astimezone(zone or expert.zone).date()
+        return cls.read(expert, week_of(day, today), now, zone)
 
     @property
     def days(self) -> list[date]:
-        return [self.monday + timedelta(days=n) for n in range(7)]
+        return [self.first + timedelta(days=n) for n in range(self._length)]
+
+    @property
+    def last_bookable_day(self) -> date:
+        """The last day of which something can be booked by now."""
+        return (self.now + self._horizon).astimezone(self.zone).date()
 
     def a_week_before(self, day: date) -> date | None:
-        """The same weekday of the week before, but never a day that is over; None in the current week."""
-        return max(day - timedelta(days=7), self.today) if self.monday > self.today else None
+        """The same weekday of the week before; None in the week that begins today."""
+        return day - timedelta(days=DAYS_OF_WEEK) if self.first > self.today else None
 
     def a_week_after(self, day: date) -> date | None:
         """The same weekday of the week after; None when nothing in it can be booked yet."""
-        horizon = self.now + timedelta(days=self.expert.policy("horizon_days"))
-        is_reached = self.monday + timedelta(days=7) <= horizon.astimezone(self.zone).date()
-        return day + timedelta(days=7) if is_reached else None
+        next_week = timedelta(days=DAYS_OF_WEEK)
+        return day + next_week if self.first + next_week <= self.last_bookable_day else None
+
+    @property
+    def first_open_day(self) -> date | None:
+        return next((day for day in self.days if self.open_count(day)), None)
 
     @cached_property
     def changes_at(self) -> datetime:
@@ -105,25 +154,33 @@ class Week:
         states = {self.states[slot.pk] for slot in self.on(day)}
         open_slots = self.open_count(day)
         if open_slots:
-            state, text = "open", ngettext("%(count)d open", "%(count)d open", open_slots) % {"count": open_slots}
+            state, text = "open", ngettext("%(count)d free", "%(count)d free", open_slots) % {"count": open_slots}
         elif day < self.today or states == {"past"}:
             state, text = "past", _("Past")
         elif states & {"full", "held"}:
             state, text = "full", _("Full")
+        elif day in self.opens:
+            state, text = "later", self._opens_in_words(day)
         else:
             state, text = "closed", _("Closed")
         return DayCount(day, open_slots, state, text)
 
+    def _opens_in_words(self, day: date) -> str:
+        opens = self.opens[day].astimezone(self.zone).date()
+        if opens == self.today:
+            return _("Opens today")
+        return _("Opens %(day)s") % {"day": date_format(opens, "BRIEF_MONTH_DAY_FORMAT")}
+
     def grid_key(self, day: date) -> str:
         """Return a key of the tiles of a day: which slots, when, with what title, and which of them are closed.
 
-        A page loads the day again when the server tells it another key, also where another clock leads by now. Other
-        changes of state need no new tiles.
+        A page loads the day again when the server tells it another key, also where another clock leads by now, and at
+        midnight, as its strip begins today. Other changes of state need no new tiles.
         """
         tiles = [
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
-        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today == day, tiles)).encode()):08x}"
+        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today, tiles)).encode()):08x}"
 
 
 # Days farther away are refused: nothing can be booked there, and dates could overflow.

@@ -5,7 +5,7 @@ from bookings.services.booking import book, book_by_link, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.details import change_details
 from bookings.services.feeds import create_feed, revoke_feed
-from bookings.services.holds import end_hold, hold_slot, release_hold, release_holds
+from bookings.services.holds import end_hold, extend_hold, hold_slot, may_extend, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
 from bookings.services.mail import send_again, send_proof_again
@@ -53,6 +53,7 @@ __all__ = [
     "end_block",
     "end_hold",
     "expire",
+    "extend_hold",
     "hold_slot",
     "is_ones_own",
     "join_waitlist",
@@ -62,6 +63,7 @@ __all__ = [
     "log_note_readings",
     "make_challenge",
     "mark_no_show",
+    "may_extend",
     "note_mail_event",
     "note_opened_full",
     "reject",

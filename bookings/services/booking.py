@@ -25,7 +25,7 @@ from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.caution import Caution, caution_about, counted_for
-from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
+from bookings.services.checks import check_details, check_not_blocked, check_party, check_phone, refusal_of
 from bookings.services.effects import (
     publish_all,
     queue_mails,
@@ -101,6 +101,7 @@ def book(
         network=network_of(client_address),
     )
     check_details(booking)
+    check_phone(booking, seen.slot if seen else None)
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
     request = _Request(

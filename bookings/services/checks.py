@@ -5,9 +5,10 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Blocked, InvalidDetails
 from bookings.models import Booking, Source, TurnedAway
+from bookings.phones import read_phone
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.own_slots import without_hold
-from experts.models import Slot
+from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 
 
@@ -42,6 +43,24 @@ def check_not_blocked(slot: Slot, wanted: Booking) -> None:
     """Raise Blocked where the slot's organisation blocks the address or network of ``wanted`` (services/blocks.py)."""
     if is_blocked(wanted, slot, blocks_of([slot])):
         raise Blocked(slot)
+
+
+def check_phone(booking: Booking, slot: Slot | None) -> None:
+    """Write the phone number of an unsaved booking as it is stored (bookings/phones.py).
+
+    Raises InvalidDetails for what can be no number; what staff write is kept as it is then. ``slot``: the booking's, as
+    the caller has read it; else its zone is read where the number does not name its country.
+    """
+    if not booking.phone:
+        return
+    zones = [slot.expert.timezone] if slot else []
+    if slot is None and not booking.phone.startswith("+"):
+        zones = list(Expert.objects.filter(slots=booking.slot_id).values_list("timezone", flat=True))
+    try:
+        booking.phone = read_phone(booking.phone, [*zones, booking.timezone])
+    except ValidationError as error:
+        if booking.source != Source.STAFF:
+            raise InvalidDetails({"phone": error.messages}) from error
 
 
 def check_details(booking: Booking) -> None:

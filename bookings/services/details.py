@@ -1,10 +1,14 @@
 """Correct who a booking is for."""
 
+from contextlib import suppress
+
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from bookings.errors import NotFound
 from bookings.mail.rules import kind_of
 from bookings.models import Booking, Proof
+from bookings.phones import read_phone
 from bookings.services.checks import check_details
 from bookings.services.effects import publish_to_booker, queue_mail
 from experts.locking import slot_transaction
@@ -33,6 +37,9 @@ def change_details(
         old_email = booking.email
         given = {"name": name, "email": email, "phone": phone, "notes": notes}
         wanted = {field: text.strip() for field, text in given.items() if text is not None}
+        if phone is not None:
+            with suppress(ValidationError):  # staff may write what is no number
+                wanted["phone"] = read_phone(phone, [booking.slot.expert.timezone, booking.timezone])
         for field, text in wanted.items():
             setattr(booking, field, text)
         check_details(booking)

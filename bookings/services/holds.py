@@ -1,6 +1,6 @@
 """Holds: a seat that is kept for a visitor while the details are filled in."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
-from bookings.models import Booking, Source, Status
+from bookings.models import Booking, Source, Status, WaitlistEntry
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.caution import HoldTime, counted_for, hold_time
@@ -23,6 +23,7 @@ from experts.models import Slot
 from experts.prepared import PreparedQuery
 
 MOST_HOLDS = 2  # of one visitor, with different experts
+MOST_EXTENSIONS = 2  # of one hold, for as long as it stays in its slot
 
 
 def hold_slot(
@@ -103,12 +104,59 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
         hold, left = moving, moving.slot
         expires_at = expires_at if lasts.minutes else hold.runs_out_at
         publisher.slot_changed(left)
-        hold.slot, hold.seats, hold.expires_at = slot, seats, expires_at
-        hold.save(update_fields=["slot", "seats", "expires_at"])
+        hold.slot, hold.seats, hold.expires_at, hold.extensions = slot, seats, expires_at, 0
+        hold.save(update_fields=["slot", "seats", "expires_at", "extensions"])
         serve_waitlist(left)
     publish(hold)
     slot.seats_held += seats
     return hold
+
+
+def may_extend(hold: Booking) -> bool:
+    """Whether a hold can be kept longer, as far as it can tell itself; never an offer, nor what awaits its proof."""
+    longest = _last_moment(hold.slot) > hold.runs_out_at
+    return longest and hold.extensions < MOST_EXTENSIONS and hold.offer_id is None and not hold.awaits_proof
+
+
+def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: str = "") -> Booking:
+    """Keep the visitor's hold of a slot for as long again as a new one would last. Locks the slot.
+
+    At most twice, while nobody else is in line for the slot, and never past the last moment to book it. ``extensions``:
+    how often it had been extended when the visitor asked, so that asking twice extends it once.
+
+    Raises NotAllowed, which says why not, NotFound, Busy.
+    """
+    seen = _look(slot_id, visitor)
+    if seen.hold is None:
+        raise NotAllowed(_("Your hold ran out."))
+    network = network_of(client_address)
+    again = Booking(slot=seen.slot, seats=seen.hold.seats, holder=visitor, status=Status.HELD, network=network)
+    lasts = hold_time(again, seen.slot)
+    with slot_transaction():
+        lock_slots([slot_id])
+        seen = slot_and_holds(slot_id, visitor)[0]
+        slot, hold = seen.slot, seen.hold
+        if hold is None:
+            raise NotAllowed(_("Your hold ran out."))
+        if hold.extensions > extensions:
+            return hold
+        if refusal_of(slot, hold.seats, own=hold) or not may_extend(hold):
+            raise NotAllowed(_("This time can’t be kept any longer."))
+        if WaitlistEntry.objects.in_line().filter(slot=slot).exclude(visitor=visitor).exists():
+            raise NotAllowed(_("Somebody is waiting for this time."))
+        if not lasts.minutes:
+            raise NotAllowed(_("Very many people are choosing times now, so it can’t be kept any longer."))
+        hold.expires_at = min(hold.runs_out_at + timedelta(minutes=lasts.minutes), _last_moment(slot))
+        hold.extensions += 1
+        hold.save(update_fields=["expires_at", "extensions"])
+        publish(hold)
+        return hold
+
+
+def _last_moment(slot: Slot) -> datetime:
+    """The instant after which nobody can book the slot."""
+    notice: timedelta = slot.expert.policy("min_notice")
+    return slot.starts_at - notice
 
 
 def _look(slot_id: int, visitor: str) -> SlotForVisitor:

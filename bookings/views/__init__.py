@@ -4,7 +4,7 @@ from bookings.views.booking import booking, calendar_file, show_mail_state
 from bookings.views.cancel import cancel
 from bookings.views.expert import embed_expert, expert
 from bookings.views.feed import feed
-from bookings.views.hold import hold, release
+from bookings.views.hold import extend, hold, release
 from bookings.views.link import link
 from bookings.views.my_bookings import my_bookings, sign_out
 from bookings.views.not_me import not_me, unwanted
@@ -23,6 +23,7 @@ __all__ = [
     "embed_expert",
     "erase_data",
     "expert",
+    "extend",
     "feed",
     "hold",
     "link",

@@ -18,6 +18,7 @@ from bookings.errors import (
     NotAllowed,
     NotFound,
     NotHeld,
+    Refused,
     SlotTaken,
     TooMany,
     TooManyHolds,
@@ -86,7 +87,8 @@ def book(request, slot_id):
 def _awaiting(request, seen, booking):
     """Show what waits for its link; with ``correct`` the form, filled in; nothing to who sees it already."""
     if "correct" in request.GET:
-        typed = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}
+        typed = {name: getattr(booking, name) for name in ("name", "email", "notes", "seats")}
+        typed["phone"] = booking.phone_shown
         return _details(request, seen, typed | {"agree": True, "key": new_key(), "opened": opened_now(), "again": ""})
     if is_partial(request) and request.GET.get("shown") == shown_as(booking):
         return HttpResponse(status=204)
@@ -106,8 +108,11 @@ def _send_again(request, seen):
     return show_prove(request, seen.slot, booking, sent_again=True)
 
 
-def _details(request, seen, values):
-    """Show step 1; or that the visitor has booked the slot already, or that it cannot be booked. Holds no seat."""
+def _details(request, seen, values, *, note="", status=200):
+    """Show step 1, with a note; or that the visitor has booked the slot already, or that it cannot be booked.
+
+    Holds no seat.
+    """
     slot, form = seen.slot, form_with(seen, values)
     if seen.hold is None and not values["again"] and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -118,7 +123,7 @@ def _details(request, seen, values):
         if request.method == "GET":
             _note_wish(request, slot, state)
         return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
-    return show_step(request, slot, "details", {"form": form}, hold=seen.hold)
+    return show_step(request, slot, "details", {"form": form, "note": note}, hold=seen.hold, status=status)
 
 
 def _note_wish(request, slot, reason: str) -> None:
@@ -127,9 +132,18 @@ def _note_wish(request, slot, reason: str) -> None:
         services.note_opened_full(slot_id=slot.pk, reason=reason)
 
 
-def _edit(request, seen):
-    """Go back from the review to the details, with everything that was typed."""
-    return _details(request, seen, values_as_typed(request, key=request.POST.get("key", "")))
+def _edit(request, seen, **shown):
+    """Go back from the review to the details, with everything that was typed. ``shown``: see ``_details``."""
+    return _details(request, seen, values_as_typed(request, key=request.POST.get("key", "")), **shown)
+
+
+def show_step_again(request, seen, problem: Refused | None):
+    """Show the step at which somebody without script asked for more time, with everything that was typed."""
+    if seen.hold is None:
+        return _expired(request, seen)
+    if problem is None and request.POST.get("step") == "review":
+        return _review(request, seen)
+    return _edit(request, seen, note=str(problem or ""), status=problem.status if problem else 200)
 
 
 def _resume(request, seen):
@@ -193,7 +207,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
 def _review(request, seen):
     """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
     slot, hold, challenge = seen.slot, seen.hold, {}
-    form = BookingForm(request.POST, slot=slot)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone)
     # A visitor who has both a hold and a booking here was asked before the hold was made.
     if hold is None and not request.POST.get("again") and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -202,6 +216,8 @@ def _review(request, seen):
         return show_conflict(request, slot, Conflict.in_race(slot, state), form)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=hold, status=422)
+    if form.has_to_ask():
+        return show_step(request, slot, "details", {"form": form}, hold=hold)
     try:
         address = client_address(request)
         check_hold_limits(visitor=request.visitor, address=address)
@@ -236,7 +252,7 @@ def _review(request, seen):
 def _confirm(request, seen):
     """Book, and show the result or why it was refused."""
     slot = seen.slot
-    form = BookingForm(request.POST, slot=slot)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import services
-from bookings.addresses import book_url, expert_url, release_url, waitlist_url
-from bookings.errors import NotHeld
+from bookings.addresses import book_url, expert_url, extend_url, release_url, waitlist_url
+from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
-from bookings.models import Booking, MailKind, Notification, Status
+from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.countdown import Countdown
@@ -45,7 +45,7 @@ def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:
 
 def values_as_typed(request, *, key) -> dict[str, Any]:
     """Return what was typed, not validated, for a form with the one-time ``key``."""
-    names = ("name", "email", "phone", "notes", "seats")
+    names = ("name", "email", "phone", "notes", "seats", "asked")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
     return {**values, **asked, "opened": request.POST.get("opened", ""), "key": key}
@@ -68,7 +68,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "form_url": book_url(slot),
         "release_url": release_url(slot),
         "waitlist_url": waitlist_url(slot),
-        "countdown": Countdown(hold.expires_at, timedelta(minutes=expert.policy("hold_minutes"))) if hold else None,
+        **(_countdown(hold) if hold else {"countdown": None}),
         "back_url": expert_url(slot, clocks.leading),
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
@@ -79,6 +79,32 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
     with timezone.override(clocks.leading):
         template = context["step_template"] if is_partial(request) else "bookings/book.html"
         return render(request, template, context, status=status)
+
+
+def _countdown(hold: Booking) -> dict[str, Any]:
+    """Return for a step how long the hold lasts, and the way to keep it longer, "" where there is none."""
+    minutes = hold.slot.expert.policy("hold_minutes")
+    return {
+        "countdown": Countdown(hold.runs_out_at, timedelta(minutes=minutes)),
+        "extend_url": extend_url(hold.slot, hold.extensions) if services.may_extend(hold) else "",
+        "extensions": hold.extensions,
+        "extend_minutes": minutes,
+    }
+
+
+def show_countdowns(request, seen: SlotForVisitor, problem: Refused | None):
+    """Answer the countdowns of a step alone, after somebody asked to keep the hold longer; ``problem``: why it is not.
+
+    Of a hold that is over they are at zero, and the page asks what became of the slot.
+    """
+    zone = shown_clocks(request, seen.slot.expert).leading
+    if seen.hold is None:
+        context: dict[str, Any] = {"countdown": Countdown(timezone.now())}
+    else:
+        context = _countdown(seen.hold) | {"has_asked": True, "problem": str(problem or "")}
+    with timezone.override(zone):
+        response = render(request, "bookings/_countdowns.html", context, status=problem.status if problem else 200)
+    return with_retry_after(response, problem) if problem else response
 
 
 def show_booked_already(request, slot, booking):
@@ -179,9 +205,20 @@ def show_waitlist(request, slot, form, *, status=200):
 
 
 def show_waiting(request, slot, entry):
-    """Show the place in line, and how to leave the waitlist."""
-    context = {"entry": entry, "offer_minutes": slot.expert.organization.offer_minutes}
+    """Show the place in line, and how to leave the waitlist. It looks again when the link was opened elsewhere."""
+    context = {
+        "entry": entry,
+        "offer_minutes": slot.expert.organization.offer_minutes,
+        "waiting_url": waitlist_url(slot, query={"shown": place_shown(entry)}),
+        # The dialog's page has a socket already.
+        "own_key": "" if is_partial(request) else own_key(request.visitor),
+    }
     return refresh_grid(show_step(request, slot, "waiting", context))
+
+
+def place_shown(entry: WaitlistEntry) -> str:
+    """Name what ``show_waiting`` shows, as ``shown_as``."""
+    return f"{entry.status}-{entry.place}"
 
 
 def _conflict_context(conflict: Conflict, zone) -> dict:

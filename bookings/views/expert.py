@@ -3,7 +3,8 @@
 What everybody sees of it is rendered once and kept (experts/page_cache.py); what is the viewer's own is laid over it.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
@@ -18,6 +19,7 @@ from bookings.addresses import day_socket_url
 from bookings.policy import policy_text
 from bookings.selectors.calendar_version import CalendarVersion, read_calendar_version
 from bookings.selectors.expert_calendar import Calendar
+from bookings.selectors.month import length_of_month, read_month
 from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
 from bookings.selectors.structured_data import describe_expert
 from bookings.selectors.week import is_within_reach, read_day
@@ -32,11 +34,51 @@ from experts.page_cache import PAGES, Page, hole, render_shared
 from experts.replicas import may_read_replica
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for. ``month``: its first day, where the days of a month are shown.
+
+    ``folded``: of a page that looks again, up to which slot it has folded past times. ``frame``: as ``frame_query``.
+    """
+
+    day: date | None
+    month: date | None
+    folded: int | None
+    frame: tuple[tuple[str, str], ...] | None
+
+    @property
+    def shown(self) -> tuple[date, date] | None:
+        """The first and last day of the month."""
+        return (self.month, self.month + timedelta(days=length_of_month(self.month) - 1)) if self.month else None
+
+    @property
+    def frame_query(self) -> dict[str, str] | None:
+        """What addresses carry in a frame on another site (experts/embedding.py); None on a page of our own."""
+        return None if self.frame is None else dict(self.frame)
+
+
+def _read_address(request, frame_query: dict[str, str] | None) -> Asked | None:
+    """Return what the address asks for; None where it names a day or a month that is none."""
+    day_text, month_text = request.GET.get("day") or "", request.GET.get("month") or ""
+    day, month = read_day(day_text), read_month(month_text)
+    if (day_text and day is None) or (month_text and month is None):
+        return None
+    if month and day and day.replace(day=1) != month:
+        day = None
+    folded = request.GET.get("folded", "")
+    return Asked(
+        day,
+        month,
+        int(folded) if folded.isascii() and folded.isdigit() and len(folded) < 19 else None,
+        None if frame_query is None else tuple(frame_query.items()),
+    )
+
+
 @require_safe
 @may_read_replica
 def expert(request, slug):
-    visitor, day_text = request.visitor, request.GET.get("day") or ""
-    response = _show(request, slug, "bookings/expert.html", day_text, visitor=visitor)
+    visitor = request.visitor
+    response = _show(request, slug, "bookings/expert.html", _read_address(request, None), visitor)
     if response is None:
         if _find(slug) is None:
             return not_found(request, _("We don't know this expert."), reverse("discover"), _("See all experts"))
@@ -49,60 +91,72 @@ def expert(request, slug):
 @require_safe
 def embed_expert(request, slug):
     """Show the calendar alone, for a frame on the organisation's site. Sets no cookie: frames do not send them."""
-    query = frame_query(request)
-    response = _show(
-        request, slug, "embed/expert.html", request.GET.get("day") or "", visitor=request.visitor, frame_query=query
-    )
+    asked = _read_address(request, frame_query(request))
+    response = _show(request, slug, "embed/expert.html", asked, request.visitor)
     if response is None:
         raise Http404
     return response
 
 
-def _show(
-    request, slug: str, template: str, day_text: str, *, visitor: str, frame_query: dict[str, str] | None = None
-) -> HttpResponse | None:
+def _show(request, slug: str, template: str, asked: Asked | None, visitor: str) -> HttpResponse | None:
     """Return the page; None when there is no such expert, or no such day."""
-    asked = read_day(day_text) if day_text else None
-    found = None if day_text and asked is None else read_calendar_version(slug, asked, request.zone, visitor)
+    if asked is None:
+        return None
+    # Beside a month, what leads on is what comes after it.
+    day = asked.shown[1] if asked.shown else asked.day
+    found = read_calendar_version(slug, day, request.zone, visitor, shown=asked.shown)
     if found is None:
         return None
     template = "bookings/_day.html" if is_partial(request) else template
-    frame = None if frame_query is None else tuple(frame_query.items())
-    key = (template, slug, found.day, request.zone, frame, get_language())
+    key = (template, slug, found.day, asked, request.zone, get_language())
     try:
-        page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, frame_query))
+        page = PAGES.get(key, found.version, lambda: _make(request, template, slug, found, asked))
     except Expert.DoesNotExist:
         return None
     with timezone.override(found.clocks.leading):
-        response = _with_own(request, page, found, visitor)
-    return response if frame_query is None else let_frame(response, found.embed_origins)
+        response = _with_own(request, page, found, asked, visitor)
+    return response if asked.frame is None else let_frame(response, found.embed_origins)
 
 
-def _make(request, template: str, slug: str, found: CalendarVersion, frame_query: dict[str, str] | None) -> Page:
+def _make(request, template: str, slug: str, found: CalendarVersion, asked: Asked) -> Page:
     """Render the page as everybody sees it. Raises Expert.DoesNotExist, also for a day that no page shows."""
     expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
-    if not is_within_reach(found.day, expert):
+    if not is_within_reach(asked.month or found.day, expert):
         raise Expert.DoesNotExist
     clocks = shown_clocks(request, expert)
     metadata = of_expert(expert)
-    calendar = Calendar(expert, found.day, clocks, next_free_day=found.next_free_day, frame_query=frame_query)
+    calendar = Calendar(
+        expert,
+        asked.day if asked.month else found.day,
+        clocks,
+        month=asked.month,
+        next_free_day=found.next_free_day,
+        frame_query=asked.frame_query,
+        folded=asked.folded,
+    )
     context = {
         "accent": expert.organization.accent,
         "organization": expert.organization,
-        "embedded": frame_query is not None,
-        "frame_query": frame_query or {},
+        "embedded": asked.frame is not None,
+        "frame_query": asked.frame_query or {},
         "expert": expert,
         "metadata": metadata,
         "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
-        "day": found.day,
-        "day_url": calendar.url(),
-        "socket_url": day_socket_url(expert, found.day, clocks.leading),
+        "day": calendar.day,
+        "resync_url": calendar.resync_url,
+        "socket_url": day_socket_url(expert, calendar.day, clocks.leading, calendar.shown_days),
         "zone": clocks.leading,
         "clock_line": calendar.clock_line,
         "policy_text": policy_text(expert),
+        "week_url": calendar.week_url,
+        "month_url": calendar.month_url,
         "strip": calendar.strip,
+        "month": calendar.month,
         "next_free_url": calendar.next_free_url,
+        "earlier_tiles": calendar.earlier_tiles,
+        "earlier_label": calendar.earlier_label,
         "parts": calendar.parts,
+        "opens": calendar.opens,
         "open_count": calendar.open_count,
         "grid_key": calendar.grid_key,
         "hold_bar": hole("hold_bar"),
@@ -112,7 +166,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, frame_query
     return Page.of(html, found.version, calendar.now, calendar.changes_at)
 
 
-def _with_own(request, page: Page, found: CalendarVersion, visitor: str) -> HttpResponse:
+def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor: str) -> HttpResponse:
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
         return page.response(request, {"hold_bar": ""})
@@ -120,8 +174,8 @@ def _with_own(request, page: Page, found: CalendarVersion, visitor: str) -> Http
     own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
     html = page.filled(request, own)
     beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)  # slots that the page does not show, too
-    first, last = found.day - beyond, found.day + beyond
-    marks = own_slots([visitor], expert_ids=[found.expert_id], first=first, last=last)[visitor]
+    first, last = asked.shown or (found.day, found.day)
+    marks = own_slots([visitor], expert_ids=[found.expert_id], first=first - beyond, last=last + beyond)[visitor]
     for slot_id, mark in marks.items():
         html = html.replace(_mark(slot_id).encode(), _mark(slot_id, mark).encode(), 1)
     return HttpResponse(html)

@@ -1,15 +1,16 @@
-"""Hold a seat of a slot for a visitor, and release it. Tiles post here, whatever state the slot is in by then."""
+"""Hold a seat of a slot for a visitor, keep it longer, release it. Tiles post here, whatever state the slot is in."""
 
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from bookings import services
-from bookings.access.visitor import ensure_visitor
+from bookings.access.rate_limits import check_hold_limits
+from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import book_url, expert_url, waitlist_url
-from bookings.errors import Busy, NotFound
+from bookings.errors import Busy, NotAllowed, NotFound, TooMany
 from bookings.selectors.own_slots import find_own_entry
 from bookings.selectors.slot_for_visitor import SlotForVisitor, find_slot
-from bookings.views.book import hold_and_show_details
+from bookings.views.book import hold_and_show_details, show_step_again
 from bookings.views.booking_flow import (
     find_awaiting,
     form_with,
@@ -17,6 +18,7 @@ from bookings.views.booking_flow import (
     prove_url,
     refresh_grid,
     show_booked_already,
+    show_countdowns,
     show_no_such_slot,
     show_prove,
     show_retry,
@@ -48,6 +50,30 @@ def hold(request, slot_id):
         return show_waiting(request, slot, entry) if is_partial(request) else see_other(waitlist_url(slot))
     page_url = book_url(slot)
     return hold_and_show_details(request, seen, seen.held or 1, new_values(seen), page_url=page_url)
+
+
+@require_POST
+def extend(request, slot_id):
+    """Keep the visitor's hold longer. Answers the countdowns alone; without script the step that was shown, again."""
+    address, problem = client_address(request), None
+    try:
+        check_hold_limits(visitor=request.visitor, address=address)
+        services.extend_hold(
+            slot_id=slot_id,
+            visitor=request.visitor,
+            extensions=1 if request.GET.get("extensions") == "1" else 0,
+            client_address=address,
+        )
+    except (Busy, NotAllowed, TooMany) as error:
+        problem = error
+    except NotFound:
+        return show_no_such_slot(request)
+    seen = find_slot(slot_id, request.visitor)
+    if seen is None:
+        return show_no_such_slot(request)
+    if is_partial(request):
+        return show_countdowns(request, seen, problem)
+    return show_step_again(request, seen, problem)
 
 
 @require_POST

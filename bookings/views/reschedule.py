@@ -1,13 +1,11 @@
 """Move a booking to another time of the same expert. The page is updated while it is open."""
 
-from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -20,23 +18,13 @@ from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTake
 from bookings.models import Status
 from bookings.policy import asks_again, can_change, deadline_text
 from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.week import Week, parse_day
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import clocks_of
-from experts import formatting
 from experts.htmx import is_partial
-from experts.models import Slot
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A time that the booking can move to. ``day_note`` names another date where the visitor's calendar has one."""
-
-    slot: Slot
-    time: str
-    day_note: str
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -87,18 +75,19 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     """Show the days and times that are open now. ``chosen``: the id of the slot to mark, which may be taken by now."""
     slot, expert = booking.slot, booking.slot.expert
     url = reverse("reschedule", args=[booking.reference])
-    day = parse_day(request.GET.get("day"), expert)
+    clocks, now = clocks_of(request, booking), timezone.now()
+    day = _read_day(request.GET.get("day"), booking, clocks.leading, now)
     if day is None:
         return not_found(request, _("There is no such day."), url, _("See open times"))
-    clocks, now = clocks_of(request, booking), timezone.now()
-    zone = clocks.leading
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
         return load_instead(_day_url(url, day))  # it was cancelled or it is too late: the whole page says which
-    week = Week.around(expert, day, now)
-    choices = _choices(week, day, booking, zone)
+    calendar = Calendar(expert, day, clocks, next_free_day=None)
+    if not request.GET.get("day"):
+        calendar.day = day = _nearest_with_choice(calendar.week, booking, day)
+    choices = calendar.week.open_to(booking, day)
     chosen_id = _slot_id(chosen)
-    is_gone = bool(chosen) and not problem and all(choice.slot.pk != chosen_id for choice in choices)
+    is_gone = bool(chosen) and not problem and all(choice.pk != chosen_id for choice in choices)
     if is_gone:
         problem = _("The time that you chose was just taken. Your booking stays as it is; these times are open now.")
     context = {
@@ -106,34 +95,41 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "booking": booking,
         "slot": slot,
         "expert": expert,
+        "zone": clocks.leading,
         "title": booking_title(booking, clocks, now),
-        # For the day that is shown, as the clocks may change between the booking and that day.
-        "zone_label": formatting.zone_label_of_day(zone, day),
-        "deadline": deadline_text(slot, zone),
-        "asks_again": booking.status == Status.CONFIRMED and asks_again(slot, day),
+        "clock_line": calendar.clock_line,
+        "deadline": deadline_text(slot, clocks.leading),
+        "asks_again": booking.status == Status.CONFIRMED and any(asks_again(slot, it.date) for it in choices),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),
-        "strip": DayStrip.of(week, day, partial(_day_url, url)),
+        "strip": DayStrip.of(calendar.week, day, partial(_day_url, url)),
         "day": day,
+        "opens": calendar.opens,
         "choices": choices,
+        "parts": calendar.parts_of([it for it in calendar.week.on(day) if it in choices or it.pk == slot.pk]),
         "chosen_id": chosen_id,
         "is_gone": is_gone,
         "words_are_below": is_gone and bool(choices),  # beside the button, where somebody who has chosen looks
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
-        "grid_key": week.grid_key(day),
-        "socket_url": day_socket_url(expert, day, expert.zone),
+        "grid_key": calendar.grid_key,
+        "socket_url": day_socket_url(expert, day, clocks.leading, calendar.shown_days),
     }
     template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
     return render(request, template, context, status=status)
 
 
-def _choices(week: Week, day: date, booking, zone) -> list[Choice]:
-    """Return the times of the day with enough seats for the booking, except the one it has."""
-    return [
-        Choice(slot, formatting.clock(slot.starts_at, zone), _day_note(slot, day, zone))
-        for slot in sorted(week.open_to(booking, day), key=lambda slot: slot.starts_at)
-    ]
+def _read_day(text: str | None, booking, zone, now: datetime) -> date | None:
+    """Return the day that the address names, without one that of the booking; None if it is no day or too far away."""
+    if text:
+        return parse_day(text, booking.slot.expert, zone)
+    return booking.slot.starts_at.astimezone(zone).date()
+
+
+def _nearest_with_choice(week: Week, booking, day: date) -> date:
+    """Return the day of the week with a time to move to that is nearest to ``day``, later ones first; else ``day``."""
+    days = sorted(week.days, key=lambda it: (it < day, abs(it - day)))
+    return next((it for it in days if week.open_to(booking, it)), day)
 
 
 def _why_not(booking, is_possible: bool) -> str:
@@ -144,8 +140,3 @@ def _why_not(booking, is_possible: bool) -> str:
 
 def _day_url(url: str, day: date) -> str:
     return f"{url}?day={day.isoformat()}"
-
-
-def _day_note(slot: Slot, day: date, zone) -> str:
-    shown = slot.starts_at.astimezone(zone)
-    return date_format(shown, "D j") if shown.date() != day else ""

@@ -18,6 +18,7 @@ from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
     form_with,
     new_values,
+    place_shown,
     refresh_grid,
     show_blocked,
     show_conflict,
@@ -45,6 +46,8 @@ def waitlist(request, slot_id):
     if request.method == "POST" and request.POST.get("step") == "leave":
         return _leave(request, slot, entry)
     if entry is not None:
+        if is_partial(request) and request.GET.get("shown") == place_shown(entry):
+            return HttpResponse(status=204)
         return show_waiting(request, slot, entry)
     seen = SlotForVisitor(slot)
     if request.method != "POST":
@@ -71,6 +74,8 @@ def _join(request, slot):
     form = BookingForm(request.POST, slot=slot, for_waitlist=True)
     if not form.is_valid():
         return show_waitlist(request, slot, form, status=422)
+    if form.has_to_ask():
+        return show_waitlist(request, slot, form)
     details = form.cleaned_data
     try:
         check_booking_limits(visitor=request.visitor, address=client_address(request))

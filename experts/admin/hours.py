@@ -26,7 +26,7 @@ class ClockInput(UnfoldAdminTextInputWidget):
     input_type = "time"
 
     def format_value(self, value):
-        return f"{value:%H:%M}" if isinstance(value, time) else value
+        return value.isoformat("minutes") if isinstance(value, time) else value
 
 
 class DayInput(UnfoldAdminTextInputWidget):

@@ -210,7 +210,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
     def view_on_site(self, slot):
         if not (slot.expert.is_active and slot.expert.organization.is_active):
             return None
-        return f"{reverse('expert', args=[slot.expert.slug])}?day={slot.date:%Y-%m-%d}"
+        return f"{reverse('expert', args=[slot.expert.slug])}?day={slot.date}"
 
     def bookings_url(self, request, slot: Slot) -> str:
         """Where the slot's bookings are listed, for whoever may see them; "" here, as another app knows bookings."""

@@ -117,4 +117,4 @@ def _hours_of(expert: Expert) -> Listed[StretchOut]:
 
 
 def _clock(value: time) -> str:
-    return f"{value:%H:%M}"
+    return value.isoformat("minutes")

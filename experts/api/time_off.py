@@ -68,9 +68,8 @@ class TimeOffOut(BaseModel):
     @classmethod
     def of(cls, row: TimeOff) -> "TimeOffOut":
         values = {name: getattr(row, name) for name in ("id", "first_day", "last_day", "reason")}
-        clocks = {
-            name: f"{getattr(row, name):%H:%M}" if getattr(row, name) else None for name in ("from_time", "to_time")
-        }
+        times = {"from_time": row.from_time, "to_time": row.to_time}
+        clocks = {name: at.isoformat("minutes") if at else None for name, at in times.items()}
         return cls.model_construct(**values, **clocks, expert=row.expert.slug if row.expert else None)
 
 

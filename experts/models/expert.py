@@ -86,6 +86,7 @@ class Category(models.Model):
 
     class Meta:
         ordering = ["position", "name"]
+        verbose_name = _("category")
         verbose_name_plural = _("categories")
 
     def __str__(self) -> str:
@@ -158,7 +159,12 @@ class Expert(models.Model):
     )
     category = models.ForeignKey(Category, on_delete=models.PROTECT, related_name="experts", verbose_name=_("category"))
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="expert"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="expert",
+        verbose_name=_("account"),
     )
     name = models.CharField(_("name"), max_length=120, validators=[validate_no_web_address])
     slug = models.SlugField(_("address"), max_length=80, unique=True)
@@ -200,6 +206,8 @@ class Expert(models.Model):
 
     class Meta:
         ordering = ["name", "id"]
+        verbose_name = _("expert")
+        verbose_name_plural = _("experts")
         indexes = [
             GinIndex(search_vector(), name="expert_search_words"),
             # In the order of lists by name, with what tells who is listed, so that pages can be skipped in the index.

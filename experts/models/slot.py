@@ -134,6 +134,8 @@ class Slot(models.Model):
 
     class Meta:
         ordering = ["starts_at", "id"]
+        verbose_name = _("slot")
+        verbose_name_plural = _("slots")
         constraints = [
             models.UniqueConstraint(
                 fields=["expert", "date", "time"],
@@ -250,7 +252,7 @@ class Slot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.date} {self.time:%H:%M}"
+        return f"{self.date} {self.time.isoformat('minutes')}"
 
     def seats_left_at(self, now: datetime) -> int:
         """Seats that can be taken at ``now``; a hold that ran out counts as free although its row still stands."""

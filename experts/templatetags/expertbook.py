@@ -150,6 +150,12 @@ def zoned(instant, pattern):
     return formatting.by_clock_of(get_current_timezone(), date_format(instant, pattern))
 
 
+@register.simple_tag
+def zone_name():
+    """The clock that the page or mail goes by: ``London time``."""
+    return formatting.zone_name(get_current_timezone())
+
+
 @register.filter
 def link_addresses(text):
     """A text of staff with its web addresses as links: http and https alone."""

@@ -1,7 +1,7 @@
 // Counts holds down: on tiles, in the bar and beside the form. The server says how many seconds are left, and this clock
 // only measures them, so it may be wrong. What happens at zero is the server's to say, too.
 
-import { announcer, modal } from "./elements.js";
+import { announce, hush } from "./announce.js";
 import { resync } from "./live.js";
 
 const ANNOUNCED = [120, 60, 30]; // seconds left; more often would talk over somebody who types
@@ -34,12 +34,12 @@ function write(words, left) {
   if (time.textContent !== text) time.textContent = text;
 }
 
-function announce(element, left) {
+function announceTime(element, left) {
   const mark = ANNOUNCED.find((seconds) => left <= seconds && left > seconds - 5);
   const name = `${element.dataset.ends} ${mark}`;
   if (!mark || said.has(name) || element.matches(".tile-mark")) return;
   said.add(name);
-  announcer.textContent = announcer.dataset[`left-${mark}`];
+  announce(`left-${mark}`);
 }
 
 function mayAsk(name) {
@@ -60,14 +60,17 @@ function over(element) {
 }
 
 function countDown() {
+  let runs = false;
   for (const element of document.querySelectorAll("[data-ends]")) {
     const left = secondsLeft(element);
+    runs ||= left > 0;
     for (const words of element.querySelectorAll("[data-words]")) write(words, left);
     element.querySelector(".countdown-arc")?.setAttribute("stroke-dashoffset", 100 - (100 * left) / (element.dataset.total || left || 1));
     element.toggleAttribute("data-soon", left < 60);
-    announce(element, left);
+    announceTime(element, left);
     if (left === 0) over(element);
   }
+  if (!runs) hush("left-"); // "30 seconds left" is not true any more
 }
 
 setInterval(countDown, 500);
@@ -75,14 +78,16 @@ document.addEventListener("htmx:after:swap", countDown);
 document.addEventListener("htmx:ws:after:message:incoming", countDown);
 countDown();
 
-// ---------- Letting go ----------
+// ---------- Keeping it longer ----------
 
-document.addEventListener("htmx:finally:request", (event) => {
-  const { sourceElement, response } = event.detail.ctx;
-  if (response?.status !== 204) return;
-  if (sourceElement.matches("#release-form, #leave-form")) {
-    if (modal.open) modal.close();
-    else location.assign(sourceElement.dataset.back);
-  }
-  if (sourceElement.matches("#hold-bar")) document.getElementById(sourceElement.dataset.tile)?.focus();
-});
+// In the last minute only, and once: afterwards the button, which has focus, says until when the time is kept.
+document.addEventListener(
+  "click",
+  (event) => {
+    const button = event.target.closest(".countdown-extend");
+    if (!button) return;
+    const isSoon = button.parentNode.querySelector("[data-soon]");
+    if (!isSoon || button.ariaDisabled === "true") event.stopPropagation();
+  },
+  true,
+);

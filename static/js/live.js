@@ -1,7 +1,8 @@
 // Keeps a page with a socket honest: says Live or Reconnecting, looks again while the socket is down, and never lets an
 // older answer overwrite what a newer message said. htmx swaps what the socket sends; this file decides when to ask.
 
-import { announcer, modal, root } from "./elements.js";
+import { announce } from "./announce.js";
+import { modal, root } from "./elements.js";
 
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
 // When a server goes, all its pages notice at once. They need not come back at once: each has a patience of its own here,
@@ -23,10 +24,12 @@ let heardAt = 0;
 let hasBeenLive = false;
 let poll = 0; // the timer of a page whose socket is down: it looks again every few seconds
 let redialing = 0; // the timer of a page that may dial again later
+let wasTold = false; // to those who do not see the pill: that nothing comes at the moment
 
 // "on", "waiting" and "offline" (the socket is down and the page polls), or "stopped": nothing comes any more.
 function show(state) {
   root.dataset.live = state;
+  if (!modal.open) tell(state === "on");
   if (state === "on") hasBeenLive = true;
   if (state === "on" || state === "stopped") {
     clearInterval(poll);
@@ -34,6 +37,12 @@ function show(state) {
   } else if (!redialing) {
     poll ||= setInterval(() => document.hidden || resync(), POLL_SECONDS * 1000);
   }
+}
+
+function tell(isLive) {
+  if (isLive && wasTold) announce("live");
+  if (!isLive && !wasTold && hasBeenLive) announce("paused");
+  wasTold = !isLive && hasBeenLive;
 }
 
 function isStopped() {
@@ -196,16 +205,21 @@ const FLAG_SECONDS = 6;
 function noticeChanges() {
   for (const state of document.querySelectorAll("[data-change]:not([data-noticed])")) {
     state.dataset.noticed = "";
-    if (state.dataset.change === "opened") {
-      const time = state.parentNode.querySelector("time")?.textContent ?? "";
-      if (!modal.open) announcer.textContent = announcer.dataset.opened.replace("TIME", time);
-    }
+    if (!modal.open) tellChange(state);
     setTimeout(() => {
       state.querySelector(".tile-flag")?.remove();
       delete state.dataset.change;
       delete state.dataset.noticed;
     }, FLAG_SECONDS * 1000);
   }
+}
+
+// Of the time that somebody is on, whatever changes; of others that they can be had.
+function tellChange(state) {
+  const tile = state.parentNode;
+  const time = tile.querySelector("time")?.textContent ?? "";
+  if (state.dataset.change === "opened") announce("opened", { TIME: time });
+  else if (tile === document.activeElement) announce("changed", { TIME: time, STATE: state.innerText.trim() });
 }
 
 document.addEventListener("htmx:ws:after:message:incoming", noticeChanges);

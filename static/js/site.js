@@ -5,6 +5,10 @@ import "./dialog.js";
 import { root, toasts } from "./elements.js";
 import "./live.js";
 import "./holds.js";
+import "./seats.js";
+import "./focus.js";
+import "./grid.js";
+import "./loading.js";
 import "./work.js";
 import { toast } from "./toast.js";
 
@@ -13,7 +17,7 @@ root.classList.add("js");
 // ---------- Errors of a form ----------
 
 // A page that was sent after a form without htmx: read the errors first.
-const errorSummary = document.querySelector("#main .error-summary");
+const errorSummary = document.querySelector("#main :is(.error-summary, .question)");
 if (errorSummary) errorSummary.focus();
 
 // The links of an error summary lead to their field, not only near it.
@@ -27,11 +31,17 @@ document.addEventListener("click", (event) => {
 
 // ---------- Requests that fail ----------
 
+// What a page asks for by itself, while it is not live, is asked for again anyway: its pill says so already.
+function isPoll({ sourceElement }) {
+  return Boolean(sourceElement?.matches?.("[data-resync]"));
+}
+
 // An error page is a whole page: it must not land in a part of this one. Its own words say what happened.
 document.addEventListener("htmx:before:swap", (event) => {
   const { response, text } = event.detail.ctx;
   if (!(response?.status >= 400) || !/<html/i.test(text ?? "")) return;
   event.preventDefault();
+  if (isPoll(event.detail.ctx)) return;
   const page = new DOMParser().parseFromString(text, "text/html");
   const reason = page.querySelector("main [data-message]") ?? page.querySelector("main h1");
   toast(reason?.textContent.trim() || toasts.dataset.failed);
@@ -39,11 +49,11 @@ document.addEventListener("htmx:before:swap", (event) => {
 
 document.addEventListener("htmx:response:error", (event) => {
   const { response, text } = event.detail.ctx;
-  if (response.status >= 500 && !/class="booking|<html/i.test(text ?? "")) toast(toasts.dataset.failed);
+  if (response.status >= 500 && !isPoll(event.detail.ctx) && !/class="booking|<html/i.test(text ?? "")) toast(toasts.dataset.failed);
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (event.detail.error instanceof TypeError) toast(toasts.dataset.offline);
+  if (event.detail.error instanceof TypeError && !isPoll(event.detail.ctx)) toast(toasts.dataset.offline);
 });
 
 // ---------- Links and forms ----------

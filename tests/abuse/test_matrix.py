@@ -52,6 +52,7 @@ PAGES = {
     "/embed/<slug:slug>/": OPEN,
     "/embed/expert/<slug:slug>/": OPEN,
     "/slots/<int:slot_id>/hold/": OPEN,
+    "/slots/<int:slot_id>/extend/": OPEN,
     "/slots/<int:slot_id>/release/": OPEN,
     "/slots/<int:slot_id>/book/": OPEN,
     "/slots/<int:slot_id>/waitlist/": OPEN,

@@ -123,6 +123,7 @@ class TestAxeFindsNothing:
             "organisation": "/o/northgate/",
             "past day": f"/experts/amara-okafor/?day={day_ahead(0)}",
             "empty day": f"/experts/amara-okafor/?day={day_ahead(3)}",
+            "month": f"/experts/amara-okafor/?month={day_ahead():%Y-%m}",
             "look-up": "/bookings/",
             "your data, unproven": "/bookings/data/",
             "time zone": "/preferences/",
@@ -282,7 +283,13 @@ def test_long_names_fit_every_window(page, expert, name):
         make_slot(long, at="23:00", capacity=20, title=text[:80]),
     ]
     make_booking(slots[0], seats=6)
-    addresses = ["/", "/o/long/", f"/experts/long/?day={day_ahead()}", f"/slots/{slots[1].pk}/book/"]
+    addresses = [
+        "/",
+        "/o/long/",
+        f"/experts/long/?day={day_ahead()}",
+        f"/experts/long/?month={day_ahead():%Y-%m}",
+        f"/slots/{slots[1].pk}/book/",
+    ]
     wide = []
     for address in addresses:
         page.goto(address)

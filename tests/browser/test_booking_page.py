@@ -159,7 +159,7 @@ class TestTheTimesToMoveTo:
         other.locator(f"#slot-{four.pk}").click()
         expect(other.get_by_role("dialog")).to_be_visible()
         expect(self.choice(page, four)).to_have_count(0)
-        expect(page.locator(f"#day-{slot.date}-count")).to_have_text("1 open")
+        expect(page.locator(f"#day-{slot.date}-count")).to_have_text("1 time free")
         expect(chosen).to_be_checked()
         expect(chosen).to_be_focused()
         other.get_by_role("dialog").get_by_role("button", name="Release time").first.click()

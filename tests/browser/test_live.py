@@ -94,8 +94,8 @@ class TestPushed:
         expect(state(watching, slot)).to_have_text("Being booked")
         dialog.get_by_role("button", name="Confirm booking").click()
         expect(state(watching, slot)).to_have_text("Full Join waitlist")
-        expect(count(watching, slot)).to_have_text("1 open")
-        expect(watching.locator("#open-count")).to_have_text("1 time open")
+        expect(count(watching, slot)).to_have_text("1 time free")
+        expect(watching.locator("#open-count")).to_have_text("1 time free")
         expect(booking.locator(f"#slot-{slot.pk}")).to_contain_text("You’re booked")
         expect(watching.locator(f"#slot-{slot.pk}")).not_to_contain_text("You’re booked")
 
@@ -119,17 +119,17 @@ class TestPushed:
         open_page(page, slot)
         [added] = services.add_slots(expert=slot.expert, starts=[(slot.date, time(18, 0))])
         expect(page.locator(f"#slot-{added.pk}")).to_contain_text("19:00")
-        expect(count(page, slot)).to_have_text("3 open")
+        expect(count(page, slot)).to_have_text("3 times free")
         services.delete_slot(slot_id=added.pk)
         expect(page.locator(f"#slot-{added.pk}")).to_have_count(0)
-        expect(count(page, slot)).to_have_text("2 open")
+        expect(count(page, slot)).to_have_text("2 times free")
 
     def test_a_change_on_another_day_moves_its_count_only(self, page, slot):
         other = make_slot(slot.expert, day=slot.date - timedelta(days=1) if slot.date.weekday() else day_ahead(3))
         open_page(page, slot)
         book(other)
         expect(count(page, other)).to_have_text("Full")
-        expect(count(page, slot)).to_have_text("2 open")
+        expect(count(page, slot)).to_have_text("2 times free")
 
 
 class TestFoundByComparison:

@@ -56,13 +56,19 @@ def test_joining_waiting_and_taking_the_offered_seat(page, make_context, slot):
     fill(page)
     page.get_by_label("Email").press("Enter")  # not the first of the other times
     expect(page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
-    page.get_by_role("link", name="See all times").click()
-    expect(tile(page, slot)).to_contain_text("Join waitlist")
-    # The mail is opened on the phone, and the tile shows the place that it has taken.
+    whole_page = page.context.new_page()
+    whole_page.goto(f"/slots/{slot.pk}/waitlist/")
+    expect(whole_page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
+    expect(whole_page.locator("html")).to_have_attribute("data-live", "on")
+    # The mail is opened on the phone: dialog, page and tile show the place that it has taken.
     phone = make_context(**PHONE).new_page()
     phone.goto("/" + link_in_mail(tasks.send_waitlist_link, WaitlistEntry.Status.UNPROVEN))
     phone.get_by_role("button", name="Take my place").click()
     expect(phone.get_by_text("You are next in line.")).to_be_visible()
+    for place in (page.get_by_role("dialog"), whole_page):
+        expect(place.get_by_role("heading", name="You’re on the waitlist")).to_be_visible()
+    whole_page.close()
+    page.get_by_role("link", name="See all times").click()
     expect(tile(page, slot)).to_contain_text("On waitlist")
     expect(tile(page, slot)).to_contain_text("Full")
 

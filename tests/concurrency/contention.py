@@ -156,6 +156,11 @@ class _Held:
     def let_go(self):
         self._holder.rollback()
 
+    def change_and_let_go(self, statement: str, values: list) -> None:
+        """Change something under the lock, and let go."""
+        self._holder.execute(statement, values)
+        self._holder.commit()
+
     def cut_off(self) -> None:
         """End the sessions that wait for a lock, as a restart of the database does."""
         self._eye.execute(

@@ -1,8 +1,9 @@
 """Finding an expert: search, filters, order, paging; all in the address."""
 
 import re
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -131,6 +132,110 @@ class TestOrder:
         assert names(client, when="tomorrow") == ["Tomorrow"]
         assert names(client, when="week") == ["Tomorrow", "Week"]
         assert "Three experts match on other days" in body_of(client.get("/experts/", {"when": "today"}))
+
+
+def zoned(day: date, at: str, zone: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(at), tzinfo=ZoneInfo(zone))
+
+
+class TestFilters:
+    """How, in which language, on which day and at which part of it one can be seen."""
+
+    def test_how_and_language(self, client):
+        for name, venue, languages in [("Ann", "in_person", "en"), ("Bo", "video", "en de"), ("Cy", "phone", "de fr")]:
+            make_expert(name=name, venue=venue, languages=languages.split())
+        assert names(client, venue="video") == ["Bo"]
+        assert names(client, venue=["video", "phone", "pigeon"]) == ["Bo", "Cy"]
+        assert names(client, language="de") == ["Bo", "Cy"]
+        assert names(client, language="de", venue="phone", search="cy") == ["Cy"]
+        assert names(client, language="xx", venue="pigeon") == ["Ann", "Bo", "Cy"]
+
+    @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
+    def test_days_and_hours_are_those_of_the_clock_that_leads(self, client, zone):
+        """In person that of the place, London here; by video and phone the visitor's, who is far away."""
+        client.cookies["zone"] = zone
+        day = day_ahead(3)
+        noon_here, noon_there = zoned(day, "12:30", "Europe/London"), zoned(day, "12:30", zone)
+        at_place, by_video = make_expert(name="Place"), make_expert(name="Video", venue="video")
+        make_slot(at_place, starts_at=noon_here)
+        make_slot(by_video, starts_at=noon_there)
+        make_slot(make_expert(name="Neither", venue="video"), starts_at=zoned(day, "20:30", zone))
+        found = {"Place", "Video"}
+        assert set(names(client, when=f"{day}", part="afternoon")) == found
+        assert set(names(client, when=f"{day}", part="afternoon", sort="name")) == found
+        assert set(names(client, part=["morning", "afternoon"])) == found
+        assert names(client, when=f"{day}", part="evening") == ["Neither"]
+        assert names(client, when=f"{day + timedelta(days=1)}", part="afternoon") == []
+
+    def test_the_card_tells_the_first_time_among_them(self, client):
+        client.cookies["zone"] = "Europe/London"
+        expert = make_expert()
+        make_slot(expert, at="09:00")
+        make_slot(expert, at="19:15")
+        assert re.search(r"Next: <strong[^>]*>[^<]* 09:00<", body_of(client.get("/")))
+        assert re.search(r"Next: <strong[^>]*>[^<]* 19:15<", body_of(client.get("/", {"part": "evening"})))
+
+    def test_what_is_chosen_is_shown_can_be_taken_back_and_is_carried_on(self, client):
+        make_expert(category=make_category(slug="health", name="Health"), venue="video")
+        chosen = {"venue": ["video", "phone"], "when": "today", "part": "evening", "search": "am"}
+        body = body_of(client.get("/", chosen))
+        links = [unescape(url) for url in re.findall(r'href="(/[^"]*)"', body)]
+        assert "/experts/?search=am&venue=phone&when=today&part=evening" in links  # without video
+        assert "/experts/?search=am&category=health&venue=phone&venue=video&when=today&part=evening" in links
+        assert "/experts/?search=am" in links  # without all filters
+        assert body.count('aria-current="true"') == 5  # all categories, a day, a part of it, two ways
+        for field in ('name="venue" value="video"', 'name="when" value="today"', 'name="part" value="evening"'):
+            assert f'<input type="hidden" {field} form="search">' in body
+
+    def test_empty_fields_of_a_form_without_script_leave_no_trace_in_the_address(self, client):
+        asked = {"search": "", "category": "", "when": ["today", ""], "language": "", "page": "2"}
+        assert client.get("/experts/", asked).headers["Location"] == "/experts/?when=today&page=2"
+        assert client.get("/o/north/", {"search": ""}).status_code == 404
+        make_organization(slug="north")
+        assert client.get("/o/north/", {"search": ""}).headers["Location"] == "/o/north/"
+
+    @pytest.mark.parametrize("when", ["2026-13-01", "20261201", "1999-01-01", "9999-12-31", "tomorrow2", "2026-W10-1"])
+    def test_what_is_no_day_is_left_out(self, client, when):
+        make_expert(name="Ann")
+        assert names(client, when=when) == ["Ann"]
+
+
+class TestNobodyFound:
+    """There is always a way on."""
+
+    @pytest.fixture(autouse=True)
+    def experts(self):
+        legal, health = make_category(name="Legal", slug="legal"), make_category(name="Health", slug="health")
+        make_expert(name="Ann", headline="Notary", category=legal, venue="video", languages=["en"])
+        slot = make_slot(
+            make_expert(name="Bo", headline="Dentist", category=health, languages=["de"]), day=day_ahead(2)
+        )
+        self.day = slot.date
+
+    def ways(self, client, **query):
+        body = body_of(client.get("/experts/", query))
+        assert "Show everyone" in body
+        found = re.search(r'<div class="actions">(.*?)</div>', body, re.DOTALL)[1]
+        links = re.findall(r'href="([^"]*)">([^<]*)<', found)
+        assert links[-1][0] == "/experts/"
+        for url, _label in links:
+            assert names(client, unescape(url)), "a way that leads to nobody"
+        return [" ".join(unescape(label).split()) for _url, label in links[:-1]]
+
+    def test_ways_on(self, client):
+        day_after = f"{self.day + timedelta(days=1)}"
+        assert self.ways(client, search="dentist", when=day_after) == ["On any day (1)"]
+        assert self.ways(client, search="dentist", when=day_after, part="evening") == ["On any day, at any time (1)"]
+        assert self.ways(client, search="dentist", venue="phone") == ["In person, by phone or video (1)"]
+        assert self.ways(client, search="dentist", language="fr") == ["In any language (1)"]
+        assert self.ways(client, search="dentist", category="legal") == ["In any category (1)", "Without “dentist” (1)"]
+        assert self.ways(client, search="notary dentist") == [
+            "Only “notary” (1)",
+            "Only “dentist” (1)",
+            "Without “notary dentist” (2)",
+        ]
+        assert self.ways(client, search="zzyzx") == ["Without “zzyzx” (2)"]
+        assert self.ways(client, venue="phone", language="fr", category="legal", when="today") == []
 
 
 class TestPaging:

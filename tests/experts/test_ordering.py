@@ -21,7 +21,9 @@ MANY = MOST_LISTED + 1  # so many that nobody is asked one by one
 
 def make_crowd(seed: int) -> None:
     """Some dozen experts of five organisations, with slots in every state at instants that many have in common."""
-    dice, now = random.Random(seed), timezone.now().replace(second=30, microsecond=0)
+    dice, now = random.Random(seed), timezone.now()
+    # Not on the hour from now: none begins to be too soon while the test runs.
+    start = now + timedelta(minutes=20)
     notices = [timedelta(0), timedelta(hours=2), timedelta(days=1), None]
     organizations = [
         make_organization(
@@ -50,8 +52,8 @@ def make_crowd(seed: int) -> None:
             slots.append(
                 Slot(
                     expert=expert,
-                    **when(expert, now + timedelta(hours=hours)),
-                    ends_at=now + timedelta(hours=hours + 1),
+                    **when(expert, start + timedelta(hours=hours)),
+                    ends_at=start + timedelta(hours=hours + 1),
                     capacity=capacity,
                     seats_booked=booked,
                     seats_held=held,

@@ -159,7 +159,7 @@ class TestWhatEverybodySees:
     def test_and_is_too_old_is_refused_when_it_is_pressed(self, client, old):
         slot = old.slots.get()
         book(slot)
-        assert "1 time open" in body_of(client.get("/experts/amara/", {"day": slot.date.isoformat()}))
+        assert "1 time free" in body_of(client.get("/experts/amara/", {"day": slot.date.isoformat()}))
         assert client.post(f"/slots/{slot.pk}/hold/").status_code == 409
 
 

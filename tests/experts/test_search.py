@@ -1,7 +1,15 @@
 """Finding by words: what somebody types, and who is found, in a world of a dozen experts."""
 
-import pytest
+import re
 
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experts import services, spelling
+from experts.models import Expert, SearchWord
 from tests.cast import make_category, make_expert, make_organization
 from tests.experts.test_discovery import names
 from tests.kept import body_of
@@ -140,3 +148,68 @@ def test_who_is_found(world, client):
         who = {next(row[0] for row in EVERYBODY if first in row[0].split()) for first in firsts}
         wanted[text] = (who, who, found.startswith("~"))
     assert {text: looked_up(client, text) for text in QUERIES} == wanted
+
+
+@pytest.mark.django_db
+def test_words_are_counted_and_forgotten_with_those_who_have_them(world):
+    assert set(SearchWord.objects.values_list("experts", flat=True)) == {1}  # not counted yet
+    services.count_search_words()
+    counted = dict(SearchWord.objects.values_list("word", "experts"))
+    assert (counted["english"], counted["coach"], counted["okafor"]) == (9, 2, 1)
+    Expert.objects.filter(name="Dr Amara Okafor").delete()
+    SearchWord.objects.filter(word="herrera").delete()
+    services.count_search_words()
+    after = dict(SearchWord.objects.values_list("word", "experts"))
+    assert "okafor" not in after
+    assert (after["english"], after["herrera"]) == (8, 1)
+
+
+LETTERS = "abcdefghiklmnoprstuwyz"
+
+
+@given(word=st.text(LETTERS, min_size=4, max_size=14), data=st.data())
+def test_any_one_error_in_a_word_is_close_and_found_by_the_keys(word, data):
+    place, letter = data.draw(st.integers(0, len(word) - 1)), data.draw(st.sampled_from(LETTERS))
+    before, here, after = word[:place], word[place], word[place + 1 :]
+    errors = [
+        before + letter + here + after,
+        before + after,
+        before + letter + after,
+        before + after[:1] + here + after[1:],
+    ]
+    typed = data.draw(st.sampled_from([error for error in errors if len(error) >= spelling.FEWEST_LETTERS]))
+    assert spelling.closeness(typed, word) is not None
+    asked = re.findall(r"'(\w+)'(:\*)?", spelling.terms(typed))
+    keys = spelling.keys(word).split()
+    assert any(key.startswith(term) if beginning else key == term for key in keys for term, beginning in asked)
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "rank"),
+    [
+        ("fysio", "physio", 0),
+        ("fysio", "physiotherapist", 1),
+        ("herera", "herrera", 0),
+        ("hererra", "herrera", 0),
+        ("heerrea", "herrera", 2),
+        ("dermtol", "dermatologist", 3),
+        ("xdermatol", "dermatologist", 3),
+        ("tom", "tim", None),
+        ("anna", "hannah", None),
+        ("wite", "smith", None),
+    ],
+)
+def test_how_close_words_are(typed, word, rank):
+    assert spelling.closeness(typed, word) == rank
+
+
+@pytest.mark.django_db
+def test_what_is_asked_more_only_where_nobody_is_found(world, client):
+    def statements(text):
+        with CaptureQueriesContext(connection) as asked:
+            client.get("/", {"search": text})
+        return len(asked)
+
+    statements("okafor")  # the browser has the site's cookies
+    right = statements("okafor")
+    assert statements("okafro") == right + 2  # the words that are close, and the search for them

@@ -22,6 +22,7 @@ MONTH_YEAR_FORMAT = "F Y"  # March 2026
 # Where there is little room.
 SHORT_DAY_FORMAT = "D j"  # Wed 11
 WEEKDAY_TIME_FORMAT = "D H:i"  # Wed 14:30
+BRIEF_MONTH_DAY_FORMAT = "j M"  # 11 Mar
 BRIEF_DAY_FORMAT = "D j M"  # Wed 11 Mar
 BRIEF_DAY_TIME_FORMAT = "D j M, H:i"
 BRIEF_DATE_FORMAT = "D j M Y"  # Wed 11 Mar 2026

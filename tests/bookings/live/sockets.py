@@ -10,7 +10,8 @@ from channels.testing import WebsocketCommunicator
 from django.core import signing
 
 from bookings.live import hub as hub_module
-from bookings.live.keys import FoundDay
+from bookings.live.keys import WeekKey
+from bookings.selectors import week as calendar
 from bookingsite.asgi import application
 
 VISITOR, OTHER = "a" * 32, "b" * 32
@@ -58,7 +59,8 @@ def day_path(slot, weeks=0):
 
 def week_of(slot):
     """The key of the slot's week, by the expert's clock."""
-    return FoundDay(slot.expert_id, slot.date, "").week
+    first = calendar.week_of(slot.date, slot.expert.today())
+    return WeekKey(slot.expert_id, first, first + timedelta(days=6))
 
 
 async def closing_code(communicator):

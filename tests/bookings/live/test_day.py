@@ -30,9 +30,7 @@ class TestSnapshot:
         assert shows(slot, "3 seats")(snapshot)
         assert f"slot-{other_day.pk}-" not in snapshot
         assert f'id="day-{slot.date}-count"' in snapshot
-        week = await sync_to_async(Week.read)(
-            slot.expert, slot.date - timedelta(days=slot.date.weekday()), timezone.now()
-        )
+        week = await sync_to_async(Week.around)(slot.expert, slot.date, timezone.now())
         assert json.loads(beat) == {"beat": {"grid": week.grid_key(slot.date), "fresh": True}}
 
     @in_loop
@@ -44,6 +42,32 @@ class TestSnapshot:
             await sync_to_async(book)(slot)
             assert await frames(page, shows(slot, "2 of 3 left"))
             assert await elsewhere.receive_nothing(timeout=0.2)
+
+    @in_loop
+    async def test_a_page_of_a_month_is_told_of_all_its_days(self):
+        slot = await sync_to_async(make_slot)(capacity=3)
+        later = await sync_to_async(make_slot)(slot.expert, day=slot.date + timedelta(days=20))
+        month = f"&from={slot.date}&to={slot.date + timedelta(days=30)}"
+        count = f'id="day-{later.date}-count"'
+        async with socket(day_path(slot) + month) as page, socket(day_path(slot)) as week:
+            snapshot, _beat = await frames(page, is_beat)
+            assert count in snapshot
+            snapshot, _beat = await frames(week, is_beat)
+            assert count not in snapshot
+            await sync_to_async(book)(later)
+            assert await frames(page, lambda frame: count in frame and "Full" in frame)
+            assert await week.receive_nothing(timeout=0.2)
+
+    @in_loop
+    async def test_days_that_make_no_sense_are_the_week_of_the_day(self):
+        slot = await sync_to_async(make_slot)(capacity=3)
+        today = slot.expert.today()
+        for first, last in (("x", "y"), (today, today + timedelta(days=60)), (today, today), ("", slot.date)):
+            async with socket(f"{day_path(slot)}&from={first}&to={last}") as page:
+                snapshot, _beat = await frames(page, is_beat)
+                assert shows(slot, "3 seats")(snapshot)
+                shown = re.findall(r'id="day-([0-9-]+)-count"', snapshot)
+                assert shown == [str(today + timedelta(days=n)) for n in range(7)]
 
     @in_loop
     async def test_nothing_is_sent_for_a_transaction_that_rolls_back(self):

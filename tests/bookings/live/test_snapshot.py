@@ -1,7 +1,5 @@
 """Two readings of one week, and what changed between them."""
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
@@ -14,10 +12,9 @@ pytestmark = pytest.mark.django_db
 
 def test_a_reading_that_was_overtaken_is_dropped():
     slot = make_slot(capacity=3)
-    monday = slot.date - timedelta(days=slot.date.weekday())
-    older = Snapshot.of(Week.read(slot.expert, monday, timezone.now()))
+    older = Snapshot.of(Week.around(slot.expert, slot.date, timezone.now()))
     book(slot)
-    newer = Snapshot.of(Week.read(slot.expert, monday, timezone.now()))
+    newer = Snapshot.of(Week.around(slot.expert, slot.date, timezone.now()))
     assert older.is_older_than(newer)
     assert not newer.is_older_than(older)
     assert "2 of 3 left" in newer.changes_since(older, slot.date, "en")

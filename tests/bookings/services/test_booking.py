@@ -21,7 +21,12 @@ pytestmark = pytest.mark.django_db
 def test_books_and_queues_the_mail_in_one_go():
     slot = make_slot()
     booking = book(
-        slot, name="  Lena Fischer ", email="lena@example.com", phone="1", notes="Back pain", visitor="v" * 32
+        slot,
+        name="  Lena Fischer ",
+        email="lena@example.com",
+        phone="020 7946 0958",
+        notes="Back pain",
+        visitor="v" * 32,
     )
     booking.refresh_from_db()
     assert (booking.status, booking.name, booking.holder, booking.expires_at) == (

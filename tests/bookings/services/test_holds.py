@@ -1,5 +1,6 @@
 """Holds: kept for one visitor, never a way to lock others or oneself out."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,11 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services, tasks
-from bookings.errors import InvalidDetails, NotFound, SlotTaken, TooManyHolds
-from bookings.models import Booking, Status, TurnedAway
+from bookings.errors import InvalidDetails, NotAllowed, NotFound, SlotTaken, TooManyHolds
+from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
+from bookings.services import caution
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
-from tests.concurrency.contention import run_together
+from tests.concurrency.contention import held_row, run_together
 
 VISITOR, OTHER = "a" * 32, "b" * 32
 
@@ -90,6 +92,77 @@ class TestHolding:
         with pytest.raises(NotFound):
             services.hold_slot(slot_id=10**12, visitor=VISITOR)
         assert not Booking.objects.exists()
+
+
+def extend(slot, visitor=VISITOR, extensions=0):
+    return services.extend_hold(slot_id=slot.pk, visitor=visitor, extensions=extensions)
+
+
+def wait_for(slot, **values):
+    return WaitlistEntry.objects.create(slot=slot, name="Lena", email="lena@example.com", **values)
+
+
+@pytest.mark.django_db
+class TestKeepingItLonger:
+    def test_twice_for_as_long_again_and_asking_twice_at_once_counts_once(self):
+        slot = make_slot()
+        first = hold(slot).expires_at
+        for extensions in (0, 0, 1):
+            assert extend(slot, extensions=extensions).holder == VISITOR
+        assert fresh(slot).next_hold_expiry == first + timedelta(minutes=10)
+        with pytest.raises(NotAllowed, match="any longer"):
+            extend(slot, extensions=2)
+        # A hold that moves to another time has new time, and the same chances.
+        other = make_slot(slot.expert, at="16:00")
+        assert hold(other).extensions == 0
+        assert extend(other).extensions == 1
+
+    def test_not_while_somebody_else_is_in_line(self):
+        slot = make_slot()
+        expires_at = hold(slot).expires_at
+        wait_for(slot, visitor=VISITOR)
+        wait_for(slot, visitor=OTHER, status=WaitlistEntry.Status.UNPROVEN)
+        assert extend(slot).extensions == 1, "nobody waits but oneself, and who has not opened the link of the mail"
+        WaitlistEntry.objects.filter(visitor=VISITOR).update(visitor="c" * 32)
+        with pytest.raises(NotAllowed, match="Somebody is waiting for this time"):
+            extend(slot, extensions=1)
+        assert Booking.objects.get().expires_at == expires_at + timedelta(minutes=5)
+
+    def test_never_past_the_last_moment_to_book(self):
+        soon = timezone.now() + timedelta(hours=1, minutes=7)
+        slot = make_slot(make_expert(min_notice=timedelta(hours=1)), starts_at=soon)
+        hold(slot)
+        assert extend(slot).expires_at == soon - timedelta(hours=1)
+        with pytest.raises(NotAllowed):
+            extend(slot, extensions=1)
+
+    def test_neither_an_offer_nor_what_awaits_its_proof_nor_what_is_gone(self):
+        slots = [make_slot() for _ in range(4)]
+        wait_for(slots[0], hold=hold(slots[0]), status=WaitlistEntry.Status.OFFERED)
+        make_booking(slots[1], status=Status.HELD, holder=VISITOR, awaits_proof=True)
+        let_run_out(hold(slots[2]))
+        before = list(Booking.objects.order_by("pk").values())
+        for slot in slots:
+            with pytest.raises(NotAllowed):
+                extend(slot)
+        with pytest.raises(NotAllowed):
+            extend(slots[0], visitor="")
+        assert list(Booking.objects.order_by("pk").values()) == before
+
+    def test_as_long_as_a_new_hold_of_somebody_unknown_would_last(self, settings):
+        """docs/decisions/0029: the more people unknown keep of an expert, the shorter; beyond the bound not at all."""
+        settings.RATE_LIMITS = True
+        caution._seats_ahead.forget()
+        expert = make_expert()
+        slot = make_slot(expert, capacity=5)
+        first = hold(slot).expires_at
+        hold(slot, OTHER)
+        hold(slot, "c" * 32)
+        shorter = extend(slot).expires_at - first
+        assert timedelta(minutes=1) <= shorter < timedelta(minutes=5)
+        make_booking(make_slot(expert, at="12:00"), status=Status.HELD, holder="d" * 32, of_expert=expert)
+        with pytest.raises(NotAllowed, match="Very many people"):
+            extend(slot, extensions=1)
 
 
 @pytest.mark.django_db
@@ -181,6 +254,30 @@ class TestBookingIt:
 
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
+    @pytest.mark.parametrize("ran_out", [True, False])
+    def test_more_time_and_the_end_of_a_hold_meet(self, ran_out):
+        """Both wait for the slot. Whichever comes first: a hold that was over stays over, one that runs is kept."""
+        slot = make_slot()
+        held = hold(slot)
+        works = [lambda: extend(slot), lambda: services.expire(booking_id=held.pk)]
+        results = []
+        with held_row(slot) as row:
+            crowd = threading.Thread(target=lambda: results.extend(run_together(lambda n: works[n](), count=2)))
+            crowd.start()
+            row.wait_for(2)
+            # The time of the hold is over while both wait; or it is not.
+            expires_at = timezone.now() if ran_out else held.expires_at
+            row.change_and_let_go("UPDATE bookings_booking SET expires_at = %s WHERE id = %s", [expires_at, held.pk])
+            crowd.join(timeout=60)
+        extended, ended = results
+        held.refresh_from_db()
+        if ran_out:
+            assert isinstance(extended, NotAllowed)
+            assert (ended, held.status, held.extensions, fresh(slot).state) == (True, Status.EXPIRED, 0, "open")
+        else:
+            assert extended == held
+            assert (ended, held.status, held.extensions, fresh(slot).state) == (False, Status.HELD, 1, "held")
+
     def test_many_visitors_one_seat(self):
         slot = make_slot()
         results = run_together(lambda n: hold(slot, f"{n:032}"), count=16)

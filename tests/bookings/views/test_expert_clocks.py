@@ -179,9 +179,9 @@ class TestDays:
         monday = WINTER_DAY - timedelta(days=WINTER_DAY.weekday())
         slot = make_slot(expert, day=monday - timedelta(days=1), at="20:00")
         page(client, expert, monday, "Asia/Tokyo")
-        assert "1 time open" in body_of(page(client, expert, monday, "Asia/Tokyo"))
+        assert "1 time free" in body_of(page(client, expert, monday, "Asia/Tokyo"))
         book(slot)
-        assert "No times open" in body_of(page(client, expert, monday, "Asia/Tokyo"))
+        assert "No times free" in body_of(page(client, expert, monday, "Asia/Tokyo"))
 
     def test_one_evening_is_shown_on_one_day_to_all_who_come_to_the_place(self, client):
         expert = make_far_expert(venue=Venue.IN_PERSON)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings import services
 from bookings.errors import Busy, TooMany
-from bookings.models import Booking, Status, TurnedAway
+from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
@@ -161,6 +161,63 @@ class TestPressingATile:
         answers = [press(client, slot).status_code for _ in range(31)]
         assert set(answers[:30]) == {200}
         assert answers[30] == 429
+
+
+class TestKeepingItLonger:
+    def url(self, slot, extensions=0):
+        return f"/slots/{slot.pk}/extend/?extensions={extensions}"
+
+    def test_the_countdowns_alone_are_answered_and_say_until_when(self, client):
+        slot = make_slot()
+        shown = press(client, slot).content.decode()
+        assert f'hx-post="{self.url(slot)}"' in shown
+        assert "Keep it 5 more minutes" in shown
+        assert "You can do this twice" in shown
+        body = client.post(self.url(slot), headers=PARTIAL).content.decode()
+        assert [f'id="countdown-{place}" hx-swap-oob' in body for place in ("side", "top")] == [True, True]
+        assert body.count("data-say=") == 1
+        assert "You can do this once more" in body
+        assert "Full name" not in body
+        until = timezone.localtime(Booking.objects.get().expires_at, slot.expert.zone)
+        assert f'data-say="Kept until {until:%H:%M}"' in body
+        last = client.post(self.url(slot, 1), headers=PARTIAL).content.decode()
+        assert "hx-post" not in last
+        assert "Kept until" in last
+
+    def test_a_refusal_says_why_and_a_hold_that_is_over_counts_at_zero(self, client):
+        slot = make_slot()
+        press(client, slot)
+        WaitlistEntry.objects.create(slot=slot, name="Noor", email="noor@example.com")
+        refused = client.post(self.url(slot), headers=PARTIAL)
+        assert refused.status_code == 409
+        assert 'data-say="Somebody is waiting for this time."' in refused.content.decode()
+        let_run_out()
+        over = client.post(self.url(slot), headers=PARTIAL)
+        assert (over.status_code, 'data-left="0"' in over.content.decode()) == (409, True)
+
+    def test_without_script_the_step_comes_again_with_what_was_typed(self, client):
+        slot = make_slot()
+        press(client, slot)
+        before = Booking.objects.get().expires_at
+        page = client.post(self.url(slot), details(step="details", name="Le", agree=""))
+        assert (page.status_code, step(page), page.context["form"]["name"].value()) == (200, "details", "Le")
+        assert f'formaction="{self.url(slot, 1)}"' in page.content.decode()
+        WaitlistEntry.objects.create(slot=slot, name="Noor", email="noor@example.com")
+        page = client.post(self.url(slot, 1), details(step="review"))
+        assert (page.status_code, step(page)) == (409, "details")
+        assert "Somebody is waiting for this time." in page.content.decode()
+        WaitlistEntry.objects.all().delete()
+        page = client.post(self.url(slot, 1), details(step="review"))
+        assert (page.status_code, step(page)) == (200, "review")
+        assert Booking.objects.get().expires_at == before + timedelta(minutes=10)
+        let_run_out()
+        assert step(client.post(self.url(slot), details(step="details"))) == "expired"
+
+    def test_a_slot_or_a_hold_that_is_not_there(self, client):
+        assert client.post("/slots/999999999/extend/").status_code == 404
+        assert client.get("/slots/1/extend/").status_code == 405
+        assert not Booking.objects.exists()
+        assert step(client.post(self.url(make_slot()), details(step="details"))) == "expired"
 
 
 class TestTooManyHolds:

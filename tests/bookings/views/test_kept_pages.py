@@ -87,9 +87,9 @@ def test_the_control_without_a_version_it_would_be_old(client, slot, monkeypatch
 
 def test_what_was_free_when_it_was_kept_is_never_shown_as_free_afterwards(client):
     slot = make_slot()
-    assert "1 time open" in look(client, slot.expert, day=slot.date.isoformat())
+    assert "1 time free" in look(client, slot.expert, day=slot.date.isoformat())
     book(slot)
-    assert "No times open" in look(client, slot.expert, day=slot.date.isoformat())
+    assert "No times free" in look(client, slot.expert, day=slot.date.isoformat())
     refused = client.post(f"/slots/{slot.pk}/hold/", headers=PARTIAL)
     assert refused.status_code == 409
 
@@ -113,7 +113,7 @@ def test_a_booking_in_the_middle_of_rendering_shows_from_the_next_look_on(client
     look(client, slot.expert, **day)
     monkeypatch.undo()
     shown = look(client, slot.expert, **day)
-    assert "No times open" in shown
+    assert "No times free" in shown
     assert shown == look_afresh(client, slot.expert, **day)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
@@ -37,7 +38,7 @@ def url(booking):
 
 def choices(client, booking, day=None):
     response = client.get(url(booking), {"day": (day or day_ahead()).isoformat()})
-    return [choice.slot for choice in response.context["choices"]]
+    return response.context["choices"]
 
 
 def send(client, booking, slot, sequence=None):
@@ -64,12 +65,20 @@ class TestChoices:
         wide = make_slot(expert, at="11:00", capacity=3)
         assert choices(client, booking) == [wide]
 
-    @pytest.mark.parametrize(("venue", "zone"), [("in_person", "London time (GMT"), ("video", "Tokyo time (GMT+9)")])
-    def test_by_the_clock_of_the_place_or_of_the_visitor(self, client, booking, new, venue, zone):
+    @pytest.mark.parametrize(("venue", "clock"), [("in_person", "London time"), ("video", "Tokyo time")])
+    def test_by_the_clock_of_the_place_or_of_the_visitor(self, client, booking, new, venue, clock):
         Expert.objects.update(venue=venue)
         client.cookies["zone"] = "Asia/Tokyo"
-        body = client.get(url(booking), {"day": day_ahead().isoformat()}).content.decode()
-        assert f"The times below are in {zone}" in body
+        response = client.get(url(booking), {"day": day_ahead().isoformat()})
+        assert f"<strong>{clock}</strong>, where you" in response.content.decode()
+        city = clock.split()[0]
+        times = {"London": ["09:00", "15:00"], "Tokyo": ["18:00"]}  # there, 15:00 is another day
+        assert [f"{time_shown:%H:%M}" for time_shown in self.shown(response, city)] == times[city]
+
+    def shown(self, response, city):
+        zone = ZoneInfo({"London": "Europe/London", "Tokyo": "Asia/Tokyo"}[city])
+        tiles = [tile for part in response.context["parts"] for tile in part.tiles]
+        return [tile.slot.starts_at.astimezone(zone) for tile in tiles]
 
     def test_a_day_without_times(self, client, booking):
         assert "No other time is open" in client.get(url(booking), {"day": day_ahead(4).isoformat()}).content.decode()
@@ -77,6 +86,30 @@ class TestChoices:
     @pytest.mark.parametrize("day", ["x", "9999-12-31", "0001-01-01", "2026-02-30"])
     def test_days_that_are_none(self, client, booking, day):
         assert client.get(url(booking), {"day": day}).status_code == 404
+
+    def test_it_opens_at_the_week_of_the_booking_where_there_is_something_to_choose(self, client, visitor, expert):
+        make_slot(expert, day=day_ahead(1))  # sooner, but in another week
+        booking = book(make_slot(expert, day=day_ahead(16), at="09:00"), visitor=visitor)
+
+        def opened():
+            context = client.get(url(booking)).context
+            assert day_ahead(16) in [day.count.date for day in context["strip"].days]
+            return context["day"]
+
+        assert opened() == day_ahead(16)
+        make_slot(expert, day=day_ahead(15))
+        assert opened() == day_ahead(15)
+        make_slot(expert, day=day_ahead(18))
+        assert opened() == day_ahead(18)
+        make_slot(expert, day=day_ahead(16), at="15:00")
+        assert opened() == day_ahead(16)
+
+    def test_the_present_time_is_among_the_tiles_and_cannot_be_chosen(self, client, booking, new):
+        body = client.get(url(booking)).content.decode()
+        present, other = (body.split(f'id="choice-{pk}"')[1].split("</li>")[0] for pk in (booking.slot_id, new.pk))
+        assert "Your time now" in present
+        assert "radio" not in present
+        assert f'<input type="radio" id="move-to-{new.pk}" name="slot"' in other
 
     def test_the_booking_page_leads_here(self, client, booking):
         assert url(booking) in client.get(f"/bookings/{booking.reference}/").content.decode()
@@ -90,7 +123,10 @@ class TestWhileThePageIsOpen:
     def test_it_hears_of_changes_and_asks_for_its_times_again(self, client, booking, new):
         body = self.fragment(client, booking).content.decode()
         assert "<html" not in body
-        assert f'hx-ws:connect="/ws/experts/{new.expert.slug}/?day={new.date}"' in body
+        assert (
+            f'hx-ws:connect="/ws/experts/{new.expert.slug}/?day={new.date}&amp;from={new.expert.today()}&amp;to='
+            in body
+        )
         assert f'data-resync hx-get="{url(booking)}?day={new.date}"' in body
 
     def test_what_is_chosen_stays_chosen(self, client, booking, new, expert):
@@ -186,7 +222,7 @@ class TestRefusals:
         )
         assert response.status_code == 409
         assert "just taken" in response.content.decode()
-        assert [choice.slot for choice in response.context["choices"]] == [other]
+        assert response.context["choices"] == [other]
         assert place(booking) == booking.slot
 
     @pytest.mark.parametrize("slot", ["x", "0", "-1", 10**12, "9" * 5000, "٣"])

@@ -1,0 +1,75 @@
+"""Read phone numbers as people type them, and write them as people read them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+
+_FEWEST_DIGITS = 7  # of a national number that the library does not know; those that it knows may be shorter
+
+
+def read_phone(text: str, zones: Sequence[str]) -> str:
+    """Return a typed number as it is stored: E.164 (``+442079460958``), with ``;ext=12`` after it for an extension.
+
+    A national number belongs to the first of the countries of ``zones`` (time zones) in which it exists, else to the
+    first in which it can exist. "" stays. Raises ValidationError for what can be no number of any of them.
+    """
+    text = text.strip()
+    if not text:
+        return ""
+    numbers = list(_parse(text, [None] if text.startswith("+") else map(_country, zones)))
+    for is_right in (phonenumbers.is_valid_number, _can_exist):
+        for number in numbers:
+            if is_right(number):
+                stored = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+                return f"{stored};ext={number.extension}" if number.extension else stored
+    raise ValidationError(_("Enter a phone number like %(example)s."), params={"example": example_phone(zones)})
+
+
+def show_phone(stored: str) -> str:
+    """Return a stored number as people read it (``+44 20 7946 0958``); what is none, of staff, as it is."""
+    try:
+        return phonenumbers.format_number(phonenumbers.parse(stored), PhoneNumberFormat.INTERNATIONAL)
+    except NumberParseException:
+        return stored
+
+
+def example_phone(zones: Sequence[str]) -> str:
+    """Return a number of the country of the first zone that has one, as people read it."""
+    examples = (phonenumbers.example_number(country) for zone in zones if (country := _country(zone)))
+    number = next(filter(None, examples), None) or phonenumbers.parse("+442079460958")
+    return phonenumbers.format_number(number, PhoneNumberFormat.INTERNATIONAL)
+
+
+def _parse(text: str, countries: Iterable[str | None]) -> Iterator[PhoneNumber]:
+    for country in countries:
+        try:
+            yield phonenumbers.parse(text, country)
+        except NumberParseException:
+            continue
+
+
+def _can_exist(number: PhoneNumber) -> bool:
+    """Whether it has the length of a number of its country.
+
+    What the library says of single numbers is as old as its version: a real one must not be refused.
+    """
+    digits = str(number.national_number)
+    possible = phonenumbers.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return possible and len(digits) >= _FEWEST_DIGITS and len(set(digits)) > 1
+
+
+def _country(zone: str) -> str | None:
+    """Return the country of a time zone (``DE`` of Europe/Berlin); None for UTC and what nobody knows."""
+    return _countries().get(zone)
+
+
+@cache
+def _countries() -> dict[str, str]:
+    table = (files("tzdata") / "zoneinfo" / "zone.tab").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    return {zone: country for country, _place, zone, *_comment in rows}
