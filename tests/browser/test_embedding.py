@@ -117,11 +117,14 @@ def test_a_site_with_one_look_decides_the_theme(make_context, host, live_site, e
 
 
 def test_booking_goes_on_in_a_window_of_its_own(page, host, live_site, expert):
+    Expert.objects.update(venue=Venue.VIDEO)
     slot = make_slot(expert)
     frame = embed(page, host, live_site, 'data-expert="amara"')
+    time = frame.locator(f"#slot-{slot.pk} time").text_content()
     with page.context.expect_page() as opened:
         frame.locator(f"#slot-{slot.pk}").click()
     own = opened.value
+    expect(own.locator(".booking-summary")).to_contain_text(f"{time} to")  # by the same clock, on a first visit, too
     own.get_by_label("Full name").fill("Lena Fischer")
     own.get_by_label("Email").fill("lena@example.com")
     own.get_by_label("I agree").check()
