@@ -107,6 +107,7 @@ class OrganizationAdmin(ServiceAdmin):
             return None
         source = f"{settings.SITE_URL.rstrip('/')}{settings.STATIC_URL}js/embed.js"
         line = f'<script src="{source}" data-organization="{organization.slug}" async></script>'
+        line = f'<div style="min-height: 48rem">{line}</div>'
         return format_html('<code class="eb-once">{}</code>', line)
 
     def save_model(self, request, obj, form, change):

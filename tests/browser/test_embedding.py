@@ -7,12 +7,20 @@ from threading import Thread
 import pytest
 from playwright.sync_api import expect
 
-from experts.models import Organization
+from experts.models import Expert, Organization
+from experts.models.expert import Venue
 from tests.cast import book, make_expert, make_organization, make_slot
 
 PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
 <title>Our clinic</title><body><h1>Our clinic</h1>
-<script src="{script}" {data} async></script></body></html>"""
+<div style="min-height: 48rem"><script src="{script}" {data} async></script></div>
+<p>Where to find us</p></body></html>"""
+MOVED = """
+    window.moved = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) moved += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+"""
 
 
 class Host:
@@ -71,11 +79,14 @@ def fits(page, frame) -> None:
 
 def test_it_shows_live_and_fits(page, host, live_site, expert):
     slot = make_slot(expert, capacity=3)
+    page.add_init_script(MOVED)
     frame = embed(page, host, live_site, 'data-expert="amara"')
     expect(frame.locator("html")).to_have_attribute("data-live", "on")
     expect(frame.get_by_role("heading", name="Amara Okafor")).to_be_visible()
     expect(frame.locator(f"#slot-{slot.pk}-state")).to_have_text("3 seats")
     fits(page, frame)
+    for document in page.frames:  # theirs, and ours in it
+        assert document.evaluate("moved") < 0.02
     book(slot)
     expect(frame.locator(f"#slot-{slot.pk}-state")).to_have_text("2 of 3 left")
     for n in range(8):
@@ -90,6 +101,7 @@ def test_it_shows_live_and_fits(page, host, live_site, expert):
 
 
 def test_times_are_the_visitors(make_context, host, live_site, expert):
+    Expert.objects.update(venue=Venue.VIDEO)
     slot = make_slot(expert, at="10:00")
     page = make_context(timezone_id="Asia/Kolkata").new_page()
     frame = embed(page, host, live_site, 'data-expert="amara"')
@@ -105,11 +117,14 @@ def test_a_site_with_one_look_decides_the_theme(make_context, host, live_site, e
 
 
 def test_booking_goes_on_in_a_window_of_its_own(page, host, live_site, expert):
+    Expert.objects.update(venue=Venue.VIDEO)
     slot = make_slot(expert)
     frame = embed(page, host, live_site, 'data-expert="amara"')
+    time = frame.locator(f"#slot-{slot.pk} time").text_content()
     with page.context.expect_page() as opened:
         frame.locator(f"#slot-{slot.pk}").click()
     own = opened.value
+    expect(own.locator(".booking-summary")).to_contain_text(f"{time} to")  # by the same clock, on a first visit, too
     own.get_by_label("Full name").fill("Lena Fischer")
     own.get_by_label("Email").fill("lena@example.com")
     own.get_by_label("I agree").check()
