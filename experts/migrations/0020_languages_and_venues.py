@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("experts", "0017_search_more_words"),
+        ("experts", "0019_names_that_can_be_translated"),
     ]
 
     operations = [
