@@ -194,8 +194,9 @@ class Calendar:
 
     @property
     def parts(self) -> list[Part]:
-        """Return the slots of the day that are not ``earlier``, as ``parts_of``."""
-        return self.parts_of(self.week.on(self.day)[len(self.earlier) :])
+        """Return the slots of the day that are not ``earlier`` nor beyond the horizon, as ``parts_of``."""
+        rest = self.week.on(self.day)[len(self.earlier) :]
+        return self.parts_of([slot for slot in rest if not self.week.is_beyond_horizon(slot.starts_at)])
 
     def parts_of(self, slots: list[Slot]) -> list[Part]:
         """Return slots that are in order of time, by part of day."""
