@@ -108,7 +108,7 @@ class TestPushed:
         services.set_capacity(slot_id=slot.pk, capacity=4)
         expect(state(page, slot)).to_contain_text("3 seats")
         expect(state(page, slot)).to_contain_text("Just opened")
-        expect(page.locator("#announcer")).to_have_text("15:30 just opened")
+        expect(page.locator("#announcer")).to_have_text("14:30 just opened")
         services.close_slot(slot_id=slot.pk)
         expect(state(page, slot)).to_have_text("Closed")
         expect(page.locator(f"button#slot-{slot.pk}")).to_have_count(0)
@@ -252,7 +252,7 @@ class TestLostConnections:
     def test_the_page_polls_while_the_socket_is_down_and_not_otherwise(self, make_context, slot):
         page = make_context(loses_sockets=True).new_page()
         polls = []
-        page.on("request", lambda r: polls.append(r.url) if r.headers.get("hx-request") else None)
+        page.on("request", lambda r: polls.append(r.url) if "folded=" in r.url else None)
         open_page(page, slot)
         page.wait_for_timeout(6_000)
         assert polls == []
