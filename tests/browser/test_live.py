@@ -108,7 +108,7 @@ class TestPushed:
         services.set_capacity(slot_id=slot.pk, capacity=4)
         expect(state(page, slot)).to_contain_text("3 seats")
         expect(state(page, slot)).to_contain_text("Just opened")
-        expect(page.locator("#announcer")).to_have_text("15:30 just opened")
+        expect(page.locator("#announcer")).to_have_text("14:30 just opened")
         services.close_slot(slot_id=slot.pk)
         expect(state(page, slot)).to_have_text("Closed")
         expect(page.locator(f"button#slot-{slot.pk}")).to_have_count(0)
@@ -118,7 +118,7 @@ class TestPushed:
     def test_a_slot_that_is_added_or_deleted(self, page, slot):
         open_page(page, slot)
         [added] = services.add_slots(expert=slot.expert, starts=[(slot.date, time(18, 0))])
-        expect(page.locator(f"#slot-{added.pk}")).to_contain_text("19:00")
+        expect(page.locator(f"#slot-{added.pk}")).to_contain_text("18:00")
         expect(count(page, slot)).to_have_text("3 times free")
         services.delete_slot(slot_id=added.pk)
         expect(page.locator(f"#slot-{added.pk}")).to_have_count(0)
