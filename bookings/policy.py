@@ -14,15 +14,13 @@ from experts.models.organization import MoveApproval
 def policy_text(expert: Expert) -> str:
     """What happens after somebody books, and until when it can be undone."""
     if expert.policy("requires_approval"):
-        text = _("%(organization)s approves each booking by hand. Your seat is kept while you wait.") % {
-            "organization": expert.organization.name
-        }
+        text = _("%(organization)s approves each booking by hand. Your seat is kept while you wait.")
     else:
         text = _("Confirmed at once.")
-    span = expert.policy("cancel_until")
-    if not span:
-        return f"{text} {_('Free to move or cancel until it starts.')}"
-    return f"{text} {_('Free to move or cancel until %(span)s before.') % {'span': formatting.duration(span)}}"
+    span: timedelta = expert.policy("cancel_until")
+    until = _("Free to move or cancel until %(span)s before.") if span else _("Free to move or cancel until it starts.")
+    words = {"organization": expert.organization.name, "span": formatting.duration(span)}
+    return f"{text % words} {until % words}"
 
 
 def asks_again(slot: Slot, new_day: date) -> bool:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 
 class Status(models.TextChoices):
@@ -13,6 +14,20 @@ class Status(models.TextChoices):
     CANCELLED = "CANCELLED", _("Cancelled")
     REJECTED = "REJECTED", _("Rejected")
     EXPIRED = "EXPIRED", _("Expired")
+
+
+def in_sentence(status: str) -> str:
+    """Return the status as it stands in "This booking is …", which is more than a small letter in other languages."""
+    return {
+        Status.HELD: pgettext("This booking is …", "held"),
+        Status.PENDING: pgettext("This booking is …", "pending approval"),
+        Status.CONFIRMED: pgettext("This booking is …", "confirmed"),
+        Status.COMPLETED: pgettext("This booking is …", "completed"),
+        Status.NO_SHOW: pgettext("This booking is …", "no-show"),
+        Status.CANCELLED: pgettext("This booking is …", "cancelled"),
+        Status.REJECTED: pgettext("This booking is …", "rejected"),
+        Status.EXPIRED: pgettext("This booking is …", "expired"),
+    }[Status(status)]
 
 
 # None is "no booking yet".

@@ -16,6 +16,7 @@ from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, De
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
 from bookings.selectors.week import Week, parse_day
+from bookings.transitions import in_sentence
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.models import Slot
 from experts.permissions import CHANGE
@@ -171,8 +172,8 @@ class DecidingAdmin(admin.ModelAdmin):
         return _("%(reference)s: %(status)s.") % {"reference": booking, "status": booking.get_status_display()}
 
     def _too_late(self, booking: Booking) -> str:
-        status = booking.get_status_display().lower()
-        return _("This booking is %(status)s. That is not possible now.") % {"status": status}
+        words = {"status": in_sentence(booking.status)}
+        return _("This booking is %(status)s. That is not possible now.") % words
 
 
 def _in_words(refusal: Refused) -> str:

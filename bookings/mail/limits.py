@@ -40,6 +40,8 @@ LIMITS = {
     # A receptionist makes a series of bookings for somebody; reminders come in the end whatever strangers do.
     Purse.FOLLOW_UP: Limit(60, _DAY, waits=1),
     Purse.LINK: Limit(3, _HOUR, waits=0),
+    # One of its own: who asks for links to somebody's bookings keeps nobody from their account.
+    Purse.PASSWORD: Limit(3, _HOUR, waits=0),
     # One, and one more for who asks for it again.
     Purse.PROOF: Limit(2, _DAY, waits=0),
     Purse.INVITATION: Limit(5, _DAY, waits=0),
@@ -48,7 +50,7 @@ LIMITS = {
 }
 _ALONE = {
     MailKind.LOOKUP: Purse.LINK,
-    MailKind.PASSWORD: Purse.LINK,
+    MailKind.PASSWORD: Purse.PASSWORD,
     MailKind.PROVE: Purse.PROOF,
     MailKind.WAITLIST_PROVE: Purse.PROOF,
     MailKind.WAITLIST_OFFER: Purse.OWN,  # who is in line has proven the address
@@ -56,6 +58,8 @@ _ALONE = {
 }
 # These stop everything: the mail server would refuse it, or its reader has called us spam.
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
+# These are never stopped: they are how an address proves itself, and how somebody gets back in.
+_ASKED_FOR = {Purse.LINK, Purse.PASSWORD}
 # These, whatever the reason is: strangers can cause them.
 _CAUSED_BY_ANYBODY = {Purse.KNOWN, Purse.UNKNOWN, Purse.PROOF, Purse.FOLLOW_UP, Purse.INVITATION}
 
@@ -126,7 +130,7 @@ class Standing:
         if mail.delivery.kind in NOTICES and (mail.organization_id, recipient) in self.notices_off:
             return HoldReason.NO_NOTICES
         reason = self.suppressed.get(recipient)
-        if reason is None or purse == Purse.LINK:
+        if reason is None or purse in _ASKED_FOR:
             return None
         return HoldReason.SPARED if reason in _STOPS_ALL or purse in _CAUSED_BY_ANYBODY else None
 
@@ -167,10 +171,10 @@ def read_standing(mails: Collection[Mail]) -> Standing:
     return standing
 
 
-def stop_links(address: str) -> None:
-    """Send a mailbox no links that are asked for by anybody who types its address, for a day."""
-    lasts = timedelta(seconds=_DAY)
-    MailAllowance.objects.use_up(recipient_key(address), Purse.LINK, most=LIMITS[Purse.LINK].mails, lasts=lasts)
+def stop_links(address: str, kind: MailKind) -> None:
+    """Send a mailbox no links of a kind that anybody can ask for who types its address, for a day."""
+    purse, lasts = _ALONE[kind], timedelta(seconds=_DAY)
+    MailAllowance.objects.use_up(recipient_key(address), purse, most=LIMITS[purse].mails, lasts=lasts)
 
 
 def may_invite(organization: Organization) -> bool:

@@ -42,6 +42,7 @@ class Purse(models.TextChoices):
     UNKNOWN = "unknown", _("Bookings at an address that nobody has proven")
     FOLLOW_UP = "follow_up", _("Reminders, and what staff decide")
     LINK = "link", _("Links that were asked for")
+    PASSWORD = "password", _("Links to a new password")
     PROOF = "proof", _("Links that make something count")
     INVITATION = "invitation", _("Invitations")
     STAFF = "staff", _("Mails to staff")

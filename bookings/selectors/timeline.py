@@ -150,8 +150,10 @@ class _Story:
         return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
 
     def _end(self, name: str, icon: str, text: str = "") -> Step:
-        texts = [text for text in (self._when(self.booking.status), text) if text]
-        return Step(name % {"organization": self.organization}, icon, OVER, ". ".join(texts), self.booking.reason)
+        when = self._when(self.booking.status)
+        if when and text:
+            text = _("%(when)s. %(text)s") % {"when": when, "text": text}
+        return Step(name % {"organization": self.organization}, icon, OVER, text or when, self.booking.reason)
 
     def _when(self, status: str) -> str:
         return self._at(self.changes[status]) if status in self.changes else ""

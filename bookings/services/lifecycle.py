@@ -11,7 +11,7 @@ from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking
 from bookings.services.waitlist import lapse_and_serve, serve_waitlist
-from bookings.transitions import OCCUPYING, TRANSITIONS
+from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
 from experts.locking import read_slot, slot_transaction
@@ -169,7 +169,7 @@ def _decide(
         if booking.status == Status.HELD or to not in TRANSITIONS[Status(booking.status)]:
             raise NotAllowed(
                 _("This booking is %(status)s, so that is not possible any more.")
-                % {"status": booking.get_status_display().lower()}
+                % {"status": in_sentence(booking.status)}
             )
         _check_seen(booking, seen_sequence)
         if within_policy:

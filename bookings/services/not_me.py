@@ -87,7 +87,7 @@ def stop_mails(*, mail: Notification, organization: Organization | None, reason:
         withdraw_invitations(email=mail.to)
         spare(email=mail.to, reason=reason)
     else:
-        stop_links(mail.to)
+        stop_links(mail.to, kind)
 
 
 def list_notices_off(*, email: str) -> list[Organization]:

@@ -13,6 +13,7 @@ from bookings.access.visitor import client_address
 from bookings.errors import Busy, NotAllowed, TooMany
 from bookings.forms import CancelForm
 from bookings.policy import can_change, deadline_text
+from bookings.transitions import in_sentence
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.responses import load_instead, see_other, with_retry_after
 from bookings.views.zones import clocks_of
@@ -81,9 +82,7 @@ def _ask(request, booking, form, *, refusal=None, status=200):
 
 def _why_not(booking, slot, now) -> str:
     if not booking.is_open:
-        return _("This booking is %(status)s, so there is nothing to cancel.") % {
-            "status": booking.get_status_display().lower()
-        }
+        return _("This booking is %(status)s, so there is nothing to cancel.") % {"status": in_sentence(booking.status)}
     if not can_change(slot, now):
         return _("It is too late to cancel or move this booking online. Please get in touch.")
     return ""

@@ -20,6 +20,7 @@ from bookings.policy import asks_again, can_change, deadline_text
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.week import Week, parse_day
+from bookings.transitions import in_sentence
 from bookings.views.booking import booking_title, find_proven_booking, not_shown
 from bookings.views.cancel import seen_sequence
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
@@ -134,7 +135,7 @@ def _nearest_with_choice(week: Week, booking, day: date) -> date:
 
 def _why_not(booking, is_possible: bool) -> str:
     if not booking.is_open:
-        return _("This booking is %(status)s, so it can’t be moved.") % {"status": booking.get_status_display().lower()}
+        return _("This booking is %(status)s, so it can’t be moved.") % {"status": in_sentence(booking.status)}
     return "" if is_possible else _("It is too late to cancel or move this booking online. Please get in touch.")
 
 

@@ -1,4 +1,4 @@
-"""How days and times are written belongs to the language (experts/formats/): neither code nor templates fix it."""
+"""What a language decides: how days and times are written (experts/formats/), and each text as a whole."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ from experts.formats.en import formats as english
 NAMES = {name for name in vars(english) if name.isupper()}
 # For programs: ISO 8601 in attributes and addresses, and times without separators (RFC 5545).
 ISO = {"c", "Y-m-d"}
-COMPACT = {"%Y%m%dT%H%M%SZ", "%Y%m%d%H%M%S"}
+ISO_IN_CODE = {"%Y-%m", "%Y-%m-%dT%H:%MZ", "%Y%m%dT%H%M%SZ", "%Y%m%d%H%M%S"}
 
 _IN_TEMPLATE = re.compile(r"""\|(?:date|time|zoned):(?P<q>["'])(?P<pattern>.+?)(?P=q)|\{% *now +["'](?P<now>.+?)["']""")
 _IN_SCRIPT = re.compile(r"""(DateTimeFormat|NumberFormat|toLocale\w*)\(\s*["'`]""")
@@ -34,9 +34,18 @@ def in_code(source: str) -> list[str]:
             case ast.Call(func=ast.Attribute(attr="strftime")):
                 found.append("strftime")
             case ast.FormattedValue(format_spec=ast.JoinedStr(values=[ast.Constant(value=str() as pattern)])):
-                if pattern.startswith("%") and pattern not in COMPACT:
+                if pattern.startswith("%") and pattern not in ISO_IN_CODE:
                     found.append(pattern)
     return found
+
+
+def hidden_texts(source: str) -> list[str]:
+    """Texts within an f-string, where the tools that collect texts for translators do not find them."""
+    formatted = (
+        part for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+    )
+    names = {"_", "gettext", "ngettext", "pgettext", "npgettext"}
+    return [ast.unparse(it) for it in formatted if isinstance(it, ast.Call) and getattr(it.func, "id", "") in names]
 
 
 def in_template(source: str) -> list[str]:
@@ -78,6 +87,12 @@ def test_control_a_pattern_would_be_found():
     assert in_script("new Intl.DateTimeFormat(root.lang, {})") == []
     looked_at = {path.name for path, _look in sources()}
     assert {"formatting.py", "_time.html", "booking_subject.txt", "site.js"} <= looked_at
+
+
+def test_translators_are_given_every_text():
+    for path, look in sources():
+        assert look is not in_code or hidden_texts(path.read_text()) == [], path
+    assert hidden_texts("f\"{x} {_('Free')}\"") == ["_('Free')"], "control"
 
 
 def test_no_pattern_is_named_that_does_not_exist():
