@@ -216,7 +216,12 @@ class Selection:
             slots = slots.filter(date__range=(stretch.since, stretch.until))
         if times is not None:
             slots, experts = times.narrow(slots), experts.filter(times.allow(OuterRef, F))
-        return list(_slots_after(slots, experts, self.organization_id, first, expert_id, stretch.last)[:limit])
+        # Where the experts are many, and no slot is passed over, the end is not told: PostgreSQL does not know how many
+        # slots are left of an evening, and would put all of them in order.
+        is_dense = self.ids is None and not stretch.since and not (times and times.hours)
+        last = EVER.last if is_dense else stretch.last
+        rows = list(_slots_after(slots, experts, self.organization_id, first, expert_id, last)[:limit])
+        return [row for row in rows if row[1] < stretch.last]
 
 
 def _slots_after(

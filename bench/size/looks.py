@@ -45,7 +45,7 @@ def discovery() -> Iterator[tuple[str, Look]]:
         ("experts of a category", "/experts/", {"category": "field-4"}),
         ("experts of an organisation", "/experts/", {"organization": usual}),
         ("experts of both", "/experts/", {"organization": large, "category": "field-4"}),
-        # A whole day: how many are still free today depends on the hour, and with it how they are best found.
+        ("experts free today", "/experts/", {"when": "today"}),
         ("experts free tomorrow", "/experts/", {"when": "tomorrow"}),
         ("experts free this week", "/experts/", {"when": "week"}),
         ("experts of a category free tomorrow", "/experts/", {"when": "tomorrow", "category": "field-4"}),

@@ -89,6 +89,14 @@ def toggle_url(context, name, value):
 
 
 @register.simple_tag(takes_context=True)
+def meant_links(context, texts):
+    """Links to the list of experts for other words, as a list in a sentence."""
+    # Each a page of its own, as the words in the search field change, too.
+    link = '<a class="link" href="{}">{}</a>'
+    return format_html_join(", ", link, ((discover_url(context, search=text), text) for text in texts))
+
+
+@register.simple_tag(takes_context=True)
 def way_url(context, query):
     """The address of the list of experts for another query."""
     return discover_url(context, **{field.name: getattr(query, field.name) for field in fields(query)})
