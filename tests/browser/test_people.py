@@ -108,6 +108,15 @@ def keep_it_longer(page, dialog, name):
     expect(name).to_have_value("Lena F.")
     hold = held().get()
     assert (hold.extensions, hold.expires_at > timezone.now() + timedelta(minutes=5)) == (1, True)
+    # Somebody waits by now.
+    entry = WaitlistEntry.objects.create(slot=hold.slot, name="Noor", email="noor@example.com")
+    run_out_in(50)
+    page.reload()
+    more.press("Enter")
+    expect(page.locator("#announcer")).to_have_text("Somebody is waiting for this time.")
+    expect(dialog.locator(".countdown-hint.is-refused:visible")).to_have_text("Somebody is waiting for this time.")
+    expect(more).to_be_focused()
+    entry.delete()
 
 
 def book_it(page, dialog):
