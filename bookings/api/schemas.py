@@ -28,7 +28,11 @@ class BookIn(Input):
 
     name: str = Field(min_length=1, max_length=120)
     email: str = Field(min_length=1, max_length=254, json_schema_extra={"format": "email"})
-    phone: str = Field("", max_length=40)
+    phone: str = Field(
+        "",
+        max_length=40,
+        description="With its country (+44 …), or as it is dialled where the expert is. Stored as E.164.",
+    )
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
 
