@@ -313,6 +313,8 @@ STORAGES = {
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG
+if DEBUG:
+    from bookingsite.devserver.static_files import set_weak_etag as WHITENOISE_ADD_HEADERS_FUNCTION  # noqa: F401
 MEDIA_URL = "/media/"
 MEDIA_ROOT = BASE_DIR / "media"
 

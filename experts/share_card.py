@@ -33,7 +33,7 @@ ACCENTS = {
     "graphite": ("#4c575f", "#eceff1"),
 }
 # Looked for in this order; static/src/fonts.js says which letters are in which.
-FONTS = ("inter-basic-latin", "inter-latin-1", "inter-latin-ext")
+FONTS = ("inter-latin", "inter-latin-ext")
 
 _drawing = threading.Lock()  # one at a time: a process has other things to do, too
 

@@ -125,7 +125,12 @@ def test_the_life_of_a_site(clone, environ, plain_environ, write_dotenv):
     assert "We couldn’t find that page" in missing.value.read().decode()
     for path in ("", "static/css/app.css", "static/built/site.js", "static/icons.svg"):
         packed = urllib.request.Request(first.url + path, headers={"Accept-Encoding": "br"})
-        assert urllib.request.urlopen(packed).headers["Content-Encoding"] == "br"
+        headers = urllib.request.urlopen(packed).headers
+        assert headers["Content-Encoding"] == "br"
+        if path:
+            packed.add_header("If-None-Match", headers["ETag"])
+            with pytest.raises(urllib.error.HTTPError, match="304"):
+                urllib.request.urlopen(packed)
     login = re.search(r"staff@example\.com / \S{16}\n", first.output)[0]
     for name in ("secret-key", "staff-password"):
         assert stat.S_IMODE((clone / ".data" / name).stat().st_mode) == 0o600
