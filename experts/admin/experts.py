@@ -125,6 +125,11 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
             field.choices = [("", _("As the organisation")), *MoveApproval.choices]
         if db_field.name == "user":
             field.help_text = _("The person’s own login, if there is one.")
+        if db_field.name == "venue_note":
+            field.help_text = _(
+                "In person: the address, which everybody can read. By phone or video: who calls whom, or the link to "
+                "join, which is told to those whose booking is confirmed, until the session is over."
+            )
         return field
 
     def get_inlines(self, request, obj):
