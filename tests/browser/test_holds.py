@@ -128,13 +128,13 @@ class TestTheCountdown:
         held().update(expires_at=timezone.now() - timedelta(seconds=1))  # the server's time is over as well
         page.clock.run_for(20_000)
         expect(heading(dialog(page), "Your hold ran out")).to_be_focused()
-        expect(dialog(page)).to_contain_text("15:30 is still open.")
+        expect(dialog(page)).to_contain_text("14:30 is still open.")
         assert page.evaluate("window.heard") == [
             "Two minutes left of your hold.",
             "One minute left of your hold.",
             "30 seconds left of your hold.",
         ]
-        dialog(page).get_by_role("button", name="Hold 15:30 again").click()
+        dialog(page).get_by_role("button", name="Hold 14:30 again").click()
         expect(dialog(page).get_by_label("Full name")).to_have_value("Lena Fischer")
         expect(pill).to_contain_text(re.compile(r"[45]:\d\d"))
         assert held().get().expires_at > timezone.now() + timedelta(minutes=4)
@@ -169,7 +169,7 @@ class TestLookingAround:
         page.keyboard.press("Escape")
         expect(dialog(page)).to_be_hidden()
         expect(tile(page, slot)).to_be_focused()
-        expect(bar(page)).to_contain_text("15:30")
+        expect(bar(page)).to_contain_text("14:30")
         bar(page).get_by_role("link", name="Continue").click()
         expect(dialog(page).get_by_label("Full name")).to_have_value("Lena Fischer")
         dialog(page).get_by_role("button", name="Review booking").click()
@@ -199,7 +199,7 @@ class TestLookingAround:
         fill_details(dialog(page))
         page.keyboard.press("Escape")
         tile(page, other).click()
-        expect(dialog(page).locator(".booking-summary")).to_contain_text("17:00 to")
+        expect(dialog(page).locator(".booking-summary")).to_contain_text("16:00 to")
         expect(dialog(page).get_by_label("Full name")).to_have_value("Lena Fischer")
         expect(tile(stranger, slot)).to_contain_text("Just opened")
         expect(tile(stranger, other)).to_contain_text("2 of 3 left")
