@@ -1,12 +1,12 @@
 """An expert's booking policy in words."""
 
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from experts import formatting
+from experts.clocks import Clocks
 from experts.models import Expert, Slot
 from experts.models.organization import MoveApproval
 
@@ -49,13 +49,14 @@ def can_change(slot: Slot, now: datetime) -> bool:
     return now <= change_deadline(slot)
 
 
-def deadline_text(slot: Slot, zone: ZoneInfo) -> str:
-    """The deadline as the zone's clocks show it: ``Wed 11 March, 16:15 London time``."""
-    return formatting.by_clock_of(zone, date_format(change_deadline(slot).astimezone(zone), "DAY_TIME_FORMAT"))
+def deadline_text(slot: Slot, clocks: Clocks) -> str:
+    """The deadline in words: ``Wed 11 March, 16:15 London time (17:15 for you in Berlin)``."""
+    at = change_deadline(slot)
+    return formatting.deadline(at, clocks, date_format(at.astimezone(clocks.leading), "DAY_TIME_FORMAT"))
 
 
-def cancel_line(slot: Slot, zone: ZoneInfo, now: datetime) -> str:
+def cancel_line(slot: Slot, clocks: Clocks, now: datetime) -> str:
     """Until when a booking of this slot can be moved or cancelled, in one sentence."""
     if can_change(slot, now):
-        return _("Free to move or cancel until %(when)s.") % {"when": deadline_text(slot, zone)}
+        return _("Free to move or cancel until %(when)s.") % {"when": deadline_text(slot, clocks)}
     return _("It starts soon, so it can’t be moved or cancelled online any more.")

@@ -21,9 +21,11 @@ import experts.api.staff
 import experts.api.time_off
 from bookings.api.authentication import StaffToken
 from bookingsite.api_schema import Described
+from experts.addresses import absolute_url
 from experts.api.error_schemas import CODES
 from experts.api.staff_schemas import Preview
 from experts.errors import Busy, PreviewNeeded, Refused
+from experts.metadata import Metadata
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +35,8 @@ class Docs(DocsBase):
 
     @csp_update({"img-src": [SELF, "data:"]})
     def render_page(self, request, api, **kwargs):
-        return render(request, "api/docs.html")
+        metadata = Metadata(_("The API, call by call"), str(api.description), absolute_url("api:openapi-view"))
+        return render(request, "api/docs.html", {"metadata": metadata})
 
 
 class Api(Described, NinjaAPI):

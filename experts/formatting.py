@@ -148,11 +148,6 @@ def by_clock_of(zone: ZoneInfo, when: str) -> str:
     return _("%(when)s %(zone)s") % {"when": when, "zone": zone_name(zone)}
 
 
-def clock_and_zone(instant: datetime, zone: ZoneInfo) -> str:
-    """``14:30 London time``"""
-    return by_clock_of(zone, clock(instant, zone))
-
-
 def time_beside(clocks: Clocks, instant: datetime) -> str:
     """What the other clock shows: ``15:00 for you in Berlin``, ``14:00 in London``; empty where both show the same.
 
@@ -165,6 +160,15 @@ def time_beside(clocks: Clocks, instant: datetime) -> str:
     pattern = "TIME_FORMAT" if here.date() == there.date() else "DAY_TIME_FORMAT"
     text = _("%(time)s for you in %(city)s") if clocks.is_of_place else _("%(time)s in %(city)s")
     return text % {"time": date_format(there, pattern), "city": city(other)}
+
+
+def deadline(instant: datetime, clocks: Clocks, when: str) -> str:
+    """``16:04 London time (17:04 for you in Berlin)``. ``when``: the instant in words, by the leading clock.
+
+    By phone and video the visitor's own clock leads, which is all that somebody wants to know of a deadline.
+    """
+    when, beside = by_clock_of(clocks.leading, when), time_beside(clocks, instant) if clocks.is_of_place else ""
+    return _("%(when)s (%(beside)s)") % {"when": when, "beside": beside} if beside else when
 
 
 def zone_line(clocks: Clocks, instant: datetime) -> str:

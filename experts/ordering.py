@@ -60,6 +60,16 @@ class Times:
             found &= Q(In(_HourThere(slot("starts_at"), leading), self.hours))
         return found
 
+    def narrow(self, slots: SlotQuerySet) -> SlotQuerySet:
+        """Leave out slots at hours that are not asked for on either clock, before anything is read of their experts."""
+        if not self.hours:
+            return slots
+        at_place = Func("time", template="EXTRACT(hour FROM %(expressions)s)::int", output_field=IntegerField())
+        is_then = Q(In(at_place, self.hours))
+        if self.zone:
+            is_then |= Q(In(_HourThere("starts_at", Value(self.zone.key)), self.hours))
+        return slots.filter(is_then)
+
     @property
     def widest(self) -> "Stretch":
         """All instants at which such a slot may start, wherever it is."""
@@ -205,7 +215,7 @@ class Selection:
         if stretch.since and stretch.until:
             slots = slots.filter(date__range=(stretch.since, stretch.until))
         if times is not None:
-            experts = experts.filter(times.allow(OuterRef, F))
+            slots, experts = times.narrow(slots), experts.filter(times.allow(OuterRef, F))
         return list(_slots_after(slots, experts, self.organization_id, first, expert_id, stretch.last)[:limit])
 
 

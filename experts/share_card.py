@@ -157,7 +157,7 @@ def _font_of(letter: str) -> str:
         return FONTS[0]
     try:
         return next((name for name in FONTS if _font(name, 20, 400).getmask(letter).getbbox()), "")
-    except ValueError:  # of Pillow: marks that are invisible by themselves, such as those that turn the direction
+    except (RuntimeError, ValueError):  # of Pillow, for letters that are invisible by themselves
         return ""
 
 

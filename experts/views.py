@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
-from experts.filters import FILTERS, days_to_choose
+from experts.filters import FILTERS, Query, days_to_choose
 from experts.htmx import is_partial
 from experts.metadata import of_listing
 from experts.models import Organization
@@ -50,10 +50,8 @@ def embed_organization(request, slug):
 
 
 def _list(request, organization, base_url, template="experts/discover.html", frame: dict[str, str] | None = None):
-    given = [(name, value) for name, values in request.GET.lists() for value in values]
-    if (filled := [it for it in given if it[1] or it[0] not in FILTERS]) != given:
-        # A form without script sends empty fields, too. Addresses that people share carry none.
-        return HttpResponseRedirect(f"{base_url}?{urlencode(filled)}" if filled else base_url)
+    if any(not value for name in FILTERS for value in request.GET.getlist(name)):
+        return _without_empty_fields(request, base_url)
     now = timezone.now()
     template = "experts/_results.html" if is_partial(request) else template
     listing = read_listing(request, organization, request.zone, now)
@@ -75,6 +73,13 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     # What one person looks for is not worth the room of what many look at.
     page = make() if listing.query.search else PAGES.get(key, (listing, shown), make)
     return page.response(request, {})
+
+
+def _without_empty_fields(request, base_url: str) -> HttpResponseRedirect:
+    """A form without script sends all its fields. Addresses that people share carry only what was chosen."""
+    given = [(name, value) for name, values in request.GET.lists() for value in values]
+    chosen = [it for it in given if it[1] and it != ("sort", Query.sort)]
+    return HttpResponseRedirect(f"{base_url}?{urlencode(chosen)}" if chosen else base_url)
 
 
 def _context(listing: Listing, found, organization, base_url: str, frame: dict[str, str] | None) -> dict:

@@ -20,7 +20,10 @@ ENOUGH = 1000
 EXCEPTIONS = {
     "last page": "the last page lies behind 1,000 experts where there are many, and behind 100 where there are no more",
     "search, a": "a word that thousands share: as many are read as may be named in a statement",
-    "today, name": "by name on a day: experts are asked in the order of names until enough are free then",
+    "tomorrow, name": "by name on a day: experts are asked in the order of names until enough are free then",
+    "a frequent language": "as many experts are read as may be named in a statement",
+    "morning, name": "by name at some time: experts are asked in the order of names until enough are free then",
+    "in an evening": "at an hour that few offer: slots at other hours are passed over, one by one",
     "sweep, overdue": "as much as there is to do",
     "sweep, finished": "as much as there is to do: bookings that are to take place, once an hour",
     "sweep, waited for": "as much as there is to do: who waits",

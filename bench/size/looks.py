@@ -65,7 +65,7 @@ def discovery() -> Iterator[tuple[str, Look]]:
         ("search, a word of all, tomorrow", "/experts/", {"search": "adviser", "when": "tomorrow"}),
         ("search, a full name", "/experts/", {"search": Expert.objects.active().order_by("pk")[50].name}),
         ("search, a typing error", "/experts/", {"search": "yukki"}),
-        ("search, nobody", "/experts/", {"search": "zzyzx"}),
+        ("search, nobody", "/experts/", {"search": "zzyzxqqj"}),
     ]
     for name, path, query in lists:
         for sort in ("soonest", "name"):
@@ -79,6 +79,7 @@ def pages() -> Iterator[tuple[str, Look]]:
     page = reverse("expert", args=[expert.slug])
     yield "an expert's page", _get(client, page)
     yield "an expert's page, a day", _get(client, page, day=f"{expert.today() + timedelta(days=9)}")
+    yield "an expert's page, a month", _get(client, page, month=f"{expert.today() + timedelta(days=30):%Y-%m}")
     booking = Booking.objects.filter(status="CONFIRMED", slot__starts_at__gt=timezone.now()).exclude(holder="")[:1][0]
     yield "bookings of an address", lambda: Booking.objects.of_address(booking.email).exists()
     owner = _visitor(booking)

@@ -95,7 +95,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
     slot, expert = booking.slot, booking.slot.expert
     clocks = _clocks_of(booking)
     with translation.override(booking.language):
-        policy_line = cancel_line(slot, clocks.leading, timezone.now()) if booking.is_open else ""
+        policy_line = cancel_line(slot, clocks, timezone.now()) if booking.is_open else ""
     keeps = kind == MailKind.PROVE
     mail = _build(
         "prove" if keeps else "booking",
@@ -340,6 +340,7 @@ def _build(
     with translation.override(language), timezone.override(clocks.leading):
         about = {
             "kind": kind.value,
+            "clocks": clocks,
             "zone_label": zone_label(clocks.leading, at),
             "zone_line": zone_line(clocks, at),
             "not_me_url": not_me_url,

@@ -183,15 +183,20 @@ class Calendar:
 
     @property
     def free(self) -> list[tuple[Slot, bool]]:
-        """Return the slots of the week that can be booked, in order of time, and whether only few seats are left."""
-        slots = [slot for day in self.week.days for slot in self.week.on(day)]
+        """Return the slots of the week that can be booked, in order of time, and whether only few seats are left.
+
+        Beside a month those of the chosen day: a month of them would be most of the page.
+        """
+        days = [self.day] if self._month else self.week.days
+        slots = [slot for day in days for slot in self.week.on(day)]
         states = [(slot, self.week.states[slot.pk]) for slot in slots]
         return [(slot, state == "few") for slot, state in states if state in BOOKABLE_STATES]
 
     @property
     def parts(self) -> list[Part]:
-        """Return the slots of the day that are not ``earlier``, as ``parts_of``."""
-        return self.parts_of(self.week.on(self.day)[len(self.earlier) :])
+        """Return the slots of the day that are not ``earlier`` nor beyond the horizon, as ``parts_of``."""
+        rest = self.week.on(self.day)[len(self.earlier) :]
+        return self.parts_of([slot for slot in rest if not self.week.is_beyond_horizon(slot.starts_at)])
 
     def parts_of(self, slots: list[Slot]) -> list[Part]:
         """Return slots that are in order of time, by part of day."""

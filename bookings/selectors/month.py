@@ -28,7 +28,7 @@ class Month:
     """A month from its first to its last day. ``label``: ``January 2027``; no address ("") where there is no month.
 
     ``weekdays``: ``Mon`` to ``Sun``, from the day on which weeks of the language begin; ``first_column``: under which
-    of them the first day is, from 1. ``opens``: ``Opens 5 January``, where something beyond the horizon does, else "";
+    of them the first day is, from 1. ``opens``: ``Opens 5 January``, of the first day beyond the horizon, or "";
     ``opens_before``: the day before which a line says so, None for the end. ``opening``: the same in a sentence.
     """
 
@@ -54,6 +54,7 @@ class Month:
         # A line cannot go through a week: it is drawn below the one in which the horizon is.
         behind = max(first, formatting.week_start(week.last_bookable_day) + timedelta(days=DAYS_OF_WEEK))
         counts = [week.count(day) for day in week.days]
+        first_later = next((count.date for count in counts if count.state == "later"), None)
         return cls(
             label=date_format(first, "MONTH_YEAR_FORMAT"),
             weekdays=[date_format(start + timedelta(days=n), "SHORT_WEEKDAY_FORMAT") for n in range(DAYS_OF_WEEK)],
@@ -71,26 +72,25 @@ class Month:
             next_url=month_url(after) if after <= week.last_bookable_day else "",
             previous_label=_("Previous month"),
             next_label=_("Next month"),
-            opens=_opens(week),
+            opens=_opens(week, first_later),
             opens_before=behind if behind <= last else None,
-            opening=_opening(week),
+            opening=_opening(week, first_later),
         )
 
 
-def _opens(week: Week) -> str:
-    if not week.opens:
+def _opens(week: Week, first: date | None) -> str:
+    if first is None:
         return ""
-    opens_at = week.opens[min(week.opens)].astimezone(week.zone)
+    opens_at = week.opens[first].astimezone(week.zone)
     return _("Opens %(day)s") % {"day": date_format(opens_at, "MONTH_DAY_FORMAT")}
 
 
-def _opening(week: Week) -> str:
-    if not week.opens:
+def _opening(week: Week, first: date | None) -> str:
+    if first is None:
         return ""
-    day = min(week.opens)
     return _("Times from %(day)s open on %(when)s.") % {
-        "day": date_format(day, "MONTH_DAY_FORMAT"),
-        "when": formatting.full_day_and_time(week.opens[day], week.zone),
+        "day": date_format(first, "MONTH_DAY_FORMAT"),
+        "when": formatting.full_day_and_time(week.opens[first], week.zone),
     }
 
 

@@ -28,9 +28,9 @@ class Step:
     quote: str = ""
 
 
-def timeline(booking: Booking, zone: ZoneInfo, now: datetime) -> list[Step]:
+def timeline(booking: Booking, clocks: Clocks, now: datetime) -> list[Step]:
     """Return the steps of a booking in order. Needs ``with_slot()``; one query, a second one if it was moved."""
-    return _Story(booking, zone, now).steps()
+    return _Story(booking, clocks, now).steps()
 
 
 def lead(booking: Booking, clocks: Clocks, now: datetime) -> str:
@@ -60,8 +60,8 @@ def _distance(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
 
 
 class _Story:
-    def __init__(self, booking: Booking, zone: ZoneInfo, now: datetime):
-        self.booking, self.zone, self.now = booking, zone, now
+    def __init__(self, booking: Booking, clocks: Clocks, now: datetime):
+        self.booking, self.clocks, self.zone, self.now = booking, clocks, clocks.leading, now
         self.organization = booking.slot.expert.organization.name
         events = list(
             booking.events.order_by("pgh_id").values_list(
@@ -136,7 +136,7 @@ class _Story:
 
     def _decision(self) -> Step:
         text = _("By %(when)s. If they don’t, we free the seat and tell you.") % {
-            "when": formatting.by_clock_of(self.zone, self._at(self.booking.runs_out_at))
+            "when": formatting.deadline(self.booking.runs_out_at, self.clocks, self._at(self.booking.runs_out_at))
         }
         return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
 

@@ -88,11 +88,11 @@ def _context(request, found) -> dict:
         "expert": expert,
         "title": formatting.start_and_zone(slot.starts_at, clocks.leading, now),
         "lead": timeline.lead(found, clocks, now),
-        "steps": timeline.timeline(found, clocks.leading, now),
+        "steps": timeline.timeline(found, clocks, now),
         "expert_url": reverse("expert", args=[expert.slug]),
         "place": place_of(found, now),
         "can_change": can_change(slot, now),
-        "deadline": deadline_text(slot, clocks.leading),
+        "deadline": deadline_text(slot, clocks),
         "google_url": event.google_url(found),
         **mail_context(request, found),
     }

@@ -64,6 +64,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "accent": expert.organization.accent,
         "slot": slot,
         "expert": expert,
+        "clocks": clocks,
         "summary": _slot_in_words(slot, clocks),
         "form_url": book_url(slot),
         "release_url": release_url(slot),
@@ -73,7 +74,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
-        "cancel_line": cancel_line(slot, clocks.leading, timezone.now()),
+        "cancel_line": cancel_line(slot, clocks, timezone.now()),
         **context,
     }
     with timezone.override(clocks.leading):
@@ -97,12 +98,13 @@ def show_countdowns(request, seen: SlotForVisitor, problem: Refused | None):
 
     Of a hold that is over they are at zero, and the page asks what became of the slot.
     """
-    zone = shown_clocks(request, seen.slot.expert).leading
+    clocks = shown_clocks(request, seen.slot.expert)
+    context: dict[str, Any] = {"clocks": clocks}
     if seen.hold is None:
-        context: dict[str, Any] = {"countdown": Countdown(timezone.now())}
+        context |= {"countdown": Countdown(timezone.now())}
     else:
-        context = _countdown(seen.hold) | {"has_asked": True, "problem": str(problem or "")}
-    with timezone.override(zone):
+        context |= _countdown(seen.hold) | {"has_asked": True, "problem": str(problem or "")}
+    with timezone.override(clocks.leading):
         response = render(request, "bookings/_countdowns.html", context, status=problem.status if problem else 200)
     return with_retry_after(response, problem) if problem else response
 

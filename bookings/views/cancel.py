@@ -68,7 +68,7 @@ def _ask(request, booking, form, *, refusal=None, status=200):
         "slot": slot,
         "expert": slot.expert,
         "title": booking_title(booking, clocks, now),
-        "deadline": deadline_text(slot, clocks.leading),
+        "deadline": deadline_text(slot, clocks),
         "is_possible": is_possible,
         "is_dialog": is_partial(request),
         "problem": str(refusal) if refusal else _why_not(booking, slot, now),

@@ -137,7 +137,7 @@ def sign_out(request):
 
 def _make_row(booking, clocks) -> Row:
     slot, expert, now = booking.slot, booking.slot.expert, timezone.now()
-    note, icon = _note_and_icon(booking, clocks.leading, now)
+    note, icon = _note_and_icon(booking, clocks, now)
     return Row(
         booking=booking,
         slot=slot,
@@ -152,16 +152,18 @@ def _make_row(booking, clocks) -> Row:
 def _make_awaiting_row(booking, clocks) -> AwaitingRow:
     slot, expert = booking.slot, booking.slot.expert
     url = book_url(slot, query={"booking": booking.reference})
-    until = formatting.clock_and_zone(booking.expires_at, clocks.leading)
+    expires_at = booking.expires_at
+    until = formatting.deadline(expires_at, clocks, formatting.clock(expires_at, clocks.leading))
     when = When.of(slot, clocks, timezone.now())
     return AwaitingRow(booking=booking, expert=expert, when=when, until=until, url=url)
 
 
 def _make_waiting_row(entry, clocks) -> WaitingRow:
     slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
-    zone, until = clocks.leading, ""
+    until = ""
     if entry.has_running_offer:
-        until = formatting.by_clock_of(zone, formatting.soon(entry.hold.expires_at, zone, now))
+        expires_at = entry.hold.expires_at
+        until = formatting.deadline(expires_at, clocks, formatting.soon(expires_at, clocks.leading, now))
     url = book_url(slot) if until else waitlist_url(slot)
     return WaitingRow(entry=entry, expert=expert, when=When.of(slot, clocks, now), offered_until=until, url=url)
 
@@ -173,16 +175,14 @@ def _day_in_words(day, today) -> str:
     return date_format(day, "SHORT_WEEKDAY_FORMAT")
 
 
-def _note_and_icon(booking, zone, now) -> tuple[str, str]:
+def _note_and_icon(booking, clocks, now) -> tuple[str, str]:
     if booking.status == Status.PENDING:
-        days = (booking.expires_at.astimezone(zone).date() - now.astimezone(zone).date()).days
-        texts = {0: _("Decision by today, %(time)s"), 1: _("Decision by tomorrow, %(time)s")}
+        expires_at, zone = booking.expires_at, clocks.leading
+        days = (expires_at.astimezone(zone).date() - clocks.today(now)).days
+        texts = {0: _("Decision by today, %(when)s"), 1: _("Decision by tomorrow, %(when)s")}
+        when = formatting.clock(expires_at, zone) if days in texts else formatting.soon(expires_at, zone, now)
         text = texts.get(days, _("Decision by %(when)s"))
-        words = {
-            "time": formatting.clock_and_zone(booking.expires_at, zone),
-            "when": formatting.by_clock_of(zone, formatting.soon(booking.expires_at, zone, now)),
-        }
-        return text % words, "hourglass"
+        return text % {"when": formatting.deadline(expires_at, clocks, when)}, "hourglass"
     if booking.status == Status.EXPIRED:
         return _("No answer in time, so the seat was freed"), "timer-off"
     expert = booking.slot.expert

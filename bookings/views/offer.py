@@ -1,5 +1,7 @@
 """Answer a waitlist offer from its mail: take the seat, or leave it to the next in line. Each by a button."""
 
+from datetime import datetime
+
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -13,6 +15,7 @@ from bookings.models import WaitlistEntry
 from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import clocks_of
 from experts import formatting
+from experts.clocks import Clocks
 
 
 def offer(request, token):
@@ -52,7 +55,7 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
         "expert": expert,
         "title": formatting.session_in_words(slot.starts_at, slot.ends_at, zone, now),
         "zone_line": formatting.zone_line(clocks, slot.starts_at),
-        "until": formatting.by_clock_of(zone, formatting.lately(entry.hold.expires_at, zone, now)) if is_kept else "",
+        "until": _until(entry.hold.expires_at, clocks, now) if is_kept else "",
         "is_kept": is_kept,
         "is_bookable": slot.is_bookable,
         "problem": problem,
@@ -60,3 +63,7 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
         "day_url": expert_url(slot, zone),
     }
     return render(request, "bookings/offer.html", context, status=status)
+
+
+def _until(instant: datetime, clocks: Clocks, now: datetime) -> str:
+    return formatting.deadline(instant, clocks, formatting.lately(instant, clocks.leading, now))

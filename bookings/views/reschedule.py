@@ -99,7 +99,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "zone": clocks.leading,
         "title": booking_title(booking, clocks, now),
         "clock_line": calendar.clock_line,
-        "deadline": deadline_text(slot, clocks.leading),
+        "deadline": deadline_text(slot, clocks),
         "asks_again": booking.status == Status.CONFIRMED and any(asks_again(slot, it.date) for it in choices),
         "is_possible": is_possible,
         "problem": problem or _why_not(booking, is_possible),

@@ -150,6 +150,19 @@ def zoned(instant, pattern):
     return formatting.by_clock_of(get_current_timezone(), date_format(instant, pattern))
 
 
+@register.filter
+def until(instant, clocks):
+    """A deadline that is near: ``16:04 London time (17:04 for you in Berlin)``."""
+    return formatting.deadline(instant, clocks, formatting.clock(instant, clocks.leading))
+
+
+@register.filter
+def until_day(instant, clocks):
+    """A deadline with its day: ``Wednesday 11 March, 16:04 London time (17:04 for you in Berlin)``."""
+    when = date_format(instant.astimezone(clocks.leading), "FULL_DAY_TIME_FORMAT")
+    return formatting.deadline(instant, clocks, when)
+
+
 @register.simple_tag
 def zone_name():
     """The clock that the page or mail goes by: ``London time``."""

@@ -21,34 +21,37 @@ document.addEventListener("DOMContentLoaded", () => {
 
 // What unfold and Django leave out for people who listen to a page: which part is the page's own, and what fields are
 // called. After all scripts of the page, which make some of them.
-addEventListener("load", () => {
-  document.getElementById("main")?.setAttribute("role", "main");
-  for (const part of document.querySelectorAll("#nav-sidebar .simplebar-content-wrapper, nav .simplebar-content-wrapper")) {
-    part.removeAttribute("role"); // the menu around it says what it is
-  }
-  window.django?.jQuery?.(nameFields); // after what Django does when it is ready, which may be later than this
-});
-document.addEventListener("formset:added", nameFields);
+(() => {
+  addEventListener("load", () => {
+    document.getElementById("main")?.setAttribute("role", "main");
+    for (const part of document.querySelectorAll("#nav-sidebar .simplebar-content-wrapper, nav .simplebar-content-wrapper")) {
+      part.removeAttribute("role"); // the menu around it says what it is
+    }
+    // After what Django does when it is ready, which may be later than this.
+    if (typeof django === "object") django.jQuery?.(nameFields);
+  });
+  document.addEventListener("formset:added", nameFields);
 
-function nameFields() {
-  for (const field of document.querySelectorAll("td :is(input, select, textarea):not([type=hidden])")) {
-    const column = field.closest("table").tHead?.rows[0].cells[field.closest("td").cellIndex];
-    if (column && !field.labels?.length && !field.ariaLabel) field.setAttribute("aria-label", wordsOf(column));
-  }
-  for (const shown of document.querySelectorAll(".select2-container")) {
-    const field = shown.previousElementSibling;
-    const name = field?.labels?.[0] ? wordsOf(field.labels[0]) : field?.getAttribute("aria-label");
-    if (!name) continue;
-    for (const part of shown.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]")) {
-      part.setAttribute("aria-label", name);
+  function nameFields() {
+    for (const field of document.querySelectorAll("td :is(input, select, textarea):not([type=hidden])")) {
+      const column = field.closest("table").tHead?.rows[0].cells[field.closest("td").cellIndex];
+      if (column && !field.labels?.length && !field.ariaLabel) field.setAttribute("aria-label", wordsOf(column));
+    }
+    for (const shown of document.querySelectorAll(".select2-container")) {
+      const field = shown.previousElementSibling;
+      const name = field?.labels?.[0] ? wordsOf(field.labels[0]) : field?.getAttribute("aria-label");
+      if (!name) continue;
+      for (const part of shown.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]")) {
+        part.setAttribute("aria-label", name);
+      }
     }
   }
-}
 
-// The star behind the names of fields that are needed is no part of them.
-function wordsOf(label) {
-  return label.textContent.trim().split("\n")[0].replace("*", "").trim();
-}
+  // The star behind the names of fields that are needed is no part of them.
+  function wordsOf(label) {
+    return label.textContent.trim().split("\n")[0].replace("*", "").trim();
+  }
+})();
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

@@ -67,6 +67,8 @@ function countDown() {
     for (const words of element.querySelectorAll("[data-words]")) write(words, left);
     element.querySelector(".countdown-arc")?.setAttribute("stroke-dashoffset", 100 - (100 * left) / (element.dataset.total || left || 1));
     element.toggleAttribute("data-soon", left < 60);
+    const extend = element.parentNode.querySelector(".countdown-extend[hx-post]");
+    if (extend) extend.ariaDisabled = String(left >= 60);
     announceTime(element, left);
     if (left === 0) over(element);
   }
@@ -80,14 +82,12 @@ countDown();
 
 // ---------- Keeping it longer ----------
 
-// In the last minute only, and once: afterwards the button, which has focus, says until when the time is kept.
+// In the last minute only, and once: afterwards the button says until when the time is kept, and keeps focus.
 document.addEventListener(
   "click",
   (event) => {
     const button = event.target.closest(".countdown-extend");
-    if (!button) return;
-    const isSoon = button.parentNode.querySelector("[data-soon]");
-    if (!isSoon || button.ariaDisabled === "true") event.stopPropagation();
+    if (button?.ariaDisabled === "true") event.stopPropagation();
   },
   true,
 );

@@ -1,5 +1,6 @@
 """Staff block an address, a domain or a network for a while: nobody gets round it, and nobody else is touched."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -123,7 +124,7 @@ def test_pages_frames_and_programs_say_calmly_whom_to_ask(client):
     ):
         assert asked.status_code == 403
         assert text in asked.content.decode()
-        assert "block" not in asked.content.decode().lower().replace("_blocked", "").replace("inline-block", "")
+        assert "block" not in re.sub(r"<[^>]+>", " ", asked.content.decode()).lower()
     answer = client.post(
         f"/api/v1/slots/{slot.pk}/book", {"name": "Ann", "email": "ann@x.example"}, content_type="application/json"
     )

@@ -95,7 +95,8 @@ def test_all_that_is_said_about_a_booking_goes_by_the_right_clock(client, visito
     page = said(f"/bookings/{booking.reference}/")
     assert f"{day}, {clock} {name}" in page
     assert f"Times are in {line}." in page
-    assert re.search(rf"Free to move or cancel until \w+ \d+ \w+, \d\d:\d\d {name} ", page)
+    also = r"\([^)]*\d\d:\d\d for you in [^)]+\) " if beside and venue == "in_person" else ""
+    assert re.search(rf"Free to move or cancel until \w+ \d+ \w+(?: {NEXT})?, \d\d:\d\d {name} {also}\.", page)
     assert f"{span} {name}" in said("/bookings/")
     assert beside in said("/bookings/")
     when = f"{day}, {clock} {name}" + (f" ({beside})" if beside else "")

@@ -102,14 +102,14 @@ class TestStructuredData:
         return json.loads(text)["@graph"], text
 
     def test_says_who_it_is_what_there_is_and_what_is_free_in_the_shown_week(self, client, expert):
-        monday = expert.today() + timedelta(days=7 - expert.today().weekday())
-        free = make_slot(expert, day=monday, at="10:00", capacity=4)
-        few = make_slot(expert, day=monday + timedelta(days=6), at="11:00", capacity=2)
+        first = expert.today() + timedelta(days=7)  # weeks begin today
+        free = make_slot(expert, day=first, at="10:00", capacity=4)
+        few = make_slot(expert, day=first + timedelta(days=6), at="11:00", capacity=2)
         make_booking(few)
-        make_booking(make_slot(expert, day=monday, at="12:00"))  # full
-        make_slot(expert, day=monday, at="13:00", is_closed=True)
-        make_slot(expert, day=monday + timedelta(days=7))  # of another week
-        (who, service), _text = self.data(client, f"/experts/amara/?day={monday}")
+        make_booking(make_slot(expert, day=first, at="12:00"))  # full
+        make_slot(expert, day=first, at="13:00", is_closed=True)
+        make_slot(expert, day=first + timedelta(days=7))  # of another week
+        (who, service), _text = self.data(client, f"/experts/amara/?day={first}")
         url = f"{SITE}/experts/amara/"
         assert (who["@type"], who["name"], who["jobTitle"]) == ("Person", expert.name, "Physiotherapist")
         assert (who["url"], who["worksFor"]["name"]) == (url, "Hale & Partners")

@@ -10,11 +10,12 @@ import axe_playwright_python
 import pytest
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
 import bookings.services
 from bookings.access import links, proofs
-from bookings.models import ApiToken, Block, Booking, Notification, Status
+from bookings.models import ApiToken, Block, Booking, Notification, Status, WaitlistEntry
 from experts import services
 from experts.models import SignIn
 from tests.bookingsite.isolation import make_world
@@ -160,6 +161,17 @@ class TestAxeFindsNothing:
         services.set_capacity(slot_id=full.pk, capacity=8)
         expect(page.locator(".tile-flag")).to_be_visible()
         found += problems(page, "just opened")
+        visitor = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "visitor").split(":")[
+            0
+        ]
+        waited_for = expert.slots.get(time="13:00")
+        entry = {"slot": waited_for, "name": "Lena", "email": "lena@example.com", "visitor": visitor}
+        WaitlistEntry.objects.create(**entry)
+        page.reload()
+        expect(page.get_by_text("On waitlist")).to_be_visible()
+        services.set_capacity(slot_id=waited_for.pk, capacity=2)
+        expect(page.get_by_role("button", name="Book it")).to_be_visible()
+        found += problems(page, "a seat came")
         for state in ("waiting", "offline", "stopped"):
             root.evaluate(KEEP_STATE, state)
             expect(page.locator(".live-note")).to_be_visible()
@@ -181,10 +193,18 @@ class TestAxeFindsNothing:
         expect(dialog.locator(".error-summary")).to_be_focused()
         found += problems(page, "errors")
         fill(dialog)
+        dialog.get_by_label("Email").fill("lena@gmial.com")
         review.click()
+        expect(dialog.locator(".question")).to_be_focused()
+        found += problems(page, "question")
+        Booking.objects.filter(status=Status.HELD).update(expires_at=timezone.now() + timedelta(seconds=50))
+        dialog.get_by_role("button", name="Use lena@gmail.com").click()
         confirm = dialog.get_by_role("button", name="Confirm booking")
         expect(confirm).to_be_visible()
-        found += problems(page, "review")
+        found += problems(page, "review in the last minute")
+        dialog.get_by_role("button", name="Keep it 5 more minutes").click()
+        expect(dialog.get_by_role("button", name="Kept until")).to_be_focused()
+        found += problems(page, "kept longer")
         confirm.click()
         expect(dialog.get_by_text("You’re booked")).to_be_visible()
         found += problems(page, "done")

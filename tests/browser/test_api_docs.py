@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import make_slot
 
 
@@ -21,6 +22,12 @@ def test_somebody_tries_a_call(make_context, live_site):
     expect(call.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
     expect(call.locator(".live-responses-table")).to_contain_text(slot.expert.slug)
     assert all(url.startswith((live_site.url, "data:")) for url in asked)
+    # Everybody can read it, in both themes: what was answered, too.
+    page.evaluate(AXE)
+    for theme, shown in (("light", ""), ("dark", "dark-mode")):
+        page.emulate_media(color_scheme=theme)
+        expect(page.locator("html")).to_have_class(shown)
+        assert page.evaluate(RUN_AXE, RULES) == [], theme
 
 
 def test_it_fits_a_phone(phone_page):

@@ -150,7 +150,16 @@ def test_the_whole_job_with_the_keyboard_only(page, slot):
 
     page.goto("/experts/amara-okafor/")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the times")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")  # the third key: without the link there are some twenty
+    # Three times in the afternoon, and one below them in the evening.
+    times = page.locator("button.tile")
+    expect(times.first).to_be_focused()
+    for key, at in {"End": 3, "ArrowLeft": 2, "ArrowDown": 3, "ArrowUp": 0, "ArrowRight": 1}.items():
+        page.keyboard.press(key)
+        expect(times.nth(at)).to_be_focused()
+    page.keyboard.press("Home")
     tab_to(tile(page, slot))
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")

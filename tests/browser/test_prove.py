@@ -42,14 +42,14 @@ def test_the_browser_works_the_seat_is_kept_and_the_page_changes_when_the_link_i
     dialog.get_by_role("button", name="Review booking").click()
     expect(dialog.get_by_text("Held for you").first).to_be_visible()
     dialog.get_by_role("button", name="Confirm booking").click()
-    expect(dialog.get_by_role("heading", name="Open the link in your email to keep 15:00")).to_be_focused()
+    expect(dialog.get_by_role("heading", name="Open the link in your email to keep 14:00")).to_be_focused()
     expect(dialog.get_by_text("lena.fischer@example.com")).to_be_visible()
     expect(dialog.get_by_role("link", name="Close, keep my time")).to_be_visible()
     assert Booking.objects.get(awaits_proof=True).status == Status.HELD
 
     whole_page = page.context.new_page()
     whole_page.goto(f"/slots/{slot.pk}/book/")
-    expect(whole_page.get_by_role("heading", name="Open the link in your email to keep 15:00")).to_be_visible()
+    expect(whole_page.get_by_role("heading", name="Open the link in your email to keep 14:00")).to_be_visible()
     expect(whole_page.locator("html")).to_have_attribute("data-live", "on")
 
     send_mails()

@@ -25,6 +25,7 @@ from tests.languages.pseudo import bracketed, pseudo_language, untranslated, wor
 from tests.staff import make_superuser
 
 pytestmark = pytest.mark.django_db
+ALIKE = ("/history/", "/delete/", "<path:object_id>/")
 FAILURES = ("400", "403", "404", "429", "500", "503", "csrf")
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
@@ -68,8 +69,11 @@ def test_the_admin():
         # Groups and permissions of Django's count for nothing here, and Django names permissions in English.
         if address.model is Group or address.names not in ((), ("object_id",)) or "logout" in address.pattern:
             continue
+        # These look the same for every model.
+        if address.pattern.endswith(ALIKE) and address.model is not Booking:
+            continue
         reader.get(*calls(address, world))
-    assert len(reader.pages) > 100
+    assert len(reader.pages) > 70
     assert not reader.untranslated(), "\n".join(reader.untranslated())
 
 
@@ -83,7 +87,8 @@ def test_the_pages_of_the_site():
     reader = Reader()
     reader.get("/", "/?search=nobody&when=today", "/?search=amara", f"/o/{organization.slug}/", "/experts/amara/")
     reader.get(f"/experts/amara/?day={day_ahead()}", f"/embed/{organization.slug}/", "/embed/expert/amara/")
-    reader.get("/bookings/", "/bookings/data/", "/preferences/", "/nowhere/", "/api/v1/docs")
+    # Not the documentation of the API, which is in English as the names in it are.
+    reader.get("/bookings/", "/bookings/data/", "/preferences/", "/nowhere/")
     reader.get("/start/", "/start/?sent", "/start/invitation/x/", "/account/login/", "/account/password/reset/")
     reader.get("/bookings/link/x/", "/bookings/link/a.b/", "/bookings/not-me/x/")
     # Booking, with all that may be wrong

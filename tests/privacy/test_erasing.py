@@ -22,6 +22,7 @@ from tests.mail import send_mails
 from tests.privacy.planting import (
     EMAIL,
     MARK,
+    MARKS,
     ask_without_proof,
     let_erasing_end,
     live_a_life,
@@ -76,21 +77,21 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
         ask_without_proof(expert)
         work()
         assert prove_address(elsewhere) == "/bookings/data/"
-    assert columns_with(MARK) >= PLANTED
+    assert columns_with(MARKS) >= PLANTED
     assert Proven.objects.of(email=EMAIL).exists()
     stored = Booking.objects.count()
     elsewhere.get(f"/experts/{expert.slug}/")
     assert kept_pages_with(expert.name), "there are pages to look at"
     valkey.set(f"{os.environ['REDIS_KEY_PREFIX']}control", f"of {MARK}")
-    assert len(keys_with(valkey, MARK)) == 1, "a key would be found"
+    assert len(keys_with(valkey, MARKS)) == 1, "a key would be found"
     valkey.delete(f"{os.environ['REDIS_KEY_PREFIX']}control")
 
     erase(elsewhere, organizations=[expert.organization_id])
     let_erasing_end()
 
-    assert tables_with(MARK) == {}
-    assert keys_with(valkey, MARK) == []
-    assert kept_pages_with(MARK) == 0
+    assert tables_with(MARKS) == {}
+    assert keys_with(valkey, MARKS) == []
+    assert kept_pages_with(MARKS) == 0
     assert not Proven.objects.of(email=EMAIL).exists()
     assert Booking.objects.count() == stored, "what was booked still counts"
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
@@ -144,7 +145,7 @@ def test_what_was_being_booked_while_somebody_asked_is_cancelled_and_erased_as_w
     step()
     assert Booking.objects.get(pk=late.pk).status == Status.CANCELLED
     let_erasing_end()
-    assert tables_with(MARK) == {}
+    assert tables_with(MARKS) == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -156,13 +157,13 @@ def test_what_was_under_way_is_found_by_the_second_look():
     order(slot)
     step()  # cancels
     step()  # erases
-    assert set(tables_with(MARK)) == {"bookings_erasure"}
+    assert set(tables_with(MARKS)) == {"bookings_erasure"}
     # A mail that was handed over and a webhook that was answered when nobody was looking.
     log.begin([log.Delivery("<late@expertbook>", MailKind.CONFIRMED, EMAIL, booking.pk)])
     end_attempt(delivery=delivery, outcome=Outcome(status=500, text=f"Got {MARK}"))
-    assert {"bookings_notification", "bookings_webhookdelivery"} <= set(tables_with(MARK))
+    assert {"bookings_notification", "bookings_webhookdelivery"} <= set(tables_with(MARKS))
     step()
-    assert tables_with(MARK) == {}
+    assert tables_with(MARKS) == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -187,7 +188,7 @@ def test_a_run_that_was_cut_short_is_begun_again(monkeypatch):
     let_erasing_end()
     made.refresh_from_db()
     assert (made.stage, made.counts["bookings"], made.counts["cancelled"]) == ("done", 3, 3)
-    assert tables_with(MARK) == {}
+    assert tables_with(MARKS) == {}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -200,7 +201,7 @@ def test_asking_again_is_one_order_that_takes_what_has_come_since():
     [again] = erasing.ask_for_erasure(email=EMAIL, organizations=house, by=Erasure.By.STAFF, user=user)
     assert (again.pk, again.user) == (first.pk, user)
     let_erasing_end()
-    assert tables_with(MARK) == {}
+    assert tables_with(MARKS) == {}
     assert Erasure.objects.get().counts["bookings"] == 1
 
 

@@ -219,6 +219,20 @@ class TestBeyondTheHorizon:
         monkeypatch.setattr(timezone, "now", lambda: opens)
         assert self.counts(client, expert)[9].text == "1 free"
 
+    def test_of_a_day_that_opens_bit_by_bit_the_rest_is_said_and_not_shown_as_closed(self, client, expert, monkeypatch):
+        early, late = (make_slot(expert, day=expert.today() + timedelta(days=9), at=at) for at in ("09:00", "20:00"))
+        noon = early.starts_at - timedelta(days=9) + timedelta(hours=3)
+        monkeypatch.setattr(timezone, "now", lambda: noon)
+        response = page(client, expert, day=early.date.isoformat())
+        assert list(tiles(response)) == [early.pk]
+        today = noon.astimezone(expert.zone)
+        body = response.content.decode()
+        assert f"More times of this day can be booked from {today:%A} {today.day} {today:%B}, 20:00." in body
+        monkeypatch.setattr(timezone, "now", lambda: late.starts_at - timedelta(days=9))
+        again = page(client, expert, day=early.date.isoformat())
+        assert list(tiles(again)) == [early.pk, late.pk]
+        assert again.context["grid_key"] != response.context["grid_key"], "an open page loads it"
+
     def test_the_day_says_from_when_it_can_be_booked(self, client, expert):
         day = expert.today() + timedelta(days=12)
         WeeklyHours.objects.create(

@@ -194,7 +194,7 @@ class TestOwn:
         count = len(rendered)
         client.cookies["theme"] = "dark"
         dark = look(client, slot.expert, x='"><script>alert(1)</script>')
-        assert '<html lang="en" data-accent="petrol" data-theme="expertbook-dark" ' in dark
+        assert '<html lang="en" dir="ltr" data-accent="petrol" data-theme="expertbook-dark" ' in dark
         assert "<script>alert" not in dark
         assert "x=%22%3E%3Cscript%3E" in dark
         assert "?next=%2Fexperts%2F" in dark
