@@ -121,6 +121,7 @@ class TestAxeFindsNothing:
         for name, address in {
             "discovery": "/",
             "no results": "/?search=nobody&when=today",
+            "corrected, filtered": "/?search=okafro&language=en&part=morning&part=afternoon&part=evening",
             "organisation": "/o/northgate/",
             "past day": f"/experts/amara-okafor/?day={day_ahead(0)}",
             "empty day": f"/experts/amara-okafor/?day={day_ahead(3)}",
