@@ -20,6 +20,11 @@ HEARD = """() => {
     }
 }"""
 # What is wider than the window, or than the control that it stands in; nothing that scrolls or is read out only.
+# Ends when the answer is there, or has failed to come.
+LOOK_AGAIN = """() => new Promise((done) => {
+    document.addEventListener("htmx:finally:request", done, {once: true});
+    document.querySelectorAll("[data-resync]").forEach((one) => htmx.trigger(one, "resync"));
+})"""
 BROKEN = """() => {
     const broken = [], page = document.documentElement, width = page.clientWidth;
     if (page.scrollWidth > width) broken.push(`the page is ${page.scrollWidth} wide`);
@@ -162,8 +167,7 @@ def test_what_is_heard_is_said_once(make_context, slot):
     cut[-1].close(code=1011)
     expect(page.locator("#announcer")).to_have_text("Not live at the moment. Times may have changed.")
     for _ in range(5):
-        page.evaluate("document.querySelectorAll('[data-resync]').forEach((one) => htmx.trigger(one, 'resync'))")
-        page.evaluate("new Promise((done) => document.addEventListener('htmx:finally:request', done, {once: true}))")
+        page.evaluate(LOOK_AGAIN)
     page.context.set_offline(False)
     expect(page.locator("#announcer")).to_have_text("Live again.", timeout=15_000)
     said = [text for text in page.evaluate("window.heard") if text]
