@@ -7,6 +7,7 @@ its letters, and two words that are one error apart have one of these in common 
 import re
 
 FEWEST_LETTERS = 4  # of a word in which an error is forgiven: shorter ones are too close to each other
+_FEWEST_SOUNDS = 3  # of a word that is compared by its sound: many words begin with the same one or two
 _BEGINNING = 6  # letters of what may be the beginning of a longer word, with an error in it
 _LONGEST = 32  # letters of a word that is kept to be compared with
 
@@ -35,6 +36,11 @@ def sound(word: str) -> str:
     return word
 
 
+def _ways(word: str) -> set[str]:
+    """The word as it is written, and as it sounds."""
+    return {way for way in (word, sound(word)) if way == word or len(way) >= _FEWEST_SOUNDS}
+
+
 def is_word(word: str) -> bool:
     """Whether a folded word is one that typed words are compared with."""
     return word.isalpha() and 3 <= len(word) <= _LONGEST
@@ -46,13 +52,13 @@ def _without_a_letter(word: str) -> set[str]:
 
 def keys(word: str) -> str:
     """Return by what a folded word is found, as words."""
-    return " ".join(sorted({key for way in (word, sound(word)) for key in (way, *_without_a_letter(way))}))
+    return " ".join(sorted({key for way in _ways(word) for key in (way, *_without_a_letter(way))}))
 
 
 def terms(word: str) -> str:
     """Return a query, as PostgreSQL writes it, that finds the ``keys`` of all words that ``closeness`` accepts."""
     found = set()
-    for way in (word, sound(word)):
+    for way in _ways(word):
         found.add(f"'{way}':*")
         found |= {f"'{key}'" + ":*" * (len(way) >= _BEGINNING) for key in _without_a_letter(way)}
     return " | ".join(sorted(found))
@@ -64,7 +70,9 @@ def closeness(typed: str, word: str) -> int | None:
     0 sounds the same; 1 begins with the same sound; 2 is one error away; 3 begins with what is one error away. An error
     is a letter too many, too few, another one, or two that changed places.
     """
-    ways = [(typed, word), (sound(typed), sound(word))]
+    ways = [(typed, word)]
+    if len(heard := sound(typed)) >= _FEWEST_SOUNDS:
+        ways.append((heard, sound(word)))
     if any(mine == its for mine, its in ways):
         return 0
     if any(its.startswith(mine) for mine, its in ways):

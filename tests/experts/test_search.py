@@ -197,6 +197,7 @@ def test_any_one_error_in_a_word_is_close_and_found_by_the_keys(word, data):
         ("tom", "tim", None),
         ("anna", "hannah", None),
         ("wite", "smith", None),
+        ("zzzqq", "skin", None),  # nothing of it is left that sounds
     ],
 )
 def test_how_close_words_are(typed, word, rank):
