@@ -25,6 +25,7 @@ LOOK_AGAIN = """() => new Promise((done) => {
     document.addEventListener("htmx:finally:request", done, {once: true});
     document.querySelectorAll("[data-resync]").forEach((one) => htmx.trigger(one, "resync"));
 })"""
+LETTERS_ARE = "(pixels) => parseFloat(getComputedStyle(document.documentElement).fontSize) === pixels"
 BROKEN = """() => {
     const broken = [], page = document.documentElement, width = page.clientWidth;
     if (page.scrollWidth > width) broken.push(`the page is ${page.scrollWidth} wide`);
@@ -197,8 +198,8 @@ def test_letters_of_24_and_32_pixels_break_nothing(make_context, slot):
             debugger.send("Page.setFontSizes", {"fontSizes": {"standard": pixels, "fixed": pixels}})
             for width in (390, 1280):
                 page.set_viewport_size({"width": width, "height": 844})
+                page.wait_for_function(LETTERS_ARE, arg=pixels)  # the page hears of a setting when it comes to it
                 page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-                assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") == pixels
                 found.extend(f"{name}, {pixels} px at {width}: {text}" for text in page.evaluate(BROKEN))
 
     page.goto("/")
