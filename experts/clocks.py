@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -35,11 +35,6 @@ class Clocks:
         if self.other is None or offset_at(self.other, instant) == offset_at(self.leading, instant):
             return None
         return self.other
-
-    def beside_on(self, day: date) -> ZoneInfo | None:
-        """Return the zone whose clock differs from the leading one at some hour of that day; None if it never does."""
-        midnight = datetime.combine(day, time.min, tzinfo=self.leading)
-        return next((zone for hour in range(24) if (zone := self.beside(midnight + timedelta(hours=hour)))), None)
 
     def today(self, now: datetime) -> date:
         """Return the day that the leading clock shows."""

@@ -11,10 +11,13 @@ from django.utils import timezone
 
 from experts.models.expert import LANGUAGES, Venue
 from experts.ordering import Times
+from experts.parts_of_day import NIGHT, PARTS_OF_DAY
 
 WEEK = "week"
 WHEN = ("today", "tomorrow", WEEK)
-PARTS = {"morning": range(12), "afternoon": range(12, 17), "evening": range(17, 24)}  # hours at which a session starts
+# The hours at which a session starts. Few sessions start at night: they are found with those of the morning.
+PARTS = {part.value: part.hours for part in PARTS_OF_DAY if part is not NIGHT}
+PARTS["morning"] = range(NIGHT.hours.start, PARTS["morning"].stop)
 SORTS = ("soonest", "name")
 LONGEST_SEARCH = 100
 FARTHEST = timedelta(days=730)  # the longest horizon

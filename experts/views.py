@@ -16,12 +16,13 @@ from django.views.decorators.http import require_safe
 
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
-from experts.filters import FILTERS, Query, days_to_choose
+from experts.filters import FILTERS, PARTS, Query, days_to_choose
 from experts.htmx import is_partial
 from experts.metadata import of_listing
 from experts.models import Organization
 from experts.models.expert import LANGUAGES, Venue
 from experts.page_cache import PAGES, Page, render_shared
+from experts.parts_of_day import PARTS_OF_DAY
 from experts.replicas import may_read_replica
 
 
@@ -107,15 +108,11 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "days": days_to_choose(listing.query, listing.today),
         "languages": LANGUAGES,
         "venues": [
-            (Venue.IN_PERSON, _("In person"), "map-pin"),
-            (Venue.VIDEO, _("Video"), "video"),
-            (Venue.PHONE, _("Phone"), "phone"),
+            (Venue.IN_PERSON, _("In person"), Venue.IN_PERSON.icon),
+            (Venue.VIDEO, _("Video"), Venue.VIDEO.icon),
+            (Venue.PHONE, _("Phone"), Venue.PHONE.icon),
         ],
-        "parts": [
-            ("morning", _("Morning"), "sunrise"),
-            ("afternoon", _("Afternoon"), "sun"),
-            ("evening", _("Evening"), "sunset"),
-        ],
+        "parts": [(part.value, part.name, part.icon) for part in PARTS_OF_DAY if part.value in PARTS],
     }
     if frame is not None:
         context |= {"embedded": True, "frame_query": frame}

@@ -8,7 +8,6 @@ from datetime import date, datetime, time
 from functools import cached_property
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.addresses import book_url, day_url, hold_url, resync_url
@@ -19,6 +18,7 @@ from experts import formatting
 from experts.clocks import Clocks
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.parts_of_day import part_of_day
 from experts.timezones import city, is_shown_twice, offset_label
 
 
@@ -117,11 +117,6 @@ class Calendar:
         return Month.of(self.week, self.day, self.url, month_url) if self._month else None
 
     @property
-    def shown_days(self) -> list[date]:
-        """Return the days beside the chosen one that are shown with a count."""
-        return self.week.days
-
-    @property
     def opens(self) -> str:
         """Return when the first time of the day can be booked, which is beyond the horizon; "" of all other days."""
         opens_at = self.week.opens.get(self.day)
@@ -196,16 +191,16 @@ class Calendar:
     def parts(self) -> list[Part]:
         """Return the slots of the day that are not ``earlier`` nor beyond the horizon, as ``parts_of``."""
         rest = self.week.on(self.day)[len(self.earlier) :]
-        return self.parts_of([slot for slot in rest if not self.week.is_beyond_horizon(slot.starts_at)])
+        return self.parts_of([slot for slot in rest if slot.bookable_from <= self.now])
 
     def parts_of(self, slots: list[Slot]) -> list[Part]:
         """Return slots that are in order of time, by part of day."""
         parts: list[Part] = []
         for slot in slots:
             shown = slot.starts_at.astimezone(self.zone)
-            name, icon = _part_of_day(shown)
-            if not parts or parts[-1].name != name:
-                parts.append(Part(name, icon))
+            part = part_of_day(shown)
+            if not parts or parts[-1].name != part.name:
+                parts.append(Part(str(part.name), part.icon))
             parts[-1].tiles.append(self._tile(slot, shown))
         return parts
 
@@ -231,14 +226,3 @@ class Calendar:
             return ClockLine(clock, of)
         here, there = (formatting.clock(instant, zone) for zone in (self.zone, other))
         return ClockLine(clock, of, here, there, city(other))
-
-
-def _part_of_day(shown: datetime) -> tuple[str, str]:
-    """Return name and icon of the part of day of a wall-clock time."""
-    if shown.hour < 5:
-        return _("Night"), "moon"
-    if shown.hour < 12:
-        return _("Morning"), "sunrise"
-    if shown.hour < 17:
-        return _("Afternoon"), "sun"
-    return _("Evening"), "sunset"

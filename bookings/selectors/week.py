@@ -81,11 +81,11 @@ class Week:
             self.slots.setdefault(slot.starts_at.astimezone(zone).date(), []).append(slot)
             self.states[slot.pk] = slot.state_at(now)
         self._horizon = timedelta(days=expert.policy("horizon_days"))
-        self.opens: dict[date, datetime] = {}
-        later = [slot.starts_at for slot in slots if not slot.is_closed]
-        for starts_at in sorted({*later, *wanted}, reverse=True):
-            if self.is_beyond_horizon(starts_at):
-                self.opens[starts_at.astimezone(zone).date()] = starts_at - self._horizon
+        later = [slot.starts_at for slot in slots if not slot.is_closed and now < slot.bookable_from]
+        self.opens = {
+            starts_at.astimezone(zone).date(): starts_at - self._horizon
+            for starts_at in sorted({*later, *wanted}, reverse=True)  # the first of each day has the last word
+        }
 
     @classmethod
     def read(
@@ -133,9 +133,6 @@ class Week:
         """Return the first instant after ``now`` at which time alone changes something: a slot, or the day."""
         changes = (slot.changes_at(self.now) for slots in self.slots.values() for slot in slots)
         return min([next_midnight(self.now, self.zone), *(at for at in changes if at is not None)])
-
-    def is_beyond_horizon(self, starts_at: datetime) -> bool:
-        return starts_at > self.now + self._horizon
 
     def on(self, day: date) -> list[Slot]:
         return self.slots.get(day, [])

@@ -314,8 +314,7 @@ def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Ca
     booking.awaits_proof, booking.proof_reason = True, caution.reason
     if caution.keeps or (caution.prolongs and hold is not None):
         booking.status = Status.HELD
-        last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
-        booking.expires_at = min(slot.read_at + PROOF_LASTS, last_moment)
+        booking.expires_at = min(slot.read_at + PROOF_LASTS, slot.bookable_until)
     elif hold is not None and hold.seats >= booking.seats:
         booking.status, booking.expires_at = Status.HELD, hold.expires_at  # what was kept already, and no longer
     else:

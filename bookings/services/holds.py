@@ -1,6 +1,6 @@
 """Holds: a seat that is kept for a visitor while the details are filled in."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -114,8 +114,8 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
 
 def may_extend(hold: Booking) -> bool:
     """Whether a hold can be kept longer, as far as it can tell itself; never an offer, nor what awaits its proof."""
-    longest = _last_moment(hold.slot) > hold.runs_out_at
-    return longest and hold.extensions < MOST_EXTENSIONS and hold.offer_id is None and not hold.awaits_proof
+    is_bookable = hold.runs_out_at < hold.slot.bookable_until
+    return is_bookable and hold.extensions < MOST_EXTENSIONS and hold.offer_id is None and not hold.awaits_proof
 
 
 def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: str = "") -> Booking:
@@ -146,17 +146,11 @@ def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: 
             raise NotAllowed(_("Somebody is waiting for this time."))
         if not lasts.minutes:
             raise NotAllowed(_("Very many people are choosing times now, so it can’t be kept any longer."))
-        hold.expires_at = min(hold.runs_out_at + timedelta(minutes=lasts.minutes), _last_moment(slot))
+        hold.expires_at = min(hold.runs_out_at + timedelta(minutes=lasts.minutes), slot.bookable_until)
         hold.extensions += 1
         hold.save(update_fields=["expires_at", "extensions"])
         publish(hold)
         return hold
-
-
-def _last_moment(slot: Slot) -> datetime:
-    """The instant after which nobody can book the slot."""
-    notice: timedelta = slot.expert.policy("min_notice")
-    return slot.starts_at - notice
 
 
 def _look(slot_id: int, visitor: str) -> SlotForVisitor:

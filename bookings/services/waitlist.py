@@ -246,7 +246,6 @@ def settle_offers(slot: Slot) -> None:
 
 def _offer(entry: WaitlistEntry, slot: Slot) -> None:
     organization = slot.expert.organization
-    last_moment = slot.starts_at - slot.expert.policy("min_notice")  # after it nobody can book
     entry.hold = Booking.objects.create(
         slot=slot,
         seats=entry.seats,
@@ -255,7 +254,7 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
         language=entry.language,
         timezone=entry.timezone,
         source=Source.WEB,
-        expires_at=min(slot.read_at + timedelta(minutes=organization.offer_minutes), last_moment),
+        expires_at=min(slot.read_at + timedelta(minutes=organization.offer_minutes), slot.bookable_until),
     )
     entry.status = WaitlistEntry.Status.OFFERED
     entry.save(update_fields=["hold", "status"])

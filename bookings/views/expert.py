@@ -144,7 +144,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
         "day": calendar.day,
         "resync_url": calendar.resync_url,
-        "socket_url": day_socket_url(expert, calendar.day, clocks.leading, calendar.shown_days),
+        "socket_url": day_socket_url(expert, calendar.day, clocks.leading, calendar.week.days),
         "zone": clocks.leading,
         "clock_line": calendar.clock_line,
         "policy_text": policy_text(expert),

@@ -114,7 +114,7 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
         "grid_key": calendar.grid_key,
-        "socket_url": day_socket_url(expert, day, clocks.leading, calendar.shown_days),
+        "socket_url": day_socket_url(expert, day, clocks.leading, calendar.week.days),
     }
     template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
     return render(request, template, context, status=status)

@@ -127,6 +127,11 @@ class Venue(models.TextChoices):
     PHONE = "phone", _("Phone")
     VIDEO = "video", _("Video call")
 
+    @property
+    def icon(self) -> str:
+        """The name of a Lucide icon."""
+        return {Venue.IN_PERSON: "map-pin", Venue.PHONE: "phone", Venue.VIDEO: "video"}[self]
+
 
 # By these words it is found, too.
 _VENUE_WORDS = {
@@ -298,7 +303,7 @@ class Expert(models.Model):
 
     @property
     def venue_icon(self) -> str:
-        return {Venue.IN_PERSON: "map-pin", Venue.PHONE: "phone", Venue.VIDEO: "video"}[Venue(self.venue)]
+        return Venue(self.venue).icon
 
 
 pghistory.track(

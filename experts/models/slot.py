@@ -254,6 +254,17 @@ class Slot(models.Model):
     def __str__(self) -> str:
         return f"{self.date} {self.time.isoformat('minutes')}"
 
+    @property
+    def bookable_from(self) -> datetime:
+        """The instant at which the slot comes within the horizon. Needs the expert and the organisation."""
+        return self.starts_at - timedelta(days=self.expert.policy("horizon_days"))
+
+    @property
+    def bookable_until(self) -> datetime:
+        """The instant from which nobody can book the slot any more. Needs the expert and the organisation."""
+        notice: timedelta = self.expert.policy("min_notice")
+        return self.starts_at - notice
+
     def seats_left_at(self, now: datetime) -> int:
         """Seats that can be taken at ``now``; a hold that ran out counts as free although its row still stands."""
         left = self.capacity - self.seats_booked - self.seats_held
@@ -267,10 +278,9 @@ class Slot(models.Model):
         Needs the expert and the organisation (``with_expert()``). The same rule as ``SlotQuerySet.bookable``.
         """
         expert = self.expert
-        if self.starts_at <= now + expert.policy("min_notice"):
+        if now >= self.bookable_until:
             return "past"
-        beyond_horizon = self.starts_at > now + timedelta(days=expert.policy("horizon_days"))
-        if self.is_closed or not expert.is_active or not expert.organization.is_active or beyond_horizon:
+        if self.is_closed or not expert.is_active or not expert.organization.is_active or now < self.bookable_from:
             return "closed"
         left = self.seats_left_at(now)
         if left <= 0:
@@ -283,8 +293,7 @@ class Slot(models.Model):
 
         None if that never happens. Needs the expert and the organisation, as ``state_at``.
         """
-        policy = self.expert.policy
-        instants = [self.starts_at - policy("min_notice"), self.starts_at - timedelta(days=policy("horizon_days"))]
+        instants = [self.bookable_until, self.bookable_from]
         if self.next_hold_expiry is not None:
             instants.append(self.next_hold_expiry)
         return min((at for at in instants if at > now), default=None)

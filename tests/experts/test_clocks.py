@@ -30,19 +30,9 @@ def test_a_visitor_whose_zone_is_not_known_is_told_the_experts_clock_alone(venue
 
 @pytest.mark.parametrize("venue", Venue)
 def test_clocks_that_show_the_same_are_told_once(venue):
-    """Zones of other names, too; and only where they do not differ on that day."""
+    """Zones of other names, too."""
     assert clocks_for(venue, LONDON, LONDON).other is None
     assert clocks_for(venue, LONDON, LISBON).beside(NOON) is None
-    assert clocks_for(venue, LONDON, LISBON).beside_on(date(2026, 11, 24)) is None
-
-
-def test_clocks_that_differ_for_hours_of_a_day_differ_on_that_day():
-    """Both go on by an hour that Sunday, Havana two hours before New York."""
-    havana = ZoneInfo("America/Havana")
-    clocks = clocks_for("video", havana, NEW_YORK)
-    assert clocks.beside_on(date(2026, 3, 7)) is None
-    assert clocks.beside_on(date(2026, 3, 8)) == havana
-    assert clocks.beside_on(date(2026, 3, 9)) is None
 
 
 @pytest.mark.parametrize(
