@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format, number_format, time_format
@@ -221,3 +222,14 @@ def count_label(number: int, is_least: bool = False) -> str:
     """``1,234``; ``1,000+`` of a number that was not counted to its end (``is_least``)."""
     figures = number_format(number, force_grouping=True)
     return _("%(count)s+") % {"count": figures} if is_least else figures
+
+
+_SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """``€60``, ``€12.50``, ``CHF 60``; the amount alone without a currency."""
+    number = number_format(amount, 0 if amount == amount.to_integral_value() else 2)
+    if currency in _SYMBOLS:
+        return f"{_SYMBOLS[currency]}{number}"
+    return f"{currency} {number}".strip()

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import pghistory
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
@@ -18,7 +19,7 @@ from bookings.phones import show_phone
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
-from experts.models import Expert, Slot
+from experts.models import Expert, Session, SessionTerms, SessionType, Slot
 from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
@@ -161,11 +162,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
 
     def with_slot(self) -> Self:
-        return self.select_related("slot__expert__organization", "slot__expert__category")
+        return self.select_related("slot__expert__organization", "slot__expert__category", "session_type")
 
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not."""
-        return self.select_related("slot__expert__organization").defer(
+        return self.select_related("slot__expert__organization", "session_type").defer(
             "notes", "slot__expert__bio", "slot__expert__search_text"
         )
 
@@ -198,6 +199,21 @@ class Booking(models.Model):
     """Who booked what. Written by bookings/services/ only; its trigger keeps the counters of the slots."""
 
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings", verbose_name=_("slot"))
+    # What it is for. It takes ``more_slots`` beside ``slot``, in which it starts, and ends at ``session_ends_at``. A
+    # booking without a type takes one slot and ends with it.
+    session_type = models.ForeignKey(
+        SessionType,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bookings",
+        verbose_name=_("session type"),
+        db_index=False,
+    )
+    session_ends_at = models.DateTimeField(_("ends at"), null=True, blank=True, editable=False)
+    more_slots = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True, editable=False)
+    # What was agreed (SessionTerms), whatever becomes of the type.
+    agreed = models.JSONField(null=True, blank=True, editable=False)
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
     status = models.CharField(_("status"), max_length=10, choices=Status.choices)
     name = models.CharField(_("full name"), max_length=120, blank=True, validators=NAME_VALIDATORS)
@@ -279,6 +295,12 @@ class Booking(models.Model):
             ),
             models.CheckConstraint(condition=Q(seats__gte=1), name="booking_has_a_seat"),
             models.CheckConstraint(
+                condition=Q(session_type=None, session_ends_at=None, agreed__isnull=True, more_slots=[])
+                | Q(session_type__isnull=False, session_ends_at__isnull=False, agreed__isnull=False),
+                name="booking_of_a_type_has_terms",
+            ),
+            models.CheckConstraint(condition=~Q(more_slots__contains=[F("slot")]), name="booking_takes_a_slot_once"),
+            models.CheckConstraint(
                 condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),
                 name="booking_hold_or_request_expires",
             ),
@@ -297,6 +319,8 @@ class Booking(models.Model):
         ]
         indexes = [
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
+            GinIndex("more_slots", name="booking_more_slots", condition=~Q(more_slots=[])),
+            models.Index("session_type", name="booking_of_type", condition=Q(session_type__isnull=False)),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             # For whole addresses and, whatever the database's collation, for their beginnings.
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
@@ -324,23 +348,24 @@ class Booking(models.Model):
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert
                 | pgtrigger.Delete
-                | pgtrigger.UpdateOf("slot_id", "status", "seats", "expires_at"),
+                | pgtrigger.UpdateOf("slot_id", "more_slots", "status", "seats", "expires_at"),
                 declare=[("change", "RECORD")],
                 func="""
-                    -- In id order, so that two moves in opposite directions wait for each other instead of deadlocking.
+                    -- In order of time, as the services lock them, so that two moves in opposite directions wait for
+                    -- each other instead of deadlocking.
                     FOR change IN
                         SELECT touched.slot_id,
                                sum(touched.held)::int AS held,
                                sum(touched.booked)::int AS booked,
                                bool_or(touched.is_hold) AS is_hold
                         FROM (
-                            SELECT OLD.slot_id,
+                            SELECT unnest(OLD.slot_id || OLD.more_slots) AS slot_id,
                                    CASE WHEN OLD.status = 'HELD' THEN -OLD.seats ELSE 0 END AS held,
                                    CASE WHEN OLD.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
                                         THEN -OLD.seats ELSE 0 END AS booked,
                                    OLD.status = 'HELD' AS is_hold
                             UNION ALL
-                            SELECT NEW.slot_id,
+                            SELECT unnest(NEW.slot_id || NEW.more_slots),
                                    CASE WHEN NEW.status = 'HELD' THEN NEW.seats ELSE 0 END,
                                    CASE WHEN NEW.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
                                         THEN NEW.seats ELSE 0 END,
@@ -348,7 +373,7 @@ class Booking(models.Model):
                         ) AS touched
                         WHERE touched.slot_id IS NOT NULL
                         GROUP BY touched.slot_id
-                        ORDER BY touched.slot_id
+                        ORDER BY (SELECT starts_at FROM experts_slot WHERE id = touched.slot_id), touched.slot_id
                     LOOP
                         IF change.is_hold THEN
                             -- The earliest expiry is read from other rows, so it needs the lock first and then,
@@ -357,18 +382,49 @@ class Booking(models.Model):
                             UPDATE experts_slot
                             SET seats_held = seats_held + change.held,
                                 seats_booked = seats_booked + change.booked,
-                                next_hold_expiry = (
-                                    SELECT min(expires_at) FROM bookings_booking
-                                    WHERE slot_id = change.slot_id AND status = 'HELD')
+                                next_hold_expiry = least(
+                                    (SELECT min(expires_at) FROM bookings_booking
+                                     WHERE slot_id = change.slot_id AND status = 'HELD'),
+                                    (SELECT min(expires_at) FROM bookings_booking
+                                     WHERE more_slots @> ARRAY[change.slot_id] AND more_slots <> '{}'
+                                       AND status = 'HELD'))
                             WHERE id = change.slot_id;
                         ELSIF change.held <> 0 OR change.booked <> 0 THEN
                             UPDATE experts_slot
                             SET seats_held = seats_held + change.held,
                                 seats_booked = seats_booked + change.booked
                             WHERE id = change.slot_id;
+                        ELSE
+                            CONTINUE;
+                        END IF;
+                        IF NOT FOUND THEN  -- an array has no foreign key
+                            RAISE EXCEPTION 'there is no slot %', change.slot_id
+                                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'booking_takes_slots_that_exist',
+                                      TABLE = TG_TABLE_NAME;
                         END IF;
                     END LOOP;
                     RETURN NULL;
+                """,
+            ),
+            # Of each expert whose slots it takes: whoever writes cannot take less than the session lasts.
+            pgtrigger.Trigger(
+                name="booking_covers_its_session",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "more_slots", "session_ends_at"),
+                condition=pgtrigger.Q(new__session_ends_at__isnull=False),
+                func="""
+                    IF EXISTS (
+                        SELECT FROM experts_slot taken, experts_slot start
+                        WHERE taken.id = ANY(NEW.slot_id || NEW.more_slots) AND start.id = NEW.slot_id
+                        GROUP BY taken.expert_id, start.starts_at
+                        HAVING NOT range_agg(tstzrange(taken.starts_at, taken.ends_at))
+                               @> tstzrange(start.starts_at, NEW.session_ends_at)
+                    ) THEN
+                        RAISE EXCEPTION 'the session lasts longer than the slots that it takes'
+                            USING ERRCODE = 'check_violation', CONSTRAINT = 'booking_covers_its_session',
+                                  TABLE = TG_TABLE_NAME;
+                    END IF;
+                    RETURN NEW;
                 """,
             ),
         ]
@@ -388,6 +444,30 @@ class Booking(models.Model):
         return show_phone(self.phone)
 
     @property
+    def slot_ids(self) -> list[int]:
+        """All slots that it takes: that in which it starts first, then the others in order of time."""
+        return [self.slot_id, *self.more_slots]
+
+    @property
+    def terms(self) -> SessionTerms | None:
+        """What was agreed about the session; None of a booking without a type."""
+        return SessionTerms.from_json(self.agreed) if self.agreed is not None else None
+
+    @property
+    def session(self) -> Slot:
+        """What is booked, as it is shown: the slot, or the session of a type that starts with it, with its own end.
+
+        Needs ``with_slot()``. Of a session its other slots are not read: its seats are those of its first slot.
+        """
+        terms = self.terms
+        if terms is None:
+            return self.slot
+        assert self.session_type is not None, "terms are a type's"
+        if isinstance(self.slot, Session):
+            return self.slot
+        return Session.of(self.slot, [self.slot], self.session_type, terms)
+
+    @property
     def is_open(self) -> bool:
         """Whether the session is still meant to take place."""
         return self.status in (Status.PENDING, Status.CONFIRMED)
@@ -399,7 +479,17 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder", "network", "of_expert", "extensions", "awaits_proof", "proof_reason", "erased_at"],
+    exclude=[
+        "notes",
+        "holder",
+        "network",
+        "of_expert",
+        "extensions",
+        "awaits_proof",
+        "proof_reason",
+        "erased_at",
+        "agreed",
+    ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.
     meta={

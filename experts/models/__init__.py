@@ -4,20 +4,27 @@ from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
 from experts.models.organization import Organization, TwoFactor
 from experts.models.search_word import SearchWord
+from experts.models.session import Session
+from experts.models.session_type import Audience, OfferedType, SessionTerms, SessionType
 from experts.models.sign_in import Means, Outcome, SignIn, SignInTry, StaffSession
 from experts.models.slot import Slot
 from experts.models.user import User
 
 __all__ = [
+    "Audience",
     "Category",
     "Expert",
     "Invitation",
     "Means",
     "Membership",
+    "OfferedType",
     "Organization",
     "Outcome",
     "Role",
     "SearchWord",
+    "Session",
+    "SessionTerms",
+    "SessionType",
     "SignIn",
     "SignInTry",
     "Slot",

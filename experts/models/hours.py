@@ -3,7 +3,7 @@ from typing import Self
 
 import pghistory
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import ArrayField, RangeBoundary, RangeOperators
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -44,7 +44,8 @@ class WeeklyHours(models.Model):
 
     Sessions of ``slot_minutes`` follow each other with ``buffer_minutes`` in between
     (experts/scheduling/occurrences.py). Two rows with a gap between them are a day with a break. An end of 00:00 is the
-    end of the day; hours never run past it.
+    end of the day; hours never run past it. ``for_types``: ids of the session types that may be booked in them, all
+    when empty.
     """
 
     expert = models.ForeignKey(Expert, on_delete=models.CASCADE, related_name="hours", verbose_name=_("expert"))
@@ -59,6 +60,9 @@ class WeeklyHours(models.Model):
     )
     capacity = models.PositiveSmallIntegerField(_("seats"), validators=[MinValueValidator(1), MaxValueValidator(1000)])
     title = models.CharField(_("title"), max_length=80, blank=True, validators=[validate_no_web_address])
+    for_types = ArrayField(
+        models.PositiveBigIntegerField(), verbose_name=_("only for"), default=list, db_default=[], blank=True
+    )
     valid_from = models.DateField(_("first day"), null=True, blank=True)
     valid_to = models.DateField(_("last day"), null=True, blank=True)
 

@@ -5,7 +5,7 @@ from typing import Any, Self
 import pghistory
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Now
@@ -122,6 +122,8 @@ class Slot(models.Model):
     seats_booked = models.PositiveSmallIntegerField(_("seats booked"), default=0, editable=False)
     next_hold_expiry = models.DateTimeField(null=True, editable=False)
     is_closed = models.BooleanField(_("closed"), default=False)
+    # Ids of the session types that may be booked in it, all when empty: an array, as every read of slots wants it.
+    for_types = ArrayField(models.PositiveBigIntegerField(), default=list, db_default=[], blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     # Slots made by weekly hours may also be removed or closed by them (experts/scheduling/plan.py). No page shows these
     # two fields, so a change of them does not count ``version`` up.
@@ -191,14 +193,26 @@ class Slot(models.Model):
                     END IF;
                     NEW.version := OLD.version;
                     IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at, NEW.ends_at, NEW.title, NEW.capacity,
-                        NEW.is_closed, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
+                        NEW.is_closed, NEW.for_types, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
                        IS DISTINCT FROM
                        (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at, OLD.ends_at, OLD.title, OLD.capacity,
-                        OLD.is_closed, OLD.seats_held, OLD.seats_booked, OLD.next_hold_expiry)
+                        OLD.is_closed, OLD.for_types, OLD.seats_held, OLD.seats_booked, OLD.next_hold_expiry)
                     THEN
                         NEW.version := OLD.version + 1;
                     END IF;
                     RETURN NEW;
+                """,
+            ),
+            # A session takes several slots, of which the booking refers to one by a foreign key (Booking.more_slots).
+            pgtrigger.Trigger(
+                name="slot_in_use_stays",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__seats_held__gt=0) | pgtrigger.Q(old__seats_booked__gt=0),
+                func="""
+                    RAISE EXCEPTION 'seats of the slot are taken, by a booking that has no foreign key to it'
+                        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'slot_in_use_stays',
+                              TABLE = TG_TABLE_NAME;
                 """,
             ),
             # Only where one of these is written: bookings, which change counters, do not pay for it. What is written as
@@ -254,15 +268,19 @@ class Slot(models.Model):
     def __str__(self) -> str:
         return f"{self.date} {self.time.isoformat('minutes')}"
 
+    def policy(self, name: str) -> Any:
+        """Return a policy value by its field's name, as it holds for bookings of it. Needs expert and organisation."""
+        return self.expert.policy(name)
+
     @property
     def bookable_from(self) -> datetime:
         """The instant at which the slot comes within the horizon. Needs the expert and the organisation."""
-        return self.starts_at - timedelta(days=self.expert.policy("horizon_days"))
+        return self.starts_at - timedelta(days=self.policy("horizon_days"))
 
     @property
     def bookable_until(self) -> datetime:
         """The instant from which nobody can book the slot any more. Needs the expert and the organisation."""
-        notice: timedelta = self.expert.policy("min_notice")
+        notice: timedelta = self.policy("min_notice")
         return self.starts_at - notice
 
     def seats_left_at(self, now: datetime) -> int:
@@ -271,6 +289,10 @@ class Slot(models.Model):
         if self.next_hold_expiry is not None and self.next_hold_expiry <= now:
             return max(left, 1)  # how many holds ran out is known under the lock only; at least one did
         return left
+
+    def may_open_at(self, now: datetime) -> bool:
+        """Whether holds that run out could free a seat, if there was none at ``now``."""
+        return self.seats_held > 0
 
     def state_at(self, now: datetime) -> str:
         """Return the state at ``now``: ``open``, ``few``, ``held``, ``full``, ``closed`` or ``past``.
@@ -284,7 +306,7 @@ class Slot(models.Model):
             return "closed"
         left = self.seats_left_at(now)
         if left <= 0:
-            return "held" if self.seats_held else "full"
+            return "held" if self.may_open_at(now) else "full"
         taken = self.capacity - left
         return "few" if taken >= 1 and (left <= 2 or left * 3 <= self.capacity) else "open"
 
@@ -325,6 +347,6 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    fields=["expert", "date", "time", "starts_at", "ends_at", "title", "capacity", "is_closed"],
+    fields=["expert", "date", "time", "starts_at", "ends_at", "title", "capacity", "is_closed", "for_types"],
     model_name="SlotEvent",
 )(Slot)

@@ -34,8 +34,9 @@ IMPERSONAL = {
     "account_emailconfirmation": "created sent",
     "bookings_block": "until",
     "bookings_blockevent": "until",
-    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason of_expert_id extensions",
-    "bookings_bookingevent": "cancel_reason",
+    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason of_expert_id extensions"
+    " session_type_id session_ends_at more_slots agreed",
+    "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
     "bookings_erasure": "asked_by stage counts asked_at finished_at",
@@ -67,8 +68,8 @@ IMPERSONAL = {
     "experts_signintry": "at",
     "experts_staffsession": "means started_at seen_at proven_at checked_at",
     "experts_slot": "date time starts_at ends_at title capacity seats_held seats_booked next_hold_expiry is_closed"
-    " version from_hours closed_by_hours",
-    "experts_slotevent": "date time starts_at ends_at title capacity is_closed",
+    " version from_hours closed_by_hours for_types",
+    "experts_slotevent": "date time starts_at ends_at title capacity is_closed for_types",
     "experts_timeoff": "first_day last_day from_time to_time",
     "experts_timeoffevent": "first_day last_day from_time to_time",
     "socialaccount_socialaccount": "date_joined",
@@ -78,14 +79,23 @@ IMPERSONAL = {
     "experts_user_groups": "user_id",
     "experts_user_user_permissions": "user_id",
 }
-_HOURS = "weekday start end slot_minutes buffer_minutes capacity title valid_from valid_to"
+_HOURS = "for_types weekday start end slot_minutes buffer_minutes capacity title valid_from valid_to"
 _POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_days cancel_until max_party move_approval"
 _EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
 _HOUSE = (
     "name slug city timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
     " retention_months hides_notes proof two_factor invitation_quota staff_mail_quota" + _POLICY
 )
+_OFFERED = "session_type_id minutes price_amount price_words"
+_SESSION_TYPE = (
+    "name slug description minutes buffer_before buffer_after price_amount price_currency price_words venue venue_note"
+    " is_group audience colour position requires_approval min_notice horizon_days cancel_until max_party"
+)
 IMPERSONAL |= {
+    "experts_offeredtype": _OFFERED,
+    "experts_offeredtypeevent": _OFFERED,
+    "experts_sessiontype": _SESSION_TYPE,
+    "experts_sessiontypeevent": _SESSION_TYPE,
     "experts_searchword": "experts",
     "experts_weeklyhours": _HOURS,
     "experts_weeklyhoursevent": _HOURS,

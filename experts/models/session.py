@@ -1,0 +1,72 @@
+from copy import copy
+from datetime import datetime
+from typing import Any
+
+from experts.models.session_type import SessionTerms, SessionType
+from experts.models.slot import Slot
+
+
+class Session(Slot):
+    """A start at which a session of a type fits: the slot in which it starts, seen together with all that it takes.
+
+    It reads like a slot that lasts as long as the session: ``ends_at`` is its end, its seats are the least of its
+    slots', it is closed where one of them is, and the type decides about notice, horizon and the rest of the policy. It
+    is made for reading (experts/scheduling/fitting.py) and never saved; what is written is written to ``covered``.
+    """
+
+    session_type: SessionType
+    terms: SessionTerms
+    covered: list[Slot]  # in order of time, those that its buffers take included
+
+    class Meta:
+        proxy = True
+
+    @classmethod
+    def of(cls, start: Slot, covered: list[Slot], session_type: SessionType, terms: SessionTerms) -> "Session":
+        """Return the session that begins with the slot ``start``, which is one of ``covered``."""
+        session = cls.__new__(cls)
+        session.__dict__.update(start.__dict__)  # what was read with the slot (expert, read_at, annotations), too
+        session._state = copy(start._state)
+        session.session_type, session.terms = session_type, terms
+        session.ends_at = start.starts_at + terms.length
+        session._take(covered)
+        return session
+
+    def _take(self, covered: list[Slot]) -> None:
+        self.covered = covered
+        tightest = min(covered, key=lambda slot: slot.capacity - slot.seats_booked - slot.seats_held)
+        self.capacity = min(slot.capacity for slot in covered)
+        self.seats_booked, self.seats_held = tightest.seats_booked, tightest.seats_held
+        expiries = [slot.next_hold_expiry for slot in covered if slot.next_hold_expiry is not None]
+        self.next_hold_expiry = min(expiries, default=None)
+        self.is_closed = any(slot.is_closed for slot in covered)
+        # Each version only grows, so their sum does, and tells an older state from a newer one.
+        self.version = sum(slot.version for slot in covered)
+
+    def with_slots(self, covered: list[Slot]) -> "Session":
+        """Return the same session with its slots as they are in another state."""
+        other = copy(self)
+        other._take(covered)
+        return other
+
+    @property
+    def more_slots(self) -> list[int]:
+        """The ids of what it takes beside the slot in which it starts, in order of time."""
+        return [slot.pk for slot in self.covered if slot.pk != self.pk]
+
+    def policy(self, name: str) -> Any:
+        return self.session_type.policy(name, self.expert)
+
+    def seats_left_at(self, now: datetime) -> int:
+        return min(slot.seats_left_at(now) for slot in self.covered)
+
+    def may_open_at(self, now: datetime) -> bool:
+        return all(slot.seats_held > 0 for slot in self.covered if slot.seats_left_at(now) <= 0)
+
+    def changes_at(self, now: datetime) -> datetime | None:
+        own = super().changes_at(now)
+        holds = [slot.next_hold_expiry for slot in self.covered if slot.next_hold_expiry is not None]
+        return min((at for at in [own, *holds] if at is not None and at > now), default=None)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError("a session is made for reading; its slots are written")
