@@ -67,6 +67,7 @@ class ProofReason(models.TextChoices):
     EXPERT = "expert", _("Many holds and bookings with this expert by people unknown")
     DOMAIN = "domain", _("A disposable e-mail address")
     QUICK = "quick", _("The form was filled in faster than a person can")
+    ADDRESS = "address", _("Many bookings with a known address, from browsers that its reader has not vouched for")
 
 
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
