@@ -6,9 +6,9 @@ Reference and address prove nothing: whoever books with an invented address know
 
 from django.utils import timezone
 
-from bookings.models import OutboxMail, Proven, Suppression
+from bookings.models import MailAllowance, OutboxMail, Proven, Suppression
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
-from bookings.models.recipient import recipient_key
+from bookings.models.recipient import Purse, recipient_key
 
 # That one mailbox makes known, the latest: else one mail, opened in many, were as many holds as somebody likes.
 MOST_BROWSERS = 5
@@ -43,6 +43,7 @@ def mark_proven(*, visitor: str, email: str, booker: str = "") -> None:
     ]
     if email:
         Suppression.objects.filter(pk=recipient_key(email)).delete()
+        MailAllowance.objects.filter(recipient=recipient_key(email), purse=Purse.UNKNOWN).delete()
         OutboxMail.objects.release(email)
     for row in rows:
         if row.kind == ProvenKind.BROWSER and email:
