@@ -234,6 +234,8 @@ class Booking(models.Model):
         default="",
         db_default="",
     )
+    # Whether who reads the address stood behind it: a link was opened for it, or had been in the browser that booked.
+    is_vouched = models.BooleanField(default=False, db_default=False, editable=False)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
     # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
@@ -400,7 +402,17 @@ pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
     pghistory.DeleteEvent(),
-    exclude=["notes", "holder", "network", "of_expert", "extensions", "awaits_proof", "proof_reason", "erased_at"],
+    exclude=[
+        "notes",
+        "holder",
+        "network",
+        "of_expert",
+        "extensions",
+        "awaits_proof",
+        "proof_reason",
+        "is_vouched",
+        "erased_at",
+    ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.
     meta={

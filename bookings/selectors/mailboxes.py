@@ -30,7 +30,7 @@ class Mailbox(NamedTuple):
 NOBODY = Mailbox(is_proven=False, vouches=False, own_seats=0, seats=0)
 
 # Each branch has its index. A range and not LIKE, of which a plan that is kept does not know the beginning.
-_MAILBOXES = f"""
+_MAILBOXES = """
     SELECT asked.number,
            EXISTS (SELECT FROM bookings_proven WHERE hash = asked.address_hash),
            EXISTS (SELECT FROM bookings_proven WHERE hash = asked.pair_hash),
@@ -39,12 +39,7 @@ _MAILBOXES = f"""
          WITH ORDINALITY AS asked (expert_id, visitor, local, domain, address_hash, pair_hash, number)
     LEFT JOIN LATERAL (
         SELECT booking.seats,
-               booking.holder = asked.visitor AND asked.visitor <> ''
-               OR (booking.proof_reason <> '' AND NOT booking.awaits_proof)
-               OR (booking.holder <> '' AND EXISTS (
-                   SELECT FROM bookings_proven WHERE hash = encode(sha256(convert_to(
-                       '{ProvenKind.PAIR} ' || booking.holder || ' ' || lower(booking.email), 'UTF8')), 'hex'))
-               ) AS is_own
+               booking.is_vouched OR (booking.holder = asked.visitor AND asked.visitor <> '') AS is_own
         FROM (
             SELECT id FROM bookings_booking WHERE lower(email) = asked.local || '@' || asked.domain
             UNION

@@ -217,6 +217,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         if verdict.has_enough:
             request.settle(partial(_refuse_more, slots[request.slot_id]))
         request.caution, request.wanted.of_expert_id = verdict.caution, verdict.of_expert_id
+        request.wanted.is_vouched = verdict.is_vouched
     contenders = [it for it, verdict in zip(contenders, verdicts, strict=True) if not verdict.has_enough]
     if not contenders:
         return []
@@ -354,7 +355,8 @@ def book_by_link(*, booking_id: int) -> Booking:
             raise TooManyBookings(slot)
         booking.slot = without_hold(slot, hold)
         _count(booking, slot)
-        booking.save(update_fields=["status", "expires_at", "awaits_proof"])
+        booking.is_vouched = True
+        booking.save(update_fields=["status", "expires_at", "awaits_proof", "is_vouched"])
         _queue_what_follows([booking])
         serve_waitlists([slot.pk])  # an offer may have been taken
         return booking

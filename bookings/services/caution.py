@@ -65,12 +65,13 @@ class Asked(NamedTuple):
 class Verdict(NamedTuple):
     """``caution``: None where it counts at once, as nearly always. ``of_expert_id``: see ``Booking``; None where known.
 
-    ``has_enough``: one person can book no more with the expert.
+    ``has_enough``: one person can book no more with the expert. ``is_vouched``: see ``Booking``.
     """
 
     caution: Caution | None = None
     of_expert_id: int | None = None
     has_enough: bool = False
+    is_vouched: bool = False
 
 
 def judge(asked: Sequence[Asked]) -> list[Verdict]:
@@ -90,7 +91,7 @@ def _judge(asked: Asked, reason: ProofReason | None, mailbox: Mailbox) -> Verdic
     if not _is_asked(asked):
         return Verdict(of_expert_id=None if wanted.source == Source.STAFF else slot.expert_id)
     if mailbox.vouches:
-        return Verdict(has_enough=_is_too_much(wanted, slot, mailbox.own_seats, OWN_UP_TO))
+        return Verdict(has_enough=_is_too_much(wanted, slot, mailbox.own_seats, OWN_UP_TO), is_vouched=True)
     if mailbox.is_proven:
         if not _is_too_much(wanted, slot, mailbox.seats, TYPED_UP_TO):
             return Verdict()
@@ -117,8 +118,13 @@ def has_enough(booking: Booking, slot: Slot) -> bool:
     if not settings.RATE_LIMITS or slot.expert.organization.proof == ProofPolicy.NEVER:
         return False
     [mailbox] = read_mailboxes([(booking, slot.expert_id)])
-    waits = booking.seats if booking.status == Status.HELD and mailbox.vouches else 0
+    waits = booking.seats if booking.status == Status.HELD and booking.holder else 0
     return _is_too_much(booking, slot, mailbox.own_seats - waits, OWN_UP_TO)
+
+
+def may_count(booking: Booking, slot: Slot) -> bool:
+    """Whether people unknown may have these seats, too: somebody known gives them to an address that is not."""
+    return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking.seats)
 
 
 def _is_asked(asked: Asked) -> bool:

@@ -101,6 +101,8 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
         hold.slot, hold.expires_at = slot, expires_at
         hold.save(force_insert=True)
     else:
+        if seats > moving.seats and not lasts.minutes:
+            raise NotHeld(needs_work=lasts.needs_work)
         hold, left = moving, moving.slot
         expires_at = expires_at if lasts.minutes else hold.runs_out_at
         publisher.slot_changed(left)

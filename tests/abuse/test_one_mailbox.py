@@ -4,6 +4,7 @@ The attacks of test_blocking.py, by people who have opened a link that was maile
 """
 
 import secrets
+from contextlib import suppress
 from itertools import cycle
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from bookings import services
 from bookings.access import links, proofs
 from bookings.access.proven import is_proven, mark_proven
-from bookings.errors import Refused
-from bookings.models import Booking, ProofReason, Source, Status
+from bookings.errors import InvalidDetails, Refused
+from bookings.models import Booking, ProofReason, Source, Status, WaitlistEntry
 from bookings.services import caution
+from experts.models import Expert, Organization, Slot
 from tests.abuse.crowd import SEATS, defend, make_calendar
 from tests.abuse.test_blocking import honest, kept, networks, pass_time
-from tests.cast import details, make_expert, make_organization, make_slot
+from tests.cast import details, make_booking, make_expert, make_organization, make_slot
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("defended")]
 MAILBOX, MINE = "mallory@example.com", "a" * 32
@@ -83,6 +85,76 @@ def test_all_ways_of_one_mailbox_together_keep_no_more(expert):
     mark_proven(visitor=MINE, email=MAILBOX)
     ways = ["programs, each link opened", "the browser that it vouches for", "new browsers and its address"]
     assert [take_all(expert, **WAYS[way]) for way in ways][-1] <= MOST
+
+
+def test_signing_out_in_between_makes_nobody_else(expert):
+    """Seen: bookings of a browser that was signed out counted for nobody."""
+    for _time in range(5):
+        browser = some_id()
+        mark_proven(visitor=browser, email=MAILBOX)
+        take_all(expert, visitor=lambda browser=browser: browser, email=lambda: MAILBOX)
+        proofs.forget_browser(visitor=browser)
+    assert len(kept(expert)) <= MOST
+
+
+@pytest.mark.parametrize("vouches", [True, False])
+def test_correcting_the_address_in_between_makes_nobody_else(expert, vouches):
+    """Seen: what was corrected to an invented address counted for nobody."""
+    mark_proven(visitor="", email=MAILBOX)
+    for _time in range(5):
+        browser = some_id()
+        if vouches:
+            mark_proven(visitor=browser, email=MAILBOX)
+        take_all(expert, visitor=lambda browser=browser: browser, email=lambda: MAILBOX)
+        for booking in Booking.objects.filter(holder=browser, status=Status.CONFIRMED):
+            with suppress(Refused):
+                services.change_details(booking_id=booking.pk, email=f"{some_id()}@example.com", by_customer=True)
+    # What strangers may have, and what one may type with a known address.
+    assert len(kept(expert)) <= MOST + (0 if vouches else caution.FEW)
+
+
+def test_what_a_link_made_count_keeps_its_address(expert):
+    """Else "always" could be had for an address that nobody has proven, by proving another one first."""
+    Organization.objects.update(proof="always")
+    booking = services.book(slot_id=expert.slots.first().pk, name="Mallory", email=MAILBOX, visitor=MINE).booking
+    proofs.open_link(visitor=MINE, token=links.keeping_token(booking))
+    services.book_by_link(booking_id=booking.pk)
+    with pytest.raises(InvalidDetails):
+        services.change_details(booking_id=booking.pk, email="victim@example.com", by_customer=True)
+    # By staff, who know whom they talk to; or to another address of whoever sits there.
+    services.change_details(booking_id=booking.pk, email="mal@example.com")
+    mark_proven(visitor=MINE, email="second@example.com")
+    services.change_details(booking_id=booking.pk, email="second@example.com", by_customer=True)
+
+
+def test_moving_a_small_hold_is_no_way_to_more_seats_than_may_be_kept(expert):
+    Expert.objects.filter(pk=expert.pk).update(max_party=8)
+    small, large = expert.slots.all()[:7], expert.slots.all()[10:17]
+    Slot.objects.filter(pk__in=[slot.pk for slot in large]).update(capacity=8)  # 16 of 109 seats may be kept
+    visitors = [some_id() for _ in small]
+    for number, slot in enumerate(small):
+        services.hold_slot(slot_id=slot.pk, visitor=visitors[number], client_address=f"192.0.{number}.7")
+    for number, slot in enumerate(large):
+        with suppress(Refused):
+            services.hold_slot(slot_id=slot.pk, visitor=visitors[number], client_address=f"192.0.{number}.7", seats=8)
+    assert sum(hold.seats for hold in Booking.objects.filter(status=Status.HELD)) <= 0.15 * 109
+
+
+def test_one_mailbox_waits_once_in_a_line(expert):
+    """Else its plus parts were offered a seat one after the other, and kept it from everybody for hours."""
+    slot = expert.slots.first()
+    make_booking(slot)
+    for part in ("", "+a", "+b"):
+        email = f"mallory{part}@example.com"
+        mark_proven(visitor=MINE, email=email)
+        services.join_waitlist(slot_id=slot.pk, name="Mallory", email=email, visitor=MINE)
+    mark_proven(visitor="b" * 32, email="lena@example.com")
+    services.join_waitlist(slot_id=slot.pk, name="Lena", email="lena@example.com", visitor="b" * 32)
+    line = WaitlistEntry.objects.in_line().filter(slot=slot)
+    assert [entry.email for entry in line] == [MAILBOX, "lena@example.com"]
+    services.leave_waitlist(entry_id=line[0].pk)
+    line = WaitlistEntry.objects.in_line().filter(slot=slot)
+    assert [entry.email for entry in line] == ["mallory+a@example.com", "lena@example.com"], "where it has joined"
 
 
 def test_the_control_without_a_share(expert, monkeypatch):

@@ -34,7 +34,7 @@ IMPERSONAL = {
     "account_emailconfirmation": "created sent",
     "bookings_block": "until",
     "bookings_blockevent": "until",
-    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason of_expert_id extensions",
+    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions",
     "bookings_bookingevent": "cancel_reason",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
