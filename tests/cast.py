@@ -9,7 +9,7 @@ from django.utils import timezone
 from bookings import services
 from bookings.models import Booking, Status, WaitlistEntry, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
-from experts.models import Category, Expert, Organization, Slot
+from experts.models import Category, Expert, OfferedType, Organization, SessionType, Slot
 from experts.timezones import instant_of
 
 _numbers = count(1)
@@ -40,6 +40,16 @@ def make_expert(**values) -> Expert:
     if "category" not in values:
         defaults["category"] = make_category()
     return Expert.objects.create(**defaults | values)
+
+
+def make_session_type(organization: Organization, *experts: Expert, **values) -> SessionType:
+    """A type of the organisation, offered by these experts."""
+    n = next(_numbers)
+    session_type = SessionType.objects.create(
+        organization=organization, **{"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40} | values
+    )
+    OfferedType.objects.bulk_create(OfferedType(expert=expert, session_type=session_type) for expert in experts)
+    return session_type
 
 
 def day_ahead(days: int = 2) -> date:

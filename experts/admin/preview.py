@@ -96,7 +96,7 @@ def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[
         ),
         _kept(
             _("Stay as they are because they are booked"),
-            _("The session that people booked keeps its length, title and seats."),
+            _("The session that people booked keeps its length, title, seats and session types."),
             different,
             bookings_url,
         ),
@@ -104,7 +104,7 @@ def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[
         _days(_("Removed"), _("Nobody ever booked them."), [(plan, slot) for plan in plans for slot in plan.removed]),
         _days(
             _("Changed"),
-            _("Length, seats or title, or offered again."),
+            _("Length, seats, title or session types, or offered again."),
             [(plan, change.wanted) for plan in plans for change in plan.changed],
         ),
         _days(

@@ -33,6 +33,7 @@ from experts.services.slots import (
     reopen_slot,
     set_capacity,
     set_title,
+    set_types,
 )
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "save_time_off",
     "set_capacity",
     "set_title",
+    "set_types",
     "sync_members",
     "withdraw_invitations",
 ]
