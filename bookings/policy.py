@@ -28,20 +28,20 @@ def asks_again(slot: Slot, new_day: date) -> bool:
 
     Days are the expert's. Needs the expert with the organisation.
     """
-    if not slot.expert.policy("requires_approval"):
+    if not slot.policy("requires_approval"):
         return False
-    return slot.expert.policy("move_approval") == MoveApproval.ASK or new_day != slot.date
+    return slot.policy("move_approval") == MoveApproval.ASK or new_day != slot.date
 
 
 def approval_ends(slot: Slot) -> datetime:
     """Until when a request for the slot can be approved. Needs ``read_at``, the instant at which it is made."""
-    hours: int = slot.expert.policy("approval_hours")
+    hours: int = slot.policy("approval_hours")
     return min(slot.read_at + timedelta(hours=hours), slot.starts_at)
 
 
 def change_deadline(slot: Slot) -> datetime:
     """The last instant at which customers may cancel or move a booking of this slot."""
-    span: timedelta = slot.expert.policy("cancel_until")
+    span: timedelta = slot.policy("cancel_until")
     return slot.starts_at - span
 
 

@@ -1,6 +1,7 @@
 """Take part in what experts/services/ does to slots."""
 
 from collections.abc import Collection
+from itertools import chain
 from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, tracking
@@ -35,8 +36,10 @@ def tell_webhooks(changes: list[SlotChange]) -> None:
 @finds_slots_in_use
 def find_booked(slot_ids: Collection[int]) -> set[int]:
     """Keep slots with bookings, ended ones too; a hold that ended is nobody's booking."""
-    rows = Booking.objects.filter(slot__in=slot_ids).exclude_ended_holds()
-    return set(rows.values_list("slot_id", flat=True).distinct())
+    rows = Booking.objects.exclude_ended_holds().order_by()
+    first = rows.filter(slot__in=slot_ids).values_list("slot_id", flat=True).distinct()
+    more = rows.filter(more_slots__overlap=list(slot_ids)).values_list("more_slots", flat=True)
+    return {*first, *chain.from_iterable(more)}.intersection(slot_ids)
 
 
 @on_slots_deleting

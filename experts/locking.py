@@ -11,6 +11,9 @@ from experts.errors import Busy, NotFound
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
+# In which everybody locks slots, so that nobody waits for whoever waits for them; the trigger on Booking does so, too.
+LOCK_ORDER = ("starts_at", "pk")
+
 
 def violated_constraint(error: DatabaseError) -> str | None:
     """Return the name of the constraint that refused the statement, if one did."""
@@ -48,12 +51,12 @@ def vouch_for_clocks(zone: str) -> None:
 
 
 def lock_slots(slot_ids: Iterable[int]) -> None:
-    """Lock the slots' rows, in id order, until the end of the transaction; read them in a later statement.
+    """Lock the slots' rows, in order of time, until the end of the transaction; read them in a later statement.
 
     NO KEY: bookings that point to the slots may be inserted meanwhile, but their trigger waits. Raises NotFound.
     """
     wanted = set(slot_ids)
-    rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk").values_list("pk")
+    rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by(*LOCK_ORDER).values_list("pk")
     if len(rows) < len(wanted):
         raise NotFound
 
@@ -64,7 +67,7 @@ def lock_slot(slot_id: int) -> None:
 
 
 def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
-    """Lock those of the slots that nobody else has locked, in id order. Takes them as read; returns them as they are.
+    """Lock those of the slots that nobody else has locked, in order of time. Takes them as read; returns them as new.
 
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
@@ -78,7 +81,8 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
 @PreparedQuery
 def _free_slots(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
     bound = Func(Value("lock_timeout"), Value(lock_timeout), True, function="set_config", output_field=TextField())
-    free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids).order_by("pk")
+    free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids)
+    free = free.order_by(*LOCK_ORDER)
     return free.annotate(lock_timeout=bound, read_at=_clock())  # type: ignore[no-redef]  # as slots_with_clock
 
 

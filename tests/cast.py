@@ -132,3 +132,22 @@ def details(**values) -> dict[str, str]:
 
 def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("UTC"))
+
+
+def make_type(expert: Expert, **values) -> SessionType:
+    """A session type of the expert's organisation that the expert offers; 40 minutes unless told otherwise."""
+    n = next(_numbers)
+    defaults = {"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40}
+    session_type = SessionType.objects.create(organization=expert.organization, **defaults | values)
+    OfferedType.objects.create(expert=expert, session_type=session_type)
+    return session_type
+
+
+def make_row_of_slots(expert: Expert, *, start: str = "09:00", end: str = "12:00", minutes: int = 20, **values):
+    """Slots that follow each other without a gap, in order of time: by wall clock, ``HH:MM`` -> slot."""
+    day, at = values.pop("day", None) or day_ahead(), datetime.strptime(start, "%H:%M")  # a clock
+    slots = {}
+    while at < datetime.strptime(end, "%H:%M"):  # a clock
+        slots[f"{at:%H:%M}"] = make_slot(expert, day=day, at=f"{at:%H:%M}", minutes=minutes, **values)
+        at += timedelta(minutes=minutes)
+    return slots

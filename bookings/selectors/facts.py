@@ -35,9 +35,6 @@ def new_booking_facts(booking: Booking) -> dict[str, Any]:
 
 def slot_after(booking: Booking) -> Slot:
     """Return a copy of the slot of a booking that was just made, as the booking leaves it."""
-    slot = copy(booking.slot)
     if booking.status == Status.HELD:
-        slot.seats_held += booking.seats
-    elif booking.status in OCCUPYING:
-        slot.seats_booked += booking.seats
-    return slot
+        return booking.slot.with_seats(held=booking.seats)
+    return booking.slot.with_seats(booked=booking.seats if booking.status in OCCUPYING else 0)

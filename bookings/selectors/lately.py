@@ -146,7 +146,7 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = 
     first, last = wide_network_of(network) if network else (None, None)
     values: dict[str, Any] = {
         "expert": slot.expert_id,
-        "horizon": timedelta(days=slot.expert.policy("horizon_days")),
+        "horizon": timedelta(days=slot.policy("horizon_days")),
         "network": network,
         "first": first,
         "last": last,

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -91,11 +90,7 @@ def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo) -> HoldBar | Non
 
 def without_hold(slot: Slot, own: Booking | None) -> Slot:
     """Return a copy of the slot with the seats of the visitor's hold ``own`` free; the slot itself without a hold."""
-    if own is None:
-        return slot
-    slot = copy(slot)
-    slot.seats_held -= own.seats
-    return slot
+    return slot if own is None else slot.with_seats(held=-own.seats, only=own.slot_ids)
 
 
 def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:

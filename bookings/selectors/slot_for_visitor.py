@@ -45,6 +45,10 @@ _NEEDED = {
     "expires_at",
     "sequence",
     "created_at",
+    "session_type_id",
+    "session_ends_at",
+    "more_slots",
+    "agreed",
     "awaits_proof",
     "extensions",
 }

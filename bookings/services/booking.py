@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import pghistory
@@ -32,6 +33,7 @@ from bookings.services.effects import (
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
 from bookings.services.locking import lock_booking, own_holds
+from bookings.services.sessions import agreed_with, read_taken, session_wanted, take
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
@@ -59,6 +61,7 @@ def book(
     phone: str = "",
     notes: str = "",
     seats: int = 1,
+    session_type: int | None = None,
     visitor: str = "",
     idempotency_key: str = "",
     idempotency_scope: str = "",
@@ -72,6 +75,8 @@ def book(
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
+    With ``session_type`` (an id) a session of that type, which begins with the slot and takes all its slots or none.
+
     Where somebody unknown has to prove the address first (caution.py), it ``awaits_proof``: HELD for 15 minutes, or
     EXPIRED from the start where nothing may be kept (without ``work``), until ``book_by_link`` is called.
 
@@ -83,6 +88,7 @@ def book(
     browser's identity.
     ``is_quick``: whether the form was filled in faster than a person can.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
+    Its slot is a Session of the type where there is one.
 
     Raises InvalidDetails, Blocked, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking is
     written).
@@ -94,6 +100,7 @@ def book(
         email=email.strip(),
         phone=phone.strip(),
         notes=notes.strip(),
+        session_type_id=session_type,
         holder=visitor,
         language=language,
         timezone=timezone,
@@ -112,7 +119,9 @@ def book(
         check_not_blocked(seen.slot, booking)
         if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:
             request.seen_free = seen.slot
-    if connection.in_atomic_block:
+    # Whoever wants several slots waits for all of them by itself: in a batch it would lock out of order.
+    takes_several = session_type is not None or (seen is not None and seen.hold is not None and seen.hold.more_slots)
+    if connection.in_atomic_block or takes_several:
         write_alone(_write, request)  # what is written in somebody's transaction is committed or undone with it
     else:
         # One transaction has one history: who is booking, and from where, must be the same for all.
@@ -187,6 +196,8 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
         slots = slots_to_book(request.wanted for request in requests)
+        if first.wanted.session_type_id is not None and first.slot_id in slots:
+            slots[first.slot_id] = session_wanted(slots[first.slot_id], first.wanted.session_type_id)
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -218,21 +229,39 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         request.wanted.of_expert_id = counted_for(request.wanted, slot)
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
-        outcomes, left = _book_under_lock(contenders, slots, wait=wait)
+        outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
 
 
-def _book_under_lock(
-    contenders: list[_Request], seen: dict[int, Slot], *, wait: bool
-) -> tuple[list[_Outcome], list[_Request]]:
-    # 3. Lock, then look again: what was read before may be as old as the wait.
+def _lock_and_read(
+    contenders: list[_Request],
+    seen: dict[int, Slot],
+    seen_holds: dict[tuple[int, str], Booking],
+    *,
+    wait: bool,
+) -> dict[int, Slot]:
+    """3. Lock, then look again: what was read before may be as old as the wait."""
     wanted = {request.slot_id: seen[request.slot_id] for request in contenders}
-    if wait:
-        lock_slots(wanted)
-        before = read_slots(wanted)
-    else:
-        before = lock_free_slots(wanted)
+    if not wait:
+        return lock_free_slots(wanted)
+    held = [seen_holds[request.asker].slot_ids for request in contenders if request.asker in seen_holds]
+    lock_slots(chain((each.pk for slot in wanted.values() for each in slot.covered), *held))
+    slots = read_slots(wanted)
+    for request in contenders:
+        if request.slot_id in slots:
+            slots[request.slot_id] = session_wanted(slots[request.slot_id], request.wanted.session_type_id)
+    return slots
+
+
+def _book_under_lock(
+    contenders: list[_Request],
+    seen: dict[int, Slot],
+    seen_holds: dict[tuple[int, str], Booking],
+    *,
+    wait: bool,
+) -> tuple[list[_Outcome], list[_Request]]:
+    before = _lock_and_read(contenders, seen, seen_holds, wait=wait)
     # A key that was sent twice at once: the second one finds the answer of the first when that is committed.
     names: set[tuple[str, str] | None] = set()
     present, left = [], []
@@ -264,8 +293,11 @@ def _book_under_lock(
         booking = _make_booking(request.wanted, slot, hold, request.caution)
         if hold is not None:
             del holds[request.asker]
-            if hold.offer_id is not None or hold.seats > booking.seats or booking.status == Status.EXPIRED:
-                freed.add(slot.pk)  # an offer was taken, or fewer seats than were held, or they are kept no longer
+            is_other = hold.slot_ids != booking.slot_ids
+            if hold.offer_id is not None or hold.seats > booking.seats or booking.status == Status.EXPIRED or is_other:
+                freed.update(
+                    hold.slot_ids
+                )  # an offer was taken, or fewer seats than were held, or they are kept no longer
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.
         slots[slot.pk] = slot_after(booking)
@@ -280,17 +312,24 @@ def _book_under_lock(
     return outcomes, left
 
 
+def _leaves_seats(hold: Booking, booking: Booking) -> bool:
+    """Whether who waits may be served: an offer was taken, or less than was held, or it is kept no longer."""
+    is_less = hold.seats > booking.seats or hold.slot_ids != booking.slot_ids
+    return hold.offer_id is not None or is_less or booking.status == Status.EXPIRED
+
+
 def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Caution | None) -> Booking:
     """The booking, not saved, with the slot as it was before. The row of a hold becomes the booking, so that its seats
     are never free in between.
     """
     booking = copy(wanted)
-    booking.slot = without_hold(slot, hold)
+    take(booking, without_hold(slot, hold))
     if hold is None:
         booking.reference, booking.created_at = new_reference(), slot.read_at
     else:
         booking.pk, booking.reference, booking.created_at = hold.pk, hold.reference, hold.created_at
         booking.sequence = hold.sequence
+    booking.agreed = agreed_with(booking)
     if caution is None:
         _count(booking, slot)
     else:
@@ -301,7 +340,7 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Ca
 def _count(booking: Booking, slot: Slot) -> None:
     """Make it a booking, or a request where the policy asks for approval. Not saved."""
     booking.awaits_proof = False
-    if slot.expert.policy("requires_approval"):
+    if slot.policy("requires_approval"):
         booking.status = Status.PENDING
         booking.expires_at = approval_ends(slot)
     else:
@@ -331,7 +370,7 @@ def _save(bookings: list[Booking]) -> None:
 
 
 def book_by_link(*, booking_id: int) -> Booking:
-    """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks the slot.
+    """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks all its slots.
 
     CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
     Returns the booking; called again, the same one. Raises Blocked, SlotTaken, NotFound, Busy.
@@ -341,7 +380,7 @@ def book_by_link(*, booking_id: int) -> Booking:
         if not booking.awaits_proof:
             return booking
         check_not_blocked(slot, booking)
-        slot = lapse_and_serve(slot)
+        slot = lapse_and_serve(read_taken(booking))
         booking.refresh_from_db(fields=["status"])  # it may be among those that have just run out
         hold = booking if booking.status == Status.HELD else None
         if reason := refusal_of(slot, booking.seats, own=hold):
@@ -350,7 +389,7 @@ def book_by_link(*, booking_id: int) -> Booking:
         _count(booking, slot)
         booking.save(update_fields=["status", "expires_at", "awaits_proof"])
         _queue_what_follows([booking])
-        serve_waitlists([slot.pk])  # an offer may have been taken
+        serve_waitlists(booking.slot_ids)  # an offer may have been taken
         return booking
 
 

@@ -79,7 +79,7 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
 
     Parameters as for ``caution_about``.
     """
-    minutes: int = slot.expert.policy("hold_minutes")
+    minutes: int = slot.policy("hold_minutes")
     if is_known(wanted, slot) or _is_quiet(slot):
         return HoldTime(minutes)
     standing = _look(slot, wanted)

@@ -34,7 +34,7 @@ def refusal_of(slot: Slot, seats: int, *, own: Booking | None = None, holds_may_
 
 def check_party(slot: Slot, booking: Booking) -> None:
     """Raise InvalidDetails when more seats are asked for than the policy gives to one booking. Staff may."""
-    most = slot.expert.policy("max_party")
+    most = slot.policy("max_party")
     if booking.seats > most and booking.source != Source.STAFF:
         raise InvalidDetails({"seats": [_("At most %(most)d seats in one booking.") % {"most": most}]})
 

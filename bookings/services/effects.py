@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, OutboxMail
+from bookings.services.locking import publish_slots
 from experts import publisher
 from experts.models import Slot
 
@@ -34,6 +35,7 @@ def publish_all(bookings: Iterable[Booking]) -> None:
     slots: dict[int, Slot] = {}
     for booking in bookings:
         slots[booking.slot_id] = booking.slot
+        publish_slots(booking)
         publish_to_booker(booking)
     for slot in slots.values():
         publisher.slot_changed(slot)

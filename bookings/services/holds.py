@@ -15,10 +15,11 @@ from bookings.services.caution import HoldTime, counted_for, hold_time
 from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
-from bookings.services.locking import lock_booking
-from bookings.services.waitlist import lapse_and_serve, serve_waitlist
+from bookings.services.locking import ALL_SLOTS, lock_booking, lock_slots_of, publish_slots
+from bookings.services.sessions import TAKEN_FIELDS, session_wanted, take
+from bookings.services.waitlist import lapse_and_serve, serve_left, serve_waitlist, serve_waitlists
 from experts import publisher
-from experts.locking import lock_slots, slot_transaction
+from experts.locking import LOCK_ORDER, slot_transaction
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -31,6 +32,7 @@ def hold_slot(
     slot_id: int,
     visitor: str,
     seats: int = 1,
+    session_type: int | None = None,
     source: str = Source.WEB,
     client_address: str = "",
     work: str = "",
@@ -38,59 +40,74 @@ def hold_slot(
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
+    With ``session_type`` (an id) a session of that type, which takes all its slots or none.
+
     For fewer minutes when people unknown hold many seats of the expert, and not at all when they hold too many, or the
     network too many without ``work`` (caution.py).
 
     Who holds the slot already gets that hold again, its time running on; a hold of another slot of the same expert
     moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotHeld, NotFound, Busy.
     The hold's slot counts it. The network of ``client_address`` is kept with it. ``seen``: what the caller has read
-    of the slot just now, so that it is not read once more.
+    of the slot just now, so that it is not read once more; its slot is a Session of the type where there is one.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
     # 1. Refuse what can already be seen to be impossible, and be content with what is held, before any lock.
     if seen is None:
         seen = _look(slot_id, visitor)
-    slot = seen.slot
+    slot = session_wanted(seen.slot, session_type)
     network = network_of(client_address)
-    wanted = Booking(slot=slot, seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
+    wanted = Booking(seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
+    take(wanted, slot)
     wanted.of_expert_id = counted_for(wanted, slot)
     check_party(slot, wanted)
     check_not_blocked(slot, wanted)
-    if reason := refusal_of(slot, seats, own=seen.hold, holds_may_lapse=True):
+    own = seen.hold or _moving_from_here(slot, visitor)
+    if reason := refusal_of(slot, seats, own=own, holds_may_lapse=True):
         raise SlotTaken(slot, reason)
-    if seen.hold is not None and seen.hold.seats == seats:
+    if seen.hold is not None and seen.hold.seats == seats and seen.hold.session_type_id == wanted.session_type_id:
         return seen.hold
     lasts = hold_time(wanted, slot, work)
     with slot_transaction(waits=False):
         return _hold_under_lock(wanted, lasts)
 
 
+def _moving_from_here(slot: Slot, visitor: str) -> Booking | None:
+    """Read the visitor's hold that overlaps a session which begins with another slot. No query for a single slot."""
+    if len(slot.covered) == 1 or not any(each.seats_held for each in slot.covered):
+        return None
+    return Booking.objects.running_holds(visitor).filter(slot__expert=slot.expert_id, offer=None).first()
+
+
 def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     _lock_visitor(visitor)
-    _lock_slot_and_moving(wanted.slot_id, visitor, expert_id=wanted.slot.expert_id)
+    _lock_slot_and_moving(wanted.slot, visitor)
     # 3. Under the lock, the same rule again.
     chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-    if lapse_and_serve(chosen.slot) is not chosen.slot:
+    slot = session_wanted(chosen.slot, wanted.session_type_id)
+    if lapse_and_serve(slot) is not slot:
         chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-    slot, own = chosen.slot, chosen.hold
-    if reason := refusal_of(slot, seats, own=own):
+        slot = session_wanted(chosen.slot, wanted.session_type_id)
+    own = chosen.hold
+    # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
+    holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
+    if own is not None and own.session_type_id != wanted.session_type_id and not (chosen.is_offer or own.awaits_proof):
+        holds, own = [own, *holds], None  # of the same start, for something else
+    moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
+    if reason := refusal_of(slot, seats, own=own or moving):
         raise SlotTaken(slot, reason)
     if own is not None:
         if seats > own.seats and not lasts.minutes:
             raise NotHeld(needs_work=lasts.needs_work)
         if own.seats != seats:
-            slot.seats_held += seats - own.seats
+            own.slot = slot.with_seats(held=seats - own.seats)
             own.seats = seats
             own.save(update_fields=["seats"])
             publish(own)
-            serve_waitlist(slot)
+            serve_left(slot)
         return own
-    # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
-    holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
-    moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
     expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), slot.starts_at)
     if moving is None:
         if len(holds) >= MOST_HOLDS:
@@ -98,17 +115,23 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
         if not lasts.minutes:
             raise NotHeld(needs_work=lasts.needs_work)
         hold = wanted
-        hold.slot, hold.expires_at = slot, expires_at
+        take(hold, slot)
+        hold.expires_at = expires_at
         hold.save(force_insert=True)
     else:
-        hold, left = moving, moving.slot
+        hold, left, left_slots = moving, moving.slot, moving.slot_ids
         expires_at = expires_at if lasts.minutes else hold.runs_out_at
         publisher.slot_changed(left)
-        hold.slot, hold.seats, hold.expires_at, hold.extensions = slot, seats, expires_at, 0
-        hold.save(update_fields=["slot", "seats", "expires_at", "extensions"])
-        serve_waitlist(left)
+        publish_slots(hold)
+        take(hold, slot)
+        hold.seats, hold.expires_at, hold.extensions = seats, expires_at, 0
+        hold.save(update_fields=[*TAKEN_FIELDS, "seats", "expires_at", "extensions"])
+        if len(left_slots) > 1:
+            serve_waitlists(left_slots)
+        else:
+            serve_waitlist(left)
     publish(hold)
-    slot.seats_held += seats
+    hold.slot = slot.with_seats(held=seats)
     return hold
 
 
@@ -133,7 +156,7 @@ def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: 
     again = Booking(slot=seen.slot, seats=seen.hold.seats, holder=visitor, status=Status.HELD, network=network)
     lasts = hold_time(again, seen.slot)
     with slot_transaction():
-        lock_slots([slot_id])
+        lock_slots_of(_holds_in(slot_id, visitor))
         seen = slot_and_holds(slot_id, visitor)[0]
         slot, hold = seen.slot, seen.hold
         if hold is None:
@@ -168,8 +191,8 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
     if not visitor:
         return False
     with slot_transaction():
-        lock_slots([slot_id])
-        hold = Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD).select_related("slot").first()
+        lock_slots_of(_holds_in(slot_id, visitor))
+        hold = _holds_in(slot_id, visitor).select_related("slot").first()
         if hold is None:
             return False
         _release(hold)
@@ -184,7 +207,7 @@ def release_holds(*, visitor: str) -> None:
     holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None, awaits_proof=False)
     for slot_id in holds.values_list("slot_id", flat=True) if visitor else ():
         with slot_transaction():
-            lock_slots([slot_id])
+            lock_slots_of(holds.filter(slot=slot_id))
             for hold in holds.filter(slot=slot_id).select_related("slot"):
                 _release(hold)
 
@@ -207,7 +230,14 @@ def _release(hold: Booking) -> None:
     hold.status = Status.EXPIRED
     hold.save(update_fields=["status"])
     publish(hold)
-    serve_waitlist(hold.slot)
+    if hold.more_slots:
+        serve_waitlists(hold.slot_ids)
+    else:
+        serve_waitlist(hold.slot)
+
+
+def _holds_in(slot_id: int, visitor: str) -> QuerySet[Booking]:
+    return Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD)
 
 
 def _lock_visitor(visitor: str) -> None:
@@ -227,19 +257,21 @@ def visitor_lock(visitor: str) -> int:
     return int(sha256("holds", visitor)[:15], 16)
 
 
-def _lock_slot_and_moving(slot_id: int, visitor: str, *, expert_id: int) -> None:
-    """Lock a slot, and the other slot of its expert whose hold is to move here, in id order. Raises NotFound.
+def _lock_slot_and_moving(slot: Slot, visitor: str) -> None:
+    """Lock all slots of a slot or Session, and those of the hold of its expert that is to move here, in order of time.
 
-    Under the visitor's lock: until it ends nobody else makes or moves a hold of this visitor.
+    Under the visitor's lock: until it ends nobody else makes or moves a hold of this visitor. Raises NotFound.
     """
-    if slot_id not in {slot.pk for slot in _slot_and_moving(slot_id, visitor, expert_id)}:
+    wanted = [each.pk for each in slot.covered]
+    if not {each.pk for each in _slots_and_moving(wanted, visitor, slot.expert_id)}.issuperset(wanted):
         raise NotFound
 
 
 @PreparedQuery
-def _slot_and_moving(slot_id: int, visitor: str, expert_id: int) -> QuerySet[Slot]:
+def _slots_and_moving(slot_ids: list[int], visitor: str, expert_id: int) -> QuerySet[Slot]:
     holds = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD, slot__expert=expert_id, offer=None)
-    chosen = Slot.objects.order_by().filter(pk=slot_id)
+    chosen = Slot.objects.order_by().filter(pk__any_of=slot_ids)
     # A union rather than conditions joined by OR: each branch has its index.
-    slots = Slot.objects.filter(pk__in=chosen.values("pk").union(holds.values("slot"), all=True))
-    return slots.select_for_update(no_key=True).only("pk").order_by("pk")
+    taken = holds.annotate(taken=ALL_SLOTS).values("taken")
+    slots = Slot.objects.filter(pk__in=chosen.values("pk").union(taken, all=True))
+    return slots.select_for_update(no_key=True).only("pk").order_by(*LOCK_ORDER)

@@ -58,6 +58,7 @@ class Answer:
             # The browser is part of the request: the answer shows a booking, and to nobody else.
             sha256(
                 *(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
+                *([booking.session_type_id] if booking.session_type_id else []),
                 *where,
             ),
         )

@@ -9,12 +9,13 @@ from bookings.models import Booking, CancelReason, EventType, Status
 from bookings.policy import approval_ends, asks_again, change_deadline
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
-from bookings.services.locking import lock_booking
-from bookings.services.waitlist import lapse_and_serve, serve_waitlist
+from bookings.services.locking import lock_booking, lock_move, publish_slots
+from bookings.services.sessions import TAKEN_FIELDS, take, without_booking
+from bookings.services.waitlist import lapse_and_serve, serve_waitlist, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
-from experts.locking import read_slot, slot_transaction
+from experts.locking import slot_transaction
 from experts.models import Slot
 
 # Whoever is told. That a session is over, or was missed, is nothing to write about.
@@ -110,16 +111,17 @@ def reschedule(
 ) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
-    Locks both slots, in id order, so that two moves in opposite directions wait for each other. Raises NotAllowed
-    (policy, status, another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
+    Locks all slots of both, in order of time, so that two moves in opposite directions wait for each other. A session
+    keeps its type and the terms that were agreed, whatever became of the type. Raises NotAllowed (policy, status,
+    another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
     ``reason`` and ``seen_sequence`` as for ``cancel``.
 
     Where bookings need approval, an approved one that its customer moves is PENDING again, at the new time: the seat
     there is kept while staff decide, the old one is free for others. Staff are told of every move.
     """
     with slot_transaction():
-        booking, old = lock_booking(booking_id, slot_id)
-        new = lapse_and_serve(read_slot(slot_id))
+        booking, old, new = lock_move(booking_id, slot_id)
+        new = lapse_and_serve(new)
         if booking.status not in (Status.PENDING, Status.CONFIRMED) or booking.erased_at is not None:
             raise NotAllowed(_("This booking cannot be moved any more."))
         _check_seen(booking, seen_sequence)
@@ -128,10 +130,14 @@ def reschedule(
         if by_customer:
             _check_window(old)
             check_party(new, booking)
-        if refusal := refusal_of(new, booking.seats):
+        if refusal := refusal_of(without_booking(new, booking), booking.seats):
             raise SlotTaken(new, refusal)
         publisher.slot_changed(old)
-        booking.slot = new
+        publish_slots(booking)
+        left = booking.slot_ids
+        agreed = booking.agreed
+        take(booking, without_booking(new, booking))
+        booking.agreed = agreed  # with the link that was made for it
         booking.sequence += 1
         booking.reason = reason.strip()
         if booking.status == Status.PENDING:
@@ -139,16 +145,16 @@ def reschedule(
         elif by_customer and asks_again(old, new.date):
             booking.status = Status.PENDING
             booking.expires_at = approval_ends(new)
-        booking.save(update_fields=["slot", "sequence", "reason", "status", "expires_at"])
+        booking.save(update_fields=[*TAKEN_FIELDS, "sequence", "reason", "status", "expires_at"])
         for_staff = MailKind.STAFF_REQUEST if booking.status == Status.PENDING else MailKind.STAFF_MOVED
         queue_mails([(booking, MailKind.RESCHEDULED), (booking, for_staff)], by_visitor=by_customer)
         queue_webhooks(
             booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
             + slot_left(old)
-            + slot_taken(new, booking.seats)
+            + slot_taken(booking.slot, booking.seats)
         )
         publish(booking)
-        serve_waitlist(old)
+        serve_waitlists(left)
         return booking
 
 
@@ -195,7 +201,10 @@ def _change(booking: Booking, to: Status) -> None:
     booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
     publish(booking)
     if to not in OCCUPYING:
-        serve_waitlist(booking.slot)
+        if booking.more_slots:
+            serve_waitlists(booking.slot_ids)
+        else:
+            serve_waitlist(booking.slot)
 
 
 def _check_window(slot: Slot) -> None:

@@ -3,44 +3,88 @@
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, F, Func, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotFound
 from bookings.models import Booking, Status
+from bookings.services.sessions import read_taken, session_agreed
 from experts import publisher
-from experts.locking import lock_slots, read_slot
-from experts.models import Slot
+from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots
+from experts.models import Session, Slot
 from experts.prepared import PreparedQuery
+
+# The ids of all slots that a booking takes, a row each.
+ALL_SLOTS = Func(
+    "slot_id",
+    "more_slots",
+    template="unnest(%(expressions)s)",
+    arg_joiner=" || ",
+    output_field=BigIntegerField(),
+)
 
 
 def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
-    """Lock a booking's slot and ``other_slots`` (keys), in id order. Returns the booking and its slot, read afterwards.
+    """Lock a booking's slots and ``other_slots`` (keys), in order of time. Returns the booking and the slot in which it
+    starts, read afterwards.
 
-    A booking changes its slot only under the locks of both, so the lock of the slot is the booking's, too. Raises
+    A booking changes its slots only under the locks of all, so the lock of the slot is the booking's, too. Raises
     NotFound, and Busy when the booking keeps being moved while we wait.
     """
     for _attempt in range(10):
-        slot_id = Booking.objects.filter(pk=booking_id).values_list("slot_id", flat=True).first()
-        if slot_id is None:
+        taken = Booking.objects.filter(pk=booking_id).values_list("slot_id", "more_slots").first()
+        if taken is None:
             raise NotFound(_("There is no such booking."))
+        slot_id, more_slots = taken
         try:
             with transaction.atomic():
-                lock_slots([slot_id, *other_slots])
-                booking = Booking.objects.get(pk=booking_id)
-                if booking.slot_id != slot_id:
+                lock_slots([slot_id, *more_slots, *other_slots])
+                booking = Booking.objects.select_related("session_type").get(pk=booking_id)
+                if (booking.slot_id, booking.more_slots) != taken:
                     # It was moved while we waited. These locks must go before the next are taken, or the order of ids
                     # is broken and two of us can wait for each other.
                     raise _MovedMeanwhile
         except _MovedMeanwhile:
             continue
         booking.slot = read_slot(slot_id)
+        booking.slot = read_taken(booking)
         return booking, booking.slot
     raise Busy
 
 
+def lock_move(booking_id: int, slot_id: int) -> tuple[Booking, Slot, Slot]:
+    """Lock what a booking takes and what it would take if it began with another slot (a key), in order of time.
+
+    Returns the booking, what it takes and what it would take, both read afterwards. Raises as ``lock_booking``, and
+    SlotTaken where a session does not fit there.
+    """
+    booking = Booking.objects.select_related("session_type").filter(pk=booking_id).first()
+    wanted = [slot_id]
+    if booking is not None and booking.session_type is not None:
+        wanted += session_agreed(read_slot(slot_id), booking).more_slots
+    booking, old = lock_booking(booking_id, *wanted)
+    return booking, old, session_agreed(read_slot(slot_id), booking)
+
+
 class _MovedMeanwhile(Exception):
     pass
+
+
+def lock_slots_of(holds: QuerySet[Booking]) -> None:
+    """Lock all slots of these holds, in order of time. One statement, none of which is read before."""
+    taken = holds.order_by().annotate(taken=ALL_SLOTS).values("taken")
+    list(Slot.objects.select_for_update(no_key=True).filter(pk__in=taken).order_by(*LOCK_ORDER).values_list("pk"))
+
+
+def read_again(slot: Slot) -> Slot:
+    """Read a slot as ``read_slot``, or all slots of a Session, which stays the same session. One query."""
+    if not isinstance(slot, Session):
+        return read_slot(slot.pk)
+    rows = read_slots(each.pk for each in slot.covered)
+    if len(rows) < len(slot.covered):
+        raise NotFound
+    covered = [rows[each.pk] for each in slot.covered]
+    return Session.of(rows[slot.pk], covered, slot.session_type, slot.terms)
 
 
 def lapse_holds(slot: Slot) -> Slot:
@@ -48,16 +92,35 @@ def lapse_holds(slot: Slot) -> Slot:
 
     Returns the slot, read again if there were any.
     """
-    return read_slot(slot.pk) if lapse_holds_of(slot) else slot
+    return read_again(slot) if lapse_holds_of(slot) else slot
 
 
 def lapse_holds_of(slot: Slot) -> bool:
-    """As ``lapse_holds``, but says whether there were any, and leaves reading the slot again to the caller."""
-    if slot.next_hold_expiry is None or slot.next_hold_expiry > slot.read_at:
+    """As ``lapse_holds``, but says whether there were any, and leaves reading the slot again to the caller.
+
+    ``slot`` may be a Session, whose slots are all locked. A hold that takes other slots, too, is ended where these can
+    be locked without waiting. Else somebody is busy with them, and the seats are held for that moment.
+    """
+    ids = [each.pk for each in slot.covered if each.next_hold_expiry and each.next_hold_expiry <= slot.read_at]
+    if not ids:
         return False
-    slot.bookings.filter(status=Status.HELD, expires_at__lte=slot.read_at).update(status=Status.EXPIRED)
-    publisher.slot_changed(slot)
-    return True
+    over = Booking.objects.filter(status=Status.HELD, expires_at__lte=slot.read_at)
+    ended = over.filter(slot__in=ids, more_slots=[]).update(status=Status.EXPIRED)
+    for hold in over.filter(Q(slot__in=ids) | Q(more_slots__overlap=ids), ~Q(more_slots=[])):
+        others = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=hold.slot_ids)
+        if len(others.order_by(*LOCK_ORDER).values_list("pk")) == len(hold.slot_ids):
+            ended += over.filter(pk=hold.pk, slot=hold.slot_id).update(status=Status.EXPIRED)
+            publish_slots(hold)
+    for each in slot.covered:
+        publisher.slot_changed(each)
+    return ended > 0
+
+
+def publish_slots(booking: Booking) -> None:
+    """After commit, tell the pages that show one of the slots that a booking takes beside the first."""
+    if booking.more_slots:
+        for slot in Slot.objects.filter(pk__in=booking.more_slots).only("expert_id", "date"):
+            publisher.slot_changed(slot)
 
 
 def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booking]:
@@ -65,7 +128,9 @@ def own_holds(wanted: Iterable[tuple[Slot, str]]) -> dict[tuple[int, str], Booki
 
     Each with its ``offer_id``. One query, none where nobody can have a hold.
     """
-    slots = {(slot.pk, visitor): slot for slot, visitor in wanted if visitor and slot.seats_held}
+    slots = {
+        (slot.pk, visitor): slot for slot, visitor in wanted if visitor and any(s.seats_held for s in slot.covered)
+    }
     if not slots:
         return {}
     rows = _holds(sorted({slot_id for slot_id, _visitor in slots}), sorted({visitor for _slot_id, visitor in slots}))

@@ -21,9 +21,9 @@ from bookings.queue import defer
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
-from bookings.services.locking import lapse_holds, lapse_holds_of
+from bookings.services.locking import lapse_holds, lapse_holds_of, read_again
 from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
-from experts.models import Slot
+from experts.models import Session, Slot
 from experts.models.slot import BOOKABLE_STATES
 
 LONGEST_LINE = 500  # of one slot
@@ -233,8 +233,16 @@ def lapse_and_serve(slot: Slot) -> Slot:
     """
     if not lapse_holds_of(slot):
         return slot
-    serve_waitlist(slot)
-    return read_slot(slot.pk)
+    serve_left(slot)
+    return read_again(slot)
+
+
+def serve_left(slot: Slot) -> None:
+    """Under the locks of all that it takes: serve who waits for a slot, or any slot of a Session, that was left."""
+    if isinstance(slot, Session):
+        serve_waitlists([each.pk for each in slot.covered])
+    else:
+        serve_waitlist(slot)
 
 
 def settle_offers(slot: Slot) -> None:

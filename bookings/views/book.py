@@ -175,7 +175,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     of step 1 is shown at ``page_url``, if it has one.
     """
     slot = seen.slot
-    seats = max(1, min(seats, slot.expert.policy("max_party")))
+    seats = max(1, min(seats, slot.policy("max_party")))
     try:
         address = client_address(request)
         check_hold_limits(visitor=request.visitor, address=address)

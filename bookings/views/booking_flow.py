@@ -84,7 +84,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
 
 def _countdown(hold: Booking) -> dict[str, Any]:
     """Return for a step how long the hold lasts, and the way to keep it longer, "" where there is none."""
-    minutes = hold.slot.expert.policy("hold_minutes")
+    minutes = hold.slot.policy("hold_minutes")
     return {
         "countdown": Countdown(hold.runs_out_at, timedelta(minutes=minutes)),
         "extend_url": extend_url(hold.slot, hold.extensions) if services.may_extend(hold) else "",
@@ -234,7 +234,7 @@ def _conflict_context(conflict: Conflict, zone) -> dict:
 
 def show_expired(request, slot, form):
     """Show that the hold ran out while the page was open, and that the seat is still free."""
-    minutes = slot.expert.policy("hold_minutes")
+    minutes = slot.policy("hold_minutes")
     text = ngettext(
         "We keep a time for %(count)d minute, so everyone gets a fair chance. Your details are saved.",
         "We keep a time for %(count)d minutes, so everyone gets a fair chance. Your details are saved.",

@@ -34,17 +34,16 @@ def booking_events(booking: Booking, *types: EventType, previous: Slot | None = 
 
 
 def slot_taken(slot: Slot, seats: int) -> list[Event]:
-    """The event of seats that were booked in a slot, as it was read before: the last ones make it full.
+    """The events of seats that were booked in a slot or Session, as it was read before: the last ones make it full.
 
     Full counts bookings and requests, not holds, which come and go while somebody looks around.
     """
-    left = slot.capacity - slot.seats_booked
-    return [Event(EventType.SLOT_FULL, slot)] if 0 < left <= seats else []
+    return [Event(EventType.SLOT_FULL, each) for each in slot.covered if 0 < each.capacity - each.seats_booked <= seats]
 
 
 def slot_left(slot: Slot) -> list[Event]:
-    """The event of seats that were given back in a slot, as it was read before."""
-    return [Event(EventType.SLOT_FREED, slot)] if slot.seats_booked >= slot.capacity else []
+    """The events of seats that were given back in a slot or Session, as it was read before."""
+    return [Event(EventType.SLOT_FREED, each) for each in slot.covered if each.seats_booked >= each.capacity]
 
 
 def queue_webhooks(events: list[Event]) -> None:

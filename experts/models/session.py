@@ -1,6 +1,7 @@
+from collections.abc import Collection
 from copy import copy
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from experts.models.session_type import SessionTerms, SessionType
 from experts.models.slot import Slot
@@ -16,7 +17,7 @@ class Session(Slot):
 
     session_type: SessionType
     terms: SessionTerms
-    covered: list[Slot]  # in order of time, those that its buffers take included
+    _covered: list[Slot]
 
     class Meta:
         proxy = True
@@ -33,7 +34,7 @@ class Session(Slot):
         return session
 
     def _take(self, covered: list[Slot]) -> None:
-        self.covered = covered
+        self._covered = covered
         tightest = min(covered, key=lambda slot: slot.capacity - slot.seats_booked - slot.seats_held)
         self.capacity = min(slot.capacity for slot in covered)
         self.seats_booked, self.seats_held = tightest.seats_booked, tightest.seats_held
@@ -43,16 +44,15 @@ class Session(Slot):
         # Each version only grows, so their sum does, and tells an older state from a newer one.
         self.version = sum(slot.version for slot in covered)
 
-    def with_slots(self, covered: list[Slot]) -> "Session":
-        """Return the same session with its slots as they are in another state."""
-        other = copy(self)
-        other._take(covered)
-        return other
-
     @property
-    def more_slots(self) -> list[int]:
-        """The ids of what it takes beside the slot in which it starts, in order of time."""
-        return [slot.pk for slot in self.covered if slot.pk != self.pk]
+    def covered(self) -> list[Slot]:
+        """The slots that it takes, those of its buffers included, in order of time."""
+        return self._covered
+
+    def with_seats(self, *, held: int = 0, booked: int = 0, only: Collection[int] | None = None) -> Self:
+        other = copy(self)
+        other._take([slot.with_seats(held=held, booked=booked, only=only) for slot in self._covered])
+        return other
 
     def policy(self, name: str) -> Any:
         return self.session_type.policy(name, self.expert)

@@ -8,6 +8,7 @@ import pghistory
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from experts.constraints import known_value
@@ -204,6 +205,7 @@ class OfferedType(models.Model):
     def __str__(self) -> str:
         return str(self.session_type)
 
+    @cached_property
     def terms(self) -> SessionTerms:
         """Return what a session is now. Needs the type."""
         kind = self.session_type

@@ -1,4 +1,5 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -267,6 +268,27 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.date} {self.time.isoformat('minutes')}"
+
+    @property
+    def covered(self) -> list["Slot"]:
+        """The slots that booking it takes, in order of time: itself. A ``Session`` takes several."""
+        return [self]
+
+    @property
+    def more_slots(self) -> list[int]:
+        """The ids of what booking it takes beside the slot in which it starts, in order of time."""
+        return [slot.pk for slot in self.covered if slot.pk != self.pk]
+
+    def with_seats(self, *, held: int = 0, booked: int = 0, only: Collection[int] | None = None) -> Self:
+        """Return a copy with so many seats more held and booked, in memory.
+
+        ``only``: ids of the slots that it concerns among those that it takes, all without it.
+        """
+        other = copy(self)
+        if only is None or self.pk in only:
+            other.seats_held += held
+            other.seats_booked += booked
+        return other
 
     def policy(self, name: str) -> Any:
         """Return a policy value by its field's name, as it holds for bookings of it. Needs expert and organisation."""

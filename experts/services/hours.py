@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from experts import publisher
 from experts.errors import InvalidHours, NotFound, PreviewNeeded
 from experts.hooks import SlotChange, slots_changed, slots_deleting
-from experts.locking import slot_transaction, vouch_for_clocks
+from experts.locking import LOCK_ORDER, slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
@@ -135,13 +135,13 @@ def hours_values(rows: list[WeeklyHours]) -> list[tuple[str, ...]]:
 def carry_out(changes: list[tuple[Expert, Calendar]], seen: str) -> list[Plan]:
     """Change the slots of locked experts from the calendar that each had before to the one stored now.
 
-    Locks the slots that came from hours, in id order. Raises PreviewNeeded unless ``seen`` is the key of that.
+    Locks the slots that came from hours, in order of time. Raises PreviewNeeded unless ``seen`` is the key of that.
     """
     experts = [expert for expert, _before in changes]
     # First without locks, so that bookings need not wait while a preview is worked out.
     must_be_seen(_plans(changes), seen)
     mine = Slot.objects.filter(expert__in=experts, from_hours=True).ahead(timezone.now())
-    list(mine.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    list(mine.select_for_update(no_key=True).order_by(*LOCK_ORDER).values_list("pk"))
     plans = _plans(changes)
     must_be_seen(plans, seen)
     _set_constraints_immediate()

@@ -1,0 +1,77 @@
+"""Where sessions fit: the one rule of which slots a session of a type takes."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from experts.models import Session, SessionTerms, SessionType, Slot
+from experts.models.slot import BOOKABLE_STATES
+
+
+def session_at(start: Slot, slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms) -> Session | None:
+    """Return the session that begins with ``start``, whether or not it is free; None where it does not fit.
+
+    ``slots``: of one expert, in order of time, ``start`` among them. A session takes every slot that its time and the
+    minutes kept free before and after it touch. These slots follow each other without a gap and reach over all of that
+    time, and those that the session itself touches are open to its type.
+    """
+    place = next((place for place, slot in enumerate(slots) if slot.pk == start.pk), None)
+    return None if place is None else _session(place, slots, session_type, terms)
+
+
+def sessions_of(slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms) -> Iterator[Session]:
+    """Yield every start at which a session fits, as ``session_at``, in order of time."""
+    for place in range(len(slots)):
+        session = _session(place, slots, session_type, terms)
+        if session is not None:
+            yield session
+
+
+def _session(place: int, slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms) -> Session | None:
+    start = slots[place]
+    begins, ends = start.starts_at, start.starts_at + terms.length
+    first = last = place
+    while slots[first].starts_at > begins - terms.before:
+        if first == 0 or slots[first - 1].ends_at != slots[first].starts_at:
+            return None
+        first -= 1
+    while slots[last].ends_at < ends + terms.after:
+        if last + 1 == len(slots) or slots[last].ends_at != slots[last + 1].starts_at:
+            return None
+        last += 1
+    covered = list(slots[first : last + 1])
+    for slot in slots[place : last + 1]:
+        if slot.for_types and session_type.pk not in slot.for_types and slot.starts_at < ends:
+            return None
+    return Session.of(start, covered, session_type, terms)
+
+
+def shown_sessions(
+    slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms, now: datetime
+) -> list[Session]:
+    """Return the starts that people are shown at ``now``, in order of time.
+
+    That is: what can be booked, or will be once it is within the horizon; what is over; and of what cannot be booked
+    any more those that are taken as a whole (there is something to wait for), as far as they do not overlap. All others
+    have become impossible by a booking that begins or ends within them.
+    """
+    shown: list[Session] = []
+    taken_until = None
+    for session in sessions_of(slots, session_type, terms):
+        state = session.state_at(now)
+        if state in BOOKABLE_STATES or state == "past":
+            shown.append(session)
+        elif state == "closed":
+            if not session.is_closed:
+                shown.append(session)
+        elif (taken_until is None or session.starts_at >= taken_until) and _is_taken_as_a_whole(session, now):
+            shown.append(session)
+            taken_until = session.ends_at
+    return shown
+
+
+def _is_taken_as_a_whole(session: Session, now: datetime) -> bool:
+    return all(
+        slot.seats_left_at(now) <= 0
+        for slot in session.covered
+        if slot.ends_at > session.starts_at and slot.starts_at < session.ends_at
+    )

@@ -1,0 +1,212 @@
+"""Sessions of a type: all slots that their time and buffers cover, or none, as one booking."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from bookings import services
+from bookings.errors import NotFound, SlotTaken
+from bookings.models import Booking, Status
+from tests.cast import book, fresh, make_expert, make_row_of_slots, make_slot, make_type
+
+VISITOR, OTHER = "a" * 32, "b" * 32
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def expert(db):
+    return make_expert()
+
+
+@pytest.fixture
+def slots(expert):
+    return make_row_of_slots(expert)
+
+
+def taken(slots):
+    """The starts of slots of which a seat is taken, in order of time."""
+    rows = {slot.pk: slot for slot in type(next(iter(slots.values()))).objects.all()}
+    return [at for at, slot in slots.items() if rows[slot.pk].seats_held + rows[slot.pk].seats_booked]
+
+
+def hold(slot, kind, visitor=VISITOR, **values):
+    return services.hold_slot(slot_id=slot.pk, session_type=kind.pk, visitor=visitor, **values)
+
+
+class TestTaking:
+    def test_it_takes_every_slot_that_its_time_and_buffers_touch(self, expert, slots):
+        kind = make_type(expert, minutes=45, buffer_before=10, buffer_after=5)
+        booking = book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == ["09:40", "10:00", "10:20", "10:40"]
+        assert booking.slot_id == slots["10:00"].pk
+        assert booking.session_ends_at - slots["10:00"].starts_at == timedelta(minutes=45)
+        assert Booking.objects.get().more_slots == [slots[at].pk for at in ("09:40", "10:20", "10:40")]
+
+    @pytest.mark.parametrize("at", ["11:40", "09:00"])
+    def test_it_is_refused_where_the_hours_end_or_begin_too_soon(self, expert, slots, at):
+        kind = make_type(expert, minutes=40, buffer_before=5)
+        with pytest.raises(SlotTaken) as refused:
+            book(slots[at], session_type=kind.pk)
+        assert refused.value.reason == "closed"
+        assert taken(slots) == []
+
+    def test_it_needs_slots_that_follow_each_other(self, expert, slots):
+        slots["10:20"].delete()
+        with pytest.raises(SlotTaken):
+            book(slots["10:00"], session_type=make_type(expert).pk)
+
+    def test_a_slot_that_is_for_other_types_can_be_kept_free_but_not_used(self, expert, slots):
+        kind = make_type(expert, minutes=20, buffer_after=20)
+        type(slots["10:20"]).objects.filter(pk=slots["10:20"].pk).update(for_types=[kind.pk + 1])
+        with pytest.raises(SlotTaken):
+            book(slots["10:20"], session_type=kind.pk)
+        book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == ["10:00", "10:20"]
+
+    def test_one_taken_slot_refuses_all(self, expert, slots):
+        book(slots["10:20"])
+        with pytest.raises(SlotTaken):
+            book(slots["10:00"], session_type=make_type(expert).pk)
+        assert taken(slots) == ["10:20"]
+
+    def test_the_seats_of_a_group_are_the_least_of_its_slots(self, expert):
+        slots = make_row_of_slots(expert, end="10:00", capacity=5)
+        kind = make_type(expert, is_group=True, max_party=5)
+        services.book(slot_id=slots["09:20"].pk, seats=3, name="School", email="", source="staff")
+        left = 2
+        with pytest.raises(SlotTaken) as refused:
+            book(slots["09:00"], session_type=kind.pk, seats=left + 1)
+        assert refused.value.reason == "party"
+        book(slots["09:00"], session_type=kind.pk, seats=left)
+
+    def test_a_type_that_the_expert_does_not_offer_is_not_found(self, expert, slots):
+        with pytest.raises(NotFound):
+            book(slots["10:00"], session_type=make_type(make_expert()).pk)
+
+    def test_an_expert_s_own_minutes_count(self, expert, slots):
+        kind = make_type(expert, minutes=20)
+        kind.offers.update(minutes=60, price_words="three francs")
+        booking = book(slots["09:00"], session_type=kind.pk)
+        assert taken(slots) == ["09:00", "09:20", "09:40"]
+        assert booking.terms.price == "three francs"
+
+
+class TestLife:
+    def test_a_hold_becomes_the_booking(self, expert, slots):
+        kind = make_type(expert)
+        held = hold(slots["10:00"], kind)
+        assert taken(slots) == ["10:00", "10:20"]
+        booking = book(slots["10:00"], session_type=kind.pk, visitor=VISITOR)
+        assert (booking.pk, booking.status) == (held.pk, Status.CONFIRMED)
+        assert fresh(slots["10:20"]).seats_booked == 1
+
+    def test_a_hold_moves_over_itself_and_to_another_type(self, expert, slots):
+        kind, longer = make_type(expert), make_type(expert, minutes=60)
+        hold(slots["10:00"], kind)
+        hold(slots["10:20"], kind)
+        assert taken(slots) == ["10:20", "10:40"]
+        hold(slots["10:20"], longer)
+        assert taken(slots) == ["10:20", "10:40", "11:00"]
+        assert Booking.objects.count() == 1
+
+    def test_releasing_frees_all(self, expert, slots):
+        hold(slots["10:00"], make_type(expert))
+        assert services.release_hold(slot_id=slots["10:00"].pk, visitor=VISITOR)
+        assert taken(slots) == []
+
+    def test_a_hold_that_ran_out_blocks_none_of_its_slots(self, expert, slots):
+        hold(slots["10:00"], make_type(expert))
+        Booking.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        assert fresh(slots["10:20"]).state in ("open", "few")
+        book(slots["10:20"])
+        assert taken(slots) == ["10:20"]
+
+    def test_a_session_takes_over_what_ran_out(self, expert, slots):
+        hold(slots["10:20"], make_type(expert))
+        Booking.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+        book(slots["10:00"], session_type=make_type(expert).pk)
+        assert taken(slots) == ["10:00", "10:20"]
+
+    def test_cancelling_frees_all(self, expert, slots):
+        booking = book(slots["10:00"], session_type=make_type(expert).pk)
+        services.cancel(booking_id=booking.pk, by_customer=True)
+        assert taken(slots) == []
+
+    def test_a_move_may_overlap_itself_and_keeps_what_was_agreed(self, expert, slots):
+        kind = make_type(expert)
+        booking = book(slots["10:00"], session_type=kind.pk)
+        kind.minutes, kind.is_active, kind.name = 60, False, "Else"
+        kind.save()
+        moved = services.reschedule(booking_id=booking.pk, slot_id=slots["10:20"].pk, by_customer=True)
+        assert taken(slots) == ["10:20", "10:40"]
+        assert moved.session_ends_at == slots["11:00"].starts_at
+        assert Booking.objects.get().terms == booking.terms
+
+    def test_a_move_that_is_refused_changes_nothing(self, expert, slots):
+        booking = book(slots["10:00"], session_type=make_type(expert).pk)
+        book(slots["11:00"])
+        with pytest.raises(SlotTaken):
+            services.reschedule(booking_id=booking.pk, slot_id=slots["10:40"].pk, by_customer=True)
+        assert taken(slots) == ["10:00", "10:20", "11:00"]
+
+    def test_a_request_takes_all_and_gives_all_back(self, expert, slots):
+        booking = book(slots["10:00"], session_type=make_type(expert, requires_approval=True).pk)
+        assert (booking.status, taken(slots)) == (Status.PENDING, ["10:00", "10:20"])
+        services.reject(booking_id=booking.pk)
+        assert taken(slots) == []
+
+    def test_a_link_of_its_own_is_made_for_each_booking(self, expert, slots):
+        kind = make_type(expert, venue="video", venue_note="https://meet.example.org/{reference}/{secret}")
+        first, second = (book(slots[at], session_type=kind.pk) for at in ("09:00", "10:00"))
+        assert first.terms.note.startswith(f"https://meet.example.org/{first.reference}/")
+        assert "{" not in first.terms.note
+        assert first.terms.note.rsplit("/", 1)[1] != second.terms.note.rsplit("/", 1)[1]
+
+
+class TestTheDatabase:
+    """Whoever writes: no second use of any slot that a session takes."""
+
+    def test_raw_sql_cannot_use_a_covered_slot_again(self, expert, slots):
+        book(slots["10:00"], session_type=make_type(expert).pk)
+        for values in [
+            {"slot": slots["10:20"]},
+            {"slot": slots["10:40"], "more_slots": [slots["10:20"].pk], **terms_of(Booking.objects.get())},
+        ]:
+            with pytest.raises(IntegrityError, match="slot_never_overbooked"), transaction.atomic():
+                Booking.objects.create(status="CONFIRMED", name="Raw", source="staff", **values)
+
+    def test_raw_sql_cannot_take_less_than_the_session_lasts(self, expert, slots):
+        booking = book(slots["10:00"], session_type=make_type(expert).pk)
+        with pytest.raises(IntegrityError, match="lasts longer"), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE bookings_booking SET more_slots = '{}' WHERE id = %s", [booking.pk])
+
+    def test_a_covered_slot_cannot_be_deleted(self, expert, slots):
+        book(slots["10:00"], session_type=make_type(expert).pk)
+        with pytest.raises(IntegrityError, match="seats of the slot are taken"), transaction.atomic():
+            slots["10:20"].delete()
+
+    def test_a_slot_that_does_not_exist_is_refused(self, expert, slots):
+        booking = book(slots["10:00"], session_type=make_type(expert).pk)
+        with pytest.raises(IntegrityError, match="there is no slot"), transaction.atomic():
+            Booking.objects.filter(pk=booking.pk).update(more_slots=[*booking.more_slots, 999_999_999])
+
+    def test_raw_sql_keeps_the_counters_of_all(self, expert, slots):
+        book(slots["10:00"], session_type=make_type(expert).pk)
+        Booking.objects.all().delete()
+        assert taken(slots) == []
+
+
+def terms_of(booking):
+    return {
+        "session_type": booking.session_type,
+        "session_ends_at": booking.session_ends_at,
+        "agreed": booking.agreed,
+    }
+
+
+def test_another_slot_of_another_day_is_not_touched(expert, slots):
+    far = make_slot(expert, at="15:00")
+    book(slots["11:20"], session_type=make_type(expert).pk)
+    assert fresh(far).seats_booked == 0
