@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
-from experts.admin.offers import OfferFormSet, TypesOfferedInline
+from experts.admin.offers import TypesOfferedInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
@@ -156,12 +156,11 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
             return
         hours, offers = None, None
         for formset in formsets:
-            if isinstance(formset, OfferFormSet) and formset.may_change:
-                formset.save(commit=False)
-                offers = formset
+            formset.save(commit=False)  # tells the log what changed
             if isinstance(formset, HoursFormSet):
-                formset.save(commit=False)  # tells the log what changed
                 hours = formset.rows()
+            elif formset.may_change:
+                offers = formset
         services.save_expert(
             expert=form.instance, fields=form.changed_data, hours=hours, seen=request.POST.get("_seen", "")
         )

@@ -123,7 +123,7 @@ class OfferInline(Scoped, TabularInline):
         """How sessions fit into the weekly hours."""
         if not (offer.expert_id and offer.session_type_id):
             return ""
-        return fit_in_words(fit_into_hours(self._hours_of(offer), offer.session_type_id, offer.terms()))
+        return fit_in_words(fit_into_hours(self._hours_of(offer), offer.session_type_id, offer.terms))
 
     def _hours_of(self, offer: OfferedType) -> list[WeeklyHours]:
         if self._hours is None:

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from experts import services
 from experts.addresses import absolute_url
 from experts.admin.base import ServiceAdmin, label, without_menu
-from experts.admin.offers import ExpertsOfferingInline, OfferFormSet
+from experts.admin.offers import ExpertsOfferingInline
 from experts.admin.policy import PolicyForm
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
@@ -331,8 +331,8 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
             return
         offered, withdrawn = [], []
         for formset in formsets:
-            if isinstance(formset, OfferFormSet) and formset.may_change:
-                formset.save(commit=False)  # tells the log what changed
+            formset.save(commit=False)  # tells the log what changed
+            if formset.may_change:
                 offered, withdrawn = formset.offered(), formset.withdrawn()
         services.save_session_type(
             session_type=form.instance,

@@ -64,7 +64,7 @@ class AddSlotForm(SeatsForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
-    for_types = types_field(
+    types = types_field(
         gettext_lazy("Only for"), help_text=gettext_lazy("All session types of the expert if none is ticked.")
     )
 
@@ -113,7 +113,7 @@ class AddSlotForm(SeatsForm):
 
 
 class ChangeSlotForm(SeatsForm):
-    for_types = types_field(
+    types = types_field(
         gettext_lazy("Only for"),
         help_text=gettext_lazy("All session types of the expert if none is ticked. Bookings that it has stay."),
     )

@@ -1,5 +1,6 @@
 """Slots in the admin. The calendar is the expert's: date and time are read on the expert’s clock."""
 
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib import admin, messages
@@ -173,12 +174,11 @@ class SlotAdmin(WithPreview, ServiceAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": AddSlotForm}))
-        if types := self._types(request, obj):
-            form.base_fields["for_types"].choices = types
-            if obj:
-                form.base_fields["for_types"].initial = obj.for_types
-        else:
-            del form.base_fields["for_types"]
+        field = deepcopy(form.base_fields.pop("types"))  # the form's own is everybody's
+        field.choices = self._types(request, obj)
+        if field.choices:
+            field.initial = obj.for_types if obj else []
+            form.base_fields["types"] = field
         return form
 
     def get_fieldsets(self, request, obj=None):
@@ -187,7 +187,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
         if not self._types(request, obj):
             return first, second
         named, other = (second, first) if obj else (first, second)
-        named = (named[0], {**named[1], "fields": (*named[1]["fields"], "for_types")})
+        named = (named[0], {**named[1], "fields": (*named[1]["fields"], "types")})
         return (other, named) if obj else (named, other)
 
     def _types(self, request, slot: Slot | None) -> list[tuple[int, str]]:
@@ -198,7 +198,8 @@ class SlotAdmin(WithPreview, ServiceAdmin):
                 types = types.filter(offers__expert=slot.expert) | types.filter(pk__in=slot.for_types)
             elif not reach(request).everything:
                 everywhere, own = reach(request).with_right(self.opts.label_lower, ADD)
-                types = types.filter(organization__in=everywhere | own)
+                mine = Q(organization__in=own, offers__expert__user=request.user)
+                types = types.filter(Q(organization__in=everywhere) | mine)
             rows = list(types.distinct()[: MOST_TYPES + 1])
             several = len({row.organization_id for row in rows}) > 1
             named = [(row.pk, f"{row.name} ({row.organization.name})" if several else row.name) for row in rows]
@@ -262,8 +263,8 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             services.set_capacity(slot_id=obj.pk, capacity=obj.capacity)
         if "title" in form.changed_data:
             services.set_title(slot_id=obj.pk, title=obj.title)
-        if "for_types" in form.changed_data:
-            services.set_types(slot_id=obj.pk, for_types=form.cleaned_data["for_types"])
+        if "types" in form.changed_data:
+            services.set_types(slot_id=obj.pk, for_types=form.cleaned_data["types"])
         if "is_closed" in form.changed_data:
             act = services.close_slot if obj.is_closed else services.reopen_slot
             act(slot_id=obj.pk)
@@ -276,7 +277,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             minutes=values["minutes"],
             capacity=values["capacity"],
             title=values["title"],
-            for_types=values.get("for_types", ()),
+            for_types=values.get("types", ()),
         )
         if not added:
             text = _("The clocks skip %(time)s on that day. Choose another time.") % {"time": wall_clock(at)}
@@ -294,7 +295,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             minutes=values["minutes"],
             capacity=values["capacity"],
             title=values["title"],
-            for_types=values.get("for_types", ()),
+            for_types=values.get("types", ()),
             seen=request.POST.get("_seen", ""),
         )
         obj.pk = added[0].pk

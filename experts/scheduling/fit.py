@@ -1,24 +1,19 @@
-"""Tell how sessions of a type fit into slots, whoever has booked them: how many they take, and what is lost.
-
-A session and the minutes kept free around it take slots that follow each other without a gap (docs/architecture.md).
-"""
+"""Tell how sessions of a type fit into slots, whoever has booked them: how many they take, and what is lost."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import pairwise
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from experts.models import SessionTerms, Slot, WeeklyHours
+from experts.scheduling.fitting import covered_slots
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 
 # Less than this is not worth a word: minutes, and share of what a session takes.
 _LITTLE_MINUTES, _LITTLE_SHARE = 10, 0.2
 _USUAL_LENGTHS = (60, 45, 40, 30, 25, 20, 15, 10, 5)
 _ANY_WEEK = date(2027, 1, 4)
-
-Stretch = TypeVar("Stretch", bound=Slot | WantedSlot)
 
 
 @dataclass(frozen=True)
@@ -52,21 +47,16 @@ class Fit:
         return self.lost >= _LITTLE_MINUTES and self.lost >= _LITTLE_SHARE * self.taken
 
 
-def fit_into(slots: Sequence[Slot | WantedSlot], type_id: int | None, terms: SessionTerms) -> Fit | None:
+def fit_into(slots: Sequence[Slot | WantedSlot], type_id: int, terms: SessionTerms) -> Fit | None:
     """Return how a session of the type fits into slots that are in order of time; None without slots."""
     if not slots:
         return None
-    before, length, after = terms.before, terms.length, terms.after
     best: tuple[timedelta, int] | None = None
-    for place, start in enumerate(slots):
-        covered = covering(slots, place, start.starts_at - before, start.starts_at + length + after)
-        if covered is None:
-            continue
-        if not all(allows(slot, type_id) for slot in covered if _touches(slot, start.starts_at, length)):
-            continue
-        taken = (covered[-1].ends_at - covered[0].starts_at, len(covered))
-        best = min(best or taken, taken)
-    need = before + length + after
+    for place in range(len(slots)):
+        if covered := covered_slots(place, slots, type_id, terms):
+            taken = (covered[-1].ends_at - covered[0].starts_at, len(covered))
+            best = min(best or taken, taken)
+    need = terms.before + terms.length + terms.after
     return Fit(
         need=_minutes(need),
         slots=best[1] if best else 0,
@@ -77,34 +67,11 @@ def fit_into(slots: Sequence[Slot | WantedSlot], type_id: int | None, terms: Ses
     )
 
 
-def fit_into_hours(hours: Iterable[WeeklyHours], type_id: int | None, terms: SessionTerms) -> Fit | None:
+def fit_into_hours(hours: Iterable[WeeklyHours], type_id: int, terms: SessionTerms) -> Fit | None:
     """As ``fit_into``, for all the slots that weekly hours make of a week, whatever day they begin."""
     rows = [_undated(row) for row in hours]
     week = wanted_slots(rows, [], ZoneInfo("UTC"), _ANY_WEEK, _ANY_WEEK + timedelta(days=6))
     return fit_into(sorted(week), type_id, terms)
-
-
-def covering(slots: Sequence[Stretch], place: int, start: datetime, end: datetime) -> list[Stretch] | None:
-    """Return the slots around that at ``place`` that cover ``start`` to ``end`` without a gap, if they do."""
-    first = last = place
-    while slots[first].starts_at > start:
-        if first == 0 or slots[first - 1].ends_at != slots[first].starts_at:
-            return None
-        first -= 1
-    while slots[last].ends_at < end:
-        if last + 1 == len(slots) or slots[last + 1].starts_at != slots[last].ends_at:
-            return None
-        last += 1
-    return list(slots[first : last + 1])
-
-
-def allows(slot: Slot | WantedSlot, type_id: int | None) -> bool:
-    """Whether sessions of the type may be booked in the slot."""
-    return not slot.for_types or type_id in slot.for_types
-
-
-def _touches(slot: Slot | WantedSlot, start: datetime, length: timedelta) -> bool:
-    return slot.starts_at < start + length and start < slot.ends_at
 
 
 def _longest(slots: Sequence[Slot | WantedSlot]) -> int:

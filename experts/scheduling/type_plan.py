@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from experts.hooks import sessions_booked
-from experts.models import Expert, OfferedType, Session, SessionTerms, SessionType, Slot
+from experts.models import Expert, OfferedType, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
-from experts.scheduling.fit import Fit, allows, covering, fit_into
+from experts.scheduling.fit import Fit, fit_into
+from experts.scheduling.fitting import sessions_of
 
 COUNTED_DAYS = 14
 MOST_COUNTED = 20  # changes whose starts are counted; of others it is only said that they are concerned
@@ -110,8 +111,8 @@ def _change(
     now: datetime,
 ) -> OfferChange:
     expert, session_type = offer.expert, offer.session_type
-    old = before.terms() if before else None
-    new = after.terms() if after else None
+    old = before.terms if before else None
+    new = after.terms if after else None
     if slots is None:
         return OfferChange(expert, session_type, old, new)
 
@@ -146,21 +147,12 @@ def _count_slots(slots: list[Slot], now: datetime) -> int:
 
 
 def _count(slots: list[Slot], offer: OfferedType, now: datetime) -> int:
-    kind, terms = offer.session_type, offer.terms()
-    found = 0
-    for place, start in enumerate(slots):
-        end = start.starts_at + terms.length
-        covered = covering(slots, place, start.starts_at - terms.before, end + terms.after)
-        if covered is None or not all(
-            allows(slot, kind.pk) for slot in covered if slot.starts_at < end and slot.ends_at > start.starts_at
-        ):
-            continue
-        found += Session.of(start, covered, kind, terms).state_at(now) in BOOKABLE_STATES
-    return found
+    sessions = sessions_of(slots, offer.session_type, offer.terms)
+    return sum(session.state_at(now) in BOOKABLE_STATES for session in sessions)
 
 
 def _lengths_of(offer: OfferedType | None) -> tuple[int, int, int] | None:
-    return _lengths(offer.terms()) if offer else None
+    return _lengths(offer.terms) if offer else None
 
 
 def _lengths(terms: SessionTerms | None) -> tuple[int, int, int] | None:

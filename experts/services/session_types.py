@@ -160,7 +160,7 @@ def _write_offers(offered: Collection[OfferedType], experts: Collection[int]) ->
         if offer.expert.organization_id != offer.session_type.organization_id:
             raise InvalidSessionType(_("This expert works for another organisation."))
         offer.clean_fields(exclude=["expert", "session_type"])
-        lasts = offer.terms()
+        lasts = offer.terms
         if lasts.minutes + lasts.buffer_before + lasts.buffer_after > LONGEST_SESSION:
             raise InvalidSessionType(_("With the minutes kept free before and after it is longer than a day."))
     for offer in offered:

@@ -47,7 +47,7 @@ def a_type(organization, **values) -> SessionType:
 
 def session_in(slots, kind: SessionType, offer: OfferedType) -> Booking:
     start, *more = slots
-    terms = offer.terms()
+    terms = offer.terms
     return make_booking(
         start,
         session_type=kind,
