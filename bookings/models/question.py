@@ -19,6 +19,7 @@ from experts.constraints import known_value
 from experts.models import Organization, SessionType
 
 MOST_CHOICES = 20
+MOST_QUESTIONS = 60  # of an organisation, inactive ones too
 
 
 class QuestionKind(models.TextChoices):

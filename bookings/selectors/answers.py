@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from bookings.models import Answer, Booking, Question
 from bookings.policy import can_change
-from experts.models import Organization, Session, Slot
+from experts.models import Expert, Organization, Session, Slot
 
 
 def questions_with(organization: Organization, session_type_id: int | None) -> list[Question]:
@@ -24,6 +26,15 @@ def questions_for(slot: Slot) -> list[Question]:
     """Return what whoever books a slot, or a session of a type, is asked. Needs the expert with the organisation."""
     type_id = slot.session_type.pk if isinstance(slot, Session) else None
     return questions_with(slot.expert.organization, type_id)
+
+
+def questions_of(expert: Expert) -> list[Question]:
+    """Return what may be asked of whoever books an expert, with the types: those of types that the expert offers."""
+    if not expert.organization.has_questions:
+        return []
+    offered = Q(session_type=None) | Q(session_type__is_active=True, session_type__offers__expert=expert)
+    rows = Question.objects.filter(offered, organization=expert.organization_id, is_active=True)
+    return list(rows.select_related("session_type"))
 
 
 def answers_of(bookings: Iterable[Booking]) -> dict[int, list[Answer]]:
