@@ -67,6 +67,12 @@ def may_change_answers(booking: Booking, now: datetime) -> bool:
     return is_let and booking.is_open and can_change(booking.slot, now)
 
 
+def changeable_questions(booking: Booking, *, by_customer: bool) -> list[Question]:
+    """Return the questions of a booking whose answers can be changed. Needs ``with_slot()``."""
+    questions = questions_with(booking.slot.expert.organization, booking.session_type_id)
+    return [question for question in questions if question.shown_to_customer or not by_customer]
+
+
 def in_staff_mail(booking: Booking, answers: Iterable[Answer]) -> list[Answer]:
     """Return those that e-mails to staff have: none where schedulers, who get them too, see no notes."""
     if booking.slot.expert.organization.hides_notes:

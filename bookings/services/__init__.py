@@ -1,6 +1,6 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
-from bookings.services.answers import change_answers, changeable_questions, check_answers
+from bookings.services.answers import change_answers, check_answers
 from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, book_by_link, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
@@ -47,7 +47,6 @@ __all__ = [
     "cancel",
     "change_answers",
     "change_details",
-    "changeable_questions",
     "check_answers",
     "claim_offer",
     "complete",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from bookings.errors import InvalidDetails, NotAllowed, NotFound
 from bookings.models import Answer, Booking, Question, QuestionKind
 from bookings.phones import read_phone
-from bookings.selectors.answers import answers_to, may_change_answers, questions_with
+from bookings.selectors.answers import answers_to, changeable_questions, may_change_answers
 from bookings.services.effects import publish_to_booker
 from bookings.validators import validate_plain_text, validate_printable
 from experts.locking import slot_transaction
@@ -128,12 +128,6 @@ def change_answers(*, booking_id: int, answers: Mapping[str, Any], by_customer: 
             checked, update_conflicts=True, unique_fields=["booking", "question"], update_fields=_WRITTEN
         )
         publish_to_booker(booking)
-
-
-def changeable_questions(booking: Booking, *, by_customer: bool) -> list[Question]:
-    """Return the questions of a booking whose answers can be changed. Needs ``with_slot()``."""
-    questions = questions_with(booking.slot.expert.organization, booking.session_type_id)
-    return [question for question in questions if question.shown_to_customer or not by_customer]
 
 
 def _is_same_consent(answer: Answer | None, typed: Mapping[str, Any]) -> bool:

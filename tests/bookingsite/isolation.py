@@ -28,6 +28,7 @@ from bookings.models import (
     MailKind,
     NoteReading,
     Notification,
+    Question,
     Status,
     TurnedAway,
     WaitlistEntry,
@@ -50,7 +51,7 @@ from experts.models import (
     User,
     WeeklyHours,
 )
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_question, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
 MISSING = 987654321  # the key of no row
@@ -147,6 +148,7 @@ def make_world() -> World:
         "Plumbic",
         "Twiddlekiosk",
         "grumblewort@",
+        "Snizzlewort",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -168,6 +170,7 @@ def make_world() -> World:
             Invitation: invitation,
             ApiToken: token,
             Block: block,
+            Question: make_question(organization, label="Does the Snizzlewort hurt?"),
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             SignIn: SignIn.objects.create(

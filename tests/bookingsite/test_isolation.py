@@ -42,7 +42,7 @@ ACTIONS = [
 OTHERS = ["stranger", "colleague"]
 # Of what they may add rows of their own: all others get no form.
 MAY_ADD = {
-    "stranger": {ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
+    "stranger": {ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
     "colleague": {Booking, CalendarFeed, Slot, TimeOff},
 }
 ENDS_THE_SESSION = {"/admin/logout/"}
