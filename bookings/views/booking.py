@@ -19,6 +19,7 @@ from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
+from bookings.selectors.answers import answers_to, changeable_questions, may_change_answers, shown_to_customer
 from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.place import place_of
@@ -97,6 +98,8 @@ def _context(request, found) -> dict:
         "place": place_of(found, now),
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, clocks),
+        "answers": shown_to_customer(answers_to(found)),
+        "may_change_answers": may_change_answers(found, now) and bool(changeable_questions(found, by_customer=True)),
         "google_url": event.google_url(found),
         **mail_context(request, found),
     }

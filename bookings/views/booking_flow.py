@@ -18,7 +18,9 @@ from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
 from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
+from bookings.question_fields import answers_as_typed
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.answers import questions_for
 from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
@@ -29,6 +31,9 @@ from experts import formatting
 from experts.clocks import Clocks
 from experts.htmx import is_partial
 from experts.models import Slot
+
+# Where the bar of steps is, by the name of the template.
+_STEPS = {"questions": "questions", "review": "review", "done": "done", "pending": "done"}
 
 
 def show_no_such_slot(request):
@@ -48,20 +53,25 @@ def values_as_typed(request, *, key) -> dict[str, Any]:
     names = ("name", "email", "phone", "notes", "seats", "asked")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
-    return {**values, **asked, "opened": request.POST.get("opened", ""), "key": key}
+    answers = answers_as_typed(request.POST)
+    return {**values, **answers, **asked, "opened": request.POST.get("opened", ""), "key": key}
 
 
 def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=False) -> BookingForm:
     """Return the form with ``values`` to begin with, not yet validated."""
-    return BookingForm(slot=seen.slot, held=seen.held, for_waitlist=for_waitlist, initial=values)
+    return BookingForm(
+        slot=seen.slot, held=seen.held, for_waitlist=for_waitlist, questions=seen.questions, initial=values
+    )
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
     clocks = shown_clocks(request, expert)
+    form = context.get("form")
     context = {
         "accent": expert.organization.accent,
+        "asks": bool(form.questions if form else questions_for(slot)),
         "slot": slot,
         "expert": expert,
         "clocks": clocks,
@@ -71,7 +81,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "waitlist_url": waitlist_url(slot),
         **(_countdown(hold) if hold else {"countdown": None}),
         "back_url": expert_url(slot, clocks.leading),
-        "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
+        "step": _STEPS.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert),
         "cancel_line": cancel_line(slot, clocks, timezone.now()),
@@ -201,7 +211,7 @@ def show_conflict(request, slot, conflict: Conflict, form):
 def show_waitlist(request, slot, form, *, status=200):
     """Show the form to join the waitlist of a slot, with the closest open times beside it."""
     if not form.is_bound:
-        form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
+        form = BookingForm(slot=slot, for_waitlist=True, questions=form.questions, initial=form.initial)
     # The slot is full or being booked; the text is the same for both.
     context = {
         "form": form,
