@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from bookings.models import Booking, CancelReason, Status
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Input, SlotOut, Slug, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {
@@ -35,6 +35,15 @@ class BookIn(Input):
     )
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
+
+
+class BookAnyoneIn(BookIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "starts_at": "2026-03-12T16:15:00Z"}
+    )
+
+    starts_at: AwareDatetime = Field(description="When the session begins: an instant, with its offset from UTC.")
+    experts: list[Slug] = Field([], max_length=2, description="Slugs of those whom it has to be with.")
 
 
 class CancelIn(Input):
@@ -180,3 +189,13 @@ class Taken(BaseModel):
     detail: str
     reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
     alternatives: list[SlotOut]
+
+
+class TakenTime(BaseModel):
+    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are."""
+
+    model_config = example({"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full"})
+
+    code: str
+    detail: str
+    reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})

@@ -1,7 +1,7 @@
 """When anybody of those who offer a type is free: the starts of its sessions, with all who could hold each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -46,6 +46,21 @@ class Start:
         if states & BOOKABLE_STATES:  # of two together one is missing
             return "held" if "held" in states else "full"
         return next(state for state in ("held", "full", "past", "closed") if state in states)
+
+
+def find_type(organization: str, name: str) -> SessionType | None:
+    """Read an active type by the slugs of its organisation and its own, with the organisation."""
+    types = SessionType.objects.active().select_related("organization")
+    return types.filter(slug=name, organization__slug=organization, organization__is_active=True).first()
+
+
+def find_experts(session_type: SessionType, slugs: Collection[str]) -> list[Expert] | None:
+    """Read experts who offer the type by their slugs, in that order; None where one of them does not."""
+    if not slugs:
+        return []
+    found = Expert.objects.active().filter(offered_types__session_type=session_type, slug__in=slugs)
+    experts = {expert.slug: expert for expert in found}
+    return [experts[slug] for slug in slugs] if experts.keys() >= set(slugs) else None
 
 
 def offers_of(session_type: SessionType) -> QuerySet[OfferedType]:
