@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AwareDatetime, BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
 from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Flag, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Flag, Input, SlotOut, Slug, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {
@@ -119,6 +119,15 @@ class AnswerOut(BaseModel):
         names = ("kind", "label", "wording", "version", "value")
         said = {name: getattr(answer, name) for name in names}
         return cls.model_construct(name=answer.question.slug if answer.question else None, **said)
+
+
+class BookAnyoneIn(BookIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "starts_at": "2026-03-12T16:15:00Z"}
+    )
+
+    starts_at: AwareDatetime = Field(description="When the session begins: an instant, with its offset from UTC.")
+    experts: list[Slug] = Field([], max_length=2, description="Slugs of those whom it has to be with.")
 
 
 class CancelIn(Input):
@@ -274,3 +283,13 @@ class Taken(BaseModel):
     detail: str
     reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
     alternatives: list[SlotOut]
+
+
+class TakenTime(BaseModel):
+    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are."""
+
+    model_config = example({"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full"})
+
+    code: str
+    detail: str
+    reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})

@@ -165,6 +165,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def with_slot(self) -> Self:
         return self.select_related("slot__expert__organization", "slot__expert__category", "session_type")
 
+    def of_experts(self, experts: models.QuerySet[Expert]) -> Self:
+        """Those with one of these experts, also as the second of two."""
+        return self.filter(Q(slot__expert__in=experts) | Q(second_expert__in=experts))
+
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not."""
         return self.select_related("slot__expert__organization", "session_type").defer(
@@ -213,6 +217,17 @@ class Booking(models.Model):
     )
     session_ends_at = models.DateTimeField(_("ends at"), null=True, blank=True, editable=False)
     more_slots = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True, editable=False)
+    # Of two experts together the one whose slots are all among ``more_slots``.
+    second_expert = models.ForeignKey(
+        Expert,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("second expert"),
+        db_index=False,
+        editable=False,
+    )
     # What was agreed (SessionTerms), whatever becomes of the type.
     agreed = models.JSONField(null=True, blank=True, editable=False)
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
@@ -302,6 +317,9 @@ class Booking(models.Model):
                 | Q(session_type__isnull=False, session_ends_at__isnull=False, agreed__isnull=False),
                 name="booking_of_a_type_has_terms",
             ),
+            models.CheckConstraint(
+                condition=Q(second_expert=None) | ~Q(more_slots=[]), name="booking_of_two_takes_slots_of_both"
+            ),
             models.CheckConstraint(condition=~Q(more_slots__contains=[F("slot")]), name="booking_takes_a_slot_once"),
             models.CheckConstraint(
                 condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),
@@ -324,6 +342,7 @@ class Booking(models.Model):
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
             GinIndex("more_slots", name="booking_more_slots", condition=~Q(more_slots=[])),
             models.Index("session_type", name="booking_of_type", condition=Q(session_type__isnull=False)),
+            models.Index("second_expert", name="booking_of_second", condition=Q(second_expert__isnull=False)),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             # For whole addresses and, whatever the database's collation, for their beginnings.
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
@@ -471,13 +490,20 @@ class Booking(models.Model):
         return Session.of(self.slot, [self.slot], self.session_type, terms)
 
     @property
+    def experts(self) -> list[Expert]:
+        """With whom it is: one expert, or two together. Needs ``with_slot()``; one query for the second."""
+        one = self.slot.expert
+        return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
+
+    @property
     def is_open(self) -> bool:
         """Whether the session is still meant to take place."""
         return self.status in (Status.PENDING, Status.CONFIRMED)
 
 
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
-# none of them is copied. What is said about the proof does not change but with the status.
+# none of them is copied. What is said about the proof does not change but with the status, the second expert
+# but with the slots.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
@@ -493,6 +519,7 @@ pghistory.track(
         "is_vouched",
         "erased_at",
         "agreed",
+        "second_expert",
     ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.

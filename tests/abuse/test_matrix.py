@@ -189,6 +189,7 @@ PUBLIC_CALLS = {
     ("GET", "/slots"): OPEN,
     ("GET", "/slots/{slot_id}"): OPEN,
     ("POST", "/slots/{slot_id}/book"): OPEN,
+    ("POST", "/organizations/{slug}/types/{type_slug}/book"): OPEN,
     ("GET", "/slots/{slot_id}/challenge"): OPEN,
     ("GET", "/bookings/{reference}"): KEY,
     ("POST", "/bookings/{reference}/cancel"): KEY,
