@@ -92,9 +92,10 @@ def booking_mail(
 
 def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before, invites: bool) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
     clocks = _clocks_of(booking)
     with translation.override(booking.language):
+        session_name = _session_name(booking)
         policy_line = cancel_line(slot, clocks, timezone.now()) if booking.is_open else ""
     keeps = kind == MailKind.PROVE
     mail = _build(
@@ -102,8 +103,9 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         kind,
         {
             "booking": booking,
+            "session_name": session_name,
             "slot": slot,
-            "old_slot": before.slot,
+            "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
             "is_pending": booking.status == Status.PENDING,
             "is_kept": booking.status == Status.HELD,
@@ -131,15 +133,19 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
 
     Without the customer's e-mail and phone, as mail gets forwarded.
     """
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
+    with translation.override(settings.LANGUAGE_CODE):
+        session_name = _session_name(booking)
     return _build(
         "staff",
         kind,
         {
             "booking": booking,
+            "session_name": session_name,
             "slot": slot,
-            "old_slot": before.slot,
+            "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
+            "place": public_place(expert, booking.terms),  # a link of its own is for who comes, and for the admin
             # A label of its own, as the clocks may change between the deadline and the session.
             "deadline_zone": zone_label(expert.zone, booking.expires_at) if booking.expires_at else "",
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
@@ -153,9 +159,18 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
     )
 
 
+def _session_name(booking: Booking) -> str:
+    """Return whose session it is: ``Amara Okafor``, of a type ``First visit with Amara Okafor``."""
+    name = booking.slot.expert.name
+    if booking.terms is None:
+        return name
+    return _("%(session)s with %(name)s") % {"session": booking.title, "name": name}
+
+
 def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:
     expert = about.slot.expert
-    return clocks_for(expert.venue, expert.zone, known_zone(about.timezone))
+    venue = about.venue if isinstance(about, Booking) else expert.venue
+    return clocks_for(venue, expert.zone, known_zone(about.timezone))
 
 
 def _calendar_method(booking: Booking, kind: MailKind, before: Before) -> str:
