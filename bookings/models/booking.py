@@ -469,8 +469,8 @@ class Booking(models.Model):
     @property
     def venue(self) -> Venue:
         """How it takes place: as agreed, else as the expert's sessions do. Needs the expert."""
-        terms = self.terms
-        return Venue((terms and terms.venue) or self.slot.expert.venue)
+        terms, expert = self.terms, self.slot.expert
+        return Venue(expert.venue) if terms is None else terms.venue_with(expert)
 
     @property
     def ends_at(self) -> datetime:

@@ -39,32 +39,22 @@ def place_of(booking: Booking, now: datetime) -> Place:
     is on the expert's public page anyway.
     """
     is_told = booking.status == Status.CONFIRMED and now < booking.ends_at
-    return whole_place(booking) if is_told else _public(booking.venue, _note(booking))
+    return whole_place(booking) if is_told else public_place(booking.slot.expert, booking.terms)
 
 
 def whole_place(booking: Booking) -> Place:
     """Return all that there is to say, as staff see it. Needs ``with_slot()``."""
-    venue, note = booking.venue, _note(booking)
+    venue, note = _agreed(booking.slot.expert, booking.terms)
     return Place(venue, note, find_address(note) if venue == Venue.VIDEO else "")
 
 
 def public_place(expert: Expert, terms: SessionTerms | None = None) -> Place:
     """Return what everybody may know of the expert's sessions, or of those under these terms."""
-    venue = Venue((terms and terms.venue) or expert.venue)
-    return _public(venue, _note_of(terms, expert))
-
-
-def _public(venue: Venue, note: str) -> Place:
+    venue, note = _agreed(expert, terms)
     return Place(venue, note if venue == Venue.IN_PERSON else "")
 
 
-def _note(booking: Booking) -> str:
-    return _note_of(booking.terms, booking.slot.expert)
-
-
-def _note_of(terms: SessionTerms | None, expert: Expert) -> str:
-    """What was agreed. What the expert has noted is about the expert's own way: it is no address of another one."""
+def _agreed(expert: Expert, terms: SessionTerms | None) -> tuple[Venue, str]:
     if terms is None:
-        return expert.venue_note
-    same_way = not terms.venue or terms.venue == expert.venue
-    return terms.note or (expert.venue_note if same_way else "")
+        return Venue(expert.venue), expert.venue_note
+    return terms.venue_with(expert), terms.note_with(expert)
