@@ -22,6 +22,7 @@ from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.place import whole_place
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
@@ -58,18 +59,46 @@ class BookingForm(SeatsForm):
             self.initial["phone"] = self.instance.phone_shown
 
 
+def _number(text: str) -> int:
+    """The number that an address has; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+class TakingSlot(admin.SimpleListFilter):
+    """Bookings that take a slot: those that start in it, and sessions that go on in it. Where its page leads."""
+
+    title = gettext_lazy("slot")
+    parameter_name = "slot__id__exact"
+
+    def lookups(self, request, model_admin):
+        text = request.GET.get(self.parameter_name)
+        if text is None:
+            return []
+        page = model_admin.admin_site.get_model_admin(Slot)
+        slot = page.get_queryset(request).filter(pk=_number(text)).first()
+        return [(text, page.name_of(slot) if slot else text)]
+
+    def queryset(self, request, queryset):
+        value = _number(self.value() or "")
+        starting = Booking.objects.order_by().filter(slot=value)
+        going_on = Booking.objects.order_by().filter(more_slots__contains=[value]).exclude(more_slots=[])
+        # A union rather than an OR: each branch has its index.
+        return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
+
+
 @admin.register(Booking)
 class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "person", "when", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "session", "expert", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
+        TakingSlot,
     )
     search_fields = ("reference", "name", "email")
     search_help_text = gettext_lazy("Reference, name or e-mail")
@@ -117,6 +146,9 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "reference",
         "status_label",
         "when_long",
+        "session",
+        "price",
+        "place",
         "expert",
         "slot_link",
         "seats",
@@ -150,8 +182,15 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return (*self._fixed, "hidden_notes") if obj else ()
 
     def get_fieldsets(self, request, obj=None):
-        """Without what the customer wrote, for those who may only know that there is something."""
+        """With what was agreed about a session of a type.
+
+        Without what the customer wrote, for those who may only know that there is something.
+        """
         fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None and obj.terms:
+            (title, options), *others = fieldsets
+            before, after = options["fields"][:3], options["fields"][3:]
+            fieldsets = [(title, {"fields": (*before, "session", "price", "place", *after)}), *others]
         if obj is None or may_read_notes(reach(request), obj):
             return fieldsets
         hidden = {"fields": ("name", "email", "phone", "hidden_notes")}
@@ -200,7 +239,20 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("when"))
     def when_long(self, booking):
-        return self.admin_site.get_model_admin(Slot).when_long(booking.slot)
+        return self.admin_site.get_model_admin(Slot).when_long(booking.session)
+
+    @display(description=gettext_lazy("session"))
+    def session(self, booking):
+        return booking.title_and_length or None
+
+    @display(description=gettext_lazy("price"))
+    def price(self, booking):
+        return booking.price or None
+
+    @display(description=gettext_lazy("place"))
+    def place(self, booking):
+        place = whole_place(booking)
+        return f"{place.kind}, {place.note}" if place.note else place.kind
 
     @display(description=gettext_lazy("expert"))
     def expert(self, booking):

@@ -95,7 +95,6 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
     slot, expert = booking.session, booking.slot.expert
     clocks = _clocks_of(booking)
     with translation.override(booking.language):
-        session_name = _session_name(booking)
         policy_line = cancel_line(slot, clocks, timezone.now()) if booking.is_open else ""
     keeps = kind == MailKind.PROVE
     mail = _build(
@@ -103,7 +102,6 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         kind,
         {
             "booking": booking,
-            "session_name": session_name,
             "slot": slot,
             "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
@@ -134,14 +132,11 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
     Without the customer's e-mail and phone, as mail gets forwarded.
     """
     slot, expert = booking.session, booking.slot.expert
-    with translation.override(settings.LANGUAGE_CODE):
-        session_name = _session_name(booking)
     return _build(
         "staff",
         kind,
         {
             "booking": booking,
-            "session_name": session_name,
             "slot": slot,
             "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
@@ -157,14 +152,6 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
         organization=expert.organization,
         message_id=message_id,
     )
-
-
-def _session_name(booking: Booking) -> str:
-    """Return whose session it is: ``Amara Okafor``, of a type ``First visit with Amara Okafor``."""
-    name = booking.slot.expert.name
-    if booking.terms is None:
-        return name
-    return _("%(session)s with %(name)s") % {"session": booking.title, "name": name}
 
 
 def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:

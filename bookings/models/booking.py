@@ -12,6 +12,7 @@ from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
@@ -459,6 +460,21 @@ class Booking(models.Model):
         """What the session is called: its type, as agreed, else the title of its slot, which may be empty."""
         terms = self.terms
         return self.slot.title if terms is None else terms.name
+
+    @property
+    def session_name(self) -> str:
+        """``First visit with Amara Okafor`` of a type, else the expert's name. Needs the expert."""
+        name = self.slot.expert.name
+        if self.terms is None:
+            return name
+        return _say("%(session)s with %(name)s") % {"session": self.title, "name": name}
+
+    @property
+    def title_and_length(self) -> str:
+        """``First visit, 45 min`` of a type; of a slot as it is its title."""
+        if self.terms is None:
+            return self.title
+        return _say("%(title)s, %(minutes)d min") % {"title": self.title, "minutes": self.session.minutes}
 
     @property
     def price(self) -> str:
