@@ -167,6 +167,7 @@ def navigation(request):
             _("People"),
             [
                 item(_("Experts"), "group", "experts", "expert"),
+                item(_("Session types"), "category_search", "experts", "sessiontype"),
                 item(_("Categories"), "category", "experts", "category"),
             ],
         ),

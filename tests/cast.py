@@ -42,6 +42,16 @@ def make_expert(**values) -> Expert:
     return Expert.objects.create(**defaults | values)
 
 
+def make_session_type(organization: Organization, *experts: Expert, **values) -> SessionType:
+    """A type of the organisation that these experts offer; 40 minutes unless told otherwise."""
+    n = next(_numbers)
+    session_type = SessionType.objects.create(
+        organization=organization, **{"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40} | values
+    )
+    OfferedType.objects.bulk_create(OfferedType(expert=expert, session_type=session_type) for expert in experts)
+    return session_type
+
+
 def day_ahead(days: int = 2) -> date:
     """A day that lies within every notice and horizon."""
     return timezone.now().date() + timedelta(days=days)
@@ -126,11 +136,7 @@ def utc(text: str) -> datetime:
 
 def make_type(expert: Expert, **values) -> SessionType:
     """A session type of the expert's organisation that the expert offers; 40 minutes unless told otherwise."""
-    n = next(_numbers)
-    defaults = {"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40}
-    session_type = SessionType.objects.create(organization=expert.organization, **defaults | values)
-    OfferedType.objects.create(expert=expert, session_type=session_type)
-    return session_type
+    return make_session_type(expert.organization, expert, **values)
 
 
 def make_row_of_slots(expert: Expert, *, start: str = "09:00", end: str = "12:00", minutes: int = 20, **values):

@@ -305,7 +305,7 @@ def _send(
     if not begun:
         return
     organization = about["organization"]
-    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id], organization=organization)]
+    mail = [limits.Mail(delivery, booking, begun=begun[message_id], organization=organization)]
     if held := limits.hold_back(mail, limits.read_standing(mail)):
         log.held_back({message_id: held[message_id].reason})
         return

@@ -329,8 +329,9 @@ def _export_proven(subject: Subject) -> Rows:
 
 
 def _erase_proven(subject: Subject, most: int) -> int:
-    """Whoever books with the address again is unknown."""
-    rows = Proven.objects.filter(hash__in=_proven_hashes(subject))
+    """Whoever books with the address again is unknown, and so are the browsers that are known by it."""
+    by_mailbox = Q(recipient=recipient_key(subject.address))
+    rows = Proven.objects.filter(Q(hash__in=_proven_hashes(subject)) | by_mailbox)
     return rows.delete()[0] if _is_about_the_address(subject) else 0
 
 

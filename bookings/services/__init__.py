@@ -8,7 +8,7 @@ from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, extend_hold, hold_slot, may_extend, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
-from bookings.services.mail import send_again, send_proof_again
+from bookings.services.mail import send_again, send_place_link_again, send_proof_again, send_receipt_again
 from bookings.services.mail_events import note_mail_event
 from bookings.services.not_me import (
     allow_notices,
@@ -73,7 +73,9 @@ __all__ = [
     "revoke_feed",
     "revoke_token",
     "send_again",
+    "send_place_link_again",
     "send_proof_again",
+    "send_receipt_again",
     "serve",
     "serve_waitlists",
     "spare",

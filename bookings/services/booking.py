@@ -14,7 +14,7 @@ import pghistory
 from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
-from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken
+from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken, TooManyBookings
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Booking, EventType, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
@@ -25,7 +25,7 @@ from bookings.selectors.facts import new_booking_facts, slot_after
 from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.services.caution import Caution, caution_about, counted_for
+from bookings.services.caution import Asked, Caution, has_enough, judge
 from bookings.services.checks import check_details, check_not_blocked, check_party, check_phone, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -90,8 +90,8 @@ def book(
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
     Its slot is a Session of the type where there is one.
 
-    Raises InvalidDetails, Blocked, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking is
-    written).
+    Raises InvalidDetails, Blocked, TooManyBookings, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken
+    (no booking is written).
     """
     booking = Booking(
         slot_id=slot_id,
@@ -223,15 +223,25 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     _settle(outcomes)
     if not contenders:
         return []
-    for request in contenders:
-        slot = slots[request.slot_id]
-        request.caution = caution_about(request.wanted, slot, request.work, is_quick=request.is_quick)
-        request.wanted.of_expert_id = counted_for(request.wanted, slot)
+    contenders = _judge(contenders, slots)
+    if not contenders:
+        return []
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
+
+
+def _judge(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]:
+    """Note how careful to be with each (caution.py). Returns those who do not have enough of the expert already."""
+    verdicts = judge([Asked(it.wanted, slots[it.slot_id], it.work, it.is_quick) for it in contenders])
+    for request, verdict in zip(contenders, verdicts, strict=True):
+        if verdict.has_enough:
+            request.settle(partial(_refuse_more, slots[request.slot_id]))
+        request.caution, request.wanted.of_expert_id = verdict.caution, verdict.of_expert_id
+        request.wanted.is_vouched = verdict.is_vouched
+    return [it for it, verdict in zip(contenders, verdicts, strict=True) if not verdict.has_enough]
 
 
 def _lock_and_read(
@@ -373,7 +383,7 @@ def book_by_link(*, booking_id: int) -> Booking:
     """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks all its slots.
 
     CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
-    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, NotFound, Busy.
+    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, TooManyBookings, NotFound, Busy.
     """
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
@@ -385,9 +395,12 @@ def book_by_link(*, booking_id: int) -> Booking:
         hold = booking if booking.status == Status.HELD else None
         if reason := refusal_of(slot, booking.seats, own=hold):
             raise SlotTaken(slot, reason)
+        if has_enough(booking, slot):
+            raise TooManyBookings(slot)
         booking.slot = without_hold(slot, hold)
         _count(booking, slot)
-        booking.save(update_fields=["status", "expires_at", "awaits_proof"])
+        booking.is_vouched = True
+        booking.save(update_fields=["status", "expires_at", "awaits_proof", "is_vouched"])
         _queue_what_follows([booking])
         serve_waitlists(booking.slot_ids)  # an offer may have been taken
         return booking
@@ -456,6 +469,10 @@ def _turn_away(slot: Slot, reason: str) -> Booked:
 
 def _refuse_blocked(slot: Slot) -> Booked:
     raise Blocked(slot)
+
+
+def _refuse_more(slot: Slot) -> Booked:
+    raise TooManyBookings(slot)
 
 
 def _refuse_party(slot: Slot, wanted: Booking) -> Booked:

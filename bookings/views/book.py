@@ -21,6 +21,7 @@ from bookings.errors import (
     Refused,
     SlotTaken,
     TooMany,
+    TooManyBookings,
     TooManyHolds,
 )
 from bookings.forms import BookingForm, is_filled_in_quickly, new_key, opened_now
@@ -275,7 +276,7 @@ def _confirm(request, seen):
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, seen.hold)
-    except Blocked as error:
+    except (Blocked, TooManyBookings) as error:
         return show_blocked(request, slot, error)
     except IdempotencyMismatch:
         # The form was answered before, and now comes again with other details: make it a new request with a new key.

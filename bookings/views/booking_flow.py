@@ -170,14 +170,20 @@ def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="",
         "correct_url": prove_url(booking, correct="1"),
         # The dialog's page has a socket already.
         "own_key": "" if is_partial(request) else own_key(request.visitor),
+        **_note_of(sent_again=sent_again, problem=problem),
     }
-    if problem:
-        context |= {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}
-    elif sent_again:
-        context |= {"note": _("Sent again."), "note_icon": "circle-check", "note_class": "note-success"}
     response = show_step(request, slot, "prove", context, status=status)
     add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
     return response
+
+
+def _note_of(*, sent_again: bool, problem: str) -> dict[str, str]:
+    """Say what became of a wish to have a mail sent again; the same for one that was held back."""
+    if problem:
+        return {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}
+    if sent_again:
+        return {"note": _("Sent again."), "note_icon": "circle-check", "note_class": "note-success"}
+    return {}
 
 
 def show_conflict(request, slot, conflict: Conflict, form):
@@ -206,7 +212,7 @@ def show_waitlist(request, slot, form, *, status=200):
     return refresh_grid(show_step(request, slot, "waitlist", context, status=status))
 
 
-def show_waiting(request, slot, entry):
+def show_waiting(request, slot, entry, *, sent_again=False, problem="", status=200):
     """Show the place in line, and how to leave the waitlist. It looks again when the link was opened elsewhere."""
     context = {
         "entry": entry,
@@ -214,8 +220,9 @@ def show_waiting(request, slot, entry):
         "waiting_url": waitlist_url(slot, query={"shown": place_shown(entry)}),
         # The dialog's page has a socket already.
         "own_key": "" if is_partial(request) else own_key(request.visitor),
+        **_note_of(sent_again=sent_again, problem=problem),
     }
-    return refresh_grid(show_step(request, slot, "waiting", context))
+    return refresh_grid(show_step(request, slot, "waiting", context, status=status))
 
 
 def place_shown(entry: WaitlistEntry) -> str:

@@ -120,6 +120,7 @@ MODELS = {
     "experts/invitation": ("OA", "OA", "OA", "OA", "OA"),
     "experts/category": ("OSEA", "A", "OSEA", "OSEA", "A"),
     "experts/expert": ("OSEA", "OA", "OSEA", "OSEA", "OA"),
+    "experts/sessiontype": ("OSA", "OSA", "OSA", "OSA", "OSA"),
     "experts/slot": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/timeoff": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/signin": ("OA", "", "OA", "OA", ""),
@@ -151,6 +152,9 @@ ADMIN = {
     "experts/membership/invite/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
+    "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type
+    "experts/sessiontype/<path:object_id>/move/": "OSA",
+    "experts/sessiontype/example/": "OSA",
     "experts/slot/<path:object_id>/book/": "OSEA",
     "experts/slot/<path:object_id>/show_bookings/": "OSEA",
     "experts/user/<id>/password/": "A",

@@ -34,7 +34,7 @@ IMPERSONAL = {
     "account_emailconfirmation": "created sent",
     "bookings_block": "until",
     "bookings_blockevent": "until",
-    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason of_expert_id extensions"
+    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions"
     " session_type_id session_ends_at more_slots agreed",
     "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots",
     "bookings_calendarfeed": "token_hash created_by_id",
