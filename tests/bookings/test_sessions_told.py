@@ -18,7 +18,7 @@ from bookings.selectors.place import place_of
 from experts.models import SessionType
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type, make_webhook, move_slot
 from tests.mail import send_mail
-from tests.staff import admin_url, logged_in, make_member
+from tests.staff import admin_url, errors_of, logged_in, make_member
 
 pytestmark = pytest.mark.django_db
 LINK = "https://meet.example.org/"
@@ -161,6 +161,24 @@ class TestPages:
         for slot_id in booking.slot_ids:
             found = staff.get(admin_url(Booking), {"slot__id__exact": slot_id}).context["cl"].result_list
             assert list(found) == [booking]
+
+
+def test_staff_book_a_type_for_somebody(expert, slots):
+    staff = logged_in(make_member(expert.organization))
+    kind, elsewhere = make_type(expert, name="First visit"), make_type(make_expert())
+    form = {"slot": slots["10:00"].pk, "session_type": kind.pk, "seats": 1, "name": "Lena", "key": "key-1"}
+    book(slots["10:20"])
+    for values, field in [
+        ({}, "slot"),
+        ({"slot": slots["11:40"].pk}, "slot"),
+        ({"session_type": elsewhere.pk}, "session_type"),
+    ]:
+        answer = staff.post(admin_url(Booking, "add"), form | values)
+        assert list(errors_of(answer)) == [field], values
+    staff.post(admin_url(Booking, "add"), form | {"slot": slots["09:00"].pk})
+    made = Booking.objects.get(name="Lena")
+    assert (made.title, made.more_slots) == ("First visit", [slots["09:20"].pk])
+    assert list(staff.get(admin_url(Booking), {"session_type__id__exact": kind.pk}).context["cl"].result_list) == [made]
 
 
 def test_webhooks(expert, booking, slots):
