@@ -9,7 +9,7 @@ from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_change_limits
 from bookings.access.visitor import client_address
 from bookings.api.authentication import BookingToken
-from bookings.api.responses import booked, taken
+from bookings.api.responses import booked, taken, type_at
 from bookings.api.schemas import (
     AwaitingProofNowOut,
     AwaitingProofOut,
@@ -65,7 +65,8 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
     try:
         answer = services.book(
             slot_id=slot_id,
-            **details.model_dump(),
+            **details.model_dump(exclude={"session_type"}),
+            session_type=type_at(slot_id, details.session_type),
             idempotency_key=headers.key or "",
             work=headers.work or "",
             client_address=client_address(request),

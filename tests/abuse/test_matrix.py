@@ -186,6 +186,7 @@ PUBLIC_CALLS = {
     ("GET", "/experts"): OPEN,
     ("GET", "/experts/{slug}"): OPEN,
     ("GET", "/experts/{slug}/questions"): OPEN,
+    ("GET", "/experts/{slug}/session-types"): OPEN,
     ("GET", "/slots"): OPEN,
     ("GET", "/slots/{slot_id}"): OPEN,
     ("POST", "/slots/{slot_id}/book"): OPEN,
