@@ -175,6 +175,7 @@ def navigation(request):
             _("Organisation"),
             [
                 item(_("Organisations"), "apartment", "experts", "organization"),
+                item(_("Questions"), "quiz", "bookings", "question"),
                 item(_("Members"), "badge", "experts", "membership"),
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Sign-ins"), "login", "experts", "signin"),

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models import Booking, Question, QuestionKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.models import Category, Expert, OfferedType, Organization, SessionType, Slot
 from experts.timezones import instant_of
@@ -108,6 +108,15 @@ def join_line(slot: Slot, **values) -> WaitlistEntry:
     n = next(_numbers)
     entry = services.join_waitlist(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values)
     return services.take_place(entry_id=entry.pk)
+
+
+def make_question(organization: Organization | None = None, **values) -> Question:
+    """A short text that need not be answered."""
+    n = next(_numbers)
+    defaults = {"label": f"What is number {n}?", "kind": QuestionKind.TEXT}
+    return services.save_question(
+        question=Question(organization=organization or make_organization(), **defaults | values)
+    )
 
 
 def make_webhook(organization: Organization | None = None, **values) -> WebhookEndpoint:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -20,8 +20,9 @@ from bookings.errors import SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
-from bookings.permissions import may_read_notes
+from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.answers import answers_to, questions_with
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
@@ -108,6 +109,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             },
         ),
         (gettext_lazy("Person"), {"fields": ("name", "email", "phone", "notes")}),
+        (gettext_lazy("Answers"), {"fields": ("answers",)}),
         (
             gettext_lazy("Request"),
             {"fields": ("source", "created", "asked_because", "last_mail", "language", "timezone")},
@@ -144,15 +146,20 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not what nobody is shown, which could otherwise be asked for letter by letter."""
-        return not lookup.startswith(("holder", "notes")) and super().lookup_allowed(lookup, value, request)
+        return not lookup.startswith(("holder", "notes", "answers")) and super().lookup_allowed(lookup, value, request)
 
     def get_readonly_fields(self, request, obj=None):
-        return (*self._fixed, "hidden_notes") if obj else ()
+        return (*self._fixed, "hidden_notes", "answers") if obj else ()
 
     def get_fieldsets(self, request, obj=None):
         """Without what the customer wrote, for those who may only know that there is something."""
         fieldsets = super().get_fieldsets(request, obj)
-        if obj is None or may_read_notes(reach(request), obj):
+        if obj is None:
+            return fieldsets
+        obj.read_by = reach(request)
+        if not obj.slot.expert.organization.has_questions:
+            fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
+        if may_read_notes(obj.read_by, obj):
             return fieldsets
         hidden = {"fields": ("name", "email", "phone", "hidden_notes")}
         return [(title, hidden if "notes" in options["fields"] else options) for title, options in fieldsets]
@@ -185,7 +192,8 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None and may_read_notes(reach(request), obj):
-            services.log_note_readings([obj], user=request.user, who=request.user.email)
+            answered = {obj.pk} if readable_answers(reach(request), obj, answers_to(obj)) else ()
+            services.log_note_readings([obj], answered=answered, user=request.user, who=request.user.email)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     # Columns
@@ -243,6 +251,22 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     @display(description=gettext_lazy("notes"))
     def hidden_notes(self, booking):
         return _("There is a note. The expert and owners read it.") if booking.notes else None
+
+    @display(description=gettext_lazy("answers"))
+    def answers(self, booking):
+        """What was answered, as far as they may read it, and what was not although it is asked."""
+        answers = answers_to(booking)
+        readable = readable_answers(booking.read_by, booking, answers)
+        rows = [(answer.label, answer.text, answer.wording) for answer in readable]
+        if len(readable) < len(answers):
+            rows.append((_("More"), _("There are answers that the expert and owners read."), ""))
+        answered = {answer.question_id for answer in answers}
+        for question in questions_with(booking.slot.expert.organization, booking.session_type_id):
+            if question.pk not in answered:
+                text = label(_("Not answered, required"), "warning") if question.is_required else _("Not answered")
+                rows.append((question.label, text, ""))
+        listed = format_html_join("", "<dt>{}</dt><dd>{}<small>{}</small></dd>", rows)
+        return format_html('<dl class="eb-answers">{}</dl>', listed) if rows else None
 
     # Ways from here
 

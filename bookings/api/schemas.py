@@ -1,13 +1,15 @@
 """What the API says and takes about bookings."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
-from bookings.models import Booking, CancelReason, Status
+from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
+from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Flag, Input, SlotOut, Whole, example
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {
@@ -23,6 +25,26 @@ STATUSES = [status for status in Status.values if status != Status.HELD]
 AWAITING = [Status.HELD.value, Status.EXPIRED.value]
 
 
+QuestionName = Annotated[str, Field(max_length=60, pattern=r"^[-a-zA-Z0-9_]+$")]
+AnswerIn = (
+    Annotated[str, Field(max_length=2000)]
+    | Flag
+    | Whole
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=MOST_CHOICES)]
+    | None
+)
+Answers = Annotated[
+    dict[QuestionName, AnswerIn],
+    Field(
+        max_length=MOST_QUESTIONS,
+        description="To what the organisation asks, by the names of its questions: see "
+        "`/experts/{slug}/questions`. A text, a number, a day as 2027-03-12, one of the choices, a list of choices, "
+        "true or false, or of a consent the `version` of its wording that was agreed to.",
+    ),
+]
+
+
 class BookIn(Input):
     model_config = Input.model_config | example({"name": "Lena Fischer", "email": "lena@example.com"})
 
@@ -35,6 +57,68 @@ class BookIn(Input):
     )
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
+    answers: Answers = {}
+
+
+class QuestionOut(BaseModel):
+    """Something that an organisation asks whoever books. ``session_type``: only with that type; null: always.
+
+    A ``consent`` says ``label`` and ``wording``, in this ``version``.
+    """
+
+    model_config = example(
+        {
+            "name": "which-side-hurts",
+            "kind": "choice",
+            "label": "Which side hurts?",
+            "help": "",
+            "choices": ["Left", "Right", "Both"],
+            "required": True,
+            "wording": "",
+            "version": 1,
+            "session_type": None,
+        }
+    )
+
+    name: str
+    kind: str = Field(json_schema_extra={"enum": QuestionKind.values})
+    label: str
+    help: str
+    choices: list[str]
+    required: bool
+    wording: str
+    version: int
+    session_type: str | None
+
+    @classmethod
+    def of(cls, question: Question) -> "QuestionOut":
+        """Needs the session type."""
+        names = ("kind", "label", "help", "choices", "wording", "version")
+        asked = {name: getattr(question, name) for name in names}
+        kind = question.session_type.slug if question.session_type else None
+        return cls.model_construct(name=question.slug, required=question.is_required, session_type=kind, **asked)
+
+
+class AnswerOut(BaseModel):
+    """An answer with its question as it was asked. Of a consent ``value`` is true, or false once it was withdrawn."""
+
+    model_config = example(
+        {"name": "which-side-hurts", "kind": "choice", "label": "Which side hurts?", "version": 1, "value": "Left"}
+    )
+
+    name: str | None
+    kind: str = Field(json_schema_extra={"enum": QuestionKind.values})
+    label: str
+    wording: str
+    version: int
+    value: bool | int | float | str | list[str]
+
+    @classmethod
+    def of(cls, answer: Answer) -> "AnswerOut":
+        """Needs the question."""
+        names = ("kind", "label", "wording", "version", "value")
+        said = {name: getattr(answer, name) for name in names}
+        return cls.model_construct(name=answer.question.slug if answer.question else None, **said)
 
 
 class CancelIn(Input):
@@ -142,12 +226,22 @@ class BookingOut(BookingFacts):
     phone: str
     notes: str
     reason: str = Field(description="What staff wrote when they rejected or cancelled it.")
+    answers: list[AnswerOut] = Field([], description="To what the organisation asks. Left out where there are none.")
+
+    @model_serializer(mode="wrap")
+    def _without_no_answers(self, write: SerializerFunctionWrapHandler):
+        """Programs that were made before anybody was asked get what they always got."""
+        said = write(self)
+        if not said.get("answers"):
+            said.pop("answers", None)
+        return said
 
     @classmethod
-    def of(cls, booking: Booking, now: datetime) -> "BookingOut":
+    def of(cls, booking: Booking, now: datetime, answers: Iterable[Answer]) -> "BookingOut":
         """Needs ``with_slot()``."""
         person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "reason")}
-        return cls.model_construct(**cls.facts(booking, now), **person)
+        said = [AnswerOut.of(answer) for answer in answers]
+        return cls.model_construct(**cls.facts(booking, now), **person, answers=said)
 
 
 class AwaitingProofNowOut(BookingOut):

@@ -24,6 +24,7 @@ from bookings.api.staff_schemas import (
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
+from bookings.selectors.answers import answers_of
 from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
@@ -95,12 +96,12 @@ def _page(request: HttpRequest, bookings: QuerySet[Booking], after: str | None) 
 def _shown(request: HttpRequest, bookings: Sequence[Booking]) -> list[StaffBookingOut]:
     """Bookings as the token's program reads them, and the log of it.
 
-    With their notes, where an organisation hides these from schedulers, too: only owners make tokens, and a token ends
-    with its maker's right (ApiToken).
+    With notes and answers, where an organisation hides these from schedulers, too: only owners make tokens, and a
+    token ends with its maker's right (ApiToken).
     """
-    services.log_note_readings(bookings, user=None, who=f"API: {request.auth.name}")
-    now = timezone.now()
-    return [StaffBookingOut.of(booking, now) for booking in bookings]
+    answers, now = answers_of(bookings), timezone.now()
+    services.log_note_readings(bookings, answered=answers, user=None, who=f"API: {request.auth.name}")
+    return [StaffBookingOut.of(booking, now, answers.get(booking.pk, ())) for booking in bookings]
 
 
 @router.post(

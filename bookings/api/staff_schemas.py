@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bookings.api.schemas import BOOKING, PERSON, STATUSES, BookingOut
+from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut
 from bookings.models import Booking, Source
 from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
 
@@ -35,7 +35,7 @@ class PersonQuery(Input):
 
 
 class StaffBookIn(Input):
-    """Staff may book for somebody without an e-mail address, and for any number of people."""
+    """Staff may book for somebody without an e-mail address or required answers, and for any number of people."""
 
     model_config = Input.model_config | example({"slot": 4711, "name": "Lena Fischer", "phone": "+44 20 7946 0000"})
 
@@ -45,6 +45,7 @@ class StaffBookIn(Input):
     phone: str = Field("", max_length=40)
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
+    answers: Answers = {}
 
 
 class PersonChange(Input):

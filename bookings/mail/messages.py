@@ -19,6 +19,7 @@ from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
+from bookings.selectors.answers import answers_to, in_staff_mail
 from bookings.selectors.place import place_of, public_place
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
@@ -129,7 +130,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
 def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before) -> Mail:
     """Return the mail in the expert's zone, with a link to the admin.
 
-    Without the customer's e-mail and phone, as mail gets forwarded.
+    Without the customer's e-mail and phone, as mail gets forwarded; of the answers, those that the organisation wants.
     """
     slot, expert = booking.slot, booking.slot.expert
     return _build(
@@ -140,6 +141,7 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
             "slot": slot,
             "old_slot": before.slot,
             "expert": expert,
+            "answers": in_staff_mail(booking, answers_to(booking)) if booking.is_open else [],
             # A label of its own, as the clocks may change between the deadline and the session.
             "deadline_zone": zone_label(expert.zone, booking.expires_at) if booking.expires_at else "",
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
@@ -303,7 +305,7 @@ def _send(
     if not begun:
         return
     organization = about["organization"]
-    mail = [limits.Mail(delivery, booking, is_counted=begun[message_id], organization=organization)]
+    mail = [limits.Mail(delivery, booking, begun=begun[message_id], organization=organization)]
     if held := limits.hold_back(mail, limits.read_standing(mail)):
         log.held_back({message_id: held[message_id].reason})
         return

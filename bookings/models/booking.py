@@ -68,6 +68,7 @@ class ProofReason(models.TextChoices):
     EXPERT = "expert", _("Many holds and bookings with this expert by people unknown")
     DOMAIN = "domain", _("A disposable e-mail address")
     QUICK = "quick", _("The form was filled in faster than a person can")
+    ADDRESS = "address", _("Many bookings with a known address, from browsers that its reader has not vouched for")
 
 
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
@@ -249,6 +250,8 @@ class Booking(models.Model):
         default="",
         db_default="",
     )
+    # Whether who reads the address stood behind it: a link was opened for it, or had been in the browser that booked.
+    is_vouched = models.BooleanField(default=False, db_default=False, editable=False)
     language = models.CharField(_("language"), max_length=10, default="en")
     timezone = models.CharField(_("time zone of the booker"), max_length=64, blank=True, validators=[validate_zone])
     # Grows with each move and end: SEQUENCE of its calendar entry (RFC 5545). Also tells an old form from a new one.
@@ -487,6 +490,7 @@ pghistory.track(
         "extensions",
         "awaits_proof",
         "proof_reason",
+        "is_vouched",
         "erased_at",
         "agreed",
     ],

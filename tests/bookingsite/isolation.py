@@ -28,6 +28,7 @@ from bookings.models import (
     MailKind,
     NoteReading,
     Notification,
+    Question,
     Status,
     TurnedAway,
     WaitlistEntry,
@@ -59,6 +60,7 @@ from tests.cast import (
     make_category,
     make_expert,
     make_organization,
+    make_question,
     make_session_type,
     make_slot,
 )
@@ -162,6 +164,7 @@ def make_world() -> World:
         "grumblefit",
         "Twiddlekiosk",
         "grumblewort@",
+        "Snizzlewort",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -184,6 +187,7 @@ def make_world() -> World:
             Invitation: invitation,
             ApiToken: token,
             Block: block,
+            Question: make_question(organization, label="Does the Snizzlewort hurt?"),
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             SignIn: SignIn.objects.create(

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from bookings.models import ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint
+from bookings.models import ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint
 from experts.admin.scoping import Scoped, WithinReach
 from experts.models import Category, Expert, Invitation, SessionType, Slot, TimeOff
 from experts.permissions import RIGHTS
@@ -43,7 +43,7 @@ OTHERS = ["stranger", "colleague"]
 # Of what they may add rows of their own: all others get no form.
 MAY_ADD = {
     "stranger": {
-        *(ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint),
+        *(ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint),
         *(Expert, Invitation, SessionType, Slot, TimeOff),
     },
     "colleague": {Booking, CalendarFeed, Slot, TimeOff},
