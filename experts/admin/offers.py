@@ -145,7 +145,7 @@ class OfferInline(Scoped, TabularInline):
 class ExpertsOfferingInline(OfferInline):
     formset = OfferingExperts
     verbose_name_plural = gettext_lazy("Who offers it. Minutes and price that are left empty are the type’s.")
-    fields = ("expert", "offers", "expert_name", "minutes", "price_amount", "price_words", "fits")
+    fields = ("expert", "expert_name", "offers", "minutes", "price_amount", "price_words", "fits")
     readonly_fields = ("expert_name", "fits")
 
     @display(description=gettext_lazy("expert"))
@@ -156,7 +156,7 @@ class ExpertsOfferingInline(OfferInline):
 class TypesOfferedInline(OfferInline):
     formset = TypesOffered
     verbose_name_plural = gettext_lazy("What people can book. Minutes and price that are left empty are the type’s.")
-    fields = ("session_type", "offers", "type_name", "minutes", "price_amount", "price_words", "fits")
+    fields = ("session_type", "type_name", "offers", "minutes", "price_amount", "price_words", "fits")
     readonly_fields = ("type_name", "fits")
 
     @display(description=gettext_lazy("session type"))
