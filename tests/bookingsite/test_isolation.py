@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from bookings.models import ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint
+from bookings.models import ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint
 from experts.admin.scoping import Scoped, WithinReach
 from experts.models import Category, Expert, Invitation, Slot, TimeOff
 from experts.permissions import RIGHTS
