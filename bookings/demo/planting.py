@@ -11,7 +11,8 @@ from bookings.demo import hours
 from bookings.demo.diary import Diary
 from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
-from bookings.models import Booking
+from bookings.demo.questions import questions
+from bookings.models import Booking, Question
 from experts import services
 from experts.models import Category, Expert, Organization, SearchWord, Slot, WeeklyHours
 
@@ -52,6 +53,7 @@ def plant(
         if Organization.objects.exists():
             raise NotEmpty
         made_organizations = Organization.objects.bulk_create(organizations())
+        Question.objects.bulk_create(questions(made_organizations))
         made_categories = Category.objects.bulk_create(categories())
         described = profiles(experts, SEED)
         made_experts = _make_experts(described, made_organizations, made_categories)
