@@ -102,7 +102,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "person", "when", "session", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
@@ -281,6 +281,11 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     def place(self, booking):
         place = whole_place(booking)
         return f"{place.kind}, {place.note}" if place.note else place.kind
+
+    @display(description=gettext_lazy("expert"))
+    def expert_and_session(self, booking):
+        name = self.expert(booking)
+        return format_html("{}<br>{}", name, booking.title_and_length) if booking.terms else name
 
     @display(description=gettext_lazy("expert"))
     def expert(self, booking):
