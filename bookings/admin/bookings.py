@@ -289,7 +289,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("expert"))
     def expert(self, booking):
-        return booking.slot.expert.name
+        return booking.with_whom
 
     @display(description=gettext_lazy("slot"))
     def slot_link(self, booking):
