@@ -165,7 +165,9 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
 
     def with_slot(self) -> Self:
-        return self.select_related("slot__expert__organization", "slot__expert__category", "session_type")
+        return self.select_related(
+            "slot__expert__organization", "slot__expert__category", "session_type", "second_expert"
+        )
 
     def of_experts(self, experts: models.QuerySet[Expert]) -> Self:
         """Those with one of these experts, also as the second of two."""
@@ -173,8 +175,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not."""
-        return self.select_related("slot__expert__organization", "session_type").defer(
-            "notes", "slot__expert__bio", "slot__expert__search_text"
+        return self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
+            "notes",
+            *("slot__expert__bio", "slot__expert__search_text"),
+            *("second_expert__bio", "second_expert__search_text"),
         )
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
@@ -484,12 +488,17 @@ class Booking(models.Model):
         return self.slot.title if terms is None else terms.name
 
     @property
+    def with_whom(self) -> str:
+        """``Amara Okafor``; of two together ``Amara Okafor and Priya Raman``. Needs ``with_slot()``."""
+        names = [expert.name for expert in self.experts]
+        return names[0] if len(names) == 1 else _say("%(one)s and %(other)s") % {"one": names[0], "other": names[1]}
+
+    @property
     def session_name(self) -> str:
         """``First visit with Amara Okafor`` of a type, else the expert's name. Needs the expert."""
-        name = self.slot.expert.name
         if self.terms is None:
-            return name
-        return _say("%(session)s with %(name)s") % {"session": self.title, "name": name}
+            return self.with_whom
+        return _say("%(session)s with %(name)s") % {"session": self.title, "name": self.with_whom}
 
     @property
     def title_and_length(self) -> str:
@@ -533,7 +542,7 @@ class Booking(models.Model):
 
     @property
     def experts(self) -> list[Expert]:
-        """With whom it is: one expert, or two together. Needs ``with_slot()``; one query for the second."""
+        """With whom it is: one expert, or two together. Needs ``with_slot()``, else the second takes a query."""
         one = self.slot.expert
         return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
 

@@ -82,13 +82,14 @@ def bookings_of(subject: Subject) -> QuerySet[Booking]:
 
 
 def _export_bookings(subject: Subject) -> Rows:
-    rows = bookings_of(subject).select_related("slot__expert__organization").order_by("slot__starts_at", "pk")
+    rows = bookings_of(subject).select_related("slot__expert__organization", "second_expert")
+    rows = rows.order_by("slot__starts_at", "pk")
     return [
         {
             "reference": row.reference,
             "status": row.status,
             "organization": row.slot.expert.organization.name,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
             "starts_at": _instant(row.slot.starts_at),
             "ends_at": _instant(row.ends_at),
             "date": row.slot.date.isoformat(),
