@@ -89,7 +89,7 @@ def _export_bookings(subject: Subject) -> Rows:
             "organization": row.slot.expert.organization.name,
             "expert": row.slot.expert.name,
             "starts_at": _instant(row.slot.starts_at),
-            "ends_at": _instant(row.slot.ends_at),
+            "ends_at": _instant(row.ends_at),
             "date": row.slot.date.isoformat(),
             "time": row.slot.time.isoformat("minutes"),
             "time_zone_of_expert": row.slot.expert.timezone,

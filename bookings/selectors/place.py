@@ -29,7 +29,7 @@ def place_of(booking: Booking, now: datetime) -> Place:
     How to join a session by phone or video is for those who have the confirmed booking, until it is over; an address
     is on the expert's public page anyway.
     """
-    is_told = booking.status == Status.CONFIRMED and now < booking.slot.ends_at
+    is_told = booking.status == Status.CONFIRMED and now < booking.ends_at
     expert = booking.slot.expert
     return whole_place(expert) if is_told else public_place(expert)
 

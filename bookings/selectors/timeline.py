@@ -107,7 +107,7 @@ class _Story:
             return [*steps, self._session(DONE), Step(_("Completed"), "check-check", DONE)]
         if status == Status.NO_SHOW:
             return [*steps, self._session(OVER), Step(_("Missed"), "user-x", OVER)]
-        is_over = self.booking.slot.ends_at <= self.now
+        is_over = self.booking.ends_at <= self.now
         return [*steps, self._session(DONE if is_over else NOW), Step(_("Completed"), "check-check", NEXT)]
 
     def _between(self) -> list[Step]:
