@@ -11,7 +11,8 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Coalesce, Lower, Now
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
@@ -89,6 +90,9 @@ _WORDS_OF_NAME = SearchVector(
 _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
 )
+# A session of a type may end before the slot in which it starts, or with one of those that follow.
+_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
+_IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -195,15 +199,25 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
         return set(confirmed.values_list("pgh_obj_id", flat=True))
 
+    def over(self, at: datetime) -> Self:
+        """Those whose sessions had ended at that instant: sessions of a type by their own end."""
+        return self.filter(LessThanOrEqual(_ENDS_AT, Value(at, models.DateTimeField())))
+
+    def ahead(self) -> Self:
+        """Requests and confirmed bookings whose sessions are still to come or going on."""
+        return self.filter(_IS_AHEAD)
+
+    def exclude_ahead(self) -> Self:
+        """All others."""
+        return self.exclude(_IS_AHEAD)
+
     def upcoming(self) -> Self:
-        """Those that are still ahead or going on, soonest first."""
-        active = [Status.PENDING, Status.CONFIRMED]
-        return self.filter(status__in=active, slot__ends_at__gt=Now()).order_by("slot__starts_at")
+        """Those ``ahead``, soonest first."""
+        return self.ahead().order_by("slot__starts_at")
 
     def earlier(self) -> Self:
         """All others, latest first."""
-        active = [Status.PENDING, Status.CONFIRMED]
-        return self.exclude(status__in=active, slot__ends_at__gt=Now()).order_by("-slot__starts_at")
+        return self.exclude_ahead().order_by("-slot__starts_at")
 
 
 class Booking(models.Model):
@@ -368,6 +382,11 @@ class Booking(models.Model):
                 condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
             ),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
+            models.Index(
+                "session_ends_at",
+                name="booking_session_to_complete",
+                condition=Q(status="CONFIRMED", session_ends_at__isnull=False),
+            ),
         ]
         triggers = [
             # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.
@@ -545,6 +564,11 @@ class Booking(models.Model):
         """With whom it is: one expert, or two together. Needs ``with_slot()``, else the second takes a query."""
         one = self.slot.expert
         return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant at which its session ends, as in ``session``, but of nothing but the slot."""
+        return self.session_ends_at or self.slot.ends_at
 
     @property
     def is_open(self) -> bool:
