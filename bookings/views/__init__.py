@@ -1,4 +1,5 @@
 from bookings.views.address import correct_address
+from bookings.views.anyone import anyone, embed_anyone, hold_anyone
 from bookings.views.book import book
 from bookings.views.booking import booking, calendar_file, show_mail_state
 from bookings.views.cancel import cancel
@@ -14,18 +15,21 @@ from bookings.views.waitlist import waitlist
 from bookings.views.your_data import download_data, erase_data, read_data, your_data
 
 __all__ = [
+    "anyone",
     "book",
     "booking",
     "calendar_file",
     "cancel",
     "correct_address",
     "download_data",
+    "embed_anyone",
     "embed_expert",
     "erase_data",
     "expert",
     "extend",
     "feed",
     "hold",
+    "hold_anyone",
     "link",
     "my_bookings",
     "not_me",
