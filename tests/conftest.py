@@ -68,6 +68,26 @@ def pytest_collection_finish(session):
     gc.freeze()
 
 
+def _with_room(run):
+    """Call it where the frames of whatever it calls have room.
+
+    Python keeps frames in chunks of 16 KB, and gives a chunk back as soon as it is empty: code that happens to call
+    over the edge of one asks the kernel for memory with every call, some hundred times in a test. Below a frame that is
+    said to need half a megabyte they are in one chunk of a whole one. Memory that nobody writes to costs nothing.
+    """
+    return run()
+
+
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Run the test as pytest does."""
+    runner = item.config.pluginmanager.get_plugin("runner")
+    return _with_room(lambda: runner.pytest_runtest_protocol(item, nextitem))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config):
     """For `-n auto` one worker more than there are processors: some tests wait for a clock, a browser or a process.

@@ -1,12 +1,14 @@
 """Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
-from bookings.models import Booking, Status, WaitlistEntry
+from bookings.models import Booking, Question, Status, WaitlistEntry
 from bookings.models.proven import hashes_of
+from bookings.selectors.answers import questions_for
 from bookings.selectors.lately import known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Slot
@@ -32,6 +34,7 @@ _ORGANIZATION = (
     "proof",
     "contact_email",
     "blocked_until",
+    "has_questions",
     *_POLICY,
 )
 # What is needed of a hold, in the order of the model's columns.
@@ -74,6 +77,11 @@ class SlotForVisitor:
     def held(self) -> int:
         """The seats of the hold."""
         return self.hold.seats if self.hold else 0
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What whoever books it is asked: read when it is asked for, and only where there is any."""
+        return questions_for(self.slot)
 
     def find_booking(self, visitor: str) -> Booking | None:
         """Read the visitor's booking of the slot, if ``has_booked``."""

@@ -1,6 +1,6 @@
 """Holds: a seat that is kept for a visitor while the details are filled in."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
@@ -126,20 +126,27 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
         hold.expires_at = expires_at
         hold.save(force_insert=True)
     else:
-        hold, left, left_slots = moving, moving.slot, moving.slot_ids
-        expires_at = expires_at if lasts.minutes else hold.runs_out_at
-        publisher.slot_changed(left)
-        publish_slots(hold)
-        take(hold, slot)
-        hold.seats, hold.expires_at, hold.extensions = seats, expires_at, 0
-        hold.save(update_fields=[*TAKEN_FIELDS, "seats", "expires_at", "extensions"])
-        if len(left_slots) > 1:
-            serve_waitlists(left_slots)
-        else:
-            serve_waitlist(left)
+        if seats * len(slot.covered) > moving.seats * len(moving.slot_ids) and not lasts.minutes:
+            raise NotHeld(needs_work=lasts.needs_work)
+        hold = moving
+        _move(hold, slot, seats, expires_at if lasts.minutes else hold.runs_out_at)
     publish(hold)
     hold.slot = slot.with_seats(held=seats)
     return hold
+
+
+def _move(hold: Booking, slot: Slot, seats: int, expires_at: datetime) -> None:
+    """Under the locks of all slots: let a hold take others, and serve who waits for those that it leaves."""
+    left, left_slots = hold.slot, hold.slot_ids
+    publisher.slot_changed(left)
+    publish_slots(hold)
+    take(hold, slot)
+    hold.seats, hold.expires_at, hold.extensions = seats, expires_at, 0
+    hold.save(update_fields=[*TAKEN_FIELDS, "seats", "expires_at", "extensions"])
+    if len(left_slots) > 1:
+        serve_waitlists(left_slots)
+    else:
+        serve_waitlist(left)
 
 
 def may_extend(hold: Booking) -> bool:

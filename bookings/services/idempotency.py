@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,10 +42,20 @@ class Answer:
         self.scope, self.key, self.request_hash = scope, key, request_hash
 
     @classmethod
-    def for_request(cls, booking: Booking, key: str, scope: str, address: str = "", *, wanted: str = "") -> "Answer":
+    def for_request(
+        cls,
+        booking: Booking,
+        key: str,
+        scope: str,
+        address: str = "",
+        answers: Mapping[str, Any] | None = None,
+        *,
+        wanted: str = "",
+    ) -> "Answer":
         """The answer to a request that wants this booking. ``address``: where the client is, if that is known.
 
-        ``wanted``: what stands for the slot where none is named.
+        ``answers``: what it answers to the organisation's questions. ``wanted``: what stands for the slot where none is
+        named.
 
         A short key could be guessed, with somebody's name and address, for the sake of the answer: then the same
         request from elsewhere is another one.
@@ -54,7 +64,9 @@ class Answer:
             return cls("", "", "")
         email = booking.email.casefold()
         slot = wanted or booking.slot_id
-        where = [address] if address and len(key) < GUESSABLE else []
+        besides: list[object] = [address] if address and len(key) < GUESSABLE else []
+        if answers:
+            besides.append(dict(sorted(answers.items())))
         return cls(
             sha256("caller", scope) if scope else sha256("slot", slot, email),
             hash_of(key),  # a program may use anything, its customer's address too
@@ -63,7 +75,7 @@ class Answer:
                 *(slot, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
                 *([booking.session_type_id] if booking.session_type_id else []),
                 *([booking.second_expert_id] if booking.second_expert_id else []),
-                *where,
+                *besides,
             ),
         )
 

@@ -63,6 +63,13 @@ class SpanField(forms.CharField):
             return True
 
 
+def types_field(label, **kwargs) -> forms.TypedMultipleChoiceField:
+    """Session types (ids) to tick; none means all. Whoever uses it says which there are."""
+    return forms.TypedMultipleChoiceField(
+        label=label, coerce=int, required=False, widget=forms.CheckboxSelectMultiple, **kwargs
+    )
+
+
 class ClockTimesField(forms.CharField):
     """Times of day as people list them: ``10:00, 11:30 14:00``."""
 

@@ -58,6 +58,14 @@ class SessionTerms:
     def after(self) -> timedelta:
         return timedelta(minutes=self.buffer_after)
 
+    def venue_with(self, expert: Expert) -> Venue:
+        """How a session takes place: as these terms say, else as the expert's do."""
+        return Venue(self.venue or expert.venue)
+
+    def note_with(self, expert: Expert) -> str:
+        """The address, or how to join. What the expert notes about one way of meeting says nothing of another."""
+        return self.note or (expert.venue_note if self.venue_with(expert) == expert.venue else "")
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 

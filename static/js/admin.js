@@ -60,6 +60,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = button.dataset.copied;
   } catch {
-    getSelection().selectAllChildren(document.getElementById("feed-url")); // at least marked, ready for Ctrl-C
+    // At least marked, ready for Ctrl-C.
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copyOf ?? "feed-url"));
   }
 });

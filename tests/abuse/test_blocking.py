@@ -27,33 +27,22 @@ from bookings.models import Booking, ProofReason, SpentWork, Status
 from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot
-from tests.cast import day_ahead, fresh, make_expert, make_slot, when
+from tests.abuse.crowd import SEATS, defend, make_calendar
+from tests.cast import fresh
 
 pytestmark = pytest.mark.django_db
 REQUESTS, PEOPLE = (10_000, 200) if os.environ.get("ABUSE") == "all" else (320, 40)
-SEATS = 60
 ROUND = timedelta(minutes=15, seconds=1)
 
 
 @pytest.fixture
 def defended(settings):
-    """Limits as in production; what other tests' experts had is forgotten."""
-    settings.RATE_LIMITS = True
-    caution._seats_ahead.forget()
-    yield
-    caution._seats_ahead.forget()
+    yield from defend(settings)
 
 
 @pytest.fixture
 def expert():
-    """With sixty seats in six days."""
-    expert = make_expert()
-    first = make_slot(expert, day=day_ahead(2), at="08:00")
-    starts = [first.starts_at + timedelta(days=day, hours=hour) for day in range(6) for hour in range(10)]
-    Slot.objects.bulk_create(
-        Slot(expert=expert, ends_at=start + timedelta(minutes=30), **when(expert, start)) for start in starts[1:]
-    )
-    return expert
+    return make_calendar()
 
 
 def networks(count):

@@ -7,8 +7,8 @@ class Migration(migrations.Migration):
     atomic = False  # nobody waits while rows are looked through
 
     dependencies = [
-        ("bookings", "0027_sessions_of_several_slots_checked"),
-        ("experts", "0022_types_of_two_experts"),
+        ("bookings", "0029_questions"),
+        ("experts", "0023_types_of_two_experts"),
     ]
 
     operations = [

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0021_session_types'),
+        ('experts', '0022_questions'),
     ]
 
     operations = [
