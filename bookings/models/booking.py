@@ -566,11 +566,6 @@ class Booking(models.Model):
         return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
 
     @property
-    def ends_at(self) -> datetime:
-        """The instant at which its session ends, as in ``session``, but of nothing but the slot."""
-        return self.session_ends_at or self.slot.ends_at
-
-    @property
     def is_open(self) -> bool:
         """Whether the session is still meant to take place."""
         return self.status in (Status.PENDING, Status.CONFIRMED)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     atomic = False  # nobody waits for the index
 
     dependencies = [
-        ('bookings', '0029_questions'),
+        ('bookings', '0030_second_expert'),
         ('experts', '0022_questions'),
     ]
 
