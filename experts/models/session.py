@@ -57,6 +57,14 @@ class Session(Slot):
     def policy(self, name: str) -> Any:
         return self.session_type.policy(name, self.expert)
 
+    @property
+    def venue(self) -> str:
+        return self.terms.venue_with(self.expert)
+
+    @property
+    def venue_note(self) -> str:
+        return self.terms.note_with(self.expert)
+
     def seats_left_at(self, now: datetime) -> int:
         return min(slot.seats_left_at(now) for slot in self.covered)
 

@@ -58,6 +58,14 @@ class SessionTerms:
     def after(self) -> timedelta:
         return timedelta(minutes=self.buffer_after)
 
+    def venue_with(self, expert: Expert) -> str:
+        """Return how a session with the expert takes place, a value of ``Venue``."""
+        return self.venue or expert.venue
+
+    def note_with(self, expert: Expert) -> str:
+        """Return the address, or how to join. What the expert says of one kind of place says nothing of another."""
+        return self.note or (expert.venue_note if self.venue_with(expert) == expert.venue else "")
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -2,12 +2,17 @@
 
 from datetime import datetime, timedelta
 
-from experts.models import Expert
+from experts.models import Expert, Slot
+from experts.scheduling.fitting import Offered, sessions_of
 from experts.scheduling.plan import Calendar
 
 
-def not_made_yet(expert: Expert, start: datetime, end: datetime, now: datetime) -> list[datetime]:
+def not_made_yet(
+    expert: Expert, start: datetime, end: datetime, now: datetime, offered: Offered | None = None
+) -> list[datetime]:
     """Return when the slots begin, from ``start`` until before ``end``, that the hours ask for and that are not made.
+
+    With an offered type those of them at which a session of it will fit.
 
     Two queries where that lies beyond the horizon, else none. Whoever changes hours or time off writes the expert too
     (experts/services/hours.py), so what is said here is as old as that row.
@@ -18,5 +23,10 @@ def not_made_yet(expert: Expert, start: datetime, end: datetime, now: datetime) 
     # Up to this day there are slots already; what staff deleted of them stays deleted.
     made = expert.slots_until or horizon.astimezone(expert.zone).date()
     first, last = made + timedelta(days=1), end.astimezone(expert.zone).date()
-    wanted = Calendar.of(expert).wanted(first, last, horizon)
-    return [starts_at for starts_at in wanted if start <= starts_at < end]
+    # A session may reach into the day after.
+    wanted = Calendar.of(expert).wanted(first, last if offered is None else last + timedelta(days=1), horizon)
+    starts = list(wanted)
+    if offered is not None:
+        slots = [Slot(starts_at=slot.starts_at, ends_at=slot.ends_at) for slot in wanted.values()]
+        starts = [session.starts_at for session in sessions_of(slots, offered.session_type, offered.terms)]
+    return [starts_at for starts_at in starts if start <= starts_at < end]
