@@ -22,6 +22,7 @@ __all__ = [
     "SeatFree",
     "SlotTaken",
     "TooMany",
+    "TooManyBookings",
     "TooManyHolds",
     "WaitlistFull",
 ]
@@ -55,6 +56,22 @@ class Blocked(Refused):
         if organization.contact_email:
             text = _("We cannot take this booking online. Please get in touch with %(name)s: %(email)s")
         super().__init__(str(text) % {"name": organization.name, "email": organization.contact_email})
+
+
+class TooManyBookings(Refused):
+    """One person has as many seats of an expert ahead as one can book online. Staff can book more for them."""
+
+    code = "too_many_bookings"
+    status = 409
+
+    def __init__(self, slot: Slot) -> None:
+        organization = slot.expert.organization
+        text = _(
+            "You have booked as many times with %(expert)s as one person can book online. To book more, please get in"
+            " touch with %(name)s."
+        )
+        words = {"expert": slot.expert.name, "name": organization.name}
+        super().__init__(str(text) % words)
 
 
 class InvalidDetails(Refused):

@@ -1,6 +1,7 @@
 """Booking and looking up, as forms. The model's validators decide what is acceptable, the same for the API."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,20 +16,12 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.errors import InvalidDetails
 from bookings.form_renderer import InputRenderer
 from bookings.mail_slips import suggest_address
-from bookings.models import Booking, CancelReason
+from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind
 from bookings.models.booking import read_reference
 from bookings.phones import example_phone, read_phone, show_phone
+from bookings.question_fields import NUMBER_WORDS, AsksQuestions, answers_to_begin_with
 from bookings.validators import validate_plain_text
 from experts.models import Organization, Slot
-
-_NUMBER_WORDS = {
-    2: gettext_lazy("Two"),
-    3: gettext_lazy("Three"),
-    4: gettext_lazy("Four"),
-    5: gettext_lazy("Five"),
-    6: gettext_lazy("Six"),
-}
-
 
 _QUICK = timedelta(seconds=2)  # the signed time has no fractions
 
@@ -85,8 +78,11 @@ class _EmailField(forms.EmailField):
             raise forms.ValidationError(_("Enter an address like name@example.com."), code="invalid") from error
 
 
-class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
-    """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps."""
+class BookingForm(AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
+    """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps.
+
+    So do the answers to what the organisation asks, in fields of their own.
+    """
 
     default_renderer = InputRenderer
     agree = forms.BooleanField(error_messages={"required": gettext_lazy("Tick this box to continue.")})
@@ -129,6 +125,7 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
         zone: ZoneInfo | None = None,
         held: int = 0,
         for_waitlist: bool = False,
+        questions: Sequence[Question] = (),
         **kwargs: Any,
     ) -> None:
         """``zone``: the visitor's, where it is known. ``held``: the seats that the visitor holds in the slot already.
@@ -141,7 +138,9 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
         expert = slot.expert
         self._zones = [expert.timezone, *([zone.key] if zone else [])]
         self._asks_phone = not for_waitlist  # whose form only carries on what was typed before
-        self.fields["phone"].widget.attrs["placeholder"] = example_phone(self._zones)
+        example = example_phone(self._zones)
+        self.fields["phone"].widget.attrs["placeholder"] = example
+        self.ask(questions, example)
         self.fields["name"].required = self.fields["email"].required = True
         self.fields["agree"].label = _("I agree that %(organization)s uses these details to arrange my session.") % {
             "organization": expert.organization.name
@@ -188,7 +187,10 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
             self._update_errors(error)  # type: ignore[attr-defined]  # Django's own, which its types leave out
 
     def add_refusal(self, refused: InvalidDetails) -> None:
-        """Add what the service refused to its fields; to the whole form what belongs to no field of it."""
+        """Add what the service refused to its fields; to the whole form what belongs to no field of it.
+
+        Of answers: ``add_answer_refusal``.
+        """
         for name, messages in refused.fields.items():
             self.add_error(name if name in self.fields else None, messages)
 
@@ -197,7 +199,7 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
         """``Two things need a fix``"""
         count = len(self.errors)
         return ngettext("One thing needs a fix", "%(count)s things need a fix", count) % {
-            "count": _NUMBER_WORDS.get(count, count)
+            "count": NUMBER_WORDS.get(count, count)
         }
 
     def details(self) -> list[tuple[str, str]]:
@@ -207,6 +209,20 @@ class BookingForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's takes 
         rows = [(label, shown[name]) for name, label in labels.items() if shown[name]]
         seats = self.cleaned_data.get("seats", 1)
         return [*rows, (_("Seats"), str(seats))] if seats > 1 else rows
+
+
+class AnswersForm(AsksQuestions, forms.Form):
+    """What was answered when it was booked, to be changed."""
+
+    default_renderer = InputRenderer
+
+    def __init__(
+        self, data: QueryDict | None = None, *, questions: Sequence[Question], answers: Sequence[Answer], example: str
+    ) -> None:
+        """``example``: of a phone number."""
+        super().__init__(data, initial=answers_to_begin_with(answers))
+        self.ask(questions, example)
+        self.agreed = {row.question_id: row for row in answers if row.kind == QuestionKind.CONSENT and row.value}
 
 
 class CancelForm(forms.Form):

@@ -1,6 +1,8 @@
 """Register what members of organisations may do with bookings and what belongs to them, and say who reads notes."""
 
-from bookings.models import Booking
+from collections.abc import Iterable
+
+from bookings.models import Answer, Booking
 from experts.models import Role
 from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, Reach, register_rights
 
@@ -18,6 +20,8 @@ register_rights(
         "bookings.notereading": {Role.OWNER: LOOK},
         # To add is to have somebody's data given out or erased.
         "bookings.erasure": {Role.OWNER: LOOK | {ADD}},
+        # What people are asked is part of the organisation's rules.
+        "bookings.question": {Role.OWNER: ALL, Role.SCHEDULER: LOOK},
         "bookings.turnedaway": dict.fromkeys(Role, LOOK),
         # Both show what a program of the organisation signs and reads. To change a delivery is to send it again.
         "bookings.webhookendpoint": {Role.OWNER: ALL},
@@ -32,7 +36,19 @@ def may_read_notes(reach: Reach, booking: Booking) -> bool:
 
     Needs ``with_slot()``.
     """
+    return not booking.slot.expert.organization.hides_notes or _reads_all(reach, booking)
+
+
+def _reads_all(reach: Reach, booking: Booking) -> bool:
     expert = booking.slot.expert
-    if reach.everything or not expert.organization.hides_notes:
-        return True
-    return Role.OWNER in reach.roles_in(expert.organization_id) or expert.user_id == reach.user_id is not None
+    is_owner = reach.everything or Role.OWNER in reach.roles_in(expert.organization_id)
+    return is_owner or expert.user_id == reach.user_id is not None
+
+
+def readable_answers(reach: Reach, booking: Booking, answers: Iterable[Answer]) -> list[Answer]:
+    """Return those of a booking's answers that they may read: as notes, and what is confidential like hidden notes."""
+    if not may_read_notes(reach, booking):
+        return []
+    if _reads_all(reach, booking):
+        return list(answers)
+    return [answer for answer in answers if answer.question is None or not answer.question.is_confidential]

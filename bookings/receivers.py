@@ -6,12 +6,19 @@ from typing import Any
 
 from anymail.signals import AnymailTrackingEvent, tracking
 from django.dispatch import receiver
+from django.utils import timezone
 
 from bookings import services
 from bookings.models import Booking
 from bookings.services import delete_ended_holds, serve_waitlists
 from bookings.webhooks.events import queue_capacity_events
-from experts.hooks import SlotChange, finds_slots_in_use, on_slots_changed, on_slots_deleting
+from experts.hooks import (
+    SlotChange,
+    counts_sessions_booked,
+    finds_slots_in_use,
+    on_slots_changed,
+    on_slots_deleting,
+)
 
 
 @on_slots_changed
@@ -39,6 +46,14 @@ def find_booked(slot_ids: Collection[int]) -> set[int]:
 def forget_holds(slot_ids: Collection[int]) -> None:
     """Delete the holds of these slots that ended: their rows would keep the slots."""
     delete_ended_holds(Booking.objects.filter(slot__in=slot_ids).ended_holds())
+
+
+@counts_sessions_booked
+def count_booked(offers: Collection[tuple[int, int]]) -> int:
+    """Count what is booked and lies ahead, holds included."""
+    experts, types = {expert for expert, _type in offers}, {type_id for _expert, type_id in offers}
+    rows = Booking.objects.occupying().filter(session_type__in=types, slot__expert__in=experts)
+    return rows.filter(slot__starts_at__gt=timezone.now()).count()
 
 
 @receiver(tracking)

@@ -24,6 +24,7 @@ urlpatterns = [
     path("bookings/<str:reference>/", views.booking, name="booking"),
     path("bookings/<str:reference>/mail/", views.show_mail_state, name="mail_state"),
     path("bookings/<str:reference>/address/", views.correct_address, name="correct_address"),
+    path("bookings/<str:reference>/answers/", views.change_answers, name="answers"),
     path("bookings/<str:reference>/cancel/", views.cancel, name="cancel"),
     path("bookings/<str:reference>/reschedule/", views.reschedule, name="reschedule"),
     path("bookings/<str:reference>/calendar.ics", views.calendar_file, name="calendar_file"),

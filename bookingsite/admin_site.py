@@ -167,6 +167,7 @@ def navigation(request):
             _("People"),
             [
                 item(_("Experts"), "group", "experts", "expert"),
+                item(_("Session types"), "category_search", "experts", "sessiontype"),
                 item(_("Categories"), "category", "experts", "category"),
             ],
         ),
@@ -174,6 +175,7 @@ def navigation(request):
             _("Organisation"),
             [
                 item(_("Organisations"), "apartment", "experts", "organization"),
+                item(_("Questions"), "quiz", "bookings", "question"),
                 item(_("Members"), "badge", "experts", "membership"),
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Sign-ins"), "login", "experts", "signin"),

@@ -85,6 +85,13 @@ class InvalidHours(Refused):
     status = 422
 
 
+class InvalidSessionType(Refused):
+    """A session type that cannot be, or cannot go."""
+
+    code = "invalid"
+    status = 422
+
+
 class PreviewNeeded(Exception):
     """Not a refusal: staff must see ``plans`` (experts/scheduling/plan.py) first, or again. Nothing was written.
 
@@ -93,4 +100,15 @@ class PreviewNeeded(Exception):
 
     def __init__(self, plans: Sequence[Any], key: str) -> None:
         self.plans, self.key = plans, key
+        super().__init__(key)
+
+
+class TypePreviewNeeded(Exception):
+    """Not a refusal: staff must see what a change of session types means (``TypePlan``) first, or again.
+
+    Nothing was written. The same call with ``seen=key`` writes it, if it still means that.
+    """
+
+    def __init__(self, plan: Any, key: str) -> None:
+        self.plan, self.key = plan, key
         super().__init__(key)

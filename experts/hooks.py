@@ -21,9 +21,11 @@ class SlotChange:
 OnChange = Callable[[list[SlotChange]], None]
 FindUsed = Callable[[Collection[int]], set[int]]
 OnDelete = Callable[[Collection[int]], None]
+CountBooked = Callable[[Collection[tuple[int, int]]], int]
 _on_change: list[OnChange] = []
 _find_used: list[FindUsed] = []
 _on_delete: list[OnDelete] = []
+_count_booked: list[CountBooked] = []
 
 
 def on_slots_changed(callback: OnChange) -> OnChange:
@@ -44,6 +46,12 @@ def on_slots_deleting(callback: OnDelete) -> OnDelete:
     return callback
 
 
+def counts_sessions_booked(callback: CountBooked) -> CountBooked:
+    """Register a function (a decorator) that counts the sessions ahead of some (expert, session type) (keys)."""
+    _count_booked.append(callback)
+    return callback
+
+
 def slots_changed(changes: list[SlotChange]) -> None:
     """Call what is registered for changes, in the order of registration."""
     if changes:
@@ -61,3 +69,8 @@ def slots_deleting(slot_ids: Collection[int]) -> None:
     if slot_ids:
         for callback in _on_delete:
             callback(slot_ids)
+
+
+def sessions_booked(offers: Collection[tuple[int, int]]) -> int:
+    """How many sessions ahead people have booked of these session types with these experts: (expert, type), keys."""
+    return sum(callback(offers) for callback in _count_booked) if offers else 0

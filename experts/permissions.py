@@ -40,6 +40,9 @@ register_rights(
         "experts.expert": {Role.OWNER: ALL, Role.SCHEDULER: EDIT, Role.EXPERT: EDIT},
         "experts.weeklyhours": dict.fromkeys(Role, ALL),
         "experts.timeoff": dict.fromkeys(Role, ALL),
+        # What is offered, and at what price, is the organisation's to say; experts see what they offer.
+        "experts.sessiontype": {Role.OWNER: ALL, Role.SCHEDULER: ALL},
+        "experts.offeredtype": {Role.OWNER: ALL, Role.SCHEDULER: ALL, Role.EXPERT: LOOK},
         "experts.slot": dict.fromkeys(Role, ALL),
     }
 )

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models import Booking, Question, QuestionKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.models.webhook import CHOSEN_EVENTS
 from experts.models import Category, Expert, OfferedType, Organization, SessionType, Slot
 from experts.timezones import instant_of
@@ -40,6 +40,16 @@ def make_expert(**values) -> Expert:
     if "category" not in values:
         defaults["category"] = make_category()
     return Expert.objects.create(**defaults | values)
+
+
+def make_session_type(organization: Organization, *experts: Expert, **values) -> SessionType:
+    """A type of the organisation that these experts offer; 40 minutes unless told otherwise."""
+    n = next(_numbers)
+    session_type = SessionType.objects.create(
+        organization=organization, **{"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40} | values
+    )
+    OfferedType.objects.bulk_create(OfferedType(expert=expert, session_type=session_type) for expert in experts)
+    return session_type
 
 
 def day_ahead(days: int = 2) -> date:
@@ -100,6 +110,15 @@ def join_line(slot: Slot, **values) -> WaitlistEntry:
     return services.take_place(entry_id=entry.pk)
 
 
+def make_question(organization: Organization | None = None, **values) -> Question:
+    """A short text that need not be answered."""
+    n = next(_numbers)
+    defaults = {"label": f"What is number {n}?", "kind": QuestionKind.TEXT}
+    return services.save_question(
+        question=Question(organization=organization or make_organization(), **defaults | values)
+    )
+
+
 def make_webhook(organization: Organization | None = None, **values) -> WebhookEndpoint:
     """An endpoint that asks for every event."""
     defaults = {
@@ -126,11 +145,7 @@ def utc(text: str) -> datetime:
 
 def make_type(expert: Expert, **values) -> SessionType:
     """A session type of the expert's organisation that the expert offers; 40 minutes unless told otherwise."""
-    n = next(_numbers)
-    defaults = {"name": f"First visit {n}", "slug": f"first-visit-{n}", "minutes": 40}
-    session_type = SessionType.objects.create(organization=expert.organization, **defaults | values)
-    OfferedType.objects.create(expert=expert, session_type=session_type)
-    return session_type
+    return make_session_type(expert.organization, expert, **values)
 
 
 def make_row_of_slots(expert: Expert, *, start: str = "09:00", end: str = "12:00", minutes: int = 20, **values):

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import json
 import secrets
 import threading
@@ -21,15 +22,15 @@ CLIENT, SECRET = "expertbook", "the-client's-own-secret"
 class Provider:
     """Whoever asks is ``person`` (their claims), at once. ``signs_with`` and ``id_claims`` make it lie.
 
-    ``down`` answers 503; ``ended`` tokens are known no more; ``asked`` counts the questions about somebody, and
-    ``all_asked`` those about anything.
+    ``asks`` shows a page with a link first; ``down`` answers 503; ``ended`` tokens are known no more; ``asked`` counts
+    the questions about somebody, and ``all_asked`` those about anything.
     """
 
     def __init__(self) -> None:
         self.person: dict[str, Any] = {}
         self.id_claims: dict[str, Any] = {}
         self.signs_with = KEY
-        self.down = False
+        self.asks = self.down = False
         self.ended: set[str] = set()
         self.asked = self.all_asked = 0
         self.codes: dict[str, dict[str, str]] = {}
@@ -64,6 +65,9 @@ class _Answer(BaseHTTPRequestHandler):
         if address.path == "/keys":
             public = json.loads(RSAAlgorithm.to_jwk(KEY.public_key()))
             return self._send({"keys": [public | {"kid": "one", "alg": "RS256", "use": "sig"}]})
+        if address.path == "/authorize" and provider.asks:
+            provider.asks = False
+            return self._send_page(f'<h1>Who are you?</h1><a href="{html.escape(self.path)}">Go on as Noor</a>')
         if address.path == "/authorize":
             code = secrets.token_hex(8)
             provider.codes[code] = asked
@@ -88,9 +92,15 @@ class _Answer(BaseHTTPRequestHandler):
         return self._send(provider.tokens())
 
     def _send(self, content: dict[str, Any], status: int = 200) -> None:
-        body = json.dumps(content).encode()
+        self._send_body(json.dumps(content), "application/json", status)
+
+    def _send_page(self, content: str) -> None:
+        self._send_body(content, "text/html", 200)
+
+    def _send_body(self, content: str, type_: str, status: int) -> None:
+        body = content.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", type_)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -138,7 +138,7 @@ def read_booking_token(token: str) -> Booking:
 
 def booking_link_ends(booking: Booking) -> datetime:
     """Return the instant at which a booking's links, and what they have opened, end: 30 days after the session."""
-    return booking.slot.ends_at + BOOKING_LINK_LASTS
+    return booking.ends_at + BOOKING_LINK_LASTS
 
 
 def make_lookup_token(request: LookupRequest) -> tuple[str, LookupLink]:

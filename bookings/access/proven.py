@@ -6,9 +6,12 @@ Reference and address prove nothing: whoever books with an invented address know
 
 from django.utils import timezone
 
-from bookings.models import OutboxMail, Proven, Suppression
+from bookings.models import MailAllowance, OutboxMail, Proven, Suppression
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
-from bookings.models.recipient import recipient_key
+from bookings.models.recipient import Purse, recipient_key
+
+# That one mailbox makes known, the latest: else one mail, opened in many, were as many holds as somebody likes.
+MOST_BROWSERS = 5
 
 
 def is_proven(*, visitor: str = "", email: str = "") -> bool:
@@ -40,9 +43,18 @@ def mark_proven(*, visitor: str, email: str, booker: str = "") -> None:
     ]
     if email:
         Suppression.objects.filter(pk=recipient_key(email)).delete()
+        MailAllowance.objects.filter(recipient=recipient_key(email), purse=Purse.UNKNOWN).delete()
         OutboxMail.objects.release(email)
+    for row in rows:
+        if row.kind == ProvenKind.BROWSER and email:
+            row.recipient = recipient_key(email)
     rows.sort(key=lambda row: row.hash)  # in one order, so that two of us do not wait for each other
-    Proven.objects.bulk_create(rows, update_conflicts=True, unique_fields=["hash"], update_fields=["proven_at"])
+    Proven.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["hash"], update_fields=["proven_at", "recipient"]
+    )
+    if visitor and email:
+        of_mailbox = Proven.objects.filter(recipient=recipient_key(email)).order_by("-proven_at", "pk")
+        Proven.objects.filter(pk__in=list(of_mailbox.values_list("pk", flat=True)[MOST_BROWSERS:])).delete()
 
 
 def forget_proven_browser(*, visitor: str) -> None:

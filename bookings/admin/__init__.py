@@ -11,6 +11,7 @@ from bookings.admin.expert_pages import (
 from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.note_readings import NoteReadingAdmin
 from bookings.admin.notifications import NotificationAdmin
+from bookings.admin.questions import QuestionAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
 from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
@@ -26,6 +27,7 @@ __all__ = [
     "NoteReadingAdmin",
     "NotificationAdmin",
     "OrganizationWithFeedAdmin",
+    "QuestionAdmin",
     "SlotWithBookingsAdmin",
     "TurnedAwayAdmin",
     "WaitlistAdmin",

@@ -42,7 +42,7 @@ class Decision:
             case Status.CONFIRMED:
                 return booking.expires_at > now
             case Status.COMPLETED:
-                return booking.slot.ends_at <= now
+                return booking.ends_at <= now
             case Status.NO_SHOW:
                 return booking.slot.starts_at <= now
         return True

@@ -105,7 +105,7 @@ class OrganizationWithFeedAdmin(WithCalendarFeed, OrganizationAdmin):
         privacy = (
             gettext_lazy("Privacy"),
             {
-                "fields": ("retention_months", "hides_notes", "warned_of"),
+                "fields": ("retention_months", "hides_notes", "lets_change_answers", "warned_of"),
                 "description": gettext_lazy(
                     "After that time, sessions keep their seats and status, and forget who came. Leave it empty to "
                     "keep people for ever."

@@ -2,30 +2,53 @@
 
 from django.http import HttpRequest
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from ninja import Header, Router, Status
 
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_change_limits
 from bookings.access.visitor import client_address
 from bookings.api.authentication import BookingToken
-from bookings.api.responses import booked, taken
+from bookings.api.responses import booked, taken, type_at
 from bookings.api.schemas import (
     AwaitingProofNowOut,
     AwaitingProofOut,
+    BookAnyoneIn,
     BookedOut,
     BookIn,
     BookingOut,
     CancelIn,
     ChallengeOut,
+    Keyed,
     KeyedAndWorked,
+    QuestionOut,
     Taken,
+    TakenTime,
 )
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
+from bookings.selectors.answers import answers_to, questions_of, shown_to_customer
 from experts.api.error_schemas import Error, errors
+from experts.api.schemas import Listed, Slug
+from experts.models import Expert
+from experts.scheduling.anyone import find_experts, find_type
 
 router = Router(tags=["Public"])
 of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
+
+
+@router.get(
+    "/experts/{slug:slug}/questions",
+    response={200: Listed[QuestionOut], **errors(404)},
+    summary="What is asked of those who book",
+)
+def list_questions(request: HttpRequest, slug: str):
+    """In order. Those of a session type are asked of who books a session of that type only."""
+    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
+    if expert is None:
+        raise NotFound(_("There is no such expert."))
+    items = [QuestionOut.of(question) for question in questions_of(expert)]
+    return Listed[QuestionOut].model_construct(items=items, count=len(items))
 
 
 @router.post(
@@ -42,7 +65,8 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
     try:
         answer = services.book(
             slot_id=slot_id,
-            **details.model_dump(),
+            **details.model_dump(exclude={"session_type"}),
+            session_type=type_at(slot_id, details.session_type),
             idempotency_key=headers.key or "",
             work=headers.work or "",
             client_address=client_address(request),
@@ -54,6 +78,37 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
         if not (expert.is_active and expert.organization.is_active):
             raise NotFound from error  # as their page is
         return Status(409, taken(error))
+    return Status(201, booked(answer))
+
+
+@router.post(
+    "/organizations/{slug}/types/{type_slug}/book",
+    response={201: AwaitingProofOut | BookedOut, 409: TakenTime, **errors(400, 403, 404, 422, 429)},
+    summary="Book a session with whoever is free",
+)
+def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: BookAnyoneIn, headers: Header[Keyed]):
+    """Whoever has fewest sessions in that week, or those whom ``experts`` names; types of two experts take two.
+
+    The answer's ``slot`` says with whom. 409 only where nobody is free. Otherwise as the booking of a slot.
+    """
+    check_booking_limits(address=client_address(request))
+    kind = find_type(slug, type_slug)
+    values = details.model_dump(exclude={"experts"})
+    chosen = find_experts(kind, details.experts) if kind else None
+    if kind is None or chosen is None:
+        raise NotFound
+    try:
+        answer = services.book_anyone(
+            session_type=kind.pk,
+            **values,
+            experts=[expert.pk for expert in chosen],
+            idempotency_key=headers.key or "",
+            client_address=client_address(request),
+            language=translation.get_language() or "en",
+            source=Source.API,
+        )
+    except SlotTaken as error:
+        return Status(409, TakenTime(code=error.code, detail=str(error), reason=error.reason))
     return Status(201, booked(answer))
 
 
@@ -69,7 +124,7 @@ def challenge(request: HttpRequest, slot_id: int):
 def get_booking(request: HttpRequest, reference: str):
     """As it is now. A wrong token and an unknown reference look the same: 404."""
     schema = AwaitingProofNowOut if request.auth.awaits_proof else BookingOut
-    return schema.of(request.auth, timezone.now())
+    return schema.of(request.auth, timezone.now(), shown_to_customer(answers_to(request.auth)))
 
 
 @of_booking.post(
@@ -82,4 +137,5 @@ def cancel_booking(request: HttpRequest, reference: str, details: CancelIn | Non
     check_change_limits(address=client_address(request), booking_id=request.auth.pk)
     reason = details.reason if details else ""
     services.cancel(booking_id=request.auth.pk, by_customer=True, cancel_reason=reason)
-    return BookingOut.of(Booking.objects.with_slot().get(pk=request.auth.pk), timezone.now())
+    booking = Booking.objects.with_slot().get(pk=request.auth.pk)
+    return BookingOut.of(booking, timezone.now(), shown_to_customer(answers_to(booking)))

@@ -1,13 +1,16 @@
 """What the API says and takes about bookings."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
-from bookings.models import Booking, CancelReason, Status
+from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
+from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Flag, Input, SlotOut, Slug, Whole, example
+from experts.models.expert import Venue
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {
@@ -15,7 +18,11 @@ BOOKING = {
     "status": "CONFIRMED",
     "seats": 1,
     "expires_at": None,
-    "slot": SLOT | {"seats_left": 0, "state": "full"},
+    "slot": SLOT | {"ends_at": "2026-03-12T17:00:00Z", "seats_left": 0, "state": "full"},
+    "session_type": {"slug": "first-visit", "name": "First visit"},
+    "ends_at": "2026-03-12T17:00:00Z",
+    "price": "€60",
+    "place": {"venue": "in_person", "note": "12 High Street"},
 }
 PERSON = {"name": "Lena Fischer", "email": "lena@example.com", "phone": "", "notes": ""}
 # Those that somebody made: a hold is nobody's booking yet.
@@ -23,8 +30,28 @@ STATUSES = [status for status in Status.values if status != Status.HELD]
 AWAITING = [Status.HELD.value, Status.EXPIRED.value]
 
 
-class BookIn(Input):
-    model_config = Input.model_config | example({"name": "Lena Fischer", "email": "lena@example.com"})
+QuestionName = Annotated[str, Field(max_length=60, pattern=r"^[-a-zA-Z0-9_]+$")]
+AnswerIn = (
+    Annotated[str, Field(max_length=2000)]
+    | Flag
+    | Whole
+    | Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    | Annotated[list[Annotated[str, Field(max_length=80)]], Field(max_length=MOST_CHOICES)]
+    | None
+)
+Answers = Annotated[
+    dict[QuestionName, AnswerIn],
+    Field(
+        max_length=MOST_QUESTIONS,
+        description="To what the organisation asks, by the names of its questions: see "
+        "`/experts/{slug}/questions`. A text, a number, a day as 2027-03-12, one of the choices, a list of choices, "
+        "true or false, or of a consent the `version` of its wording that was agreed to.",
+    ),
+]
+
+
+class DetailsIn(Input):
+    """Who books, and what they say."""
 
     name: str = Field(min_length=1, max_length=120)
     email: str = Field(min_length=1, max_length=254, json_schema_extra={"format": "email"})
@@ -35,6 +62,89 @@ class BookIn(Input):
     )
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
+    answers: Answers = {}
+
+
+class BookIn(DetailsIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "session_type": "first-visit"}
+    )
+
+    session_type: Slug | None = Field(
+        None,
+        description="The slug of a session type that the expert offers: the session begins with the slot and takes as "
+        "many of the following ones as it lasts.",
+    )
+
+
+class QuestionOut(BaseModel):
+    """Something that an organisation asks whoever books. ``session_type``: only with that type; null: always.
+
+    A ``consent`` says ``label`` and ``wording``, in this ``version``.
+    """
+
+    model_config = example(
+        {
+            "name": "which-side-hurts",
+            "kind": "choice",
+            "label": "Which side hurts?",
+            "help": "",
+            "choices": ["Left", "Right", "Both"],
+            "required": True,
+            "wording": "",
+            "version": 1,
+            "session_type": None,
+        }
+    )
+
+    name: str
+    kind: str = Field(json_schema_extra={"enum": QuestionKind.values})
+    label: str
+    help: str
+    choices: list[str]
+    required: bool
+    wording: str
+    version: int
+    session_type: str | None
+
+    @classmethod
+    def of(cls, question: Question) -> "QuestionOut":
+        """Needs the session type."""
+        names = ("kind", "label", "help", "choices", "wording", "version")
+        asked = {name: getattr(question, name) for name in names}
+        kind = question.session_type.slug if question.session_type else None
+        return cls.model_construct(name=question.slug, required=question.is_required, session_type=kind, **asked)
+
+
+class AnswerOut(BaseModel):
+    """An answer with its question as it was asked. Of a consent ``value`` is true, or false once it was withdrawn."""
+
+    model_config = example(
+        {"name": "which-side-hurts", "kind": "choice", "label": "Which side hurts?", "version": 1, "value": "Left"}
+    )
+
+    name: str | None
+    kind: str = Field(json_schema_extra={"enum": QuestionKind.values})
+    label: str
+    wording: str
+    version: int
+    value: bool | int | float | str | list[str]
+
+    @classmethod
+    def of(cls, answer: Answer) -> "AnswerOut":
+        """Needs the question."""
+        names = ("kind", "label", "wording", "version", "value")
+        said = {name: getattr(answer, name) for name in names}
+        return cls.model_construct(name=answer.question.slug if answer.question else None, **said)
+
+
+class BookAnyoneIn(DetailsIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "starts_at": "2026-03-12T16:15:00Z"}
+    )
+
+    starts_at: AwareDatetime = Field(description="When the session begins: an instant, with its offset from UTC.")
+    experts: list[Slug] = Field([], max_length=2, description="Slugs of those whom it has to be with.")
 
 
 class CancelIn(Input):
@@ -94,19 +204,51 @@ class ChallengeOut(BaseModel):
     signature: str
 
 
+class BookedType(BaseModel):
+    """What a session was booked for, by its name at that time."""
+
+    slug: str
+    name: str
+
+
+class PlaceOut(BaseModel):
+    """``note``: the address, or for who has a confirmed booking how to join; empty where it is not told."""
+
+    venue: str = Field(json_schema_extra={"enum": Venue.values})
+    note: str
+
+
 class BookingFacts(BaseModel):
-    """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved."""
+    """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved.
+
+    ``session_type``, ``ends_at`` (UTC), ``price`` and ``place`` are what was agreed about a session of a type: where a
+    slot was booked as it is, they are not there. A session begins with ``slot``, which is shown here with its end.
+    """
 
     reference: str
     status: str = Field(json_schema_extra={"enum": STATUSES})
     seats: int
     expires_at: datetime | None
     slot: SlotOut
+    session_type: BookedType = None
+    ends_at: datetime = None
+    price: str = Field(None, description="As it is shown, in words; empty without one.")
+    place: PlaceOut = None
+
+    @model_serializer(mode="wrap")
+    def _what_is_there(self, dump):
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @classmethod
     def facts(cls, booking: Booking, now: datetime) -> dict:
-        facts = booking_facts(booking, now)
-        return facts | {"slot": SlotOut.model_construct(**facts["slot"])}
+        return told(booking_facts(booking, now))
+
+
+def told(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts of a booking with those in them as the schemas that they have."""
+    schemas = {"slot": SlotOut, "session_type": BookedType, "place": PlaceOut}
+    inner = {name: schemas[name].model_construct(**facts[name]) for name in schemas if facts.get(name)}
+    return facts | inner
 
 
 class BookedOut(BookingFacts):
@@ -142,12 +284,22 @@ class BookingOut(BookingFacts):
     phone: str
     notes: str
     reason: str = Field(description="What staff wrote when they rejected or cancelled it.")
+    answers: list[AnswerOut] = Field([], description="To what the organisation asks. Left out where there are none.")
+
+    @model_serializer(mode="wrap")
+    def _without_no_answers(self, write: SerializerFunctionWrapHandler):
+        """Programs that were made before anybody was asked get what they always got."""
+        said = write(self)
+        if not said.get("answers"):
+            said.pop("answers", None)
+        return said
 
     @classmethod
-    def of(cls, booking: Booking, now: datetime) -> "BookingOut":
+    def of(cls, booking: Booking, now: datetime, answers: Iterable[Answer]) -> "BookingOut":
         """Needs ``with_slot()``."""
         person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "reason")}
-        return cls.model_construct(**cls.facts(booking, now), **person)
+        said = [AnswerOut.of(answer) for answer in answers]
+        return cls.model_construct(**cls.facts(booking, now), **person, answers=said)
 
 
 class AwaitingProofNowOut(BookingOut):
@@ -180,3 +332,13 @@ class Taken(BaseModel):
     detail: str
     reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
     alternatives: list[SlotOut]
+
+
+class TakenTime(BaseModel):
+    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are."""
+
+    model_config = example({"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full"})
+
+    code: str
+    detail: str
+    reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})

@@ -10,7 +10,7 @@ from ninja import Header, Query, Router, Status
 
 from bookings import services
 from bookings.api.authentication import StaffToken
-from bookings.api.responses import booked, taken
+from bookings.api.responses import booked, taken, type_at
 from bookings.api.schemas import BookedOut, Keyed, Taken
 from bookings.api.staff_schemas import (
     BookingQuery,
@@ -24,11 +24,13 @@ from bookings.api.staff_schemas import (
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
+from bookings.selectors.answers import answers_of
 from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
 from experts.api.staff import own_expert, own_slot
 from experts.errors import Invalid
+from experts.models import SessionType
 
 router = Router(tags=["Staff: bookings"])
 Page = Followed[StaffBookingOut]
@@ -46,6 +48,13 @@ def own_booking(request: HttpRequest, reference: str) -> Booking:
     return booking
 
 
+def own_type(request: HttpRequest, slug: str) -> SessionType:
+    found = SessionType.objects.filter(organization=request.auth.organization, slug=slug).first()
+    if found is None:
+        raise NotFound(_("There is no such session type."))
+    return found
+
+
 @router.get("/bookings", response={200: Page, **errors(401, 404, 422)}, summary="List bookings")
 def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     """The latest first, by when they were made. Holds are left out."""
@@ -54,6 +63,8 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
         bookings = bookings.filter(status=query.status)
     if query.expert:
         bookings = bookings.filter(slot__expert=own_expert(request, query.expert))
+    if query.session_type:
+        bookings = bookings.filter(session_type=own_type(request, query.session_type))
     if query.from_:
         bookings = bookings.filter(slot__date__gte=query.from_)
     if query.to:
@@ -95,12 +106,12 @@ def _page(request: HttpRequest, bookings: QuerySet[Booking], after: str | None) 
 def _shown(request: HttpRequest, bookings: Sequence[Booking]) -> list[StaffBookingOut]:
     """Bookings as the token's program reads them, and the log of it.
 
-    With their notes, where an organisation hides these from schedulers, too: only owners make tokens, and a token ends
-    with its maker's right (ApiToken).
+    With notes and answers, where an organisation hides these from schedulers, too: only owners make tokens, and a
+    token ends with its maker's right (ApiToken).
     """
-    services.log_note_readings(bookings, user=None, who=f"API: {request.auth.name}")
-    now = timezone.now()
-    return [StaffBookingOut.of(booking, now) for booking in bookings]
+    answers, now = answers_of(bookings), timezone.now()
+    services.log_note_readings(bookings, answered=answers, user=None, who=f"API: {request.auth.name}")
+    return [StaffBookingOut.of(booking, now, answers.get(booking.pk, ())) for booking in bookings]
 
 
 @router.post(
@@ -114,7 +125,8 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
     try:
         answer = services.book(
             slot_id=slot.pk,
-            **details.model_dump(exclude={"slot"}),
+            **details.model_dump(exclude={"slot", "session_type"}),
+            session_type=type_at(slot.pk, details.session_type),
             idempotency_key=headers.key or "",
             idempotency_scope=f"token:{request.auth.pk}",
             language=translation.get_language() or "en",

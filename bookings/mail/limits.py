@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.db import connection
 
-from bookings.mail.log import Delivery
+from bookings.mail.log import Begun, Delivery
 from bookings.mail.rules import FOR_STAFF, NOTICES, MailKind
 from bookings.models import Booking, MailAllowance, Source
 from bookings.models.notification import HoldReason
@@ -25,7 +25,7 @@ _HOUR, _DAY = 3600, 86400  # seconds
 
 
 class Limit(NamedTuple):
-    """So many mails in so many seconds. What is too much waits for the next, so often, and is dropped then."""
+    """So many mails in so many seconds. What is too much is tried again, each day and so often, and dropped then."""
 
     mails: int
     seconds: int
@@ -36,47 +36,47 @@ LIMITS = {
     # A secretary books for an office, with one address.
     Purse.OWN: Limit(60, _HOUR, waits=24),
     Purse.KNOWN: Limit(10, _DAY, waits=1),
-    Purse.UNKNOWN: Limit(1, _DAY, waits=1),
+    # One until its link is opened, which empties the purse; or for as long as we remember who is known.
+    Purse.UNKNOWN: Limit(1, 400 * _DAY, waits=30),
+    # Somebody at a browser has pressed "Send it again".
+    Purse.AGAIN: Limit(2, _DAY, waits=0),
     # A receptionist makes a series of bookings for somebody; reminders come in the end whatever strangers do.
     Purse.FOLLOW_UP: Limit(60, _DAY, waits=1),
     Purse.LINK: Limit(3, _HOUR, waits=0),
+    Purse.NEW_LINK: Limit(3, _DAY, waits=0),
     # One of its own: who asks for links to somebody's bookings keeps nobody from their account.
     Purse.PASSWORD: Limit(3, _HOUR, waits=0),
-    # One, and one more for who asks for it again.
-    Purse.PROOF: Limit(2, _DAY, waits=0),
     Purse.INVITATION: Limit(5, _DAY, waits=0),
     # All requests of a large house go to one desk.
     Purse.STAFF: Limit(600, _HOUR, waits=24),
 }
 _ALONE = {
-    MailKind.LOOKUP: Purse.LINK,
     MailKind.PASSWORD: Purse.PASSWORD,
-    MailKind.PROVE: Purse.PROOF,
-    MailKind.WAITLIST_PROVE: Purse.PROOF,
     MailKind.WAITLIST_OFFER: Purse.OWN,  # who is in line has proven the address
     MailKind.INVITATION: Purse.INVITATION,
 }
 # These stop everything: the mail server would refuse it, or its reader has called us spam.
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
 # These are never stopped: they are how an address proves itself, and how somebody gets back in.
-_ASKED_FOR = {Purse.LINK, Purse.PASSWORD}
+_ASKED_FOR = {Purse.LINK, Purse.NEW_LINK, Purse.PASSWORD}
 # These, whatever the reason is: strangers can cause them.
-_CAUSED_BY_ANYBODY = {Purse.KNOWN, Purse.UNKNOWN, Purse.PROOF, Purse.FOLLOW_UP, Purse.INVITATION}
+_CAUSED_BY_ANYBODY = {Purse.KNOWN, Purse.UNKNOWN, Purse.AGAIN, Purse.FOLLOW_UP, Purse.INVITATION}
+# Purses of links that anybody can ask for who types an address.
+_LINKS = {MailKind.LOOKUP: (Purse.LINK, Purse.NEW_LINK), MailKind.PASSWORD: (Purse.PASSWORD,)}
 
 
 class Mail(NamedTuple):
     """A mail that is about to leave.
 
     ``by_visitor``: somebody at a browser or a program caused it, and not staff or the clock. ``waits``: how often it
-    has waited. ``is_counted``: it counted before, and did not leave. ``organization``: whose it is, where it is about
-    no booking.
+    has waited. ``begun``: what the log knows of it. ``organization``: whose it is, where it is about no booking.
     """
 
     delivery: Delivery
     booking: Booking | None = None
     by_visitor: bool = False
     waits: int = 0
-    is_counted: bool = False
+    begun: Begun = Begun()
     organization: Organization | None = None
 
     @property
@@ -113,6 +113,9 @@ class Standing:
     def purse_of(self, mail: Mail) -> Purse:
         """Return what the mail is paid from."""
         delivery, booking = mail.delivery, mail.booking
+        is_proven = proven_hash(ProvenKind.ADDRESS, delivery.to) in self.proven
+        if delivery.kind == MailKind.LOOKUP:
+            return Purse.LINK if is_proven else Purse.NEW_LINK
         if purse := _ALONE.get(delivery.kind):
             return purse
         if delivery.kind in FOR_STAFF:
@@ -122,7 +125,9 @@ class Standing:
         is_told = booking is not None and booking.pk in self.told and not mail.by_visitor
         if is_told or (booking is not None and booking.source == Source.STAFF):
             return Purse.FOLLOW_UP
-        return Purse.KNOWN if proven_hash(ProvenKind.ADDRESS, delivery.to) in self.proven else Purse.UNKNOWN
+        if is_proven:
+            return Purse.KNOWN
+        return Purse.AGAIN if mail.begun.was_asked_for else Purse.UNKNOWN
 
     def reason_to_stop(self, mail: Mail, purse: Purse) -> HoldReason | None:
         """Return why the mailbox is spared this mail, if it is. It never is one that was asked for: that proves it."""
@@ -173,8 +178,9 @@ def read_standing(mails: Collection[Mail]) -> Standing:
 
 def stop_links(address: str, kind: MailKind) -> None:
     """Send a mailbox no links of a kind that anybody can ask for who types its address, for a day."""
-    purse, lasts = _ALONE[kind], timedelta(seconds=_DAY)
-    MailAllowance.objects.use_up(recipient_key(address), purse, most=LIMITS[purse].mails, lasts=lasts)
+    for purse in _LINKS[kind]:
+        most, lasts = LIMITS[purse].mails, timedelta(seconds=_DAY)
+        MailAllowance.objects.use_up(recipient_key(address), purse, most=most, lasts=lasts)
 
 
 def may_invite(organization: Organization) -> bool:
@@ -196,7 +202,7 @@ def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
         purse = standing.purse_of(mail)
         if reason := standing.reason_to_stop(mail, purse):
             refused[mail.delivery.message_id] = Refusal(reason)
-        elif settings.RATE_LIMITS and not mail.is_counted:
+        elif settings.RATE_LIMITS and not mail.begun.is_counted:
             for count in _counts(mail, purse):
                 to_count[count].append(mail)
     spent = MailAllowance.objects.spend(
@@ -206,7 +212,7 @@ def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
         now = spent[count.key, count.purse.value]
         free = max(0, count.limit.mails - (now.used - len(counted)))
         for mail in counted[free:]:
-            seconds = now.seconds if mail.waits < count.limit.waits else None
+            seconds = min(now.seconds, _DAY) if mail.waits < count.limit.waits else None
             refused[mail.delivery.message_id] = Refusal(count.reason, seconds)
     return refused
 

@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -80,12 +81,19 @@ def webhook_message_id(endpoint: WebhookEndpoint, to: str) -> str:
     return f"<webhook.{endpoint.pk}.{endpoint.paused_at:%Y%m%d%H%M%S}.{address}@expertbook>"
 
 
-def begin(deliveries: Iterable[Delivery]) -> dict[str, bool]:
-    """Log that attempts begin, in one statement.
+class Begun(NamedTuple):
+    """What is known of a mail whose attempt begins.
 
-    Returns the Message-IDs to send; the others were sent before. With each, whether it has been let go before and did
-    not arrive, so that it counts for nothing new; staff and visitors who have it sent again ask for another one.
+    ``is_counted``: it has been let go before and did not arrive, so that it counts for nothing new.
+    ``was_asked_for``: staff or a visitor have just had it sent again, which is another one.
     """
+
+    is_counted: bool = False
+    was_asked_for: bool = False
+
+
+def begin(deliveries: Iterable[Delivery]) -> dict[str, Begun]:
+    """Log that attempts begin, in one statement. Returns the Message-IDs to send; the others were sent before."""
     return _write(deliveries, _Status.SENDING, attempts=1)
 
 
@@ -118,8 +126,7 @@ def words_of(error: Exception) -> str:
 def not_attempted(message_ids: Collection[str]) -> None:
     """Take back that attempts began: they did not, and others will make them."""
     if message_ids:
-        begun = _rows(message_ids).filter(status=_Status.SENDING)
-        begun.update(status=_Status.QUEUED, attempts=F("attempts") - 1)
+        _rows(message_ids).filter(status=_Status.SENDING).update(attempts=F("attempts") - 1)
 
 
 def held_back(reasons: Mapping[str, HoldReason]) -> None:
@@ -150,14 +157,14 @@ def _rows(message_ids: Collection[str]) -> QuerySet[Notification]:
     return Notification.objects.filter(message_id__in=message_ids)
 
 
-def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> dict[str, bool]:
+def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int) -> dict[str, Begun]:
     """Add or change the rows of mails that were not sent yet. Returns them as ``begin`` does."""
     rows = list(deliveries)
     if not rows:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH before AS (SELECT message_id, status, attempts FROM bookings_notification"
+            "WITH before AS (SELECT message_id, status FROM bookings_notification"
             " WHERE message_id = ANY(%(ids)s::text[])),"
             " written AS (INSERT INTO bookings_notification AS row"
             ' (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at, last_error)'
@@ -168,8 +175,8 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
             " attempts = row.attempts + excluded.attempts,"
             " last_attempt_at = coalesce(excluded.last_attempt_at, row.last_attempt_at)"
             " WHERE row.status <> 'sent' RETURNING message_id)"
-            " SELECT message_id, coalesce(before.status IN ('sending', 'failed')"
-            " OR (before.status = 'queued' AND before.attempts = 0), false)"
+            " SELECT message_id, coalesce(before.status IN ('sending', 'failed'), false),"
+            " coalesce(before.status = 'queued', false)"
             " FROM written LEFT JOIN before USING (message_id)",
             {
                 "status": status.value,
@@ -181,4 +188,4 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
                 "bookings": [row.booking_id for row in rows],
             },
         )
-        return dict(cursor.fetchall())
+        return {message_id: Begun(*known) for message_id, *known in cursor.fetchall()}

@@ -73,7 +73,7 @@ def still_true(kind: MailKind, booking: Booking, sequence: int, now: datetime) -
     if kind in REMINDERS:
         _before, switch = REMINDERS[kind]
         return getattr(slot.expert.organization, switch) and slot.starts_at > now
-    return kind not in _AHEAD or slot.ends_at > now
+    return kind not in _AHEAD or booking.ends_at > now
 
 
 def kind_of(booking: Booking) -> MailKind | None:

@@ -10,6 +10,7 @@ from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
+from bookings.models.question import Answer, Question, QuestionKind
 from bookings.models.recipient import MailAllowance, NoticesOff, Suppression
 from bookings.models.spent_work import SpentWork
 from bookings.models.turned_away import TurnedAway
@@ -18,6 +19,7 @@ from bookings.models.webhook import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.transitions import Status
 
 __all__ = [
+    "Answer",
     "ApiToken",
     "Block",
     "Booking",
@@ -38,6 +40,8 @@ __all__ = [
     "Proof",
     "ProofReason",
     "Proven",
+    "Question",
+    "QuestionKind",
     "ReminderMark",
     "RetentionMark",
     "Source",

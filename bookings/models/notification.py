@@ -44,7 +44,7 @@ class MailStatus(models.TextChoices):
 class HoldReason(models.TextChoices):
     """Why a mail was held back (bookings/mail/limits.py). Kept as the last error."""
 
-    UNPROVEN = "unproven", _("Nobody has opened a link at this address yet, and it has had a mail today.")
+    UNPROVEN = "unproven", _("Nobody has opened a link at this address yet, and it has had a mail.")
     OFTEN = "often", _("This address has had many mails in a short time.")
     NEW = "new", _("The organisation is new, and its mails of today are used up. An operator can lift that.")
     SPARED = "spared", _("Mails to this address are stopped until it proves itself again.")

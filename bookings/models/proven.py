@@ -25,17 +25,20 @@ class Proven(models.Model):
     And both together (``pair``): a browser for which the reader of that address has vouched. Another browser that
     types a proven address is a stranger's, as far as anybody knows.
 
-    Written by bookings/access/proven.py. Of both only the SHA-256 (hex) is kept: it is only ever compared.
+    Written by bookings/access/proven.py. Of all only the SHA-256 (hex) is kept: it is only ever compared.
     """
 
     hash = models.CharField(max_length=64, primary_key=True)
     kind = models.CharField(max_length=7, choices=ProvenKind.choices)
     proven_at = models.DateTimeField(db_index=True)
+    # Of a browser: the mailbox whose link it opened (``recipient_key``), which makes few browsers known.
+    recipient = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     objects = ProvenQuerySet.as_manager()
 
     class Meta:
         constraints = [known_value("kind", ProvenKind)]
+        indexes = [models.Index("recipient", name="proven_by_mailbox", condition=~models.Q(recipient=""))]
 
     def __str__(self) -> str:
         return str(self.kind)

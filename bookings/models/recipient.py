@@ -43,7 +43,8 @@ class Purse(models.TextChoices):
     FOLLOW_UP = "follow_up", _("Reminders, and what staff decide")
     LINK = "link", _("Links that were asked for")
     PASSWORD = "password", _("Links to a new password")
-    PROOF = "proof", _("Links that make something count")
+    AGAIN = "again", _("Mails asked for again, at an address that nobody has proven")
+    NEW_LINK = "new_link", _("Links that were asked for, at an address that nobody has proven")
     INVITATION = "invitation", _("Invitations")
     STAFF = "staff", _("Mails to staff")
 

@@ -79,7 +79,7 @@ class WaitlistEntry(models.Model):
 
     It is in line from the moment at which the link of the mail to its address was opened; until then it is UNPROVEN, so
     that nobody makes a line longer with invented addresses. Who has proven the address in the same browser before is in
-    line at once. An offer is a hold: ``hold`` is its row. An address is in line once. Who joins with it from another
+    line at once. An offer is a hold: ``hold`` is its row. A mailbox is in line once. Who joins with it from another
     browser gets an entry that looks the same but waits behind the first (``is_echo``): places are counted with it, so
     that nobody can find out by joining whether an address is in line.
     """

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from pghistory.models import Context
 
 from bookings.models import (
+    Answer,
     Block,
     Booking,
     Idempotency,
@@ -32,6 +33,7 @@ from bookings.models.block import BlockKind
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import normalised, recipient_key
 from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
+from bookings.selectors.place import whole_place
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
 
@@ -88,11 +90,13 @@ def _export_bookings(subject: Subject) -> Rows:
             "organization": row.slot.expert.organization.name,
             "expert": row.slot.expert.name,
             "starts_at": _instant(row.slot.starts_at),
-            "ends_at": _instant(row.slot.ends_at),
+            "ends_at": _instant(row.ends_at),
             "date": row.slot.date.isoformat(),
             "time": row.slot.time.isoformat("minutes"),
             "time_zone_of_expert": row.slot.expert.timezone,
-            "session": row.slot.title,
+            "session": row.title,
+            "price": row.price,
+            "place": whole_place(row).note if row.terms else "",
             "seats": row.seats,
             "name": row.name,
             "email": row.email,
@@ -236,6 +240,7 @@ def _export_webhooks(subject: Subject) -> Rows:
             "receiver": str(row.endpoint).partition("/")[0],
             "status": row.get_status_display(),
             "name_and_contact_were_sent": "contact" in row.payload["data"],
+            "answers_were_sent": "answers" in row.payload["data"],
             "created_at": _instant(row.created_at),
         }
         for row in rows[:MOST_EXPORTED]
@@ -262,8 +267,8 @@ def _forget_contacts(rows: QuerySet[WebhookDelivery]) -> int:
     changed = []
     with transaction.atomic():
         for row in rows.order_by("pk").select_for_update(no_key=True, of=["self"]):
-            contact = row.payload["data"].pop("contact", None)
-            if contact is not None or row.response:
+            personal = [row.payload["data"].pop(name, None) for name in ("contact", "answers")]
+            if any(part is not None for part in personal) or row.response:
                 row.response = ""
                 changed.append(row)
         return WebhookDelivery.objects.bulk_update(changed, ["payload", "response"], batch_size=500)
@@ -271,6 +276,30 @@ def _forget_contacts(rows: QuerySet[WebhookDelivery]) -> int:
 
 def deliveries_of(references: list[str]) -> QuerySet[WebhookDelivery]:
     return WebhookDelivery.objects.alias(reference=KT("payload__data__reference")).filter(reference__in=references)
+
+
+# What was answered to an organisation's questions
+
+
+def _export_questions(subject: Subject) -> Rows:
+    bookings = bookings_of(subject).order_by().values("pk")
+    rows = (
+        Answer.objects.filter(booking__in=bookings).select_related("booking").order_by("booking_id", "position", "pk")
+    )
+    return [
+        {
+            "reference": row.booking.reference,
+            "question": row.label,
+            "wording": row.wording,
+            "answer": row.text,
+            "answered_at": _instant(row.answered_at),
+        }
+        for row in rows.select_related("booking")[:MOST_EXPORTED]
+    ]
+
+
+def _erase_questions_of_bookings(keys: Collection[int]) -> int:
+    return Answer.objects.filter(booking__in=keys).delete()[0]
 
 
 # What lets programs and browsers come back to a booking
@@ -326,8 +355,9 @@ def _export_proven(subject: Subject) -> Rows:
 
 
 def _erase_proven(subject: Subject, most: int) -> int:
-    """Whoever books with the address again is unknown."""
-    rows = Proven.objects.filter(hash__in=_proven_hashes(subject))
+    """Whoever books with the address again is unknown, and so are the browsers that are known by it."""
+    by_mailbox = Q(recipient=recipient_key(subject.address))
+    rows = Proven.objects.filter(Q(hash__in=_proven_hashes(subject)) | by_mailbox)
     return rows.delete()[0] if _is_about_the_address(subject) else 0
 
 
@@ -404,6 +434,7 @@ def _instant(at: datetime | None) -> str:
 
 register(
     PersonalData("bookings", _("Bookings"), _export_bookings, erase_bookings=erase_rows_of_bookings),
+    PersonalData("questions", _("What you were asked"), _export_questions, None, _erase_questions_of_bookings),
     # Before the history, which knows to which bookings the address once belonged.
     PersonalData(
         "webhooks", _("What programs were told"), _export_webhooks, _erase_webhooks, _erase_webhooks_of_bookings

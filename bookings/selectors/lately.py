@@ -28,6 +28,7 @@ from experts.prepared import PreparedQuery
 LATELY = timedelta(days=7)
 MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
 MOST_FORGOTTEN = 1000  # rows of people known, by one look
+FEW = 3  # seats that are nobody's attack
 
 # What ``Booking.of_expert``'s index knows, without holds that have run out.
 _COUNTED = "status IN ('HELD', 'PENDING', 'CONFIRMED') AND (status <> 'HELD' OR expires_at > clock_timestamp())"
@@ -122,11 +123,11 @@ def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
 
 
 class Standing(NamedTuple):
-    """What people unknown have of an expert, but for the asker's hold, and who the asker is.
+    """What people unknown have of an expert, but for the asker's hold.
 
     ``seats_ahead``: all seats of the expert that lie ahead within the horizon. ``seats`` and ``held`` as in ``Lately``.
     ``of_network``, ``of_wide_network``: rows of the last seven days of the asker's network (IPv4 /24, IPv6 /64), and of
-    its IPv6 /48. ``is_known``: the asker's browser or address has proven itself.
+    its IPv6 /48.
     """
 
     seats_ahead: int
@@ -134,10 +135,9 @@ class Standing(NamedTuple):
     held: int
     of_network: int
     of_wide_network: int
-    is_known: bool
 
 
-def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = "") -> Standing:
+def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
     """Count exactly who has asked the expert of the slot for what. One statement. ``network``: see ``network_of``.
 
     What it finds of people known is not counted any more from now on (``of_expert``): a rush of people whom the house
@@ -150,29 +150,32 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str, email: str = 
         "network": network,
         "first": first,
         "last": last,
-        "own": hashes_of(visitor, email),
         "since": timezone.now() - LATELY,
         "is_on": settings.RATE_LIMITS,
         "visitor": visitor,
         "most": MOST_FORGOTTEN,
+        "few": FEW,
     }
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, values)
         return Standing(*cursor.fetchone())
 
 
-# As ``proven_hash`` makes them.
-_HASHES = ", ".join(
-    f"encode(sha256(convert_to('{kind} ' || {text}, 'UTF8')), 'hex')"
-    for kind, text in [(ProvenKind.BROWSER, "booking.holder"), (ProvenKind.ADDRESS, "lower(booking.email)")]
-)
-# The asker's hold is left out, as what they ask for now takes its place. Rows that somebody else writes at this moment
-# are left to the next look: nobody waits here.
+# As ``proven_hash`` makes it: a hold has no address yet, and of a booking the address counts, whoever typed it.
+_HASH = f"""encode(sha256(convert_to(CASE WHEN booking.email = '' THEN '{ProvenKind.BROWSER} ' || booking.holder
+    ELSE '{ProvenKind.ADDRESS} ' || lower(booking.email) END, 'UTF8')), 'hex')"""
+# What waits for its link is not proven by an earlier one, and anybody can type a known address many times. The asker's
+# hold is left out, as what they ask for now takes its place. Rows that somebody else writes at this moment are left to
+# the next look: nobody waits here.
 _LOOK = f"""
-    WITH known AS (
-        SELECT id FROM bookings_booking AS booking
+    WITH counted AS MATERIALIZED (
+        SELECT id, seats, status, network, created_at, holder, awaits_proof,
+               NOT awaits_proof AND (email = '' OR sum(seats) OVER (PARTITION BY lower(email)) <= %(few)s)
+               AND EXISTS (SELECT FROM bookings_proven WHERE hash = {_HASH}) AS is_known
+        FROM bookings_booking AS booking
         WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}
-          AND EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
+    ), known AS (
+        SELECT id FROM bookings_booking WHERE id IN (SELECT id FROM counted WHERE is_known)
         LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
     ), forgotten AS (
         UPDATE bookings_booking AS booking SET of_expert_id = NULL FROM known WHERE booking.id = known.id
@@ -183,10 +186,7 @@ _LOOK = f"""
            coalesce(sum(seats), 0),
            coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
            count(*) FILTER (WHERE network = %(network)s::inet AND created_at > %(since)s),
-           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet AND created_at > %(since)s),
-           EXISTS (SELECT FROM bookings_proven WHERE hash = ANY(%(own)s))
-    FROM bookings_booking AS booking
-    WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}
-      AND NOT (holder = %(visitor)s AND status = 'HELD' AND NOT awaits_proof AND %(visitor)s <> '')
-      AND NOT EXISTS (SELECT FROM bookings_proven WHERE hash IN ({_HASHES}))
+           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet AND created_at > %(since)s)
+    FROM counted
+    WHERE NOT is_known AND NOT (holder = %(visitor)s AND status = 'HELD' AND NOT awaits_proof AND %(visitor)s <> '')
 """

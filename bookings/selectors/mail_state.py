@@ -17,11 +17,14 @@ _LEFT = {MailStatus.SENT, MailStatus.HELD, MailStatus.SPAM}
 
 @dataclass(frozen=True)
 class MailState:
-    """``text`` is a sentence. ``is_settled``: it does not change any more. ``needs_address``: the address is wrong."""
+    """``text`` is a sentence. ``is_settled``: it does not change any more. ``needs_address``: the address is wrong.
+    ``may_ask``: it can be sent again.
+    """
 
     text: str
     is_settled: bool = True
     needs_address: bool = False
+    may_ask: bool = False
 
 
 def state_at_once(booking: Booking) -> MailState | None:
@@ -49,8 +52,11 @@ def mail_state(booking: Booking, zone: ZoneInfo, now: datetime) -> MailState | N
     at = last.sent_at or last.last_attempt_at or last.created_at
     words["time"] = formatting.by_clock_of(zone, formatting.lately(at, zone, now))
     if not vouches(visitor=booking.holder, email=booking.email):
-        text = _("Sent at %(time)s to %(email)s, unless it has had an email from us today already. Look in spam, too.")
-        return MailState(text % words)
+        text = _(
+            "Sent at %(time)s to %(email)s, unless an earlier email of ours waits there: open the link in it, and this"
+            " one comes. Look in spam, too."
+        )
+        return MailState(text % words, may_ask=booking.is_open)
     if last.status == MailStatus.HELD:
         return MailState(_("Our email to %(email)s waits: this address has had many in a short time.") % words)
     return MailState(_("Sent at %(time)s to %(email)s.") % words)

@@ -36,7 +36,7 @@ def types_on_offer() -> RawSQL:
                                            concat_ws('.', t.xmin, t.ctid, o.xmin, o.ctid))
                          ORDER BY t.position, t.name, o.id)
         FROM {offer} o JOIN {kind} t ON t.id = o.session_type_id
-        WHERE o.expert_id = {expert}.id AND t.is_active
+        WHERE o.expert_id = {expert}.id AND t.is_active AND t.experts_needed = 1
         """,
         [],
         output_field=JSONField(),

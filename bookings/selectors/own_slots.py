@@ -134,15 +134,16 @@ def own_keys(visitors: Collection[str]) -> dict[str, str]:
         "slot__version",
         "slot__starts_at",
         "slot__ends_at",
+        "session_ends_at",
         "expires_at",
     )
     entries = WaitlistEntry.objects.shown_to(*visitors).order_by()
-    entry_columns = ("status", *_nothing(6), "hold__expires_at")
+    entry_columns = ("status", *_nothing(7), "hold__expires_at")
     told: dict[str, list[tuple[Any, ...]]] = {}
     bookings, waiting = _read_own(visitors, Booking.objects.shown_or_awaiting(), columns, (entries, entry_columns))
     for visitor, rows in bookings.items():
         # Time alone moves a booking from "coming up" to "earlier".
-        told[visitor] = [(pk, *row, row[5] > now, row[6] > now) for pk, row in sorted(rows.items())]
+        told[visitor] = [(pk, *row, row[5] > now, (row[7] or row[6]) > now) for pk, row in sorted(rows.items())]
     for visitor, pk, status, *_blank, expires_at in sorted(waiting):
         told[visitor].append((pk, status, expires_at))
     return {visitor: f"{crc32(repr(rows).encode()):08x}" for visitor, rows in told.items()}

@@ -1,12 +1,14 @@
 """Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from django.db.models import DateTimeField, Exists, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
-from bookings.models import Booking, Status, WaitlistEntry
+from bookings.models import Booking, Question, Status, WaitlistEntry
 from bookings.models.proven import hashes_of
+from bookings.selectors.answers import questions_for
 from bookings.selectors.lately import known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import OfferedType, Session, Slot
@@ -34,6 +36,7 @@ _ORGANIZATION = (
     "proof",
     "contact_email",
     "blocked_until",
+    "has_questions",
     *_POLICY,
 )
 # What is needed of a hold, in the order of the model's columns.
@@ -50,6 +53,7 @@ _NEEDED = {
     "session_type_id",
     "session_ends_at",
     "more_slots",
+    "second_expert_id",
     "agreed",
     "awaits_proof",
     "extensions",
@@ -82,6 +86,11 @@ class SlotForVisitor:
     def lacks_type(self) -> bool:
         """Whether it has to be chosen first what the slot is for; not where the visitor has a hold already."""
         return self.has_types and self.hold is None and not isinstance(self.slot, Session)
+
+    @cached_property
+    def questions(self) -> list[Question]:
+        """What whoever books it is asked: read when it is asked for, and only where there is any."""
+        return questions_for(self.slot)
 
     def find_booking(self, visitor: str) -> Booking | None:
         """Read the visitor's booking of the slot, if ``has_booked``."""
@@ -157,8 +166,9 @@ def _slots() -> QuerySet[Slot]:
 
 
 def _offers() -> Exists:
-    """Whether the expert of a slot offers types."""
-    return Exists(OfferedType.objects.filter(expert=OuterRef("expert"), session_type__is_active=True))
+    """Whether the expert of a slot offers types, alone."""
+    types = OfferedType.objects.filter(session_type__is_active=True, session_type__experts_needed=1)
+    return Exists(types.filter(expert=OuterRef("expert")))
 
 
 def _with_types(row: Any) -> SlotForVisitor:

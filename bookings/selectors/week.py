@@ -227,7 +227,7 @@ def _read_sessions(
 ) -> list[Slot]:
     """Read the sessions that are shown and start from ``start`` until before ``end``, soonest first."""
     terms = offered.terms
-    slots = list(slots_touching(expert.pk, start - terms.before, end + terms.length + terms.after))
+    slots = list(slots_touching(start - terms.before, end + terms.length + terms.after, expert.pk))
     if without is not None:
         slots = [slot.with_seats(booked=-without.seats, only=without.slot_ids) for slot in slots]
     for slot in slots:

@@ -1,5 +1,7 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
+from bookings.services.answers import change_answers, check_answers
+from bookings.services.anyone import book_anyone, hold_anyone
 from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, book_by_link, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
@@ -8,7 +10,7 @@ from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, extend_hold, hold_slot, may_extend, release_hold, release_holds
 from bookings.services.idempotency import Booked
 from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
-from bookings.services.mail import send_again, send_proof_again
+from bookings.services.mail import send_again, send_place_link_again, send_proof_again, send_receipt_again
 from bookings.services.mail_events import note_mail_event
 from bookings.services.not_me import (
     allow_notices,
@@ -22,6 +24,7 @@ from bookings.services.not_me import (
 )
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
+from bookings.services.questions import delete_question, move_question, save_question
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.waitlist import (
     WORTH_WAITING,
@@ -41,19 +44,24 @@ __all__ = [
     "approve",
     "block",
     "book",
+    "book_anyone",
     "book_by_link",
     "cancel",
+    "change_answers",
     "change_details",
+    "check_answers",
     "claim_offer",
     "complete",
     "create_feed",
     "create_token",
     "delete_ended_holds",
+    "delete_question",
     "disown",
     "end_block",
     "end_hold",
     "expire",
     "extend_hold",
+    "hold_anyone",
     "hold_slot",
     "is_ones_own",
     "join_waitlist",
@@ -64,6 +72,7 @@ __all__ = [
     "make_challenge",
     "mark_no_show",
     "may_extend",
+    "move_question",
     "note_mail_event",
     "note_opened_full",
     "reject",
@@ -72,8 +81,11 @@ __all__ = [
     "reschedule",
     "revoke_feed",
     "revoke_token",
+    "save_question",
     "send_again",
+    "send_place_link_again",
     "send_proof_again",
+    "send_receipt_again",
     "serve",
     "serve_waitlists",
     "spare",

@@ -3,29 +3,32 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from datetime import timedelta
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pghistory
 from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
-from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken
+from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken, TooManyBookings
 from bookings.mail.rules import MailKind, kind_of
-from bookings.models import Booking, EventType, Source, Status, TurnedAway
+from bookings.models import Answer as QuestionAnswer
+from bookings.models import Booking, EventType, Question, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
 from bookings.policy import approval_ends
+from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts, slot_after
 from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.services.caution import Caution, caution_about, counted_for
+from bookings.services.answers import check_answers, save_answers
+from bookings.services.caution import Asked, Caution, has_enough, judge
 from bookings.services.checks import check_details, check_not_blocked, check_party, check_phone, refusal_of
 from bookings.services.effects import (
     publish_all,
@@ -62,6 +65,8 @@ def book(
     notes: str = "",
     seats: int = 1,
     session_type: int | None = None,
+    answers: Mapping[str, Any] | None = None,
+    second_expert: int | None = None,
     visitor: str = "",
     idempotency_key: str = "",
     idempotency_scope: str = "",
@@ -75,12 +80,15 @@ def book(
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
-    With ``session_type`` (an id) a session of that type, which begins with the slot and takes all its slots or none.
+    With ``session_type`` (an id) a session of that type, which begins with the slot and takes all its slots or none;
+    with ``second_expert`` (an id) of two experts, and the slots of both.
 
     Where somebody unknown has to prove the address first (caution.py), it ``awaits_proof``: HELD for 15 minutes, or
     EXPIRED from the start where nothing may be kept (without ``work``), until ``book_by_link`` is called.
 
     A hold of the same visitor in that slot becomes the booking; one that ran out needs a seat that is still free.
+
+    ``answers`` to what the organisation asks, by the names of the questions: see ``check_answers``.
 
     With an idempotency key, the same request gets the same answer again, refusals too, and never books twice; the
     scope is the caller's (a staff token), by default the slot and the e-mail. A key of less than 16 characters is
@@ -90,8 +98,8 @@ def book(
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
     Its slot is a Session of the type where there is one.
 
-    Raises InvalidDetails, Blocked, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken (no booking is
-    written).
+    Raises InvalidDetails, Blocked, TooManyBookings, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken
+    (no booking is written).
     """
     booking = Booking(
         slot_id=slot_id,
@@ -101,6 +109,7 @@ def book(
         phone=phone.strip(),
         notes=notes.strip(),
         session_type_id=session_type,
+        second_expert_id=second_expert,
         holder=visitor,
         language=language,
         timezone=timezone,
@@ -109,11 +118,10 @@ def book(
     )
     check_details(booking)
     check_phone(booking, seen.slot if seen else None)
-    if idempotency_key and not _KEY.fullmatch(idempotency_key):
-        raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-    request = _Request(
-        booking, Answer.for_request(booking, idempotency_key, idempotency_scope, client_address), work, is_quick
-    )
+    check_key(idempotency_key)
+    typed = answers or {}
+    answer = Answer.for_request(booking, idempotency_key, idempotency_scope, client_address, typed)
+    request = _Request(booking, answer, work, is_quick, typed)
     if seen is not None:
         check_party(seen.slot, booking)
         check_not_blocked(seen.slot, booking)
@@ -129,11 +137,19 @@ def book(
     return request.wait()
 
 
+def check_key(idempotency_key: str) -> None:
+    """Raise InvalidDetails for what can be no idempotency key. None ("") is one."""
+    if idempotency_key and not _KEY.fullmatch(idempotency_key):
+        raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
+
+
 class _Request(Request[Booked]):
     """Somebody's wish to book, in line with those that came at the same moment."""
 
-    def __init__(self, wanted: Booking, answer: Answer, work: str, is_quick: bool) -> None:
+    def __init__(self, wanted: Booking, answer: Answer, work: str, is_quick: bool, typed: Mapping[str, Any]) -> None:
         super().__init__(wanted.slot_id)
+        self.typed = typed  # to what the organisation asks
+        self.answers: list[QuestionAnswer] = []  # checked
         self.work = work  # the solution of a challenge
         self.is_quick = is_quick
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
@@ -197,7 +213,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     else:
         slots = slots_to_book(request.wanted for request in requests)
         if first.wanted.session_type_id is not None and first.slot_id in slots:
-            slots[first.slot_id] = session_wanted(slots[first.slot_id], first.wanted.session_type_id)
+            slots[first.slot_id] = _session(slots[first.slot_id], first)
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -221,17 +237,55 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
             refused.append(_Refused(request, slot, reason))
     outcomes = _keep_refusals(refused)
     _settle(outcomes)
+    contenders = _check_answers(contenders, slots)
     if not contenders:
         return []
-    for request in contenders:
-        slot = slots[request.slot_id]
-        request.caution = caution_about(request.wanted, slot, request.work, is_quick=request.is_quick)
-        request.wanted.of_expert_id = counted_for(request.wanted, slot)
+    contenders = _judge(contenders, slots)
+    if not contenders:
+        return []
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
+
+
+def _check_answers(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]:
+    """Check what they answer. Returns those with whom nothing is wrong; the others are told what is."""
+    questions: dict[tuple[int, int | None], list[Question]] = {}
+    accepted = []
+    for request in contenders:
+        expert, wanted = slots[request.slot_id].expert, request.wanted
+        group = expert.organization_id, wanted.session_type_id
+        if group not in questions:
+            questions[group] = questions_with(expert.organization, wanted.session_type_id)
+        check = partial(
+            check_answers,
+            questions[group],
+            request.typed,
+            zones=[expert.timezone, wanted.timezone],
+            by_staff=wanted.source == Source.STAFF,
+        )
+        try:
+            request.answers = check()
+        except InvalidDetails:
+            # The questions may be others than when the key was answered.
+            if request.answer.name not in find_given([request.answer]):
+                request.settle(partial(_refuse_answers, check))
+                continue
+        accepted.append(request)
+    return accepted
+
+
+def _judge(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]:
+    """Note how careful to be with each (caution.py). Returns those who do not have enough of the expert already."""
+    verdicts = judge([Asked(it.wanted, slots[it.slot_id], it.work, it.is_quick) for it in contenders])
+    for request, verdict in zip(contenders, verdicts, strict=True):
+        if verdict.has_enough:
+            request.settle(partial(_refuse_more, slots[request.slot_id]))
+        request.caution, request.wanted.of_expert_id = verdict.caution, verdict.of_expert_id
+        request.wanted.is_vouched = verdict.is_vouched
+    return [it for it, verdict in zip(contenders, verdicts, strict=True) if not verdict.has_enough]
 
 
 def _lock_and_read(
@@ -250,7 +304,7 @@ def _lock_and_read(
     slots = read_slots(wanted)
     for request in contenders:
         if request.slot_id in slots:
-            slots[request.slot_id] = session_wanted(slots[request.slot_id], request.wanted.session_type_id)
+            slots[request.slot_id] = _session(slots[request.slot_id], request)
     return slots
 
 
@@ -279,7 +333,7 @@ def _book_under_lock(
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
     # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
     outcomes: list[_Outcome] = []
-    refused, booked = [], []
+    refused, booked, asked_again = [], [], set()
     for request in present:
         slot, name = slots[request.slot_id], request.answer.name
         if name in given:
@@ -293,23 +347,27 @@ def _book_under_lock(
         booking = _make_booking(request.wanted, slot, hold, request.caution)
         if hold is not None:
             del holds[request.asker]
-            is_other = hold.slot_ids != booking.slot_ids
-            if hold.offer_id is not None or hold.seats > booking.seats or booking.status == Status.EXPIRED or is_other:
-                freed.update(
-                    hold.slot_ids
-                )  # an offer was taken, or fewer seats than were held, or they are kept no longer
+            if hold.awaits_proof and slot.expert.organization.has_questions:
+                asked_again.add(hold.pk)
+            if _leaves_seats(hold, booking):
+                freed.update(hold.slot_ids)
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.
         slots[slot.pk] = slot_after(booking)
     # 6. Write, and queue what follows with it, or nothing at all; pages hear of it when it is committed.
     outcomes += _keep_refusals(refused)
     _save([answer.booking for _request, answer in booked])
+    save_answers(((answer.booking, request.answers) for request, answer in booked), again=asked_again)
     keep_bookings((request.answer, answer) for request, answer in booked)
     _queue_what_follows([answer.booking for _request, answer in booked])
     if freed:
         serve_waitlists(freed)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
     return outcomes, left
+
+
+def _session(slot: Slot, request: _Request) -> Slot:
+    return session_wanted(slot, request.wanted.session_type_id, request.wanted.second_expert_id)
 
 
 def _leaves_seats(hold: Booking, booking: Booking) -> bool:
@@ -373,7 +431,7 @@ def book_by_link(*, booking_id: int) -> Booking:
     """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks all its slots.
 
     CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
-    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, NotFound, Busy.
+    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, TooManyBookings, NotFound, Busy.
     """
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
@@ -385,9 +443,12 @@ def book_by_link(*, booking_id: int) -> Booking:
         hold = booking if booking.status == Status.HELD else None
         if reason := refusal_of(slot, booking.seats, own=hold):
             raise SlotTaken(slot, reason)
+        if has_enough(booking, slot):
+            raise TooManyBookings(slot)
         booking.slot = without_hold(slot, hold)
         _count(booking, slot)
-        booking.save(update_fields=["status", "expires_at", "awaits_proof"])
+        booking.is_vouched = True
+        booking.save(update_fields=["status", "expires_at", "awaits_proof", "is_vouched"])
         _queue_what_follows([booking])
         serve_waitlists(booking.slot_ids)  # an offer may have been taken
         return booking
@@ -458,8 +519,17 @@ def _refuse_blocked(slot: Slot) -> Booked:
     raise Blocked(slot)
 
 
+def _refuse_more(slot: Slot) -> Booked:
+    raise TooManyBookings(slot)
+
+
 def _refuse_party(slot: Slot, wanted: Booking) -> Booked:
     check_party(slot, wanted)
+    raise AssertionError("was refused before")
+
+
+def _refuse_answers(check: Callable[[], object]) -> Booked:
+    check()  # again, in the request's own language
     raise AssertionError("was refused before")
 
 

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.errors import NotAllowed, NotFound
-from bookings.mail.log import booking_message_id
+from bookings.mail.log import booking_message_id, waitlist_message_id
 from bookings.mail.recipients import recipients
 from bookings.mail.rules import still_true
 from bookings.models import Booking, MailKind, Notification, WaitlistEntry
@@ -36,7 +36,7 @@ def send_again(*, notification_id: int) -> Notification:
         if kind == MailKind.WAITLIST_OFFER:
             return _offer_again(row)
         if kind == MailKind.WAITLIST_PROVE:
-            raise NotAllowed(_("People can join the waitlist again."))
+            raise NotAllowed(_("People can have it sent again where they have joined."))
         if kind == MailKind.INVITATION:
             raise NotAllowed(_("Invite them again: the new invitation takes the place of this one."))
         booking = (
@@ -67,6 +67,30 @@ def send_proof_again(*, booking_id: int) -> None:
     row = Notification.objects.filter(booking=booking, kind=MailKind.PROVE, to__iexact=booking.email).first()
     if row is not None and row.status != Notification.Status.QUEUED:
         send_again(notification_id=row.pk)
+
+
+def send_receipt_again(*, booking_id: int) -> None:
+    """Queue the last mail about a booking to its booker once more, as ``send_proof_again`` does with a link."""
+    booking = Booking.objects.shown().filter(pk=booking_id).first()
+    if booking is None:
+        raise NotFound(_("There is no such booking."))
+    mails = Notification.objects.filter(booking=booking, audience=Notification.Audience.CUSTOMER)
+    row = mails.exclude(status=Notification.Status.SKIPPED).order_by("-id").first()
+    if row is not None and row.status not in (Notification.Status.QUEUED, Notification.Status.SENDING):
+        send_again(notification_id=row.pk)
+
+
+def send_place_link_again(*, entry_id: int) -> None:
+    """Queue the mail whose link takes a place in line once more; nothing if it was taken, or has not left yet."""
+    with transaction.atomic():
+        entry = WaitlistEntry.objects.filter(pk=entry_id, status=WaitlistEntry.Status.UNPROVEN).first()
+        if entry is None:
+            return
+        rows = Notification.objects.select_for_update().filter(message_id=waitlist_message_id(entry))
+        row = rows.exclude(status__in=[Notification.Status.QUEUED, Notification.Status.SENDING]).first()
+        if row is not None:
+            _queue_again(row)
+            defer("bookings.tasks.send_waitlist_link", entry_id=entry.pk)
 
 
 def _offer_again(row: Notification) -> Notification:

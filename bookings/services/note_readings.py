@@ -1,6 +1,6 @@
-"""Write who has read what customers wrote with their bookings."""
+"""Write who has read what customers wrote and answered with their bookings."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from django.db import connection
 
@@ -19,12 +19,15 @@ _LOG = """
 """
 
 
-def log_note_readings(bookings: Sequence[Booking], *, user: User | None, who: str) -> None:
+def log_note_readings(
+    bookings: Sequence[Booking], *, user: User | None, who: str, answered: Collection[int] = ()
+) -> None:
     """Log that somebody was shown the notes of these bookings, as far as there are any. Needs ``with_slot()``.
 
-    ``who`` is the address of an account, or the name of a program's token.
+    ``answered``: the keys of those whose answers they were shown, which are read as notes are. ``who`` is the address
+    of an account, or the name of a program's token.
     """
-    read = [booking for booking in bookings if booking.notes]
+    read = [booking for booking in bookings if booking.notes or booking.pk in answered]
     if not read:
         return
     organizations = [booking.slot.expert.organization_id for booking in read]

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from bookings.access.proven import vouches
 from bookings.errors import InvalidDetails, NotFound, OfferOver, Refused, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
+from bookings.models.recipient import normalised
 from bookings.networks import network_of
 from bookings.queue import defer
 from bookings.selectors.blocks import blocks_of, is_blocked
@@ -127,7 +128,7 @@ def _take_place(entry: WaitlistEntry, slot: Slot) -> None:
     if entry.pk is not None and entry.status != WaitlistEntry.Status.UNPROVEN:
         return
     _check_length(slot)
-    entry.is_echo = _of_address(entry.email).filter(pk__in=_active(slot).values("pk")).exists()
+    entry.is_echo = any(normalised(other.email) == normalised(entry.email) for other in _active(slot))
     entry.status, entry.in_line_at = WaitlistEntry.Status.WAITING, slot.read_at
     entry.save()
 
@@ -278,8 +279,9 @@ def _end(entry: WaitlistEntry, status: str) -> None:
     publish_to_visitor(entry.visitor)
     if not was_in_line:
         return
-    echoes = _of_address(entry.email).filter(slot=entry.slot_id, is_echo=True, status=WaitlistEntry.Status.WAITING)
-    echo = echoes.order_by("in_line_at", "pk").first()
+    echoes = WaitlistEntry.objects.filter(slot=entry.slot_id, is_echo=True, status=WaitlistEntry.Status.WAITING)
+    mailbox, waiting = normalised(entry.email), echoes.order_by("in_line_at", "pk")
+    echo = next((echo for echo in waiting if normalised(echo.email) == mailbox), None)
     if echo is not None:
         echo.is_echo = False
         echo.save(update_fields=["is_echo"])

@@ -1,4 +1,5 @@
 from bookings.views.address import correct_address
+from bookings.views.answers import change_answers
 from bookings.views.book import book
 from bookings.views.booking import booking, calendar_file, show_mail_state
 from bookings.views.cancel import cancel
@@ -18,6 +19,7 @@ __all__ = [
     "booking",
     "calendar_file",
     "cancel",
+    "change_answers",
     "correct_address",
     "download_data",
     "embed_expert",

@@ -1,4 +1,9 @@
-"""Book a slot in three steps: details, review, done. Each is a plain page, or a fragment for the dialog."""
+"""Book a slot in steps: details, questions where there are any, review, done.
+
+Each is a plain page, or a fragment for the dialog.
+"""
+
+from functools import partial
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -22,13 +27,16 @@ from bookings.errors import (
     Refused,
     SlotTaken,
     TooMany,
+    TooManyBookings,
     TooManyHolds,
 )
 from bookings.forms import BookingForm, is_filled_in_quickly, new_key, opened_now
 from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import read_reference
+from bookings.question_fields import answers_to_begin_with
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.answers import answers_to
 from bookings.selectors.own_slots import find_own_entry, without_hold
 from bookings.selectors.place import place_of
 from bookings.selectors.slot_for_visitor import find_session, find_slot, slot_for_visitor
@@ -73,6 +81,7 @@ def book(request, slot_id):
         if chosen is None or chosen.lacks_type:
             return show_choice(request, seen.slot, kind)
         steps = {
+            "questions": partial(_review, asks=True),
             "review": _review,
             "confirm": _confirm,
             "edit": _edit,
@@ -101,6 +110,7 @@ def _awaiting(request, seen, booking):
     if "correct" in request.GET:
         typed = {name: getattr(booking, name) for name in ("name", "email", "notes", "seats")}
         typed["phone"] = booking.phone_shown
+        typed |= answers_to_begin_with(answers_to(booking))
         return _details(request, seen, typed | {"agree": True, "key": new_key(), "opened": opened_now(), "again": ""})
     if is_partial(request) and request.GET.get("shown") == shown_as(booking):
         return HttpResponse(status=204)
@@ -153,8 +163,9 @@ def show_step_again(request, seen, problem: Refused | None):
     """Show the step at which somebody without script asked for more time, with everything that was typed."""
     if seen.hold is None:
         return _expired(request, seen)
-    if problem is None and request.POST.get("step") == "review":
-        return _review(request, seen)
+    step = request.POST.get("step")
+    if problem is None and step in ("questions", "review"):
+        return _review(request, seen, asks=step == "questions")
     return _edit(request, seen, note=str(problem or ""), status=problem.status if problem else 200)
 
 
@@ -220,7 +231,8 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         return see_other(page_url)
     if isinstance(slot, Session) and not isinstance(hold.slot, Session):
         hold.slot = slot  # it was held already
-    form = BookingForm(slot=hold.slot, held=hold.seats, initial=values | {"seats": hold.seats})
+    values = values | {"seats": hold.seats}
+    form = BookingForm(slot=hold.slot, held=hold.seats, questions=seen.questions, initial=values)
     return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
 
 
@@ -228,10 +240,13 @@ def _type_id(slot: Slot) -> int | None:
     return slot.session_type.pk if isinstance(slot, Session) else None
 
 
-def _review(request, seen):
-    """Show step 2, after holding the seats that were chosen, so that they are still there at the confirmation."""
+def _review(request, seen, *, asks=False):
+    """Show the last step, after holding the seats that were chosen, so that they are still there at the confirmation.
+
+    Before it comes what the organisation asks, if it does: where it ``asks`` now, or an answer cannot be accepted.
+    """
     slot, hold, challenge = seen.slot, seen.hold, {}
-    form = BookingForm(request.POST, slot=slot, zone=request.zone)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone, questions=seen.questions)
     # A visitor who has both a hold and a booking here was asked before the hold was made.
     if hold is None and not request.POST.get("again") and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
@@ -270,14 +285,27 @@ def _review(request, seen):
         return show_retry(request, slot, form, error, retry="review", hold=hold)
     except NotFound:
         return show_no_such_slot(request)
-    context = {"form": form, "details": form.details()} | challenge
-    return show_step(request, slot, "review", context, hold=hold)
+    return _show_review(request, seen, form, hold, challenge, asks=asks)
+
+
+def _show_review(request, seen, form, hold, challenge, *, asks):
+    """Show what is to be booked; before that the questions, where that is meant, or answers cannot be accepted."""
+    slot, context = seen.slot, {"form": form, "details": form.details()} | challenge
+    if asks and seen.questions:
+        return show_step(request, slot, "questions", context, hold=hold)
+    zones = [slot.expert.timezone, request.zone.key if request.zone else ""]
+    try:
+        answers = services.check_answers(seen.questions, form.typed_answers(), zones=zones)
+    except InvalidDetails as error:
+        form.add_answer_refusal(error)
+        return show_step(request, slot, "questions", context, hold=hold, status=422)
+    return show_step(request, slot, "review", context | {"answers": answers}, hold=hold)
 
 
 def _confirm(request, seen):
     """Book, and show the result or why it was refused."""
     slot = seen.slot
-    form = BookingForm(request.POST, slot=slot, zone=request.zone)
+    form = BookingForm(request.POST, slot=slot, zone=request.zone, questions=seen.questions)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
     try:
@@ -287,6 +315,7 @@ def _confirm(request, seen):
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},
             seats=form.cleaned_data.get("seats") or 1,
             session_type=_type_id(slot),
+            answers=form.typed_answers(),
             visitor=request.visitor,
             idempotency_key=form.cleaned_data["key"],
             client_address=client_address(request),
@@ -301,7 +330,7 @@ def _confirm(request, seen):
         return show_conflict(request, error.slot, Conflict.in_race(error.slot, error.reason), form)
     except InvalidDetails as error:
         return _invalid(request, slot, form, error, seen.hold)
-    except Blocked as error:
+    except (Blocked, TooManyBookings) as error:
         return show_blocked(request, slot, error)
     except IdempotencyMismatch:
         # The form was answered before, and now comes again with other details: make it a new request with a new key.
@@ -332,6 +361,8 @@ def _expired(request, seen):
 
 
 def _invalid(request, slot, form, error: InvalidDetails, hold):
+    if form.add_answer_refusal(error):
+        return show_step(request, slot, "questions", {"form": form}, hold=hold, status=422)
     form.add_refusal(error)
     return show_step(request, slot, "details", {"form": form}, hold=hold, status=422)
 

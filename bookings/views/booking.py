@@ -8,17 +8,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
+from bookings import services
+from bookings.access.rate_limits import check_change_limits
+from bookings.access.visitor import client_address
+from bookings.errors import NotAllowed, NotFound, TooMany
 from bookings.icalendar import event
 from bookings.models import Booking, Proof
 from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
 from bookings.selectors import timeline
+from bookings.selectors.answers import answers_to, changeable_questions, may_change_answers, shown_to_customer
 from bookings.selectors.mail_state import mail_state, state_at_once
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.place import place_of
-from bookings.views.responses import load_instead, not_found
+from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import clocks_of
 from experts import formatting
 from experts.clocks import Clocks
@@ -79,7 +84,7 @@ def _stays_open(request, found, proofs) -> bool:
 
 
 def _context(request, found) -> dict:
-    slot, expert = found.slot, found.slot.expert
+    slot, expert = found.session, found.slot.expert
     clocks, now = clocks_of(request, found), timezone.now()
     return {
         "accent": expert.organization.accent,
@@ -93,6 +98,8 @@ def _context(request, found) -> dict:
         "place": place_of(found, now),
         "can_change": can_change(slot, now),
         "deadline": deadline_text(slot, clocks),
+        "answers": shown_to_customer(answers_to(found)),
+        "may_change_answers": may_change_answers(found, now) and bool(changeable_questions(found, by_customer=True)),
         "google_url": event.google_url(found),
         **mail_context(request, found),
     }
@@ -128,13 +135,30 @@ def may_correct(request, booking) -> bool:
     return bool(request.visitor) and booking.holder == request.visitor and booking.is_open
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def show_mail_state(request, reference):
-    """Show the line alone: only a page that shows the booking already asks for it."""
+    """Show the line alone: only a page that shows the booking already asks for it. A POST has the mail sent again."""
     booking = find_proven_booking(request, reference)
     if booking is None:
         return not_shown(request)
+    if request.method == "POST":
+        return _send_again(request, booking)
     after = request.GET.get("after", "")
     seconds = int(after) if after.isascii() and after.isdecimal() and len(after) < 3 else LONGEST_WAIT
     return render(request, "bookings/_mail_state.html", mail_context(request, booking, after=seconds))
+
+
+def _send_again(request, booking):
+    """Send the last mail once more. Without script one is led back to the page, which says what became of it."""
+    problem = None
+    try:
+        check_change_limits(visitor=request.visitor, address=client_address(request), booking_id=booking.pk)
+        services.send_receipt_again(booking_id=booking.pk)
+    except (NotAllowed, NotFound, TooMany) as error:
+        problem = error
+    if not is_partial(request):
+        return see_other(reverse("booking", args=[booking.reference]))
+    context = mail_context(request, booking, after=1) | {"problem": str(problem or "")}
+    response = render(request, "bookings/_mail_state.html", context)
+    return with_retry_after(response, problem) if problem else response

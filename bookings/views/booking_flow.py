@@ -18,7 +18,9 @@ from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
 from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
 from bookings.policy import cancel_line, policy_text
+from bookings.question_fields import answers_as_typed
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.answers import questions_for
 from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
@@ -29,6 +31,9 @@ from experts import formatting
 from experts.clocks import Clocks
 from experts.htmx import is_partial
 from experts.models import Session, Slot
+
+# Where the bar of steps is, by the name of the template.
+_STEPS = {"questions": "questions", "review": "review", "done": "done", "pending": "done"}
 
 
 def show_no_such_slot(request):
@@ -60,20 +65,25 @@ def values_as_typed(request, *, key) -> dict[str, Any]:
     names = ("name", "email", "phone", "notes", "seats", "asked")
     values = {name: request.POST[name] for name in names if request.POST.get(name)}
     asked = {"agree": bool(request.POST.get("agree")), "again": "1" if request.POST.get("again") else ""}
-    return {**values, **asked, "opened": request.POST.get("opened", ""), "key": key}
+    answers = answers_as_typed(request.POST)
+    return {**values, **answers, **asked, "opened": request.POST.get("opened", ""), "key": key}
 
 
 def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=False) -> BookingForm:
     """Return the form with ``values`` to begin with, not yet validated."""
-    return BookingForm(slot=seen.slot, held=seen.held, for_waitlist=for_waitlist, initial=values)
+    return BookingForm(
+        slot=seen.slot, held=seen.held, for_waitlist=for_waitlist, questions=seen.questions, initial=values
+    )
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
     clocks = shown_clocks(request, slot)
+    form = context.get("form")
     context = {
         "accent": expert.organization.accent,
+        "asks": bool(form.questions if form else questions_for(slot)),
         "slot": slot,
         "expert": expert,
         "clocks": clocks,
@@ -83,7 +93,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "waitlist_url": waitlist_url(slot),
         **(_countdown(hold) if hold else {"countdown": None}),
         "back_url": expert_url(slot, clocks.leading),
-        "step": {"details": "details", "review": "review", "done": "done", "pending": "done"}.get(step, "details"),
+        "step": _STEPS.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
         "policy_text": policy_text(expert, slot.session_type if isinstance(slot, Session) else None),
         "cancel_line": cancel_line(slot, clocks, timezone.now()),
@@ -184,14 +194,20 @@ def show_prove(request, slot, booking: Booking, *, sent_again=False, problem="",
         "correct_url": prove_url(booking, correct="1"),
         # The dialog's page has a socket already.
         "own_key": "" if is_partial(request) else own_key(request.visitor),
+        **_note_of(sent_again=sent_again, problem=problem),
     }
-    if problem:
-        context |= {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}
-    elif sent_again:
-        context |= {"note": _("Sent again."), "note_icon": "circle-check", "note_class": "note-success"}
     response = show_step(request, slot, "prove", context, status=status)
     add_never_cache_headers(response)  # on a shared computer, Back after "Sign out" must not show it again
     return response
+
+
+def _note_of(*, sent_again: bool, problem: str) -> dict[str, str]:
+    """Say what became of a wish to have a mail sent again; the same for one that was held back."""
+    if problem:
+        return {"note": problem, "note_icon": "circle-alert", "note_class": "note-warning"}
+    if sent_again:
+        return {"note": _("Sent again."), "note_icon": "circle-check", "note_class": "note-success"}
+    return {}
 
 
 def show_conflict(request, slot, conflict: Conflict, form):
@@ -209,7 +225,7 @@ def show_conflict(request, slot, conflict: Conflict, form):
 def show_waitlist(request, slot, form, *, status=200):
     """Show the form to join the waitlist of a slot, with the closest open times beside it."""
     if not form.is_bound:
-        form = BookingForm(slot=slot, for_waitlist=True, initial=form.initial)
+        form = BookingForm(slot=slot, for_waitlist=True, questions=form.questions, initial=form.initial)
     # The slot is full or being booked; the text is the same for both.
     context = {
         "form": form,
@@ -220,7 +236,7 @@ def show_waitlist(request, slot, form, *, status=200):
     return refresh_grid(show_step(request, slot, "waitlist", context, status=status))
 
 
-def show_waiting(request, slot, entry):
+def show_waiting(request, slot, entry, *, sent_again=False, problem="", status=200):
     """Show the place in line, and how to leave the waitlist. It looks again when the link was opened elsewhere."""
     context = {
         "entry": entry,
@@ -228,8 +244,9 @@ def show_waiting(request, slot, entry):
         "waiting_url": waitlist_url(slot, query={"shown": place_shown(entry)}),
         # The dialog's page has a socket already.
         "own_key": "" if is_partial(request) else own_key(request.visitor),
+        **_note_of(sent_again=sent_again, problem=problem),
     }
-    return refresh_grid(show_step(request, slot, "waiting", context))
+    return refresh_grid(show_step(request, slot, "waiting", context, status=status))
 
 
 def place_shown(entry: WaitlistEntry) -> str:

@@ -28,7 +28,7 @@ from bookings.views.booking_flow import (
     show_waitlist,
     values_as_typed,
 )
-from bookings.views.responses import see_other
+from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts.htmx import is_partial
 from experts.models import Slot
@@ -45,6 +45,8 @@ def waitlist(request, slot_id):
     entry = find_own_entry(slot, request.visitor)
     if request.method == "POST" and request.POST.get("step") == "leave":
         return _leave(request, slot, entry)
+    if entry is not None and request.method == "POST" and request.POST.get("step") == "send_again":
+        return _send_again(request, slot, entry)
     if entry is not None:
         if is_partial(request) and request.GET.get("shown") == place_shown(entry):
             return HttpResponse(status=204)
@@ -111,6 +113,16 @@ def _join(request, slot):
     if is_partial(request):
         return show_waiting(request, slot, entry)
     return see_other(waitlist_url(slot))
+
+
+def _send_again(request, slot, entry):
+    """Send the mail whose link takes the place once more."""
+    try:
+        check_booking_limits(visitor=request.visitor, address=client_address(request))
+        services.send_place_link_again(entry_id=entry.pk)
+    except TooMany as error:
+        return with_retry_after(show_waiting(request, slot, entry, problem=str(error), status=error.status), error)
+    return show_waiting(request, slot, entry, sent_again=True)
 
 
 def _leave(request, slot, entry):

@@ -16,5 +16,6 @@ def clocks_of(request, row: Booking | WaitlistEntry) -> Clocks:
 
     Needs ``with_slot()``.
     """
-    shown = row.session if isinstance(row, Booking) else row.slot
-    return clocks_for(shown.venue, shown.expert.zone, request.zone or known_zone(row.timezone))
+    expert = row.slot.expert
+    venue = row.venue if isinstance(row, Booking) else expert.venue
+    return clocks_for(venue, expert.zone, request.zone or known_zone(row.timezone))

@@ -1,9 +1,13 @@
 """What a webhook says. Described for those who receive it, with examples, in docs/webhooks.md."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from bookings.models import Booking, EventType, WebhookEndpoint
+from bookings.models import Answer, Booking, EventType, WebhookEndpoint
+from bookings.selectors.answers import answers_by_name
+from bookings.selectors.facts import agreed_facts
+from bookings.selectors.place import whole_place
 from experts.models import Slot
 from experts.slot_facts import slot_facts
 
@@ -21,24 +25,35 @@ def slot_data(slot: Slot, now: datetime) -> dict[str, Any]:
 
 
 def booking_data(booking: Booking, slot: dict[str, Any], previous_slot: dict[str, Any] | None) -> dict[str, Any]:
-    """A booking, without what says who made it. Notes are never sent."""
+    """A booking, without what says who made it. Notes are never sent. Needs ``with_slot()``."""
+    agreed = agreed_facts(booking, whole_place(booking))
+    if agreed:
+        agreed["ends_at"] = _instant(booking.ends_at)
     data = {
         "reference": booking.reference,
         "status": booking.status,
         "seats": booking.seats,
         "source": booking.source,
         "created_at": _instant(booking.created_at),
+        **agreed,
         "slot": slot,
     }
     return data | ({"previous_slot": previous_slot} if previous_slot else {})
 
 
-def for_endpoint(body: dict[str, Any], booking: Booking | None, endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """The body as one endpoint gets it: with the person, if its organisation has asked for that."""
+def for_endpoint(
+    body: dict[str, Any], booking: Booking | None, endpoint: WebhookEndpoint, answers: Iterable[Answer] = ()
+) -> dict[str, Any]:
+    """The body as one endpoint gets it: with the person, if its organisation has asked for that.
+
+    ``answers``: those of the booking whose questions are switched on for webhooks.
+    """
     if booking is None or not endpoint.sends_contacts:
         return body
-    contact = {"name": booking.name, "email": booking.email, "phone": booking.phone}
-    return body | {"data": body["data"] | {"contact": contact}}
+    personal: dict[str, Any] = {"contact": {"name": booking.name, "email": booking.email, "phone": booking.phone}}
+    if said := answers_by_name(answers):
+        personal["answers"] = said
+    return body | {"data": body["data"] | personal}
 
 
 def _instant(at: datetime) -> str:

@@ -3,6 +3,7 @@ from experts.admin.experts import ExpertAdmin
 from experts.admin.hours import TimeOffAdmin
 from experts.admin.members import MembershipAdmin
 from experts.admin.organizations import OrganizationAdmin
+from experts.admin.session_types import SessionTypeAdmin
 from experts.admin.sign_ins import SignInAdmin
 from experts.admin.slots import SlotAdmin
 
@@ -11,6 +12,7 @@ __all__ = [
     "ExpertAdmin",
     "MembershipAdmin",
     "OrganizationAdmin",
+    "SessionTypeAdmin",
     "SignInAdmin",
     "SlotAdmin",
     "TimeOffAdmin",

@@ -10,6 +10,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
+from experts.admin.offers import TypesOfferedInline
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
@@ -28,7 +29,7 @@ _FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note", "city")
 @admin.register(Expert)
 class ExpertAdmin(WithPreview, ServiceAdmin):
     form = PolicyForm
-    inlines = (WeeklyHoursInline,)
+    inlines = (TypesOfferedInline, WeeklyHoursInline)
     organization_path = "organization_id"
     person_path = "user_id"
     has_events = True
@@ -133,9 +134,17 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
         return field
 
     def get_inlines(self, request, obj):
-        """Hours once there is an expert to have them. A form that was sent without the grid leaves them as they are."""
-        sent_without = request.method == "POST" and "hours-TOTAL_FORMS" not in request.POST
-        return () if obj is None or sent_without else super().get_inlines(request, obj)
+        """Hours, and types where there are any, once there is an expert to have them.
+
+        A form that was sent without one of these grids leaves it as it is.
+        """
+        if obj is None:
+            return ()
+        grids = {"hours": WeeklyHoursInline}
+        if obj.organization.session_types.exists():
+            grids = {"offered_types": TypesOfferedInline} | grids
+        is_sent = request.method == "POST"
+        return [grid for name, grid in grids.items() if not is_sent or f"{name}-TOTAL_FORMS" in request.POST]
 
     def save_model(self, request, obj, form, change):
         if not change:
@@ -145,14 +154,24 @@ class ExpertAdmin(WithPreview, ServiceAdmin):
         """The expert and the hours at once: both decide which slots there are."""
         if not change:
             return
-        hours = None
+        hours, offers = None, None
         for formset in formsets:
+            formset.save(commit=False)  # tells the log what changed
             if isinstance(formset, HoursFormSet):
-                formset.save(commit=False)  # tells the log what changed
                 hours = formset.rows()
+            elif formset.may_change:
+                offers = formset
         services.save_expert(
             expert=form.instance, fields=form.changed_data, hours=hours, seen=request.POST.get("_seen", "")
         )
+        # After the hours: what it means for times that can be booked is counted in the slots that these have made.
+        if offers is not None:
+            services.save_offers(
+                expert_id=form.instance.pk,
+                offered=offers.offered(),
+                withdrawn=offers.withdrawn(),
+                seen=request.POST.get("_seen_types", ""),
+            )
 
     def reason_to_keep(self, obj):
         return _("There are slots, past ones too. Make the expert inactive instead.") if obj.slots.exists() else ""

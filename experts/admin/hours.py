@@ -4,8 +4,9 @@ from datetime import date, time
 
 from django import forms
 from django.contrib import admin
-from django.db.models import DateField, TimeField
+from django.db.models import DateField, Q, TimeField
 from django.utils.formats import date_format
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import TabularInline
@@ -14,10 +15,11 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
+from experts.admin.fields import FoldedChoices, types_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import Scoped, WithinReach
 from experts.formatting import wall_clock
-from experts.models import TimeOff, WeeklyHours
+from experts.models import SessionType, TimeOff, WeeklyHours
 
 
 class ClockInput(UnfoldAdminTextInputWidget):
@@ -41,6 +43,8 @@ class DayInput(UnfoldAdminTextInputWidget):
 class HoursForm(SeatsForm):
     """A line of the grid. Length and seats that are left empty are the expert's usual ones."""
 
+    for_types = types_field(gettext_lazy("only for"), widget=FoldedChoices)
+
     class Meta:
         model = WeeklyHours
         fields = (
@@ -51,13 +55,18 @@ class HoursForm(SeatsForm):
             "buffer_minutes",
             "capacity",
             "title",
+            "for_types",
             "valid_from",
             "valid_to",
         )
 
-    def __init__(self, *args, expert=None, **kwargs):
+    def __init__(self, *args, expert=None, types=(), **kwargs):
         super().__init__(*args, **kwargs)
         self._expert = expert
+        if not types:
+            del self.fields["for_types"]
+        else:
+            self.fields["for_types"].choices = types
         for name in {"slot_minutes", "buffer_minutes", "capacity"} & self.fields.keys():
             self.fields[name].required = False
 
@@ -72,7 +81,14 @@ class HoursForm(SeatsForm):
 
 class HoursFormSet(forms.BaseInlineFormSet):
     def get_form_kwargs(self, index):
-        return {**super().get_form_kwargs(index), "expert": self.instance}
+        return {**super().get_form_kwargs(index), "expert": self.instance, "types": self.types}
+
+    @cached_property
+    def types(self) -> list[tuple[int, str]]:
+        """The session types that hours can be for: those that the expert offers, and those that hours are for."""
+        named = {key for row in self.get_queryset() for key in row.for_types}
+        mine = Q(offers__expert=self.instance, is_active=True) | Q(pk__in=named)
+        return list(SessionType.objects.filter(mine).distinct().values_list("pk", "name"))
 
     def add_fields(self, form, index):
         """A line is one of the expert: Django would take the key of any, and tell by that whether it exists."""
@@ -115,6 +131,14 @@ class WeeklyHoursInline(Scoped, TabularInline):
     hide_title = True
     verbose_name = gettext_lazy("line")
     verbose_name_plural = gettext_lazy("Weekly hours, on the expert’s clock. Two lines with a gap make a break.")
+
+    def get_fields(self, request, obj=None):
+        """Without types where the expert has none."""
+        fields = list(self.form._meta.fields)
+        has_types = obj is not None and SessionType.objects.filter(offers__expert=obj).exists()
+        if not has_types and not WeeklyHours.objects.filter(expert=obj).exclude(for_types=[]).exists():
+            fields.remove("for_types")
+        return fields
 
     def formfield_for_choice_field(self, db_field, request, **kwargs):
         """With nothing chosen in a new line, or a line that was left alone would look filled in."""

@@ -48,7 +48,8 @@ _HELP = {
     "horizon_days": _("How far ahead people can book."),
     "cancel_until": _("The latest time to cancel, before the start. For example 2 h, 1 d."),
     "retention_months": _("From the day of the session. Empty: for ever."),
-    "hides_notes": _("They see that there is a note. The expert and owners read it."),
+    "hides_notes": _("They see that there is a note, or an answer. The expert and owners read it."),
+    "lets_change_answers": _("On the page of the booking, as long as it can be moved."),
     "max_party": _("How many seats one person may book at once."),
 }
 

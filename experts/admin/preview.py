@@ -1,7 +1,6 @@
 """The page between a change of hours or time off and its slots: what is added, removed, kept because it is booked."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from itertools import groupby
 
 from django.template.response import TemplateResponse
@@ -9,7 +8,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from experts.errors import PreviewNeeded
+from experts.admin.preview_sections import Row, Section
+from experts.admin.type_preview import type_sections
+from experts.errors import PreviewNeeded, TypePreviewNeeded
 from experts.formatting import wall_clock
 from experts.models import Slot
 from experts.scheduling.occurrences import WantedSlot
@@ -17,29 +18,13 @@ from experts.scheduling.plan import Kept, Plan
 
 MOST_ROWS = 14
 MOST_KEPT = 100
-_NOT_SENT_AGAIN = {"csrfmiddlewaretoken", "_seen", "_edit"}
-
-
-@dataclass(frozen=True)
-class Row:
-    title: str
-    text: str
-    url: str = ""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One kind of consequence: ``count`` slots, of which ``rows`` tell as much as one can read."""
-
-    title: str
-    note: str
-    count: int
-    rows: list[Row]
-    more: str = ""
+_NOT_SENT_AGAIN = {"csrfmiddlewaretoken", "_edit"}
 
 
 class WithPreview:
-    """For an admin whose services raise PreviewNeeded: shows it, sends the same form again with what was seen.
+    """For an admin whose services raise PreviewNeeded or TypePreviewNeeded: shows it, sends the same form again.
+
+    With it goes what was seen: the key of slots in ``_seen``, that of session types in ``_seen_types``.
 
     The form travels in hidden fields, so nothing is lost on the way back and nothing is kept on the server.
     """
@@ -51,6 +36,8 @@ class WithPreview:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except PreviewNeeded as preview:
             return self.show_preview(request, preview)
+        except TypePreviewNeeded as preview:
+            return self.show_type_preview(request, preview)
 
     def delete_view(self, request, object_id, extra_context=None):
         try:
@@ -62,23 +49,39 @@ class WithPreview:
         slots = self.admin_site.get_model_admin(Slot)
         sections = sections_of(preview.plans, lambda slot: slots.bookings_url(request, slot))
         context = {
-            **self.admin_site.each_context(request),
             "title": _("What this does to the slots"),
-            "subtitle": None,
-            "opts": self.opts,
+            "note": _("Nothing has been changed yet. Times are on the expert’s clock."),
             "sections": sections,
             "names": ", ".join(plan.expert.name for plan in preview.plans[:5]),
             "more_experts": max(len(preview.plans) - 5, 0),
+            "can_edit": can_edit,
+        }
+        return self._preview(request, context, "_seen", preview.key)
+
+    def show_type_preview(self, request, preview: TypePreviewNeeded):
+        context = {
+            "title": _("What this means for session types"),
+            "note": _("Nothing has been changed yet."),
+            "sections": type_sections(preview.plan),
+            "can_edit": True,
+        }
+        return self._preview(request, context, "_seen_types", preview.key)
+
+    def _preview(self, request, context, name: str, key: str):
+        context |= {
+            **self.admin_site.each_context(request),
+            "subtitle": None,
+            "opts": self.opts,
             "sent": [
-                (name, value)
-                for name, values in request.POST.lists()
-                if name not in _NOT_SENT_AGAIN
+                (field, value)
+                for field, values in request.POST.lists()
+                if field not in (*_NOT_SENT_AGAIN, name)
                 for value in values
             ],
-            "seen": preview.key,
-            "can_edit": can_edit,
-            "changed_meanwhile": bool(request.POST.get("_seen")),
-        }
+            "seen_name": name,
+            "seen": key,
+            "changed_meanwhile": bool(request.POST.get(name)),
+        } | context
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/slots_preview.html", context)
 
@@ -96,7 +99,7 @@ def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[
         ),
         _kept(
             _("Stay as they are because they are booked"),
-            _("The session that people booked keeps its length, title and seats."),
+            _("The session that people booked keeps its length, title, seats and session types."),
             different,
             bookings_url,
         ),
@@ -104,7 +107,7 @@ def sections_of(plans: list[Plan], bookings_url: Callable[[Slot], str]) -> list[
         _days(_("Removed"), _("Nobody ever booked them."), [(plan, slot) for plan in plans for slot in plan.removed]),
         _days(
             _("Changed"),
-            _("Length, seats or title, or offered again."),
+            _("Length, seats, title or session types, or offered again."),
             [(plan, change.wanted) for plan in plans for change in plan.changed],
         ),
         _days(

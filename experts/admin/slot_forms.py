@@ -16,7 +16,7 @@ from unfold.widgets import (
 
 from experts import services
 from experts.admin.base import SeatsForm
-from experts.admin.fields import ClockTimesField
+from experts.admin.fields import ClockTimesField, types_field
 from experts.models import Slot
 from experts.models.hours import Weekday
 
@@ -64,6 +64,10 @@ class AddSlotForm(SeatsForm):
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
 
+    types = types_field(
+        gettext_lazy("Only for"), help_text=gettext_lazy("All session types of the expert if none is ticked.")
+    )
+
     class Meta:
         model = Slot
         fields = ("expert", "date", "time", "minutes", "capacity", "title", "more_times", "until", "weekdays")
@@ -109,6 +113,11 @@ class AddSlotForm(SeatsForm):
 
 
 class ChangeSlotForm(SeatsForm):
+    types = types_field(
+        gettext_lazy("Only for"),
+        help_text=gettext_lazy("All session types of the expert if none is ticked. Bookings that it has stay."),
+    )
+
     class Meta:
         model = Slot
         fields = ("title", "capacity", "is_closed")

@@ -1,5 +1,6 @@
 """Slots in the admin. The calendar is the expert's: date and time are read on the expert’s clock."""
 
+from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.contrib import admin, messages
@@ -22,10 +23,12 @@ from experts.admin.scoping import WithinReach, reach
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
 from experts.formatting import wall_clock
-from experts.models import Expert, Slot
+from experts.models import Expert, SessionType, Slot
 from experts.ordering import MOST_NAMED
-from experts.permissions import VIEW
+from experts.permissions import ADD, VIEW
 from experts.timezones import instant_of
+
+MOST_TYPES = 50  # to tick in the form of a slot
 
 _COLOURS = {
     "open": "success",
@@ -170,7 +173,38 @@ class SlotAdmin(WithPreview, ServiceAdmin):
         return queryset, False
 
     def get_form(self, request, obj=None, change=False, **kwargs):
-        return super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": AddSlotForm}))
+        form = super().get_form(request, obj, change, **kwargs | ({} if obj else {"form": AddSlotForm}))
+        field = deepcopy(form.base_fields.pop("types"))  # the form's own is everybody's
+        field.choices = self._types(request, obj)
+        if field.choices:
+            field.initial = obj.for_types if obj else []
+            form.base_fields["types"] = field
+        return form
+
+    def get_fieldsets(self, request, obj=None):
+        """With session types where there are any."""
+        first, second = super().get_fieldsets(request, obj) if obj else self.add_fieldsets
+        if not self._types(request, obj):
+            return first, second
+        named, other = (second, first) if obj else (first, second)
+        named = (named[0], {**named[1], "fields": (*named[1]["fields"], "types")})
+        return (other, named) if obj else (named, other)
+
+    def _types(self, request, slot: Slot | None) -> list[tuple[int, str]]:
+        """The session types that a slot can be for; of a new one all that its expert, whoever that is, may have."""
+        if not hasattr(request, "_types_of_slots"):
+            types = SessionType.objects.active().select_related("organization")
+            if slot is not None:
+                types = types.filter(offers__expert=slot.expert) | types.filter(pk__in=slot.for_types)
+            elif not reach(request).everything:
+                everywhere, own = reach(request).with_right(self.opts.label_lower, ADD)
+                mine = Q(organization__in=own, offers__expert__user=request.user)
+                types = types.filter(Q(organization__in=everywhere) | mine)
+            rows = list(types.distinct()[: MOST_TYPES + 1])
+            several = len({row.organization_id for row in rows}) > 1
+            named = [(row.pk, f"{row.name} ({row.organization.name})" if several else row.name) for row in rows]
+            request._types_of_slots = named if len(named) <= MOST_TYPES else []
+        return request._types_of_slots
 
     def get_readonly_fields(self, request, obj=None):
         return super().get_readonly_fields(request, obj) if obj else ()
@@ -229,6 +263,8 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             services.set_capacity(slot_id=obj.pk, capacity=obj.capacity)
         if "title" in form.changed_data:
             services.set_title(slot_id=obj.pk, title=obj.title)
+        if "types" in form.changed_data:
+            services.set_types(slot_id=obj.pk, for_types=form.cleaned_data["types"])
         if "is_closed" in form.changed_data:
             act = services.close_slot if obj.is_closed else services.reopen_slot
             act(slot_id=obj.pk)
@@ -241,6 +277,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             minutes=values["minutes"],
             capacity=values["capacity"],
             title=values["title"],
+            for_types=values.get("types", ()),
         )
         if not added:
             text = _("The clocks skip %(time)s on that day. Choose another time.") % {"time": wall_clock(at)}
@@ -258,6 +295,7 @@ class SlotAdmin(WithPreview, ServiceAdmin):
             minutes=values["minutes"],
             capacity=values["capacity"],
             title=values["title"],
+            for_types=values.get("types", ()),
             seen=request.POST.get("_seen", ""),
         )
         obj.pk = added[0].pk

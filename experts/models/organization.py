@@ -53,7 +53,10 @@ class ProofPolicy(models.TextChoices):
 
 
 @pghistory.track(
-    pghistory.InsertEvent(), pghistory.UpdateEvent(), pghistory.DeleteEvent(), exclude=["logo", "blocked_until"]
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(),
+    pghistory.DeleteEvent(),
+    exclude=["logo", "blocked_until", "has_questions"],
 )
 class Organization(models.Model):
     """A tenant: a clinic, a school, an office. Holds the booking policy that its experts may override."""
@@ -117,6 +120,9 @@ class Organization(models.Model):
     )
     # Until when the organisation blocks somebody at all: kept by a trigger of whoever blocks (bookings.Block).
     blocked_until = models.DateTimeField(null=True, editable=False)
+    # Whether it asks those who book anything: kept by a trigger of what it asks (bookings.Question).
+    has_questions = models.BooleanField(default=False, db_default=False, editable=False)
+    lets_change_answers = models.BooleanField(_("customers may change their answers"), default=True, db_default=True)
     # None: for ever. New organisations begin with two years; those of before this field keep all until they choose.
     retention_months = models.PositiveSmallIntegerField(
         _("months that people’s details are kept"),
@@ -174,7 +180,14 @@ class Organization(models.Model):
                 operation=pgtrigger.UpdateOf("blocked_until"),
                 condition=pgtrigger.Condition("pg_trigger_depth() < 1"),
                 func="NEW.blocked_until := OLD.blocked_until; RETURN NEW;",
-            )
+            ),
+            pgtrigger.Trigger(
+                name="organization_keeps_has_questions",
+                when=pgtrigger.Before,
+                operation=pgtrigger.UpdateOf("has_questions"),
+                condition=pgtrigger.Condition("pg_trigger_depth() < 1"),
+                func="NEW.has_questions := OLD.has_questions; RETURN NEW;",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,10 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from experts.models import Session, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.scheduling.occurrences import WantedSlot
+
+Stretch = TypeVar("Stretch", bound=Slot | WantedSlot)
 
 
 class Offered(Protocol):
@@ -45,8 +48,17 @@ def sessions_of(slots: Sequence[Slot], session_type: SessionType, terms: Session
 
 
 def _session(place: int, slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms) -> Session | None:
-    start = slots[place]
-    begins, ends = start.starts_at, start.starts_at + terms.length
+    covered = covered_slots(place, slots, session_type.pk, terms)
+    return None if covered is None else Session.of(slots[place], covered, session_type, terms)
+
+
+def covered_slots(place: int, slots: Sequence[Stretch], type_id: int, terms: SessionTerms) -> list[Stretch] | None:
+    """Return the slots that a session takes that begins with the one at ``place``, made or only wanted yet, if it fits.
+
+    The rule of ``session_at``.
+    """
+    begins = slots[place].starts_at
+    ends = begins + terms.length
     first = last = place
     while slots[first].starts_at > begins - terms.before:
         if first == 0 or slots[first - 1].ends_at != slots[first].starts_at:
@@ -56,11 +68,10 @@ def _session(place: int, slots: Sequence[Slot], session_type: SessionType, terms
         if last + 1 == len(slots) or slots[last].ends_at != slots[last + 1].starts_at:
             return None
         last += 1
-    covered = list(slots[first : last + 1])
     for slot in slots[place : last + 1]:
-        if slot.for_types and session_type.pk not in slot.for_types and slot.starts_at < ends:
+        if slot.for_types and type_id not in slot.for_types and slot.starts_at < ends:
             return None
-    return Session.of(start, covered, session_type, terms)
+    return list(slots[first : last + 1])
 
 
 def shown_sessions(

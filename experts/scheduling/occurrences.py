@@ -17,7 +17,10 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, order=True)
 class WantedSlot:
-    """A slot that the hours ask for. ``starts_at`` and ``ends_at`` are UTC, ``date`` and ``time`` the expert's."""
+    """A slot that the hours ask for. ``starts_at`` and ``ends_at`` are UTC, ``date`` and ``time`` the expert's.
+
+    ``for_types``: ids of the session types that may be booked in it, all when empty.
+    """
 
     starts_at: datetime
     ends_at: datetime
@@ -25,6 +28,7 @@ class WantedSlot:
     time: time
     capacity: int
     title: str
+    for_types: tuple[int, ...] = ()
 
     @property
     def minutes(self) -> int:
@@ -62,7 +66,7 @@ def _of_day(
             ends_at = starts_at + timedelta(minutes=row.slot_minutes)
             if ends_at > closes or any(start < ends_at and starts_at < end for start, end in off):
                 continue
-            yield WantedSlot(starts_at, ends_at, day, at, row.capacity, row.title)
+            yield WantedSlot(starts_at, ends_at, day, at, row.capacity, row.title, tuple(row.for_types))
             free_from = ends_at + timedelta(minutes=row.buffer_minutes)
 
 

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from experts.models import Expert, Slot
-from experts.scheduling.fitting import Offered, sessions_of
+from experts.models import Expert
+from experts.scheduling.fitting import Offered, covered_slots
 from experts.scheduling.plan import Calendar
 
 
@@ -27,6 +27,6 @@ def not_made_yet(
     wanted = Calendar.of(expert).wanted(first, last if offered is None else last + timedelta(days=1), horizon)
     starts = list(wanted)
     if offered is not None:
-        slots = [Slot(starts_at=slot.starts_at, ends_at=slot.ends_at) for slot in wanted.values()]
-        starts = [session.starts_at for session in sessions_of(slots, offered.session_type, offered.terms)]
+        kind, terms, slots = offered.session_type.pk, offered.terms, list(wanted.values())
+        starts = [slot.starts_at for place, slot in enumerate(slots) if covered_slots(place, slots, kind, terms)]
     return [starts_at for starts_at in starts if start <= starts_at < end]

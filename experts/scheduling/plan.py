@@ -45,7 +45,7 @@ class Calendar:
 
 @dataclass(frozen=True)
 class Change:
-    """A slot whose length, seats or title change, or which is opened again."""
+    """A slot whose length, seats, title or session types change, or which is opened again."""
 
     slot: Slot
     wanted: WantedSlot
@@ -178,7 +178,8 @@ class _Planner:
             self._blocked.add(slot)
         elif taken := slot.seats_booked + slot.seats_held:
             self._blocked.add(slot)
-            # People have booked the session as it is: only the number of seats may change, and not below those taken.
+            # People have booked the session as it is: only the number of seats may change, and not below those taken,
+            # and for what the other seats are.
             same_session = (slot.ends_at, slot.title) == (wanted.ends_at, wanted.title)
             if (same_session and wanted.capacity >= taken) or change.reopens:
                 self._plan.changed.append(change)
@@ -234,9 +235,9 @@ class Blocked:
         return None
 
 
-def _shape(slot: Slot | WantedSlot) -> tuple[datetime, int, str]:
-    return slot.ends_at, slot.capacity, slot.title
+def _shape(slot: Slot | WantedSlot) -> tuple[datetime, int, str, tuple[int, ...]]:
+    return slot.ends_at, slot.capacity, slot.title, tuple(slot.for_types)
 
 
-def _facts(slot: WantedSlot) -> tuple[str, str, int, str]:
-    return slot.starts_at.isoformat(), slot.ends_at.isoformat(), slot.capacity, slot.title
+def _facts(slot: WantedSlot) -> tuple[str, str, int, str, tuple[int, ...]]:
+    return slot.starts_at.isoformat(), slot.ends_at.isoformat(), slot.capacity, slot.title, slot.for_types

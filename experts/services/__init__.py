@@ -15,6 +15,13 @@ from experts.services.hours import (
 from experts.services.members import add_member, change_role, remove_member, sync_members, withdraw_invitations
 from experts.services.search_words import count_search_words
 from experts.services.series import add_series
+from experts.services.session_types import (
+    add_example_types,
+    delete_session_type,
+    move_session_type,
+    save_offers,
+    save_session_type,
+)
 from experts.services.sign_ins import (
     begin_session,
     count_try,
@@ -33,10 +40,12 @@ from experts.services.slots import (
     reopen_slot,
     set_capacity,
     set_title,
+    set_types,
 )
 
 __all__ = [
     "LONGEST_MINUTES",
+    "add_example_types",
     "add_member",
     "add_series",
     "add_slots",
@@ -47,6 +56,7 @@ __all__ = [
     "close_slot",
     "count_search_words",
     "count_try",
+    "delete_session_type",
     "delete_slot",
     "delete_time_off",
     "end_session",
@@ -57,14 +67,18 @@ __all__ = [
     "forget_tries",
     "log_lock",
     "log_sign_in",
+    "move_session_type",
     "remove_member",
     "reopen_slot",
     "running_sessions",
     "save_expert",
+    "save_offers",
     "save_organization",
+    "save_session_type",
     "save_time_off",
     "set_capacity",
     "set_title",
+    "set_types",
     "sync_members",
     "withdraw_invitations",
 ]

@@ -19,7 +19,7 @@ from experts.locking import LOCK_ORDER, slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
-from experts.services.slots import refusals_as_messages
+from experts.services.slots import refusals_as_messages, types_in_order
 
 _BATCH = 1000  # rows in one statement
 
@@ -99,6 +99,7 @@ def replace_hours(expert: Expert, rows: list[WeeklyHours]) -> None:
     """Write the rows that differ, delete those that are missing. Raises InvalidHours."""
     for row in rows:
         row.expert = expert
+        row.for_types = types_in_order(expert, row.for_types)
     check_hours(rows)
     stored = {row.pk: row for row in WeeklyHours.objects.filter(expert=expert)}
     with connection.cursor() as cursor:  # stretches may change places; both are checked in ``carry_out``
@@ -195,10 +196,11 @@ def _write(plan: Plan) -> None:
             slot.ends_at, slot.title = wanted.ends_at, wanted.title
         if wanted.capacity >= taken:
             slot.capacity = wanted.capacity
+        slot.for_types = list(wanted.for_types)
         if change.reopens:
             slot.is_closed = slot.closed_by_hours = False
         touched.append(slot)
-    fields = ["ends_at", "title", "capacity", "is_closed", "closed_by_hours"]
+    fields = ["ends_at", "title", "capacity", "for_types", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
     # Nobody is on the waitlist of a slot without taken seats.
     waited_for = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
@@ -228,6 +230,7 @@ def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours:
             ends_at=slot.ends_at,
             capacity=slot.capacity,
             title=slot.title,
+            for_types=list(slot.for_types),
             is_closed=is_closed,
             from_hours=from_hours,
         )

@@ -1,6 +1,6 @@
 """Add, close, reopen, resize and delete slots."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
 from typing import Any
@@ -12,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts import publisher
-from experts.errors import InvalidSlot
+from experts.errors import InvalidSlot, NotFound
 from experts.hooks import SlotChange, slots_changed, slots_deleting, slots_in_use
 from experts.locking import lock_slot, slot_transaction, violated_constraint, vouch_for_clocks
-from experts.models import Expert, Slot
+from experts.models import Expert, SessionType, Slot
 from experts.timezones import instant_of
 
 # Constraint -> the message for people, and the field that it is about.
@@ -40,16 +40,19 @@ def add_slots(
     minutes: int | None = None,
     capacity: int | None = None,
     title: str = "",
+    for_types: Collection[int] = (),
 ) -> list[Slot]:
     """Add slots at the expert's wall-clock ``starts``, all or none.
 
-    ``minutes`` and ``capacity`` default to the expert's. A start that the day's change to summer time skips yields no
-    slot. Raises InvalidSlot when one overlaps another slot or has a bad length or capacity.
+    ``minutes`` and ``capacity`` default to the expert's; without ``for_types`` (ids) all session types may be booked in
+    them. A start that the day's change to summer time skips yields no slot. Raises InvalidSlot when one overlaps
+    another slot, has a bad length or capacity, or is for a type of somebody else.
     """
     minutes = expert.session_minutes if minutes is None else minutes
     capacity = expert.default_capacity if capacity is None else capacity
     if not 1 <= minutes <= LONGEST_MINUTES:
         raise InvalidSlot(_("A slot lasts between 1 minute and 24 hours."), field="minutes")
+    types = types_in_order(expert, for_types)
     slots = []
     for day, wall_clock in starts:
         starts_at = instant_of(day, wall_clock, expert.zone)
@@ -63,6 +66,7 @@ def add_slots(
             ends_at=starts_at + timedelta(minutes=minutes),
             capacity=capacity,
             title=title,
+            for_types=types,
         )
         try:
             slot.clean_fields(exclude=["expert"])
@@ -105,6 +109,26 @@ def set_title(*, slot_id: int, title: str) -> Slot:
     except ValidationError as error:
         raise InvalidSlot(" ".join(error.messages), field="title") from error
     return _change(slot_id, title=title)
+
+
+def set_types(*, slot_id: int, for_types: Collection[int]) -> Slot:
+    """Say which session types (ids) may be booked from now on, all when empty; what is booked stays.
+
+    Locks the slot. Raises InvalidSlot for a type of somebody else, NotFound, Busy.
+    """
+    expert = Expert.objects.filter(slots=slot_id).first()
+    if expert is None:
+        raise NotFound
+    return _change(slot_id, for_types=types_in_order(expert, for_types))
+
+
+def types_in_order(expert: Expert, ids: Collection[int]) -> list[int]:
+    """Return ids of session types of the expert's organisation, each once and in one order. Raises InvalidSlot."""
+    wanted = sorted(set(ids))
+    known = SessionType.objects.filter(pk__in=wanted, organization=expert.organization_id)
+    if wanted and known.count() < len(wanted):
+        raise InvalidSlot(_("There is no such session type."), field="for_types")
+    return wanted
 
 
 def delete_slot(*, slot_id: int) -> None:

@@ -53,6 +53,15 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 })();
 
+// What is ticked in a folded list, in the words above it.
+document.addEventListener("change", (event) => {
+  const folded = event.target.closest(".eb-folded");
+  if (!folded) return;
+  const names = [...folded.querySelectorAll(":checked + span")].map((name) => name.textContent);
+  const summary = folded.querySelector("summary");
+  summary.textContent = names.join(", ") || summary.dataset.none;
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -60,6 +69,7 @@ document.addEventListener("click", async (event) => {
     await navigator.clipboard.writeText(button.dataset.copy);
     button.textContent = button.dataset.copied;
   } catch {
-    getSelection().selectAllChildren(document.getElementById("feed-url")); // at least marked, ready for Ctrl-C
+    // At least marked, ready for Ctrl-C.
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copyOf ?? "feed-url"));
   }
 });

@@ -2,13 +2,16 @@
 // and a reload, and with another time. It is gone once it was sent for good or the time was let go. No server hears of it.
 
 const NAMES = ["name", "email", "phone", "seats", "notes", "agree"];
+const ANSWER = "answer-"; // how the fields of what an organisation asks begin
 const KEY = "details";
 const LASTS = 3_600_000;
 
 function fieldsOf(booking) {
   const fields = [...booking.querySelectorAll("input:not([type=hidden]), textarea, select")];
-  return fields.filter((field) => NAMES.includes(field.name));
+  return fields.filter((field) => NAMES.includes(field.name) || field.name.startsWith(ANSWER));
 }
+
+const isTicked = (field) => field.type === "checkbox" || field.type === "radio";
 
 function read() {
   try {
@@ -19,9 +22,12 @@ function read() {
   }
 }
 
+// Of what can be ticked, the values that are: several of a name, and of a consent its wording.
 function remember(booking) {
   const typed = read();
-  for (const field of fieldsOf(booking)) typed[field.name] = field.type === "checkbox" ? field.checked : field.value;
+  const fields = fieldsOf(booking);
+  for (const field of fields) typed[field.name] = isTicked(field) ? [] : field.value;
+  for (const field of fields) if (isTicked(field) && field.checked) typed[field.name].push(field.value);
   try {
     sessionStorage.setItem(KEY, JSON.stringify({ at: Date.now(), typed }));
   } catch {
@@ -37,14 +43,16 @@ export function forgetDetails() {
 export function keepDetails(booking) {
   if (!booking.querySelector("form.booking-main")) return forgetDetails();
   const typed = read();
-  for (const field of fieldsOf(booking)) {
+  const fields = fieldsOf(booking);
+  const chosen = new Set(fields.filter((field) => field.type === "radio" && field.checked).map((field) => field.name));
+  for (const field of fields) {
     const value = typed[field.name];
     if (!value) continue;
-    if (field.type === "checkbox") field.checked = true;
+    if (isTicked(field)) field.checked ||= !chosen.has(field.name) && value.includes(field.value);
     else if (field.tagName === "SELECT") field.value = [...field.options].some((option) => option.value === value) ? value : field.value;
     else field.value ||= value;
   }
-  if (fieldsOf(booking).length) remember(booking);
+  if (fields.length) remember(booking);
 }
 
 document.addEventListener("input", (event) => {

@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
-from bookings import services
+from bookings import services, tasks
 from bookings.access.proven import mark_proven
 from bookings.mail import messages
 from bookings.models import Booking, LookupRequest, MailAllowance, Notification, OutboxMail, Source, WaitlistEntry
@@ -149,20 +150,92 @@ class TestByRecipient:
         assert len(mailoutbox) == 1
         assert MailAllowance.objects.get().used == 1
 
-    def test_what_waits_is_tried_once_more_and_then_dropped(self, mailoutbox):
-        slot = unasked_slot(9)
-        for n in range(4):
+    def test_an_address_gets_one_mail_until_its_link_is_opened_however_long_that_takes(self, client, mailoutbox):
+        """By bookings, changes of them, requests that wait for a link, and waitlists."""
+        always = make_expert(organization=make_organization(proof="always"))
+        full = make_slot()
+        make_booking(full)
+        for month in range(3):
+            slot = unasked_slot(9)
+            booking = book(slot, email=VICTIM, visitor=f"{month:032}")
+            services.reschedule(booking_id=booking.pk, slot_id=make_slot(slot.expert, at="12:00").pk, by_customer=True)
+            book(make_slot(always, at=f"1{month}:00"), email="Victim+x@example.com", visitor=f"{month:032}")
+            asked = {"name": "Lena", "email": VICTIM, "visitor": f"{month:032}"}
+            entry = services.join_waitlist(slot_id=full.pk, **asked)
+            tasks.send_waitlist_link(entry_id=entry.pk)
+            send_mails()
+            services.cancel(booking_id=booking.pk, by_customer=True)
+            send_mails()
+            MailAllowance.objects.update(ends_at=F("ends_at") - timedelta(days=30))
+            OutboxMail.objects.update(due_at=timezone.now())
+            send_mails()
+        assert len(mailoutbox) == 1
+        # The link is opened, of whatever booking it is: what waits comes, and so do the next ones.
+        path = mailoutbox[0].body.partition("http://localhost:8000")[2].split()[0]
+        client.post(path)
+        book(unasked_slot(9), email=VICTIM, visitor=STRANGER)
+        send_mails()
+        assert len(mailoutbox) > 2
+
+    def test_what_is_held_back_waits_for_a_month(self, mailoutbox):
+        slot = make_slot(make_expert(organization=make_organization(proof="never", horizon_days=90)), capacity=9)
+        for n in range(2):
             book(slot, email=VICTIM, visitor=f"{n:032}")
         send_mails()
-        assert len(mailoutbox) == 1 and len(waiting()) == 3
-        in_a_day = OutboxMail.objects.order_by("due_at").first().due_at - timezone.now()
+        in_a_day = OutboxMail.objects.get().due_at - timezone.now()
         assert timedelta(hours=23) < in_a_day <= timedelta(hours=24)
-        MailAllowance.objects.update(ends_at=timezone.now())
-        OutboxMail.objects.update(due_at=timezone.now())
+        OutboxMail.objects.update(due_at=timezone.now(), attempts=30)
         send_mails()
-        assert len(mailoutbox) == 2 and not waiting()
+        assert len(mailoutbox) == 1 and not waiting()
         MailAllowance.objects.update(ends_at=timezone.now())
         assert cleanup.delete_old()["mail allowances"] == 1
+
+    def test_who_presses_send_it_again_gets_it_twice_a_day_whatever_strangers_have_caused(self, client, mailoutbox):
+        """Else a stranger could use the one mail up, and whoever reads the address could never open a link."""
+        book(unasked_slot(9), email=VICTIM, visitor=STRANGER)
+        send_mails()
+        client.get("/bookings/link/x/")
+        mine = client.cookies["visitor"].value.partition(":")[0]
+        booking = book(unasked_slot(9), email=VICTIM, visitor=mine)
+        send_mails()
+        assert len(mailoutbox) == 1, "it waits"
+        partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
+        said = [client.post(f"/bookings/{booking.reference}/mail/", headers=partial).content.decode()]
+        send_mails()
+        assert len(mailoutbox) == 2 and booking.reference in mailoutbox[-1].body
+        for _ in range(4):
+            said.append(client.post(f"/bookings/{booking.reference}/mail/", headers=partial).content.decode())
+            send_mails()
+        assert len(mailoutbox) == 3
+        assert len(set(said)) == 1, "nobody learns what was sent"
+
+    def test_asking_again_for_what_was_held_back_counts_each_time(self, mailoutbox):
+        """Seen: a mail that was held back before its first attempt, and then asked for again, counted for nothing."""
+        always = make_expert(organization=make_organization(proof="always"))
+        bookings = [book(make_slot(always, at=f"{10 + n}:00"), email=VICTIM, visitor=f"{n:032}") for n in range(8)]
+        send_mails()
+        for booking in bookings[1:]:
+            services.send_proof_again(booking_id=booking.pk)
+            send_mails()
+        assert len(mailoutbox) == 1 + 2
+
+    def test_the_link_to_a_place_in_line_comes_again_for_who_asks(self, client, mailoutbox):
+        book(unasked_slot(9), email=VICTIM, visitor=STRANGER)
+        full = make_slot()
+        make_booking(full)
+        client.post(f"/slots/{full.pk}/waitlist/", details(email=VICTIM))
+        entry = WaitlistEntry.objects.get()
+        tasks.send_waitlist_link(entry_id=entry.pk)
+        assert len(mailoutbox) == 1
+        page = client.get(f"/slots/{full.pk}/waitlist/").content.decode()
+        assert "Send it again" in page
+        for _ in range(3):
+            page = client.post(f"/slots/{full.pk}/waitlist/", {"step": "send_again"})
+            assert "Sent again." in page.content.decode()
+            tasks.send_waitlist_link(entry_id=entry.pk)
+        assert len(mailoutbox) == 1 + 2
+        client.post(mailoutbox[-1].body.partition("http://localhost:8000")[2].split()[0], {"step": "accept"})
+        assert WaitlistEntry.objects.get().status == "WAITING"
 
     def test_links_that_were_asked_for_have_a_small_purse_of_their_own(self, mailoutbox):
         book(make_slot(), email=VICTIM)
@@ -184,14 +257,14 @@ class TestByRecipient:
     def test_what_counts_as_one_mailbox(self, written, mailbox):
         assert normalised(written) == mailbox
 
-    def test_a_link_that_makes_something_count_comes_twice_a_day_however_often_it_is_asked_for(self, mailoutbox):
+    def test_a_link_that_makes_something_count_comes_again_twice_a_day_however_often_it_is_asked_for(self, mailoutbox):
         organization = make_organization(proof="always")
         booking = book(make_slot(make_expert(organization=organization)), email=VICTIM, visitor=STRANGER)
         send_mails()
         for _ in range(4):
             services.send_proof_again(booking_id=booking.pk)
             send_mails()
-        assert [mail.to for mail in mailoutbox] == [[VICTIM]] * 2
+        assert [mail.to for mail in mailoutbox] == [[VICTIM]] * 3
 
 
 class TestNewOrganizations:

@@ -34,7 +34,7 @@ from tests.api.caller import LENA, Caller, make_token
 from tests.api.test_tokens import READS_BY_POST, Tenant, everything, staff_calls
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, cookie, frames, in_loop, is_beat, socket
 from tests.bookingsite.isolation import addresses, calls, make_world, walk
-from tests.cast import make_booking, make_expert, make_organization, make_slot
+from tests.cast import make_booking, make_expert, make_organization, make_question, make_slot
 from tests.staff import logged_in, make_member, make_superuser, make_user
 
 OPEN = "open to anybody"
@@ -59,6 +59,7 @@ PAGES = {
     "/bookings/": OWN,
     "/bookings/sign-out/": OPEN,
     "/bookings/<str:reference>/": OWN,
+    "/bookings/<str:reference>/answers/": OWN,
     "/bookings/<str:reference>/cancel/": OWN,
     "/bookings/<str:reference>/mail/": OWN,
     "/bookings/<str:reference>/address/": OWN,
@@ -120,6 +121,7 @@ MODELS = {
     "experts/invitation": ("OA", "OA", "OA", "OA", "OA"),
     "experts/category": ("OSEA", "A", "OSEA", "OSEA", "A"),
     "experts/expert": ("OSEA", "OA", "OSEA", "OSEA", "OA"),
+    "experts/sessiontype": ("OSA", "OSA", "OSA", "OSA", "OSA"),
     "experts/slot": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/timeoff": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/signin": ("OA", "", "OA", "OA", ""),
@@ -132,6 +134,7 @@ MODELS = {
     "bookings/turnedaway": ("OSEA", "", "OSEA", "OSEA", ""),
     "bookings/notification": ("OSA", "", "OSA", "OSA", ""),
     "bookings/calendarfeed": ("OSEA", "OSEA", "OSEA", "OSEA", ""),
+    "bookings/question": ("OSA", "OA", "OSA", "OSA", "OA"),
     "bookings/block": ("OSA", "OSA", "OSA", "OSA", ""),
     "bookings/apitoken": ("OA", "OA", "OA", "OA", ""),
     "bookings/webhookendpoint": ("OA", "OA", "OA", "OA", "OA"),
@@ -151,6 +154,9 @@ ADMIN = {
     "experts/membership/invite/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
+    "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type
+    "experts/sessiontype/<path:object_id>/move/": "OSA",
+    "experts/sessiontype/example/": "OSA",
     "experts/slot/<path:object_id>/book/": "OSEA",
     "experts/slot/<path:object_id>/show_bookings/": "OSEA",
     "experts/user/<id>/password/": "A",
@@ -179,9 +185,12 @@ LOG_IN = {"/admin/login/"}
 PUBLIC_CALLS = {
     ("GET", "/experts"): OPEN,
     ("GET", "/experts/{slug}"): OPEN,
+    ("GET", "/experts/{slug}/questions"): OPEN,
+    ("GET", "/experts/{slug}/session-types"): OPEN,
     ("GET", "/slots"): OPEN,
     ("GET", "/slots/{slot_id}"): OPEN,
     ("POST", "/slots/{slot_id}/book"): OPEN,
+    ("POST", "/organizations/{slug}/types/{type_slug}/book"): OPEN,
     ("GET", "/slots/{slot_id}/challenge"): OPEN,
     ("GET", "/bookings/{reference}"): KEY,
     ("POST", "/bookings/{reference}/cancel"): KEY,
@@ -219,6 +228,7 @@ def pages() -> list[str]:
 def test_pages_show_what_is_a_visitors_own_to_that_visitor_alone():
     assert set(pages()) == set(PAGES), "who is a new page for?"
     expert = make_expert(slug="amara", organization=make_organization(slug="northgate"))
+    make_question(expert.organization)
     slot = make_slot(expert, capacity=5)
     person = {"name": "Lena Quorlbath", "email": "quorlbath@example.com", "phone": "0151-77331", "notes": "Wobbleknee"}
     booking = make_booking(slot, holder=VISITOR, **person)

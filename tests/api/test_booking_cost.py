@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # so that transactions are
 
 # (statements, round trips), the latter with BEGIN and COMMIT.
 BOOKED = (5, 7)  # slot · slot with lock and time-out, booking, mail, webhooks
-BOOKED_AND_LOOKED = (6, 8)  # and how many seats the expert has ahead: once in ten minutes
+BOOKED_AND_LOOKED = (7, 9)  # and how well one is known, and how many seats the expert has ahead: once in ten minutes
 BOOKED_WITH_KEY = (7, 9)  # as above; the key, its answer
 REPEATED = (4, 6)  # slot · slot with lock and time-out, the key, its booking
 TAKEN = (4, 4)  # slot, demand, times before and after

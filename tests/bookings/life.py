@@ -4,9 +4,10 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
@@ -15,7 +16,7 @@ from bookings.models import Booking, Status, WaitlistEntry
 from bookings.transitions import OCCUPYING, TRANSITIONS
 from experts import services as slot_services
 from experts.models import Slot
-from tests.cast import day_ahead, make_expert, make_slot, move_slot
+from tests.cast import day_ahead, make_expert, make_row_of_slots, make_slot, make_type, move_slot
 from tests.mail import waiting
 
 VISITORS = [letter * 32 for letter in "abcde"]
@@ -28,15 +29,17 @@ MAIL_ABOUT = {"PENDING": "pending", "CONFIRMED": "confirmed", "REJECTED": "rejec
 class World:
     """One expert with slots of 1 to 4 seats a day apart, and everything that can happen to them.
 
+    In one with ``types`` slots of one day follow each other instead, and most bookings are sessions that take several.
     ``dice`` chooses; a refusal is a fine answer, any other error is not. Time passes by moving all into the past.
     """
 
     dice: random.Random
     slots: list[int] = field(default_factory=list)
+    types: list[int] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     @classmethod
-    def make(cls, dice: random.Random, capacities=(1, 2, 4)) -> "World":
+    def make(cls, dice: random.Random, capacities=(1, 2, 4), *, with_types=False) -> "World":
         expert = make_expert(
             max_party=2,
             requires_approval=dice.random() < 0.4,
@@ -45,15 +48,25 @@ class World:
             approval_hours=3,
         )
         world = cls(dice)
-        world.slots = [make_slot(expert, day=day_ahead(2 + n), capacity=c).pk for n, c in enumerate(capacities)]
+        if with_types:
+            world.slots = [slot.pk for slot in make_row_of_slots(expert, end="11:00", capacity=2).values()]
+            world.types = [
+                make_type(expert, minutes=40, buffer_after=5, requires_approval=True).pk,
+                make_type(expert, minutes=30, buffer_before=10, is_group=True).pk,
+            ]
+        else:
+            world.slots = [make_slot(expert, day=day_ahead(2 + n), capacity=c).pk for n, c in enumerate(capacities)]
         return world
 
     MOVES = ("hold", "book", "release", "expire", "approve", "reject", "cancel", "reschedule")
     WAITLIST_MOVES = ("join", "join", "leave", "claim", "serve", "take")
     RARE_MOVES = ("no_show", "complete", "close", "reopen", "reopen", "capacity")
+    # Where few starts fit, and what is held matters more.
+    MOVES_WITH_TYPES = ("hold", "book", "book_hold", "book_hold", "release_hold", "extend") * 3
 
     def step(self) -> None:
-        move = self.dice.choice(self.MOVES * 3 + self.WAITLIST_MOVES + self.RARE_MOVES)
+        moves = self.MOVES * 3 + self.WAITLIST_MOVES + self.RARE_MOVES
+        move = self.dice.choice(moves + self.MOVES_WITH_TYPES if self.types else moves)
         try:
             getattr(self, move)()
         except Refused as refusal:
@@ -62,10 +75,31 @@ class World:
     # ---------- People ----------
 
     def hold(self):
-        services.hold_slot(slot_id=self._slot(), visitor=self._visitor(), seats=self.dice.randint(1, 2))
+        services.hold_slot(
+            slot_id=self._slot(), visitor=self._visitor(), seats=self.dice.randint(1, 2), session_type=self._type()
+        )
 
     def release(self):
         services.release_hold(slot_id=self._slot(), visitor=self._visitor())
+
+    def release_hold(self):
+        if hold := self._hold():
+            services.release_hold(slot_id=hold.slot_id, visitor=hold.holder)
+
+    def extend(self):
+        if hold := self._hold():
+            services.extend_hold(slot_id=hold.slot_id, visitor=hold.holder, extensions=hold.extensions)
+
+    def book_hold(self):
+        if hold := self._hold():
+            services.book(
+                slot_id=hold.slot_id,
+                session_type=hold.session_type_id,
+                visitor=hold.holder,
+                seats=hold.seats,
+                name="Lena",
+                email=f"lena{self.dice.randint(1, 9)}@example.com",
+            )
 
     def book(self):
         services.book(
@@ -75,6 +109,7 @@ class World:
             name="Lena",
             email=f"lena{self.dice.randint(1, 9)}@example.com",
             idempotency_key=f"key-{self.dice.randint(1, 40)}",
+            session_type=self._type(),
         )
 
     def cancel(self):
@@ -154,13 +189,22 @@ class World:
         # One by one, or they would overlap.
         for slot in Slot.objects.with_expert().filter(pk__in=self.slots).order_by("starts_at"):
             move_slot(slot, slot.starts_at - span)
-        Booking.objects.filter(slot__in=self.slots).update(expires_at=F("expires_at") - span)
+        Booking.objects.filter(slot__in=self.slots).update(
+            expires_at=F("expires_at") - span, session_ends_at=F("session_ends_at") - span
+        )
 
     def _slot(self) -> int:
         return self.dice.choice(self.slots)
 
+    def _type(self) -> int | None:
+        return self.dice.choice([None, *self.types, *self.types]) if self.types else None
+
     def _visitor(self) -> str:
         return self.dice.choice(VISITORS)
+
+    def _hold(self) -> Booking | None:
+        holds = Booking.objects.filter(slot__in=self.slots, status=Status.HELD).order_by("pk")
+        return self.dice.choice(list(holds) or [None])
 
     def _booking(self, *statuses: str) -> int | None:
         bookings = Booking.objects.filter(slot__in=self.slots, status__in=statuses or Status.values)
@@ -175,15 +219,27 @@ class World:
 
     def check(self) -> None:
         for slot in Slot.objects.with_expert().filter(pk__in=self.slots):
-            rows = list(Booking.objects.filter(slot=slot))
+            rows = list(Booking.objects.filter(Q(slot=slot) | Q(more_slots__contains=[slot.pk])))
             holds = [b for b in rows if b.status == Status.HELD]
             booked = sum(b.seats for b in rows if b.status in OCCUPYING and b.status != Status.HELD)
             assert (slot.seats_held, slot.seats_booked) == (sum(b.seats for b in holds), booked)
             assert slot.next_hold_expiry == min((b.expires_at for b in holds), default=None)
             assert slot.seats_held + slot.seats_booked <= slot.capacity
+        self.check_sessions()
         self.check_transitions()
         self.check_mails()
         self.check_waitlist()
+
+    def check_sessions(self) -> None:
+        """Each takes what was agreed with its buffers, without a gap and nothing beyond."""
+        slots = Slot.objects.in_bulk(self.slots)
+        for booking in Booking.objects.filter(slot__in=self.slots, session_type__in=self.types):
+            terms, start = booking.terms, slots[booking.slot_id]
+            covered = sorted((slots[pk] for pk in booking.slot_ids), key=lambda slot: slot.starts_at)
+            begins, ends = start.starts_at - terms.before, start.starts_at + terms.length + terms.after
+            assert all(a.ends_at == b.starts_at for a, b in pairwise(covered))
+            assert covered[0].starts_at <= begins < covered[0].ends_at
+            assert covered[-1].starts_at < ends <= covered[-1].ends_at
 
     def check_mails(self) -> None:
         """Each thing that became of a booking has its one mail in the outbox, and there is none about anything else."""
@@ -243,6 +299,6 @@ class World:
             assert shown == got, f"shown as {'bookable' if shown else 'not bookable'}"
 
 
-def make_shared_world(seed: int) -> World:
+def make_shared_world(seed: int, *, with_types: bool = False) -> World:
     """A world for several threads: each plays on the same slots with dice of its own."""
-    return World.make(random.Random(seed), capacities=(1, 2, 3, 4))
+    return World.make(random.Random(seed), capacities=(1, 2, 3, 4), with_types=with_types)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bookings.models import Booking, Status, WaitlistEntry
+from bookings.services.catch_up import complete_all_finished
 from tests.bookings.life import World, make_shared_world
 from tests.concurrency.contention import run_together
 
@@ -20,9 +21,9 @@ class Life(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(seed=st.integers(0, 2**32))
-    def begin(self, seed):
-        self.world = World.make(random.Random(seed))
+    @initialize(seed=st.integers(0, 2**32), with_types=st.booleans())
+    def begin(self, seed, with_types):
+        self.world = World.make(random.Random(seed), with_types=with_types)
 
     @rule(seed=st.integers(0, 2**32))
     def somebody_acts(self, seed):
@@ -74,14 +75,31 @@ def test_random_lives_reach_every_status():
     assert waited == set(WaitlistEntry.Status.values)
 
 
+@pytest.mark.django_db
+def test_random_lives_of_sessions_reach_every_status():
+    reached = set()
+    for seed in (1, 2, 3):
+        world = World.make(random.Random(seed), with_types=True)
+        for span in (0, 6, 60 * 24 * 9):
+            world.let_time_pass(timedelta(minutes=span))
+            sessions = Booking.objects.filter(slot__in=world.slots, session_type__in=world.types)
+            for _ in range(40):
+                world.step()
+                reached |= set(sessions.values_list("status", flat=True))
+        complete_all_finished()
+        reached |= set(sessions.values_list("status", flat=True))
+        world.check()
+    assert reached == set(Status.values)
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("seed", [1, 2])
-def test_eight_threads_at_once(seed, settings):
+@pytest.mark.parametrize(("seed", "with_types"), [(1, False), (2, False), (1, True), (2, True)])
+def test_eight_threads_at_once(seed, with_types, settings):
     settings.LOCK_TIMEOUT_MS = 30_000
-    shared = make_shared_world(seed)
+    shared = make_shared_world(seed, with_types=with_types)
 
     def play(number):
-        world = World(random.Random(f"{seed}-{number}"), shared.slots)
+        world = World(random.Random(f"{seed}-{number}"), shared.slots, shared.types)
         for _ in range(60):
             world.step()
         return world.refused

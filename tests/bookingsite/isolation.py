@@ -28,6 +28,7 @@ from bookings.models import (
     MailKind,
     NoteReading,
     Notification,
+    Question,
     Status,
     TurnedAway,
     WaitlistEntry,
@@ -37,20 +38,32 @@ from bookings.models import (
 from bookings.models.block import BlockKind
 from bookings.services import create_feed
 from bookings.webhooks.endpoints import add_webhook, send_test_webhook
+from experts import services
 from experts.models import (
     Category,
     Expert,
     Invitation,
     Membership,
+    OfferedType,
     Organization,
     Role,
+    SessionType,
     SignIn,
     Slot,
     TimeOff,
     User,
     WeeklyHours,
 )
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import (
+    day_ahead,
+    make_booking,
+    make_category,
+    make_expert,
+    make_organization,
+    make_question,
+    make_session_type,
+    make_slot,
+)
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
 MISSING = 987654321  # the key of no row
@@ -100,6 +113,8 @@ def make_world() -> World:
     held = make_slot(expert, at="16:00")
     make_booking(held, status=Status.HELD, name="Lena Quorlbath", network="203.0.113.0")
     demand = TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    kind = make_session_type(organization, expert, name="Grumblefit visit", slug="grumblefit")
+    services.set_types(slot_id=slot.pk, for_types=[kind.pk])
     waiting = WaitlistEntry.objects.create(slot=slot, name="Wilma Drabblestone", email="drabble@example.com")
     sent = {"kind": "confirmed", "audience": "customer", "status": "failed", "booking": booking}
     message_id = booking_message_id(booking.reference, MailKind.CONFIRMED, booking.sequence, booking.email)
@@ -145,8 +160,11 @@ def make_world() -> World:
         "Gribblefever",
         "Snorkelday",
         "Plumbic",
+        "Grumblefit",
+        "grumblefit",
         "Twiddlekiosk",
         "grumblewort@",
+        "Snizzlewort",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -156,6 +174,7 @@ def make_world() -> World:
             Membership: membership,
             Category: category,
             Expert: expert,
+            SessionType: kind,
             Slot: slot,
             Booking: booking,
             TimeOff: away,
@@ -168,6 +187,7 @@ def make_world() -> World:
             Invitation: invitation,
             ApiToken: token,
             Block: block,
+            Question: make_question(organization, label="Does the Snizzlewort hurt?"),
             WebhookEndpoint: webhook,
             WebhookDelivery: delivery,
             SignIn: SignIn.objects.create(
@@ -298,5 +318,5 @@ def everything_stored(world: World) -> dict:
             {name: value for name, value in row.items() if name not in hidden}
             for row in model._base_manager.order_by("pk").values()
         ]
-        for model in (*world.objects, WeeklyHours)
+        for model in (*world.objects, WeeklyHours, OfferedType)
     }

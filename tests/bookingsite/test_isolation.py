@@ -14,9 +14,9 @@ from django.test import RequestFactory
 from django.urls import reverse
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from bookings.models import ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint
+from bookings.models import ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint
 from experts.admin.scoping import Scoped, WithinReach
-from experts.models import Category, Expert, Invitation, Slot, TimeOff
+from experts.models import Category, Expert, Invitation, SessionType, Slot, TimeOff
 from experts.permissions import RIGHTS
 from tests.bookingsite import isolation
 from tests.bookingsite.isolation import (
@@ -42,7 +42,10 @@ ACTIONS = [
 OTHERS = ["stranger", "colleague"]
 # Of what they may add rows of their own: all others get no form.
 MAY_ADD = {
-    "stranger": {ApiToken, Block, Booking, CalendarFeed, WebhookEndpoint, Expert, Invitation, Slot, TimeOff},
+    "stranger": {
+        *(ApiToken, Block, Booking, CalendarFeed, Question, WebhookEndpoint),
+        *(Expert, Invitation, SessionType, Slot, TimeOff),
+    },
     "colleague": {Booking, CalendarFeed, Slot, TimeOff},
 }
 ENDS_THE_SESSION = {"/admin/logout/"}

@@ -1,12 +1,14 @@
-"""A passkey in a real browser, with an authenticator of Chromium's own that nobody has to touch."""
+"""A passkey in a real browser, with an authenticator of Chromium's own that nobody has to touch; single sign-on."""
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from bookings.models import ApiToken
 from experts.models import SignIn, StaffSession
 from tests.browser.test_accessibility import problems
 from tests.cast import make_organization
+from tests.oidc_provider import CLIENT, SECRET, Provider
 from tests.staff import PASSWORD, make_member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,3 +75,39 @@ def test_a_passkey_is_set_up_because_it_must_be_and_then_logs_in_alone(make_cont
     page.get_by_role("button", name="Log in with a passkey").click()
     page.get_by_text("That did not work.").wait_for()
     assert not StaffSession.objects.exists()
+
+
+@pytest.fixture
+def provider():
+    provider = Provider()
+    yield provider
+    provider.stop()
+
+
+def test_single_sign_on_at_the_provider_until_the_group_is_lost(make_context, start_site, provider):
+    """There and back by forms, redirects and cookies as a browser sends them, and under our policy of content."""
+    make_organization(name="Northgate Clinic", slug="northgate")
+    noor = {"sub": "noor-1", "email": "noor@northgate.example", "email_verified": True, "name": "Noor Haddad"}
+    provider.person, provider.asks = noor | {"groups": ["desk"]}, True
+    site = start_site(
+        OIDC_ISSUER=provider.issuer,
+        OIDC_CLIENT_ID=CLIENT,
+        OIDC_CLIENT_SECRET=SECRET,
+        OIDC_NAME="Northgate",
+        OIDC_ROLES="desk=northgate:scheduler",
+    )
+    page = make_context(base_url=site.url).new_page()
+    page.goto("/admin/experts/slot/")
+    page.get_by_role("button", name="Log in with Northgate").click()
+    page.get_by_role("heading", name="Who are you?").wait_for()
+    assert page.url.startswith(provider.issuer)
+    page.get_by_role("link", name="Go on as Noor").click()
+    page.wait_for_url(f"{site.url}/admin/experts/slot/")
+    assert SignIn.objects.get().means == "oidc"
+
+    provider.person = noor | {"groups": ["staff"]}
+    page.reload()
+    expect(page.get_by_role("button", name="Log in with Northgate")).to_be_visible()
+    assert not StaffSession.objects.exists()
+    page.get_by_role("button", name="Log in with Northgate").click()
+    expect(page.get_by_text("You could not be logged in there")).to_be_visible()

@@ -28,14 +28,15 @@ ALWAYS = _words(
 IMPERSONAL = {
     "auth_group": "name",
     "auth_permission": "name codename",
+    "bookings_answer": "question_id label wording version position answered_at",
     "bookings_apitoken": "token_hash name ending scope created_by_id",
     "bookings_apitokenevent": "name ending scope",
     "account_emailaddress": "primary verified",
     "account_emailconfirmation": "created sent",
     "bookings_block": "until",
     "bookings_blockevent": "until",
-    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason of_expert_id extensions"
-    " session_type_id session_ends_at more_slots agreed",
+    "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions"
+    " session_type_id session_ends_at more_slots agreed second_expert_id",
     "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
@@ -84,14 +85,20 @@ _POLICY = " requires_approval hold_minutes approval_hours min_notice horizon_day
 _EXPERT = "user_id timezone session_minutes default_capacity venue" + _POLICY
 _HOUSE = (
     "name slug city timezone accent mail_footer reminds_day_before reminds_hour_before embed_origins offer_minutes"
-    " retention_months hides_notes proof two_factor invitation_quota staff_mail_quota" + _POLICY
+    " retention_months hides_notes lets_change_answers proof two_factor invitation_quota staff_mail_quota" + _POLICY
+)
+_QUESTION = (
+    "session_type_id label slug help choices wording version is_required missing_text shown_to_customer"
+    " is_confidential in_staff_mail in_webhooks"
 )
 _OFFERED = "session_type_id minutes price_amount price_words"
 _SESSION_TYPE = (
     "name slug description minutes buffer_before buffer_after price_amount price_currency price_words venue venue_note"
-    " is_group audience colour position requires_approval min_notice horizon_days cancel_until max_party"
+    " is_group experts_needed audience colour position requires_approval min_notice horizon_days cancel_until max_party"
 )
 IMPERSONAL |= {
+    "bookings_question": f"{_QUESTION} position worded_at",
+    "bookings_questionevent": _QUESTION,
     "experts_offeredtype": _OFFERED,
     "experts_offeredtypeevent": _OFFERED,
     "experts_sessiontype": _SESSION_TYPE,
@@ -101,7 +108,7 @@ IMPERSONAL |= {
     "experts_weeklyhoursevent": _HOURS,
     "experts_expert": f"{_EXPERT} slots_until",
     "experts_expertevent": _EXPERT,
-    "experts_organization": f"{_HOUSE} logo blocked_until",
+    "experts_organization": f"{_HOUSE} logo blocked_until has_questions",
     "experts_organizationevent": _HOUSE,
 }
 # The queue's arguments are keys of rows, which tests/privacy/test_erasing.py holds; views of other tables have no rows.

@@ -134,7 +134,7 @@ def test_what_there_is_no_time_for_is_left_to_others_and_was_no_attempt(monkeypa
     monkeypatch.setattr(outbox, "LAST_BEGIN", -1.0)
     outbox.send_due()
     assert mailoutbox == []
-    assert log() == [("queued", 0, "")] * 2
+    assert log() == [("sending", 0, "")] * 2
     assert [mail.attempts for mail in OutboxMail.objects.all()] == [0, 0]
     monkeypatch.undo()
     send_mails()

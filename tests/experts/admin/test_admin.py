@@ -30,6 +30,7 @@ from tests.cast import (
     make_category,
     make_expert,
     make_organization,
+    make_session_type,
     make_slot,
     make_webhook,
 )
@@ -61,6 +62,7 @@ def one_of_each():
     make_member(slot.expert.organization)
     Invitation.objects.create(organization=slot.expert.organization, email="noor@example.com", role=Role.OWNER)
     make_token(slot.expert.organization)
+    make_session_type(slot.expert.organization, slot.expert)
     of_whom = {"organization": slot.expert.organization, "who": "noor@example.com"}
     SignIn.objects.create(outcome="in", means="password", address="192.0.2.1", **of_whom)
     NoteReading.objects.create(booking=booking, reference=booking.reference, **of_whom)
@@ -111,7 +113,7 @@ def expert_form(expert, **values):
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
 def test_every_page_opens_for_a_superuser(staff, model):
     one_of_each()
-    obj = model.objects.first() or model.objects.create(name="Front desk")
+    obj = model.objects.first() or model.objects.create(name="Front desk")  # of Django's own
     for url in (admin_url(model), admin_url(model, "change", obj.pk), admin_url(model, "history", obj.pk)):
         assert staff.get(url).status_code == 200, url
     assert staff.get(admin_url(model, "add")).status_code == (403 if model in WRITTEN_BY_THEMSELVES else 200)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from bookings.models import Status
 from experts import services
-from experts.errors import InvalidExpert, InvalidHours, NotFound, PreviewNeeded
+from experts.errors import InvalidExpert, InvalidHours, InvalidSlot, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.models.hours import end_minutes
 from experts.scheduling.plan import Calendar
 from experts.services import horizons
 from experts.tasks import extend_horizons
-from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_session_type, make_slot
 from tests.experts.scheduling.test_occurrences import weekly_hours
 
 pytestmark = pytest.mark.django_db
@@ -544,3 +544,71 @@ def test_whatever_changes_no_booking_is_lost_and_a_second_run_does_nothing(data)
     assert services.apply_hours(expert_id=expert.pk, hours=stored(expert))[0].is_empty
     assert services.extend_horizon(expert_id=expert.pk) == 0
     assert list(Slot.objects.order_by("pk").values()) == before
+
+
+class TestForSomeTypesOnly:
+    """Hours in which some session types can be booked, and no other."""
+
+    @pytest.fixture
+    def types(self, expert):
+        return [make_session_type(expert.organization, expert).pk for _ in range(2)]
+
+    def test_their_slots_are_for_these_types(self, expert, day, types):
+        work(expert, row(day, end="10:00", for_types=[types[1], types[0], types[0]]), row(day, "10:00", "11:00"))
+        assert [slot.for_types for slot in expert.slots.filter(date=day)] == [types, []]
+        assert stored(expert)[0].for_types == types
+
+    def test_a_change_is_seen_first_and_told_to_pages(self, expert, day, types):
+        work(expert, row(day, end="10:00"))
+        [slot] = expert.slots.filter(date=day)
+        [hours] = stored(expert)
+        hours.for_types = types[:1]
+        seen = preview(services.apply_hours, expert_id=expert.pk, hours=[hours])
+        assert slot in [change.slot for change in seen.changed]
+        work(expert, hours)
+        now = fresh(slot)
+        assert (now.for_types, now.version) == (types[:1], slot.version + 1)
+        assert now.events.latest("pgh_id").for_types == types[:1]
+
+    def test_another_type_is_another_preview(self, expert, day, types):
+        work(expert, row(day, end="10:00"))
+        [hours] = stored(expert)
+        keys = set()
+        for chosen in types:
+            hours.for_types = [chosen]
+            keys.add(preview(services.apply_hours, expert_id=expert.pk, hours=[hours]).key)
+        assert len(keys) == 2
+
+    def test_the_seats_that_are_left_of_a_booked_slot_are_for_them_too(self, expert, day, types):
+        work(expert, row(day, end="10:00", capacity=3))
+        [slot] = expert.slots.filter(date=day)
+        make_booking(slot)
+        [hours] = stored(expert)
+        hours.for_types = types[:1]
+        work(expert, hours)
+        now = fresh(slot)
+        assert (now.for_types, now.capacity, now.seats_booked, now.is_closed) == (types[:1], 3, 1, False)
+
+    def test_what_staff_chose_for_one_slot_stays(self, expert, day, types):
+        work(expert, row(day, end="11:00"))
+        first, _second = expert.slots.filter(date=day)
+        services.set_types(slot_id=first.pk, for_types=types[:1])
+        [hours] = stored(expert)
+        hours.valid_to = day + timedelta(days=60)
+        work(expert, hours)
+        assert [slot.for_types for slot in expert.slots.filter(date=day)] == [types[:1], []]
+
+    def test_somebody_elses_type_is_refused(self, expert, day):
+        foreign = make_session_type(make_organization()).pk
+        with pytest.raises(InvalidSlot, match="no such session type"):
+            services.apply_hours(expert_id=expert.pk, hours=[row(day, for_types=[foreign])])
+        with pytest.raises(InvalidSlot, match="no such session type"):
+            services.add_slots(expert=expert, starts=[(day, time(9))], for_types=[foreign])
+        with pytest.raises(InvalidSlot, match="no such session type"):
+            services.set_types(slot_id=make_slot(expert).pk, for_types=[foreign])
+
+    def test_slots_by_hand_and_series_name_them_too(self, expert, day, types):
+        [one] = services.add_slots(expert=expert, starts=[(day, time(9))], for_types=types)
+        given = {"expert_id": expert.pk, "days": [day], "times": [time(12)], "for_types": types[:1]}
+        [other] = agreed(services.add_series, **given)
+        assert (fresh(one).for_types, fresh(other).for_types) == (types, types[:1])
