@@ -98,17 +98,12 @@ def shown_sessions(
         elif state == "closed":
             if not session.is_closed:
                 shown.append(session)
-        elif session.pk in begun or (
-            (taken_until is None or session.starts_at >= taken_until) and _is_taken_as_a_whole(session, now)
-        ):
+        elif session.pk in begun:
             shown.append(session)
             taken_until = session.ends_at
+        elif taken_until is None or session.starts_at >= taken_until:
+            used = [s for s in session.covered if s.ends_at > session.starts_at and s.starts_at < session.ends_at]
+            if all(slot.seats_left_at(now) <= 0 and slot.pk not in begun for slot in used):
+                shown.append(session)
+                taken_until = session.ends_at
     return shown
-
-
-def _is_taken_as_a_whole(session: Session, now: datetime) -> bool:
-    return all(
-        slot.seats_left_at(now) <= 0
-        for slot in session.covered
-        if slot.ends_at > session.starts_at and slot.starts_at < session.ends_at
-    )
