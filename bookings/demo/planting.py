@@ -11,8 +11,9 @@ from bookings.demo import hours
 from bookings.demo.diary import Diary
 from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
+from bookings.demo.questions import questions
 from bookings.demo.types import session_types
-from bookings.models import Booking
+from bookings.models import Booking, Question
 from experts import services
 from experts.models import (
     Category,
@@ -62,6 +63,7 @@ def plant(
         if Organization.objects.exists():
             raise NotEmpty
         made_organizations = Organization.objects.bulk_create(organizations())
+        Question.objects.bulk_create(questions(made_organizations))
         made_categories = Category.objects.bulk_create(categories())
         described = profiles(experts, SEED)
         made_experts = _make_experts(described, made_organizations, made_categories)
