@@ -33,7 +33,7 @@ document.addEventListener("DOMContentLoaded", () => {
     }
     for (const head of document.querySelectorAll("fieldset thead th:last-child")) {
       const name = head.closest("table").querySelector("tbody td:last-child[data-label]")?.dataset.label;
-      if (name && !head.textContent.trim()) head.insertAdjacentHTML("beforeend", '<span class="sr-only"></span>');
+      if (name && !head.textContent.trim()) head.insertAdjacentHTML("beforeend", '<span class="eb-unseen"></span>');
       if (name && !head.textContent.trim()) head.lastChild.textContent = name;
     }
     // After what Django does when it is ready, which may be later than this.
