@@ -102,7 +102,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "person", "when", "session", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
@@ -283,8 +283,13 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return f"{place.kind}, {place.note}" if place.note else place.kind
 
     @display(description=gettext_lazy("expert"))
+    def expert_and_session(self, booking):
+        name = self.expert(booking)
+        return format_html("{}<br>{}", name, booking.title_and_length) if booking.terms else name
+
+    @display(description=gettext_lazy("expert"))
     def expert(self, booking):
-        return booking.slot.expert.name
+        return booking.with_whom
 
     @display(description=gettext_lazy("slot"))
     def slot_link(self, booking):

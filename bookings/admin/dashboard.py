@@ -150,7 +150,7 @@ def _requests(bookings, now: datetime) -> list[dict]:
             "name": row.name,
             "when": formatting.soon(row.slot.starts_at, row.slot.expert.zone, now),
             "city": row.slot.expert.zone_city,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
             "what": row.title_and_length if row.terms else "",
             "left": formatting.duration(max(row.expires_at - now, timedelta(0))),
             "url": reverse("admin:bookings_booking_change", args=[row.pk]),
