@@ -135,4 +135,4 @@ def _leave(request, slot, entry):
             return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="leave")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_clocks(request, slot.expert).leading))
+    return see_other(expert_url(slot, shown_clocks(request, slot).leading))

@@ -1,0 +1,26 @@
+// "What is it for?" folds to one line when it was answered by finger or mouse: the times come into sight. By keyboard it
+// stays, as arrow keys go from answer to answer, until focus has left it.
+
+let byPointer = false;
+
+document.addEventListener("pointerdown", (event) => (byPointer = Boolean(event.target.closest(".type-card"))), true);
+document.addEventListener("keydown", () => (byPointer = false), true);
+
+function fold() {
+  const types = document.getElementById("types");
+  // Before the first answer there is nothing to fold to.
+  if (!types?.open || !types.querySelector(".types-answer")) return;
+  const hadFocus = types.contains(document.activeElement);
+  types.open = false;
+  if (hadFocus) types.querySelector("summary").focus({ preventScroll: true });
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  if (byPointer) fold();
+  byPointer = false;
+});
+
+document.addEventListener("focusout", ({ target, relatedTarget }) => {
+  const types = target.closest?.("#types");
+  if (types && relatedTarget && !types.contains(relatedTarget)) fold();
+});
