@@ -29,7 +29,7 @@ test-random: .venv/installed
 
 # The attacks of tests/abuse/ at their full size.
 abuse: .venv/installed
-	@ABUSE=all exec $(PY) -m pytest -n logical -rP tests/abuse
+	@ABUSE=all exec $(PY) -m pytest -n logical -rP tests/abuse tests/concurrency/test_anyone.py
 
 # As `make test`, and measures which branches the tests reach: slower, and fails below the floor in pyproject.toml.
 coverage: .venv/installed

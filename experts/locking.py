@@ -109,7 +109,12 @@ def _slots(slot_ids: list[int]) -> QuerySet[Slot]:
 
 def slots_with_clock() -> QuerySet[Slot]:
     """Slots as ``read_slot`` reads one."""
-    return Slot.objects.with_expert().annotate(read_at=_clock())  # type: ignore[no-redef]  # the model names it, for readers
+    return with_clock(Slot.objects.with_expert())
+
+
+def with_clock(slots: QuerySet[Slot]) -> QuerySet[Slot]:
+    """Slots, each with ``read_at``."""
+    return slots.annotate(read_at=_clock())  # type: ignore[no-redef]  # the model names it, for readers
 
 
 def _clock() -> Func:

@@ -15,6 +15,8 @@ import tempfile
 import hypothesis
 import pytest
 import redis
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from bookingsite import startup
 from bookingsite.devserver import servers
@@ -66,6 +68,26 @@ live_sites = pytest.StashKey[list]()
 def pytest_collection_finish(session):
     """Look for garbage in nothing that was loaded until here, either (bookingsite/apps.py)."""
     gc.freeze()
+
+
+def _with_room(run):
+    """Call it where the frames of whatever it calls have room.
+
+    Python keeps frames in chunks of 16 KB, and gives a chunk back as soon as it is empty: code that happens to call
+    over the edge of one asks the kernel for memory with every call, some hundred times in a test. Below a frame that is
+    said to need half a megabyte they are in one chunk of a whole one. Memory that nobody writes to costs nothing.
+    """
+    return run()
+
+
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Run the test as pytest does."""
+    runner = item.config.pluginmanager.get_plugin("runner")
+    return _with_room(lambda: runner.pytest_runtest_protocol(item, nextitem))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -122,7 +144,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionstart(session):
-    """Collect the static files once, as in production: a template that names a missing file fails."""
+    """Collect the static files once, as in production: a template that names a missing file fails.
+
+    And keep hypothesis from reading the source of each module that is loaded, in each process, to try the constants
+    that are written there: which examples a test tries would depend on what else has been imported.
+    """
+    if hypothesis.settings.get_current_profile_name() == "repeatable":
+        providers._get_local_constants = Constants
     if not hasattr(session.config, "workerinput"):
         from django.core.management import call_command
 

@@ -16,18 +16,19 @@ from bookings import services
 from bookings.admin.booking_actions import DecidingAdmin
 from bookings.admin.notifications import COLOURS as MAIL_COLOURS
 from bookings.admin.origins import OriginsAdmin
-from bookings.errors import SlotTaken
+from bookings.errors import NotFound, SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to, questions_with
+from bookings.selectors.place import whole_place
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
-from experts.models import Slot
-from experts.permissions import VIEW
+from experts.models import SessionType, Slot
+from experts.permissions import ADD, VIEW
 
 COLOURS = {
     Status.HELD: "info",
@@ -48,7 +49,7 @@ class BookingForm(SeatsForm):
 
     class Meta:
         model = Booking
-        fields = ("slot", "seats", "name", "email", "phone", "notes")
+        fields = ("slot", "session_type", "seats", "name", "email", "phone", "notes")
         help_texts = {"email": gettext_lazy("Without one, nobody gets a confirmation.")}
 
     def __init__(self, *args, **kwargs):
@@ -59,18 +60,56 @@ class BookingForm(SeatsForm):
             self.initial["phone"] = self.instance.phone_shown
 
 
+def _number(text: str) -> int:
+    """The number that an address has; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
+def _types_to_book(request):
+    """The session types of all organisations in which they may book for somebody, experts theirs, too."""
+    types, mine = SessionType.objects.active().select_related("organization"), reach(request)
+    if mine.everything:
+        return types
+    everywhere, own = mine.with_right("bookings.booking", ADD)
+    return types.filter(organization__in=everywhere | own)
+
+
+class TakingSlot(admin.SimpleListFilter):
+    """Bookings that take a slot: those that start in it, and sessions that go on in it. Where its page leads."""
+
+    title = gettext_lazy("slot")
+    parameter_name = "slot__id__exact"
+
+    def lookups(self, request, model_admin):
+        text = request.GET.get(self.parameter_name)
+        if text is None:
+            return []
+        page = model_admin.admin_site.get_model_admin(Slot)
+        slot = page.get_queryset(request).filter(pk=_number(text)).first()
+        return [(text, page.name_of(slot) if slot else text)]
+
+    def queryset(self, request, queryset):
+        value = _number(self.value() or "")
+        starting = Booking.objects.order_by().filter(slot=value)
+        going_on = Booking.objects.order_by().filter(more_slots__contains=[value]).exclude(more_slots=[])
+        # A union rather than an OR: each branch has its index.
+        return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
+
+
 @admin.register(Booking)
 class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "person", "when", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
+        ("session_type", WithinReach),
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
+        TakingSlot,
     )
     search_fields = ("reference", "name", "email")
     search_help_text = gettext_lazy("Reference, name or e-mail")
@@ -119,6 +158,9 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "reference",
         "status_label",
         "when_long",
+        "session",
+        "price",
+        "place",
         "expert",
         "slot_link",
         "seats",
@@ -152,10 +194,21 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return (*self._fixed, "hidden_notes", "answers") if obj else ()
 
     def get_fieldsets(self, request, obj=None):
-        """Without what the customer wrote, for those who may only know that there is something."""
+        """With what was agreed about a session of a type.
+
+        Without what the customer wrote, for those who may only know that there is something.
+        """
         fieldsets = super().get_fieldsets(request, obj)
         if obj is None:
+            if _types_to_book(request).exists():
+                [(title, options)] = fieldsets
+                slot, *others = options["fields"]
+                fieldsets = [(title, options | {"fields": (slot, "session_type", *others)})]
             return fieldsets
+        if obj.terms:
+            (title, options), *others = fieldsets
+            before, after = options["fields"][:3], options["fields"][3:]
+            fieldsets = [(title, {"fields": (*before, "session", "price", "place", *after)}), *others]
         obj.read_by = reach(request)
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
@@ -173,11 +226,17 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             field.help_text = _(
                 "Type the expert’s name, and a day such as 2027-03-10. Only what can be booked is listed."
             )
+        if db_field.name == "session_type":
+            field.queryset = _types_to_book(request)
+            field.empty_label = _("The slot as it is")
+            field.help_text = _("Begins with the slot and takes those after it that it needs, or none.")
+            if reach(request).everything:
+                field.label_from_instance = lambda kind: f"{kind.name}, {kind.organization.name}"
         return field
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        return without_menu(field) if db_field.name == "slot" else field
+        return without_menu(field) if db_field.name in ("slot", "session_type") else field
 
     def has_change_permission(self, request, obj=None):
         """Not a hold: its person fills in the form at this moment, or opens the link. Nor what is nobody's any more."""
@@ -208,11 +267,29 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("when"))
     def when_long(self, booking):
-        return self.admin_site.get_model_admin(Slot).when_long(booking.slot)
+        return self.admin_site.get_model_admin(Slot).when_long(booking.session)
+
+    @display(description=gettext_lazy("session"))
+    def session(self, booking):
+        return booking.title_and_length or None
+
+    @display(description=gettext_lazy("price"))
+    def price(self, booking):
+        return booking.price or None
+
+    @display(description=gettext_lazy("place"))
+    def place(self, booking):
+        place = whole_place(booking)
+        return f"{place.kind}, {place.note}" if place.note else place.kind
+
+    @display(description=gettext_lazy("expert"))
+    def expert_and_session(self, booking):
+        name = self.expert(booking)
+        return format_html("{}<br>{}", name, booking.title_and_length) if booking.terms else name
 
     @display(description=gettext_lazy("expert"))
     def expert(self, booking):
-        return booking.slot.expert.name
+        return booking.with_whom
 
     @display(description=gettext_lazy("slot"))
     def slot_link(self, booking):
@@ -292,8 +369,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             changed = {name: text for name, text in person.items() if name in form.changed_data}
             services.change_details(booking_id=obj.pk, **changed)
             return
+        kind = form.cleaned_data.get("session_type")
         booking = services.book(
             slot_id=form.cleaned_data["slot"].pk,
+            session_type=kind.pk if kind else None,
             seats=form.cleaned_data["seats"],
             source=Source.STAFF,
             idempotency_key=form.cleaned_data["key"],
@@ -303,9 +382,13 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         obj.pk, obj.reference, obj.status = booking.pk, booking.reference, booking.status
 
     def explain(self, request, refusal):
+        if isinstance(refusal, NotFound):  # of what the form offers, a type of somebody else's
+            return {"session_type": [_("The expert does not offer this.")]}
         if not isinstance(refusal, SlotTaken):
             return super().explain(request, refusal)
         # Demand that staff could not meet counts, too; what the service wrote about it went with the transaction.
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
+        if refusal.reason == "closed" and request.POST.get("session_type"):
+            return {"slot": [_("No session of this type fits there: it needs free slots that follow each other.")]}
         conflict = Conflict.on_opening(refusal.slot, refusal.reason)
         return {"slot": [f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}"]}

@@ -6,7 +6,7 @@ Each query is bounded: by a day, a week or a partial index, whatever the number 
 from datetime import datetime, timedelta
 
 from django.contrib import admin
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from bookings.models import Booking, Status, TurnedAway
 from experts import formatting
 from experts.admin.scoping import reach
-from experts.models import Organization, Role, Slot
+from experts.models import OfferedType, Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
 
 SESSIONS, REQUESTS, EXPERTS = 10, 5, 5
@@ -75,6 +75,10 @@ def checklist(request) -> dict | None:
                 reverse("organization", args=[organization.slug]),
             ),
         ]
+        if organization.session_types.exists():
+            offered = OfferedType.objects.filter(session_type__organization=organization).exists()
+            url = reverse("admin:experts_sessiontype_changelist")
+            steps.insert(1, (_("Say who offers which session type"), offered, url))
         if not all(done for _label, done, _url in steps):
             return {
                 "name": organization.name,
@@ -146,7 +150,8 @@ def _requests(bookings, now: datetime) -> list[dict]:
             "name": row.name,
             "when": formatting.soon(row.slot.starts_at, row.slot.expert.zone, now),
             "city": row.slot.expert.zone_city,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
+            "what": row.title_and_length if row.terms else "",
             "left": formatting.duration(max(row.expires_at - now, timedelta(0))),
             "url": reverse("admin:bookings_booking_change", args=[row.pk]),
         }
@@ -155,25 +160,32 @@ def _requests(bookings, now: datetime) -> list[dict]:
 
 
 def _sessions(slots, now: datetime) -> list[dict]:
-    """Booked sessions, those going on first."""
+    """Booked sessions, those going on first. One that takes several slots is there once, by that in which it starts."""
     going_on = now - timedelta(minutes=LONGEST_MINUTES)
-    rows = slots.filter(
-        starts_at__gt=going_on, starts_at__lt=now + AHEAD, ends_at__gt=now, seats_booked__gt=0
-    ).order_by("starts_at")[:SESSIONS]
+    starting = Booking.objects.order_by().filter(slot=OuterRef("pk"), status__in=_TODAY)
+    booked = slots.filter(starts_at__gt=going_on, starts_at__lt=now + AHEAD, seats_booked__gt=0)
+    is_ahead = Q(ends_at__gt=now) | Exists(starting.filter(session_ends_at__gt=now))
+    rows = list(booked.filter(is_ahead, Exists(starting)).order_by("starts_at")[:SESSIONS])
+    of_types = Booking.objects.filter(slot__in=rows, status__in=_TODAY, session_type__isnull=False)
+    names = {booking.slot_id: booking.title_and_length for booking in of_types.with_slot()}
     return [
         {
             "when": formatting.soon(slot.starts_at, slot.expert.zone, now),
             "city": slot.expert.zone_city,
             "expert": slot.expert.name,
-            "text": _("%(title)s, %(minutes)d min") % {"title": slot.title, "minutes": slot.minutes}
-            if slot.title
-            else _("%(minutes)d min") % {"minutes": slot.minutes},
+            "text": names.get(slot.pk) or _slot_name(slot),
             "taken": _("%(taken)d of %(capacity)d") % {"taken": slot.seats_booked, "capacity": slot.capacity},
             "is_on": slot.starts_at <= now,
             "url": reverse("admin:experts_slot_change", args=[slot.pk]),
         }
         for slot in rows
     ]
+
+
+def _slot_name(slot) -> str:
+    if slot.title:
+        return _("%(title)s, %(minutes)d min") % {"title": slot.title, "minutes": slot.minutes}
+    return _("%(minutes)d min") % {"minutes": slot.minutes}
 
 
 def _demand(recent) -> list[dict]:

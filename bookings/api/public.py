@@ -9,25 +9,29 @@ from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_change_limits
 from bookings.access.visitor import client_address
 from bookings.api.authentication import BookingToken
-from bookings.api.responses import booked, taken
+from bookings.api.responses import booked, taken, type_at
 from bookings.api.schemas import (
     AwaitingProofNowOut,
     AwaitingProofOut,
+    BookAnyoneIn,
     BookedOut,
     BookIn,
     BookingOut,
     CancelIn,
     ChallengeOut,
+    Keyed,
     KeyedAndWorked,
     QuestionOut,
     Taken,
+    TakenTime,
 )
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.selectors.answers import answers_to, questions_of, shown_to_customer
 from experts.api.error_schemas import Error, errors
-from experts.api.schemas import Listed
+from experts.api.schemas import Listed, Slug
 from experts.models import Expert
+from experts.scheduling.anyone import find_experts, find_type
 
 router = Router(tags=["Public"])
 of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
@@ -61,7 +65,8 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
     try:
         answer = services.book(
             slot_id=slot_id,
-            **details.model_dump(),
+            **details.model_dump(exclude={"session_type"}),
+            session_type=type_at(slot_id, details.session_type),
             idempotency_key=headers.key or "",
             work=headers.work or "",
             client_address=client_address(request),
@@ -73,6 +78,37 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
         if not (expert.is_active and expert.organization.is_active):
             raise NotFound from error  # as their page is
         return Status(409, taken(error))
+    return Status(201, booked(answer))
+
+
+@router.post(
+    "/organizations/{slug}/types/{type_slug}/book",
+    response={201: AwaitingProofOut | BookedOut, 409: TakenTime, **errors(400, 403, 404, 422, 429)},
+    summary="Book a session with whoever is free",
+)
+def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: BookAnyoneIn, headers: Header[Keyed]):
+    """Whoever has fewest sessions in that week, or those whom ``experts`` names; types of two experts take two.
+
+    The answer's ``slot`` says with whom. 409 only where nobody is free. Otherwise as the booking of a slot.
+    """
+    check_booking_limits(address=client_address(request))
+    kind = find_type(slug, type_slug)
+    values = details.model_dump(exclude={"experts"})
+    chosen = find_experts(kind, details.experts) if kind else None
+    if kind is None or chosen is None:
+        raise NotFound
+    try:
+        answer = services.book_anyone(
+            session_type=kind.pk,
+            **values,
+            experts=[expert.pk for expert in chosen],
+            idempotency_key=headers.key or "",
+            client_address=client_address(request),
+            language=translation.get_language() or "en",
+            source=Source.API,
+        )
+    except SlotTaken as error:
+        return Status(409, TakenTime(code=error.code, detail=str(error), reason=error.reason))
     return Status(201, booked(answer))
 
 

@@ -1,19 +1,34 @@
 """How the API says what a service did: booked, or taken."""
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from bookings.api.authentication import token_of
 from bookings.api.schemas import AwaitingProofOut, BookedOut, Taken
-from bookings.errors import SlotTaken
+from bookings.errors import NotFound, SlotTaken
 from bookings.selectors.alternatives import alternatives_to
 from bookings.services import Booked
 from experts.api.schemas import SlotOut
+from experts.models import SessionType
 
 
 def booked(answer: Booked) -> BookedOut:
     """The answer to a booking; to a retry word for word the first one, whatever became of the booking since."""
     schema = AwaitingProofOut if "proof" in answer.facts else BookedOut
     return schema.model_validate(answer.facts | {"token": token_of(answer.booking)})
+
+
+def type_at(slot_id: int, slug: str | None) -> int | None:
+    """Return the id of the session type that a request to book the slot names. Raises NotFound for an unknown one.
+
+    Whether it can be booked there is for the service to say.
+    """
+    if slug is None:
+        return None
+    found = SessionType.objects.filter(organization__experts__slots=slot_id, slug=slug).values_list("pk", flat=True)
+    if (pk := found.first()) is None:
+        raise NotFound(_("There is no such session type."))
+    return pk
 
 
 def taken(error: SlotTaken) -> Taken:

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AwareDatetime, BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
 from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Flag, Input, SlotOut, Whole, example
+from experts.api.schemas import SLOT, Flag, Input, SlotOut, Slug, Whole, example
+from experts.models.expert import Venue
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
 BOOKING = {
@@ -17,7 +18,12 @@ BOOKING = {
     "status": "CONFIRMED",
     "seats": 1,
     "expires_at": None,
-    "slot": SLOT | {"seats_left": 0, "state": "full"},
+    "slot": SLOT | {"ends_at": "2026-03-12T17:00:00Z", "seats_left": 0, "state": "full"},
+    "session_type": {"slug": "first-visit", "name": "First visit"},
+    "experts": ["amara-okafor"],
+    "ends_at": "2026-03-12T17:00:00Z",
+    "price": "€60",
+    "place": {"venue": "in_person", "note": "12 High Street"},
 }
 PERSON = {"name": "Lena Fischer", "email": "lena@example.com", "phone": "", "notes": ""}
 # Those that somebody made: a hold is nobody's booking yet.
@@ -45,8 +51,8 @@ Answers = Annotated[
 ]
 
 
-class BookIn(Input):
-    model_config = Input.model_config | example({"name": "Lena Fischer", "email": "lena@example.com"})
+class DetailsIn(Input):
+    """Who books, and what they say."""
 
     name: str = Field(min_length=1, max_length=120)
     email: str = Field(min_length=1, max_length=254, json_schema_extra={"format": "email"})
@@ -58,6 +64,18 @@ class BookIn(Input):
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
     answers: Answers = {}
+
+
+class BookIn(DetailsIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "session_type": "first-visit"}
+    )
+
+    session_type: Slug | None = Field(
+        None,
+        description="The slug of a session type that the expert offers: the session begins with the slot and takes as "
+        "many of the following ones as it lasts.",
+    )
 
 
 class QuestionOut(BaseModel):
@@ -121,6 +139,15 @@ class AnswerOut(BaseModel):
         return cls.model_construct(name=answer.question.slug if answer.question else None, **said)
 
 
+class BookAnyoneIn(DetailsIn):
+    model_config = Input.model_config | example(
+        {"name": "Lena Fischer", "email": "lena@example.com", "starts_at": "2026-03-12T16:15:00Z"}
+    )
+
+    starts_at: AwareDatetime = Field(description="When the session begins: an instant, with its offset from UTC.")
+    experts: list[Slug] = Field([], max_length=2, description="Slugs of those whom it has to be with.")
+
+
 class CancelIn(Input):
     """Staff see the reason. It need not be told."""
 
@@ -178,19 +205,53 @@ class ChallengeOut(BaseModel):
     signature: str
 
 
+class BookedType(BaseModel):
+    """What a session was booked for, by its name at that time."""
+
+    slug: str
+    name: str
+
+
+class PlaceOut(BaseModel):
+    """``note``: the address, or for who has a confirmed booking how to join; empty where it is not told."""
+
+    venue: str = Field(json_schema_extra={"enum": Venue.values})
+    note: str
+
+
 class BookingFacts(BaseModel):
-    """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved."""
+    """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved.
+
+    ``session_type``, ``experts``, ``ends_at`` (UTC), ``price`` and ``place`` are what was agreed about a session of a
+    type: where a slot was booked as it is, they are not there. A session begins with ``slot``, which is shown here with
+    its end.
+    """
 
     reference: str
     status: str = Field(json_schema_extra={"enum": STATUSES})
     seats: int
     expires_at: datetime | None
     slot: SlotOut
+    session_type: BookedType = None
+    experts: list[str] = Field(None, description="With whom it is, by their slugs: one, or two together.")
+    ends_at: datetime = None
+    price: str = Field(None, description="As it is shown, in words; empty without one.")
+    place: PlaceOut = None
+
+    @model_serializer(mode="wrap")
+    def _what_is_there(self, dump):
+        return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @classmethod
     def facts(cls, booking: Booking, now: datetime) -> dict:
-        facts = booking_facts(booking, now)
-        return facts | {"slot": SlotOut.model_construct(**facts["slot"])}
+        return told(booking_facts(booking, now))
+
+
+def told(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts of a booking with those in them as the schemas that they have."""
+    schemas = {"slot": SlotOut, "session_type": BookedType, "place": PlaceOut}
+    inner = {name: schemas[name].model_construct(**facts[name]) for name in schemas if facts.get(name)}
+    return facts | inner
 
 
 class BookedOut(BookingFacts):
@@ -274,3 +335,13 @@ class Taken(BaseModel):
     detail: str
     reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
     alternatives: list[SlotOut]
+
+
+class TakenTime(BaseModel):
+    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are."""
+
+    model_config = example({"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full"})
+
+    code: str
+    detail: str
+    reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})

@@ -10,7 +10,7 @@ from ninja import Header, Query, Router, Status
 
 from bookings import services
 from bookings.api.authentication import StaffToken
-from bookings.api.responses import booked, taken
+from bookings.api.responses import booked, taken, type_at
 from bookings.api.schemas import BookedOut, Keyed, Taken
 from bookings.api.staff_schemas import (
     BookingQuery,
@@ -30,6 +30,7 @@ from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
 from experts.api.staff import own_expert, own_slot
 from experts.errors import Invalid
+from experts.models import SessionType
 
 router = Router(tags=["Staff: bookings"])
 Page = Followed[StaffBookingOut]
@@ -47,6 +48,13 @@ def own_booking(request: HttpRequest, reference: str) -> Booking:
     return booking
 
 
+def own_type(request: HttpRequest, slug: str) -> SessionType:
+    found = SessionType.objects.filter(organization=request.auth.organization, slug=slug).first()
+    if found is None:
+        raise NotFound(_("There is no such session type."))
+    return found
+
+
 @router.get("/bookings", response={200: Page, **errors(401, 404, 422)}, summary="List bookings")
 def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     """The latest first, by when they were made. Holds are left out."""
@@ -55,6 +63,8 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
         bookings = bookings.filter(status=query.status)
     if query.expert:
         bookings = bookings.filter(slot__expert=own_expert(request, query.expert))
+    if query.session_type:
+        bookings = bookings.filter(session_type=own_type(request, query.session_type))
     if query.from_:
         bookings = bookings.filter(slot__date__gte=query.from_)
     if query.to:
@@ -115,7 +125,8 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
     try:
         answer = services.book(
             slot_id=slot.pk,
-            **details.model_dump(exclude={"slot"}),
+            **details.model_dump(exclude={"slot", "session_type"}),
+            session_type=type_at(slot.pk, details.session_type),
             idempotency_key=headers.key or "",
             idempotency_scope=f"token:{request.auth.pk}",
             language=translation.get_language() or "en",

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut
+from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut, told
 from bookings.models import Booking, Source
+from bookings.selectors.facts import agreed_facts
+from bookings.selectors.place import whole_place
 from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
 
 STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
@@ -18,6 +20,7 @@ class BookingQuery(Input):
     expert: Slug | None = None
     from_: Day | None = Field(None, alias="from", description="The first day of the session, on the expert's calendar.")
     to: Day | None = Field(None, description="The last day.")
+    session_type: Slug | None = Field(None, description="The slug of a session type of yours.")
     search: str = Field(
         "", max_length=40, description="A reference, as people say it. To find people: /admin/bookings/search."
     )
@@ -46,6 +49,7 @@ class StaffBookIn(Input):
     notes: str = Field("", max_length=2000)
     seats: Whole = Field(1, ge=1, le=1000)
     answers: Answers = {}
+    session_type: Slug | None = Field(None, description="The slug of a session type that the expert offers.")
 
 
 class PersonChange(Input):
@@ -81,4 +85,6 @@ class StaffBookingOut(BookingOut):
 
     @classmethod
     def facts(cls, booking: Booking, now: datetime) -> dict:
-        return super().facts(booking, now) | {"source": booking.source, "created_at": booking.created_at}
+        """With all that there is to say about the place, as staff see it."""
+        agreed = told(agreed_facts(booking, whole_place(booking)))
+        return super().facts(booking, now) | agreed | {"source": booking.source, "created_at": booking.created_at}

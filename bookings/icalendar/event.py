@@ -33,7 +33,7 @@ def uid(booking: Booking) -> str:
 
 def calendar_file(booking: Booking, method: str) -> bytes:
     """Return the file. Needs ``with_slot()``. ``method``: REQUEST or CANCEL for e-mails, PUBLISH for downloads."""
-    slot, organization = booking.slot, booking.slot.expert.organization
+    slot, organization = booking.session, booking.slot.expert.organization
     with translation.override(booking.language):
         place = place_of(booking, timezone.now())
         summary, description = _summary(booking), _description(booking, place)
@@ -77,7 +77,7 @@ def download_method(booking: Booking) -> str:
 
 def google_url(booking: Booking) -> str:
     """Return a link that opens Google Calendar with the entry filled in. Needs ``with_slot()``."""
-    slot, place = booking.slot, place_of(booking, timezone.now())
+    slot, place = booking.session, place_of(booking, timezone.now())
     span = f"{_instant(slot.starts_at)}/{_instant(slot.ends_at)}"
     query = {
         "action": "TEMPLATE",
@@ -95,13 +95,15 @@ def page_url(booking: Booking) -> str:
 
 
 def _summary(booking: Booking) -> str:
-    slot = booking.slot
-    return _("%(session)s with %(name)s") % {"session": slot.title or _("Session"), "name": slot.expert.name}
+    return _("%(session)s with %(name)s") % {
+        "session": booking.title or _("Session"),
+        "name": booking.with_whom,
+    }
 
 
 def _description(booking: Booking, place: Place) -> str:
     slot, expert = booking.slot, booking.slot.expert
-    clocks = clocks_for(expert.venue, expert.zone, known_zone(booking.timezone))
+    clocks = clocks_for(booking.venue, expert.zone, known_zone(booking.timezone))
     start = date_format(slot.starts_at.astimezone(clocks.leading), "DAY_YEAR_TIME_FORMAT")
     words = {"start": start, "zone_line": zone_line(clocks, slot.starts_at), "kind": place.kind, "note": place.note}
     lines = [
@@ -109,6 +111,7 @@ def _description(booking: Booking, place: Place) -> str:
         # Calendars show the clock of wherever the reader is.
         _("%(start)s, %(zone_line)s") % words,
         _("%(kind)s: %(note)s") % words if place.note else place.kind,
+        *([_("Price: %(price)s") % {"price": booking.price}] if booking.price else []),
         _("Reference: %(reference)s") % {"reference": booking.reference},
         page_url(booking),
     ]

@@ -93,7 +93,7 @@ def booking_mail(
 
 def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before, invites: bool) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
     clocks = _clocks_of(booking)
     with translation.override(booking.language):
         policy_line = cancel_line(slot, clocks, timezone.now()) if booking.is_open else ""
@@ -104,7 +104,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         {
             "booking": booking,
             "slot": slot,
-            "old_slot": before.slot,
+            "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
             "is_pending": booking.status == Status.PENDING,
             "is_kept": booking.status == Status.HELD,
@@ -132,16 +132,17 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
 
     Without the customer's e-mail and phone, as mail gets forwarded; of the answers, those that the organisation wants.
     """
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
     return _build(
         "staff",
         kind,
         {
             "booking": booking,
             "slot": slot,
-            "old_slot": before.slot,
+            "old_slot": before.slot and booking.session_at(before.slot),
             "expert": expert,
             "answers": in_staff_mail(booking, answers_to(booking)) if booking.is_open else [],
+            "place": public_place(expert, booking.terms),  # a link of its own is for who comes, and for the admin
             # A label of its own, as the clocks may change between the deadline and the session.
             "deadline_zone": zone_label(expert.zone, booking.expires_at) if booking.expires_at else "",
             "url": absolute_url("admin:bookings_booking_change", booking.pk),
@@ -157,7 +158,8 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
 
 def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:
     expert = about.slot.expert
-    return clocks_for(expert.venue, expert.zone, known_zone(about.timezone))
+    venue = about.venue if isinstance(about, Booking) else expert.venue
+    return clocks_for(venue, expert.zone, known_zone(about.timezone))
 
 
 def _calendar_method(booking: Booking, kind: MailKind, before: Before) -> str:

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, Now
 from django.db.models.lookups import GreaterThan, LessThanOrEqual
+from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
@@ -21,6 +22,7 @@ from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
 from experts.models import Expert, Session, SessionTerms, SessionType, Slot
+from experts.models.expert import Venue
 from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
@@ -167,12 +169,20 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
 
     def with_slot(self) -> Self:
-        return self.select_related("slot__expert__organization", "slot__expert__category", "session_type")
+        return self.select_related(
+            "slot__expert__organization", "slot__expert__category", "session_type", "second_expert"
+        )
+
+    def of_experts(self, experts: models.QuerySet[Expert]) -> Self:
+        """Those with one of these experts, also as the second of two."""
+        return self.filter(Q(slot__expert__in=experts) | Q(second_expert__in=experts))
 
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not."""
-        return self.select_related("slot__expert__organization", "session_type").defer(
-            "notes", "slot__expert__bio", "slot__expert__search_text"
+        return self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
+            "notes",
+            *("slot__expert__bio", "slot__expert__search_text"),
+            *("second_expert__bio", "second_expert__search_text"),
         )
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
@@ -227,6 +237,17 @@ class Booking(models.Model):
     )
     session_ends_at = models.DateTimeField(_("ends at"), null=True, blank=True, editable=False)
     more_slots = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True, editable=False)
+    # Of two experts together the one whose slots are all among ``more_slots``.
+    second_expert = models.ForeignKey(
+        Expert,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("second expert"),
+        db_index=False,
+        editable=False,
+    )
     # What was agreed (SessionTerms), whatever becomes of the type.
     agreed = models.JSONField(null=True, blank=True, editable=False)
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
@@ -316,6 +337,9 @@ class Booking(models.Model):
                 | Q(session_type__isnull=False, session_ends_at__isnull=False, agreed__isnull=False),
                 name="booking_of_a_type_has_terms",
             ),
+            models.CheckConstraint(
+                condition=Q(second_expert=None) | ~Q(more_slots=[]), name="booking_of_two_takes_slots_of_both"
+            ),
             models.CheckConstraint(condition=~Q(more_slots__contains=[F("slot")]), name="booking_takes_a_slot_once"),
             models.CheckConstraint(
                 condition=Q(expires_at__isnull=False) | ~Q(status__in=["HELD", "PENDING"]),
@@ -338,6 +362,7 @@ class Booking(models.Model):
             models.Index("slot", "expires_at", name="booking_running_holds", condition=Q(status="HELD")),
             GinIndex("more_slots", name="booking_more_slots", condition=~Q(more_slots=[])),
             models.Index("session_type", name="booking_of_type", condition=Q(session_type__isnull=False)),
+            models.Index("second_expert", name="booking_of_second", condition=Q(second_expert__isnull=False)),
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             # For whole addresses and, whatever the database's collation, for their beginnings.
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
@@ -476,23 +501,69 @@ class Booking(models.Model):
         return SessionTerms.from_json(self.agreed) if self.agreed is not None else None
 
     @property
+    def title(self) -> str:
+        """What the session is called: its type, as agreed, else the title of its slot, which may be empty."""
+        terms = self.terms
+        return self.slot.title if terms is None else terms.name
+
+    @property
+    def with_whom(self) -> str:
+        """``Amara Okafor``; of two together ``Amara Okafor and Priya Raman``. Needs ``with_slot()``."""
+        names = [expert.name for expert in self.experts]
+        return names[0] if len(names) == 1 else _say("%(one)s and %(other)s") % {"one": names[0], "other": names[1]}
+
+    @property
+    def session_name(self) -> str:
+        """``First visit with Amara Okafor`` of a type, else the expert's name. Needs the expert."""
+        if self.terms is None:
+            return self.with_whom
+        return _say("%(session)s with %(name)s") % {"session": self.title, "name": self.with_whom}
+
+    @property
+    def title_and_length(self) -> str:
+        """``First visit, 45 min`` of a type; of a slot as it is its title."""
+        if self.terms is None:
+            return self.title
+        return _say("%(title)s, %(minutes)d min") % {"title": self.title, "minutes": self.session.minutes}
+
+    @property
+    def price(self) -> str:
+        """The price as agreed, in words; empty where none was."""
+        terms = self.terms
+        return "" if terms is None else terms.price
+
+    @property
+    def venue(self) -> Venue:
+        """How it takes place: as agreed, else as the expert's sessions do. Needs the expert."""
+        terms, expert = self.terms, self.slot.expert
+        return Venue(expert.venue) if terms is None else terms.venue_with(expert)
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant at which it ends, which may be after the end of its slot."""
+        return self.session_ends_at or self.slot.ends_at
+
+    @property
     def session(self) -> Slot:
         """What is booked, as it is shown: the slot, or the session of a type that starts with it, with its own end.
 
         Needs ``with_slot()``. Of a session its other slots are not read: its seats are those of its first slot.
         """
+        return self.session_at(self.slot)
+
+    def session_at(self, slot: Slot) -> Slot:
+        """As ``session``, if it starts with that slot."""
         terms = self.terms
-        if terms is None:
-            return self.slot
+        if terms is None or isinstance(slot, Session):
+            return slot
         assert self.session_type is not None, "terms are a type's"
-        if isinstance(self.slot, Session):
-            return self.slot
-        return Session.of(self.slot, [self.slot], self.session_type, terms)
+        return Session.of(slot, [slot], self.session_type, terms)
 
     @property
-    def ends_at(self) -> datetime:
-        """The instant at which its session ends, as in ``session``, but of nothing but the slot."""
-        return self.session_ends_at or self.slot.ends_at
+    def experts(self) -> list[Expert]:
+        """With whom it is: one expert, or two together. Needs ``with_slot()``, else the second takes a query."""
+        one = self.slot.expert
+        return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
 
     @property
     def is_open(self) -> bool:
@@ -501,7 +572,8 @@ class Booking(models.Model):
 
 
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
-# none of them is copied. What is said about the proof does not change but with the status.
+# none of them is copied. What is said about the proof does not change but with the status, the second expert
+# but with the slots.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
@@ -517,6 +589,7 @@ pghistory.track(
         "is_vouched",
         "erased_at",
         "agreed",
+        "second_expert",
     ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
     # which it was written.

@@ -22,6 +22,8 @@ _LABELS: dict[str, str | Promise] = {
     "starts_at": gettext_lazy("Starts"),
     "ends_at": gettext_lazy("Ends"),
     "session": gettext_lazy("Session"),
+    "price": gettext_lazy("Price"),
+    "place": gettext_lazy("Where"),
     "seats": gettext_lazy("Seats"),
     "name": gettext_lazy("Name"),
     "email": gettext_lazy("Email"),

@@ -33,6 +33,7 @@ from bookings.models.block import BlockKind
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import normalised, recipient_key
 from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
+from bookings.selectors.place import whole_place
 from bookings.services import leave_waitlist
 from bookings.services.effects import publish_to_visitor
 
@@ -81,19 +82,22 @@ def bookings_of(subject: Subject) -> QuerySet[Booking]:
 
 
 def _export_bookings(subject: Subject) -> Rows:
-    rows = bookings_of(subject).select_related("slot__expert__organization").order_by("slot__starts_at", "pk")
+    rows = bookings_of(subject).select_related("slot__expert__organization", "second_expert")
+    rows = rows.order_by("slot__starts_at", "pk")
     return [
         {
             "reference": row.reference,
             "status": row.status,
             "organization": row.slot.expert.organization.name,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
             "starts_at": _instant(row.slot.starts_at),
             "ends_at": _instant(row.ends_at),
             "date": row.slot.date.isoformat(),
             "time": row.slot.time.isoformat("minutes"),
             "time_zone_of_expert": row.slot.expert.timezone,
-            "session": row.slot.title,
+            "session": row.title,
+            "price": row.price,
+            "place": whole_place(row).note if row.terms else "",
             "seats": row.seats,
             "name": row.name,
             "email": row.email,

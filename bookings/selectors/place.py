@@ -4,23 +4,32 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bookings.models import Booking, Status
-from experts.models import Expert
+from experts.models import Expert, SessionTerms
 from experts.models.expert import Venue
 from experts.web_addresses import find_address
 
 
 @dataclass(frozen=True)
 class Place:
-    """``kind`` in words: in person, phone or video. ``note``: the address, or how to join; empty where it is not told.
+    """How and where a session takes place, as far as its reader is told.
 
-    ``join_url``: the web address (http or https) in the note of a video session; empty without one. ``location``: the
-    place as calendars have it, where a note on who calls whom would be taken for an address.
+    ``note``: the address, or how to join; empty where it is not told. ``join_url``: the web address (http or https) in
+    the note of a video session; empty without one.
     """
 
-    kind: str
+    venue: Venue
     note: str
-    join_url: str
-    location: str
+    join_url: str = ""
+
+    @property
+    def kind(self) -> str:
+        """In words: in person, phone or video."""
+        return str(self.venue.label)
+
+    @property
+    def location(self) -> str:
+        """The place as calendars have it, where a note on who calls whom would be taken for an address."""
+        return self.note if self.note and self.venue != Venue.PHONE else self.kind
 
 
 def place_of(booking: Booking, now: datetime) -> Place:
@@ -30,21 +39,22 @@ def place_of(booking: Booking, now: datetime) -> Place:
     is on the expert's public page anyway.
     """
     is_told = booking.status == Status.CONFIRMED and now < booking.ends_at
-    expert = booking.slot.expert
-    return whole_place(expert) if is_told else public_place(expert)
+    return whole_place(booking) if is_told else public_place(booking.slot.expert, booking.terms)
 
 
-def whole_place(expert: Expert) -> Place:
-    """Return all that there is to say, as staff see it."""
-    join_url = find_address(expert.venue_note) if expert.venue == Venue.VIDEO else ""
-    return _place(expert, expert.venue_note, join_url)
+def whole_place(booking: Booking) -> Place:
+    """Return all that there is to say, as staff see it. Needs ``with_slot()``."""
+    venue, note = _agreed(booking.slot.expert, booking.terms)
+    return Place(venue, note, find_address(note) if venue == Venue.VIDEO else "")
 
 
-def public_place(expert: Expert) -> Place:
-    """Return what everybody may know."""
-    return _place(expert, expert.venue_note if expert.venue == Venue.IN_PERSON else "")
+def public_place(expert: Expert, terms: SessionTerms | None = None) -> Place:
+    """Return what everybody may know of the expert's sessions, or of those under these terms."""
+    venue, note = _agreed(expert, terms)
+    return Place(venue, note if venue == Venue.IN_PERSON else "")
 
 
-def _place(expert: Expert, note: str, join_url: str = "") -> Place:
-    kind = str(expert.get_venue_display())
-    return Place(kind, note, join_url, location=note if note and expert.venue != Venue.PHONE else kind)
+def _agreed(expert: Expert, terms: SessionTerms | None) -> tuple[Venue, str]:
+    if terms is None:
+        return Venue(expert.venue), expert.venue_note
+    return terms.venue_with(expert), terms.note_with(expert)

@@ -51,6 +51,7 @@ _NEEDED = {
     "session_type_id",
     "session_ends_at",
     "more_slots",
+    "second_expert_id",
     "agreed",
     "awaits_proof",
     "extensions",

@@ -36,13 +36,18 @@ def timeline(booking: Booking, clocks: Clocks, now: datetime) -> list[Step]:
 def lead(booking: Booking, clocks: Clocks, now: datetime) -> str:
     """Return ``With Priya Raman, in 2 days. Times are in Berlin time (GMT+1). 14:00 in London.``
 
-    The last sentence where the other clock differs (``formatting.zone_line``).
+    Of a type: ``First visit with Priya Raman, in 2 days. …`` The last sentence where the other clock differs
+    (``formatting.zone_line``).
     """
-    slot, expert = booking.slot, booking.slot.expert
-    words = {"name": expert.name, "zone_line": formatting.zone_line(clocks, slot.starts_at)}
+    slot = booking.slot
+    words = {"name": booking.session_name, "zone_line": formatting.zone_line(clocks, slot.starts_at)}
     if not booking.is_open or slot.starts_at <= now:
+        if booking.terms is not None:
+            return _("%(name)s. Times are in %(zone_line)s") % words
         return _("With %(name)s. Times are in %(zone_line)s") % words
     words["when"] = _distance(slot.starts_at, clocks.leading, now)
+    if booking.terms is not None:
+        return _("%(name)s, %(when)s. Times are in %(zone_line)s") % words
     return _("With %(name)s, %(when)s. Times are in %(zone_line)s") % words
 
 
@@ -141,13 +146,13 @@ class _Story:
         return Step(_("%(organization)s decides") % {"organization": self.organization}, "hourglass", NOW, text)
 
     def _session(self, state: str) -> Step:
-        slot = self.booking.slot
+        slot = self.booking.session
         words = {
             "day": date_format(slot.starts_at.astimezone(self.zone), "DAY_FORMAT"),
             "time": formatting.time_span(slot.starts_at, slot.ends_at, self.zone),
         }
         text = formatting.by_clock_of(self.zone, _("%(day)s, %(time)s") % words)
-        return Step(_("Session"), "check" if state == DONE else slot.expert.venue_icon, state, text)
+        return Step(_("Session"), "check" if state == DONE else self.booking.venue.icon, state, text)
 
     def _end(self, name: str, icon: str, text: str = "") -> Step:
         when = self._when(self.booking.status)

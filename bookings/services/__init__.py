@@ -1,6 +1,7 @@
 """Every write to bookings, their mails, waitlists, feeds and tokens. Views, API, admin and jobs call these only."""
 
 from bookings.services.answers import change_answers, check_answers
+from bookings.services.anyone import book_anyone, hold_anyone
 from bookings.services.blocks import block, end_block
 from bookings.services.booking import book, book_by_link, note_opened_full
 from bookings.services.cleanup import delete_ended_holds
@@ -43,6 +44,7 @@ __all__ = [
     "approve",
     "block",
     "book",
+    "book_anyone",
     "book_by_link",
     "cancel",
     "change_answers",
@@ -59,6 +61,7 @@ __all__ = [
     "end_hold",
     "expire",
     "extend_hold",
+    "hold_anyone",
     "hold_slot",
     "is_ones_own",
     "join_waitlist",

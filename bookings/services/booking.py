@@ -67,6 +67,7 @@ def book(
     seats: int = 1,
     session_type: int | None = None,
     answers: Mapping[str, Any] | None = None,
+    second_expert: int | None = None,
     visitor: str = "",
     idempotency_key: str = "",
     idempotency_scope: str = "",
@@ -80,7 +81,8 @@ def book(
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
-    With ``session_type`` (an id) a session of that type, which begins with the slot and takes all its slots or none.
+    With ``session_type`` (an id) a session of that type, which begins with the slot and takes all its slots or none;
+    with ``second_expert`` (an id) of two experts, and the slots of both.
 
     Where somebody unknown has to prove the address first (caution.py), it ``awaits_proof``: HELD for 15 minutes, or
     EXPIRED from the start where nothing may be kept (without ``work``), until ``book_by_link`` is called.
@@ -108,6 +110,7 @@ def book(
         phone=phone.strip(),
         notes=notes.strip(),
         session_type_id=session_type,
+        second_expert_id=second_expert,
         holder=visitor,
         language=language,
         timezone=timezone,
@@ -116,8 +119,7 @@ def book(
     )
     check_details(booking)
     check_phone(booking, seen.slot if seen else None)
-    if idempotency_key and not _KEY.fullmatch(idempotency_key):
-        raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
+    check_key(idempotency_key)
     typed = answers or {}
     answer = Answer.for_request(booking, idempotency_key, idempotency_scope, client_address, typed)
     request = _Request(booking, answer, work, is_quick, typed)
@@ -134,6 +136,12 @@ def book(
         # One transaction has one history: who is booking, and from where, must be the same for all.
         gate.enter(request, group=_history_context())
     return request.wait()
+
+
+def check_key(idempotency_key: str) -> None:
+    """Raise InvalidDetails for what can be no idempotency key. None ("") is one."""
+    if idempotency_key and not _KEY.fullmatch(idempotency_key):
+        raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
 
 
 class _Request(Request[Booked]):
@@ -206,7 +214,7 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     else:
         slots = slots_to_book(request.wanted for request in requests)
     if first.wanted.session_type_id is not None and first.slot_id in slots:
-        slots[first.slot_id] = session_wanted(slots[first.slot_id], first.wanted.session_type_id)
+        slots[first.slot_id] = _session(slots[first.slot_id], first)
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -299,7 +307,7 @@ def _lock_and_read(
     slots = read_slots(wanted)
     for request in contenders:
         if request.slot_id in slots:
-            slots[request.slot_id] = session_wanted(slots[request.slot_id], request.wanted.session_type_id)
+            slots[request.slot_id] = _session(slots[request.slot_id], request)
     return slots
 
 
@@ -359,6 +367,10 @@ def _book_under_lock(
         serve_waitlists(freed)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
     return outcomes, left
+
+
+def _session(slot: Slot, request: _Request) -> Slot:
+    return session_wanted(slot, request.wanted.session_type_id, request.wanted.second_expert_id)
 
 
 def _leaves_seats(hold: Booking, booking: Booking) -> bool:

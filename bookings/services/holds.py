@@ -33,6 +33,7 @@ def hold_slot(
     visitor: str,
     seats: int = 1,
     session_type: int | None = None,
+    second_expert: int | None = None,
     source: str = Source.WEB,
     client_address: str = "",
     work: str = "",
@@ -40,7 +41,8 @@ def hold_slot(
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
-    With ``session_type`` (an id) a session of that type, which takes all its slots or none.
+    With ``session_type`` (an id) a session of that type, which takes all its slots or none; with ``second_expert`` (an
+    id) of two experts, and the slots of both.
 
     For fewer minutes when people unknown hold many seats of the expert, and not at all when they hold too many, or the
     network too many without ``work`` (caution.py).
@@ -55,7 +57,7 @@ def hold_slot(
     # 1. Refuse what can already be seen to be impossible, and be content with what is held, before any lock.
     if seen is None:
         seen = _look(slot_id, visitor)
-    slot = session_wanted(seen.slot, session_type)
+    slot = session_wanted(seen.slot, session_type, second_expert)
     network = network_of(client_address)
     wanted = Booking(seats=seats, holder=visitor, status=Status.HELD, source=source, network=network)
     take(wanted, slot)
@@ -65,7 +67,7 @@ def hold_slot(
     own = seen.hold or _moving_from_here(slot, visitor)
     if reason := refusal_of(slot, seats, own=own, holds_may_lapse=True):
         raise SlotTaken(slot, reason)
-    if seen.hold is not None and seen.hold.seats == seats and seen.hold.session_type_id == wanted.session_type_id:
+    if seen.hold is not None and seen.hold.seats == seats and _is_for(seen.hold, wanted):
         return seen.hold
     lasts = hold_time(wanted, slot, work)
     with slot_transaction(waits=False):
@@ -79,21 +81,26 @@ def _moving_from_here(slot: Slot, visitor: str) -> Booking | None:
     return Booking.objects.running_holds(visitor).filter(slot__expert=slot.expert_id, offer=None).first()
 
 
+def _is_for(hold: Booking, wanted: Booking) -> bool:
+    """Whether a hold of the same start keeps what is wanted."""
+    return (hold.session_type_id, hold.second_expert_id) == (wanted.session_type_id, wanted.second_expert_id)
+
+
 def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
-    _lock_visitor(visitor)
+    lock_visitor(visitor)
     _lock_slot_and_moving(wanted.slot, visitor)
     # 3. Under the lock, the same rule again.
     chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-    slot = session_wanted(chosen.slot, wanted.session_type_id)
+    slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
     if lapse_and_serve(slot) is not slot:
         chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-        slot = session_wanted(chosen.slot, wanted.session_type_id)
+        slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
     own = chosen.hold
     # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
     holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
-    if own is not None and own.session_type_id != wanted.session_type_id and not (chosen.is_offer or own.awaits_proof):
+    if own is not None and not _is_for(own, wanted) and not (chosen.is_offer or own.awaits_proof):
         holds, own = [own, *holds], None  # of the same start, for something else
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
     if reason := refusal_of(slot, seats, own=own or moving):
@@ -202,7 +209,7 @@ def release_hold(*, slot_id: int, visitor: str) -> bool:
         hold = _holds_in(slot_id, visitor).select_related("slot").first()
         if hold is None:
             return False
-        _release(hold)
+        release_under_lock(hold)
         return True
 
 
@@ -216,7 +223,7 @@ def release_holds(*, visitor: str) -> None:
         with slot_transaction():
             lock_slots_of(holds.filter(slot=slot_id))
             for hold in holds.filter(slot=slot_id).select_related("slot"):
-                _release(hold)
+                release_under_lock(hold)
 
 
 def end_hold(*, booking_id: int) -> Booking:
@@ -228,11 +235,11 @@ def end_hold(*, booking_id: int) -> Booking:
         hold, _slot = lock_booking(booking_id)
         if hold.status != Status.HELD:
             raise NotAllowed(_("This time is not held any more."))
-        _release(hold)
+        release_under_lock(hold)
         return hold
 
 
-def _release(hold: Booking) -> None:
+def release_under_lock(hold: Booking) -> None:
     """Free the seats of a hold. Under the lock of its slot."""
     hold.status = Status.EXPIRED
     hold.save(update_fields=["status"])
@@ -247,7 +254,7 @@ def _holds_in(slot_id: int, visitor: str) -> QuerySet[Booking]:
     return Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD)
 
 
-def _lock_visitor(visitor: str) -> None:
+def lock_visitor(visitor: str) -> None:
     """A lock that ends with the transaction, so it works behind a pooler; taken before any slot's.
 
     In the statement that bounds the wait for it and for the locks that follow.

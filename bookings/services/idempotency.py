@@ -43,11 +43,19 @@ class Answer:
 
     @classmethod
     def for_request(
-        cls, booking: Booking, key: str, scope: str, address: str = "", answers: Mapping[str, Any] | None = None
+        cls,
+        booking: Booking,
+        key: str,
+        scope: str,
+        address: str = "",
+        answers: Mapping[str, Any] | None = None,
+        *,
+        wanted: str = "",
     ) -> "Answer":
         """The answer to a request that wants this booking. ``address``: where the client is, if that is known.
 
-        ``answers``: what it answers to the organisation's questions.
+        ``answers``: what it answers to the organisation's questions. ``wanted``: what stands for the slot where none is
+        named.
 
         A short key could be guessed, with somebody's name and address, for the sake of the answer: then the same
         request from elsewhere is another one.
@@ -55,16 +63,18 @@ class Answer:
         if not key:
             return cls("", "", "")
         email = booking.email.casefold()
+        slot = wanted or booking.slot_id
         besides: list[object] = [address] if address and len(key) < GUESSABLE else []
         if answers:
             besides.append(dict(sorted(answers.items())))
         return cls(
-            sha256("caller", scope) if scope else sha256("slot", booking.slot_id, email),
+            sha256("caller", scope) if scope else sha256("slot", slot, email),
             hash_of(key),  # a program may use anything, its customer's address too
             # The browser is part of the request: the answer shows a booking, and to nobody else.
             sha256(
-                *(booking.slot_id, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
+                *(slot, booking.name, email, booking.phone, booking.notes, booking.seats, booking.holder),
                 *([booking.session_type_id] if booking.session_type_id else []),
+                *([booking.second_expert_id] if booking.second_expert_id else []),
                 *besides,
             ),
         )

@@ -83,8 +83,7 @@ def read_again(slot: Slot) -> Slot:
     rows = read_slots(each.pk for each in slot.covered)
     if len(rows) < len(slot.covered):
         raise NotFound
-    covered = [rows[each.pk] for each in slot.covered]
-    return Session.of(rows[slot.pk], covered, slot.session_type, slot.terms)
+    return slot.anew(rows)
 
 
 def lapse_holds(slot: Slot) -> Slot:

@@ -84,7 +84,7 @@ def _stays_open(request, found, proofs) -> bool:
 
 
 def _context(request, found) -> dict:
-    slot, expert = found.slot, found.slot.expert
+    slot, expert = found.session, found.slot.expert
     clocks, now = clocks_of(request, found), timezone.now()
     return {
         "accent": expert.organization.accent,

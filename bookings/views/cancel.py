@@ -56,7 +56,7 @@ def seen_sequence(request) -> int:
 
 def _ask(request, booking, form, *, refusal=None, status=200):
     """Show the question, or why cancelling is not possible. After Busy and TooMany it can be sent again."""
-    slot = booking.slot
+    slot = booking.session
     clocks, now = clocks_of(request, booking), timezone.now()
     is_possible = booking.is_open and can_change(slot, now)
     if isinstance(refusal, NotAllowed):

@@ -136,7 +136,7 @@ def sign_out(request):
 
 
 def _make_row(booking, clocks) -> Row:
-    slot, expert, now = booking.slot, booking.slot.expert, timezone.now()
+    slot, expert, now = booking.session, booking.slot.expert, timezone.now()
     note, icon = _note_and_icon(booking, clocks, now)
     return Row(
         booking=booking,
@@ -150,7 +150,7 @@ def _make_row(booking, clocks) -> Row:
 
 
 def _make_awaiting_row(booking, clocks) -> AwaitingRow:
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
     url = book_url(slot, query={"booking": booking.reference})
     expires_at = booking.expires_at
     until = formatting.deadline(expires_at, clocks, formatting.clock(expires_at, clocks.leading))
@@ -185,5 +185,4 @@ def _note_and_icon(booking, clocks, now) -> tuple[str, str]:
         return text % {"when": formatting.deadline(expires_at, clocks, when)}, "hourglass"
     if booking.status == Status.EXPIRED:
         return _("No answer in time, so the seat was freed"), "timer-off"
-    expert = booking.slot.expert
-    return str(expert.get_venue_display()), expert.venue_icon
+    return str(booking.venue.label), booking.venue.icon

@@ -88,8 +88,8 @@ def _ask(request, proof, subject, form, *, status):
         "proof": proof,
         "is_fresh": proofs.is_fresh(proof),
         "form": form,
-        "cancelled": [row for row in rows if can_change(row[0].slot, now)],
-        "kept": [row for row in rows if not can_change(row[0].slot, now)],
+        "cancelled": [row for row in rows if can_change(row[0].session, now)],
+        "kept": [row for row in rows if not can_change(row[0].session, now)],
         "count": Booking.objects.of_address(proof.email).count(),
     }
     return leave_when_proof_ends(render(request, "bookings/your_data_erase.html", context, status=status), [proof])

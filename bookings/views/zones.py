@@ -17,4 +17,5 @@ def clocks_of(request, row: Booking | WaitlistEntry) -> Clocks:
     Needs ``with_slot()``.
     """
     expert = row.slot.expert
-    return clocks_for(expert.venue, expert.zone, request.zone or known_zone(row.timezone))
+    venue = row.venue if isinstance(row, Booking) else expert.venue
+    return clocks_for(venue, expert.zone, request.zone or known_zone(row.timezone))

@@ -69,7 +69,7 @@ def queue_webhooks(events: list[Event]) -> None:
 def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
     touched = {slot.pk for _endpoint, event in wanted for slot in (event.slot, event.previous) if slot}
     # Read again: their counters have moved.
-    slots = {pk: payloads.slot_data(slot, slot.read_at) for pk, slot in read_slots(touched).items()}
+    slots = read_slots(touched)
     answers = answers_for_webhooks(
         {
             event.booking.pk
@@ -80,16 +80,26 @@ def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
     now, bodies, deliveries = timezone.now(), {}, []
     for endpoint, event in wanted:
         if event not in bodies:
-            data = slots[event.slot.pk]
-            if event.booking is not None:
-                previous = slots[event.previous.pk] if event.previous else None
-                data = payloads.booking_data(event.booking, data, previous)
+            data = _data(event, slots)
             bodies[event] = new_event_id(), payloads.payload(event.type, now, data)
         event_id, body = bodies[event]
         said = answers.get(event.booking.pk, ()) if event.booking is not None else ()
         content = payloads.for_endpoint(body, event.booking, endpoint, said)
         deliveries.append(make_delivery(endpoint, event_id, event.type, content, now))
     queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
+
+
+def _data(event: Event, slots: dict[int, Slot]) -> dict[str, Any]:
+    """Return what is told of an event; ``slots``: by id, as they are now."""
+    slot, booking = slots[event.slot.pk], event.booking
+    if booking is None:
+        return payloads.slot_data(slot, slot.read_at)
+    previous = slots[event.previous.pk] if event.previous else None
+    return payloads.booking_data(
+        booking,
+        payloads.slot_data(booking.session_at(slot), slot.read_at),
+        payloads.slot_data(booking.session_at(previous), previous.read_at) if previous else None,
+    )
 
 
 def make_delivery(

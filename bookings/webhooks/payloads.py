@@ -6,6 +6,8 @@ from typing import Any
 
 from bookings.models import Answer, Booking, EventType, WebhookEndpoint
 from bookings.selectors.answers import answers_by_name
+from bookings.selectors.facts import agreed_facts
+from bookings.selectors.place import whole_place
 from experts.models import Slot
 from experts.slot_facts import slot_facts
 
@@ -23,13 +25,17 @@ def slot_data(slot: Slot, now: datetime) -> dict[str, Any]:
 
 
 def booking_data(booking: Booking, slot: dict[str, Any], previous_slot: dict[str, Any] | None) -> dict[str, Any]:
-    """A booking, without what says who made it. Notes are never sent."""
+    """A booking, without what says who made it. Notes are never sent. Needs ``with_slot()``."""
+    agreed = agreed_facts(booking, whole_place(booking))
+    if agreed:
+        agreed["ends_at"] = _instant(booking.ends_at)
     data = {
         "reference": booking.reference,
         "status": booking.status,
         "seats": booking.seats,
         "source": booking.source,
         "created_at": _instant(booking.created_at),
+        **agreed,
         "slot": slot,
     }
     return data | ({"previous_slot": previous_slot} if previous_slot else {})

@@ -12,12 +12,14 @@ from pydantic import Field
 from experts.api.error_schemas import errors
 from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
 from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
-from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SlotOut, Slug
+from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug
 from experts.corrections import correct
 from experts.errors import Invalid, NotFound
-from experts.models import Expert, Slot
+from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.replicas import may_read_replica
+from experts.scheduling.fitting import sessions_of, shown_sessions
+from experts.scheduling.sessions import offered_by
 from experts.search import search_condition
 from experts.selectors import with_next_slot
 from experts.timezones import next_midnight
@@ -44,6 +46,11 @@ class SlotQuery(Input):
     expert: Slug | None = None
     from_: Day | None = Field(None, alias="from", description="The first day. By default today.")
     to: Day | None = Field(None, description=f"The last day. By default {DEFAULT_DAYS} days after the first.")
+    type: Slug | None = Field(
+        None,
+        description="The slug of a session type that the expert offers: the starts at which a session of it fits, as "
+        "slots that last as long as it does. Needs ``expert``.",
+    )
     bookable: bool = Field(False, description="Only what can be booked now.")
     page: int = Field(1, ge=1, le=LAST_PAGE)
 
@@ -93,12 +100,36 @@ def get_expert(request: HttpRequest, slug: str):
     return ExpertDetailOut.of(expert)
 
 
+@router.get(
+    "/experts/{slug:slug}/session-types",
+    response={200: Listed[SessionTypeOut], **errors(404)},
+    summary="What an expert can be booked for",
+)
+@may_read_replica
+def list_session_types(request: HttpRequest, slug: str):
+    """In the organisation's order. Empty where there is nothing to choose: then slots are booked as they are.
+
+    Types that are for people with their link are left out.
+    """
+    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
+    if expert is None:
+        raise NotFound(_("There is no such expert."))
+    listed = offered_by(expert.pk).exclude(session_type__audience=Audience.LINK)
+    items = [SessionTypeOut.of(offered, expert) for offered in listed]
+    return Listed[SessionTypeOut].model_construct(items=items, count=len(items))
+
+
 @router.get("/slots", response={200: Listed[SlotOut], **errors(404, 422)}, summary="Find slots")
 @may_read_replica
 def list_slots(request: HttpRequest, query: Query[SlotQuery]):
-    """Slots of active experts by their start, 50 a page. Days are the expert's calendar days."""
+    """Slots of active experts by their start, 50 a page. Days are the expert's calendar days.
+
+    With a ``type`` the sessions of that type: those that can be booked, and those that are taken as a whole or over.
+    """
     if query.expert:
         return _slots_of_expert(request, query)
+    if query.type:
+        raise Invalid(_("Say whose sessions: send “expert”, too."), field="expert")
     now = timezone.now()
     slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
     if query.bookable:
@@ -112,19 +143,27 @@ def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
     today = timezone.now().date()
     # Where the expert is, it may be a day earlier or later.
     first, last = query.from_ or today - _A_DAY, query.to or (query.from_ or today + _A_DAY) + DEFAULT_DAYS * _A_DAY
-    version = tuple(expert_slots_version(query.expert, first, last))
+    beyond = _A_DAY if query.type else timedelta(0)  # what a session takes may begin on the day before
+    version = tuple(expert_slots_version(query.expert, first - beyond, last + beyond))
     if not version:
         raise NotFound(_("There is no such expert."))
+    offered = _offered(version[0][0], query.type) if query.type else None
 
     def answer(now: datetime) -> tuple[Listed[SlotOut], datetime]:
         expert = Expert.objects.active().select_related("organization").filter(slug=query.expert).first()
         if expert is None:
             raise NotFound(_("There is no such expert."))
-        days = days_of(query.from_, query.to, expert.today(now))
-        slots = list(within_days(Slot.objects.filter(expert=expert), *days).order_by("starts_at", "pk"))
+        first_day, last_day = days_of(query.from_, query.to, expert.today(now))
+        found = within_days(Slot.objects.filter(expert=expert), first_day - beyond, last_day + beyond)
+        slots = list(found.order_by("starts_at", "pk"))
         for slot in slots:
             slot.expert = expert  # known already, and as wide as the slot itself
-        changes = (slot.changes_at(now) for slot in slots)
+        changes = [slot.changes_at(now) for slot in slots]
+        if offered is not None:
+            every = sessions_of(slots, offered.session_type, offered.terms)
+            changes += [session.changes_at(now) for session in every]
+            shown = shown_sessions(slots, offered.session_type, offered.terms, now)
+            slots = [session for session in shown if first_day <= session.date <= last_day]
         until = min([next_midnight(now, expert.zone), *(at for at in changes if at is not None)])
         if query.bookable:
             slots = [slot for slot in slots if slot.state_at(now) in BOOKABLE_STATES]
@@ -132,7 +171,18 @@ def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
         items = [SlotOut.of(slot, now) for slot in slots[start:end]]
         return Listed[SlotOut].model_construct(items=items, count=min(len(slots), MOST_COUNTED)), until
 
+    if offered is not None:
+        kind = offered.session_type
+        version = (*version, offered.terms, *(getattr(kind, field.attname) for field in kind._meta.concrete_fields))
     return kept_json(request, ("slots", *query.model_dump().values()), version, answer)
+
+
+def _offered(expert_id: int, slug: str) -> OfferedType:
+    """Also one that is on no list: whoever names it has its link."""
+    offered = offered_by(expert_id).filter(session_type__slug=slug).first()
+    if offered is None:
+        raise NotFound(_("There is no such session type."))
+    return offered
 
 
 @router.get("/slots/{int:slot_id}", response={200: SlotOut, **errors(404)}, summary="One slot")

@@ -6,7 +6,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from experts.models import Expert, Slot
+from experts.models import Audience, Expert, OfferedType, Slot
+from experts.models.expert import Venue
 from experts.slot_facts import slot_facts
 
 Item = TypeVar("Item")
@@ -56,6 +57,18 @@ SLOT = {
     "capacity": 1,
     "seats_left": 1,
     "state": "open",
+}
+SESSION_TYPE = {
+    "slug": "first-visit",
+    "name": "First visit",
+    "description": "We look at what hurts and plan what to do.",
+    "minutes": 45,
+    "price": "€60",
+    "venue": "in_person",
+    "address": "12 High Street",
+    "audience": "everybody",
+    "requires_approval": False,
+    "max_party": 1,
 }
 EXPERT = {
     "slug": "amara-okafor",
@@ -137,6 +150,41 @@ class SlotOut(BaseModel):
     def of(cls, slot: Slot, now: datetime) -> "SlotOut":
         """The slot as it is at ``now``; needs ``with_expert()``."""
         return cls.model_construct(**cls.facts(slot, now))
+
+
+class SessionTypeOut(BaseModel):
+    """What somebody can be booked for. ``returning``: only who has been before may book it."""
+
+    model_config = example(SESSION_TYPE)
+
+    slug: str
+    name: str
+    description: str
+    minutes: int
+    price: str = Field(description="As it is shown, in words; empty without one.")
+    venue: str = Field(json_schema_extra={"enum": Venue.values})
+    address: str = Field(description="Where to come to, in person; else empty.")
+    audience: str = Field(json_schema_extra={"enum": [Audience.EVERYBODY.value, Audience.RETURNING.value]})
+    requires_approval: bool
+    max_party: int
+
+    @classmethod
+    def of(cls, offered: OfferedType, expert: Expert) -> "SessionTypeOut":
+        """Needs the type of the offer, and the expert with the organisation."""
+        kind, terms = offered.session_type, offered.terms
+        venue = terms.venue_with(expert)
+        return cls.model_construct(
+            slug=kind.slug,
+            name=terms.name,
+            description=kind.description,
+            minutes=terms.minutes,
+            price=terms.price,
+            venue=venue.value,
+            address=terms.note_with(expert) if venue == Venue.IN_PERSON else "",
+            audience=kind.audience,
+            requires_approval=kind.policy("requires_approval", expert),
+            max_party=kind.policy("max_party", expert),
+        )
 
 
 class ExpertOut(BaseModel):

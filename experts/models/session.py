@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from copy import copy
 from datetime import datetime
 from typing import Any, Self
@@ -13,10 +13,14 @@ class Session(Slot):
     It reads like a slot that lasts as long as the session: ``ends_at`` is its end, its seats are the least of its
     slots', it is closed where one of them is, and the type decides about notice, horizon and the rest of the policy. It
     is made for reading (experts/scheduling/fitting.py) and never saved; what is written is written to ``covered``.
+
+    Of two experts together it is one of them, seen with the session of the other (``second``) at the same time: it
+    takes the slots of both, and can be booked while both can.
     """
 
     session_type: SessionType
     terms: SessionTerms
+    second: "Session | None" = None
     _covered: list[Slot]
 
     class Meta:
@@ -32,6 +36,22 @@ class Session(Slot):
         session.ends_at = start.starts_at + terms.length
         session._take(covered)
         return session
+
+    @classmethod
+    def together(cls, one: "Session", second: "Session") -> "Session":
+        """Return the session of two experts, which begins with the slot of ``one``. Both begin and end together."""
+        both = copy(one)
+        both.second = second
+        both._take(sorted([*one.covered, *second.covered], key=lambda slot: (slot.starts_at, slot.pk)))
+        return both
+
+    def anew(self, rows: Mapping[int, Slot]) -> "Session":
+        """Return the same session of slots that were read again, by id, each with its expert."""
+        covered = [rows[slot.pk] for slot in self.covered]
+        if self.second is None:
+            return Session.of(rows[self.pk], covered, self.session_type, self.terms)
+        own = [slot for slot in covered if slot.expert_id == self.expert_id]
+        return Session.together(Session.of(rows[self.pk], own, self.session_type, self.terms), self.second.anew(rows))
 
     def _take(self, covered: list[Slot]) -> None:
         self._covered = covered
@@ -55,7 +75,26 @@ class Session(Slot):
         return other
 
     def policy(self, name: str) -> Any:
-        return self.session_type.policy(name, self.expert)
+        """As of a slot. Where the type has none of its own, the first of two decides, and both ask for approval."""
+        value = self.session_type.policy(name, self.expert)
+        if self.second is not None and name == "requires_approval":
+            return value or self.second.policy(name)
+        return value
+
+    @property
+    def bookable_from(self) -> datetime:
+        own = super().bookable_from
+        return own if self.second is None else max(own, self.second.bookable_from)
+
+    @property
+    def bookable_until(self) -> datetime:
+        own = super().bookable_until
+        return own if self.second is None else min(own, self.second.bookable_until)
+
+    def state_at(self, now: datetime) -> str:
+        if self.second is not None and not self.second.expert.is_active and now < self.bookable_until:
+            return "closed"
+        return super().state_at(now)
 
     def seats_left_at(self, now: datetime) -> int:
         return min(slot.seats_left_at(now) for slot in self.covered)

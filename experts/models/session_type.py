@@ -58,6 +58,14 @@ class SessionTerms:
     def after(self) -> timedelta:
         return timedelta(minutes=self.buffer_after)
 
+    def venue_with(self, expert: Expert) -> Venue:
+        """How a session takes place: as these terms say, else as the expert's do."""
+        return Venue(self.venue or expert.venue)
+
+    def note_with(self, expert: Expert) -> str:
+        """The address, or how to join. What the expert notes about one way of meeting says nothing of another."""
+        return self.note or (expert.venue_note if self.venue_with(expert) == expert.venue else "")
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -106,6 +114,9 @@ class SessionType(models.Model):
     venue = models.CharField(_("how it takes place"), max_length=10, choices=Venue.choices, blank=True)
     venue_note = models.CharField(_("address or link"), max_length=300, blank=True)
     is_group = models.BooleanField(_("for a group"), default=False)
+    experts_needed = models.PositiveSmallIntegerField(
+        _("experts together"), choices=[(1, _("One")), (2, _("Two together"))], default=1, db_default=1
+    )
     audience = models.CharField(_("who may book"), max_length=10, choices=Audience.choices, default=Audience.EVERYBODY)
     colour = models.CharField(_("colour"), max_length=10, choices=Accent.choices, blank=True)
     position = models.PositiveSmallIntegerField(_("order"), default=0)
@@ -157,10 +168,16 @@ class SessionType(models.Model):
                 & (Q(cancel_until=None) | Q(cancel_until__gte=timedelta(0))),
                 name="session_type_policy_positive",
             ),
+            models.CheckConstraint(condition=Q(experts_needed__in=[1, 2]), name="session_type_of_one_or_two"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def terms(self) -> SessionTerms:
+        """What a session is where no expert offers it otherwise: the type's own length and price."""
+        return OfferedType(session_type=self).terms
 
     def policy(self, name: str, expert: Expert) -> Any:
         """Return a policy value by its field's name: the type's own, else what holds for the expert."""

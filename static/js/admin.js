@@ -53,6 +53,15 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 })();
 
+// What is ticked in a folded list, in the words above it.
+document.addEventListener("change", (event) => {
+  const folded = event.target.closest(".eb-folded");
+  if (!folded) return;
+  const names = [...folded.querySelectorAll(":checked + span")].map((name) => name.textContent);
+  const summary = folded.querySelector("summary");
+  summary.textContent = names.join(", ") || summary.dataset.none;
+});
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;

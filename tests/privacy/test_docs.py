@@ -36,7 +36,7 @@ IMPERSONAL = {
     "bookings_block": "until",
     "bookings_blockevent": "until",
     "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions"
-    " session_type_id session_ends_at more_slots agreed",
+    " session_type_id session_ends_at more_slots agreed second_expert_id",
     "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
@@ -94,7 +94,7 @@ _QUESTION = (
 _OFFERED = "session_type_id minutes price_amount price_words"
 _SESSION_TYPE = (
     "name slug description minutes buffer_before buffer_after price_amount price_currency price_words venue venue_note"
-    " is_group audience colour position requires_approval min_notice horizon_days cancel_until max_party"
+    " is_group experts_needed audience colour position requires_approval min_notice horizon_days cancel_until max_party"
 )
 IMPERSONAL |= {
     "bookings_question": f"{_QUESTION} position worded_at",

@@ -8,8 +8,8 @@ class Migration(migrations.Migration):
     atomic = False  # nobody waits for the index
 
     dependencies = [
-        ('bookings', '0029_questions'),
-        ('experts', '0022_questions'),
+        ('bookings', '0030_second_expert'),
+        ('experts', '0023_types_of_two_experts'),
     ]
 
     operations = [
