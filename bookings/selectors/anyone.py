@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.type_version import TypeKey, read_type_versions
 from bookings.selectors.week import DAYS_OF_WEEK, PLAIN_STATES, Week, week_of
 from experts import formatting
 from experts.clocks import Clocks, clocks_for
@@ -83,8 +83,8 @@ class PartOfStarts:
 class CalendarOfAny:
     """A type's week around ``day``, of all who offer it, or with those of ``chosen``, by the leading clock.
 
-    Two queries at most, for any number of experts: of the days ahead, and of a week beyond them. ``frame_query``: what
-    addresses carry in a frame on another site; None on a page of our own.
+    Four queries at most, for any number of experts: two of its version, one of the days ahead, and one of a week beyond
+    them. ``frame_query``: what addresses carry in a frame on another site; None on a page of our own.
     """
 
     def __init__(
@@ -103,6 +103,16 @@ class CalendarOfAny:
         self.zone = self.clocks.leading
         today = self.clocks.today(self.now)
         begins = day_bounds(today, self.zone)[0]
+        first = week_of(day, today) if day else today
+        is_ahead = today <= first and first + timedelta(days=6) < today + LOOK_AHEAD
+        # The days of which the page is told, with a key of what it shows. Read before the starts: whatever changes in
+        # between is told again.
+        self._told = TypeKey(
+            session_type.pk,
+            today if is_ahead else first,
+            (today + LOOK_AHEAD if is_ahead else first + timedelta(days=7)) - timedelta(days=1),
+        )
+        self.grid_key = read_type_versions([self._told])[self._told].grid
         self._never = begins + timedelta(days=9999)  # after all others
         self._ahead = starts_of_any(session_type, offers, begins, begins + LOOK_AHEAD, self.now)
         first_free = next((start for start in self._narrowed(self._ahead) if start.free), None)
@@ -137,6 +147,12 @@ class CalendarOfAny:
     @property
     def strip(self) -> DayStrip:
         return DayStrip.of(self.week, self.day, self.url)
+
+    @property
+    def socket_url(self) -> str:
+        """Return the WebSocket (bookings/live/routing.py) that tells when the page is to look again."""
+        days = {"from": self._told.first.isoformat(), "to": self._told.last.isoformat()}
+        return f"/ws/o/{self.type.organization.slug}/book/{self.type.slug}/?{urlencode(days)}"
 
     @property
     def all_url(self) -> str:
@@ -256,8 +272,3 @@ def _with(chosen: list[Expert]) -> list[tuple[str, str]]:
 def _url(name: str, session_type: SessionType, query: list[tuple[str, str]]) -> str:
     address = reverse(name, args=[session_type.organization.slug, session_type.slug])
     return f"{address}?{urlencode(query)}" if query else address
-
-
-def grid_key(session_type: SessionType, version: object, today: date) -> str:
-    """Return a key of what pages of a type show, by which an open page knows that it has to look again."""
-    return f"{crc32(repr((session_type.pk, version, today)).encode()):08x}"
