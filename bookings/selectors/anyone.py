@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -185,7 +186,9 @@ class CalendarOfAny:
     def _brief(self, at: datetime | None) -> str:
         if at is None:
             return _("later")
-        return formatting.day_name(at.astimezone(self.zone).date(), self.week.today)
+        day = at.astimezone(self.zone).date()
+        is_near = day <= self.week.today + timedelta(days=1)
+        return formatting.day_name(day, self.week.today) if is_near else date_format(day, "BRIEF_MONTH_DAY_FORMAT")
 
     @property
     def soonest_tile(self) -> StartTile | None:
@@ -195,7 +198,8 @@ class CalendarOfAny:
     def soonest_when(self) -> str:
         if self.soonest is None:
             return ""
-        return formatting.session_in_words(self.soonest.starts_at, self.soonest.ends_at, self.zone, self.now)
+        starts = formatting.soon(self.soonest.starts_at, self.zone, self.now)
+        return f"{starts} – {formatting.clock(self.soonest.ends_at, self.zone)}"
 
     @property
     def open_count(self) -> int:
@@ -217,7 +221,9 @@ class CalendarOfAny:
     def _tile(self, start: Start) -> StartTile:
         free = [session.expert for session in start.free]
         count = len(free)
-        who = free[0].name if count == 1 else ngettext("%(count)d free", "%(count)d free", count) % {"count": count}
+        who = (
+            free[0].short_name if count == 1 else ngettext("%(count)d free", "%(count)d free", count) % {"count": count}
+        )
         if self._frame_query is None:
             url = hold_anyone_url(self.type, start.starts_at, self.chosen)
         else:
