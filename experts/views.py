@@ -24,6 +24,7 @@ from experts.models.expert import LANGUAGES, Venue
 from experts.page_cache import PAGES, Page, render_shared
 from experts.parts_of_day import PARTS_OF_DAY
 from experts.replicas import may_read_replica
+from experts.scheduling.anyone import types_to_choose
 
 
 @require_safe
@@ -56,19 +57,23 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     now = timezone.now()
     template = "experts/_results.html" if is_partial(request) else template
     listing = read_listing(request, organization, request.zone, now)
+    types = () if organization is None else types_to_choose(organization)
     # The organisation is read for each request anyway; its name, accent and origins are all that pages show of it.
     shown = organization and (
         organization.pk,
         organization.name,
         organization.accent,
         tuple(organization.embed_origins),
+        types,
     )
     of_frame = None if frame is None else tuple(frame.items())
     key = (template, base_url, listing.query, listing.number, request.zone, of_frame, get_language())
 
     def make() -> Page:
         found, until = cards(listing.rows, listing.open_counts, request.zone, now)
-        html = render_shared(template, _context(listing, found, organization, base_url, frame), request.zone)
+        html = render_shared(
+            template, _context(listing, found, organization, base_url, frame) | {"types": types}, request.zone
+        )
         return Page.of(html, (listing, shown), now, until)
 
     # What one person looks for is not worth the room of what many look at.

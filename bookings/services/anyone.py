@@ -7,10 +7,10 @@ there, their locks are let go and the next is tried in the same request.
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import combinations
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -127,6 +127,7 @@ def book_anyone(
     email: str,
     phone: str = "",
     notes: str = "",
+    answers: Mapping[str, Any] | None = None,
     seats: int = 1,
     experts: Collection[int] = (),
     visitor: str = "",
@@ -152,7 +153,7 @@ def book_anyone(
     choices = wish.choices()
     check_phone(asked, choices[0])
     wanted = sha256("anyone", wish.type.pk, starts_at.isoformat(), sorted(wish.experts))
-    answer = Answer.for_request(asked, idempotency_key, idempotency_scope, client_address, wanted=wanted)
+    answer = Answer.for_request(asked, idempotency_key, idempotency_scope, client_address, answers, wanted=wanted)
 
     def take(chosen: Session) -> Booked:
         return book(
@@ -163,6 +164,7 @@ def book_anyone(
             email=email,
             phone=asked.phone,
             notes=notes,
+            answers=answers,
             seats=seats,
             visitor=visitor,
             client_address=client_address,

@@ -1,5 +1,6 @@
 from bookings.views.address import correct_address
 from bookings.views.answers import change_answers
+from bookings.views.anyone import anyone, embed_anyone, hold_anyone
 from bookings.views.book import book
 from bookings.views.booking import booking, calendar_file, show_mail_state
 from bookings.views.cancel import cancel
@@ -15,6 +16,7 @@ from bookings.views.waitlist import waitlist
 from bookings.views.your_data import download_data, erase_data, read_data, your_data
 
 __all__ = [
+    "anyone",
     "book",
     "booking",
     "calendar_file",
@@ -22,12 +24,14 @@ __all__ = [
     "change_answers",
     "correct_address",
     "download_data",
+    "embed_anyone",
     "embed_expert",
     "erase_data",
     "expert",
     "extend",
     "feed",
     "hold",
+    "hold_anyone",
     "link",
     "my_bookings",
     "not_me",

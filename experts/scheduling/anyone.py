@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from django.db.models import QuerySet
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, Func, IntegerField, OuterRef, QuerySet
 
 from experts.locking import with_clock
-from experts.models import Expert, OfferedType, Session, SessionTerms, SessionType, Slot
+from experts.models import Expert, OfferedType, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import slots_touching
@@ -52,6 +53,26 @@ def find_type(organization: str, name: str) -> SessionType | None:
     """Read an active type by the slugs of its organisation and its own, with the organisation."""
     types = SessionType.objects.active().select_related("organization")
     return types.filter(slug=name, organization__slug=organization, organization__is_active=True).first()
+
+
+@dataclass(frozen=True)
+class TypeToChoose:
+    """A type as a list of them shows it, by which anybody who offers it can be booked."""
+
+    name: str
+    slug: str
+    minutes: int
+    price: str
+    experts_needed: int
+
+
+def types_to_choose(organization: Organization) -> tuple[TypeToChoose, ...]:
+    """Read the types that visitors of an organisation may choose from, which enough experts offer. One query."""
+    offering = Expert.objects.active().filter(offered_types__session_type=OuterRef("pk")).order_by()
+    count = Func(ArraySubquery(offering.values("pk")[:2]), function="cardinality", output_field=IntegerField())
+    types = SessionType.objects.listed().filter(organization=organization).annotate(experts=count)
+    found = types.filter(experts__gte=F("experts_needed"))
+    return tuple(TypeToChoose(it.name, it.slug, it.minutes, it.terms.price, it.experts_needed) for it in found)
 
 
 def find_experts(session_type: SessionType, slugs: Collection[str]) -> list[Expert] | None:

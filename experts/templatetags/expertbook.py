@@ -103,10 +103,10 @@ def way_url(context, query):
 
 
 @register.simple_tag(takes_context=True)
-def frame_url(context, name, slug, **changes):
+def frame_url(context, name, *slugs, **changes):
     """The address of a page within the same frame on another site (experts/embedding.py)."""
     query = {key: value for key, value in (context["frame_query"] | changes).items() if value}
-    return reverse(name, args=[slug]) + (f"?{urlencode(query)}" if query else "")
+    return reverse(name, args=slugs) + (f"?{urlencode(query)}" if query else "")
 
 
 @register.simple_tag

@@ -34,7 +34,7 @@ from tests.api.caller import LENA, Caller, make_token
 from tests.api.test_tokens import READS_BY_POST, Tenant, everything, staff_calls
 from tests.bookings.live.sockets import OTHER, VISITOR, closing_code, cookie, frames, in_loop, is_beat, socket
 from tests.bookingsite.isolation import addresses, calls, make_world, walk
-from tests.cast import make_booking, make_expert, make_organization, make_question, make_slot
+from tests.cast import make_booking, make_expert, make_organization, make_question, make_slot, make_type
 from tests.staff import logged_in, make_member, make_superuser, make_user
 
 OPEN = "open to anybody"
@@ -49,7 +49,10 @@ PAGES = {
     "/experts/<slug:slug>/": OPEN,
     "/experts/<slug:slug>/card.png": OPEN,
     "/o/<slug:slug>/": OPEN,
+    "/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
+    "/o/<slug:slug>/book/<slug:type_slug>/hold/": OPEN,
     "/embed/<slug:slug>/": OPEN,
+    "/embed/<slug:slug>/book/<slug:type_slug>/": OPEN,
     "/embed/expert/<slug:slug>/": OPEN,
     "/slots/<int:slot_id>/hold/": OPEN,
     "/slots/<int:slot_id>/extend/": OPEN,
@@ -246,7 +249,7 @@ def test_pages_show_what_is_a_visitors_own_to_that_visitor_alone():
     )
     words = {"slug": "amara", "slot_id": slot.pk, "reference": booking.reference, "token": "EB-4444-4444.x"}
     words |= {"proof_id": proof.pk, "session_id": 1, "organization_id": 1, "pk": 1, "uidb36": "1", "key": "x"}
-    words |= {"kind": "experts", "number": 1}
+    words |= {"kind": "experts", "number": 1, "type_slug": make_type(expert, minutes=30).slug}
     before = Booking.objects.filter(pk=booking.pk).values().get()
     problems = []
     for page, kind in PAGES.items():

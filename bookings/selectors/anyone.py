@@ -1,0 +1,263 @@
+"""Read when any of those who offer a type is free: a week as a strip of days, a day as tiles, and whom to choose."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from urllib.parse import urlencode
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.week import DAYS_OF_WEEK, PLAIN_STATES, Week, week_of
+from experts import formatting
+from experts.clocks import Clocks, clocks_for
+from experts.models import Expert, OfferedType, SessionType
+from experts.models.slot import BOOKABLE_STATES
+from experts.parts_of_day import part_of_day
+from experts.scheduling.anyone import Start, starts_of_any
+from experts.timezones import city, day_bounds
+
+LOOK_AHEAD = timedelta(days=14)  # in which the next free time of each person is looked for
+MOST_FACES = 3
+
+
+class WeekOfStarts(Week):
+    """As a Week, of starts of any of several experts: each stands for the slots that begin at one instant."""
+
+    def __init__(self, first: date, zone: ZoneInfo, starts: list[Start], now: datetime):
+        self.first, self.zone, self.now, self._length = first, zone, now, DAYS_OF_WEEK
+        self.today = now.astimezone(zone).date()
+        self.slots, self.states, self.opens = {}, {}, {}
+        self.starts: dict[date, list[Start]] = {}
+        self._horizon = timedelta(0)
+        for start in reversed(starts):  # the first of each day has the last word
+            day = start.starts_at.astimezone(zone).date()
+            for session in start.sessions:
+                self._horizon = max(self._horizon, timedelta(days=session.policy("horizon_days")))
+            if now < min(session.bookable_from for session in start.sessions):
+                self.opens[day] = min(session.bookable_from for session in start.sessions)
+            self.slots.setdefault(day, []).insert(0, start.sessions[0])
+            self.starts.setdefault(day, []).insert(0, start)
+            self.states[start.sessions[0].pk] = start.state
+
+
+@dataclass(frozen=True)
+class StartTile:
+    """An instant with those who are free then. ``faces``: at most three; ``who``: a name, or ``3 free``."""
+
+    start: Start
+    url: str
+    faces: list[Expert]
+    who: str
+    other_clock: str
+
+    @property
+    def is_button(self) -> bool:
+        return self.start.state in BOOKABLE_STATES
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody to choose, or anyone (``expert`` is None). ``next``: ``Next: today 15:00``; ``brief``: ``today``."""
+
+    expert: Expert | None
+    name: str
+    next: str
+    brief: str
+    url: str
+    is_chosen: bool
+
+
+@dataclass
+class PartOfStarts:
+    name: str
+    icon: str
+    tiles: list[StartTile]
+
+
+class CalendarOfAny:
+    """A type's week around ``day``, of all who offer it, or with those of ``chosen``, by the leading clock.
+
+    Two queries at most, for any number of experts: of the days ahead, and of a week beyond them. ``frame_query``: what
+    addresses carry in a frame on another site; None on a page of our own.
+    """
+
+    def __init__(
+        self,
+        session_type: SessionType,
+        offers: list[OfferedType],
+        day: date | None,
+        visitor_zone: ZoneInfo | None,
+        *,
+        chosen: list[Expert],
+        frame_query: dict[str, str] | None = None,
+    ):
+        self.type, self.offers, self.chosen = session_type, offers, chosen
+        self._frame_query, self.now = frame_query, timezone.now()
+        self.clocks = clocks_of_type(session_type, offers, visitor_zone)
+        self.zone = self.clocks.leading
+        today = self.clocks.today(self.now)
+        begins = day_bounds(today, self.zone)[0]
+        self._never = begins + timedelta(days=9999)  # after all others
+        self._ahead = starts_of_any(session_type, offers, begins, begins + LOOK_AHEAD, self.now)
+        first_free = next((start for start in self._narrowed(self._ahead) if start.free), None)
+        self.soonest = first_free
+        self.day = day or (first_free.starts_at.astimezone(self.zone).date() if first_free else today)
+        first = week_of(self.day, today)
+        week_begins, week_ends = day_bounds(first, self.zone)[0], day_bounds(first + timedelta(days=6), self.zone)[1]
+        starts = self._ahead
+        if week_begins < begins or week_ends > begins + LOOK_AHEAD:
+            starts = starts_of_any(session_type, offers, week_begins, week_ends, self.now)
+        shown = [start for start in self._narrowed(starts) if week_begins <= start.starts_at < week_ends]
+        self.week = WeekOfStarts(first, self.zone, shown, self.now)
+
+    def _narrowed(self, starts: list[Start]) -> list[Start]:
+        """Of starts those with who was chosen; of two together, in which the chosen one is free."""
+        if not self.chosen:
+            return starts
+        ids = {expert.pk for expert in self.chosen}
+        if self.type.experts_needed == 2:
+            return [start for start in starts if ids <= {session.expert_id for session in start.free}]
+        with_chosen = ([it for it in start.sessions if it.expert_id in ids] for start in starts)
+        return [Start(found[0].starts_at, found, self.now) for found in with_chosen if found]
+
+    def url(self, day: date | None = None) -> str:
+        """Return the address of a day, with whom was chosen."""
+        return self._url(day or self.day, self.chosen)
+
+    def _url(self, day: date | None, chosen: list[Expert]) -> str:
+        query = {"day": day.isoformat()} if day else {}
+        return anyone_url(self.type, chosen, query, self._frame_query)
+
+    @property
+    def strip(self) -> DayStrip:
+        return DayStrip.of(self.week, self.day, self.url)
+
+    @property
+    def all_url(self) -> str:
+        return anyone_url(self.type, [], {}, self._frame_query)
+
+    @cached_property
+    def people(self) -> list[Person]:
+        """Return anyone, and then each who offers the type, by the next time that is free."""
+        found: dict[int, datetime] = {}
+        for start in self._ahead:
+            for session in start.free:
+                found.setdefault(session.expert_id, start.starts_at)
+        first = min(found.values(), default=None)
+        people = [
+            Person(None, _("Anyone"), self._next(first), self._brief(first), self._url(None, []), not self.chosen)
+        ]
+        experts = [offer.expert for offer in self.offers]
+        for expert in sorted(experts, key=lambda expert: (expert.pk not in found, found.get(expert.pk), expert.name)):
+            at, is_chosen = found.get(expert.pk), expert in self.chosen
+            people.append(
+                Person(expert, expert.name, self._next(at), self._brief(at), self._url(None, [expert]), is_chosen)
+            )
+        return people
+
+    def _next(self, at: datetime | None) -> str:
+        if at is None:
+            return _("Not in the next two weeks")
+        return _("Next: %(when)s") % {"when": formatting.soon(at, self.zone, self.now)}
+
+    def _brief(self, at: datetime | None) -> str:
+        if at is None:
+            return _("later")
+        return formatting.day_name(at.astimezone(self.zone).date(), self.week.today)
+
+    @property
+    def soonest_tile(self) -> StartTile | None:
+        return self._tile(self.soonest) if self.soonest else None
+
+    @property
+    def soonest_when(self) -> str:
+        if self.soonest is None:
+            return ""
+        return formatting.session_in_words(self.soonest.starts_at, self.soonest.ends_at, self.zone, self.now)
+
+    @property
+    def open_count(self) -> int:
+        return self.week.open_count(self.day)
+
+    @property
+    def parts(self) -> list[PartOfStarts]:
+        """Return the starts of the day that are not over nor beyond the horizon, by part of day."""
+        parts: list[PartOfStarts] = []
+        for start in self.week.starts.get(self.day, []):
+            if start.state in PLAIN_STATES:
+                continue
+            part = part_of_day(start.starts_at.astimezone(self.zone))
+            if not parts or parts[-1].name != str(part.name):
+                parts.append(PartOfStarts(str(part.name), part.icon, []))
+            parts[-1].tiles.append(self._tile(start))
+        return parts
+
+    def _tile(self, start: Start) -> StartTile:
+        free = [session.expert for session in start.free]
+        count = len(free)
+        who = free[0].name if count == 1 else ngettext("%(count)d free", "%(count)d free", count) % {"count": count}
+        if self._frame_query is None:
+            url = hold_anyone_url(self.type, start.starts_at, self.chosen)
+        else:
+            url = anyone_url(self.type, self.chosen, {"day": self.day.isoformat()}, None)
+        other = formatting.visitors_clock(self.clocks, start.starts_at)
+        return StartTile(start, url, free[:MOST_FACES], who, other)
+
+    @property
+    def clock_line(self) -> tuple[str, str, str]:
+        """Return by which clock the times are, in words, and of the other one the time at noon and the city, or ""."""
+        clock = formatting.clock_of_day(self.zone, self.day)
+        starts = self.week.starts.get(self.day)
+        other = self.clocks.beside(starts[0].starts_at) if starts else None
+        if not starts or other is None:
+            return clock, "", ""
+        at = starts[0].starts_at
+        times = {"time": formatting.clock(at, self.zone), "other": formatting.clock(at, other), "city": city(other)}
+        return clock, _("%(time)s is %(other)s in %(city)s") % times, city(other)
+
+
+def clocks_of_type(session_type: SessionType, offers: list[OfferedType], visitor_zone: ZoneInfo | None) -> Clocks:
+    """Return the clocks of a type that several offer: the place's is theirs where they share it, else the house's."""
+    zones = {offer.expert.timezone for offer in offers}
+    zone = ZoneInfo(zones.pop() if len(zones) == 1 else session_type.organization.timezone)
+    return clocks_for(venue_of_type(session_type, offers), zone, visitor_zone)
+
+
+def venue_of_type(session_type: SessionType, offers: list[OfferedType]) -> str:
+    """Return how a type takes place: as it says itself, else as with all who offer it; "" where they differ."""
+    venues = {offer.expert.venue for offer in offers}
+    return session_type.venue or (venues.pop() if len(venues) == 1 else "")
+
+
+def anyone_url(
+    session_type: SessionType, chosen: list[Expert], query: dict[str, str], frame_query: dict[str, str] | None
+) -> str:
+    """Return the page of all who offer a type, with those who were chosen. Needs the organisation."""
+    name = "anyone" if frame_query is None else "embed_anyone"
+    return _url(name, session_type, [*_with(chosen), *query.items(), *(frame_query or {}).items()])
+
+
+def hold_anyone_url(session_type: SessionType, starts_at: datetime, chosen: list[Expert]) -> str:
+    """Return where a session that begins at an instant is held with whoever is free (POST)."""
+    at = starts_at.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _url("hold_anyone", session_type, [*_with(chosen), ("at", at)])
+
+
+def _with(chosen: list[Expert]) -> list[tuple[str, str]]:
+    return [("with", expert.slug) for expert in chosen]
+
+
+def _url(name: str, session_type: SessionType, query: list[tuple[str, str]]) -> str:
+    address = reverse(name, args=[session_type.organization.slug, session_type.slug])
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def grid_key(session_type: SessionType, version: object, today: date) -> str:
+    """Return a key of what pages of a type show, by which an open page knows that it has to look again."""
+    return f"{crc32(repr((session_type.pk, version, today)).encode()):08x}"

@@ -1,0 +1,148 @@
+"""The page of all who offer a type, and holding a time there."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from bookings.models import Booking
+from experts.models import Organization
+from tests.bookings.services.test_anyone import House
+from tests.cast import book, make_expert, make_organization, make_type
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def house():
+    return House(experts=3)
+
+
+def url(house, more="", embed=False):
+    root = "embed" if embed else "o"
+    return f"/{root}/{house.type.organization.slug}/book/{house.type.slug}/{more}"
+
+
+def hold_url(house, html, clock="09:00"):
+    """The address of the tile, as the page has it."""
+    at = house.at(clock).strftime("%Y-%m-%dT%H%%3A%M%%3A%SZ")
+    found = re.search(rf'formaction="([^"]*/hold/[^"]*at={at})"', html)
+    return found[1].replace("&amp;", "&") if found else None
+
+
+def shown(client, house, more=""):
+    response = client.get(url(house, more))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_times_of_all_with_who_is_free(client, house):
+    book(house.slots[0]["09:00"], session_type=house.type.pk)
+    book(house.slots[1]["09:00"], session_type=house.type.pk)
+    html = shown(client, house)
+    assert house.experts[2].name in html
+    nine = html[html.index('id="start-') :]
+    assert "3 free" in nine and "09:00" in nine
+    assert html.count('aria-current="true"') == 1, "anyone is chosen"
+    for slots in house.slots:
+        book(slots["10:40"])
+    assert hold_url(house, shown(client, house), "10:20") is None, "nobody can any more"
+
+
+def test_a_person_narrows_the_times(client, house):
+    book(house.slots[0]["09:00"], session_type=house.type.pk)
+    one, other = house.experts[0], house.experts[1]
+    assert hold_url(house, shown(client, house, f"?with={one.slug}")) is None
+    assert f"with={other.slug}" in hold_url(house, shown(client, house, f"?with={other.slug}"))
+
+
+def test_a_time_is_held_with_somebody_and_the_next_step_names_them(client, house):
+    response = client.post(hold_url(house, shown(client, house)))
+    held = Booking.objects.get()
+    assert response.status_code == 303
+    assert response["Location"] == f"/slots/{held.slot_id}/book/?type={house.type.slug}"
+    assert held.slot.expert.name in client.get(response["Location"]).content.decode()
+
+
+def test_it_says_when_nobody_is_free_any_more(client, house):
+    address = hold_url(house, shown(client, house))
+    for slots in house.slots:
+        book(slots["09:00"], session_type=house.type.pk)
+    answer = client.post(address)
+    assert answer.status_code == 409
+    assert "Nothing is held" in answer.content.decode()
+    part = client.post(address, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert part.status_code == 409 and "modal-title" in part.content.decode()
+    assert not Booking.objects.filter(status="HELD").exists()
+
+
+@pytest.mark.parametrize("more", ["?with=nobody", "?day=soon", "?day=1999-01-01", "?with=a&with=b"])
+def test_what_there_is_not(client, house, more):
+    assert client.get(url(house, more)).status_code == 404
+
+
+@pytest.mark.parametrize("change", ["type", "organization", "nobody"])
+def test_what_is_not_offered(client, house, change):
+    address = url(house)
+    if change == "type":
+        type(house.type).objects.update(is_active=False)
+    elif change == "organization":
+        Organization.objects.update(is_active=False)
+    else:
+        house.type.offers.all().delete()
+    assert client.get(address).status_code == 404
+    assert client.post(f"{address}hold/?at=2027-01-01T10:00:00Z").status_code == 404
+
+
+def test_holding_nonsense(client, house):
+    for at in ("", "now", "2027-01-01T10:00:00", "2027-01-01T10:00:00Z"):
+        assert client.post(url(house, f"hold/?at={at}")).status_code == 404
+    assert client.get(url(house, "hold/")).status_code == 303
+    assert not Booking.objects.exists()
+
+
+def test_as_many_queries_for_many_experts_as_for_two(client, house):
+    def queries(of):
+        client.get(url(of))
+        with CaptureQueriesContext(connection) as found:
+            client.get(url(of))
+        return len(found)
+
+    assert queries(house) == queries(House(experts=6)) <= 12
+
+
+def test_in_a_frame_a_time_opens_the_page(client, house):
+    Organization.objects.update(embed_origins=["https://www.example.com"])
+    response = client.get(url(house, embed=True))
+    html = response.content.decode()
+    assert "https://www.example.com" in response["Content-Security-Policy"]
+    assert "/hold/" not in html and f'href="{url(house)}?day=' in html
+    assert not response.cookies
+
+
+def test_two_together(client):
+    house = House(experts=3, experts_needed=2, minutes=20)
+    html = shown(client, house)
+    assert "two experts together" in html
+    response = client.post(hold_url(house, html))
+    held = Booking.objects.get()
+    assert len(held.experts) == 2
+    assert response["Location"].endswith(f"?type={house.type.slug}&with={held.experts[1].slug}")
+
+
+class TestTheOrganisation:
+    def test_its_page_leads_to_its_types(self, client, house):
+        html = client.get(f"/o/{house.type.organization.slug}/").content.decode()
+        assert f'href="{url(house)}"' in html
+        type(house.type).objects.update(audience="link")
+        assert url(house) not in client.get(f"/o/{house.type.organization.slug}/").content.decode()
+        assert client.get(url(house)).status_code == 200, "whoever has the link"
+
+    def test_without_types_it_is_as_before(self, client):
+        expert = make_expert()
+        assert "What is it for?" not in client.get(f"/o/{expert.organization.slug}/").content.decode()
+
+    def test_a_type_of_two_that_one_offers_is_not_shown(self, client):
+        make_type(make_expert(organization=(organization := make_organization())), experts_needed=2)
+        assert "What is it for?" not in client.get(f"/o/{organization.slug}/").content.decode()
