@@ -71,6 +71,12 @@ def send_waitlist_offer(*, entry_id: int) -> None:
         messages.send_waitlist_offer(entry)
 
 
+@app.task(queue="mail", priority=FIRST, retry=BackOff())
+def serve_slot(*, slot_id: int) -> None:
+    """Offer what is free to those who wait for a slot, where somebody else was busy with what their sessions take."""
+    services.serve(slot_id=slot_id)
+
+
 @app.task(queue="mail", retry=BackOff())
 def send_webhook_paused(*, endpoint_id: int) -> None:
     """Tell the owners of a webhook that it was paused; nothing if it is not any more."""

@@ -1,5 +1,7 @@
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Count, OuterRef, Q, Subquery
@@ -10,7 +12,7 @@ from bookings.models.booking import Booking
 from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from experts.constraints import known_value
-from experts.models import Slot
+from experts.models import SessionType, Slot
 from experts.timezones import validate_zone
 
 
@@ -50,6 +52,14 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
         )
         return active.order_by("slot__starts_at", "pk")
 
+    def about(self, *slot_ids: int) -> Self:
+        """Those for whom one of these slots is what they wait for, or one that their session would take."""
+        rows = WaitlistEntry.objects.order_by()
+        first = rows.filter(slot__in=slot_ids).values("pk")
+        more = rows.exclude(more_slots=[]).filter(more_slots__overlap=list(slot_ids)).values("pk")
+        # A union rather than conditions joined by OR: each branch has its index.
+        return self.filter(pk__in=first.union(more, all=True))
+
     def with_place(self) -> Self:
         """Each with its ``place`` in line: 1 is next. Counts all who joined before and still wait."""
         earlier = Q(in_line_at__lt=OuterRef("in_line_at")) | Q(in_line_at=OuterRef("in_line_at"), pk__lt=OuterRef("pk"))
@@ -58,7 +68,7 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
         return self.annotate(place=Coalesce(Subquery(count), 0) + 1)
 
     def with_slot(self) -> Self:
-        return self.select_related("hold", "slot__expert__organization", "slot__expert__category")
+        return self.select_related("hold", "slot__expert__organization", "slot__expert__category", "session_type")
 
     def offered(self) -> Self:
         """Offers that have not been settled: their hold may have run out, or have become a booking."""
@@ -75,7 +85,9 @@ class WaitlistStatus(models.TextChoices):
 
 
 class WaitlistEntry(models.Model):
-    """Somebody waits for seats of a slot that has none. Written by bookings/services/waitlist.py only.
+    """Somebody waits for seats of a slot that has none, or for a session of a type that would begin with it.
+
+    Written by bookings/services/waitlist.py only.
 
     It is in line from the moment at which the link of the mail to its address was opened; until then it is UNPROVEN, so
     that nobody makes a line longer with invented addresses. Who has proven the address in the same browser before is in
@@ -87,6 +99,17 @@ class WaitlistEntry(models.Model):
     Status = WaitlistStatus
 
     slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="waitlist", verbose_name=_("slot"))
+    session_type = models.ForeignKey(
+        SessionType,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("session type"),
+        db_index=False,
+    )
+    # What the session took beside ``slot`` when it was last looked at: by it those are found for whom a slot matters.
+    more_slots = ArrayField(models.BigIntegerField(), default=list, db_default=[], blank=True, editable=False)
     name = models.CharField(_("full name"), max_length=120, validators=NAME_VALIDATORS)
     email = models.EmailField(_("e-mail"), max_length=254, validators=[validate_plain_text])
     seats = models.PositiveSmallIntegerField(_("seats"), default=1, validators=[MinValueValidator(1)])
@@ -122,6 +145,7 @@ class WaitlistEntry(models.Model):
             models.Index(Lower("email"), name="waitlist_of_address"),
             models.Index("slot", "in_line_at", "id", name="waitlist_in_line", condition=Q(status="WAITING")),
             models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
+            GinIndex("more_slots", name="waitlist_more_slots", condition=~Q(more_slots=[])),
             models.Index(
                 "visitor",
                 name="waitlist_of_browser",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BooleanField, Exists, F, Func, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from bookings.errors import Refused
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 # Each minute completes sessions that have ended lately and started recently; ``complete_all_finished`` all others.
 LATELY, RECENTLY = timedelta(minutes=15), timedelta(hours=6)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
+_IS_ONE_OF_THEM = Func(
+    "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
+)
 MOST_RUNS = 100  # of MOST_AT_ONCE, in an hour
 
 
@@ -69,11 +72,14 @@ def recently_finished(now: datetime) -> QuerySet[Booking]:
 
 def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
     """Slots that can be booked although somebody waits for them, the soonest first."""
-    return (
-        Slot.objects.bookable(now)
-        .filter(pk__in=WaitlistEntry.objects.in_line().order_by().values("slot"))
-        .order_by("starts_at")
+    line = WaitlistEntry.objects.in_line().order_by()
+    # Of a session all others have to be free, too: else whoever waits for it would be looked at each minute.
+    is_full = Q(seats_held__gte=F("capacity") - F("seats_booked")) & (
+        Q(next_hold_expiry=None) | Q(next_hold_expiry__gt=now)
     )
+    others = Slot.objects.order_by().filter(Q(is_closed=True) | is_full, _IS_ONE_OF_THEM)
+    waited_for = line.filter(Q(more_slots=[]) | ~Exists(others))
+    return Slot.objects.bookable(now).filter(pk__in=waited_for.values("slot")).order_by("starts_at")
 
 
 def _each(rows: QuerySet[Any], act: Callable[..., object], name: str) -> int:

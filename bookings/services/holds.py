@@ -179,7 +179,7 @@ def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: 
             return hold
         if refusal_of(slot, hold.seats, own=hold) or not may_extend(hold):
             raise NotAllowed(_("This time can’t be kept any longer."))
-        if WaitlistEntry.objects.in_line().filter(slot=slot).exclude(visitor=visitor).exists():
+        if WaitlistEntry.objects.in_line().about(*hold.slot_ids).exclude(visitor=visitor).exists():
             raise NotAllowed(_("Somebody is waiting for this time."))
         if not lasts.minutes:
             raise NotAllowed(_("Very many people are choosing times now, so it can’t be kept any longer."))

@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from bookings.access.proven import vouches
-from bookings.errors import InvalidDetails, NotFound, OfferOver, Refused, SeatFree, SlotTaken, WaitlistFull
+from bookings.errors import Busy, InvalidDetails, NotFound, OfferOver, Refused, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Source, Status, TurnedAway, WaitlistEntry
 from bookings.models.recipient import normalised
 from bookings.networks import network_of
@@ -22,9 +22,10 @@ from bookings.queue import defer
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
-from bookings.services.locking import lapse_holds, lapse_holds_of, read_again
-from experts.locking import lock_slots, read_slot, slot_transaction, slots_with_clock
-from experts.models import Session, Slot
+from bookings.services.locking import lapse_holds_of, read_again
+from bookings.services.sessions import session_wanted, take
+from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots, slot_transaction
+from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
 LONGEST_LINE = 500  # of one slot
@@ -38,12 +39,15 @@ def join_waitlist(
     name: str,
     email: str,
     seats: int = 1,
+    session_type: int | None = None,
     visitor: str = "",
     client_address: str = "",
     language: str = "en",
     timezone: str = "",
 ) -> WaitlistEntry:
     """Wait for seats of a slot that has too few. Joining twice keeps one entry. Locks the slot.
+
+    With ``session_type`` (an id) for a session of that type, which begins with the slot: for seats of all its slots.
 
     Returns it with its ``place``. It is UNPROVEN, and mailed a link to ``take_place``, unless this browser has proven
     the address before. The answer is the same whether or not the address is in line already, has booked or is known at
@@ -59,8 +63,9 @@ def join_waitlist(
     check_details(asked)
     is_proven = vouches(visitor=visitor, email=asked.email)
     with slot_transaction():
-        lock_slots([slot_id])
-        slot = lapse_and_serve(read_slot(slot_id))
+        wanted = session_wanted(read_slot(slot_id), session_type) if session_type is not None else None
+        lock_slots([slot_id] if wanted is None else [each.pk for each in wanted.covered])
+        slot = lapse_and_serve(session_wanted(read_slot(slot_id), session_type))
         check_party(slot, asked)
         check_not_blocked(slot, asked)
         if seats > slot.capacity:
@@ -71,12 +76,16 @@ def join_waitlist(
         if reason not in WORTH_WAITING:
             raise SlotTaken(slot, reason)
         mine = WaitlistEntry.objects.joined_by(visitor)
-        entry = _of_address(asked.email).filter(pk__in=mine.values("pk"), slot=slot).first()
+        entry = (
+            _of_address(asked.email).filter(pk__in=mine.values("pk"), slot=slot_id, session_type=session_type).first()
+        )
         if entry is None:
             if mine.count() >= MOST_ENTRIES:
                 raise WaitlistFull
             entry = WaitlistEntry(
-                slot=slot,
+                slot_id=slot_id,
+                session_type_id=session_type,
+                more_slots=slot.more_slots,
                 name=asked.name,
                 email=asked.email,
                 seats=seats,
@@ -106,7 +115,7 @@ def take_place(*, entry_id: int) -> WaitlistEntry:
         if entry.status == WaitlistEntry.Status.UNPROVEN:
             _take_place(entry, entry.slot)
             publish_to_visitor(entry.visitor)
-            serve_waitlist(entry.slot)
+            serve_waitlists([entry.slot_id, *entry.more_slots])
         return WaitlistEntry.objects.with_place().get(pk=entry_id)
 
 
@@ -159,7 +168,7 @@ def leave_waitlist(*, entry_id: int) -> bool:
             publish(offer)
         else:
             return False
-        serve_waitlist(entry.slot)
+        serve_waitlists([entry.slot_id, *entry.more_slots])
         return True
 
 
@@ -183,36 +192,48 @@ def claim_offer(*, entry_id: int, visitor: str) -> Booking:
 
 
 def serve(*, slot_id: int) -> bool:
-    """Offer what is free in a slot to those who wait for it. Whether there was anything to offer. Locks the slot."""
+    """Offer what is free in a slot to those who wait for it. Whether there was anything to offer.
+
+    Locks the slot, and all that the sessions would take for which people wait there.
+    """
     with slot_transaction():
-        lock_slots([slot_id])
-        return serve_waitlist(read_slot(slot_id))
-
-
-def serve_waitlists(slot_ids: Collection[int]) -> None:
-    """Under the locks of the slots: serve those that somebody waits for. One query if nobody does."""
-    waited_for = WaitlistEntry.objects.active().filter(slot__in=slot_ids).order_by().values("slot")
-    for slot in slots_with_clock().filter(pk__in=waited_for).order_by("pk"):
-        serve_waitlist(slot)
+        wanted = {slot_id}
+        for first, more in WaitlistEntry.objects.in_line().about(slot_id).values_list("slot_id", "more_slots"):
+            wanted.update([first, *more])
+        locked = list(Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by(*LOCK_ORDER))
+        if slot_id not in {slot.pk for slot in locked}:
+            raise NotFound
+        return serve_waitlists([slot.pk for slot in locked])
 
 
 def serve_waitlist(slot: Slot) -> bool:
-    """Under the slot's lock, after whatever may have freed seats: hold them for the first in line, and tell them.
+    """As ``serve_waitlists``, of one slot."""
+    return serve_waitlists([slot.pk])
 
-    A party that is too large for what is free keeps its place; the next that fits is served.
+
+def serve_waitlists(slot_ids: Collection[int]) -> bool:
+    """Under the locks of the slots, after what may have freed seats: hold them for the first in line, and tell them.
+
+    Whether there was anything to offer. One query if nobody waits, as nearly always. A party that is too large for what
+    is free, or a session that does not fit, keeps its place; the next that fits is served.
     """
-    if not WaitlistEntry.objects.active().filter(slot=slot).exists():
-        return False  # as nearly always
-    settle_offers(slot)
-    line = WaitlistEntry.objects.in_line().filter(slot=slot)
-    if not line.exists():
+    if not WaitlistEntry.objects.active().about(*slot_ids).exists():
         return False
-    slot = lapse_holds(read_slot(slot.pk))
-    blocks = blocks_of([slot])
+    settle_offers(slot_ids)
+    line = list(WaitlistEntry.objects.in_line().about(*slot_ids))
+    if not line:
+        return False
+    slots = _lapsed(read_slots(slot_ids))
+    blocks = blocks_of(slots.values())
     has_offered = False
     for entry in line:
-        if slot.state_at(slot.read_at) not in BOOKABLE_STATES:
-            break
+        try:
+            slot = _wanted(entry, slots)
+        except _OthersAreBusy:
+            defer("bookings.tasks.serve_slot", slot_id=entry.slot_id)
+            break  # who comes after must not be faster
+        if slot is None or slot.state_at(slot.read_at) not in BOOKABLE_STATES:
+            continue
         if refusal_of(slot, entry.seats) is not None:
             continue
         if is_blocked(Booking(email=entry.email), slot, blocks):
@@ -222,8 +243,47 @@ def serve_waitlist(slot: Slot) -> bool:
             continue
         _offer(entry, slot)
         has_offered = True
-        slot = read_slot(slot.pk)
+        slots |= read_slots(each.pk for each in slot.covered)
     return has_offered
+
+
+class _OthersAreBusy(Exception):
+    """With slots that a session would take."""
+
+
+def _wanted(entry: WaitlistEntry, slots: dict[int, Slot]) -> Slot | None:
+    """What somebody in line waits for, as it is now, with all its slots locked; None where it cannot be had.
+
+    ``slots``: those that are locked, by id; others that a session takes are locked, too, and added. Raises
+    _OthersAreBusy where somebody else has locked one: they may wait for what is locked here, so nobody waits for them.
+    """
+    if entry.session_type_id is None:
+        return slots.get(entry.slot_id)
+    known = [slots[slot_id] for slot_id in (entry.slot_id, *entry.more_slots) if slot_id in slots]
+    if any(slot.is_closed or slot.seats_left_at(slot.read_at) <= 0 for slot in known):
+        return None  # as long as it is like that for most of a line, without a query
+    try:
+        session = session_wanted(slots.get(entry.slot_id) or read_slot(entry.slot_id), entry.session_type_id)
+        missing = [each.pk for each in session.covered if each.pk not in slots]
+        if missing:
+            free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=missing)
+            if len(free.order_by(*LOCK_ORDER).values_list("pk")) < len(missing):
+                raise _OthersAreBusy
+            slots.update(_lapsed(read_slots(missing)))
+            entry.refresh_from_db(fields=["status"])
+            if entry.status != WaitlistEntry.Status.WAITING:
+                return None
+        # What was read is from before the locks.
+        session = session_wanted(slots[entry.slot_id], entry.session_type_id)
+    except (NotFound, SlotTaken):
+        return None  # the type is offered no more, or the hours have changed
+    return session if all(each.pk in slots for each in session.covered) else None
+
+
+def _lapsed(slots: dict[int, Slot]) -> dict[int, Slot]:
+    """Free the seats of holds that ran out in these slots, which are locked. Returns them as they are then."""
+    have_lapsed = [lapse_holds_of(slot) for slot in slots.values()]
+    return read_slots(slots) if any(have_lapsed) else slots
 
 
 def lapse_and_serve(slot: Slot) -> Slot:
@@ -240,23 +300,20 @@ def lapse_and_serve(slot: Slot) -> Slot:
 
 def serve_left(slot: Slot) -> None:
     """Under the locks of all that it takes: serve who waits for a slot, or any slot of a Session, that was left."""
-    if isinstance(slot, Session):
-        serve_waitlists([each.pk for each in slot.covered])
-    else:
-        serve_waitlist(slot)
+    serve_waitlists([each.pk for each in slot.covered])
 
 
-def settle_offers(slot: Slot) -> None:
-    """Under the slot's lock: write down what became of offers whose hold is no hold any more."""
-    for entry in WaitlistEntry.objects.offered().filter(Q(hold=None) | ~Q(hold__status=Status.HELD), slot=slot):
+def settle_offers(slot_ids: Collection[int]) -> None:
+    """Under the slots' locks: write down what became of offers whose hold is no hold any more."""
+    over = Q(hold=None) | ~Q(hold__status=Status.HELD)
+    for entry in WaitlistEntry.objects.offered().filter(over, slot__in=slot_ids).select_related("hold"):
         is_over = entry.hold is None or entry.hold.status == Status.EXPIRED
         _end(entry, WaitlistEntry.Status.MISSED if is_over else WaitlistEntry.Status.BOOKED)
 
 
 def _offer(entry: WaitlistEntry, slot: Slot) -> None:
     organization = slot.expert.organization
-    entry.hold = Booking.objects.create(
-        slot=slot,
+    hold = Booking(
         seats=entry.seats,
         status=Status.HELD,
         holder=entry.visitor,
@@ -265,10 +322,13 @@ def _offer(entry: WaitlistEntry, slot: Slot) -> None:
         source=Source.WEB,
         expires_at=min(slot.read_at + timedelta(minutes=organization.offer_minutes), slot.bookable_until),
     )
+    take(hold, slot)
+    hold.save(force_insert=True)
+    entry.hold, entry.more_slots = hold, hold.more_slots
     entry.status = WaitlistEntry.Status.OFFERED
-    entry.save(update_fields=["hold", "status"])
+    entry.save(update_fields=["hold", "more_slots", "status"])
     defer("bookings.tasks.send_waitlist_offer", entry_id=entry.pk)
-    publish(entry.hold)
+    publish(hold)
 
 
 def _end(entry: WaitlistEntry, status: str) -> None:
@@ -294,13 +354,20 @@ def _has_booked(entry: WaitlistEntry) -> bool:
 
 
 def _locked(entry_id: int) -> WaitlistEntry:
-    """The entry with its hold, read under the lock of its slot, which is ``read_slot``'s."""
+    """The entry with its hold, read under the locks of all slots that it is about; its slot is ``read_slot``'s."""
     entries = WaitlistEntry.objects.filter(pk=entry_id)
-    slot_id = entries.values_list("slot_id", flat=True).first()
-    if slot_id is None:
+    about = entries.values_list("slot_id", "more_slots").first()
+    if about is None:
         raise NotFound(_("There is no such entry."))
-    lock_slots([slot_id])
+    slot_id, more_slots = about
+    # Of its other slots some may have been deleted since it was looked at.
+    rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=[slot_id, *more_slots])
+    locked = set(rows.order_by(*LOCK_ORDER).values_list("pk", flat=True))
     entry = entries.select_related("hold").get()
+    if slot_id not in locked:
+        raise NotFound
+    if entry.more_slots != more_slots:
+        raise Busy  # an offer of other slots has been made meanwhile
     entry.slot = read_slot(slot_id)
     if entry.hold is not None:
         entry.hold.slot = entry.slot

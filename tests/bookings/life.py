@@ -123,6 +123,7 @@ class World:
     def join(self):
         entry = services.join_waitlist(
             slot_id=self._slot(),
+            session_type=self._type(),
             visitor=self._visitor(),
             seats=self.dice.randint(1, 2),
             name="Omar",
@@ -145,6 +146,7 @@ class World:
             offer = self.dice.choice(list(offers))
             services.book(
                 slot_id=offer.slot_id,
+                session_type=offer.session_type_id,
                 visitor=offer.visitor,
                 seats=offer.seats,
                 name=offer.name,

