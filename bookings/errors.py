@@ -17,6 +17,7 @@ __all__ = [
     "NotAllowed",
     "NotFound",
     "NotHeld",
+    "NotReturning",
     "OfferOver",
     "Refused",
     "SeatFree",
@@ -72,6 +73,19 @@ class TooManyBookings(Refused):
         )
         words = {"expert": slot.expert.name, "name": organization.name}
         super().__init__(str(text) % words)
+
+
+class NotReturning(Refused):
+    """A session for people who have been before, and the reader of the address has not. Said to that reader alone."""
+
+    code = "not_returning"
+    status = 403
+
+    def __init__(self, slot: Slot) -> None:
+        text = _(
+            "This is for people who have been with %(name)s before. Please choose something else, or get in touch."
+        )
+        super().__init__(str(text) % {"name": slot.expert.organization.name})
 
 
 class InvalidDetails(Refused):

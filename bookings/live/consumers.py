@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.http import QueryDict
@@ -16,7 +17,11 @@ from django.http import QueryDict
 from bookings.access.visitor import address_behind_proxies, identify
 from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, hub
 from bookings.live.keys import WeekKey
+from bookings.live.queries import LONGEST_MONTH
 from bookings.live.sockets import TRANSPORT, DirectWire, Message, QueuedWire
+from bookings.selectors.type_version import TypeKey
+from bookings.selectors.week import read_day
+from experts.scheduling.anyone import find_type
 
 # What the page does after each is in static/js/live.js: it loads itself again without a visitor, dials again later when
 # there are too many sockets, and otherwise stops and says so. After a code below 3000 it dials again soon.
@@ -140,6 +145,26 @@ class ExpertConsumer(PageConsumer):
     def leave(self) -> None:
         if self.room_key is not None:
             hub().leave_room(self)
+
+
+class AnyoneConsumer(PageConsumer):
+    """``/ws/o/<organisation>/book/<type>/?from=…&to=…``: the times of a type with all who offer it, on some days."""
+
+    type_key: TypeKey | None = None
+
+    async def join(self, scope: dict[str, Any]) -> int | None:
+        names, query = scope["url_route"]["kwargs"], QueryDict(scope.get("query_string", b""))
+        first, last = read_day(query.get("from", "")), read_day(query.get("to", ""))
+        if first is None or last is None or not first <= last < first + LONGEST_MONTH:
+            return NOT_FOUND
+        found = await database_sync_to_async(find_type)(names["slug"], names["type_slug"])
+        if found is None:
+            return NOT_FOUND
+        hub().join_type(self, TypeKey(found.pk, first, last))
+        return None
+
+    def leave(self) -> None:
+        hub().types.leave(self)
 
 
 class BookingsConsumer(PageConsumer):

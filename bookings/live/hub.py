@@ -25,6 +25,8 @@ from bookings.live import queries, reading
 from bookings.live.keys import FoundDay, WeekKey
 from bookings.live.room import Room
 from bookings.live.sockets import OWN_CHANGED, Socket, WeekSocket, beat
+from bookings.live.type_rooms import TypeRooms, TypeSocket
+from bookings.selectors.type_version import TypeKey
 from experts.publisher import GROUP
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Hub:
     def __init__(self) -> None:
         self.rooms: dict[WeekKey, Room] = {}
         self._rooms_of: dict[int, dict[WeekKey, Room]] = defaultdict(dict)  # by expert
+        self.types = TypeRooms()
         self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
         self.members: dict[str, set[Socket]] = defaultdict(set)  # by the name that messages give a visitor
@@ -113,6 +116,11 @@ class Hub:
         if not rooms:
             del self._rooms_of[key.expert_id]
 
+    def join_type(self, socket: TypeSocket, key: TypeKey) -> None:
+        """Tell the socket what its page should show by now, soon and whenever that changes."""
+        self.types.join(socket, key)
+        self._wake.set()
+
     def join_own(self, socket: Socket) -> None:
         """Tell the socket the key of what My bookings shows, soon and whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
@@ -163,6 +171,8 @@ class Hub:
         if message.get("type") == "slot.changed":
             day = date.fromisoformat(message["day"])
             # Its rooms and no others: an evening of many bookings must not have every week that is shown read again.
+            if self.types.hear(message["expert"], day):
+                self._wake.set()
             for key, room in self._rooms_of.get(message["expert"], {}).items():
                 if key.may_show(day):
                     room.ask()
@@ -214,7 +224,7 @@ class Hub:
         own = set(self.own_pages) if compares_all else self._asked_own & self.own_pages.keys()
         self._asked_own = set()
         rooms = {key: room.take_order() for key, room in self.rooms.items() if compares_all or room.is_due}
-        return reading.Order(rooms, own)
+        return reading.Order(rooms, own, self.types.take_order(compares_all=compares_all))
 
     def _put_back(self, order: reading.Order) -> None:
         """Ask for the same again; it is read with the next comparison, or with what is asked before that."""
@@ -222,6 +232,7 @@ class Hub:
             if room := self.rooms.get(key):
                 room.put_back(asked)
         self._asked_own |= order.own
+        self.types.put_back(order.types)
 
     def _take(self, order: reading.Order, answer: reading.Answer) -> None:
         self._is_fresh = True
@@ -237,6 +248,7 @@ class Hub:
                 room.put_back(asked)
         for visitor, key_of_own in answer.own_keys.items():
             self._take_own(visitor, key_of_own)
+        self.types.take(answer.types)
 
     def _take_own(self, visitor: str, key: str) -> None:
         if visitor not in self.own_pages:
@@ -275,6 +287,7 @@ class Hub:
     def _beat_once(self) -> None:
         for room in self.rooms.values():
             room.beat(is_fresh=self._is_fresh)
+        self.types.beat(is_fresh=self._is_fresh)
         for visitor, sockets in self.own_pages.items():
             message = beat(self.own_keys.get(visitor, ""), is_fresh=self._is_fresh)
             for socket in sockets:

@@ -16,6 +16,7 @@ from bookings.live.keys import WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.live.sockets import Message, WeekSocket, beat
 from bookings.selectors.own_slots import Mark, marks_on
+from bookings.selectors.type_version import TypeKey, TypeVersion, read_type_versions
 
 logger = logging.getLogger(__name__)
 View = tuple[date, str]  # a day of a week, in a language
@@ -58,10 +59,11 @@ class RoomAnswer:
 
 @dataclass
 class Order:
-    """What is to be read: rooms, and visitors whose pages of own bookings are compared."""
+    """What is to be read: rooms, visitors whose pages of own bookings are compared, and rooms of types."""
 
     rooms: dict[WeekKey, RoomOrder]
     own: set[str]
+    types: list[TypeKey] = field(default_factory=list)
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Answer:
 
     rooms: dict[WeekKey, RoomAnswer] = field(default_factory=dict)
     own_keys: dict[str, str] = field(default_factory=dict)
+    types: dict[TypeKey, TypeVersion] = field(default_factory=dict)
 
 
 def read(order: Order) -> Answer:
@@ -91,6 +94,7 @@ def read(order: Order) -> Answer:
     _read_marks(order, answer)
     if order.own:
         answer.own_keys = queries.read_own_keys(order.own)
+    answer.types = read_type_versions(order.types)
     return answer
 
 

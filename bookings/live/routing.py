@@ -7,7 +7,15 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from channels.sessions import CookieMiddleware
 from django.urls import path, re_path
 
-from bookings.live.consumers import BookingsConsumer, ExpertConsumer, PageConsumer, Receive, Send, UnknownConsumer
+from bookings.live.consumers import (
+    AnyoneConsumer,
+    BookingsConsumer,
+    ExpertConsumer,
+    PageConsumer,
+    Receive,
+    Send,
+    UnknownConsumer,
+)
 
 
 class Found:
@@ -22,6 +30,7 @@ class Found:
 
 _routes: list[Any] = [
     path("ws/experts/<slug:slug>/", Found(ExpertConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
+    path("ws/o/<slug:slug>/book/<slug:type_slug>/", Found(AnyoneConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
     path("ws/bookings/", Found(BookingsConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
     re_path(r"", Found(UnknownConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
 ]

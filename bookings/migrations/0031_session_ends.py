@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('bookings', '0030_second_expert'),
-        ('experts', '0022_questions'),
+        ('experts', '0023_types_of_two_experts'),
     ]
 
     operations = [

@@ -92,7 +92,7 @@ _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
 )
 # A session of a type may end before the slot in which it starts, or with one of those that follow.
 _ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
-_IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
+IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -205,11 +205,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def ahead(self) -> Self:
         """Requests and confirmed bookings whose sessions are still to come or going on."""
-        return self.filter(_IS_AHEAD)
+        return self.filter(IS_AHEAD)
 
     def exclude_ahead(self) -> Self:
         """All others."""
-        return self.exclude(_IS_AHEAD)
+        return self.exclude(IS_AHEAD)
 
     def upcoming(self) -> Self:
         """Those ``ahead``, soonest first."""

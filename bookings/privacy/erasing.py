@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from bookings.errors import NotAllowed, NotFound, Refused
 from bookings.models import Booking, Erasure, Status
+from bookings.models.booking import IS_AHEAD
 from bookings.models.erasure import AskedBy, ErasureStage
 from bookings.privacy.registry import Subject, kinds
 from bookings.privacy.rooms import bookings_of, history_of, mails_of, waitlist_of
@@ -78,7 +79,7 @@ def organizations_of(subject: Subject) -> list[Organization]:
 
 def ahead_of(subject: Subject) -> QuerySet[Booking]:
     """Bookings and requests whose session is still to come, or goes on: they are cancelled, where that is allowed."""
-    return bookings_of(subject).ahead()
+    return bookings_of(subject).filter(IS_AHEAD)
 
 
 def held_by(subject: Subject) -> QuerySet[Booking]:
@@ -170,7 +171,7 @@ def _cancel_ahead(erasure: Erasure, subject: Subject) -> int:
 
 
 def _erase_all(erasure: Erasure, subject: Subject) -> None:
-    erasable = bookings_of(subject).exclude(status=Status.HELD).exclude_ahead()
+    erasable = bookings_of(subject).exclude(status=Status.HELD).exclude(IS_AHEAD)
     while keys := list(erasable.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             counts = erase_bookings(keys)

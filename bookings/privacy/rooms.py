@@ -72,7 +72,7 @@ def bookings_of(subject: Subject) -> BookingQuerySet:
 
     The history knows when: a hold from before may have become a booking after.
     """
-    rows = with_address(Booking.objects.not_erased(), subject, organization="slot__expert__organization_id")
+    rows: Any = with_address(Booking.objects.not_erased(), subject, organization="slot__expert__organization_id")
     named = _HistoryRow.objects.filter(pgh_obj=OuterRef("pk")).annotate(address=Lower("email"))
     named = named.filter(address=Lower(Value(subject.address)))
     by_then = Exists(named.filter(pgh_created_at__lte=subject.at))

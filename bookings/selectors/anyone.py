@@ -4,15 +4,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
-from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.type_version import TypeKey, read_type_versions
 from bookings.selectors.week import DAYS_OF_WEEK, PLAIN_STATES, Week, week_of
 from experts import formatting
 from experts.clocks import Clocks, clocks_for
@@ -83,8 +84,8 @@ class PartOfStarts:
 class CalendarOfAny:
     """A type's week around ``day``, of all who offer it, or with those of ``chosen``, by the leading clock.
 
-    Two queries at most, for any number of experts: of the days ahead, and of a week beyond them. ``frame_query``: what
-    addresses carry in a frame on another site; None on a page of our own.
+    Four queries at most, for any number of experts: two of its version, one of the days ahead, and one of a week beyond
+    them. ``frame_query``: what addresses carry in a frame on another site; None on a page of our own.
     """
 
     def __init__(
@@ -103,6 +104,16 @@ class CalendarOfAny:
         self.zone = self.clocks.leading
         today = self.clocks.today(self.now)
         begins = day_bounds(today, self.zone)[0]
+        first = week_of(day, today) if day else today
+        is_ahead = today <= first and first + timedelta(days=6) < today + LOOK_AHEAD
+        # The days of which the page is told, with a key of what it shows. Read before the starts: whatever changes in
+        # between is told again.
+        self._told = TypeKey(
+            session_type.pk,
+            today if is_ahead else first,
+            (today + LOOK_AHEAD if is_ahead else first + timedelta(days=7)) - timedelta(days=1),
+        )
+        self.grid_key = read_type_versions([self._told])[self._told].grid
         self._never = begins + timedelta(days=9999)  # after all others
         self._ahead = starts_of_any(session_type, offers, begins, begins + LOOK_AHEAD, self.now)
         first_free = next((start for start in self._narrowed(self._ahead) if start.free), None)
@@ -139,6 +150,12 @@ class CalendarOfAny:
         return DayStrip.of(self.week, self.day, self.url)
 
     @property
+    def socket_url(self) -> str:
+        """Return the WebSocket (bookings/live/routing.py) that tells when the page is to look again."""
+        days = {"from": self._told.first.isoformat(), "to": self._told.last.isoformat()}
+        return f"/ws/o/{self.type.organization.slug}/book/{self.type.slug}/?{urlencode(days)}"
+
+    @property
     def all_url(self) -> str:
         return anyone_url(self.type, [], {}, self._frame_query)
 
@@ -169,7 +186,9 @@ class CalendarOfAny:
     def _brief(self, at: datetime | None) -> str:
         if at is None:
             return _("later")
-        return formatting.day_name(at.astimezone(self.zone).date(), self.week.today)
+        day = at.astimezone(self.zone).date()
+        is_near = day <= self.week.today + timedelta(days=1)
+        return formatting.day_name(day, self.week.today) if is_near else date_format(day, "BRIEF_MONTH_DAY_FORMAT")
 
     @property
     def soonest_tile(self) -> StartTile | None:
@@ -179,7 +198,8 @@ class CalendarOfAny:
     def soonest_when(self) -> str:
         if self.soonest is None:
             return ""
-        return formatting.session_in_words(self.soonest.starts_at, self.soonest.ends_at, self.zone, self.now)
+        starts = formatting.soon(self.soonest.starts_at, self.zone, self.now)
+        return f"{starts} – {formatting.clock(self.soonest.ends_at, self.zone)}"
 
     @property
     def open_count(self) -> int:
@@ -201,7 +221,9 @@ class CalendarOfAny:
     def _tile(self, start: Start) -> StartTile:
         free = [session.expert for session in start.free]
         count = len(free)
-        who = free[0].name if count == 1 else ngettext("%(count)d free", "%(count)d free", count) % {"count": count}
+        who = (
+            free[0].short_name if count == 1 else ngettext("%(count)d free", "%(count)d free", count) % {"count": count}
+        )
         if self._frame_query is None:
             url = hold_anyone_url(self.type, start.starts_at, self.chosen)
         else:
@@ -256,8 +278,3 @@ def _with(chosen: list[Expert]) -> list[tuple[str, str]]:
 def _url(name: str, session_type: SessionType, query: list[tuple[str, str]]) -> str:
     address = reverse(name, args=[session_type.organization.slug, session_type.slug])
     return f"{address}?{urlencode(query)}" if query else address
-
-
-def grid_key(session_type: SessionType, version: object, today: date) -> str:
-    """Return a key of what pages of a type show, by which an open page knows that it has to look again."""
-    return f"{crc32(repr((session_type.pk, version, today)).encode()):08x}"

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken, TooManyBookings
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Answer as QuestionAnswer
-from bookings.models import Booking, EventType, Question, Source, Status, TurnedAway
+from bookings.models import Booking, EventType, ProofReason, Question, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
 from bookings.policy import approval_ends
@@ -28,6 +28,7 @@ from bookings.selectors.lately import slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.answers import check_answers, save_answers
+from bookings.services.audience import check_return, must_prove_return
 from bookings.services.caution import Asked, Caution, has_enough, judge
 from bookings.services.checks import check_details, check_not_blocked, check_party, check_phone, refusal_of
 from bookings.services.effects import (
@@ -206,14 +207,19 @@ gate = Gate(_write)
 
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    contenders, refused = [], []
+    contenders: list[_Request] = []
+    refused: list[_Refused] = []
     first, *others = requests
     if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
         slots = slots_to_book(request.wanted for request in requests)
-        if first.wanted.session_type_id is not None and first.slot_id in slots:
+    if first.wanted.session_type_id is not None and first.slot_id in slots:  # such a request is always alone
+        try:
             slots[first.slot_id] = _session(slots[first.slot_id], first)
+        except (SlotTaken, NotFound) as error:
+            _settle(_refuse_type(first, slots[first.slot_id], error))
+            return []
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -248,6 +254,15 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
+
+
+def _refuse_type(request: _Request, slot: Slot, error: SlotTaken | NotFound) -> list[_Outcome]:
+    """No session of the type can begin there, or there is no such type (any more). A retry gets the first answer."""
+    if isinstance(error, SlotTaken):
+        return _keep_refusals([_Refused(request, error.slot, error.reason)])
+    for given in find_given([request.answer]).values():
+        return [(request, partial(request.answer.repeat, given, slot))]
+    raise error
 
 
 def _check_answers(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]:
@@ -285,6 +300,8 @@ def _judge(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]
             request.settle(partial(_refuse_more, slots[request.slot_id]))
         request.caution, request.wanted.of_expert_id = verdict.caution, verdict.of_expert_id
         request.wanted.is_vouched = verdict.is_vouched
+        if request.caution is None and must_prove_return(request.wanted, slots[request.slot_id]):
+            request.caution = Caution(ProofReason.POLICY, keeps=True, prolongs=True)
     return [it for it, verdict in zip(contenders, verdicts, strict=True) if not verdict.has_enough]
 
 
@@ -431,13 +448,15 @@ def book_by_link(*, booking_id: int) -> Booking:
     """Make what awaits its proof a booking, as somebody has opened the link of its mail. Locks all its slots.
 
     CONFIRMED or PENDING, as if it had been booked just now; what ran out takes its seats again if they are still free.
-    Returns the booking; called again, the same one. Raises Blocked, SlotTaken, TooManyBookings, NotFound, Busy.
+    Returns the booking; called again, the same one. Raises Blocked, NotReturning, SlotTaken, TooManyBookings, NotFound,
+    Busy.
     """
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
         if not booking.awaits_proof:
             return booking
         check_not_blocked(slot, booking)
+        check_return(booking, slot)
         slot = lapse_and_serve(read_taken(booking))
         booking.refresh_from_db(fields=["status"])  # it may be among those that have just run out
         hold = booking if booking.status == Status.HELD else None

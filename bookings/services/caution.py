@@ -84,12 +84,13 @@ class _Earlier:
         self.requests: Counter[tuple[int, str | None]] = Counter()  # by expert and network
         self.of_mailbox: Counter[tuple[int, str]] = Counter()  # seats, by expert and mailbox
 
-    def add(self, wanted: Booking, expert_id: int, verdict: Verdict) -> None:
+    def add(self, asked: Asked, verdict: Verdict) -> None:
+        wanted, expert_id, seats = asked.wanted, asked.slot.expert_id, _seats(asked.wanted, asked.slot)
         if verdict.has_enough or not settings.RATE_LIMITS:
             return
-        self.of_mailbox[expert_id, normalised(wanted.email)] += wanted.seats
+        self.of_mailbox[expert_id, normalised(wanted.email)] += seats
         if verdict.of_expert_id is not None and (verdict.caution is None or verdict.caution.keeps):
-            self.seats[expert_id] += wanted.seats
+            self.seats[expert_id] += seats
             self.requests[expert_id, wanted.network] += 1
 
 
@@ -103,12 +104,12 @@ def judge(asked: Sequence[Asked]) -> list[Verdict]:
     for each, reason in zip(asked, reasons, strict=True):
         may_be_odd = reason is not None or is_known(each.wanted, each.slot) or not _is_quiet(each, before)
         matters.append(_is_asked(each) and may_be_odd)
-        before.add(each.wanted, each.slot.expert_id, Verdict(of_expert_id=each.slot.expert_id))
+        before.add(each, Verdict(of_expert_id=each.slot.expert_id))
     found = iter(read_mailboxes((each.wanted, each.slot.expert_id) for each in compress(asked, matters)))
     verdicts, before = [], _Earlier()
     for each, reason, matter in zip(asked, reasons, matters, strict=True):
         verdicts.append(_judge(each, reason, next(found) if matter else NOBODY, before))
-        before.add(each.wanted, each.slot.expert_id, verdicts[-1])
+        before.add(each, verdicts[-1])
     return verdicts
 
 
@@ -127,13 +128,13 @@ def _judge(asked: Asked, reason: ProofReason | None, mailbox: Mailbox, before: _
         reason = None
         if _is_too_much(wanted, slot, mailbox.own_seats, OWN_UP_TO):
             return Verdict(has_enough=True)
-        if _is_quiet(asked, before) or _has_room(_look(slot, wanted, before), wanted.seats):
+        if _is_quiet(asked, before) or _has_room(_look(slot, wanted, before), wanted, slot):
             return Verdict(of_expert_id=slot.expert_id)
     elif reason is None and _is_quiet(asked, before):
         return Verdict(of_expert_id=slot.expert_id)
     standing = _look(slot, wanted, before)
-    has_room = _has_room(standing, wanted.seats)
-    reason = reason or _what_is_unusual(standing)
+    has_room = _has_room(standing, wanted, slot)
+    reason = reason or _what_is_unusual(standing, _few(wanted, slot))
     if reason is None:
         return Verdict(of_expert_id=slot.expert_id)
     keeps = has_room and (not _is_crowded(standing) or accept_work(asked.work, slot.pk))
@@ -145,13 +146,13 @@ def has_enough(booking: Booking, slot: Slot) -> bool:
     if not settings.RATE_LIMITS or slot.expert.organization.proof == ProofPolicy.NEVER:
         return False
     [mailbox] = read_mailboxes([(booking, slot.expert_id)])
-    waits = booking.seats if booking.status == Status.HELD and booking.holder else 0
+    waits = _seats(booking, slot) if booking.status == Status.HELD and booking.holder else 0
     return _is_too_much(booking, slot, mailbox.own_seats - waits, OWN_UP_TO)
 
 
 def may_count(booking: Booking, slot: Slot) -> bool:
     """Whether people unknown may have these seats, too: somebody known gives them to an address that is not."""
-    return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking.seats)
+    return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking, slot)
 
 
 def _is_asked(asked: Asked) -> bool:
@@ -167,10 +168,25 @@ def _reason_at_once(asked: Asked) -> ProofReason | None:
 
 def _is_too_much(wanted: Booking, slot: Slot, seats: int, share: float) -> bool:
     """Whether a person has that share of the expert's seats with ``seats`` and what is ``wanted``."""
-    if not settings.RATE_LIMITS or seats + wanted.seats <= FEW or wanted.seats > FEW > seats:
+    more, few = _seats(wanted, slot), _few(wanted, slot)
+    if not settings.RATE_LIMITS or seats + more <= few or more > few > seats:
         return False
     seats_ahead = _seats_ahead.get(slot.expert_id) or _look(slot, wanted).seats_ahead
-    return seats + wanted.seats > max(FEW, int(seats_ahead * share))
+    return seats + more > max(few, int(seats_ahead * share))
+
+
+def _seats(wanted: Booking, slot: Slot) -> int:
+    """How many seats it takes, in all slots of a session together."""
+    return wanted.seats * _length(wanted, slot)
+
+
+def _few(wanted: Booking, slot: Slot) -> int:
+    """How many seats are nobody's attack: of sessions as long as this one."""
+    return FEW * _length(wanted, slot)
+
+
+def _length(wanted: Booking, slot: Slot) -> int:
+    return max(len(slot.covered), 1 + len(wanted.more_slots))
 
 
 def counted_for(hold: Booking, slot: Slot) -> int | None:
@@ -187,11 +203,11 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     if is_known(wanted, slot) or _is_quiet(Asked(wanted, slot)):
         return HoldTime(minutes)
     standing = _look(slot, wanted)
-    if not _has_room(standing, wanted.seats):
+    if not _has_room(standing, wanted, slot):
         return HoldTime(0)
     if _is_crowded(standing) and not accept_work(work, slot.pk):
         return HoldTime(0, needs_work=True)
-    share = standing.held / _kept_up_to(standing.seats_ahead)
+    share = standing.held / _kept_up_to(standing.seats_ahead, _few(wanted, slot))
     return HoldTime(minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share))))
 
 
@@ -210,18 +226,18 @@ def _is_disposable(email: str) -> bool:
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))
 
 
-def _what_is_unusual(standing: Standing) -> ProofReason | None:
+def _what_is_unusual(standing: Standing, few: int) -> ProofReason | None:
     """Return the first of the reasons that holds."""
     if _is_crowded(standing):
         return ProofReason.NETWORK
-    if standing.seats >= _asked_from(standing.seats_ahead):
+    if standing.seats >= _asked_from(standing.seats_ahead, few):
         return ProofReason.EXPERT
     return None
 
 
-def _has_room(standing: Standing, seats: int) -> bool:
-    """Whether people unknown may keep so many seats more."""
-    return standing.seats + seats <= _kept_up_to(standing.seats_ahead)
+def _has_room(standing: Standing, wanted: Booking, slot: Slot) -> bool:
+    """Whether people unknown may keep what is wanted, too."""
+    return standing.seats + _seats(wanted, slot) <= _kept_up_to(standing.seats_ahead, _few(wanted, slot))
 
 
 def _is_crowded(standing: Standing) -> bool:
@@ -229,12 +245,12 @@ def _is_crowded(standing: Standing) -> bool:
     return standing.of_network >= MOST_OF_NETWORK or standing.of_wide_network >= MOST_OF_WIDE_NETWORK
 
 
-def _asked_from(seats_ahead: int) -> int:
-    return max(FEW, int(seats_ahead * ASKED_FROM))
+def _asked_from(seats_ahead: int, few: int) -> int:
+    return max(few, int(seats_ahead * ASKED_FROM))
 
 
-def _kept_up_to(seats_ahead: int) -> int:
-    return max(FEW, int(seats_ahead * KEPT_UP_TO))
+def _kept_up_to(seats_ahead: int, few: int) -> int:
+    return max(few, int(seats_ahead * KEPT_UP_TO))
 
 
 def _is_quiet(asked: Asked, before: _Earlier | None = None) -> bool:
@@ -244,12 +260,13 @@ def _is_quiet(asked: Asked, before: _Earlier | None = None) -> bool:
     if lately.of_one_network + before.requests[slot.expert_id, asked.wanted.network] >= MOST_OF_NETWORK:
         return False
     seats = lately.seats + before.seats[slot.expert_id]
-    if seats < FEW:
+    few = _few(asked.wanted, slot)
+    if seats < few:
         return True
     seats_ahead = _seats_ahead.get(slot.expert_id)
     if seats_ahead is None or seats >= MOST_COUNTED:
         return False
-    return seats < _asked_from(seats_ahead) and lately.held <= _kept_up_to(seats_ahead) * LONG_HOLDS
+    return seats < _asked_from(seats_ahead, few) and lately.held <= _kept_up_to(seats_ahead, few) * LONG_HOLDS
 
 
 def _look(slot: Slot, wanted: Booking, before: _Earlier | None = None) -> Standing:

@@ -9,7 +9,16 @@ from bookings import services
 from bookings.access import links, proofs
 from bookings.access.links import keeps_booking, opens_offer, opens_one_booking
 from bookings.access.visitor import ensure_visitor
-from bookings.errors import Blocked, Busy, LinkGone, LinkUnknown, NotFound, SlotTaken, TooManyBookings
+from bookings.errors import (
+    Blocked,
+    Busy,
+    LinkGone,
+    LinkUnknown,
+    NotFound,
+    NotReturning,
+    SlotTaken,
+    TooManyBookings,
+)
 from bookings.forms import new_key, opened_now
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.slot_for_visitor import SlotForVisitor
@@ -54,7 +63,7 @@ def _book(request, booking):
     """Make it count, now that its address is proven; or show what else is free (409)."""
     try:
         services.book_by_link(booking_id=booking.pk)
-    except (Blocked, TooManyBookings) as error:
+    except (Blocked, NotReturning, TooManyBookings) as error:
         return show_blocked(request, booking.slot, error)
     except SlotTaken as error:
         values = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "seats")}

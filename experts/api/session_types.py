@@ -70,7 +70,7 @@ class SessionTypeIn(Input):
     seen: str = Field("", max_length=64)
 
 
-class SessionTypeOut(BaseModel):
+class StaffSessionTypeOut(BaseModel):
     """What a session is for. An empty ``venue`` is the expert's. ``experts`` offer it."""
 
     model_config = example(TYPE)
@@ -91,7 +91,7 @@ class SessionTypeOut(BaseModel):
     experts: list[str]
 
     @classmethod
-    def of(cls, kind: SessionType) -> "SessionTypeOut":
+    def of(cls, kind: SessionType) -> "StaffSessionTypeOut":
         values = {name: getattr(kind, name) for name in (*_PLAIN, "price_currency", "price_words", "venue")}
         amount = None if kind.price_amount is None else f"{kind.price_amount:.2f}"
         experts = sorted(offer.expert.slug for offer in kind.offers.all())
@@ -136,17 +136,21 @@ class TypePreview(BaseModel):
         )
 
 
-@router.get("/session-types", response={200: Listed[SessionTypeOut], **errors(401)}, summary="List session types")
-def list_session_types(request: HttpRequest):
+@router.get(
+    "/session-types",
+    response={200: Listed[StaffSessionTypeOut], **errors(401)},
+    summary="List session types, for staff",
+)
+def list_own_session_types(request: HttpRequest):
     """All of the organisation in their order, retired ones too."""
     kinds = SessionType.objects.filter(organization=request.auth.organization).prefetch_related("offers__expert")
-    rows = [SessionTypeOut.of(kind) for kind in kinds]
-    return Listed[SessionTypeOut](items=rows, count=len(rows))
+    rows = [StaffSessionTypeOut.of(kind) for kind in kinds]
+    return Listed[StaffSessionTypeOut](items=rows, count=len(rows))
 
 
 @router.post(
     "/session-types",
-    response={201: SessionTypeOut, 409: Error | TypePreview, **errors(400, 401, 403, 404, 422)},
+    response={201: StaffSessionTypeOut, 409: Error | TypePreview, **errors(400, 401, 403, 404, 422)},
     summary="Add a session type",
 )
 def add_session_type(request: HttpRequest, details: SessionTypeIn):
@@ -161,4 +165,4 @@ def add_session_type(request: HttpRequest, details: SessionTypeIn):
         offered=[OfferedType(expert=expert) for expert in experts],
         seen=details.seen,
     )
-    return Status(201, SessionTypeOut.of(kind))
+    return Status(201, StaffSessionTypeOut.of(kind))

@@ -287,9 +287,19 @@ class Expert(models.Model):
         return self.today(now) + timedelta(days=self.policy("horizon_days"))
 
     @property
+    def _names(self) -> list[str]:
+        """The words of the name, without titles."""
+        return [w for w in self.name.split() if w.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
+
+    @property
+    def short_name(self) -> str:
+        """Return ``Amara`` for ``Dr Amara Okafor``, where there is no room for more."""
+        return self._names[0] if self._names else self.name
+
+    @property
     def initials(self) -> str:
         """Return ``AO`` for ``Dr Amara Okafor``: first and last word, without titles."""
-        words = [w for w in self.name.split() if w.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
+        words = self._names
         return "".join(w[0] for w in (words[:1] + words[1:][-1:])).upper() or "?"
 
     @property

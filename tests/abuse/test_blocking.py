@@ -30,7 +30,7 @@ from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot
 from tests.abuse.crowd import SEATS, defend, make_calendar
-from tests.cast import fresh
+from tests.cast import day_ahead, fresh, make_expert, make_row_of_slots, make_type
 
 pytestmark = pytest.mark.django_db
 REQUESTS, PEOPLE = (10_000, 200) if os.environ.get("ABUSE") == "all" else (320, 40)
@@ -66,10 +66,10 @@ def attack(expert, addresses, *, requests, by_booking, visitor="", works=False):
     return answers
 
 
-def try_one(slot, address, *, by_booking, visitor="", works=False):
+def try_one(slot, address, *, by_booking, visitor="", works=False, **wanted):
     """With an invented address. Who ``works`` solves a challenge for each request."""
     visitor = visitor or secrets.token_hex(16)
-    asked = {"slot_id": slot.pk, "visitor": visitor, "client_address": address}
+    asked = {"slot_id": slot.pk, "visitor": visitor, "client_address": address, **wanted}
     if works:
         asked["work"] = solved(slot)
     try:
@@ -104,6 +104,23 @@ def play(expert, addresses):
         ends.append(kept(expert))
         pass_time()
     return set.intersection(*ends), answers
+
+
+@pytest.mark.usefixtures("defended")
+def test_sessions_of_many_slots_keep_no_more_seats_than_short_ones():
+    expert = make_expert()
+    kind = make_type(expert, minutes=60)
+    for day in range(6):
+        make_row_of_slots(expert, day=day_ahead(2 + day), end="12:20")
+    ends = []
+    for by_booking in (False, True):
+        for slot, address in zip(Slot.objects.filter(expert=expert), cycle(networks(100)), strict=False):
+            try_one(slot, address, by_booking=by_booking, session_type=kind.pk)
+        ends.append(kept(expert))
+        pass_time()
+    assert len(ends[0]) > 0, "the control: something was tried"
+    assert len(set.intersection(*ends)) <= SEATS * 0.15
+    assert len(kept(expert)) <= SEATS * 0.15, "bookings that counted without a link"
 
 
 @pytest.mark.parametrize("count", [1, 100])

@@ -198,7 +198,12 @@ PUBLIC_CALLS = {
     ("GET", "/bookings/{reference}"): KEY,
     ("POST", "/bookings/{reference}/cancel"): KEY,
 }
-SOCKETS = {"ws/experts/<slug:slug>/": OPEN, "ws/bookings/": OWN, "": "nothing"}
+SOCKETS = {
+    "ws/experts/<slug:slug>/": OPEN,
+    "ws/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
+    "ws/bookings/": OWN,
+    "": "nothing",
+}
 
 PRIVATE = ["Quorlbath", "quorlbath@", "0151-77331", "Wobbleknee"]
 

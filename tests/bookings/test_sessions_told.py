@@ -163,6 +163,14 @@ class TestPages:
             assert list(found) == [booking]
 
 
+def test_staff_move_it_to_where_it_fits(booking, expert, slots):
+    book(slots["10:40"])
+    staff = logged_in(make_member(expert.organization))
+    page = staff.get(f"/admin/bookings/booking/{booking.pk}/decide/move/", {"day": slots["09:20"].date})
+    times = [(f"{time['slot'].time:%H:%M}", time["end"]) for time in page.context["choice"]["times"]]
+    assert times == [("09:00", "09:45"), ("09:40", "10:25"), ("11:00", "11:45")], "also over its own time"
+
+
 def test_staff_book_a_type_for_somebody(expert, slots):
     staff = logged_in(make_member(expert.organization))
     kind, elsewhere = make_type(expert, name="First visit"), make_type(make_expert())

@@ -7,7 +7,7 @@ import pytest
 from bookings import services
 from bookings.models import Answer, Booking, Question, QuestionKind, Status
 from experts.models import Organization
-from tests.cast import details, make_expert, make_organization, make_question, make_slot
+from tests.cast import details, make_booking, make_expert, make_organization, make_question, make_slot
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -101,6 +101,15 @@ def test_what_was_typed_survives_going_back_the_end_of_the_hold_and_another_time
         page = answer.content.decode()
         assert hidden(answer)[name(side)] == "Left"
         assert re.findall(rf'name="{name(several)}" value="(\w+)"', page) == ["One", "Three"]
+
+
+def test_the_waitlist_asks_nothing_and_carries_on_what_was_answered(client, slot, side):
+    make_booking(slot)
+    wrong = {"email": "", "key": "k", name(side): "Left"}
+    answer = client.post(f"/slots/{slot.pk}/waitlist/", details(step="join", **wrong))
+    assert (answer.status_code, hidden(answer)[name(side)]) == (422, "Left")
+    joined = client.post(f"/slots/{slot.pk}/waitlist/", details(step="join"))
+    assert joined.status_code == 303
 
 
 def test_who_read_another_wording_has_not_agreed(client, slot, consent):

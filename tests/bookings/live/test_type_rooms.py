@@ -1,0 +1,61 @@
+"""Pages of a type hear of changes with any of those who offer it."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from bookings.live.consumers import NOT_FOUND
+from bookings.selectors.type_version import TypeKey, read_type_versions
+from tests.bookings.live.sockets import closing_code, frames, in_loop, is_beat, socket
+from tests.bookings.services.test_anyone import House
+from tests.cast import book, day_ahead, make_slot
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def address(house):
+    first, last = day_ahead(0), day_ahead(6)
+    return f"/ws/o/{house.type.organization.slug}/book/{house.type.slug}/?from={first}&to={last}"
+
+
+def shown(house):
+    key = TypeKey(house.type.pk, day_ahead(0), day_ahead(6))
+    return read_type_versions([key])[key].grid
+
+
+def grid(found):
+    return json.loads(found[0])["beat"]["grid"]
+
+
+@in_loop
+async def test_a_booking_with_any_of_them_is_told_at_once_to_all_who_look(settings):
+    settings.LIVE_CHECK_SECONDS = 60  # by the message, not by the comparison
+    house = await sync_to_async(House)()
+    async with socket(address(house)) as page:
+        first = grid(await frames(page, is_beat))
+        assert first == await sync_to_async(shown)(house)
+        await sync_to_async(book)(house.slots[2]["09:00"])
+        second = grid(await frames(page, is_beat))
+        assert second == await sync_to_async(shown)(house) != first
+
+
+@in_loop
+async def test_others_and_days_far_away_do_not_concern_it():
+    house = await sync_to_async(House)()
+    far = await sync_to_async(make_slot)(house.experts[0], day=day_ahead(0) + timedelta(days=20))
+    stranger = await sync_to_async(make_slot)()
+    async with socket(address(house)) as page:
+        await frames(page, is_beat)
+        await sync_to_async(book)(far)
+        await sync_to_async(book)(stranger)
+        assert await page.receive_nothing(timeout=0.3)
+
+
+@in_loop
+async def test_what_there_is_not():
+    house = await sync_to_async(House)()
+    for url in (address(house).replace("/book/", "/book/no-"), address(house).partition("?")[0]):
+        async with socket(url) as page:
+            assert await closing_code(page) == NOT_FOUND

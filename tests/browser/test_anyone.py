@@ -1,0 +1,65 @@
+"""Any of those who offer a type, by people: a time is held with somebody, who is named, and other pages lose it."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+
+from bookings.models import Booking
+from experts.models import Expert
+from tests.bookings.services.test_anyone import House
+from tests.browser.test_accessibility import problems
+from tests.browser.test_live import live
+from tests.cast import book
+
+
+@pytest.fixture
+def house(live_site):
+    house = House(experts=2)
+    Expert.objects.update(min_notice=timedelta(0))
+    return house
+
+
+def open_page(page, house):
+    page.goto(f"/o/{house.type.organization.slug}/book/{house.type.slug}/")
+    live(page)
+    return page
+
+
+def tile(page, house, clock="09:00"):
+    return page.locator(f"#start-{int(house.at(clock).timestamp())}")
+
+
+def test_somebody_is_held_and_named_and_another_page_loses_the_start(make_context, house):
+    mine, others = (open_page(make_context().new_page(), house) for _ in range(2))
+    expect(tile(mine, house)).to_contain_text("2 free")
+    tile(mine, house).focus()
+    mine.keyboard.press("Enter")
+    dialog = mine.locator("#modal-body")
+    expect(dialog.get_by_role("heading", name="Your details")).to_be_visible()
+    held = Booking.objects.get()
+    expect(dialog).to_contain_text(held.slot.expert.name)
+    rest = next(expert for expert in house.experts if expert != held.slot.expert)
+    expect(tile(others, house)).to_contain_text(rest.short_name, timeout=2_000)
+    slots = house.slots[house.experts.index(rest)]
+    book(slots["09:20"])
+    expect(tile(others, house)).not_to_have_attribute("formaction", re.compile("."), timeout=2_000)
+
+
+def test_it_works_without_javascript(page_without_js, house):
+    page = page_without_js
+    page.goto(f"/o/{house.type.organization.slug}/book/{house.type.slug}/")
+    page.get_by_role("link", name=re.compile(house.experts[1].name)).click()
+    page.locator("#book-soonest").click()
+    expect(page.get_by_role("heading", name="Your details")).to_be_visible()
+    assert Booking.objects.get().slot.expert == house.experts[1]
+
+
+@pytest.mark.parametrize("look", [{"color_scheme": "dark", "viewport": {"width": 390, "height": 844}}, {}])
+def test_axe_finds_nothing(make_context, house, look):
+    page = open_page(make_context(**look).new_page(), house)
+    book(house.slots[0]["10:00"], session_type=house.type.pk)
+    assert problems(page, "anyone") == []
+    page.goto(f"/o/{house.type.organization.slug}/")
+    assert problems(page, "organisation with types") == []
