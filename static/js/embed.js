@@ -3,13 +3,14 @@
 // or data-organization="northgate". See docs/embedding.md.
 (() => {
   const script = document.currentScript;
-  const { expert, organization, theme, title } = script.dataset;
+  const { expert, organization, type, theme, title } = script.dataset;
   const { origin } = new URL(script.src);
   const path = expert ? `/embed/expert/${encodeURIComponent(expert)}/` : `/embed/${encodeURIComponent(organization)}/`;
   const query = new URLSearchParams();
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (zone) query.set("tz", zone);
   if (theme) query.set("theme", theme);
+  if (expert && type) query.set("type", type);
 
   const frame = document.createElement("iframe");
   frame.src = `${origin}${path}?${query}`;
