@@ -6,24 +6,37 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from experts.models import Expert, Slot
+from experts.models import Expert, Session, Slot
+
+LONGEST_SLUG = 60  # of a session type
 
 
 def expert_url(slot: Slot, zone: ZoneInfo) -> str:
-    """Return the expert's page on the day of the slot, for somebody to whom the clock of ``zone`` leads."""
-    return day_url(slot.expert, slot.starts_at.astimezone(zone).date())
+    """Return the expert's page on the day of the slot or Session, for somebody to whom the clock of ``zone`` leads."""
+    return day_url(slot.expert, slot.starts_at.astimezone(zone).date(), session_type=type_of(slot))
+
+
+def type_of(slot: Slot) -> str:
+    """Return what addresses name the type of a Session by; "" of a slot."""
+    return slot.session_type.slug if isinstance(slot, Session) else ""
 
 
 def day_url(
-    expert: Expert, day: date | None, *, month: date | None = None, frame_query: dict[str, str] | None = None
+    expert: Expert,
+    day: date | None,
+    *,
+    month: date | None = None,
+    frame_query: dict[str, str] | None = None,
+    session_type: str = "",
 ) -> str:
     """Return the expert's page on a day of the clock that leads there (experts/clocks.py).
 
     With a ``month`` beside its days; without a day on the first that is free in it. ``frame_query``: what addresses
-    carry in a frame on another site (experts/embedding.py); None on a page of our own.
+    carry in a frame on another site (experts/embedding.py); None on a page of our own. ``session_type``: the slug of
+    the type whose times are shown.
     """
     name = "expert" if frame_query is None else "embed_expert"
-    query = {"month": f"{month:%Y-%m}"} if month else {}
+    query = ({"type": session_type} if session_type else {}) | ({"month": f"{month:%Y-%m}"} if month else {})
     query |= ({"day": day.isoformat()} if day else {}) | (frame_query or {})
     return f"{reverse(name, args=[expert.slug])}?{urlencode(query)}"
 
@@ -33,12 +46,13 @@ def resync_url(url: str, *, folded: int) -> str:
     return f"{url}&{urlencode({'folded': folded})}"
 
 
-def day_socket_url(expert: Expert, day: date, zone: ZoneInfo, shown: list[date]) -> str:
+def day_socket_url(expert: Expert, day: date, zone: ZoneInfo, shown: list[date], session_type: str = "") -> str:
     """Return the WebSocket (bookings/live/routing.py) that tells of changes on a day of the clock that leads.
 
-    ``shown``: the days beside it that the page has counts of.
+    ``shown``: the days beside it that the page has counts of. ``session_type``: the slug of the type of the sessions.
     """
     query = {"day": day.isoformat(), "from": shown[0].isoformat(), "to": shown[-1].isoformat()}
+    query |= {"type": session_type} if session_type else {}
     query |= {} if zone.key == expert.timezone else {"zone": zone.key}
     return f"/ws/experts/{expert.slug}/?{urlencode(query)}"
 
@@ -69,4 +83,6 @@ def waitlist_url(slot: Slot, query: dict[str, str] | None = None) -> str:
 
 
 def _slot_url(name: str, slot: Slot, query: dict[str, str] | None = None) -> str:
+    kind = type_of(slot)
+    query = ({"type": kind} if kind else {}) | (query or {})
     return reverse(name, args=[slot.pk]) + (f"?{urlencode(query)}" if query else "")

@@ -1,23 +1,28 @@
 """An expert's booking policy in words."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from experts import formatting
 from experts.clocks import Clocks
-from experts.models import Expert, Slot
+from experts.models import Expert, SessionType, Slot
 from experts.models.organization import MoveApproval
 
 
-def policy_text(expert: Expert) -> str:
-    """What happens after somebody books, and until when it can be undone."""
-    if expert.policy("requires_approval"):
+def policy_text(expert: Expert, session_type: SessionType | None = None) -> str:
+    """What happens after somebody books, and until when it can be undone; a session of that type, if one is given."""
+
+    def policy(name: str) -> Any:
+        return session_type.policy(name, expert) if session_type else expert.policy(name)
+
+    if policy("requires_approval"):
         text = _("%(organization)s approves each booking by hand. Your seat is kept while you wait.")
     else:
         text = _("Confirmed at once.")
-    span: timedelta = expert.policy("cancel_until")
+    span: timedelta = policy("cancel_until")
     until = _("Free to move or cancel until %(span)s before.") if span else _("Free to move or cancel until it starts.")
     words = {"organization": expert.organization.name, "span": formatting.duration(span)}
     return f"{text % words} {until % words}"

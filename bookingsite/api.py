@@ -17,14 +17,16 @@ import bookings.api.public
 import bookings.api.staff
 import experts.api.hours
 import experts.api.public
+import experts.api.session_types
 import experts.api.staff
 import experts.api.time_off
 from bookings.api.authentication import StaffToken
 from bookingsite.api_schema import Described
 from experts.addresses import absolute_url
 from experts.api.error_schemas import CODES
+from experts.api.session_types import TypePreview
 from experts.api.staff_schemas import Preview
-from experts.errors import Busy, PreviewNeeded, Refused
+from experts.errors import Busy, PreviewNeeded, Refused, TypePreviewNeeded
 from experts.metadata import Metadata
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ api.add_router("", bookings.api.public.router)
 api.add_router("", bookings.api.public.of_booking)
 api.add_router("/admin", experts.api.staff.router, auth=StaffToken())
 api.add_router("/admin", experts.api.hours.router, auth=StaffToken())
+api.add_router("/admin", experts.api.session_types.router, auth=StaffToken())
 api.add_router("/admin", experts.api.time_off.router, auth=StaffToken())
 api.add_router("/admin", bookings.api.staff.router, auth=StaffToken())
 
@@ -80,6 +83,11 @@ def _refused(request, error: Refused):
 @api.exception_handler(PreviewNeeded)
 def _preview_needed(request, needed: PreviewNeeded):
     return JsonResponse(Preview.of(needed).model_dump(), status=409)
+
+
+@api.exception_handler(TypePreviewNeeded)
+def _type_preview_needed(request, needed: TypePreviewNeeded):
+    return JsonResponse(TypePreview.of(needed).model_dump(), status=409)
 
 
 @api.exception_handler(ValidationError)

@@ -15,6 +15,8 @@ import tempfile
 import hypothesis
 import pytest
 import redis
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from bookingsite import startup
 from bookingsite.devserver import servers
@@ -142,7 +144,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_sessionstart(session):
-    """Collect the static files once, as in production: a template that names a missing file fails."""
+    """Collect the static files once, as in production: a template that names a missing file fails.
+
+    And keep hypothesis from reading the source of each module that is loaded, in each process, to try the constants
+    that are written there: which examples a test tries would depend on what else has been imported.
+    """
+    if hypothesis.settings.get_current_profile_name() == "repeatable":
+        providers._get_local_constants = Constants
     if not hasattr(session.config, "workerinput"):
         from django.core.management import call_command
 

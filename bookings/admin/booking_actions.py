@@ -17,9 +17,11 @@ from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
 from bookings.selectors.week import Week, parse_day
 from bookings.transitions import in_sentence
+from experts import formatting
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.models import Slot
 from experts.permissions import CHANGE
+from experts.scheduling.fitting import AgreedType
 
 MOST_SHOWN = 100
 
@@ -188,10 +190,14 @@ def _status(refusal: Refused) -> int:
 
 
 def _times(booking: Booking, asked: str | None, chosen) -> dict:
-    """A week of the expert's calendar, and the times of one day of it that the booking could move to."""
+    """A week of the expert's calendar, and the times of one day of it that the booking could move to.
+
+    Of a session of a type those at which it fits as it was agreed, also over the time that it takes now.
+    """
     expert = booking.slot.expert
     day = parse_day(asked, expert) or parse_day(None, expert)
-    week = Week.around(expert, day, timezone.now())
+    agreed = AgreedType(booking.session_type, booking.terms) if booking.session_type else None
+    week = Week.around(expert, day, timezone.now(), offered=agreed, without=booking if agreed else None)
     return {
         "day": date_format(day, "FULL_DAY_YEAR_FORMAT"),
         "zone": expert.zone_city,
@@ -204,7 +210,14 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
             }
             for item in week.days
         ],
-        "times": [{"slot": slot, "is_chosen": str(slot.pk) == str(chosen)} for slot in week.open_to(booking, day)],
+        "times": [
+            {
+                "slot": slot,
+                "end": formatting.clock(slot.ends_at, expert.zone) if agreed else "",
+                "is_chosen": str(slot.pk) == str(chosen),
+            }
+            for slot in week.open_to(booking, day)
+        ],
         "earlier": week.a_week_before(day),
         "later": week.a_week_after(day),
     }

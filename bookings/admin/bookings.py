@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -27,7 +28,7 @@ from bookings.selectors.place import whole_place
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
-from experts.models import SessionType, Slot
+from experts.models import OfferedType, SessionType, Slot
 from experts.permissions import ADD, VIEW
 
 COLOURS = {
@@ -66,12 +67,13 @@ def _number(text: str) -> int:
 
 
 def _types_to_book(request):
-    """The session types of all organisations in which they may book for somebody, experts theirs, too."""
+    """The session types of all organisations in which they may book for somebody; of experts, what they offer."""
     types, mine = SessionType.objects.active().select_related("organization"), reach(request)
     if mine.everything:
         return types
     everywhere, own = mine.with_right("bookings.booking", ADD)
-    return types.filter(organization__in=everywhere | own)
+    offered = OfferedType.objects.filter(expert__organization__in=own, expert__user=mine.user_id)
+    return types.filter(Q(organization__in=everywhere) | Q(pk__in=offered.values("session_type")))
 
 
 class TakingSlot(admin.SimpleListFilter):
@@ -102,7 +104,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     has_events = True
-    list_display = ("reference", "person", "when", "session", "expert", "status_label", "seats", "source")
+    list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithinReach),
@@ -283,8 +285,13 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return f"{place.kind}, {place.note}" if place.note else place.kind
 
     @display(description=gettext_lazy("expert"))
+    def expert_and_session(self, booking):
+        name = self.expert(booking)
+        return format_html("{}<br>{}", name, booking.title_and_length) if booking.terms else name
+
+    @display(description=gettext_lazy("expert"))
     def expert(self, booking):
-        return booking.slot.expert.name
+        return booking.with_whom
 
     @display(description=gettext_lazy("slot"))
     def slot_link(self, booking):

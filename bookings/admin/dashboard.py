@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from bookings.models import Booking, Status, TurnedAway
 from experts import formatting
 from experts.admin.scoping import reach
-from experts.models import Organization, Role, Slot
+from experts.models import OfferedType, Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
 
 SESSIONS, REQUESTS, EXPERTS = 10, 5, 5
@@ -75,6 +75,10 @@ def checklist(request) -> dict | None:
                 reverse("organization", args=[organization.slug]),
             ),
         ]
+        if organization.session_types.exists():
+            offered = OfferedType.objects.filter(session_type__organization=organization).exists()
+            url = reverse("admin:experts_sessiontype_changelist")
+            steps.insert(1, (_("Say who offers which session type"), offered, url))
         if not all(done for _label, done, _url in steps):
             return {
                 "name": organization.name,
@@ -146,7 +150,7 @@ def _requests(bookings, now: datetime) -> list[dict]:
             "name": row.name,
             "when": formatting.soon(row.slot.starts_at, row.slot.expert.zone, now),
             "city": row.slot.expert.zone_city,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
             "what": row.title_and_length if row.terms else "",
             "left": formatting.duration(max(row.expires_at - now, timedelta(0))),
             "url": reverse("admin:bookings_booking_change", args=[row.pk]),

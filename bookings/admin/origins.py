@@ -163,7 +163,7 @@ def _row(booking: Booking) -> dict:
         "who": booking.name or _("No name yet"),
         "email": booking.email,
         "when": booking.slot.when,
-        "expert": booking.slot.expert.name,
+        "expert": booking.with_whom,
         "network": origin_of(booking, BlockKind.NETWORK),
         "status": _("Not proven") if is_held and booking.awaits_proof else booking.get_status_display(),
         "why": booking.get_proof_reason_display() if booking.awaits_proof else "",

@@ -91,7 +91,7 @@ class QuestionForm(ServiceForm):
     def clean(self):
         cleaned = super().clean()
         kind, choices = cleaned.get("kind") or self.instance.kind, cleaned.get("choices") or []
-        if kind in WITH_CHOICES and not 2 <= len(choices) <= MOST_CHOICES:
+        if "choices" in self.fields and kind in WITH_CHOICES and not 2 <= len(choices) <= MOST_CHOICES:
             self.add_error("choices", _("Give 2 to %(most)d choices.") % {"most": MOST_CHOICES})
         if kind == QuestionKind.CONSENT and not cleaned.get("wording"):
             self.add_error("wording", _("Write what the consent says."))
@@ -143,6 +143,18 @@ class QuestionAdmin(ServiceAdmin):
         ),
         (gettext_lazy("For programs"), {"fields": ("slug",)}),
     )
+
+    def get_fieldsets(self, request, obj=None):
+        """Without what another kind of answer needs, once the kind is chosen."""
+        if obj is None:
+            return super().get_fieldsets(request, obj)
+        idle = set() if obj.kind in WITH_CHOICES else {"choices"}
+        if obj.kind != QuestionKind.CONSENT:
+            idle |= {"wording", "worded"}
+        return [
+            (title, options | {"fields": tuple(name for name in options["fields"] if name not in idle)})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
 
     def get_readonly_fields(self, request, obj=None):
         return ("organization", "kind", "slug", "worded") if obj else ("worded",)

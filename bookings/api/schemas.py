@@ -20,6 +20,7 @@ BOOKING = {
     "expires_at": None,
     "slot": SLOT | {"ends_at": "2026-03-12T17:00:00Z", "seats_left": 0, "state": "full"},
     "session_type": {"slug": "first-visit", "name": "First visit"},
+    "experts": ["amara-okafor"],
     "ends_at": "2026-03-12T17:00:00Z",
     "price": "€60",
     "place": {"venue": "in_person", "note": "12 High Street"},
@@ -221,8 +222,9 @@ class PlaceOut(BaseModel):
 class BookingFacts(BaseModel):
     """What became of the seats. ``expires_at`` (UTC) is until when a PENDING one can be approved.
 
-    ``session_type``, ``ends_at`` (UTC), ``price`` and ``place`` are what was agreed about a session of a type: where a
-    slot was booked as it is, they are not there. A session begins with ``slot``, which is shown here with its end.
+    ``session_type``, ``experts``, ``ends_at`` (UTC), ``price`` and ``place`` are what was agreed about a session of a
+    type: where a slot was booked as it is, they are not there. A session begins with ``slot``, which is shown here with
+    its end.
     """
 
     reference: str
@@ -231,6 +233,7 @@ class BookingFacts(BaseModel):
     expires_at: datetime | None
     slot: SlotOut
     session_type: BookedType = None
+    experts: list[str] = Field(None, description="With whom it is, by their slugs: one, or two together.")
     ends_at: datetime = None
     price: str = Field(None, description="As it is shown, in words; empty without one.")
     place: PlaceOut = None

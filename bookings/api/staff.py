@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone, translation
@@ -151,8 +152,12 @@ def get_own_booking(request: HttpRequest, reference: str):
 )
 def change_booking(request: HttpRequest, reference: str, details: PersonChange):
     """A new address gets the booking's e-mail; the links in the old one's open nothing any more."""
-    booking = own_booking(request, reference)
-    services.change_details(booking_id=booking.pk, **details.model_dump(exclude_unset=True))
+    booking, changed = own_booking(request, reference), details.model_dump(exclude_unset=True)
+    answers = changed.pop("answers", None)
+    with transaction.atomic():  # both, or neither
+        services.change_details(booking_id=booking.pk, **changed)
+        if answers is not None:
+            services.change_answers(booking_id=booking.pk, answers=answers, by_customer=False)
     return _as_it_is(request, booking)
 
 

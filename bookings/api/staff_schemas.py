@@ -61,6 +61,7 @@ class PersonChange(Input):
     email: str = Field(None, max_length=254)
     phone: str = Field(None, max_length=40)
     notes: str = Field(None, max_length=2000)
+    answers: Answers = Field(None, description="All of them: what is left out here was not answered.")
 
 
 class Reason(Input):

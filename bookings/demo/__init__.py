@@ -5,6 +5,7 @@ every machine, and whenever it is made, it looks alive.
 
     organizations.py   who runs the site, and its categories
     experts.toml       sixty experts, as a person would describe them
+    types.py           what sessions are for, where an organisation asks
     profiles.py        reads these, and makes up more when more are asked for
     hours.py           weekly hours in one line -> starts of slots
     clients.py         who books, and what they say

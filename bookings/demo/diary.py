@@ -1,15 +1,18 @@
 """One expert's slots -> the bookings in them, in every status, each of them true at the time of making."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from random import Random
+from typing import Any
 
 from bookings.demo.clients import Client, note_for, regulars
 from bookings.demo.profiles import Profile
 from bookings.models import Booking, Source, Status
 from bookings.models.booking import REFERENCE_ALPHABET
-from experts.models import Expert, Slot
+from experts.models import Expert, OfferedType, Slot
+from experts.scheduling.fitting import covered_slots
 
 LONGEST_LEAD = timedelta(days=12)  # people book that long before at most
 WEEKS_UNTIL_QUIET = 5
@@ -34,6 +37,35 @@ class _Luck:
         return cls(*(random.random() for _ in range(5)))
 
 
+@dataclass(frozen=True)
+class _Session:
+    """What somebody books: the slot as it is, or a session of a type with all the slots that it takes."""
+
+    offer: OfferedType | None = None
+    covered: Sequence[Slot] = ()
+
+    @property
+    def takes_one(self) -> bool:
+        return len(self.covered) == 1
+
+    def ends_at(self, start: Slot) -> datetime:
+        return start.starts_at + self.offer.terms.length if self.offer else start.ends_at
+
+    def of_booking(self, start: Slot) -> dict[str, Any]:
+        """The fields of a booking that tell it."""
+        if self.offer is None:
+            return {}
+        return {
+            "session_type": self.offer.session_type,
+            "session_ends_at": self.ends_at(start),
+            "agreed": self.offer.terms.as_json(),
+            "more_slots": [slot.pk for slot in self.covered if slot.pk != start.pk],
+        }
+
+
+_AS_IT_IS = _Session()
+
+
 class Diary:
     """Fills the slots of one expert.
 
@@ -42,9 +74,17 @@ class Diary:
     """
 
     def __init__(
-        self, *, expert: Expert, profile: Profile, seed: str, today: date, now: datetime, references: set[str]
+        self,
+        *,
+        expert: Expert,
+        profile: Profile,
+        offers: list[OfferedType],
+        seed: str,
+        today: date,
+        now: datetime,
+        references: set[str],
     ):
-        self.expert, self.profile, self.today, self.now = expert, profile, today, now
+        self.expert, self.profile, self.offers, self.today, self.now = expert, profile, offers, today, now
         self.references = references  # all that are in use, of other experts' bookings too
         self.seed = f"{seed} {expert.slug}"
         random = Random(f"{self.seed} clients")
@@ -57,9 +97,12 @@ class Diary:
         self.horizon = timedelta(days=expert.policy("horizon_days"))
         self.bookings: list[Booking] = []
         self.closed: list[Slot] = []
-        self._free: list[tuple[Slot, int]] = []  # slots with seats left, and how many
+        self._free: list[tuple[Slot, int, _Session]] = []  # slots with seats left, how many, and what for
 
     def fill(self, slots: list[Slot]) -> None:
+        if self.offers:
+            self._fill_with_types([slot for slot in slots if self._can_have_been_booked(slot)])
+            return
         day, whole_day, first = None, 1.0, 0
         for place, slot in enumerate(s for s in slots if self._can_have_been_booked(s)):
             if slot.date != day:
@@ -73,11 +116,38 @@ class Diary:
             else:
                 self._fill(slot, self._taken(slot, whole_day, random), random)
 
+    def _fill_with_types(self, slots: list[Slot]) -> None:
+        """Sessions of the expert's types one after another, with slots between them that nobody has taken."""
+        whole_days = {day: Random(f"{self.seed} {day}").random() for day in {slot.date for slot in slots}}
+        lucks = [Random(f"{self.seed} {slot.date} {slot.time}") for slot in slots]
+        for slot, random in zip(slots, lucks, strict=True):
+            if self._is_closed(slot, whole_days[slot.date], random):
+                self.closed.append(slot)
+        used = {slot.pk for slot in self.closed}
+        for place, (slot, random) in enumerate(zip(slots, lucks, strict=True)):
+            fitting = []
+            for offer in self.offers:
+                covered = covered_slots(place, slots, offer.session_type_id, offer.terms)
+                if covered is not None and used.isdisjoint(each.pk for each in covered):
+                    fitting.append(_Session(offer, covered))
+            chosen = random.random()  # drawn whatever fits: chance goes on alike
+            if not fitting:
+                continue
+            session = fitting[int(chosen * len(fitting))]
+            taken = self._taken(slot, whole_days[slot.date], random)
+            self._fill(slot, taken, random, session)
+            if taken:
+                used |= {each.pk for each in session.covered}
+        self._free = [
+            (slot, seats, session) for slot, seats, session in self._free if slot.pk not in used and session.takes_one
+        ]
+
     def add_hold(self, *, running: bool) -> None:
         """Somebody is at the form right now, or left it and nobody has cleared up yet, in one of the next slots."""
-        ahead = (s for s, seats in self._free if seats and s.starts_at > self.now + self.notice + self.hold_time)
-        for slot in islice(ahead, 1, 2):
-            self._hold(slot, Random(f"{self.seed} hold"), running=running)
+        soonest = self.now + self.notice + self.hold_time
+        ahead = ((s, session) for s, seats, session in self._free if seats and s.starts_at > soonest)
+        for slot, session in islice(ahead, 1, 2):
+            self._hold(slot, Random(f"{self.seed} hold"), session, running=running)
 
     def _can_have_been_booked(self, slot: Slot) -> bool:
         # Two days short of the horizon, so that the answer is the same all day in every zone.
@@ -112,41 +182,51 @@ class Diary:
             return
         self._fill(slot, slot.capacity - 1, random)
         if slot.starts_at > self.now + self.notice + self.hold_time:
-            self._hold(slot, random, running=True)
+            self._hold(slot, random, _AS_IT_IS, running=True)
             self._free.pop()
 
-    def _fill(self, slot: Slot, taken: int, random: Random) -> None:
+    def _fill(self, slot: Slot, taken: int, random: Random, session: _Session | None = None) -> None:
+        session = session or _AS_IT_IS
         clients = iter(random.sample(self.clients, min(len(self.clients), slot.capacity + 4)))
         left = taken
         while left:
             party = min(left, self.most, 1 if random.random() < 0.75 else random.randint(1, self.most))
-            self._occupy(slot, next(clients), party, random)
+            self._occupy(slot, next(clients), party, random, session)
             left -= party
         if random.random() < 0.09:
-            self._add(slot, Status.CANCELLED, next(clients), 1, random)
+            self._add(slot, Status.CANCELLED, next(clients), 1, random, session)
         if self.needs_approval and random.random() < 0.12:
-            self._refuse(slot, next(clients), random)
-        self._free.append((slot, slot.capacity - taken))
+            self._refuse(slot, next(clients), random, session)
+        self._free.append((slot, slot.capacity - taken, session))
 
-    def _occupy(self, slot: Slot, client: Client, party: int, random: Random) -> None:
+    def _occupy(self, slot: Slot, client: Client, party: int, random: Random, session: _Session) -> None:
         luck, reference = _Luck.draw(random), self._reference(random)
-        if slot.ends_at <= self.now:
+        if session.ends_at(slot) <= self.now:
             status = Status.COMPLETED if luck.status < 0.93 else Status.NO_SHOW
         elif self.needs_approval and luck.status < 0.35 and slot.starts_at > self.now + self.notice:
             status = Status.PENDING
         else:
             status = Status.CONFIRMED
-        self._write(slot, status, client, party, luck, reference)
+        self._write(slot, status, client, party, luck, reference, session)
 
-    def _refuse(self, slot: Slot, client: Client, random: Random) -> None:
+    def _refuse(self, slot: Slot, client: Client, random: Random, session: _Session) -> None:
         """A request that was turned down, or that nobody answered in time."""
         status = Status.REJECTED if random.random() < 0.6 else Status.EXPIRED
-        self._add(slot, status, client, 1, random)
+        self._add(slot, status, client, 1, random, session)
 
-    def _add(self, slot: Slot, status: Status, client: Client, party: int, random: Random) -> None:
-        self._write(slot, status, client, party, _Luck.draw(random), self._reference(random))
+    def _add(self, slot: Slot, status: Status, client: Client, party: int, random: Random, session: _Session) -> None:
+        self._write(slot, status, client, party, _Luck.draw(random), self._reference(random), session)
 
-    def _write(self, slot: Slot, status: Status, client: Client, party: int, luck: _Luck, reference: str) -> None:
+    def _write(
+        self,
+        slot: Slot,
+        status: Status,
+        client: Client,
+        party: int,
+        luck: _Luck,
+        reference: str,
+        session: _Session,
+    ) -> None:
         # Booked before the notice began, after the horizon let it be booked, and not in the future.
         latest = min(self.now, slot.starts_at - self.notice)
         if status == Status.EXPIRED:
@@ -174,10 +254,11 @@ class Diary:
                 timezone=self.expert.organization.timezone,
                 source=Source.STAFF if by_staff else Source.API if luck.source > 0.95 else Source.WEB,
                 created_at=created_at,
+                **session.of_booking(slot),
             )
         )
 
-    def _hold(self, slot: Slot, random: Random, *, running: bool) -> None:
+    def _hold(self, slot: Slot, random: Random, session: _Session, *, running: bool) -> None:
         age = self.hold_time * (random.uniform(0.1, 0.4) if running else random.uniform(1.5, 4))
         created_at = (self.now - age).replace(microsecond=0)
         self.bookings.append(
@@ -189,6 +270,7 @@ class Diary:
                 expires_at=created_at + self.hold_time,
                 timezone=self.expert.organization.timezone,
                 created_at=created_at,
+                **session.of_booking(slot),
             )
         )
 

@@ -11,9 +11,20 @@ from bookings.demo import hours
 from bookings.demo.diary import Diary
 from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
-from bookings.models import Booking
+from bookings.demo.questions import questions
+from bookings.demo.types import session_types
+from bookings.models import Booking, Question
 from experts import services
-from experts.models import Category, Expert, Organization, SearchWord, Slot, WeeklyHours
+from experts.models import (
+    Category,
+    Expert,
+    OfferedType,
+    Organization,
+    SearchWord,
+    SessionType,
+    Slot,
+    WeeklyHours,
+)
 
 SEED = "expertbook demo 1"
 DAYS_BACK, DAYS_AHEAD = 7, 28
@@ -52,10 +63,13 @@ def plant(
         if Organization.objects.exists():
             raise NotEmpty
         made_organizations = Organization.objects.bulk_create(organizations())
+        Question.objects.bulk_create(questions(made_organizations))
         made_categories = Category.objects.bulk_create(categories())
         described = profiles(experts, SEED)
         made_experts = _make_experts(described, made_organizations, made_categories)
-        slots, bookings = _fill_diaries(made_experts, described, now, note)
+        made_types = SessionType.objects.bulk_create(session_types(made_organizations))
+        offers = _make_offers(made_experts, described, made_types)
+        slots, bookings = _fill_diaries(made_experts, described, offers, now, note)
     return Summary(len(made_organizations), len(made_categories), len(made_experts), slots, bookings)
 
 
@@ -92,8 +106,28 @@ def _make_experts(
     return Expert.objects.bulk_create(experts, batch_size=_BATCH)
 
 
+def _make_offers(
+    experts: list[Expert], described: list[Profile], types: list[SessionType]
+) -> dict[int, list[OfferedType]]:
+    """Write what each expert offers; by expert, in the order of the profile."""
+    type_of = {(session_type.organization_id, session_type.slug): session_type for session_type in types}
+    offers: dict[int, list[OfferedType]] = {}
+    for expert, profile in zip(experts, described, strict=True):
+        for wanted in profile.types:
+            slug, _, minutes = wanted.partition(":")
+            session_type = type_of[expert.organization_id, slug]
+            offer = OfferedType(expert=expert, session_type=session_type, minutes=int(minutes) if minutes else None)
+            offers.setdefault(expert.pk, []).append(offer)
+    OfferedType.objects.bulk_create(offer for mine in offers.values() for offer in mine)
+    return offers
+
+
 def _fill_diaries(
-    experts: list[Expert], described: list[Profile], now: datetime, note: Callable[[int], None]
+    experts: list[Expert],
+    described: list[Profile],
+    offers: dict[int, list[OfferedType]],
+    now: datetime,
+    note: Callable[[int], None],
 ) -> tuple[int, int]:
     """Make the slots and bookings of all experts. Returns how many there are of each."""
     today = now.date()
@@ -102,8 +136,17 @@ def _fill_diaries(
     closed: list[Slot] = []
     references: set[str] = set()
     for place, (expert, profile) in enumerate(zip(experts, described, strict=True)):
-        made = _add_slots(expert, profile, today)
-        diary = Diary(expert=expert, profile=profile, seed=SEED, today=today, now=now, references=references)
+        offered = offers.get(expert.pk, [])
+        made = _add_slots(expert, profile, offered, today)
+        diary = Diary(
+            expert=expert,
+            profile=profile,
+            offers=offered,
+            seed=SEED,
+            today=today,
+            now=now,
+            references=references,
+        )
         diary.fill(made)
         if place % 3 == 0:
             diary.add_hold(running=place % 2 == 0)
@@ -118,7 +161,7 @@ def _fill_diaries(
     return slots, bookings
 
 
-def _add_slots(expert: Expert, profile: Profile, today: date) -> list[Slot]:
+def _add_slots(expert: Expert, profile: Profile, offers: list[OfferedType], today: date) -> list[Slot]:
     days = [today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)]
     starts = hours.starts(
         profile.hours,
@@ -127,16 +170,28 @@ def _add_slots(expert: Expert, profile: Profile, today: date) -> list[Slot]:
         pause=profile.pause,
         busy_day=today if profile.showcase else None,
     )
-    slots = services.add_slots(expert=expert, starts=starts, title=profile.title)
     # As if they had come from the hours, which staff can change, and which go on from there every night.
-    WeeklyHours.objects.bulk_create(_weekly_hours(expert, profile))
+    rows = WeeklyHours.objects.bulk_create(_weekly_hours(expert, profile, offers))
+    starts_for: dict[tuple[int, ...], list[tuple[date, time]]] = {}
+    for day, at in starts:
+        row = next((row for row in rows if row.weekday == day.weekday() and row.start <= at < row.end), None)
+        starts_for.setdefault(tuple(row.for_types) if row else (), []).append((day, at))
+    slots = [
+        slot
+        for types, some in starts_for.items()
+        for slot in services.add_slots(expert=expert, starts=some, title=profile.title, for_types=types)
+    ]
+    slots.sort(key=lambda slot: slot.starts_at)
     by_hand = [today] if profile.showcase else []
     Slot.objects.filter(expert=expert).exclude(date__in=by_hand).update(from_hours=True)
     Expert.objects.filter(pk=expert.pk).update(slots_until=days[-1])
     return slots
 
 
-def _weekly_hours(expert: Expert, profile: Profile) -> list[WeeklyHours]:
+def _weekly_hours(expert: Expert, profile: Profile, offers: list[OfferedType]) -> list[WeeklyHours]:
+    in_the_morning = sorted(
+        offer.session_type_id for offer in offers if offer.session_type.slug in profile.mornings_for
+    )
     return [
         WeeklyHours(
             expert=expert,
@@ -147,6 +202,7 @@ def _weekly_hours(expert: Expert, profile: Profile) -> list[WeeklyHours]:
             buffer_minutes=profile.pause,
             capacity=expert.default_capacity,
             title=profile.title,
+            for_types=in_the_morning if start < 12 * 60 else [],
         )
         for weekday, spans in hours.parse(profile.hours).items()
         for start, end in spans

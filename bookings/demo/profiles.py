@@ -1,6 +1,7 @@
 """The experts of the demo site as descriptions: sixty from experts.toml, any number more from their parts."""
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count, islice
@@ -48,6 +49,8 @@ class Profile:
     pause: int = 0
     seats: int = 1
     party: int | None = None
+    types: Sequence[str] = ()  # what they offer: addresses of session types, the shortest last, ":40" for own minutes
+    mornings_for: Sequence[str] = ()  # the types that hours which begin before noon are for; all if empty
     title: str = ""
     approval: bool | None = None
     load: float = 0.45  # share of seats that are taken around today
@@ -88,6 +91,8 @@ def _made_up(random: Random) -> Profile:
         load=random.choice([0.25, 0.35, 0.45, 0.55]),
         booked_up_days=random.choice([0] * 9 + [5]),
         showcase=False,
+        types=(),
+        mornings_for=(),
     )
 
 

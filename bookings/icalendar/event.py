@@ -97,7 +97,7 @@ def page_url(booking: Booking) -> str:
 def _summary(booking: Booking) -> str:
     return _("%(session)s with %(name)s") % {
         "session": booking.title or _("Session"),
-        "name": booking.slot.expert.name,
+        "name": booking.with_whom,
     }
 
 

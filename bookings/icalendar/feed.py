@@ -55,7 +55,10 @@ def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
     shown = Booking.objects.not_erased().filter(status__in=_SHOWN)
     bookings = shown.filter(slot__expert__organization=feed.organization_id)
     if feed.expert_id:
-        bookings = bookings.filter(slot__expert=feed.expert_id)
+        lately = Booking.objects.order_by().filter(slot__starts_at__gte=now - DAYS_BACK)
+        first, second = lately.filter(slot__expert=feed.expert_id), lately.filter(second_expert=feed.expert_id)
+        # A union rather than an OR: each branch has its index.
+        bookings = bookings.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))
     bookings = bookings.with_slot().defer("notes")
     back = _nearest(bookings.filter(slot__starts_at__lt=now, slot__starts_at__gte=now - DAYS_BACK), "-", MOST_BACK)
     return back[::-1] + _nearest(bookings.filter(slot__starts_at__gte=now), "", MOST_AHEAD)
@@ -137,7 +140,7 @@ def _summary(booking: Booking, feed: CalendarFeed) -> str:
             "seats": booking.seats,
         }
     if feed.expert_id is None:
-        who = _("%(customer)s with %(expert)s") % {"customer": who, "expert": booking.slot.expert.name}
+        who = _("%(customer)s with %(expert)s") % {"customer": who, "expert": booking.with_whom}
     return f"{booking.title}: {who}" if booking.title else who
 
 

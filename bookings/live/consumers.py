@@ -123,16 +123,16 @@ async def _listen(receive: Receive) -> int | None:
 
 
 class ExpertConsumer(PageConsumer):
-    """``/ws/experts/<slug>/?day=YYYY-MM-DD&from=…&to=…&zone=…``: one day of an expert, as the expert page shows it.
+    """``/ws/experts/<slug>/?day=YYYY-MM-DD&from=…&to=…&zone=…&type=…``: one day of an expert, as the page shows it.
 
     Among the days from and to which the page has counts; with the zone of the page's clock where that is not the
-    expert's.
+    expert's, and the type whose sessions it shows, if any.
     """
 
     async def join(self, scope: dict[str, Any]) -> int | None:
         slug, query = scope["url_route"]["kwargs"]["slug"], QueryDict(scope.get("query_string", b""))
         for anew in (False, True):  # whose address it is may have changed a moment ago
-            names = (slug, query.get("day"), query.get("zone"), query.get("from"), query.get("to"))
+            names = (slug, *(query.get(name) for name in ("day", "zone", "from", "to", "type")))
             found = await hub().find_day(names, anew=anew)
             if found is None:
                 return NOT_FOUND

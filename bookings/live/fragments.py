@@ -18,6 +18,12 @@ def slot_state(slot: Slot, state: str, language: str, change: str = "") -> str:
         )
 
 
+def gone(slot_id: int, language: str) -> str:
+    """The state of a tile whose session has become impossible: it goes at once, before the page loads the day again."""
+    with translation.override(language):
+        return render_to_string("bookings/_gone.html", {"slot_id": slot_id})
+
+
 def day_counts(week: Week, days: list[date], language: str) -> str:
     """The counts of days in the strip."""
     with translation.override(language):

@@ -38,8 +38,8 @@ MOST_SOCKETS_PER_VISITOR = 20
 MOST_SOCKETS_PER_ADDRESS = 500  # an office or a school shares one address
 
 
-# Slug, day, zone, first and last day, as a socket's address has them.
-Address = tuple[str, str | None, str | None, str | None, str | None]
+# Slug, day, zone, first and last day, and session type, as a socket's address has them.
+Address = tuple[str, str | None, str | None, str | None, str | None, str | None]
 
 
 class Hub:

@@ -15,7 +15,7 @@ from bookings.live import queries
 from bookings.live.keys import WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.live.sockets import Message, WeekSocket, beat
-from bookings.selectors.own_slots import Mark
+from bookings.selectors.own_slots import Mark, marks_on
 from bookings.selectors.type_version import TypeKey, TypeVersion, read_type_versions
 
 logger = logging.getLogger(__name__)
@@ -136,6 +136,10 @@ def _read_marks(order: Order, answer: Answer) -> None:
         snapshot = answer.rooms[key].snapshot
         shown = snapshot.shown if snapshot is not None else {}
         answer.rooms[key].marks = {
-            visitor: {slot_id: mark for slot_id, mark in found[visitor].items() if slot_id in shown}
+            visitor: {
+                slot_id: mark
+                for slot_id, mark in marks_on(found[visitor], key.session_type or None).items()
+                if slot_id in shown
+            }
             for visitor in visitors
         }

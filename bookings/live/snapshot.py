@@ -12,11 +12,16 @@ from experts.models.slot import BOOKABLE_STATES
 
 @dataclass(frozen=True)
 class Shown:
-    """What was last said of a slot."""
+    """What was last said of a slot, or of the session that starts in it, which takes the slots ``taken``."""
 
     version: int
     state: str
     seats_left: int
+    taken: tuple[int, ...]
+
+    def is_before(self, other: "Shown") -> bool:
+        """Whether it was read earlier than another one of the same slot, as far as that can be told."""
+        return self.taken == other.taken and self.version < other.version
 
 
 @dataclass
@@ -33,7 +38,12 @@ class Snapshot:
         return cls(
             week,
             {
-                slot.pk: Shown(slot.version, week.states[slot.pk], slot.seats_left_at(week.now))
+                slot.pk: Shown(
+                    slot.version,
+                    week.states[slot.pk],
+                    slot.seats_left_at(week.now),
+                    tuple(each.pk for each in slot.covered),
+                )
                 for slots in week.slots.values()
                 for slot in slots
             },
@@ -41,7 +51,7 @@ class Snapshot:
 
     def is_older_than(self, other: "Snapshot") -> bool:
         """Whether a slot went back in time, as when two readings overtook each other."""
-        return any(shown.version < other.shown[pk].version for pk, shown in self.shown.items() if pk in other.shown)
+        return any(shown.is_before(other.shown[pk]) for pk, shown in self.shown.items() if pk in other.shown)
 
     def has_aged(self, now: datetime) -> bool:
         """Whether time alone has changed what this shows: a start, a hold that ran out, midnight."""
@@ -61,13 +71,15 @@ class Snapshot:
             for slot in self.week.on(day)
             if self.is_news(old, slot.pk)
         )
+        if self.week.offered is not None:
+            html += "".join(fragments.gone(slot.pk, language) for slot in old.week.on(day) if slot.pk not in self.shown)
         days = tuple(d for d in self.week.days if self.week.count(d) != old.week.count(d))
         return html + (self._counts(days, day, language) if days else "")
 
     def is_news(self, old: "Snapshot", slot_id: int) -> bool:
         """Whether a slot looks different, and not because this snapshot is the older one."""
         before, now = old.shown.get(slot_id), self.shown[slot_id]
-        return before is None or (now != before and now.version >= before.version)
+        return before is None or (now != before and not now.is_before(before))
 
     def _state(self, slot: Slot, language: str, change: str = "") -> str:
         key = (slot.pk, language, change)

@@ -11,7 +11,8 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Coalesce, Lower, Now
+from django.db.models.lookups import GreaterThan, LessThanOrEqual
 from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
@@ -89,6 +90,9 @@ _WORDS_OF_NAME = SearchVector(
 _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
 )
+# A session of a type may end before the slot in which it starts, or with one of those that follow.
+_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
+_IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -165,7 +169,9 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
 
     def with_slot(self) -> Self:
-        return self.select_related("slot__expert__organization", "slot__expert__category", "session_type")
+        return self.select_related(
+            "slot__expert__organization", "slot__expert__category", "session_type", "second_expert"
+        )
 
     def of_experts(self, experts: models.QuerySet[Expert]) -> Self:
         """Those with one of these experts, also as the second of two."""
@@ -173,8 +179,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not."""
-        return self.select_related("slot__expert__organization", "session_type").defer(
-            "notes", "slot__expert__bio", "slot__expert__search_text"
+        return self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
+            "notes",
+            *("slot__expert__bio", "slot__expert__search_text"),
+            *("second_expert__bio", "second_expert__search_text"),
         )
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
@@ -191,15 +199,25 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
         return set(confirmed.values_list("pgh_obj_id", flat=True))
 
+    def over(self, at: datetime) -> Self:
+        """Those whose sessions had ended at that instant: sessions of a type by their own end."""
+        return self.filter(LessThanOrEqual(_ENDS_AT, Value(at, models.DateTimeField())))
+
+    def ahead(self) -> Self:
+        """Requests and confirmed bookings whose sessions are still to come or going on."""
+        return self.filter(_IS_AHEAD)
+
+    def exclude_ahead(self) -> Self:
+        """All others."""
+        return self.exclude(_IS_AHEAD)
+
     def upcoming(self) -> Self:
-        """Those that are still ahead or going on, soonest first."""
-        active = [Status.PENDING, Status.CONFIRMED]
-        return self.filter(status__in=active, slot__ends_at__gt=Now()).order_by("slot__starts_at")
+        """Those ``ahead``, soonest first."""
+        return self.ahead().order_by("slot__starts_at")
 
     def earlier(self) -> Self:
         """All others, latest first."""
-        active = [Status.PENDING, Status.CONFIRMED]
-        return self.exclude(status__in=active, slot__ends_at__gt=Now()).order_by("-slot__starts_at")
+        return self.exclude_ahead().order_by("-slot__starts_at")
 
 
 class Booking(models.Model):
@@ -364,6 +382,11 @@ class Booking(models.Model):
                 condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
             ),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
+            models.Index(
+                "session_ends_at",
+                name="booking_session_to_complete",
+                condition=Q(status="CONFIRMED", session_ends_at__isnull=False),
+            ),
         ]
         triggers = [
             # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.
@@ -484,12 +507,17 @@ class Booking(models.Model):
         return self.slot.title if terms is None else terms.name
 
     @property
+    def with_whom(self) -> str:
+        """``Amara Okafor``; of two together ``Amara Okafor and Priya Raman``. Needs ``with_slot()``."""
+        names = [expert.name for expert in self.experts]
+        return names[0] if len(names) == 1 else _say("%(one)s and %(other)s") % {"one": names[0], "other": names[1]}
+
+    @property
     def session_name(self) -> str:
         """``First visit with Amara Okafor`` of a type, else the expert's name. Needs the expert."""
-        name = self.slot.expert.name
         if self.terms is None:
-            return name
-        return _say("%(session)s with %(name)s") % {"session": self.title, "name": name}
+            return self.with_whom
+        return _say("%(session)s with %(name)s") % {"session": self.title, "name": self.with_whom}
 
     @property
     def title_and_length(self) -> str:
@@ -533,7 +561,7 @@ class Booking(models.Model):
 
     @property
     def experts(self) -> list[Expert]:
-        """With whom it is: one expert, or two together. Needs ``with_slot()``; one query for the second."""
+        """With whom it is: one expert, or two together. Needs ``with_slot()``, else the second takes a query."""
         one = self.slot.expert
         return [one] if self.second_expert_id is None or self.second_expert is None else [one, self.second_expert]
 

@@ -34,7 +34,6 @@ BATCH = 100  # bookings, or rows of another kind, in one transaction
 MAILS_LEAVE_IN = timedelta(minutes=5)
 LOOK_AGAIN_IN = timedelta(minutes=10)  # longer than a mail or a webhook is under way (bookings/mail/outbox.py)
 COME_BACK_AFTER = timedelta(hours=1)
-_OPEN = (Status.PENDING, Status.CONFIRMED)
 
 
 def ask_for_erasure(
@@ -79,7 +78,7 @@ def organizations_of(subject: Subject) -> list[Organization]:
 
 def ahead_of(subject: Subject) -> QuerySet[Booking]:
     """Bookings and requests whose session is still to come, or goes on: they are cancelled, where that is allowed."""
-    return bookings_of(subject).filter(status__in=_OPEN, slot__ends_at__gt=Now())
+    return bookings_of(subject).ahead()
 
 
 def held_by(subject: Subject) -> QuerySet[Booking]:
@@ -140,7 +139,7 @@ def erase_bookings(keys: Collection[int]) -> dict[str, int]:
         slots = Booking.objects.filter(pk__in=keys).order_by().values_list("slot_id", flat=True)
         lock_slots(slots)
         rows = Booking.objects.not_erased().filter(pk__in=keys).exclude(status=Status.HELD)
-        rows = rows.exclude(status__in=_OPEN, slot__ends_at__gt=Now())
+        rows = rows.exclude_ahead()
         found = list(rows.order_by().values_list("pk", flat=True))
         return _erase_what_hangs_on(found) if found else {}
 
@@ -171,7 +170,7 @@ def _cancel_ahead(erasure: Erasure, subject: Subject) -> int:
 
 
 def _erase_all(erasure: Erasure, subject: Subject) -> None:
-    erasable = bookings_of(subject).exclude(status=Status.HELD).exclude(status__in=_OPEN, slot__ends_at__gt=Now())
+    erasable = bookings_of(subject).exclude(status=Status.HELD).exclude_ahead()
     while keys := list(erasable.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             counts = erase_bookings(keys)

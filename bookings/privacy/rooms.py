@@ -30,6 +30,7 @@ from bookings.models import (
     WebhookDelivery,
 )
 from bookings.models.block import BlockKind
+from bookings.models.booking import BookingQuerySet
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import normalised, recipient_key
 from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register
@@ -66,29 +67,30 @@ def with_address(
 # Bookings
 
 
-def bookings_of(subject: Subject) -> QuerySet[Booking]:
+def bookings_of(subject: Subject) -> BookingQuerySet:
     """What was booked with the address, holds and requests too, unless it got this address later than ``subject.at``.
 
     The history knows when: a hold from before may have become a booking after.
     """
-    rows = with_address(Booking.objects.not_erased(), subject, organization="slot__expert__organization_id")
+    rows: Any = with_address(Booking.objects.not_erased(), subject, organization="slot__expert__organization_id")
     named = _HistoryRow.objects.filter(pgh_obj=OuterRef("pk")).annotate(address=Lower("email"))
     named = named.filter(address=Lower(Value(subject.address)))
     by_then = Exists(named.filter(pgh_created_at__lte=subject.at))
     # Without a history, which may be too old to be there, the time at which it was made must do.
     later = Exists(named.filter(pgh_created_at__gt=subject.at))
-    found: QuerySet[Booking] = rows.filter(created_at__lte=subject.at).filter(by_then | ~later)
+    found: BookingQuerySet = rows.filter(created_at__lte=subject.at).filter(by_then | ~later)
     return found
 
 
 def _export_bookings(subject: Subject) -> Rows:
-    rows = bookings_of(subject).select_related("slot__expert__organization").order_by("slot__starts_at", "pk")
+    rows = bookings_of(subject).select_related("slot__expert__organization", "second_expert")
+    rows = rows.order_by("slot__starts_at", "pk")
     return [
         {
             "reference": row.reference,
             "status": row.status,
             "organization": row.slot.expert.organization.name,
-            "expert": row.slot.expert.name,
+            "expert": row.with_whom,
             "starts_at": _instant(row.slot.starts_at),
             "ends_at": _instant(row.ends_at),
             "date": row.slot.date.isoformat(),

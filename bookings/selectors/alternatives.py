@@ -1,5 +1,6 @@
 """Say why a slot cannot be booked, and which open times are nearest."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -9,15 +10,19 @@ from django.utils.translation import gettext as _
 from bookings.addresses import book_url
 from experts import formatting
 from experts.crowds import SharedRead
-from experts.models import Slot
+from experts.models import Session, Slot
+from experts.scheduling.sessions import nearest_sessions
 from experts.selectors import nearest_bookable
 
 
 @dataclass(frozen=True)
 class Alternative:
+    """A time to choose instead, in words. ``ends``: of a session, whose end is shown; "" of a slot."""
+
     slot: Slot
     url: str
     time: str
+    ends: str
     day: str
     distance: str
 
@@ -76,6 +81,7 @@ class Conflict:
                 slot=slot,
                 url=book_url(slot),
                 time=formatting.clock(slot.starts_at, zone),
+                ends=formatting.clock(slot.ends_at, zone) if isinstance(slot, Session) else "",
                 day=formatting.day_name(slot.starts_at.astimezone(zone).date(), today),
                 distance=formatting.distance(slot.starts_at, self.slot.starts_at, zone),
             )
@@ -83,14 +89,20 @@ class Conflict:
         ]
 
 
-def alternatives_to(slot: Slot) -> list[Slot]:
+def alternatives_to(slot: Slot) -> Sequence[Slot]:
     """The three bookable slots of the same expert that start closest to ``slot``, closest first.
 
-    Read once for a crowd that wants the same slot: thousands may lose it at one moment.
+    To a Session those of the same type. Read once for a crowd that wants the same slot: thousands may lose it at one
+    moment.
     """
+    if isinstance(slot, Session):
+        return _shared_sessions(slot.pk, slot.expert_id, slot.starts_at, slot.session_type.pk)
     return _shared(slot.pk, slot.expert_id, slot.starts_at)
 
 
 _shared = SharedRead(
     lambda pk, expert_id, starts_at: nearest_bookable(Slot(pk=pk, expert_id=expert_id, starts_at=starts_at))
+)
+_shared_sessions = SharedRead(
+    lambda pk, expert_id, starts_at, session_type: nearest_sessions(expert_id, session_type, pk, starts_at)
 )

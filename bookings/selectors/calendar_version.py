@@ -10,11 +10,14 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from bookings.models import Booking, Proof, WaitlistEntry
+from bookings.selectors.offered_types import TypeOnOffer, choose_type, read_types, types_on_offer
 from bookings.selectors.week import DAYS_OF_WEEK, first_day, first_start, week_of
 from experts.clocks import DAYS_BETWEEN_CLOCKS, Clocks, clocks_for, leading_day
 from experts.models import Category, Expert, Organization, Slot
 from experts.prepared import PreparedValues
+from experts.scheduling.sessions import first_free_start, sessions_version
 from experts.selectors import row_version, slots_version_by_clock
+from experts.timezones import day_bounds
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class CalendarVersion:
     Days are those of the leading one of ``clocks``. ``version`` differs whenever the expert, the category, the
     organisation or a slot of the days shown does. ``next_free_day``: the first day after ``day`` with a slot that can
     be booked, None without one. ``has_own``: whether the viewer may have a hold, a booking or a place on a waitlist
-    here. ``embed_origins``: which sites may frame it.
+    here. ``embed_origins``: which sites may frame it. ``types``: what the expert offers, nothing in general;
+    ``chosen``: of which of them the times are, None where that is still to choose.
     """
 
     expert_id: int
@@ -34,6 +38,8 @@ class CalendarVersion:
     has_own: bool
     embed_origins: list[str]
     version: Hashable
+    types: tuple[TypeOnOffer, ...] = ()
+    chosen: TypeOnOffer | None = None
 
 
 def read_calendar_version(
@@ -43,12 +49,15 @@ def read_calendar_version(
     visitor: str,
     *,
     shown: tuple[date, date] | None = None,
+    session_type: str = "",
 ) -> CalendarVersion | None:
     """Return the version of an active expert's calendar for a visitor; None when there is no such expert.
 
     Without a day: ``first_day``, which takes a query more. ``shown``: the first and last day that the page shows; the
-    week of ``day`` if not given.
+    week of ``day`` if not given. ``session_type``: the slug of the type that the address names, as ``choose_type``; a
+    type takes one query more, two without a day.
     """
+    is_first = day is None
     if day is None:
         day = first_day(slug, visitor_zone)
     if day is None:
@@ -60,11 +69,20 @@ def read_calendar_version(
     found: Any = next(iter(_of_somebody(*around, visitor) if visitor else _of_nobody(*around)), None)
     if found is None:
         return None
-    pk, venue, zone_name, origins, *rows, week_version, later_free_at = found[:10]
-    clocks = clocks_for(venue, ZoneInfo(zone_name), visitor_zone)
+    pk, venue, zone_name, origins, *rows, week_version, later_free_at, offers = found[:11]
+    types = tuple(read_types(offers, venue))
+    chosen = choose_type(types, session_type)
+    clocks = clocks_for(chosen.venue if chosen else venue, ZoneInfo(zone_name), visitor_zone)
+    if chosen:
+        if is_first:
+            starts_at = first_free_start(pk, chosen.pk, timezone.now())
+            day = (starts_at or timezone.now()).astimezone(clocks.leading).date()
+        first, last = shown or _weeks_of(day)
+        days = first - beyond, last + beyond
+        week_version, later_free_at = sessions_version(pk, chosen.pk, days, day_bounds(day, clocks.leading)[1])
     next_free_day = later_free_at.astimezone(clocks.leading).date() if later_free_at else None
-    version = (pk, *rows, week_version, next_free_day)
-    return CalendarVersion(pk, clocks, day, next_free_day, any(found[10:]), origins, version)
+    version = (pk, *rows, types, week_version, next_free_day)
+    return CalendarVersion(pk, clocks, day, next_free_day, any(found[11:]), origins, version, types, chosen)
 
 
 def _weeks_of(day: date) -> tuple[date, date]:
@@ -100,6 +118,7 @@ def _calendar(
             category_version=row_version(Category),
             week_version=slots_version_by_clock(first, last, (earliest, latest), visitor_zone),
             later_free_at=first_start(later),
+            offers=types_on_offer(),
         )
     )
 

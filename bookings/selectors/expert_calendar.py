@@ -10,15 +10,17 @@ from functools import cached_property
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from bookings.addresses import book_url, day_url, hold_url, resync_url
+from bookings.addresses import book_url, day_socket_url, day_url, hold_url, resync_url
+from bookings.models import Booking
 from bookings.selectors.day_strip import DayStrip
 from bookings.selectors.month import Month, length_of_month
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.clocks import Clocks
-from experts.models import Expert, Slot
+from experts.models import Expert, Session, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.parts_of_day import part_of_day
+from experts.scheduling.fitting import Offered
 from experts.timezones import city, is_shown_twice, offset_label
 
 
@@ -28,7 +30,8 @@ class Tile:
 
     ``is_button``: it can be pressed, whatever state the slot has by then (bookings/views/hold.py). ``offset``:
     ``GMT+1``, where the clock shows the time twice on that day. ``other_clock``: ``15:00 in Berlin``, the visitor's
-    where the place's leads and they differ. Both "" otherwise.
+    where the place's leads and they differ. Both "" otherwise. ``ends_at``: of a session, whose end is shown; None of
+    a slot.
     """
 
     slot: Slot
@@ -37,6 +40,7 @@ class Tile:
     url: str
     offset: str
     other_clock: str
+    ends_at: datetime | None = None
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Calendar:
     ``next_free_day``: the day that the page leads on to (bookings/selectors/calendar_version.py), None without one.
     ``frame_query``: what addresses carry in a frame on another site (experts/embedding.py); None on a page of our own.
     ``folded``: the last slot that a page which looks again has folded away, 0 for none; None for a page that is opened.
+    ``offered``: the type whose sessions are shown, None for the slots as they are. ``without``: as ``Week.read``.
     """
 
     def __init__(
@@ -81,29 +86,40 @@ class Calendar:
         next_free_day: date | None,
         frame_query: dict[str, str] | None = None,
         folded: int | None = None,
+        offered: Offered | None = None,
+        without: Booking | None = None,
     ):
+        self.offered, self.session_type = offered, offered.session_type.slug if offered else ""
         self._next_free_day, self._folded = next_free_day, folded
         self._frame_query, self._is_framed = frame_query, frame_query is not None
         self.expert, self.clocks, self.zone = expert, clocks, clocks.leading
         self.now, self._month = timezone.now(), month
         if month:
-            self.week = Week.read(expert, month, self.now, self.zone, length_of_month(month))
+            length = length_of_month(month)
+            self.week = Week.read(expert, month, self.now, self.zone, length, offered=offered, without=without)
             self.day = day or self.week.first_open_day or max(month, min(self.week.today, self.week.days[-1]))
         else:
             self.day = day or clocks.today(self.now)
-            self.week = Week.around(expert, self.day, self.now, self.zone)
+            self.week = Week.around(expert, self.day, self.now, self.zone, offered=offered, without=without)
 
     def url(self, day: date | None = None) -> str:
         """Return the address of a day of this expert, beside the month if that is shown."""
-        return day_url(self.expert, day or self.day, month=self._month, frame_query=self._frame_query)
+        return self._day_url(day or self.day, self._month)
 
     @property
     def week_url(self) -> str:
-        return day_url(self.expert, self.day, frame_query=self._frame_query)
+        return self._day_url(self.day)
 
     @property
     def month_url(self) -> str:
-        return day_url(self.expert, self.day, month=self.day.replace(day=1), frame_query=self._frame_query)
+        return self._day_url(self.day, self.day.replace(day=1))
+
+    def _day_url(self, day: date | None, month: date | None = None) -> str:
+        return day_url(self.expert, day, month=month, frame_query=self._frame_query, session_type=self.session_type)
+
+    @property
+    def socket_url(self) -> str:
+        return day_socket_url(self.expert, self.day, self.zone, self.week.days, self.session_type)
 
     @property
     def strip(self) -> DayStrip | None:
@@ -112,7 +128,7 @@ class Calendar:
     @property
     def month(self) -> Month | None:
         def month_url(day: date) -> str:
-            return day_url(self.expert, None, month=day.replace(day=1), frame_query=self._frame_query)
+            return self._day_url(None, day.replace(day=1))
 
         return Month.of(self.week, self.day, self.url, month_url) if self._month else None
 
@@ -134,7 +150,7 @@ class Calendar:
         if day is None or (self._month and self.week.first_open_day):
             return None
         month = day.replace(day=1) if self._month else None
-        return day_url(self.expert, day, month=month, frame_query=self._frame_query)
+        return self._day_url(day, month)
 
     @property
     def changes_at(self) -> datetime:
@@ -213,6 +229,7 @@ class Calendar:
             url=book_url(slot) if self._is_framed else hold_url(slot),
             offset=offset_label(self.zone, slot.starts_at) if is_shown_twice(shown) else "",
             other_clock=formatting.visitors_clock(self.clocks, slot.starts_at),
+            ends_at=slot.ends_at if isinstance(slot, Session) else None,
         )
 
     @property

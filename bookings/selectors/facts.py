@@ -29,7 +29,7 @@ def booking_facts(booking: Booking, now: datetime) -> dict[str, Any]:
 
 
 def agreed_facts(booking: Booking, place: Place) -> dict[str, Any]:
-    """Return what was agreed about a session of a type: what it is for, its end, price in words, and place.
+    """Return what was agreed about a session of a type: what it is for, with whom, its end, price in words, and place.
 
     Nothing of a booking without a type: of that programs are told what they always were. ``place`` is as much of it as
     the reader may know. Nothing in here depends on a language.
@@ -39,6 +39,7 @@ def agreed_facts(booking: Booking, place: Place) -> dict[str, Any]:
         return {}
     return {
         "session_type": {"slug": kind.slug, "name": booking.title},
+        "experts": [expert.slug for expert in booking.experts],
         "ends_at": booking.ends_at,
         "price": booking.price,
         "place": {"venue": place.venue.value, "note": place.note},

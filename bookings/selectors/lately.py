@@ -30,6 +30,8 @@ MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
 MOST_FORGOTTEN = 1000  # rows of people known, by one look
 FEW = 3  # seats that are nobody's attack
 
+# A session takes its seats in each of its slots.
+SEATS_TAKEN = "seats * (1 + cardinality(more_slots))"
 # What ``Booking.of_expert``'s index knows, without holds that have run out.
 _COUNTED = "status IN ('HELD', 'PENDING', 'CONFIRMED') AND (status <> 'HELD' OR expires_at > clock_timestamp())"
 _LATELY_OF_EXPERT = f"""(
@@ -39,7 +41,7 @@ _LATELY_OF_EXPERT = f"""(
                count(latest.network) FILTER (WHERE latest.is_late) AS requests
         FROM (SELECT %(expressions)s) AS asked (expert_id, most)
         CROSS JOIN LATERAL (
-            SELECT seats, status, network,
+            SELECT {SEATS_TAKEN} AS seats, status, network,
                    created_at > statement_timestamp() - interval '{LATELY.days} days' AS is_late
             FROM bookings_booking
             WHERE asked.most > 0 AND of_expert_id = asked.expert_id AND {_COUNTED}
@@ -154,7 +156,7 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
         "is_on": settings.RATE_LIMITS,
         "visitor": visitor,
         "most": MOST_FORGOTTEN,
-        "few": FEW,
+        "few": FEW * len(slot.covered),
     }
     with connection.cursor() as cursor:
         cursor.execute(_LOOK, values)
@@ -169,8 +171,8 @@ _HASH = f"""encode(sha256(convert_to(CASE WHEN booking.email = '' THEN '{ProvenK
 # the next look: nobody waits here.
 _LOOK = f"""
     WITH counted AS MATERIALIZED (
-        SELECT id, seats, status, network, created_at, holder, awaits_proof,
-               NOT awaits_proof AND (email = '' OR sum(seats) OVER (PARTITION BY lower(email)) <= %(few)s)
+        SELECT id, {SEATS_TAKEN} AS seats, status, network, created_at, holder, awaits_proof,
+               NOT awaits_proof AND (email = '' OR sum({SEATS_TAKEN}) OVER (PARTITION BY lower(email)) <= %(few)s)
                AND EXISTS (SELECT FROM bookings_proven WHERE hash = {_HASH}) AS is_known
         FROM bookings_booking AS booking
         WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}

@@ -10,6 +10,7 @@ from django.db import connection
 
 from bookings.models import Booking
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
+from bookings.selectors.lately import SEATS_TAKEN
 
 
 class Mailbox(NamedTuple):
@@ -30,7 +31,7 @@ class Mailbox(NamedTuple):
 NOBODY = Mailbox(is_proven=False, vouches=False, own_seats=0, seats=0)
 
 # Each branch has its index. A range and not LIKE, of which a plan that is kept does not know the beginning.
-_MAILBOXES = """
+_MAILBOXES = f"""
     SELECT asked.number,
            EXISTS (SELECT FROM bookings_proven WHERE hash = asked.address_hash),
            EXISTS (SELECT FROM bookings_proven WHERE hash = asked.pair_hash),
@@ -38,7 +39,7 @@ _MAILBOXES = """
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[])
          WITH ORDINALITY AS asked (expert_id, visitor, local, domain, address_hash, pair_hash, number)
     LEFT JOIN LATERAL (
-        SELECT booking.seats,
+        SELECT {SEATS_TAKEN} AS seats,
                booking.is_vouched OR (booking.holder = asked.visitor AND asked.visitor <> '') AS is_own
         FROM (
             SELECT id FROM bookings_booking WHERE lower(email) = asked.local || '@' || asked.domain

@@ -17,15 +17,19 @@ from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.models.booking import BookingQuerySet
 from bookings.selectors.countdown import Countdown
 from experts import formatting
-from experts.models import Slot
+from experts.models import Session, Slot
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a viewer has in a slot. ``kind``: ``booked``, ``held`` (``until`` an instant), or ``waiting`` for a seat."""
+    """What a viewer has in a slot. ``kind``: ``booked``, ``held`` (``until`` an instant), or ``waiting`` for a seat.
+
+    ``session_type``: the id of the type whose session starts there.
+    """
 
     kind: str
     until: datetime | None = None
+    session_type: int | None = None
 
     @property
     def countdown(self) -> Countdown | None:
@@ -35,38 +39,54 @@ class Mark:
         return self.until is not None and self.until <= now
 
 
-BOOKED, WAITING = Mark("booked"), Mark("waiting")
+WAITING = Mark("waiting")
+_RANKS = {"booked": 2, "held": 1, "waiting": 0}
+
+
+def marks_on(own: dict[int, list[Mark]], session_type: int | None) -> dict[int, Mark]:
+    """Return what a page marks of what one visitor has, slot id -> Mark: where it shows a type, what is of that."""
+    shown = {}
+    for slot_id, marks in own.items():
+        of_type = [mark for mark in marks if session_type is None or mark.session_type in (session_type, None)]
+        if of_type:
+            shown[slot_id] = max(of_type, key=lambda mark: _RANKS[mark.kind])
+    return shown
 
 
 def own_slots(
     visitors: Collection[str], *, expert_ids: Collection[int], first: date, last: date
-) -> dict[str, dict[int, Mark]]:
-    """Read what each visitor has in the slots of these experts from day to day: visitor -> slot id -> Mark.
+) -> dict[str, dict[int, list[Mark]]]:
+    """Read what each visitor has in the slots of these experts from day to day: visitor -> slot id -> marks.
 
-    Days are the experts', ``first`` and ``last`` included.     Two queries for any number of browsers.
+    Days are the experts', ``first`` and ``last`` included. A slot is that in which a session starts. Two queries for
+    any number of browsers.
     """
-    found: dict[str, dict[int, Mark]] = {visitor: {} for visitor in visitors}
+    found: dict[str, dict[int, list[Mark]]] = {visitor: defaultdict(list) for visitor in visitors}
     waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
         slot__expert__in=expert_ids, slot__date__range=(first, last)
     )
     for visitor, slot_id in waiting.values_list("visitor", "slot_id"):
-        found[visitor][slot_id] = WAITING
+        found[visitor][slot_id].append(WAITING)
     taken = Booking.objects.occupying().filter(slot__expert__in=expert_ids, slot__date__range=(first, last))
     mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
-    for visitor, rows in rows_by_visitor(visitors, mine, "slot_id", "status", "expires_at").items():
-        for slot_id, status, expires_at in rows.values():
-            if status != Status.HELD:
-                found[visitor][slot_id] = BOOKED
-            elif found[visitor].get(slot_id) != BOOKED:
-                found[visitor][slot_id] = Mark("held", expires_at)
+    columns = ("slot_id", "session_type_id", "status", "expires_at")
+    for visitor, rows in rows_by_visitor(visitors, mine, *columns).items():
+        for slot_id, session_type, status, expires_at in rows.values():
+            is_held = status == Status.HELD
+            mark = Mark("held", expires_at, session_type) if is_held else Mark("booked", None, session_type)
+            found[visitor][slot_id].append(mark)
     return found
 
 
 @dataclass(frozen=True)
 class HoldBar:
-    """A viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking."""
+    """A viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking.
+
+    ``what``: the name of the session's type, "" of a slot.
+    """
 
     slot: Slot
+    what: str
     when: str
     countdown: Countdown
     url: str
@@ -76,15 +96,17 @@ class HoldBar:
 def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo) -> HoldBar | None:
     """Read the viewer's hold with this expert, on whatever day it is, with times in ``zone``."""
     holds = Booking.objects.running_holds(visitor).filter(slot__expert=expert_id)
-    hold = holds.select_related("slot").first() if visitor else None
+    hold = holds.select_related("slot", "session_type").first() if visitor else None
     if hold is None:
         return None
+    slot = hold.session
     return HoldBar(
-        slot=hold.slot,
-        when=formatting.soon(hold.slot.starts_at, zone, timezone.now()),
+        slot=slot,
+        what=slot.terms.name if isinstance(slot, Session) else "",
+        when=formatting.soon(slot.starts_at, zone, timezone.now()),
         countdown=Countdown(hold.runs_out_at),
-        url=book_url(hold.slot),
-        release_url=release_url(hold.slot),
+        url=book_url(slot),
+        release_url=release_url(slot),
     )
 
 

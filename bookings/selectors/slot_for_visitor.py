@@ -1,18 +1,20 @@
 """Read a slot together with what a visitor has in it, in one statement: every step of booking begins with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from django.db.models import DateTimeField, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models import DateTimeField, Exists, F, FilteredRelation, Func, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Question, Status, WaitlistEntry
 from bookings.models.proven import hashes_of
 from bookings.selectors.answers import questions_for
 from bookings.selectors.lately import known, lately, most_counted
 from bookings.transitions import OCCUPYING
-from experts.models import Slot
+from experts.models import OfferedType, Session, Slot
 from experts.prepared import PreparedQuery
+from experts.scheduling.fitting import Offered
+from experts.scheduling.sessions import offered_by, read_session
 
 # What the steps of booking show of an expert and an organisation, and what decides about a slot's state.
 _POLICY = (
@@ -65,18 +67,25 @@ class SlotForVisitor:
 
     ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
     whether the waitlist offered it.
-    ``has_booked``: whether there is a booking that takes seats and that the visitor has proven.
+    ``has_booked``: whether there is a booking that takes seats and that the visitor has proven. ``has_types``: whether
+    the expert offers session types, so that it is to choose first what the slot is for.
     """
 
     slot: Slot
     hold: Booking | None = None
     is_offer: bool = False
     has_booked: bool = False
+    has_types: bool = False
 
     @property
     def held(self) -> int:
         """The seats of the hold."""
         return self.hold.seats if self.hold else 0
+
+    @property
+    def lacks_type(self) -> bool:
+        """Whether it has to be chosen first what the slot is for; not where the visitor has a hold already."""
+        return self.has_types and self.hold is None and not isinstance(self.slot, Session)
 
     @cached_property
     def questions(self) -> list[Question]:
@@ -97,7 +106,7 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((SlotForVisitor(slot) for slot in _slot(slot_id, most_counted(), "")), None)
+        return next((_with_types(slot) for slot in _slot(slot_id, most_counted(), "")), None)
     return _first(_slot_with_own(slot_id, visitor, most_counted(), *hashes_of(visitor)))
 
 
@@ -108,6 +117,32 @@ def find_slot(slot_id: int, visitor: str) -> SlotForVisitor | None:
         return seen
     has_seat = seen.hold is not None or Booking.objects.proven_to(visitor).filter(slot=seen.slot).exists()
     return seen if has_seat else None
+
+
+def find_session(seen: SlotForVisitor, kind: str) -> SlotForVisitor | None:
+    """Read what the visitor sees of the session that begins with the slot, of the type that an address names (a slug).
+
+    If it names none, of the type of the visitor's hold. The slot itself where there is no type at all; None where the
+    expert does not offer that type. Where no session fits, it is closed. Two queries for a type.
+    """
+    hold = seen.hold
+    if not kind and (hold is None or hold.session_type_id is None):
+        return seen
+    offers = offered_by(seen.slot.expert_id)
+    offered: Offered | None
+    if kind:
+        offered = offers.filter(session_type__slug=kind).first()
+    else:
+        offered = offers.filter(session_type=hold.session_type_id).first() if hold else None
+    if offered is None:
+        return None
+    session = read_session(seen.slot, offered.session_type, offered.terms)
+    if session is None:
+        session = Session.of(seen.slot, [seen.slot], offered.session_type, offered.terms)
+        session.is_closed = True
+    if hold is not None and hold.session_type_id == offered.session_type.pk:
+        hold.slot = session
+    return replace(seen, slot=session)
 
 
 def slot_and_holds(slot_id: int, visitor: str) -> list[SlotForVisitor]:
@@ -130,6 +165,16 @@ def _slots() -> QuerySet[Slot]:
     return slots.annotate(read_at=clock)  # type: ignore[no-redef]  # the model names it, for readers
 
 
+def _offers() -> Exists:
+    """Whether the expert of a slot offers types, alone."""
+    types = OfferedType.objects.filter(session_type__is_active=True, session_type__experts_needed=1)
+    return Exists(types.filter(expert=OuterRef("expert")))
+
+
+def _with_types(row: Any) -> SlotForVisitor:
+    return SlotForVisitor(row, has_types=row.has_types)
+
+
 def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
     """Add the columns of the visitor's holds: a row for each, one without for a slot that has none."""
     own = FilteredRelation("bookings", condition=Q(bookings__holder=visitor, bookings__status=Status.HELD))
@@ -139,14 +184,14 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 @PreparedQuery
 def _slot(slot_id: int, most: int, browser: str) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(browser))
+    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(browser), has_types=_offers())
 
 
 @PreparedQuery
 def _slot_with_own(slot_id: int, visitor: str, most: int, browser: str) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    counted = slots.annotate(lately=lately(most), known=known(browser))
+    counted = slots.annotate(lately=lately(most), known=known(browser), has_types=_offers())
     return counted.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
 
 
@@ -171,4 +216,5 @@ def _with_own(row: Any) -> SlotForVisitor:
         hold = Booking.from_db(None, _HOLD, [getattr(row, f"own_{name}") for name in _HOLD])
         hold.slot, hold.offer_id = row, row.offer_id
     is_offer = hold is not None and row.offer_id is not None
-    return SlotForVisitor(row, hold, is_offer, getattr(row, "own_booking_id", None) is not None)
+    has_booked = getattr(row, "own_booking_id", None) is not None
+    return SlotForVisitor(row, hold, is_offer, has_booked, getattr(row, "has_types", False))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from experts.addresses import absolute_url
 from experts.metadata import Metadata
-from experts.models import Expert, Slot
+from experts.models import Expert, Session, Slot
 
 # As django.utils.html.json_script has them: no text of a person can end the script element that the data is in.
 _ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
@@ -19,12 +19,13 @@ _ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 def describe_expert(expert: Expert, metadata: Metadata, free: Iterable[tuple[Slot, bool]]) -> SafeString:
     """Return the JSON-LD of an expert's page, to stand in a script element.
 
-    The expert's category and organisation were read with it. ``free``: slots that can be booked, and whether only few
-    seats are left.
+    The expert's category and organisation were read with it. ``free``: slots that can be booked, or the sessions of the
+    type that the page shows, and whether only few seats are left.
     """
+    free = list(free)
     service = {
         "@type": "Service",
-        "name": _("%(count)d minutes with %(name)s") % {"count": expert.session_minutes, "name": expert.name},
+        "name": _service_name(expert, free[0][0] if free else None),
         "serviceType": expert.category.name,
         "provider": {"@id": f"{metadata.url}#expert"},
         "url": metadata.url,
@@ -33,6 +34,12 @@ def describe_expert(expert: Expert, metadata: Metadata, free: Iterable[tuple[Slo
     data = {"@context": "https://schema.org", "@graph": [_who(expert, metadata), service]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return mark_safe(text.translate(_ESCAPES))
+
+
+def _service_name(expert: Expert, first: Slot | None) -> str:
+    if isinstance(first, Session):
+        return _("%(session)s with %(name)s") % {"session": first.terms.name, "name": expert.name}
+    return _("%(count)d minutes with %(name)s") % {"count": expert.session_minutes, "name": expert.name}
 
 
 def _who(expert: Expert, metadata: Metadata) -> dict[str, Any]:

@@ -22,7 +22,9 @@ from experts.clocks import clocks_for
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.prepared import PreparedValues
+from experts.scheduling.fitting import Offered, shown_sessions
 from experts.scheduling.openings import not_made_yet
+from experts.scheduling.sessions import slots_touching
 from experts.timezones import day_bounds, next_midnight
 
 # Tiles of slots in these states are no buttons, so a change to or from them needs a new tile, not only a new state.
@@ -57,6 +59,9 @@ def week_of(day: date, today: date) -> date:
 class Week:
     """The slots of one expert on seven days, or on those of a month, with their states at ``now``.
 
+    Or the sessions of a type that the expert offers: those that people are shown (``shown_sessions``), each named by
+    the slot in which it starts.
+
     Its days are those of the clock in ``zone``: a slot belongs to the day on which it starts there. ``opens``: of days
     beyond the horizon that have times or will have them, when the first of these can be booked.
     """
@@ -71,8 +76,10 @@ class Week:
         *,
         length: int = DAYS_OF_WEEK,
         wanted: Iterable[datetime] = (),
+        offered: Offered | None = None,
     ):
         self.expert, self.first, self.zone, self.now, self._length = expert, first, zone, now, length
+        self.offered = offered
         self.today = now.astimezone(zone).date()
         self.slots: dict[date, list[Slot]] = {}
         self.states: dict[int, str] = {}
@@ -80,31 +87,58 @@ class Week:
             slot.expert = expert  # known already; its policy decides about the state
             self.slots.setdefault(slot.starts_at.astimezone(zone).date(), []).append(slot)
             self.states[slot.pk] = slot.state_at(now)
-        self._horizon = timedelta(days=expert.policy("horizon_days"))
+        made = timedelta(days=expert.policy("horizon_days"))
+        self._horizon = timedelta(days=offered.session_type.policy("horizon_days", expert)) if offered else made
         later = [slot.starts_at for slot in slots if not slot.is_closed and now < slot.bookable_from]
+        # What is not made yet opens when it is made, at the earliest.
+        opens = {starts_at: starts_at - min(self._horizon, made) for starts_at in wanted}
+        opens |= {starts_at: starts_at - self._horizon for starts_at in later}
         self.opens = {
-            starts_at.astimezone(zone).date(): starts_at - self._horizon
-            for starts_at in sorted({*later, *wanted}, reverse=True)  # the first of each day has the last word
+            starts_at.astimezone(zone).date(): opens[starts_at]
+            for starts_at in sorted(opens, reverse=True)  # the first of each day has the last word
         }
 
     @classmethod
     def read(
-        cls, expert: Expert, first: date, now: datetime, zone: ZoneInfo | None = None, length: int = DAYS_OF_WEEK
+        cls,
+        expert: Expert,
+        first: date,
+        now: datetime,
+        zone: ZoneInfo | None = None,
+        length: int = DAYS_OF_WEEK,
+        *,
+        offered: Offered | None = None,
+        without: Booking | None = None,
     ) -> "Week":
         """Read ``length`` days from ``first``, by the expert's clock unless ``zone`` is given.
 
-        One query; two more where days of these are beyond the horizon, of which hours and time off tell.
+        With an ``offered`` type its sessions; ``without`` an open booking as they would be if it were not there.
+
+        One query, two for a type; two more where some of these days are beyond the horizon: hours and time off tell.
         """
         zone = zone or expert.zone
         start, end = day_bounds(first, zone)[0], day_bounds(first + timedelta(days=length - 1), zone)[1]
-        slots = Slot.objects.starting_within(start, end, expert)
-        return cls(expert, first, zone, list(slots), now, length=length, wanted=not_made_yet(expert, start, end, now))
+        if offered is None:
+            slots = list(Slot.objects.starting_within(start, end, expert))
+        else:
+            slots = _read_sessions(expert, start, end, now, offered, without)
+        wanted = not_made_yet(expert, start, end, now, offered)
+        return cls(expert, first, zone, slots, now, length=length, wanted=wanted, offered=offered)
 
     @classmethod
-    def around(cls, expert: Expert, day: date, now: datetime, zone: ZoneInfo | None = None) -> "Week":
+    def around(
+        cls,
+        expert: Expert,
+        day: date,
+        now: datetime,
+        zone: ZoneInfo | None = None,
+        *,
+        offered: Offered | None = None,
+        without: Booking | None = None,
+    ) -> "Week":
         """Read the week that ``day`` is in (``week_of``), as ``read``."""
         today = now.astimezone(zone or expert.zone).date()
-        return cls.read(expert, week_of(day, today), now, zone)
+        return cls.read(expert, week_of(day, today), now, zone, offered=offered, without=without)
 
     @property
     def days(self) -> list[date]:
@@ -174,13 +208,36 @@ class Week:
     def grid_key(self, day: date) -> str:
         """Return a key of the tiles of a day: which slots, when, with what title, and which of them are closed.
 
-        A page loads the day again when the server tells it another key, also where another clock leads by now, and at
-        midnight, as its strip begins today. Other changes of state need no new tiles.
+        Of sessions also what they are and take. A page loads the day again when the server tells it another key, also
+        where another clock leads by now, and at midnight, as its strip begins today. Other changes of state need no new
+        tiles.
         """
         tiles = [
             (slot.pk, slot.starts_at.timestamp(), slot.title, self.states[slot.pk] == "closed") for slot in self.on(day)
         ]
-        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today, tiles)).encode()):08x}"
+        kind: tuple[Any, ...] = ()
+        if self.offered is not None:
+            taken = [[each.pk for each in slot.covered] for slot in self.on(day)]
+            kind = (self.offered.session_type.pk, self.offered.terms, taken)
+        return f"{crc32(repr((self.expert.venue, self.expert.timezone, self.today, *kind, tiles)).encode()):08x}"
+
+
+def _read_sessions(
+    expert: Expert, start: datetime, end: datetime, now: datetime, offered: Offered, without: Booking | None
+) -> list[Slot]:
+    """Read the sessions that are shown and start from ``start`` until before ``end``, soonest first."""
+    terms = offered.terms
+    slots = list(slots_touching(start - terms.before, end + terms.length + terms.after, expert.pk))
+    if without is not None:
+        slots = [slot.with_seats(booked=-without.seats, only=without.slot_ids) for slot in slots]
+    for slot in slots:
+        slot.expert = expert  # known already; its policy decides about the state
+    begun = Booking.objects.occupying().filter(
+        session_type=offered.session_type, slot__in=[slot.pk for slot in slots if slot.seats_booked or slot.seats_held]
+    )
+    starts = set(begun.order_by().values_list("slot_id", flat=True))
+    shown = shown_sessions(slots, offered.session_type, terms, now, begun=starts)
+    return [session for session in shown if start <= session.starts_at < end]
 
 
 # Days farther away are refused: nothing can be booked there, and dates could overflow.

@@ -206,14 +206,19 @@ gate = Gate(_write)
 
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    contenders, refused = [], []
+    contenders: list[_Request] = []
+    refused: list[_Refused] = []
     first, *others = requests
     if first.seen_free is not None and not others and not first.has_waited:
         slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
     else:
         slots = slots_to_book(request.wanted for request in requests)
-        if first.wanted.session_type_id is not None and first.slot_id in slots:
-            slots[first.slot_id] = _session(slots[first.slot_id], first)
+        if first.wanted.session_type_id is not None and first.slot_id in slots:  # such a request is always alone
+            try:
+                slots[first.slot_id] = _session(slots[first.slot_id], first)
+            except (SlotTaken, NotFound) as error:
+                _settle(_refuse_type(first, slots[first.slot_id], error))
+                return []
     holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
     blocks = blocks_of(slots.values())
     for request in requests:
@@ -248,6 +253,15 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
+
+
+def _refuse_type(request: _Request, slot: Slot, error: SlotTaken | NotFound) -> list[_Outcome]:
+    """No session of the type can begin there, or there is no such type (any more). A retry gets the first answer."""
+    if isinstance(error, SlotTaken):
+        return _keep_refusals([_Refused(request, error.slot, error.reason)])
+    for given in find_given([request.answer]).values():
+        return [(request, partial(request.answer.repeat, given, slot))]
+    raise error
 
 
 def _check_answers(contenders: list[_Request], slots: dict[int, Slot]) -> list[_Request]:

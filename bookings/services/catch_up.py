@@ -46,13 +46,25 @@ def complete_all_finished() -> int:
 
 def finished(now: datetime) -> QuerySet[Booking]:
     """Confirmed bookings of sessions that have ended."""
-    return Booking.objects.filter(status=Status.CONFIRMED, slot__ends_at__lte=now)
+    return Booking.objects.filter(status=Status.CONFIRMED).over(now)
 
 
 def recently_finished(now: datetime) -> QuerySet[Booking]:
-    """Those of sessions that have ended lately, the oldest first. An index of starts with ends finds them."""
-    recent = finished(now).filter(slot__starts_at__range=(now - RECENTLY, now), slot__ends_at__gt=now - LATELY)
-    return recent.order_by("slot__starts_at")
+    """Those of sessions that have ended lately, the oldest first.
+
+    An index of starts with ends finds them, and one of their own those of a type, whose ends differ from their slots'.
+    """
+    confirmed = Booking.objects.order_by().filter(status=Status.CONFIRMED)
+    of_slots = confirmed.filter(
+        session_ends_at=None,
+        slot__starts_at__range=(now - RECENTLY, now),
+        slot__ends_at__lte=now,
+        slot__ends_at__gt=now - LATELY,
+    )
+    of_types = confirmed.filter(session_ends_at__lte=now, session_ends_at__gt=now - LATELY)
+    # A union: each branch has its index.
+    recent = of_slots.values("pk").union(of_types.values("pk"), all=True)
+    return Booking.objects.filter(pk__in=recent).order_by("slot__starts_at")
 
 
 def free_and_waited_for(now: datetime) -> QuerySet[Slot]:

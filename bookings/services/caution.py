@@ -6,6 +6,7 @@ hold does not count; one person has a share of their own. docs/decisions/0029-li
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from itertools import compress
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from disposable_email_domains import blocklist
 from django.conf import settings
 
 from bookings.models import Booking, ProofReason, Source, Status
+from bookings.models.recipient import normalised
 from bookings.selectors.lately import FEW, MOST_COUNTED, Lately, Standing, is_known, look_closely
 from bookings.selectors.mailboxes import NOBODY, Mailbox, read_mailboxes
 from bookings.services.proof_of_work import accept_work
@@ -74,39 +76,65 @@ class Verdict(NamedTuple):
     is_vouched: bool = False
 
 
+class _Earlier:
+    """What others in the same batch are about to have: none of it is in the database yet."""
+
+    def __init__(self) -> None:
+        self.seats: Counter[int] = Counter()  # by expert
+        self.requests: Counter[tuple[int, str | None]] = Counter()  # by expert and network
+        self.of_mailbox: Counter[tuple[int, str]] = Counter()  # seats, by expert and mailbox
+
+    def add(self, asked: Asked, verdict: Verdict) -> None:
+        wanted, expert_id, seats = asked.wanted, asked.slot.expert_id, _seats(asked.wanted, asked.slot)
+        if verdict.has_enough or not settings.RATE_LIMITS:
+            return
+        self.of_mailbox[expert_id, normalised(wanted.email)] += seats
+        if verdict.of_expert_id is not None and (verdict.caution is None or verdict.caution.keeps):
+            self.seats[expert_id] += seats
+            self.requests[expert_id, wanted.network] += 1
+
+
 def judge(asked: Sequence[Asked]) -> list[Verdict]:
-    """Say of each who wants to book whether it has to be proven first. Asks the database only where it may matter."""
+    """Say of each who wants to book whether it has to be proven first. Asks the database only where it may matter.
+
+    They come at the same moment, and count for one another in their order.
+    """
     reasons = [_reason_at_once(each) for each in asked]
-    matters = [
-        _is_asked(each) and (reason is not None or is_known(each.wanted, each.slot) or not _is_quiet(each.slot))
-        for each, reason in zip(asked, reasons, strict=True)
-    ]
+    matters, before = [], _Earlier()
+    for each, reason in zip(asked, reasons, strict=True):
+        may_be_odd = reason is not None or is_known(each.wanted, each.slot) or not _is_quiet(each, before)
+        matters.append(_is_asked(each) and may_be_odd)
+        before.add(each, Verdict(of_expert_id=each.slot.expert_id))
     found = iter(read_mailboxes((each.wanted, each.slot.expert_id) for each in compress(asked, matters)))
-    mailboxes = [next(found) if it else NOBODY for it in matters]
-    return [_judge(*each) for each in zip(asked, reasons, mailboxes, strict=True)]
+    verdicts, before = [], _Earlier()
+    for each, reason, matter in zip(asked, reasons, matters, strict=True):
+        verdicts.append(_judge(each, reason, next(found) if matter else NOBODY, before))
+        before.add(each, verdicts[-1])
+    return verdicts
 
 
-def _judge(asked: Asked, reason: ProofReason | None, mailbox: Mailbox) -> Verdict:
+def _judge(asked: Asked, reason: ProofReason | None, mailbox: Mailbox, before: _Earlier) -> Verdict:
     wanted, slot = asked.wanted, asked.slot
     if not _is_asked(asked):
         return Verdict(of_expert_id=None if wanted.source == Source.STAFF else slot.expert_id)
+    beside = before.of_mailbox[slot.expert_id, normalised(wanted.email)]
     if mailbox.vouches:
-        return Verdict(has_enough=_is_too_much(wanted, slot, mailbox.own_seats, OWN_UP_TO), is_vouched=True)
+        return Verdict(has_enough=_is_too_much(wanted, slot, mailbox.own_seats + beside, OWN_UP_TO), is_vouched=True)
     if mailbox.is_proven:
-        if not _is_too_much(wanted, slot, mailbox.seats, TYPED_UP_TO):
+        if not _is_too_much(wanted, slot, mailbox.seats + beside, TYPED_UP_TO):
             return Verdict()
         reason = ProofReason.ADDRESS
     elif is_known(wanted, slot):  # the browser, with another address
         reason = None
         if _is_too_much(wanted, slot, mailbox.own_seats, OWN_UP_TO):
             return Verdict(has_enough=True)
-        if _is_quiet(slot) or _has_room(_look(slot, wanted), wanted.seats):
+        if _is_quiet(asked, before) or _has_room(_look(slot, wanted, before), wanted, slot):
             return Verdict(of_expert_id=slot.expert_id)
-    elif reason is None and _is_quiet(slot):
+    elif reason is None and _is_quiet(asked, before):
         return Verdict(of_expert_id=slot.expert_id)
-    standing = _look(slot, wanted)
-    has_room = _has_room(standing, wanted.seats)
-    reason = reason or _what_is_unusual(standing)
+    standing = _look(slot, wanted, before)
+    has_room = _has_room(standing, wanted, slot)
+    reason = reason or _what_is_unusual(standing, _few(wanted, slot))
     if reason is None:
         return Verdict(of_expert_id=slot.expert_id)
     keeps = has_room and (not _is_crowded(standing) or accept_work(asked.work, slot.pk))
@@ -118,13 +146,13 @@ def has_enough(booking: Booking, slot: Slot) -> bool:
     if not settings.RATE_LIMITS or slot.expert.organization.proof == ProofPolicy.NEVER:
         return False
     [mailbox] = read_mailboxes([(booking, slot.expert_id)])
-    waits = booking.seats if booking.status == Status.HELD and booking.holder else 0
+    waits = _seats(booking, slot) if booking.status == Status.HELD and booking.holder else 0
     return _is_too_much(booking, slot, mailbox.own_seats - waits, OWN_UP_TO)
 
 
 def may_count(booking: Booking, slot: Slot) -> bool:
     """Whether people unknown may have these seats, too: somebody known gives them to an address that is not."""
-    return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking.seats)
+    return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking, slot)
 
 
 def _is_asked(asked: Asked) -> bool:
@@ -140,10 +168,25 @@ def _reason_at_once(asked: Asked) -> ProofReason | None:
 
 def _is_too_much(wanted: Booking, slot: Slot, seats: int, share: float) -> bool:
     """Whether a person has that share of the expert's seats with ``seats`` and what is ``wanted``."""
-    if not settings.RATE_LIMITS or seats + wanted.seats <= FEW or wanted.seats > FEW > seats:
+    more, few = _seats(wanted, slot), _few(wanted, slot)
+    if not settings.RATE_LIMITS or seats + more <= few or more > few > seats:
         return False
     seats_ahead = _seats_ahead.get(slot.expert_id) or _look(slot, wanted).seats_ahead
-    return seats + wanted.seats > max(FEW, int(seats_ahead * share))
+    return seats + more > max(few, int(seats_ahead * share))
+
+
+def _seats(wanted: Booking, slot: Slot) -> int:
+    """How many seats it takes, in all slots of a session together."""
+    return wanted.seats * _length(wanted, slot)
+
+
+def _few(wanted: Booking, slot: Slot) -> int:
+    """How many seats are nobody's attack: of sessions as long as this one."""
+    return FEW * _length(wanted, slot)
+
+
+def _length(wanted: Booking, slot: Slot) -> int:
+    return max(len(slot.covered), 1 + len(wanted.more_slots))
 
 
 def counted_for(hold: Booking, slot: Slot) -> int | None:
@@ -157,14 +200,14 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     Parameters as for ``caution_about``.
     """
     minutes: int = slot.policy("hold_minutes")
-    if is_known(wanted, slot) or _is_quiet(slot):
+    if is_known(wanted, slot) or _is_quiet(Asked(wanted, slot)):
         return HoldTime(minutes)
     standing = _look(slot, wanted)
-    if not _has_room(standing, wanted.seats):
+    if not _has_room(standing, wanted, slot):
         return HoldTime(0)
     if _is_crowded(standing) and not accept_work(work, slot.pk):
         return HoldTime(0, needs_work=True)
-    share = standing.held / _kept_up_to(standing.seats_ahead)
+    share = standing.held / _kept_up_to(standing.seats_ahead, _few(wanted, slot))
     return HoldTime(minutes if share <= LONG_HOLDS else max(1, math.ceil(minutes * (1 - share))))
 
 
@@ -183,18 +226,18 @@ def _is_disposable(email: str) -> bool:
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))
 
 
-def _what_is_unusual(standing: Standing) -> ProofReason | None:
+def _what_is_unusual(standing: Standing, few: int) -> ProofReason | None:
     """Return the first of the reasons that holds."""
     if _is_crowded(standing):
         return ProofReason.NETWORK
-    if standing.seats >= _asked_from(standing.seats_ahead):
+    if standing.seats >= _asked_from(standing.seats_ahead, few):
         return ProofReason.EXPERT
     return None
 
 
-def _has_room(standing: Standing, seats: int) -> bool:
-    """Whether people unknown may keep so many seats more."""
-    return standing.seats + seats <= _kept_up_to(standing.seats_ahead)
+def _has_room(standing: Standing, wanted: Booking, slot: Slot) -> bool:
+    """Whether people unknown may keep what is wanted, too."""
+    return standing.seats + _seats(wanted, slot) <= _kept_up_to(standing.seats_ahead, _few(wanted, slot))
 
 
 def _is_crowded(standing: Standing) -> bool:
@@ -202,31 +245,41 @@ def _is_crowded(standing: Standing) -> bool:
     return standing.of_network >= MOST_OF_NETWORK or standing.of_wide_network >= MOST_OF_WIDE_NETWORK
 
 
-def _asked_from(seats_ahead: int) -> int:
-    return max(FEW, int(seats_ahead * ASKED_FROM))
+def _asked_from(seats_ahead: int, few: int) -> int:
+    return max(few, int(seats_ahead * ASKED_FROM))
 
 
-def _kept_up_to(seats_ahead: int) -> int:
-    return max(FEW, int(seats_ahead * KEPT_UP_TO))
+def _kept_up_to(seats_ahead: int, few: int) -> int:
+    return max(few, int(seats_ahead * KEPT_UP_TO))
 
 
-def _is_quiet(slot: Slot) -> bool:
+def _is_quiet(asked: Asked, before: _Earlier | None = None) -> bool:
     """Whether so little was asked of the expert, by anybody, that nothing can be unusual."""
-    lately = Lately.of(slot)
-    if lately.of_one_network >= MOST_OF_NETWORK:
+    slot, lately = asked.slot, Lately.of(asked.slot)
+    before = before or _Earlier()
+    if lately.of_one_network + before.requests[slot.expert_id, asked.wanted.network] >= MOST_OF_NETWORK:
         return False
-    if lately.seats < FEW:
+    seats = lately.seats + before.seats[slot.expert_id]
+    few = _few(asked.wanted, slot)
+    if seats < few:
         return True
     seats_ahead = _seats_ahead.get(slot.expert_id)
-    if seats_ahead is None or lately.seats >= MOST_COUNTED:
+    if seats_ahead is None or seats >= MOST_COUNTED:
         return False
-    return lately.seats < _asked_from(seats_ahead) and lately.held <= _kept_up_to(seats_ahead) * LONG_HOLDS
+    return seats < _asked_from(seats_ahead, few) and lately.held <= _kept_up_to(seats_ahead, few) * LONG_HOLDS
 
 
-def _look(slot: Slot, wanted: Booking) -> Standing:
+def _look(slot: Slot, wanted: Booking, before: _Earlier | None = None) -> Standing:
     standing = look_closely(slot, network=wanted.network, visitor=wanted.holder)
     _seats_ahead.put(slot.expert_id, standing.seats_ahead)
-    return standing
+    if before is None:
+        return standing
+    beside = before.requests[slot.expert_id, wanted.network]
+    return standing._replace(
+        seats=standing.seats + before.seats[slot.expert_id],
+        of_network=standing.of_network + beside,
+        of_wide_network=standing.of_wide_network + beside,
+    )
 
 
 class _SeatsAhead:

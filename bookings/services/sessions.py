@@ -56,7 +56,8 @@ def _fitting(slot: Slot, session_type: SessionType, terms: SessionTerms, second_
     else:
         session = read_session_of_two(slot, second_expert, session_type, terms)
     if session is None:
-        raise SlotTaken(slot, "closed")
+        # As a session of the type: who shows what else is free, shows such.
+        raise SlotTaken(Session.of(slot, [slot], session_type, terms), "closed")
     return session
 
 

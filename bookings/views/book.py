@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits, check_hold_limits, is_new_wish
 from bookings.access.visitor import client_address, ensure_visitor
+from bookings.addresses import book_url, type_of
 from bookings.errors import (
     Blocked,
     Busy,
@@ -38,7 +39,7 @@ from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to
 from bookings.selectors.own_slots import find_own_entry, without_hold
 from bookings.selectors.place import place_of
-from bookings.selectors.slot_for_visitor import find_slot, slot_for_visitor
+from bookings.selectors.slot_for_visitor import find_session, find_slot, slot_for_visitor
 from bookings.views.booking import mail_context
 from bookings.views.booking_flow import (
     challenge_for,
@@ -49,6 +50,7 @@ from bookings.views.booking_flow import (
     refresh_grid,
     show_blocked,
     show_booked_already,
+    show_choice,
     show_conflict,
     show_expired,
     show_no_such_slot,
@@ -58,10 +60,12 @@ from bookings.views.booking_flow import (
     show_too_many_holds,
     show_waiting,
     shown_as,
+    type_asked,
     values_as_typed,
 )
 from bookings.views.responses import load_instead, see_other
 from experts.htmx import is_partial
+from experts.models import Session, Slot
 from experts.models.slot import BOOKABLE_STATES
 
 
@@ -71,7 +75,11 @@ def book(request, slot_id):
     if seen is None:
         return show_no_such_slot(request)
     ensure_visitor(request)
+    kind = type_asked(request)
+    chosen = find_session(seen, kind)
     if request.method == "POST":
+        if chosen is None or chosen.lacks_type:
+            return show_choice(request, seen.slot, kind)
         steps = {
             "questions": partial(_review, asks=True),
             "review": _review,
@@ -81,16 +89,20 @@ def book(request, slot_id):
             "expired": _expired,
             "send_again": _send_again,
         }
-        return steps.get(request.POST.get("step"), _review)(request, seen)
+        return steps.get(request.POST.get("step"), _review)(request, chosen)
     if reference := read_reference(request.GET.get("booking", "")):
-        booking = Booking.objects.proven_to(request.visitor).filter(slot=seen.slot, reference=reference).first()
+        proven = Booking.objects.proven_to(request.visitor).select_related("session_type")
+        booking = proven.filter(slot=seen.slot, reference=reference).first()
         if booking is not None:
             return _done(request, seen.slot, booking)
         if awaiting := find_awaiting(request.visitor, seen.slot, reference):
-            return _awaiting(request, seen, awaiting)
+            return _awaiting(request, chosen or seen, awaiting)
     if seen.hold is not None and seen.hold.awaits_proof:
-        return show_prove(request, seen.slot, find_awaiting(request.visitor, seen.slot, seen.hold.reference))
-    return _details(request, seen, new_values(seen, again=bool(request.GET.get("again"))))
+        booking = find_awaiting(request.visitor, seen.slot, seen.hold.reference)
+        return show_prove(request, booking.slot, booking)
+    if chosen is None or chosen.lacks_type:
+        return show_choice(request, seen.slot, kind)
+    return _details(request, chosen, new_values(chosen, again=bool(request.GET.get("again"))))
 
 
 def _awaiting(request, seen, booking):
@@ -102,7 +114,7 @@ def _awaiting(request, seen, booking):
         return _details(request, seen, typed | {"agree": True, "key": new_key(), "opened": opened_now(), "again": ""})
     if is_partial(request) and request.GET.get("shown") == shown_as(booking):
         return HttpResponse(status=204)
-    return show_prove(request, seen.slot, booking)
+    return show_prove(request, booking.slot, booking)
 
 
 def _send_again(request, seen):
@@ -164,7 +176,8 @@ def _resume(request, seen):
         return show_booked_already(request, seen.slot, booking)
     if released := request.POST.get("release", ""):
         _release(request, released)
-        seen = slot_for_visitor(seen.slot.pk, request.visitor) or seen
+        again = slot_for_visitor(seen.slot.pk, request.visitor)
+        seen = (find_session(again, type_of(seen.slot)) if again else None) or seen
     seats = request.POST.get("seats", "")
     seats = int(seats) if seats.isascii() and seats.isdecimal() and len(seats) < 4 else 1
     return hold_and_show_details(request, seen, seats, values, conflict=Conflict.in_race)
@@ -191,7 +204,12 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         address = client_address(request)
         check_hold_limits(visitor=request.visitor, address=address)
         hold = services.hold_slot(
-            slot_id=slot.pk, visitor=request.visitor, seats=seats, client_address=address, seen=seen
+            slot_id=slot.pk,
+            session_type=_type_id(slot),
+            visitor=request.visitor,
+            seats=seats,
+            client_address=address,
+            seen=seen,
         )
     except SlotTaken as error:
         _note_wish(request, slot, error.reason)
@@ -211,9 +229,15 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         return show_no_such_slot(request)
     if page_url and not is_partial(request):
         return see_other(page_url)
+    if isinstance(slot, Session) and not isinstance(hold.slot, Session):
+        hold.slot = slot  # it was held already
     values = values | {"seats": hold.seats}
     form = BookingForm(slot=hold.slot, held=hold.seats, questions=seen.questions, initial=values)
     return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
+
+
+def _type_id(slot: Slot) -> int | None:
+    return slot.session_type.pk if isinstance(slot, Session) else None
 
 
 def _review(request, seen, *, asks=False):
@@ -239,6 +263,7 @@ def _review(request, seen, *, asks=False):
         seats = form.cleaned_data.get("seats") or 1
         hold = services.hold_slot(
             slot_id=slot.pk,
+            session_type=_type_id(slot),
             visitor=request.visitor,
             seats=seats,
             client_address=address,
@@ -289,6 +314,7 @@ def _confirm(request, seen):
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},
             seats=form.cleaned_data.get("seats") or 1,
+            session_type=_type_id(slot),
             answers=form.typed_answers(),
             visitor=request.visitor,
             idempotency_key=form.cleaned_data["key"],
@@ -320,7 +346,7 @@ def _confirm(request, seen):
         return redirect(prove_url(booking), permanent=False)
     if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
-    return redirect(f"{reverse('book', args=[slot.pk])}?booking={booking.reference}", permanent=False)
+    return redirect(book_url(slot, query={"booking": booking.reference}), permanent=False)
 
 
 def _expired(request, seen):
@@ -348,6 +374,7 @@ def _done(request, slot, booking):
         return load_instead(url) if is_partial(request) else see_other(url)
     step = "pending" if booking.status == Status.PENDING else "done"
     booking.slot = slot
+    booking.slot = slot = booking.session  # what was agreed, whatever the type is by now
     context = {
         "google_url": google_url(booking),
         "place": place_of(booking, timezone.now()),

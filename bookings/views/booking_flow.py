@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import services
-from bookings.addresses import book_url, expert_url, extend_url, release_url, waitlist_url
+from bookings.addresses import LONGEST_SLUG, book_url, day_url, expert_url, extend_url, release_url, waitlist_url
 from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
 from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
@@ -25,12 +25,12 @@ from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.booking import PROOF_LASTS
-from bookings.views.responses import not_found, with_retry_after
+from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts import formatting
 from experts.clocks import Clocks
 from experts.htmx import is_partial
-from experts.models import Slot
+from experts.models import Session, Slot
 
 # Where the bar of steps is, by the name of the template.
 _STEPS = {"questions": "questions", "review": "review", "done": "done", "pending": "done"}
@@ -38,6 +38,18 @@ _STEPS = {"questions": "questions", "review": "review", "done": "done", "pending
 
 def show_no_such_slot(request):
     return not_found(request, _("There is no such slot."), reverse("discover"), _("See all experts"))
+
+
+def show_choice(request, slot: Slot, kind: str = ""):
+    """Lead to the page on which it is chosen what a time is for; ``kind`` names a type that is not offered."""
+    day = slot.starts_at.astimezone(shown_clocks(request, slot).leading).date()
+    url = day_url(slot.expert, day, session_type=kind)
+    return load_instead(url) if is_partial(request) else see_other(url)
+
+
+def type_asked(request) -> str:
+    """Return the type (a slug) that the address names, "" without one."""
+    return request.GET.get("type", "")[:LONGEST_SLUG]
 
 
 def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:
@@ -67,7 +79,7 @@ def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=Fals
 def show_step(request, slot, step, context, *, hold=None, status=200):
     """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
     expert = slot.expert
-    clocks = shown_clocks(request, expert)
+    clocks = shown_clocks(request, slot)
     form = context.get("form")
     context = {
         "accent": expert.organization.accent,
@@ -83,7 +95,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "back_url": expert_url(slot, clocks.leading),
         "step": _STEPS.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
-        "policy_text": policy_text(expert),
+        "policy_text": policy_text(expert, slot.session_type if isinstance(slot, Session) else None),
         "cancel_line": cancel_line(slot, clocks, timezone.now()),
         **context,
     }
@@ -108,7 +120,7 @@ def show_countdowns(request, seen: SlotForVisitor, problem: Refused | None):
 
     Of a hold that is over they are at zero, and the page asks what became of the slot.
     """
-    clocks = shown_clocks(request, seen.slot.expert)
+    clocks = shown_clocks(request, seen.slot)
     context: dict[str, Any] = {"clocks": clocks}
     if seen.hold is None:
         context |= {"countdown": Countdown(timezone.now())}
@@ -149,9 +161,11 @@ def challenge_for(slot: Slot, error: NotHeld) -> dict[str, Any]:
 
 def find_awaiting(visitor: str, slot: Slot, reference: str) -> Booking | None:
     """Return what this browser asked for in the slot and whose link nobody has opened yet."""
-    awaiting = Booking.objects.awaiting_proof_of(visitor).filter(slot=slot, reference=reference).first()
+    found = Booking.objects.awaiting_proof_of(visitor).select_related("session_type")
+    awaiting = found.filter(slot=slot, reference=reference).first()
     if awaiting is not None:
         awaiting.slot = slot
+        awaiting.slot = awaiting.session
     return awaiting
 
 
@@ -204,7 +218,7 @@ def show_conflict(request, slot, conflict: Conflict, form):
     if conflict.reason == "full" and not conflict.was_race:
         return show_waitlist(request, slot, form, status=409)
     context = {"form": form, "can_wait": conflict.reason in services.WORTH_WAITING}
-    context |= _conflict_context(conflict, shown_clocks(request, slot.expert).leading)
+    context |= _conflict_context(conflict, shown_clocks(request, slot).leading)
     return refresh_grid(show_step(request, slot, "conflict", context, status=409))
 
 
@@ -218,7 +232,7 @@ def show_waitlist(request, slot, form, *, status=200):
         "form_url": waitlist_url(slot),
         "offer_minutes": slot.expert.organization.offer_minutes,
     }
-    context |= _conflict_context(Conflict.on_opening(slot, "full"), shown_clocks(request, slot.expert).leading)
+    context |= _conflict_context(Conflict.on_opening(slot, "full"), shown_clocks(request, slot).leading)
     return refresh_grid(show_step(request, slot, "waitlist", context, status=status))
 
 
@@ -267,8 +281,8 @@ def show_too_many_holds(request, slot, form, error):
     kept = [
         {
             "slot": hold.slot,
-            "when": _start_of(request, hold.slot, now),
-            "url": book_url(hold.slot),
+            "when": _start_of(request, hold.session, now),
+            "url": book_url(hold.session),
         }
         for hold in holds
     ]
@@ -297,5 +311,5 @@ def _slot_in_words(slot: Slot, clocks: Clocks) -> dict[str, str]:
 
 def _start_of(request, slot: Slot, now: datetime) -> str:
     """Return the start of a slot, of whichever expert, with its zone: ``Tomorrow 09:00 London time``."""
-    zone = shown_clocks(request, slot.expert).leading
+    zone = shown_clocks(request, slot).leading
     return formatting.by_clock_of(zone, formatting.soon(slot.starts_at, zone, now))

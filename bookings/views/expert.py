@@ -5,6 +5,7 @@ What everybody sees of it is rendered once and kept (experts/page_cache.py); wha
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.template.loader import render_to_string
@@ -15,23 +16,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bookings.access.visitor import ensure_visitor
-from bookings.addresses import day_socket_url
+from bookings.addresses import LONGEST_SLUG, day_url, resync_url
 from bookings.policy import policy_text
 from bookings.selectors.calendar_version import CalendarVersion, read_calendar_version
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.month import length_of_month, read_month
-from bookings.selectors.own_slots import Mark, find_hold_bar, own_slots
+from bookings.selectors.offered_types import TypeChoice, not_offered
+from bookings.selectors.own_slots import Mark, find_hold_bar, marks_on, own_slots
 from bookings.selectors.structured_data import describe_expert
 from bookings.selectors.week import is_within_reach, read_day
 from bookings.views.responses import not_found
-from bookings.views.zones import shown_clocks
 from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.metadata import of_expert
-from experts.models import Expert
+from experts.models import Expert, OfferedType
 from experts.page_cache import PAGES, Page, hole, render_shared
 from experts.replicas import may_read_replica
+from experts.scheduling.sessions import offered_by
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,14 @@ class Asked:
     """What an address asks for. ``month``: its first day, where the days of a month are shown.
 
     ``folded``: of a page that looks again, up to which slot it has folded past times. ``frame``: as ``frame_query``.
+    ``session_type``: the slug of the type whose times are shown, "" where the address names none.
     """
 
     day: date | None
     month: date | None
     folded: int | None
     frame: tuple[tuple[str, str], ...] | None
+    session_type: str = ""
 
     @property
     def shown(self) -> tuple[date, date] | None:
@@ -71,6 +75,7 @@ def _read_address(request, frame_query: dict[str, str] | None) -> Asked | None:
         month,
         int(folded) if folded.isascii() and folded.isdigit() and len(folded) < 19 else None,
         None if frame_query is None else tuple(frame_query.items()),
+        request.GET.get("type", "")[:LONGEST_SLUG],
     )
 
 
@@ -104,7 +109,7 @@ def _show(request, slug: str, template: str, asked: Asked | None, visitor: str) 
         return None
     # Beside a month, what leads on is what comes after it.
     day = asked.shown[1] if asked.shown else asked.day
-    found = read_calendar_version(slug, day, request.zone, visitor, shown=asked.shown)
+    found = read_calendar_version(slug, day, request.zone, visitor, shown=asked.shown, session_type=asked.session_type)
     if found is None:
         return None
     template = "bookings/_day.html" if is_partial(request) else template
@@ -115,25 +120,21 @@ def _show(request, slug: str, template: str, asked: Asked | None, visitor: str) 
         return None
     with timezone.override(found.clocks.leading):
         response = _with_own(request, page, found, asked, visitor)
+    if asked.session_type and found.chosen is None:
+        response.status_code = 404  # the page says what there is instead
     return response if asked.frame is None else let_frame(response, found.embed_origins)
 
 
 def _make(request, template: str, slug: str, found: CalendarVersion, asked: Asked) -> Page:
     """Render the page as everybody sees it. Raises Expert.DoesNotExist, also for a day that no page shows."""
     expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
+    offered = list(offered_by(expert.pk)) if found.types else []
+    chosen = next((it for it in offered if found.chosen and it.session_type_id == found.chosen.pk), None)
+    # A type changes how far ahead can be booked, but not by more than pages show.
     if not is_within_reach(asked.month or found.day, expert):
         raise Expert.DoesNotExist
-    clocks = shown_clocks(request, expert)
-    metadata = of_expert(expert)
-    calendar = Calendar(
-        expert,
-        asked.day if asked.month else found.day,
-        clocks,
-        month=asked.month,
-        next_free_day=found.next_free_day,
-        frame_query=asked.frame_query,
-        folded=asked.folded,
-    )
+    clocks, metadata = found.clocks, of_expert(expert)
+    choice = _choice(expert, offered, chosen, asked) if offered or asked.session_type else None
     context = {
         "accent": expert.organization.accent,
         "organization": expert.organization,
@@ -141,13 +142,48 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         "frame_query": asked.frame_query or {},
         "expert": expert,
         "metadata": metadata,
-        "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
+        "choice": choice,
+        "zone": clocks.leading,
+        "policy_text": policy_text(expert, chosen.session_type if chosen else None),
+        "hold_bar": hole("hold_bar"),
+    }
+    if offered and chosen is None:
+        # No times before it is said what for; nothing of this changes with the time of day.
+        since, until = timezone.now(), timezone.now() + timedelta(days=1)
+        url = day_url(expert, None, frame_query=asked.frame_query, session_type=asked.session_type)
+        context |= {
+            "resync_url": resync_url(url, folded=0),
+            "structured_data": lambda: describe_expert(expert, metadata, ()),
+        }
+    else:
+        calendar = Calendar(
+            expert,
+            asked.day if asked.month else found.day,
+            clocks,
+            month=asked.month,
+            next_free_day=found.next_free_day,
+            frame_query=asked.frame_query,
+            folded=asked.folded,
+            offered=chosen,
+        )
+        since, until = calendar.now, calendar.changes_at
+        context |= _times(calendar) | {
+            "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
+        }
+    with timezone.override(clocks.leading):
+        html = render_shared(template, context, request.zone)
+    return Page.of(html, found.version, since, until)
+
+
+def _times(calendar: Calendar) -> dict[str, Any]:
+    """Return what a page shows of the times."""
+    return {
+        "has_times": True,
+        "session_type": calendar.session_type,
         "day": calendar.day,
         "resync_url": calendar.resync_url,
-        "socket_url": day_socket_url(expert, calendar.day, clocks.leading, calendar.week.days),
-        "zone": clocks.leading,
+        "socket_url": calendar.socket_url,
         "clock_line": calendar.clock_line,
-        "policy_text": policy_text(expert),
         "week_url": calendar.week_url,
         "month_url": calendar.month_url,
         "strip": calendar.strip,
@@ -159,11 +195,14 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         "opens": calendar.opens,
         "open_count": calendar.open_count,
         "grid_key": calendar.grid_key,
-        "hold_bar": hole("hold_bar"),
     }
-    with timezone.override(clocks.leading):
-        html = render_shared(template, context, request.zone)
-    return Page.of(html, found.version, calendar.now, calendar.changes_at)
+
+
+def _choice(expert: Expert, offered: list[OfferedType], chosen: OfferedType | None, asked: Asked) -> TypeChoice:
+    """Return what there is to choose from, with what was chosen. Each type's times begin with its first free day."""
+    action = reverse("expert" if asked.frame is None else "embed_expert", args=[expert.slug])
+    problem = not_offered(expert) if asked.session_type and chosen is None else ""
+    return TypeChoice.of(expert, offered, chosen, action, problem=problem)
 
 
 def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor: str) -> HttpResponse:
@@ -175,8 +214,8 @@ def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor
     html = page.filled(request, own)
     beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)  # slots that the page does not show, too
     first, last = asked.shown or (found.day, found.day)
-    marks = own_slots([visitor], expert_ids=[found.expert_id], first=first - beyond, last=last + beyond)[visitor]
-    for slot_id, mark in marks.items():
+    own = own_slots([visitor], expert_ids=[found.expert_id], first=first - beyond, last=last + beyond)[visitor]
+    for slot_id, mark in marks_on(own, found.chosen.pk if found.chosen else None).items():
         html = html.replace(_mark(slot_id).encode(), _mark(slot_id, mark).encode(), 1)
     return HttpResponse(html)
 

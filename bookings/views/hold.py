@@ -9,7 +9,7 @@ from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Busy, NotAllowed, NotFound, TooMany
 from bookings.selectors.own_slots import find_own_entry
-from bookings.selectors.slot_for_visitor import SlotForVisitor, find_slot
+from bookings.selectors.slot_for_visitor import SlotForVisitor, find_session, find_slot
 from bookings.views.book import hold_and_show_details, show_step_again
 from bookings.views.booking_flow import (
     find_awaiting,
@@ -18,11 +18,13 @@ from bookings.views.booking_flow import (
     prove_url,
     refresh_grid,
     show_booked_already,
+    show_choice,
     show_countdowns,
     show_no_such_slot,
     show_prove,
     show_retry,
     show_waiting,
+    type_asked,
 )
 from bookings.views.responses import see_other
 from bookings.views.zones import shown_clocks
@@ -36,9 +38,13 @@ def hold(request, slot_id):
     seen = find_slot(slot_id, request.visitor)
     if seen is None:
         return show_no_such_slot(request)
-    slot = seen.slot
+    kind = type_asked(request)
     if request.method != "POST":  # the address of an answer, opened once more: it holds nothing
-        return see_other(book_url(slot))
+        return see_other(book_url(seen.slot, query={"type": kind} if kind else None))
+    chosen = find_session(seen, kind)
+    if chosen is None or chosen.lacks_type:
+        return show_choice(request, seen.slot, kind)
+    seen, slot = chosen, chosen.slot
     ensure_visitor(request)
     if seen.hold is not None and seen.hold.awaits_proof:
         booking = find_awaiting(request.visitor, slot, seen.hold.reference)
@@ -71,6 +77,7 @@ def extend(request, slot_id):
     seen = find_slot(slot_id, request.visitor)
     if seen is None:
         return show_no_such_slot(request)
+    seen = find_session(seen, type_asked(request)) or seen
     if is_partial(request):
         return show_countdowns(request, seen, problem)
     return show_step_again(request, seen, problem)
@@ -82,6 +89,8 @@ def release(request, slot_id):
     slot = Slot.objects.with_expert().filter(pk=slot_id).first()
     if slot is None:
         return show_no_such_slot(request)
+    seen = SlotForVisitor(slot)
+    slot = (find_session(seen, type_asked(request)) or seen).slot
     try:
         services.release_hold(slot_id=slot.pk, visitor=request.visitor)
     except NotFound:
@@ -91,4 +100,4 @@ def release(request, slot_id):
         return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="resume")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_clocks(request, slot.expert).leading))
+    return see_other(expert_url(slot, shown_clocks(request, slot).leading))

@@ -13,7 +13,6 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address
-from bookings.addresses import day_socket_url
 from bookings.errors import Busy, InvalidDetails, NotAllowed, NotFound, SlotTaken, TooMany
 from bookings.models import Status
 from bookings.policy import asks_again, can_change, deadline_text
@@ -26,6 +25,7 @@ from bookings.views.cancel import seen_sequence
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import clocks_of
 from experts.htmx import is_partial
+from experts.scheduling.fitting import AgreedType
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -74,7 +74,7 @@ def _refuse(request, booking, chosen: str, error):
 
 def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 200):
     """Show the days and times that are open now. ``chosen``: the id of the slot to mark, which may be taken by now."""
-    slot, expert = booking.slot, booking.slot.expert
+    slot, expert = booking.session, booking.slot.expert
     url = reverse("reschedule", args=[booking.reference])
     clocks, now = clocks_of(request, booking), timezone.now()
     day = _read_day(request.GET.get("day"), booking, clocks.leading, now)
@@ -83,7 +83,10 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
     is_possible = booking.is_open and can_change(slot, now)
     if is_partial(request) and not is_possible:
         return load_instead(_day_url(url, day))  # it was cancelled or it is too late: the whole page says which
-    calendar = Calendar(expert, day, clocks, next_free_day=None)
+    agreed = AgreedType(booking.session_type, booking.terms) if booking.session_type else None
+    calendar = Calendar(expert, day, clocks, next_free_day=None, offered=agreed, without=booking)
+    # The socket tells of slots: what was agreed may not be what is offered now.
+    slots = Calendar(expert, calendar.day, clocks, next_free_day=None) if agreed else calendar
     if not request.GET.get("day"):
         calendar.day = day = _nearest_with_choice(calendar.week, booking, day)
     choices = calendar.week.open_to(booking, day)
@@ -113,8 +116,8 @@ def _choose(request, booking, *, chosen: str, problem: str = "", status: int = 2
         "words_are_below": is_gone and bool(choices),  # beside the button, where somebody who has chosen looks
         "here_url": _day_url(url, day),
         "booking_url": reverse("booking", args=[booking.reference]),
-        "grid_key": calendar.grid_key,
-        "socket_url": day_socket_url(expert, day, clocks.leading, calendar.week.days),
+        "grid_key": slots.week.grid_key(day),
+        "socket_url": slots.socket_url,
     }
     template = "bookings/_reschedule.html" if is_partial(request) else "bookings/reschedule.html"
     return render(request, template, context, status=status)

@@ -12,6 +12,7 @@ from bookings.addresses import book_url, expert_url, waitlist_url
 from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.answers import questions_for
 from bookings.selectors.own_slots import find_own_entry
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_for_visitor
 from bookings.views.book import hold_and_show_details
@@ -73,7 +74,7 @@ def _ask(request, slot, form):
 
 
 def _join(request, slot):
-    form = BookingForm(request.POST, slot=slot, for_waitlist=True)
+    form = BookingForm(request.POST, slot=slot, for_waitlist=True, questions=questions_for(slot))
     if not form.is_valid():
         return show_waitlist(request, slot, form, status=422)
     if form.has_to_ask():
@@ -135,4 +136,4 @@ def _leave(request, slot, entry):
             return show_retry(request, slot, form_with(seen, new_values(seen)), error, retry="leave")
     if is_partial(request):
         return refresh_grid(HttpResponse(status=204))
-    return see_other(expert_url(slot, shown_clocks(request, slot.expert).leading))
+    return see_other(expert_url(slot, shown_clocks(request, slot).leading))

@@ -2,13 +2,13 @@
 
 from bookings.models import Booking, WaitlistEntry
 from experts.clocks import Clocks, clocks_for
-from experts.models import Expert
+from experts.models import Slot
 from experts.timezones import known_zone
 
 
-def shown_clocks(request, expert: Expert) -> Clocks:
-    """Return the clocks by which this visitor is shown an expert's times."""
-    return clocks_for(expert.venue, expert.zone, request.zone)
+def shown_clocks(request, slot: Slot) -> Clocks:
+    """Return the clocks by which this visitor is shown a slot, or a Session, whose type decides. Needs the expert."""
+    return clocks_for(slot.venue, slot.expert.zone, request.zone)
 
 
 def clocks_of(request, row: Booking | WaitlistEntry) -> Clocks:

@@ -17,6 +17,7 @@ from bookings.queue import defer
 from experts import services
 from experts.addresses import absolute_url
 from experts.errors import AddressTaken, Busy, Refused
+from experts.example_types import ExampleSet
 from experts.locking import slot_transaction, violated_constraint
 from experts.models import Expert, Invitation, Membership, Organization, Role, User
 from experts.signed_tokens import SignedToken
@@ -113,10 +114,12 @@ def has_account(email: str) -> bool:
     return User.objects.filter(email=email).exists()
 
 
-def accept(*, token: str, user: User | None, account: NewAccount | None = None) -> Membership:
-    """Join, once: as ``user``, or with a new account. Locks the invitation.
+def accept(
+    *, token: str, user: User | None, account: NewAccount | None = None, example: ExampleSet | None = None
+) -> Membership:
+    """Join, once: as ``user``, or with a new account. A new organisation gets the session types of ``example``.
 
-    Raises InvitationOver, HasAccount, Busy.
+    Locks the invitation. Raises InvitationOver, HasAccount, Busy.
     """
     invitation = read_token(token)
     try:
@@ -125,7 +128,7 @@ def accept(*, token: str, user: User | None, account: NewAccount | None = None) 
             if not Invitation.objects.open().filter(pk=invitation.pk).update(accepted_at=timezone.now()):
                 raise InvitationOver
             user = user or _new_user(invitation.email, account)
-            organization = invitation.organization or _found(invitation)
+            organization = invitation.organization or _found(invitation, example)
             if Membership.objects.filter(user=user, organization=organization).exists():
                 raise Refused(_("You are a member already."))
             membership = services.add_member(user=user, organization=organization, role=Role(invitation.role))
@@ -165,14 +168,17 @@ def _free_slug(name: str) -> str:
     return next(s for n in range(1, len(taken) + 2) if (s := wanted if n == 1 else f"{wanted}-{n}") not in taken)
 
 
-def _found(invitation: Invitation) -> Organization:
-    return create_organization(
+def _found(invitation: Invitation, example: ExampleSet | None) -> Organization:
+    organization = create_organization(
         name=invitation.organization_name,
         zone=invitation.timezone,
         contact_email=invitation.email,
         invitation_quota=NEW_INVITATIONS,
         staff_mail_quota=NEW_STAFF_MAILS,
     )
+    if example is not None:
+        services.add_example_types(organization=organization, example=example)
+    return organization
 
 
 def _new_user(email: str, account: NewAccount | None) -> User:

@@ -6,6 +6,7 @@ from django.contrib.auth import login, password_validation
 from django.http import Http404
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
@@ -17,6 +18,7 @@ from bookings.views.responses import see_other, with_retry_after
 from bookingsite.onboarding import services as onboarding
 from experts.addresses import absolute_url
 from experts.errors import Refused
+from experts.example_types import EXAMPLE_SETS, find_example_set
 from experts.metadata import Metadata
 from experts.models import User
 from experts.timezones import zone_names
@@ -69,6 +71,20 @@ class AccountForm(forms.Form):
         return cleaned
 
 
+class ExampleForm(forms.Form):
+    """What people will book with a new organisation. It can be changed, and nothing need be chosen."""
+
+    example = forms.ChoiceField(
+        label=_("What will people book with you?"),
+        choices=[
+            ("", _("Free times as they are")),
+            *((each.slug, format_lazy("{}: {}, …", each.name, each.types[0].name)) for each in EXAMPLE_SETS),
+        ],
+        required=False,
+        help_text=_("An example to start from. You can change it at any time."),
+    )
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def start(request):
@@ -117,6 +133,7 @@ def _invitation(request, token):
     knows = user is None and onboarding.has_account(found.email)
     form = None if user or knows else AccountForm(request.POST or None, email=found.email)
     context = {"invitation": found, "user_name": user and user.get_username(), "knows": knows, "form": form}
+    context["examples"] = None if found.organization else ExampleForm(request.POST or None)
     if request.method != "POST" or knows:
         return render(request, "start/invitation.html", context)
     account = None
@@ -125,7 +142,8 @@ def _invitation(request, token):
             return render(request, "start/invitation.html", context, status=422)
         account = onboarding.NewAccount(name=form.cleaned_data["name"], password=form.cleaned_data["password"])
     try:
-        membership = onboarding.accept(token=token, user=user, account=account)
+        example = find_example_set(request.POST.get("example", ""))
+        membership = onboarding.accept(token=token, user=user, account=account, example=example)
     except onboarding.InvitationOver as error:
         return render(request, "start/over.html", status=error.status)
     except Refused as refusal:

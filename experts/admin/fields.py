@@ -6,6 +6,7 @@ from datetime import time, timedelta
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -65,9 +66,24 @@ class SpanField(forms.CharField):
 
 def types_field(label, **kwargs) -> forms.TypedMultipleChoiceField:
     """Session types (ids) to tick; none means all. Whoever uses it says which there are."""
-    return forms.TypedMultipleChoiceField(
-        label=label, coerce=int, required=False, widget=forms.CheckboxSelectMultiple, **kwargs
-    )
+    widget = kwargs.pop("widget", forms.CheckboxSelectMultiple)
+    return forms.TypedMultipleChoiceField(label=label, coerce=int, required=False, widget=widget, **kwargs)
+
+
+class FoldedChoices(forms.CheckboxSelectMultiple):
+    """Choices to tick, in a cell of a table: folded to the names of what is ticked, "All" where nothing is."""
+
+    template_name = "admin/folded_choices.html"
+
+    def get_context(self, name, value, attrs):
+        context = super().get_context(name, value, attrs)
+        options = [option for _name, group, _index in context["widget"]["optgroups"] for option in group]
+        ticked = [str(option["label"]) for option in options if option["selected"]]
+        return context | {"options": options, "ticked": ", ".join(ticked)}
+
+    def _render(self, template_name, context, renderer=None):
+        """By a template of ours: Django looks for those of widgets among its own."""
+        return render_to_string(template_name, context)
 
 
 class ClockTimesField(forms.CharField):

@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts import services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
-from experts.admin.fields import types_field
+from experts.admin.fields import FoldedChoices, types_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import Scoped, WithinReach
 from experts.formatting import wall_clock
@@ -43,7 +43,7 @@ class DayInput(UnfoldAdminTextInputWidget):
 class HoursForm(SeatsForm):
     """A line of the grid. Length and seats that are left empty are the expert's usual ones."""
 
-    for_types = types_field(gettext_lazy("only for"))
+    for_types = types_field(gettext_lazy("only for"), widget=FoldedChoices)
 
     class Meta:
         model = WeeklyHours

@@ -37,7 +37,7 @@ class OfferForm(SeatsForm):
         return values
 
     def _own_terms(self, values) -> bool:
-        return any(values.get(name) not in (None, "") for name in self.Meta.fields)
+        return any(values.get(name) not in (None, "") for name in ("minutes", "price_amount", "price_words"))
 
 
 class OfferFormSet(forms.BaseInlineFormSet):
@@ -120,10 +120,15 @@ class OfferInline(Scoped, TabularInline):
 
     @display(description=gettext_lazy("in their hours"))
     def fits(self, offer):
-        """How sessions fit into the weekly hours."""
+        """How sessions fit into the weekly hours; of what is not offered only that they never would."""
         if not (offer.expert_id and offer.session_type_id):
             return ""
-        return fit_in_words(fit_into_hours(self._hours_of(offer), offer.session_type_id, offer.terms))
+        fit = fit_into_hours(self._hours_of(offer), offer.session_type_id, offer.terms)
+        never = fit is not None and fit.never
+        if not (offer.pk or never):
+            return ""
+        colour = "eb-problem" if never and offer.pk else "eb-late" if fit and fit.wastes else "eb-muted"
+        return format_html('<span class="{}">{}</span>', colour, fit_in_words(fit))
 
     def _hours_of(self, offer: OfferedType) -> list[WeeklyHours]:
         if self._hours is None:
@@ -140,7 +145,7 @@ class OfferInline(Scoped, TabularInline):
 class ExpertsOfferingInline(OfferInline):
     formset = OfferingExperts
     verbose_name_plural = gettext_lazy("Who offers it. Minutes and price that are left empty are the type’s.")
-    fields = ("offers", "expert_name", "minutes", "price_amount", "price_words", "fits")
+    fields = ("expert", "expert_name", "offers", "minutes", "price_amount", "price_words", "fits")
     readonly_fields = ("expert_name", "fits")
 
     @display(description=gettext_lazy("expert"))
@@ -151,7 +156,7 @@ class ExpertsOfferingInline(OfferInline):
 class TypesOfferedInline(OfferInline):
     formset = TypesOffered
     verbose_name_plural = gettext_lazy("What people can book. Minutes and price that are left empty are the type’s.")
-    fields = ("offers", "type_name", "minutes", "price_amount", "price_words", "fits")
+    fields = ("session_type", "type_name", "offers", "minutes", "price_amount", "price_words", "fits")
     readonly_fields = ("type_name", "fits")
 
     @display(description=gettext_lazy("session type"))

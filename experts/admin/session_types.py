@@ -137,9 +137,9 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
             gettext_lazy("What it is"),
             {"fields": ("organization", "name", "description", ("slug", "colour"), "is_active")},
         ),
-        (gettext_lazy("Time"), {"fields": (("minutes", "buffer_before", "buffer_after"),)}),
-        (gettext_lazy("Price"), {"fields": (("price_amount", "price_currency", "price_words"),)}),
-        (gettext_lazy("Place"), {"fields": (("venue", "venue_note"),)}),
+        (gettext_lazy("Time"), {"fields": ("minutes", ("buffer_before", "buffer_after"))}),
+        (gettext_lazy("Price"), {"fields": (("price_amount", "price_currency"), "price_words")}),
+        (gettext_lazy("Place"), {"fields": ("venue", "venue_note")}),
         (gettext_lazy("Who may book"), {"fields": ("audience", ("is_group", "max_party"))}),
         (
             gettext_lazy("Rules of its own"),
@@ -179,6 +179,8 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "requires_approval":
             field.widget.choices = [("unknown", _("As the expert")), ("true", _("Yes")), ("false", _("No"))]
+        if db_field.name == "description":
+            field.widget.attrs["rows"] = 3
         if db_field.name == "venue":
             field.choices = [("", _("As the expert")), *db_field.flatchoices]
         if db_field.name == "colour":

@@ -37,9 +37,14 @@ def type_sections(plan: TypePlan) -> list[Section]:
             len(counted),
             [Row(_name(change), _starts(change)) for change in counted],
             _more(len(plan.changes) - len(counted)),
+            shown=_("%(before)d → %(after)d")
+            % {
+                "before": sum(change.starts_before for change in counted),
+                "after": sum(change.starts_after for change in counted),
+            },
         ),
         Section(
-            _("Stay as they are"),
+            _("Booked sessions that stay as they are"),
             _("What people have booked keeps its minutes, price and place. Nobody gets a message."),
             plan.booked,
             [],
@@ -66,5 +71,7 @@ def _name(change: OfferChange) -> str:
 
 
 def _starts(change: OfferChange) -> str:
+    if change.starts_before and not change.starts_after:
+        return _("%(before)d before, none after") % {"before": change.starts_before}
     numbers = {"before": change.starts_before, "after": change.starts_after}
     return _("%(before)d before, %(after)d after") % numbers

@@ -11,7 +11,8 @@ from experts import services
 from experts.api.error_schemas import Error, errors
 from experts.api.schemas import Clock, Day, Input, Line, Listed, Whole, example
 from experts.api.staff import REFUSED, own_expert
-from experts.api.staff_schemas import Minutes, Preview, Seats
+from experts.api.staff_schemas import Minutes, Preview, Seats, Types
+from experts.api.type_slugs import type_ids_by_slug, type_slugs
 from experts.models import Expert, WeeklyHours
 
 router = Router(tags=["Staff: hours"])
@@ -42,9 +43,12 @@ class StretchIn(Input):
     title: Line = Field("", max_length=80)
     valid_from: Day | None = None
     valid_to: Day | None = None
+    types: Types = []
 
-    def row(self) -> WeeklyHours:
-        return WeeklyHours(**self.model_dump() | {"weekday": DAYS.index(self.weekday)})
+    def row(self, ids: dict[str, int]) -> WeeklyHours:
+        """``ids`` are those of session types, by slug."""
+        values = self.model_dump(exclude={"types"}) | {"weekday": DAYS.index(self.weekday)}
+        return WeeklyHours(**values, for_types=sorted({ids[slug] for slug in self.types}))
 
 
 class HoursIn(Input):
@@ -69,16 +73,23 @@ class StretchOut(BaseModel):
     title: str
     valid_from: date | None
     valid_to: date | None
+    types: list[str] = Field([], description="The session types that they are for; left out where they are for all.")
 
     @classmethod
-    def of(cls, row: WeeklyHours) -> "StretchOut":
+    def of(cls, row: WeeklyHours, slugs: dict[int, str]) -> "StretchOut":
+        """``slugs`` are those of session types, by id."""
         names = ("slot_minutes", "buffer_minutes", "capacity", "title", "valid_from", "valid_to")
         values = {name: getattr(row, name) for name in names}
+        if row.for_types:
+            values["types"] = [slugs[key] for key in row.for_types if key in slugs]
         return cls.model_construct(weekday=DAYS[row.weekday], start=_clock(row.start), end=_clock(row.end), **values)
 
 
 @router.get(
-    "/experts/{slug:slug}/hours", response={200: Listed[StretchOut], **errors(401, 404)}, summary="Weekly hours"
+    "/experts/{slug:slug}/hours",
+    response={200: Listed[StretchOut], **errors(401, 404)},
+    exclude_unset=True,
+    summary="Weekly hours",
 )
 def get_hours(request: HttpRequest, slug: str):
     """All of them, by weekday."""
@@ -88,13 +99,15 @@ def get_hours(request: HttpRequest, slug: str):
 @router.put(
     "/experts/{slug:slug}/hours",
     response={200: Listed[StretchOut], 409: Error | Preview, **errors(400, *REFUSED, 404, 422)},
+    exclude_unset=True,
     summary="Set weekly hours",
 )
 def set_hours(request: HttpRequest, slug: str, wanted: HoursIn):
     """Slots come and go with the hours. Nothing is written that nobody has seen: the first answer is a 409 with a
     preview, and the same request with its ``seen`` does it. Slots with bookings stay, closed."""
     expert = own_expert(request, slug)
-    rows = [stretch.row() for stretch in wanted.hours]
+    ids = type_ids_by_slug(expert.organization, (slug for stretch in wanted.hours for slug in stretch.types))
+    rows = [stretch.row(ids) for stretch in wanted.hours]
     _recognise(expert, rows)
     services.apply_hours(expert_id=expert.pk, hours=rows, seen=wanted.seen)
     return _hours_of(expert)
@@ -107,12 +120,14 @@ def _recognise(expert: Expert, rows: list[WeeklyHours]) -> None:
         row.pk = stored.pop(_shape(row), None)
 
 
-def _shape(row: WeeklyHours) -> str:
-    return StretchOut.of(row).model_dump_json()
+def _shape(row: WeeklyHours) -> tuple[str, tuple[int, ...]]:
+    return StretchOut.of(row, {}).model_dump_json(), tuple(row.for_types)
 
 
 def _hours_of(expert: Expert) -> Listed[StretchOut]:
-    rows = [StretchOut.of(row) for row in WeeklyHours.objects.filter(expert=expert)]
+    stored = list(WeeklyHours.objects.filter(expert=expert))
+    slugs = type_slugs(key for row in stored for key in row.for_types)
+    rows = [StretchOut.of(row, slugs) for row in stored]
     return Listed[StretchOut](items=rows, count=len(rows))
 
 

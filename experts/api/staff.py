@@ -16,6 +16,7 @@ from experts.api.pagination import count_of, following
 from experts.api.public import days_of, within_days
 from experts.api.schemas import Day, Followed, Input, Slug
 from experts.api.staff_schemas import ExpertChange, ExpertIn, Preview, SlotChange, SlotIn, StaffExpertOut, StaffSlotOut
+from experts.api.type_slugs import type_ids
 from experts.errors import Invalid, NotFound
 from experts.locking import slot_transaction
 from experts.models import Category, Expert, Slot
@@ -143,7 +144,7 @@ def list_own_slots(request: HttpRequest, query: Query[SlotQuery]):
         last = known(own_slots(request).filter(pk=query.after))
         page = page.filter(Q(starts_at__gt=last.starts_at) | Q(starts_at=last.starts_at, pk__gt=last.pk))
     rows, following_page = following(page, lambda slot: slot.pk)
-    return Followed[StaffSlotOut](items=[StaffSlotOut.of(row, now) for row in rows], count=count, next=following_page)
+    return Followed[StaffSlotOut](items=StaffSlotOut.all_of(rows, now), count=count, next=following_page)
 
 
 @router.post("/slots", response={201: StaffSlotOut, **errors(400, *REFUSED, 404, 422)}, summary="Add a slot")
@@ -156,6 +157,7 @@ def add_slot(request: HttpRequest, details: SlotIn):
         minutes=details.minutes,
         capacity=details.capacity,
         title=details.title,
+        for_types=type_ids(expert.organization, details.types),
     )
     if not added:
         raise Invalid(_("The clocks skip that time on that day."), field="time")
@@ -164,7 +166,7 @@ def add_slot(request: HttpRequest, details: SlotIn):
 
 @router.get("/slots/{int:slot_id}", response={200: StaffSlotOut, **errors(401, 404)}, summary="One slot, for staff")
 def get_own_slot(request: HttpRequest, slot_id: int):
-    return StaffSlotOut.of(own_slot(request, slot_id), timezone.now())
+    return _slot_out(own_slot(request, slot_id).pk)
 
 
 @router.patch(
@@ -181,6 +183,8 @@ def change_slot(request: HttpRequest, slot_id: int, details: SlotChange):
             services.set_capacity(slot_id=slot.pk, capacity=sent["capacity"])
         if "title" in sent:
             services.set_title(slot_id=slot.pk, title=sent["title"])
+        if "types" in sent:
+            services.set_types(slot_id=slot.pk, for_types=type_ids(request.auth.organization, sent["types"]))
         if "closed" in sent:
             change = services.close_slot if sent["closed"] else services.reopen_slot
             change(slot_id=slot.pk)
@@ -195,4 +199,4 @@ def delete_slot(request: HttpRequest, slot_id: int):
 
 
 def _slot_out(slot_id: int) -> StaffSlotOut:
-    return StaffSlotOut.of(Slot.objects.with_expert().get(pk=slot_id), timezone.now())
+    return StaffSlotOut.all_of([Slot.objects.with_expert().get(pk=slot_id)], timezone.now())[0]

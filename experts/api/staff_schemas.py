@@ -1,5 +1,6 @@
 """What staff's programs send and get about experts and slots."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -7,12 +8,14 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel, Field
 
 from experts.api.schemas import EXPERT, SLOT, Clock, Day, Flag, Input, Line, SlotOut, Slug, Text, Whole, example
+from experts.api.type_slugs import type_slugs
 from experts.errors import PreviewNeeded
 from experts.models import Expert, Slot
 from experts.models.expert import LANGUAGES
 from experts.services import LONGEST_MINUTES
 
 MOST_SEATS = 1000
+Types = Annotated[list[Slug], Field(max_length=50, description="Slugs of session types. Empty: all.")]
 _A_YEAR = 366 * 24 * 60
 Minutes = Annotated[Whole, Field(ge=1, le=LONGEST_MINUTES)]
 Seats = Annotated[Whole, Field(ge=1, le=MOST_SEATS)]
@@ -50,7 +53,7 @@ STAFF_EXPERT = {name: value for name, value in EXPERT.items() if name != "next_s
     "min_notice_minutes": None,
     "cancel_until_minutes": 120,
 }
-STAFF_SLOT = SLOT | {"seats_booked": 0, "seats_held": 0, "closed": False}
+STAFF_SLOT = SLOT | {"seats_booked": 0, "seats_held": 0, "closed": False, "types": []}
 
 
 class PreviewCounts(BaseModel):
@@ -197,6 +200,7 @@ class SlotIn(Input):
     minutes: Minutes | None = None
     capacity: Seats | None = None
     title: Line = Field("", max_length=80)
+    types: Types = []
 
 
 class SlotChange(Input):
@@ -206,6 +210,7 @@ class SlotChange(Input):
 
     capacity: Seats = None
     title: Line = Field(None, max_length=80)
+    types: Types = None
     closed: Flag = None
 
 
@@ -217,8 +222,17 @@ class StaffSlotOut(SlotOut):
     seats_booked: int
     seats_held: int
     closed: bool
+    types: list[str] = Field(description="The session types that can be booked in it; empty: all.")
 
     @classmethod
     def facts(cls, slot: Slot, now: datetime) -> dict:
         counters = {"seats_booked": slot.seats_booked, "seats_held": slot.seats_held, "closed": slot.is_closed}
         return super().facts(slot, now) | counters
+
+    @classmethod
+    def all_of(cls, slots: Sequence[Slot], now: datetime) -> list["StaffSlotOut"]:
+        """The slots as they are at ``now``; need ``with_expert()``. A query where some are for some types only."""
+        slugs = type_slugs(key for slot in slots for key in slot.for_types)
+        named = [[slugs[key] for key in slot.for_types if key in slugs] for slot in slots]
+        rows = zip(slots, named, strict=True)
+        return [cls.model_construct(**cls.facts(slot, now), types=types) for slot, types in rows]

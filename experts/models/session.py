@@ -96,6 +96,14 @@ class Session(Slot):
             return "closed"
         return super().state_at(now)
 
+    @property
+    def venue(self) -> str:
+        return self.terms.venue_with(self.expert)
+
+    @property
+    def venue_note(self) -> str:
+        return self.terms.note_with(self.expert)
+
     def seats_left_at(self, now: datetime) -> int:
         return min(slot.seats_left_at(now) for slot in self.covered)
 

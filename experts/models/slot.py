@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts import formatting
-from experts.models.expert import Expert, ExpertQuerySet
+from experts.models.expert import Expert, ExpertQuerySet, Venue
 from experts.validators import validate_no_web_address
 
 BOOKABLE_STATES = frozenset({"open", "few"})
@@ -293,6 +293,30 @@ class Slot(models.Model):
     def policy(self, name: str) -> Any:
         """Return a policy value by its field's name, as it holds for bookings of it. Needs expert and organisation."""
         return self.expert.policy(name)
+
+    @property
+    def venue(self) -> str:
+        """How it takes place, a value of ``Venue``. Needs the expert."""
+        return self.expert.venue
+
+    @property
+    def venue_note(self) -> str:
+        """The address, or how to join. Needs the expert."""
+        return self.expert.venue_note
+
+    @property
+    def venue_label(self) -> str:
+        """``In person``. Needs the expert."""
+        return str(Venue(self.venue).label)
+
+    @property
+    def venue_icon(self) -> str:
+        return Venue(self.venue).icon
+
+    @property
+    def address(self) -> str:
+        """Where to come to, which everybody may know; empty where nobody meets. Needs the expert."""
+        return self.venue_note if self.venue == Venue.IN_PERSON else ""
 
     @property
     def bookable_from(self) -> datetime:

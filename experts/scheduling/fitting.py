@@ -1,14 +1,31 @@
 """Where sessions fit: the one rule of which slots a session of a type takes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from experts.models import Session, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.scheduling.occurrences import WantedSlot
 
 Stretch = TypeVar("Stretch", bound=Slot | WantedSlot)
+
+
+class Offered(Protocol):
+    """A session type and what a session of it is: an OfferedType, or what was agreed about a booking (AgreedType)."""
+
+    @property
+    def session_type(self) -> SessionType: ...
+
+    @property
+    def terms(self) -> SessionTerms: ...
+
+
+class AgreedType(NamedTuple):
+    """A session type with the terms of a booking, whatever the type is by now."""
+
+    session_type: SessionType
+    terms: SessionTerms
 
 
 def session_at(start: Slot, slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms) -> Session | None:
@@ -58,13 +75,19 @@ def covered_slots(place: int, slots: Sequence[Stretch], type_id: int, terms: Ses
 
 
 def shown_sessions(
-    slots: Sequence[Slot], session_type: SessionType, terms: SessionTerms, now: datetime
+    slots: Sequence[Slot],
+    session_type: SessionType,
+    terms: SessionTerms,
+    now: datetime,
+    *,
+    begun: Collection[int] = (),
 ) -> list[Session]:
     """Return the starts that people are shown at ``now``, in order of time.
 
     That is: what can be booked, or will be once it is within the horizon; what is over; and of what cannot be booked
     any more those that are taken as a whole (there is something to wait for), as far as they do not overlap. All others
-    have become impossible by a booking that begins or ends within them.
+    have become impossible by a booking that begins or ends within them. ``begun``: slots in which a booking of the type
+    starts, whose sessions are shown in any case: they are somebody's.
     """
     shown: list[Session] = []
     taken_until = None
@@ -75,15 +98,12 @@ def shown_sessions(
         elif state == "closed":
             if not session.is_closed:
                 shown.append(session)
-        elif (taken_until is None or session.starts_at >= taken_until) and _is_taken_as_a_whole(session, now):
+        elif session.pk in begun:
             shown.append(session)
             taken_until = session.ends_at
+        elif taken_until is None or session.starts_at >= taken_until:
+            used = [s for s in session.covered if s.ends_at > session.starts_at and s.starts_at < session.ends_at]
+            if all(slot.seats_left_at(now) <= 0 and slot.pk not in begun for slot in used):
+                shown.append(session)
+                taken_until = session.ends_at
     return shown
-
-
-def _is_taken_as_a_whole(session: Session, now: datetime) -> bool:
-    return all(
-        slot.seats_left_at(now) <= 0
-        for slot in session.covered
-        if slot.ends_at > session.starts_at and slot.starts_at < session.ends_at
-    )

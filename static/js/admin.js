@@ -27,6 +27,15 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const part of document.querySelectorAll("#nav-sidebar .simplebar-content-wrapper, nav .simplebar-content-wrapper")) {
       part.removeAttribute("role"); // the menu around it says what it is
     }
+    // Each grid scrolls by itself, and is called by its heading; the last column by what its cells are called on a phone.
+    for (const part of document.querySelectorAll("fieldset .simplebar-content-wrapper")) {
+      part.setAttribute("aria-label", part.closest("fieldset").querySelector("[id$=-heading]")?.textContent.trim() ?? "");
+    }
+    for (const head of document.querySelectorAll("fieldset thead th:last-child")) {
+      const name = head.closest("table").querySelector("tbody td:last-child[data-label]")?.dataset.label;
+      if (name && !head.textContent.trim()) head.insertAdjacentHTML("beforeend", '<span class="eb-unseen"></span>');
+      if (name && !head.textContent.trim()) head.lastChild.textContent = name;
+    }
     // After what Django does when it is ready, which may be later than this.
     if (typeof django === "object") django.jQuery?.(nameFields);
   });
@@ -52,6 +61,15 @@ document.addEventListener("DOMContentLoaded", () => {
     return label.textContent.trim().split("\n")[0].replace("*", "").trim();
   }
 })();
+
+// What is ticked in a folded list, in the words above it.
+document.addEventListener("change", (event) => {
+  const folded = event.target.closest(".eb-folded");
+  if (!folded) return;
+  const names = [...folded.querySelectorAll(":checked + span")].map((name) => name.textContent);
+  const summary = folded.querySelector("summary");
+  summary.textContent = names.join(", ") || summary.dataset.none;
+});
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");

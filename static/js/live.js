@@ -180,8 +180,10 @@ function swapsDay({ target }) {
   return Boolean(day && element?.contains(day));
 }
 
+// Of sessions only while they are the same: what one takes may change with its type, and its version with that.
 function versions() {
-  return [...document.querySelectorAll("#day [data-version]")].map((part) => [part.id, part]);
+  const { type, grid } = document.getElementById("day").dataset;
+  return [...document.querySelectorAll("#day [data-version]")].map((part) => [type ? `${grid} ${part.id}` : part.id, part]);
 }
 
 document.addEventListener("htmx:before:swap", (event) => {

@@ -6,6 +6,7 @@ import { root, toasts } from "./elements.js";
 import "./live.js";
 import "./holds.js";
 import "./seats.js";
+import "./types.js";
 import "./focus.js";
 import "./grid.js";
 import "./loading.js";

@@ -24,11 +24,13 @@ from bookings.access import links, proofs
 from bookings.access.proven import mark_proven
 from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, SpentWork, Status
+from bookings.networks import network_of
+from bookings.selectors.lately import slots_to_book
 from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot
 from tests.abuse.crowd import SEATS, defend, make_calendar
-from tests.cast import fresh
+from tests.cast import day_ahead, fresh, make_expert, make_row_of_slots, make_type
 
 pytestmark = pytest.mark.django_db
 REQUESTS, PEOPLE = (10_000, 200) if os.environ.get("ABUSE") == "all" else (320, 40)
@@ -64,10 +66,10 @@ def attack(expert, addresses, *, requests, by_booking, visitor="", works=False):
     return answers
 
 
-def try_one(slot, address, *, by_booking, visitor="", works=False):
+def try_one(slot, address, *, by_booking, visitor="", works=False, **wanted):
     """With an invented address. Who ``works`` solves a challenge for each request."""
     visitor = visitor or secrets.token_hex(16)
-    asked = {"slot_id": slot.pk, "visitor": visitor, "client_address": address}
+    asked = {"slot_id": slot.pk, "visitor": visitor, "client_address": address, **wanted}
     if works:
         asked["work"] = solved(slot)
     try:
@@ -104,6 +106,23 @@ def play(expert, addresses):
     return set.intersection(*ends), answers
 
 
+@pytest.mark.usefixtures("defended")
+def test_sessions_of_many_slots_keep_no_more_seats_than_short_ones():
+    expert = make_expert()
+    kind = make_type(expert, minutes=60)
+    for day in range(6):
+        make_row_of_slots(expert, day=day_ahead(2 + day), end="12:20")
+    ends = []
+    for by_booking in (False, True):
+        for slot, address in zip(Slot.objects.filter(expert=expert), cycle(networks(100)), strict=False):
+            try_one(slot, address, by_booking=by_booking, session_type=kind.pk)
+        ends.append(kept(expert))
+        pass_time()
+    assert len(ends[0]) > 0, "the control: something was tried"
+    assert len(set.intersection(*ends)) <= SEATS * 0.15
+    assert len(kept(expert)) <= SEATS * 0.15, "bookings that counted without a link"
+
+
 @pytest.mark.parametrize("count", [1, 100])
 @pytest.mark.usefixtures("defended")
 def test_at_most_15_percent_of_the_seats_are_kept_from_others(expert, count):
@@ -121,6 +140,35 @@ def test_one_browser_that_books_again_and_again_gets_no_more(expert):
     """Its own bookings count, too: only a hold is what its next booking takes."""
     answers = attack(expert, networks(100), requests=SEATS, by_booking=True, visitor="a" * 32)
     assert answers["booked"] <= 0.10 * SEATS
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("one_network", [False, True])
+@pytest.mark.usefixtures("defended")
+def test_many_at_the_very_same_moment_get_no_more(expert, known, one_network):
+    """Seen: requests that are written together were judged one by one, so a burst booked the whole calendar."""
+    email = "mallory@example.com"
+    if known:
+        mark_proven(visitor="a" * 32, email=email)
+    wanted = [
+        Booking(
+            slot=slot,
+            name="Mallory",
+            email=email if known else f"{secrets.token_hex(8)}@example.com",
+            holder="a" * 32 if known else secrets.token_hex(16),
+            network=network_of("203.0.113.9" if one_network else f"192.0.{number}.7"),
+        )
+        for number, slot in enumerate(expert.slots.all())
+    ]
+    slots = slots_to_book(wanted)
+    asked = [caution.Asked(booking, slots[booking.slot_id]) for booking in wanted]
+    verdicts = caution.judge(asked)
+    counts_at_once = sum(verdict.caution is None and not verdict.has_enough for verdict in verdicts)
+    kept_for_a_link = sum(verdict.caution is not None and verdict.caution.keeps for verdict in verdicts)
+    assert 0 < counts_at_once <= 0.10 * SEATS
+    assert counts_at_once + kept_for_a_link <= 0.15 * SEATS
+    # The control: each for itself.
+    assert all(caution.judge([each]) == [caution.judge([asked[0]])[0]] for each in asked)
 
 
 WEEKS = 20 if REQUESTS == 10_000 else 4

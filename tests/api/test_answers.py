@@ -2,7 +2,7 @@
 
 import pytest
 
-from bookings.models import Answer, NoteReading, QuestionKind
+from bookings.models import Answer, Booking, NoteReading, QuestionKind
 from experts.models import OfferedType, SessionType
 from tests.api.caller import LENA, Caller, make_token
 from tests.cast import make_expert, make_question, make_slot
@@ -97,3 +97,13 @@ def test_staff_may_leave_out_what_is_required(expert, side):
     assert staff.post("/admin/bookings", {"slot": slot.pk, "name": "Lena"}).status_code == 201
     wrong = staff.post("/admin/bookings", {"slot": slot.pk, "name": "Lena", "answers": {"which-side": "Up"}})
     assert (wrong.status_code, list(wrong.json()["fields"])) == (422, ["answers.which-side"])
+
+
+def test_staff_answer_for_somebody_later(expert, side):
+    staff = Caller(make_token(expert.organization))
+    reference = staff.post("/admin/bookings", {"slot": make_slot(expert).pk, "name": "Lena"}).json()["reference"]
+    wrong = staff.send("PATCH", f"/admin/bookings/{reference}", {"notes": "x", "answers": {"which-side": "Up"}})
+    assert (wrong.status_code, Booking.objects.get().notes) == (422, "")
+    right = staff.send("PATCH", f"/admin/bookings/{reference}", {"answers": {"which-side": "Left"}})
+    assert [row["value"] for row in right.json()["answers"]] == ["Left"]
+    assert "answers" not in staff.send("PATCH", f"/admin/bookings/{reference}", {"answers": {}}).json()

@@ -129,6 +129,22 @@ class TestBooking:
         assert (mine["session_type"]["name"], mine["ends_at"]) == ("First visit", ends_at)
         assert self.book(api, slots["09:20"], "other").json()["reason"] == "full"
 
+    @pytest.mark.parametrize("changes", [{"minutes": 120}, {"is_active": False}])
+    def test_a_retry_gets_the_first_answer_whatever_became_of_the_type(self, api, slots, first_visit, changes):
+        body = self.book(api, slots["09:20"]).json()
+        type(first_visit).objects.update(**changes)
+        again = self.book(api, slots["09:20"])
+        assert (again.status_code, again.json()) == (201, body)
+
+    @pytest.mark.parametrize("at, reason", [("09:00", "full"), ("10:40", "closed")])
+    def test_where_it_cannot_begin_the_nearest_starts_of_the_type_are_told(self, api, slots, first_visit, at, reason):
+        book(slots["09:20"])
+        answer = self.book(api, slots[at])
+        assert (answer.status_code, answer.json()["reason"]) == (409, reason)
+        free = {it["time"]: it["ends_at"] for it in answer.json()["alternatives"]}
+        assert set(free) == {"09:40", "10:00"}
+        assert datetime.fromisoformat(free["09:40"]) == slots["09:40"].starts_at + timedelta(minutes=45)
+
     def test_a_link_is_for_who_has_the_confirmed_booking(self, api, expert, slots):
         make_type(
             expert, slug="first-visit", venue="video", venue_note="https://meet.example.org/1", requires_approval=True

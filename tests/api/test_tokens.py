@@ -17,12 +17,17 @@ from tests.cast import make_booking, make_category, make_expert, make_organizati
 
 pytestmark = pytest.mark.django_db
 READS_BY_POST = {"/admin/bookings/search"}
-NAMED_IN_BODY = {("POST", "/admin/slots"), ("POST", "/admin/bookings"), ("POST", "/admin/time-off")}
+NAMED_IN_BODY = {
+    ("POST", "/admin/slots"),
+    ("POST", "/admin/bookings"),
+    ("POST", "/admin/time-off"),
+}
 BODIES = {
     ("POST", "/admin/experts"): {"name": "Amara", "category": "health"},
     ("PATCH", "/admin/experts/{slug}"): {"headline": "Changed"},
     ("PUT", "/admin/experts/{slug}/hours"): {"hours": []},
     ("POST", "/admin/time-off"): {"expert": "{slug}", "first_day": "{free_day}", "last_day": "{free_day}"},
+    ("POST", "/admin/session-types"): {"name": "First visit", "minutes": 40},
     ("POST", "/admin/slots"): {"expert": "{slug}", "date": "{free_day}", "time": "10:00"},
     ("PATCH", "/admin/slots/{slot_id}"): {"capacity": 7, "title": "Changed", "closed": True},
     ("POST", "/admin/bookings"): LENA | {"slot": "{slot_id}"},

@@ -15,7 +15,7 @@ from bookings.models import Booking, CalendarFeed, MailKind, Status, WebhookDeli
 from bookings.privacy.export import export
 from bookings.privacy.registry import Subject
 from bookings.selectors.place import place_of
-from experts.models import SessionType
+from experts.models import OfferedType, SessionType
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type, make_webhook, move_slot
 from tests.mail import send_mail
 from tests.staff import admin_url, errors_of, logged_in, make_member
@@ -163,6 +163,14 @@ class TestPages:
             assert list(found) == [booking]
 
 
+def test_staff_move_it_to_where_it_fits(booking, expert, slots):
+    book(slots["10:40"])
+    staff = logged_in(make_member(expert.organization))
+    page = staff.get(f"/admin/bookings/booking/{booking.pk}/decide/move/", {"day": slots["09:20"].date})
+    times = [(f"{time['slot'].time:%H:%M}", time["end"]) for time in page.context["choice"]["times"]]
+    assert times == [("09:00", "09:45"), ("09:40", "10:25"), ("11:00", "11:45")], "also over its own time"
+
+
 def test_staff_book_a_type_for_somebody(expert, slots):
     staff = logged_in(make_member(expert.organization))
     kind, elsewhere = make_type(expert, name="First visit"), make_type(make_expert())
@@ -181,11 +189,39 @@ def test_staff_book_a_type_for_somebody(expert, slots):
     assert list(staff.get(admin_url(Booking), {"session_type__id__exact": kind.pk}).context["cl"].result_list) == [made]
 
 
+def test_two_experts_together(client, visitor, slots, expert):
+    other = make_expert(name="Priya Raman", organization=expert.organization)
+    make_row_of_slots(other, end="10:00")
+    kind = make_type(expert, name="Couple’s hour", experts_needed=2)
+    OfferedType.objects.create(expert=other, session_type=kind)
+    starts_at = slots["09:00"].starts_at
+    made = services.book_anyone(
+        session_type=kind.pk,
+        starts_at=starts_at,
+        experts=[expert.pk],
+        name="Lena",
+        email="l@example.com",
+        visitor=visitor,
+    ).booking
+    both = " and ".join(each.name for each in made.experts)
+    assert {each.name for each in made.experts} == {"Amara Okafor", "Priya Raman"}
+    send_mail(made, "confirmed")
+    assert mail.outbox[0].subject.startswith(f"You're booked: Couple’s hour with {both}, ")
+    assert f"With: {both}\n" in mail.outbox[0].body
+    page = client.get(f"/bookings/{made.reference}/").text
+    assert "Amara Okafor</a>" in page and "Priya Raman</a>" in page
+    owner = make_member(expert.organization)
+    feed, _secret = services.create_feed(organization=expert.organization, expert=made.second_expert, created_by=owner)
+    assert b"SUMMARY:Couple" in calendar_feed.calendar(CalendarFeed.objects.get(pk=feed.pk))
+    assert both in logged_in(owner).get(admin_url(Booking)).text
+
+
 def test_webhooks(expert, booking, slots):
     make_webhook(expert.organization, event_types=["booking.rescheduled"])
     moved = services.reschedule(booking_id=booking.pk, slot_id=slots["10:20"].pk, by_customer=False)
     data = WebhookDelivery.objects.get().payload["data"]
     assert data["session_type"] == {"slug": booking.session_type.slug, "name": "First visit"}
+    assert data["experts"] == [expert.slug]
     assert (data["price"], data["place"]) == ("€60", {"venue": "video", "note": LINK + booking.reference})
     assert data["ends_at"] == data["slot"]["ends_at"] == moved.ends_at.isoformat().replace("+00:00", "Z")
     assert data["previous_slot"]["ends_at"] == booking.ends_at.isoformat().replace("+00:00", "Z")

@@ -17,7 +17,7 @@ import bookings.services
 from bookings.access import links, proofs
 from bookings.models import ApiToken, Block, Booking, Notification, Status, WaitlistEntry
 from experts import services
-from experts.models import SignIn
+from experts.models import Expert, SessionType, SignIn
 from tests.bookingsite.isolation import make_world
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
@@ -280,6 +280,9 @@ def test_axe_finds_nothing_on_pages_of_staff(make_context, live_site):
         "block": admin_url(Block, "add"),
         "token": admin_url(ApiToken, "change", token.pk),
         "e-mail": admin_url(Notification, "change", mail.pk),
+        "session types": admin_url(SessionType),
+        "session type": admin_url(SessionType, "change", world.objects[SessionType].pk),
+        "expert": admin_url(Expert, "change", world.objects[Expert].pk),
         "mails again": reverse("admin:bookings_notification_lift", args=[mail.pk]),
         "a person’s data": reverse("admin:bookings_erasure_address"),
     }.items():

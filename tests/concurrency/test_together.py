@@ -8,14 +8,14 @@ import pytest
 from django.db import ProgrammingError, connection, connections
 
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
-from bookings.models import Booking, Idempotency, Status, TurnedAway
+from bookings.models import Answer, Booking, Idempotency, Status, TurnedAway
 from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import hold_slot
 from bookings.services.booking import gate
 from bookings.services.together import MOST_TOGETHER
 from bookingsite.devserver.processes import wait_until
 from experts.models import Expert
-from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_question, make_slot
 from tests.concurrency.contention import book_in_one_batch, held_row, held_table, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +65,18 @@ def test_a_party_that_is_too_large_leaves_its_seats_to_the_next():
     assert [type(answer) for answer in answers] == [Booking, SlotTaken, Booking]
     assert answers[1].reason == "party"
     assert fresh(slot).seats_booked == 4
+
+
+def test_what_each_answers_is_checked_and_kept_with_its_own_booking():
+    asking, other = make_expert(), make_slot()
+    asked = make_question(asking.organization, is_required=True)
+    slots = [make_slot(asking, at=at) for at in ("09:00", "10:00", "11:00")]
+    said = [{asked.slug: "first"}, {}, {asked.slug: "third"}]
+    calls = [lambda slot=slot, typed=typed: book(slot, answers=typed) for slot, typed in zip(slots, said, strict=True)]
+    answers = book_in_one_batch(*calls, lambda: book(other))
+    assert [type(answer) for answer in answers] == [Booking, InvalidDetails, Booking, Booking]
+    kept = Answer.objects.order_by("booking__slot__starts_at").values_list("booking__slot_id", "value")
+    assert list(kept) == [(slots[0].pk, "first"), (slots[2].pk, "third")]
 
 
 def test_a_slot_that_somebody_has_locked_keeps_nobody_else():

@@ -15,11 +15,11 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
-from bookings.models import Booking, Status
+from bookings.models import Booking, Question, Status
 from experts.models import Expert
 from experts.models.organization import ProofPolicy
 from tests.api.caller import Caller, make_token, with_key
-from tests.cast import book, details, make_expert, make_organization, make_slot, make_webhook, move_slot
+from tests.cast import book, details, make_expert, make_organization, make_question, make_slot, make_webhook, move_slot
 from tests.mail import send_mails
 from tests.staff import logged_in, make_member
 
@@ -44,9 +44,10 @@ class RefusingBackend(EmailBackend):
 
 
 def make_house(receiver_url: str, **values) -> tuple[Expert, Client]:
-    """An expert of an organisation that has its webhooks told who books, and its owner's browser."""
+    """An expert of an organisation that asks why, and has its webhooks told who books; its owner's browser."""
     expert = make_expert(organization=make_organization(**{"proof": ProofPolicy.NEVER} | values))
     make_webhook(expert.organization, url=receiver_url, sends_contacts=True)
+    make_question(expert.organization, slug="why", in_webhooks=True, in_staff_mail=True)
     return expert, logged_in(make_member(expert.organization))
 
 
@@ -63,7 +64,8 @@ def live_a_life(expert: Expert, owner: Client, browser: Client, settings) -> Non
     assert answer.status_code == 303
     # By programs: booked with a key, refused with a key, read, corrected by staff.
     third = make_slot(expert, at="10:30")
-    booked = Caller().post(f"/slots/{third.pk}/book", PERSON, **with_key(f"key-of-{MARK}-0001"))
+    answered = PERSON | {"answers": {"why": f"As {MARK} says."}}
+    booked = Caller().post(f"/slots/{third.pk}/book", answered, **with_key(f"key-of-{MARK}-0001"))
     assert booked.status_code == 201
     refused = Caller().post(f"/slots/{third.pk}/book", PERSON, **with_key(f"key-of-{MARK}-0002"))
     assert refused.status_code == 409
@@ -79,7 +81,7 @@ def live_a_life(expert: Expert, owner: Client, browser: Client, settings) -> Non
     assert answer.status_code == 302
     expert.requires_approval = False
     expert.save()
-    wrong = book_on_the_web(browser, make_slot(expert, at="12:00"))
+    wrong = book_on_the_web(browser, make_slot(expert, at="12:00"), why="")
     corrected = {**PERSON, "name": "Somebody Else", "email": "else@example.com", "phone": "", "notes": ""}
     assert owner.post(f"/admin/bookings/booking/{wrong.pk}/change/", corrected).status_code == 302
     # Something that notes in the history what was typed. Nothing of ours does.
@@ -122,11 +124,11 @@ def ask_without_proof(expert: Expert) -> None:
 ELSE = {"name": "Nina Else", "email": "nina@example.com"}
 
 
-def book_on_the_web(browser: Client, slot) -> Booking:
+def book_on_the_web(browser: Client, slot, why: str = f"Because of {MARK}.") -> Booking:
     browser.post(f"/slots/{slot.pk}/hold/")
-    answer = browser.post(
-        f"/slots/{slot.pk}/book/", details(step="confirm", **PERSON | {"key": f"form-{slot.pk}-{'0' * 16}"})
-    )
+    asked = Question.objects.filter(organization=slot.expert.organization_id)
+    besides = {"key": f"form-{slot.pk}-{'0' * 16}"} | {f"answer-{question.pk}": why for question in asked}
+    answer = browser.post(f"/slots/{slot.pk}/book/", details(step="confirm", **PERSON | besides))
     assert answer.status_code in (302, 303), answer.content
     return Booking.objects.with_slot().get(slot=slot, email=EMAIL)
 

@@ -40,6 +40,7 @@ PLANTED = {
     *(f"bookings_bookingevent.{field}" for field in ("name", "email", "phone", "reason")),
     *(f"bookings_waitlistentry.{field}" for field in ("name", "email")),
     *(f"bookings_webhookdelivery.{field}" for field in ("payload", "response")),
+    "bookings_answer.value",
     "bookings_lookuprequest.email",
     "bookings_notification.to",
     "bookings_proof.email",

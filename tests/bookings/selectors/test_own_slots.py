@@ -25,8 +25,10 @@ def test_holds_of_many_are_read_at_once(django_assert_num_queries):
         found = own_slots.own_slots(
             [VISITOR, OTHER], expert_ids=[booked.slot.expert_id], first=slots[0].date, last=slots[0].date
         )
-    assert found[VISITOR] == {slots[0].pk: own_slots.BOOKED}, "what is booked outweighs what is held"
-    assert {pk: mark.kind for pk, mark in found[OTHER].items()} == {slots[0].pk: "held"}
+    assert own_slots.marks_on(found[VISITOR], None) == {slots[0].pk: own_slots.Mark("booked")}, (
+        "what is booked outweighs what is held"
+    )
+    assert {pk: mark.kind for pk, mark in own_slots.marks_on(found[OTHER], None).items()} == {slots[0].pk: "held"}
 
 
 def test_proven_bookings_are_ones_own():
@@ -40,7 +42,8 @@ def test_proven_bookings_are_ones_own():
     Proof.objects.create(visitor=VISITOR, email="lena@example.com", expires_at=until)
     Proof.objects.create(visitor=OTHER, email="lena@example.com", expires_at=timezone.now())  # over
     found = own_slots.own_slots([VISITOR, OTHER], expert_ids=[expert.pk], first=by_mail.date, last=by_mail.date)
-    assert found == {VISITOR: {by_link.pk: own_slots.BOOKED, by_mail.pk: own_slots.BOOKED}, OTHER: {}}
+    booked = [own_slots.Mark("booked")]
+    assert found == {VISITOR: {by_link.pk: booked, by_mail.pk: booked}, OTHER: {}}
 
 
 def test_the_key_tells_of_status_move_and_time():

@@ -9,7 +9,10 @@ from django.utils import timezone
 from bookings import services
 from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Status
-from tests.cast import book, fresh, make_expert, make_row_of_slots, make_slot, make_type
+from bookings.privacy.erasing import erase_bookings
+from bookings.selectors.own_slots import own_key
+from bookings.services.catch_up import finished, recently_finished, settle_overdue
+from tests.cast import book, fresh, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
 VISITOR, OTHER = "a" * 32, "b" * 32
 pytestmark = pytest.mark.django_db
@@ -210,3 +213,49 @@ def test_another_slot_of_another_day_is_not_touched(expert, slots):
     far = make_slot(expert, at="15:00")
     book(slots["11:20"], session_type=make_type(expert).pk)
     assert fresh(far).seats_booked == 0
+
+
+class TestTheEnd:
+    """A session is over when its own time is, before or after the slot in which it starts ends."""
+
+    @pytest.fixture
+    def since(self):
+        """Books a session that began so many minutes ago, in slots of an hour, and returns it."""
+
+        def begun(minutes_ago, lasts):
+            begins = timezone.now() - timedelta(minutes=minutes_ago)
+            expert = make_expert()
+            hours = [make_slot(expert, starts_at=begins + timedelta(hours=n), minutes=60) for n in range(2)]
+            terms = {"name": "Visit", "minutes": lasts}
+            return make_booking(
+                hours[0],
+                more_slots=[hours[1].pk] if lasts > 60 else [],
+                session_type=make_type(expert, minutes=lasts),
+                session_ends_at=begins + timedelta(minutes=lasts),
+                agreed=terms,
+                holder=VISITOR,
+            )
+
+        return begun
+
+    @pytest.mark.parametrize(("minutes_ago", "lasts", "is_over"), [(70, 90, False), (50, 45, True), (100, 90, True)])
+    def test_of_one_that_is_longer_or_shorter_than_its_slot(self, since, minutes_ago, lasts, is_over):
+        booking = since(minutes_ago, lasts)
+        mine = Booking.objects.proven_to(VISITOR)
+        assert list(mine.earlier() if is_over else mine.upcoming()) == [booking]
+        assert not (mine.upcoming() if is_over else mine.earlier()).exists()
+        now = timezone.now()
+        for found in (finished(now), recently_finished(now)):
+            assert list(found) == [booking] * is_over
+        assert settle_overdue()["completed"] == is_over
+
+    def test_pages_load_themselves_again_at_its_end(self, since, monkeypatch):
+        booking = since(70, 90)
+        before = own_key(VISITOR)
+        monkeypatch.setattr(timezone, "now", lambda: booking.ends_at)
+        assert own_key(VISITOR) != before
+
+    def test_nobody_is_erased_before_it(self, since):
+        early, late = since(70, 90), since(100, 90)
+        erase_bookings([early.pk, late.pk])
+        assert set(Booking.objects.not_erased()) == {early}

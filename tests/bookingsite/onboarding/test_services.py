@@ -212,6 +212,20 @@ def test_founding_an_organisation_ends_with_a_list_of_what_is_to_do():
     assert 'id="hours-group"' in ida.get(steps[1]["url"]).text
 
 
+def test_a_new_organisation_starts_from_an_example_if_it_likes():
+    for example, types in (("", 0), ("nonsense", 0), ("clinic", 3)):
+        invitation = onboarding.found_by_mail(name="Harbour", email=f"ida{types}{example}@example.com", zone="UTC")
+        path, ida = path_of(invitation), Client()
+        assert "What will people book with you?" in ida.get(path).text
+        page = ida.post(path, ACCOUNT | {"example": example}, follow=True)
+        organization = Organization.objects.latest("pk")
+        assert organization.session_types.count() == types
+        labels = [str(step["label"]) for step in page.context["checklist"]["steps"]]
+        assert ("Say who offers which session type" in labels) == bool(types)
+    joining = invite(organization, email="noor@example.com")
+    assert "What will people book" not in Client().get(path_of(joining)).text
+
+
 @pytest.mark.parametrize("values", [{"organization": ""}, {"email": "x"}, {"zone": "Mars/Olympus"}], ids=str)
 def test_what_cannot_be_founded_is_a_message_at_the_field(values):
     response = Client().post("/start/", START | values)

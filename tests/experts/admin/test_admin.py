@@ -30,6 +30,7 @@ from tests.cast import (
     make_category,
     make_expert,
     make_organization,
+    make_question,
     make_session_type,
     make_slot,
     make_webhook,
@@ -55,6 +56,7 @@ def one_of_each():
     )
     mail = {"kind": "confirmed", "audience": "customer", "status": "sent", "to": booking.email, "booking": booking}
     Notification.objects.create(message_id=f"<{booking.reference}@expertbook>", **mail)
+    make_question(slot.expert.organization)
     WaitlistEntry.objects.create(slot=slot, name="Omar", email="omar@example.com")
     endpoint = make_webhook(slot.expert.organization)
     WebhookDelivery.objects.create(endpoint=endpoint, event_id="msg_1", type="slot.full", payload={}, status="kept")

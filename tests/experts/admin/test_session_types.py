@@ -87,7 +87,7 @@ def test_other_minutes_are_seen_first_and_back_keeps_them(staff, organization, e
 
 
 def test_who_offers_it_is_ticked_with_minutes_and_price_of_their_own(staff, organization, expert):
-    other = make_expert(name="Dr Hannah Weiss", organization=organization)
+    other, third = (make_expert(name=name, organization=organization) for name in ("Dr Hannah Weiss", "Dr Tove Lund"))
     kind = make_session_type(organization, other, name="First visit", slug="first")
     url = admin_url(SessionType, "change", kind.pk)
     page = staff.get(url)
@@ -97,6 +97,7 @@ def test_who_offers_it_is_ticked_with_minutes_and_price_of_their_own(staff, orga
         "offers",
         {"id": kind.offers.get().pk, "expert": other.pk},
         {"expert": expert.pk, "offers": "on", "minutes": "20", "price_words": "Free"},
+        {"expert": third.pk},
         initial=1,
     )
     response = staff.post(url, form)
