@@ -22,7 +22,7 @@ def expert_url(slot: Slot, zone: ZoneInfo) -> str:
 
 
 def type_of(slot: Slot) -> str:
-    """Return what addresses name the type of a Session by, of two experts with the second: ``team~amara``. "" of a slot."""
+    """Return what addresses name the type of a Session by, of two experts ``team~amara``; "" of a slot."""
     if not isinstance(slot, Session):
         return ""
     return slot.session_type.slug + (f"~{slot.second.expert.slug}" if slot.second is not None else "")
