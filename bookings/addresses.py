@@ -9,16 +9,23 @@ from django.urls import reverse
 from experts.models import Expert, Session, Slot
 
 LONGEST_SLUG = 60  # of a session type
+LONGEST_TYPE = LONGEST_SLUG + 81  # with the second expert
 
 
 def expert_url(slot: Slot, zone: ZoneInfo) -> str:
     """Return the expert's page on the day of the slot or Session, for somebody to whom the clock of ``zone`` leads."""
-    return day_url(slot.expert, slot.starts_at.astimezone(zone).date(), session_type=type_of(slot))
+    day = slot.starts_at.astimezone(zone).date()
+    if isinstance(slot, Session) and slot.second is not None:  # which is booked with both, on a page of their own
+        page = reverse("anyone", args=[slot.expert.organization.slug, slot.session_type.slug])
+        return f"{page}?{urlencode({'day': day.isoformat()})}"
+    return day_url(slot.expert, day, session_type=type_of(slot))
 
 
 def type_of(slot: Slot) -> str:
-    """Return what addresses name the type of a Session by; "" of a slot."""
-    return slot.session_type.slug if isinstance(slot, Session) else ""
+    """Return what addresses name the type of a Session by, of two experts ``team~amara``; "" of a slot."""
+    if not isinstance(slot, Session):
+        return ""
+    return slot.session_type.slug + (f"~{slot.second.expert.slug}" if slot.second is not None else "")
 
 
 def day_url(

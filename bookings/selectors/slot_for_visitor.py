@@ -11,10 +11,10 @@ from bookings.models.proven import hashes_of
 from bookings.selectors.answers import questions_for
 from bookings.selectors.lately import known, lately, most_counted
 from bookings.transitions import OCCUPYING
-from experts.models import OfferedType, Session, Slot
+from experts.models import Expert, OfferedType, Session, Slot
 from experts.prepared import PreparedQuery
 from experts.scheduling.fitting import Offered
-from experts.scheduling.sessions import offered_by, read_session
+from experts.scheduling.sessions import offered_by, offered_together, read_session, read_session_of_two
 
 # What the steps of booking show of an expert and an organisation, and what decides about a slot's state.
 _POLICY = (
@@ -128,6 +128,8 @@ def find_session(seen: SlotForVisitor, kind: str) -> SlotForVisitor | None:
     hold = seen.hold
     if not kind and (hold is None or hold.session_type_id is None):
         return seen
+    if "~" in kind or (hold is not None and not kind and hold.second_expert_id is not None):
+        return _find_session_of_two(seen, kind)
     offers = offered_by(seen.slot.expert_id)
     offered: Offered | None
     if kind:
@@ -141,6 +143,26 @@ def find_session(seen: SlotForVisitor, kind: str) -> SlotForVisitor | None:
         session = Session.of(seen.slot, [seen.slot], offered.session_type, offered.terms)
         session.is_closed = True
     if hold is not None and hold.session_type_id == offered.session_type.pk:
+        hold.slot = session
+    return replace(seen, slot=session)
+
+
+def _find_session_of_two(seen: SlotForVisitor, kind: str) -> SlotForVisitor | None:
+    """As ``find_session``, of two experts together; None where no session fits with both. Three queries."""
+    name, _tilde, second = kind.partition("~")
+    hold = seen.hold
+    offers = offered_together().filter(expert__in=Expert.objects.active())
+    if kind:
+        offers = offers.filter(session_type__slug=name, expert__slug=second)
+    elif hold is not None:
+        offers = offers.filter(session_type=hold.session_type_id, expert=hold.second_expert_id)
+    offer = offers.filter(session_type__offers__expert=seen.slot.expert_id).first()
+    if offer is None:
+        return None
+    session = read_session_of_two(seen.slot, offer.expert_id, offer.session_type, offer.session_type.terms)
+    if session is None:
+        return None
+    if hold is not None and hold.second_expert_id == offer.expert_id:
         hold.slot = session
     return replace(seen, slot=session)
 

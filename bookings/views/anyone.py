@@ -111,13 +111,8 @@ def hold_anyone(request, slug, type_slug):
         )
     except Refused as error:
         return _refuse(request, kind, error)
-    return see_other(book_url(hold.slot, query=_steps_query(kind, hold)))
-
-
-def _steps_query(kind: SessionType, hold) -> dict[str, str]:
-    """Return what the steps of booking are told of the hold in their addresses."""
-    second = {"with": hold.second_expert.slug} if hold.second_expert is not None else {}
-    return {"type": kind.slug} | second
+    second = f"~{hold.second_expert.slug}" if hold.second_expert is not None else ""
+    return see_other(book_url(hold.slot, query={"type": kind.slug + second}))
 
 
 def _refuse(request, kind: SessionType, error: Refused):

@@ -205,7 +205,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
         check_hold_limits(visitor=request.visitor, address=address)
         hold = services.hold_slot(
             slot_id=slot.pk,
-            session_type=_type_id(slot),
+            **_type_ids(slot),
             visitor=request.visitor,
             seats=seats,
             client_address=address,
@@ -236,8 +236,12 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
 
 
-def _type_id(slot: Slot) -> int | None:
-    return slot.session_type.pk if isinstance(slot, Session) else None
+def _type_ids(slot: Slot) -> dict[str, int | None]:
+    """Return the type of a Session and the second of two experts, as services take them; of a slot there are none."""
+    if not isinstance(slot, Session):
+        return {}
+    second = slot.second.expert_id if slot.second is not None else None
+    return {"session_type": slot.session_type.pk, "second_expert": second}
 
 
 def _review(request, seen, *, asks=False):
@@ -263,7 +267,7 @@ def _review(request, seen, *, asks=False):
         seats = form.cleaned_data.get("seats") or 1
         hold = services.hold_slot(
             slot_id=slot.pk,
-            session_type=_type_id(slot),
+            **_type_ids(slot),
             visitor=request.visitor,
             seats=seats,
             client_address=address,
@@ -314,7 +318,7 @@ def _confirm(request, seen):
             slot_id=slot.pk,
             **{name: form.cleaned_data[name] for name in ("name", "email", "phone", "notes")},
             seats=form.cleaned_data.get("seats") or 1,
-            session_type=_type_id(slot),
+            **_type_ids(slot),
             answers=form.typed_answers(),
             visitor=request.visitor,
             idempotency_key=form.cleaned_data["key"],

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings import services
-from bookings.addresses import LONGEST_SLUG, book_url, day_url, expert_url, extend_url, release_url, waitlist_url
+from bookings.addresses import LONGEST_TYPE, book_url, day_url, expert_url, extend_url, release_url, waitlist_url
 from bookings.errors import NotHeld, Refused
 from bookings.forms import BookingForm, new_key, opened_now
 from bookings.models import Booking, MailKind, Notification, Status, WaitlistEntry
@@ -49,7 +49,7 @@ def show_choice(request, slot: Slot, kind: str = ""):
 
 def type_asked(request) -> str:
     """Return the type (a slug) that the address names, "" without one."""
-    return request.GET.get("type", "")[:LONGEST_SLUG]
+    return request.GET.get("type", "")[:LONGEST_TYPE]
 
 
 def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:

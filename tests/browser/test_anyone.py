@@ -45,6 +45,15 @@ def test_somebody_is_held_and_named_and_another_page_loses_the_start(make_contex
     slots = house.slots[house.experts.index(rest)]
     book(slots["09:20"])
     expect(tile(others, house)).not_to_have_attribute("formaction", re.compile("."), timeout=2_000)
+    dialog.get_by_label("Full name").fill("Lena Fischer")
+    dialog.get_by_label("Email").fill("lena@example.com")
+    dialog.get_by_role("checkbox").check()
+    dialog.get_by_role("button", name="Review booking").click()
+    expect(dialog).to_contain_text(held.slot.expert.name)
+    dialog.get_by_role("button", name="Confirm booking").click()
+    expect(dialog.get_by_role("heading", name=re.compile("booked", re.IGNORECASE))).to_be_visible()
+    held.refresh_from_db()
+    assert (held.status, held.session_type) == ("CONFIRMED", house.type)
 
 
 def test_it_works_without_javascript(page_without_js, house):

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from bookings.models import Booking
 from experts.models import Organization
 from tests.bookings.services.test_anyone import House
-from tests.cast import book, make_expert, make_organization, make_type
+from tests.cast import book, details, make_expert, make_organization, make_type
 
 pytestmark = pytest.mark.django_db
 
@@ -128,7 +128,15 @@ def test_two_together(client):
     response = client.post(hold_url(house, html))
     held = Booking.objects.get()
     assert len(held.experts) == 2
-    assert response["Location"].endswith(f"?type={house.type.slug}&with={held.experts[1].slug}")
+    assert response["Location"].endswith(f"?type={house.type.slug}~{held.experts[1].slug}")
+    step = client.get(response["Location"])
+    html = step.content.decode()
+    assert all(expert.name in html for expert in held.experts)
+    key = re.search(r'name="key" value="([^"]+)"', html)[1]
+    confirmed = client.post(response["Location"], details(key=key, step="confirm"))
+    assert confirmed.status_code in (200, 302, 303)
+    held.refresh_from_db()
+    assert (held.status, len(held.experts)) == ("CONFIRMED", 2)
 
 
 class TestTheOrganisation:
