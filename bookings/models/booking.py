@@ -220,6 +220,34 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.exclude_ahead().order_by("-slot__starts_at")
 
 
+# Statuses whose seats the trigger counts as booked (bookings/transitions.py).
+_BOOKED = "('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')"
+# What the trigger does to a slot for a ``change``: slot_id, held and booked (differences), and is_hold.
+_COUNT = """
+IF change.is_hold THEN
+    -- The earliest expiry is read from other rows: first the lock and then, in a new statement, a fresh look.
+    PERFORM 1 FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
+    UPDATE experts_slot
+    SET seats_held = seats_held + change.held,
+        seats_booked = seats_booked + change.booked,
+        next_hold_expiry = least(
+            (SELECT min(expires_at) FROM bookings_booking WHERE slot_id = change.slot_id AND status = 'HELD'),
+            (SELECT min(expires_at) FROM bookings_booking
+             WHERE more_slots @> ARRAY[change.slot_id] AND more_slots <> '{}' AND status = 'HELD'))
+    WHERE id = change.slot_id;
+ELSE
+    UPDATE experts_slot
+    SET seats_held = seats_held + change.held,
+        seats_booked = seats_booked + change.booked
+    WHERE id = change.slot_id AND (change.held <> 0 OR change.booked <> 0);
+END IF;
+IF NOT FOUND AND (change.held <> 0 OR change.booked <> 0) THEN  -- an array has no foreign key
+    RAISE EXCEPTION 'there is no slot %', change.slot_id
+        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'booking_takes_slots_that_exist', TABLE = TG_TABLE_NAME;
+END IF;
+"""
+
+
 class Booking(models.Model):
     """Who booked what. Written by bookings/services/ only; its trigger keeps the counters of the slots."""
 
@@ -396,8 +424,23 @@ class Booking(models.Model):
                 operation=pgtrigger.Insert
                 | pgtrigger.Delete
                 | pgtrigger.UpdateOf("slot_id", "more_slots", "status", "seats", "expires_at"),
-                declare=[("change", "RECORD")],
-                func="""
+                declare=[
+                    ("was_held", "int := CASE WHEN OLD.status = 'HELD' THEN OLD.seats ELSE 0 END"),
+                    ("is_held", "int := CASE WHEN NEW.status = 'HELD' THEN NEW.seats ELSE 0 END"),
+                    ("was_booked", f"int := CASE WHEN OLD.status IN {_BOOKED} THEN OLD.seats ELSE 0 END"),
+                    ("is_booked", f"int := CASE WHEN NEW.status IN {_BOOKED} THEN NEW.seats ELSE 0 END"),
+                    ("change", "RECORD"),
+                ],
+                func=f"""
+                    -- As nearly always: one slot before and after, for which the loop would cost more than the update.
+                    IF coalesce(cardinality(OLD.more_slots), 0) + coalesce(cardinality(NEW.more_slots), 0) = 0
+                       AND coalesce(OLD.slot_id, NEW.slot_id) = coalesce(NEW.slot_id, OLD.slot_id) THEN
+                        SELECT coalesce(NEW.slot_id, OLD.slot_id) AS slot_id, is_held - was_held AS held,
+                               is_booked - was_booked AS booked, was_held + is_held > 0 AS is_hold
+                        INTO change;
+                        {_COUNT}
+                        RETURN NULL;
+                    END IF;
                     -- In order of time, as the services lock them, so that two moves in opposite directions wait for
                     -- each other instead of deadlocking.
                     FOR change IN
@@ -407,48 +450,15 @@ class Booking(models.Model):
                                bool_or(touched.is_hold) AS is_hold
                         FROM (
                             SELECT unnest(OLD.slot_id || OLD.more_slots) AS slot_id,
-                                   CASE WHEN OLD.status = 'HELD' THEN -OLD.seats ELSE 0 END AS held,
-                                   CASE WHEN OLD.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
-                                        THEN -OLD.seats ELSE 0 END AS booked,
-                                   OLD.status = 'HELD' AS is_hold
+                                   -was_held AS held, -was_booked AS booked, was_held > 0 AS is_hold
                             UNION ALL
-                            SELECT unnest(NEW.slot_id || NEW.more_slots),
-                                   CASE WHEN NEW.status = 'HELD' THEN NEW.seats ELSE 0 END,
-                                   CASE WHEN NEW.status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')
-                                        THEN NEW.seats ELSE 0 END,
-                                   NEW.status = 'HELD'
+                            SELECT unnest(NEW.slot_id || NEW.more_slots), is_held, is_booked, is_held > 0
                         ) AS touched
                         WHERE touched.slot_id IS NOT NULL
                         GROUP BY touched.slot_id
                         ORDER BY (SELECT starts_at FROM experts_slot WHERE id = touched.slot_id), touched.slot_id
                     LOOP
-                        IF change.is_hold THEN
-                            -- The earliest expiry is read from other rows, so it needs the lock first and then,
-                            -- in a new statement, a fresh look.
-                            PERFORM 1 FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
-                            UPDATE experts_slot
-                            SET seats_held = seats_held + change.held,
-                                seats_booked = seats_booked + change.booked,
-                                next_hold_expiry = least(
-                                    (SELECT min(expires_at) FROM bookings_booking
-                                     WHERE slot_id = change.slot_id AND status = 'HELD'),
-                                    (SELECT min(expires_at) FROM bookings_booking
-                                     WHERE more_slots @> ARRAY[change.slot_id] AND more_slots <> '{}'
-                                       AND status = 'HELD'))
-                            WHERE id = change.slot_id;
-                        ELSIF change.held <> 0 OR change.booked <> 0 THEN
-                            UPDATE experts_slot
-                            SET seats_held = seats_held + change.held,
-                                seats_booked = seats_booked + change.booked
-                            WHERE id = change.slot_id;
-                        ELSE
-                            CONTINUE;
-                        END IF;
-                        IF NOT FOUND THEN  -- an array has no foreign key
-                            RAISE EXCEPTION 'there is no slot %', change.slot_id
-                                USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'booking_takes_slots_that_exist',
-                                      TABLE = TG_TABLE_NAME;
-                        END IF;
+                        {_COUNT}
                     END LOOP;
                     RETURN NULL;
                 """,
