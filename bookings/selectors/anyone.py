@@ -207,16 +207,24 @@ class CalendarOfAny:
 
     @property
     def parts(self) -> list[PartOfStarts]:
-        """Return the starts of the day that are not over nor beyond the horizon, by part of day."""
+        """Return the starts of the day that can be booked, or may soon be again, by part of day.
+
+        Those of several people overlap: with all that are taken a day would be full of what nobody can press.
+        """
         parts: list[PartOfStarts] = []
         for start in self.week.starts.get(self.day, []):
-            if start.state in PLAIN_STATES:
+            if start.state in PLAIN_STATES or start.state == "full":
                 continue
             part = part_of_day(start.starts_at.astimezone(self.zone))
             if not parts or parts[-1].name != str(part.name):
                 parts.append(PartOfStarts(str(part.name), part.icon, []))
             parts[-1].tiles.append(self._tile(start))
         return parts
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether there were times on the day, all of which are taken."""
+        return any(start.state == "full" for start in self.week.starts.get(self.day, []))
 
     def _tile(self, start: Start) -> StartTile:
         free = [session.expert for session in start.free]

@@ -50,6 +50,20 @@ def test_times_of_all_with_who_is_free(client, house):
     assert hold_url(house, shown(client, house), "10:20") is None, "nobody can any more"
 
 
+def test_what_is_taken_with_everybody_is_not_in_the_way(client, house):
+    for slots in house.slots:
+        book(slots["09:00"], session_type=house.type.pk)
+    starts = f'id="start-{int(house.at("09:00").timestamp())}"'
+    assert starts not in shown(client, house)
+    for slots in house.slots:
+        for slot in slots.values():
+            slot.refresh_from_db()
+            if not slot.seats_booked:
+                book(slot)
+    day = next(iter(house.slots[0].values())).date.isoformat()
+    assert "All times of this day are taken" in shown(client, house, f"?day={day}")
+
+
 def test_a_person_narrows_the_times(client, house):
     book(house.slots[0]["09:00"], session_type=house.type.pk)
     one, other = house.experts[0], house.experts[1]
