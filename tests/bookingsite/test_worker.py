@@ -17,12 +17,24 @@ BACK = "The database answers again."
 SECONDS = 60
 
 
-@pytest.fixture
-def postgres(tmp_path):
-    postgres = PrivatePostgres(tmp_path)
-    postgres.execute(SchemaManager.get_schema())
+@pytest.fixture(scope="module")
+def _lasting_postgres(tmp_path_factory):
+    """One for all tests of this file: to make it takes longer than most of them."""
+    postgres = PrivatePostgres(tmp_path_factory.mktemp("postgres"))
     yield postgres
     postgres.remove()
+
+
+@pytest.fixture
+def postgres(_lasting_postgres):
+    """One that runs, with the tables of the queue and no rows."""
+    if _lasting_postgres.process.poll() is not None:  # a test that failed has left it so
+        _lasting_postgres.stop()
+        _lasting_postgres.start()
+    _lasting_postgres.execute("DROP SCHEMA public CASCADE")
+    _lasting_postgres.execute("CREATE SCHEMA public")
+    _lasting_postgres.execute(SchemaManager.get_schema())
+    return _lasting_postgres
 
 
 class Worker:
