@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import AwareDatetime, BaseModel, Field, model_serializer
 
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
 from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
@@ -240,6 +240,7 @@ class BookingFacts(BaseModel):
 
     @model_serializer(mode="wrap")
     def _what_is_there(self, dump):
+        """Programs that were made before there was more to say get what they always got."""
         return {name: value for name, value in dump(self).items() if name in self.model_fields_set}
 
     @classmethod
@@ -289,20 +290,12 @@ class BookingOut(BookingFacts):
     reason: str = Field(description="What staff wrote when they rejected or cancelled it.")
     answers: list[AnswerOut] = Field([], description="To what the organisation asks. Left out where there are none.")
 
-    @model_serializer(mode="wrap")
-    def _without_no_answers(self, write: SerializerFunctionWrapHandler):
-        """Programs that were made before anybody was asked get what they always got."""
-        said = write(self)
-        if not said.get("answers"):
-            said.pop("answers", None)
-        return said
-
     @classmethod
     def of(cls, booking: Booking, now: datetime, answers: Iterable[Answer]) -> "BookingOut":
         """Needs ``with_slot()``."""
         person = {name: getattr(booking, name) for name in ("name", "email", "phone", "notes", "reason")}
         said = [AnswerOut.of(answer) for answer in answers]
-        return cls.model_construct(**cls.facts(booking, now), **person, answers=said)
+        return cls.model_construct(**cls.facts(booking, now), **person, **({"answers": said} if said else {}))
 
 
 class AwaitingProofNowOut(BookingOut):

@@ -167,6 +167,8 @@ class TestBooking:
     def test_a_slot_as_it_is_is_told_as_ever(self, api, slots, first_visit):
         body = self.book(api, slots["09:20"], session_type=None).json()
         assert set(body) == {"reference", "token", "status", "seats", "expires_at", "slot"}
+        told = Caller(body["token"]).get(f"/bookings/{body['reference']}").json()
+        assert set(told) - set(body) == {"name", "email", "phone", "notes", "reason"}
 
     def test_staff_book_find_and_move_them(self, api, expert, slots, first_visit):
         staff = Caller(make_token(expert.organization))
