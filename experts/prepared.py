@@ -148,11 +148,17 @@ _MARKS: dict[Any, Callable[[int], Any]] = {
 
 @Field.register_lookup
 class AnyOf(Lookup):
-    """``pk__any_of=[…]``: as ``pk__in``, with the list as one parameter, so that the SQL is the same for any length."""
+    """``pk__any_of=[…]``: as ``pk__in``, with the list as one parameter, so that the SQL is the same for any length.
+
+    Or an expression that is an array, which PostgreSQL makes once before it looks for the rows.
+    """
 
     lookup_name = "any_of"
     prepare_rhs = False
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
         column, parameters = self.process_lhs(compiler, connection)
-        return f"{column} = ANY(%s)", (*parameters, self.rhs)
+        if isinstance(self.rhs, list):
+            return f"{column} = ANY(%s)", (*parameters, self.rhs)
+        array, array_parameters = compiler.compile(self.rhs)
+        return f"{column} = ANY({array})", (*parameters, *array_parameters)

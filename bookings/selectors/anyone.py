@@ -1,7 +1,7 @@
 """Read when any of those who offer a type is free: a week as a strip of days, a day as tiles, and whom to choose."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -60,6 +60,11 @@ class StartTile:
     @property
     def is_button(self) -> bool:
         return self.start.state in BOOKABLE_STATES
+
+    @property
+    def key(self) -> int:
+        """By which the page knows it: seconds since 1970."""
+        return int(self.start.starts_at.timestamp())
 
 
 @dataclass(frozen=True)
@@ -275,7 +280,7 @@ def anyone_url(
 
 def hold_anyone_url(session_type: SessionType, starts_at: datetime, chosen: list[Expert]) -> str:
     """Return where a session that begins at an instant is held with whoever is free (POST)."""
-    at = starts_at.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = starts_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return _url("hold_anyone", session_type, [*_with(chosen), ("at", at)])
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import OperationalError, connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
@@ -15,7 +15,7 @@ from bookings.services.caution import HoldTime, counted_for, hold_time
 from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
-from bookings.services.locking import ALL_SLOTS, lock_booking, lock_slots_of, publish_slots
+from bookings.services.locking import lock_booking, lock_slots_of, publish_slots, slot_ids_of
 from bookings.services.sessions import TAKEN_FIELDS, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_left, serve_waitlist, serve_waitlists
 from experts import publisher
@@ -283,9 +283,6 @@ def _lock_slot_and_moving(slot: Slot, visitor: str) -> None:
 
 @PreparedQuery
 def _slots_and_moving(slot_ids: list[int], visitor: str, expert_id: int) -> QuerySet[Slot]:
-    holds = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD, slot__expert=expert_id, offer=None)
-    chosen = Slot.objects.order_by().filter(pk__any_of=slot_ids)
-    # A union rather than conditions joined by OR: each branch has its index.
-    taken = holds.annotate(taken=ALL_SLOTS).values("taken")
-    slots = Slot.objects.filter(pk__in=chosen.values("pk").union(taken, all=True))
+    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=expert_id, offer=None)
+    slots = Slot.objects.filter(Q(pk__any_of=slot_ids) | Q(pk__any_of=slot_ids_of(holds)))
     return slots.select_for_update(no_key=True).only("pk").order_by(*LOCK_ORDER)

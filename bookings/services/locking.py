@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
 from django.db.models import BigIntegerField, F, Func, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -72,8 +73,17 @@ class _MovedMeanwhile(Exception):
 
 def lock_slots_of(holds: QuerySet[Booking]) -> None:
     """Lock all slots of these holds, in order of time. One statement, none of which is read before."""
-    taken = holds.order_by().annotate(taken=ALL_SLOTS).values("taken")
-    list(Slot.objects.select_for_update(no_key=True).filter(pk__in=taken).order_by(*LOCK_ORDER).values_list("pk"))
+    slots = Slot.objects.select_for_update(no_key=True).filter(pk__any_of=slot_ids_of(holds))
+    list(slots.order_by(*LOCK_ORDER).values_list("pk"))
+
+
+def slot_ids_of(holds: QuerySet[Booking]) -> ArraySubquery:
+    """Return the ids of all slots that these take, for ``any_of``.
+
+    As an array and not as a subquery of rows, with which PostgreSQL may lose a row that it locks: when that has changed
+    while it waited, it looks at the condition again, and depending on the plan finds nothing on the other side.
+    """
+    return ArraySubquery(holds.order_by().annotate(taken=ALL_SLOTS).values("taken"))
 
 
 def read_again(slot: Slot) -> Slot:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from experts import services
 from experts.api.error_schemas import Error, errors
-from experts.api.schemas import Input, Line, Listed, Slug, Text, Whole, example
+from experts.api.schemas import Flag, Input, Line, Listed, Slug, Text, Whole, example
 from experts.api.staff_schemas import Minutes
 from experts.errors import NotFound, TypePreviewNeeded
 from experts.models import Audience, Expert, OfferedType, SessionType
@@ -65,7 +65,7 @@ class SessionTypeIn(Input):
     price_words: Line = Field("", max_length=60)
     venue: Literal["", "in_person", "phone", "video"] = ""
     audience: Literal[_AUDIENCES] = Audience.EVERYBODY.value
-    is_group: bool = False
+    is_group: Flag = False
     experts: list[Slug] = Field([], max_length=MOST_EXPERTS)
     seen: str = Field("", max_length=64)
 
