@@ -11,6 +11,7 @@ from bookings.errors import NotFound, SeatFree, SlotTaken
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.privacy.erasing import erase_bookings
 from bookings.selectors.own_slots import own_key
+from bookings.services import holds
 from bookings.services.catch_up import finished, free_and_waited_for, recently_finished, settle_overdue
 from tests.cast import book, fresh, join_line, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
@@ -302,3 +303,51 @@ class TestTheWaitlist:
         with pytest.raises(SeatFree):
             self.wait(slots["10:00"], make_type(expert))
         assert WaitlistEntry.objects.count() == 0
+
+
+class TestATypeThatGetsLongerMeanwhile:
+    """Its minutes are written without the slots' locks: what was locked may be less than what is wanted by then."""
+
+    @pytest.fixture
+    def meanwhile(self, expert, monkeypatch):
+        """Make it longer just before its slots are locked, and do something just before the hold is written."""
+        kind, lock, take = make_type(expert), holds._lock_slot_and_moving, holds.take
+        has_locked = False
+
+        def lock_too_few(slot, visitor):
+            nonlocal has_locked
+            kind.offers.update(minutes=60)
+            lock(slot, visitor)
+            has_locked = True
+
+        def use(what):
+            def take_late(booking, slot):
+                nonlocal has_locked
+                if has_locked:
+                    has_locked = False
+                    what()
+                take(booking, slot)
+
+            monkeypatch.setattr(holds, "_lock_slot_and_moving", lock_too_few)
+            monkeypatch.setattr(holds, "take", take_late)
+            return kind
+
+        return use
+
+    @pytest.mark.parametrize("moves", [False, True])
+    @pytest.mark.parametrize("what", ["book", "delete"])
+    def test_what_others_did_to_the_rest_refuses_the_hold(self, expert, slots, meanwhile, what, moves):
+        if moves:
+            services.hold_slot(slot_id=slots["09:00"].pk, visitor=VISITOR)
+        rest = slots["10:40"]
+        kind = meanwhile(
+            (lambda: book(rest)) if what == "book" else (lambda: type(rest).objects.get(pk=rest.pk).delete())
+        )
+        with pytest.raises(SlotTaken) as refused:
+            hold(slots["10:00"], kind)
+        assert refused.value.slot.session_type == kind
+        assert (refused.value.reason, taken(slots)) == ("full", ["09:00"] if moves else [])
+
+    def test_the_rest_is_held_if_it_stays_free(self, expert, slots, meanwhile):
+        hold(slots["10:00"], meanwhile(lambda: None))
+        assert taken(slots) == ["10:00", "10:20", "10:40"]

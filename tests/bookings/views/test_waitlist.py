@@ -354,7 +354,8 @@ class TestASession:
         assert "type=first-visit" in left["Location"]
         assert WaitlistEntry.objects.get().status == "LEFT"
 
-    def test_its_start_is_marked_where_its_type_is_shown(self, client, slots, visit, booking):
+    def test_its_start_is_marked_where_its_type_is_shown(self, client, slots, visit):
+        book(slots["10:00"], session_type=visit.pk)
         make_type(visit.offers.get().expert, name="Follow-up", slug="follow-up", minutes=20)
         self.join(client, slots)
         page, day = f"/experts/{slots['10:00'].expert.slug}/", slots["10:00"].date.isoformat()
@@ -364,7 +365,7 @@ class TestASession:
             for kind in ("first-visit", "follow-up")
         ]
         assert shown == [True, False]
-        assert step(client.get(self.url(slots).replace("first-visit", "follow-up"), follow=True)) == "details"
+        assert step(client.get(self.url(slots).replace("first-visit", "follow-up"), follow=True)) == "waitlist"
 
     def test_without_a_type_it_has_to_be_chosen_first(self, client, slots, visit, booking):
         answer = client.post(f"/slots/{slots['10:20'].pk}/waitlist/", details(step="join"))
