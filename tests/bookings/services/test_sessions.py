@@ -7,11 +7,12 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bookings import services
-from bookings.errors import NotFound, SeatFree, SlotTaken
+from bookings.errors import Busy, NotFound, SeatFree, SlotTaken
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.privacy.erasing import erase_bookings
 from bookings.selectors.own_slots import own_key
-from bookings.services import holds
+from bookings.services import booking as booking_module
+from bookings.services import holds, waitlist
 from bookings.services.catch_up import finished, free_and_waited_for, recently_finished, settle_overdue
 from tests.cast import book, fresh, join_line, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
@@ -306,48 +307,51 @@ class TestTheWaitlist:
 
 
 class TestATypeThatGetsLongerMeanwhile:
-    """Its minutes are written without the slots' locks: what was locked may be less than what is wanted by then."""
+    """Its minutes are written without the slots' locks: what was locked is less than what is wanted by then.
+
+    What is not locked others may take or delete before it is written, so nothing is.
+    """
 
     @pytest.fixture
-    def meanwhile(self, expert, monkeypatch):
-        """Make it longer just before its slots are locked, and do something just before the hold is written."""
-        kind, lock, take = make_type(expert), holds._lock_slot_and_moving, holds.take
-        has_locked = False
+    def kind(self, expert, slots, monkeypatch):
+        kind = make_type(expert)
 
-        def lock_too_few(slot, visitor):
-            nonlocal has_locked
-            kind.offers.update(minutes=60)
-            lock(slot, visitor)
-            has_locked = True
+        def grows_before(module, name):
+            lock = getattr(module, name)
 
-        def use(what):
-            def take_late(booking, slot):
-                nonlocal has_locked
-                if has_locked:
-                    has_locked = False
-                    what()
-                take(booking, slot)
+            def locks_too_few(*what):
+                kind.offers.update(minutes=60)
+                return lock(*what)
 
-            monkeypatch.setattr(holds, "_lock_slot_and_moving", lock_too_few)
-            monkeypatch.setattr(holds, "take", take_late)
-            return kind
+            monkeypatch.setattr(module, name, locks_too_few)
 
-        return use
+        grows_before(holds, "_lock_slot_and_moving")
+        grows_before(booking_module, "lock_slots")
+        grows_before(waitlist, "lock_slots")
+        return kind
 
-    @pytest.mark.parametrize("moves", [False, True])
-    @pytest.mark.parametrize("what", ["book", "delete"])
-    def test_what_others_did_to_the_rest_refuses_the_hold(self, expert, slots, meanwhile, what, moves):
-        if moves:
+    @pytest.mark.parametrize("has_hold", [False, True])
+    def test_a_hold_has_to_be_asked_for_again(self, slots, kind, has_hold):
+        if has_hold:
             services.hold_slot(slot_id=slots["09:00"].pk, visitor=VISITOR)
-        rest = slots["10:40"]
-        kind = meanwhile(
-            (lambda: book(rest)) if what == "book" else (lambda: type(rest).objects.get(pk=rest.pk).delete())
-        )
-        with pytest.raises(SlotTaken) as refused:
+            kind.offers.update(minutes=None)
+        with pytest.raises(Busy):
             hold(slots["10:00"], kind)
-        assert refused.value.slot.session_type == kind
-        assert (refused.value.reason, taken(slots)) == ("full", ["09:00"] if moves else [])
-
-    def test_the_rest_is_held_if_it_stays_free(self, expert, slots, meanwhile):
-        hold(slots["10:00"], meanwhile(lambda: None))
+        assert taken(slots) == (["09:00"] if has_hold else [])
+        kind.offers.update(minutes=60)  # as it is for who comes after that
+        hold(slots["10:00"], kind)
         assert taken(slots) == ["10:00", "10:20", "10:40"]
+
+    def test_so_does_a_booking(self, slots, kind):
+        with pytest.raises(Busy):
+            book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == []
+        kind.offers.update(minutes=60)
+        book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == ["10:00", "10:20", "10:40"]
+
+    def test_so_does_a_place_on_the_waitlist(self, slots, kind):
+        make_booking(slots["10:00"])
+        with pytest.raises(Busy):
+            join_line(slots["10:00"], session_type=kind.pk)
+        assert not WaitlistEntry.objects.exists()
