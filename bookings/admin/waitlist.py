@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -21,12 +22,12 @@ class WaitlistAdmin(ServiceAdmin):
 
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
-    list_display = ("name", "when", "expert", "status_label", "seats", "joined")
+    list_display = ("name", "when", "expert_and_session", "status_label", "seats", "joined")
     list_filter = (("slot__expert", WithinReach), ("status", ChoicesDropdownFilter))
     ordering = ("-id",)
     sortable_by = ()
     actions = ("leave",)
-    fields = ("name", "email", "seats", "expert", "when", "status_label", "offered_until", "joined")
+    fields = ("name", "email", "seats", "expert_and_session", "when", "status_label", "offered_until", "joined")
 
     def get_readonly_fields(self, request, obj=None):
         return self.fields
@@ -55,8 +56,9 @@ class WaitlistAdmin(ServiceAdmin):
         return row.name
 
     @display(description=gettext_lazy("expert"))
-    def expert(self, row):
-        return row.slot.expert.name
+    def expert_and_session(self, row):
+        name = row.slot.expert.name
+        return format_html("{}<br>{}", name, row.session_type) if row.session_type else name
 
     @display(description=gettext_lazy("slot"))
     def when(self, row):

@@ -20,6 +20,7 @@ from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
 from bookings.selectors.answers import answers_to, in_staff_mail
+from bookings.selectors.awaited import session_awaited
 from bookings.selectors.place import place_of, public_place
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
@@ -157,9 +158,7 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
 
 
 def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:
-    expert = about.slot.expert
-    venue = about.venue if isinstance(about, Booking) else expert.venue
-    return clocks_for(venue, expert.zone, known_zone(about.timezone))
+    return clocks_for(about.venue, about.slot.expert.zone, known_zone(about.timezone))
 
 
 def _calendar_method(booking: Booking, kind: MailKind, before: Before) -> str:
@@ -185,8 +184,8 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
 
 
 def send_waitlist_link(entry: WaitlistEntry) -> None:
-    """Send the link that puts somebody in line. Needs slot and expert."""
-    slot, expert = entry.slot, entry.slot.expert
+    """Send the link that puts somebody in line. Needs ``with_slot()``."""
+    slot, expert = session_awaited(entry), entry.slot.expert
     _send(
         "waitlist_prove",
         MailKind.WAITLIST_PROVE,
@@ -205,9 +204,9 @@ def send_waitlist_link(entry: WaitlistEntry) -> None:
 def send_waitlist_offer(entry: WaitlistEntry) -> None:
     """Send the offer of a seat: until when it is kept, and the link to take it or give it back.
 
-    Needs hold, slot and expert.
+    Needs ``with_slot()``.
     """
-    slot, expert, hold = entry.slot, entry.slot.expert, entry.hold
+    slot, expert, hold = session_awaited(entry), entry.slot.expert, entry.hold
     assert hold is not None, "nothing was offered"
     _send(
         "waitlist",
@@ -216,7 +215,7 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
             "entry": entry,
             "slot": slot,
             "expert": expert,
-            "place": public_place(expert),  # it is not booked yet
+            "place": public_place(expert, hold.terms),  # it is not booked yet
             "until": hold.runs_out_at,
             "url": links.link_url(links.offer_token(entry)),
         },

@@ -46,6 +46,11 @@ def read_reference(text: str) -> str:
     return f"EB-{letters[:4]}-{letters[4:]}"
 
 
+def session_with(session: str, name: str) -> str:
+    """``First visit with Amara Okafor``; the name alone where the session has none."""
+    return _say("%(session)s with %(name)s") % {"session": session, "name": name} if session else name
+
+
 class Source(models.TextChoices):
     """Where a request came from."""
 
@@ -525,9 +530,7 @@ class Booking(models.Model):
     @property
     def session_name(self) -> str:
         """``First visit with Amara Okafor`` of a type, else the expert's name. Needs the expert."""
-        if self.terms is None:
-            return self.with_whom
-        return _say("%(session)s with %(name)s") % {"session": self.title, "name": self.with_whom}
+        return session_with(self.title if self.terms is not None else "", self.with_whom)
 
     @property
     def title_and_length(self) -> str:

@@ -8,11 +8,12 @@ from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.booking import Booking
+from bookings.models.booking import Booking, session_with
 from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from experts.constraints import known_value
 from experts.models import SessionType, Slot
+from experts.models.expert import Venue
 from experts.timezones import validate_zone
 
 
@@ -155,6 +156,17 @@ class WaitlistEntry(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+    @property
+    def session_name(self) -> str:
+        """``First visit with Amara Okafor`` of a type, else the expert's name. Needs ``with_slot()``."""
+        return session_with(self.session_type.name if self.session_type else "", self.slot.expert.name)
+
+    @property
+    def venue(self) -> Venue:
+        """How it takes place: as sessions of the type do, else as the expert's. Needs ``with_slot()``."""
+        own = self.session_type.venue if self.session_type else ""
+        return Venue(own or self.slot.expert.venue)
 
     @property
     def is_unproven(self) -> bool:

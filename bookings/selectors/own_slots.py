@@ -12,7 +12,7 @@ from django.db.models import F, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from bookings.addresses import book_url, release_url
+from bookings.addresses import book_url, release_url, type_of
 from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.models.booking import BookingQuerySet
 from bookings.selectors.countdown import Countdown
@@ -39,7 +39,6 @@ class Mark:
         return self.until is not None and self.until <= now
 
 
-WAITING = Mark("waiting")
 _RANKS = {"booked": 2, "held": 1, "waiting": 0}
 
 
@@ -65,8 +64,8 @@ def own_slots(
     waiting = WaitlistEntry.objects.waiting_of(*visitors).filter(
         slot__expert__in=expert_ids, slot__date__range=(first, last)
     )
-    for visitor, slot_id in waiting.values_list("visitor", "slot_id"):
-        found[visitor][slot_id].append(WAITING)
+    for visitor, slot_id, session_type in waiting.values_list("visitor", "slot_id", "session_type_id"):
+        found[visitor][slot_id].append(Mark("waiting", session_type=session_type))
     taken = Booking.objects.occupying().filter(slot__expert__in=expert_ids, slot__date__range=(first, last))
     mine = taken.filter(Q(status=Status.HELD, expires_at__gt=Now()) | ~Q(status=Status.HELD) & ~Q(name=""))
     columns = ("slot_id", "session_type_id", "status", "expires_at")
@@ -115,9 +114,14 @@ def without_hold(slot: Slot, own: Booking | None) -> Slot:
     return slot if own is None else slot.with_seats(held=-own.seats, only=own.slot_ids)
 
 
-def find_own_entry(slot: Slot, visitor: str) -> WaitlistEntry | None:
-    """Read the visitor's entry in the waitlist of the slot, with its ``place``, which means nothing while UNPROVEN."""
-    return WaitlistEntry.objects.joined_by(visitor).with_place().filter(slot=slot).first()
+def find_own_entry(slot: Slot, visitor: str, kind: str | None = None) -> WaitlistEntry | None:
+    """Read the visitor's entry in the waitlist of the slot or Session, with its ``place``.
+
+    The place means nothing while UNPROVEN. ``kind``: the slug of the type, where there is no Session of it any more.
+    """
+    mine = WaitlistEntry.objects.joined_by(visitor).with_place().filter(slot=slot)
+    kind = kind or type_of(slot)
+    return (mine.filter(session_type__slug=kind) if kind else mine.filter(session_type=None)).first()
 
 
 def own_keys(visitors: Collection[str]) -> dict[str, str]:

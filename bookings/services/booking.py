@@ -37,7 +37,7 @@ from bookings.services.effects import (
 )
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
 from bookings.services.locking import lock_booking, own_holds
-from bookings.services.sessions import agreed_with, read_taken, session_wanted, take
+from bookings.services.sessions import agreed_with, must_be_locked, read_taken, session_wanted, take
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
@@ -317,11 +317,13 @@ def _lock_and_read(
     if not wait:
         return lock_free_slots(wanted)
     held = [seen_holds[request.asker].slot_ids for request in contenders if request.asker in seen_holds]
-    lock_slots(chain((each.pk for slot in wanted.values() for each in slot.covered), *held))
+    locked = set(chain((each.pk for slot in wanted.values() for each in slot.covered), *held))
+    lock_slots(locked)
     slots = read_slots(wanted)
     for request in contenders:
         if request.slot_id in slots:
             slots[request.slot_id] = _session(slots[request.slot_id], request)
+            must_be_locked(slots[request.slot_id], locked)
     return slots
 
 

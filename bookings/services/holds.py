@@ -16,7 +16,7 @@ from bookings.services.checks import check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
 from bookings.services.locking import lock_booking, lock_slots_of, publish_slots, slot_ids_of
-from bookings.services.sessions import TAKEN_FIELDS, session_wanted, take
+from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_left, serve_waitlist, serve_waitlists
 from experts import publisher
 from experts.locking import LOCK_ORDER, slot_transaction
@@ -90,13 +90,11 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     lock_visitor(visitor)
-    _lock_slot_and_moving(wanted.slot, visitor)
+    locked = _lock_slot_and_moving(wanted.slot, visitor)
     # 3. Under the lock, the same rule again.
-    chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-    slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
+    slot, chosen, others = _look_again(wanted, locked)
     if lapse_and_serve(slot) is not slot:
-        chosen, *others = slot_and_holds(wanted.slot_id, visitor)
-        slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
+        slot, chosen, others = _look_again(wanted, locked)
     own = chosen.hold
     # What the waitlist offered stays: who waited for it may look around. So does what was booked but for its link.
     holds = [other.hold for other in others if other.hold and not other.is_offer and not other.hold.awaits_proof]
@@ -133,6 +131,14 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     publish(hold)
     hold.slot = slot.with_seats(held=seats)
     return hold
+
+
+def _look_again(wanted: Booking, locked: set[int]) -> tuple[Slot, SlotForVisitor, list[SlotForVisitor]]:
+    """Read under the locks what is wanted, and what the visitor has there and elsewhere. Raises as ``hold_slot``."""
+    chosen, *others = slot_and_holds(wanted.slot_id, wanted.holder)
+    slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
+    must_be_locked(slot, locked)
+    return slot, chosen, others
 
 
 def _move(hold: Booking, slot: Slot, seats: int, expires_at: datetime) -> None:
@@ -271,14 +277,17 @@ def visitor_lock(visitor: str) -> int:
     return int(sha256("holds", visitor)[:15], 16)
 
 
-def _lock_slot_and_moving(slot: Slot, visitor: str) -> None:
+def _lock_slot_and_moving(slot: Slot, visitor: str) -> set[int]:
     """Lock all slots of a slot or Session, and those of the hold of its expert that is to move here, in order of time.
 
-    Under the visitor's lock: until it ends nobody else makes or moves a hold of this visitor. Raises NotFound.
+    Under the visitor's lock: until it ends nobody else makes or moves a hold of this visitor. Returns the ids of what
+    is locked. Raises NotFound.
     """
     wanted = [each.pk for each in slot.covered]
-    if not {each.pk for each in _slots_and_moving(wanted, visitor, slot.expert_id)}.issuperset(wanted):
+    locked = {each.pk for each in _slots_and_moving(wanted, visitor, slot.expert_id)}
+    if not locked.issuperset(wanted):
         raise NotFound
+    return locked
 
 
 @PreparedQuery

@@ -1,9 +1,10 @@
 """Which slots a booking takes: one, or those of a session of a type."""
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
-from bookings.errors import NotFound, SlotTaken
+from bookings.errors import Busy, NotFound, SlotTaken
 from bookings.models import Booking
 from experts.locking import read_slots
 from experts.models import Session, SessionTerms, SessionType, Slot
@@ -59,6 +60,15 @@ def _fitting(slot: Slot, session_type: SessionType, terms: SessionTerms, second_
         # As a session of the type: who shows what else is free, shows such.
         raise SlotTaken(Session.of(slot, [slot], session_type, terms), "closed")
     return session
+
+
+def must_be_locked(slot: Slot, locked: Collection[int]) -> None:
+    """Raise Busy where a slot or Session takes a slot that is not among the locked ones (ids).
+
+    A type can get longer after it was looked at, as nobody locks slots for that: who asks again locks all.
+    """
+    if not {each.pk for each in slot.covered}.issubset(locked):
+        raise Busy
 
 
 def without_booking(slot: Slot, booking: Booking) -> Slot:

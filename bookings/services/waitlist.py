@@ -23,7 +23,7 @@ from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
 from bookings.services.locking import lapse_holds_of, read_again
-from bookings.services.sessions import session_wanted, take
+from bookings.services.sessions import must_be_locked, session_wanted, take
 from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots, slot_transaction
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -64,8 +64,11 @@ def join_waitlist(
     is_proven = vouches(visitor=visitor, email=asked.email)
     with slot_transaction():
         wanted = session_wanted(read_slot(slot_id), session_type) if session_type is not None else None
-        lock_slots([slot_id] if wanted is None else [each.pk for each in wanted.covered])
-        slot = lapse_and_serve(session_wanted(read_slot(slot_id), session_type))
+        locked = [slot_id] if wanted is None else [each.pk for each in wanted.covered]
+        lock_slots(locked)
+        slot = session_wanted(read_slot(slot_id), session_type)
+        must_be_locked(slot, locked)
+        slot = lapse_and_serve(slot)
         check_party(slot, asked)
         check_not_blocked(slot, asked)
         if seats > slot.capacity:

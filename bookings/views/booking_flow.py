@@ -215,11 +215,17 @@ def show_conflict(request, slot, conflict: Conflict, form):
 
     Somebody who opens a full slot gets the form of the waitlist instead.
     """
-    if conflict.reason == "full" and not conflict.was_race:
+    can_wait = conflict.reason in services.WORTH_WAITING and can_wait_for(slot)
+    if conflict.reason == "full" and can_wait and not conflict.was_race:
         return show_waitlist(request, slot, form, status=409)
-    context = {"form": form, "can_wait": conflict.reason in services.WORTH_WAITING}
+    context = {"form": form, "can_wait": can_wait}
     context |= _conflict_context(conflict, shown_clocks(request, slot).leading)
     return refresh_grid(show_step(request, slot, "conflict", context, status=409))
+
+
+def can_wait_for(slot: Slot) -> bool:
+    """Whether there is a waitlist: of slots and of sessions with one expert."""
+    return not isinstance(slot, Session) or slot.second is None
 
 
 def show_waitlist(request, slot, form, *, status=200):

@@ -16,6 +16,7 @@ from bookings.access import proofs
 from bookings.access.visitor import forget_visitor
 from bookings.addresses import book_url, waitlist_url
 from bookings.models import Booking, Proof, Status, WaitlistEntry
+from bookings.selectors.awaited import sessions_awaited
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.place import place_of
 from bookings.views import lookup
@@ -108,7 +109,8 @@ def my_bookings(request):
     kept = Booking.objects.awaiting_proof_of(request.visitor).running_holds(request.visitor).with_slot()
     awaiting = [_make_awaiting_row(booking, clocks_of(request, booking)) for booking in kept.order_by("expires_at")]
     entries = WaitlistEntry.objects.shown_to(request.visitor).with_place().with_slot()
-    waiting = [_make_waiting_row(entry, clocks_of(request, entry)) for entry in entries]
+    awaited = sessions_awaited(entries)
+    waiting = [_make_waiting_row(entry, awaited[entry.pk], clocks_of(request, entry)) for entry in entries]
     if not (coming or earlier or waiting or awaiting):
         return load_instead(request.path) if is_partial(request) else lookup.show_form(request)
     live_proofs = list(Proof.objects.live(request.visitor))
@@ -158,8 +160,8 @@ def _make_awaiting_row(booking, clocks) -> AwaitingRow:
     return AwaitingRow(booking=booking, expert=expert, when=when, until=until, url=url)
 
 
-def _make_waiting_row(entry, clocks) -> WaitingRow:
-    slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
+def _make_waiting_row(entry, slot, clocks) -> WaitingRow:
+    expert, now = entry.slot.expert, timezone.now()
     until = ""
     if entry.has_running_offer:
         expires_at = entry.hold.expires_at

@@ -9,9 +9,11 @@ from bookings import services
 from bookings.access.links import read_offer_token
 from bookings.access.proven import mark_proven
 from bookings.access.visitor import ensure_visitor
-from bookings.addresses import book_url, expert_url
+from bookings.addresses import book_url, expert_url, type_of
 from bookings.errors import Busy, LinkUnknown, NotFound, OfferOver, WaitlistFull
 from bookings.models import WaitlistEntry
+from bookings.selectors.awaited import session_awaited
+from bookings.selectors.slot_for_visitor import SlotForVisitor, find_session
 from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import clocks_of
 from experts import formatting
@@ -40,14 +42,16 @@ def offer(request, token):
         return _show(request, read_offer_token(token), status=error.status)
     except (Busy, NotFound, WaitlistFull) as error:
         return with_retry_after(_show(request, entry, problem=str(error), status=error.status), error)
-    return see_other(book_url(entry.slot))
+    return see_other(book_url(session_awaited(entry)))
 
 
 def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200):
-    slot, expert, now = entry.slot, entry.slot.expert, timezone.now()
+    slot, expert, now = session_awaited(entry), entry.slot.expert, timezone.now()
     is_kept = entry.has_running_offer and entry.hold.expires_at > now
     clocks = clocks_of(request, entry)
     zone = clocks.leading
+    # With all that it takes, as it is now: it may be open to all.
+    found = find_session(SlotForVisitor(entry.slot), type_of(slot))
     context = {
         "accent": expert.organization.accent,
         "entry": entry,
@@ -57,7 +61,7 @@ def _show(request, entry: WaitlistEntry, *, problem: str = "", status: int = 200
         "zone_line": formatting.zone_line(clocks, slot.starts_at),
         "until": _until(entry.hold.expires_at, clocks, now) if is_kept else "",
         "is_kept": is_kept,
-        "is_bookable": slot.is_bookable,
+        "is_bookable": found is not None and found.slot.is_bookable,
         "problem": problem,
         "slot_url": book_url(slot),
         "day_url": expert_url(slot, zone),

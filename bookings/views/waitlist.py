@@ -8,42 +8,55 @@ from django.views.decorators.http import require_http_methods
 from bookings import services
 from bookings.access.rate_limits import check_booking_limits
 from bookings.access.visitor import client_address, ensure_visitor
-from bookings.addresses import book_url, expert_url, waitlist_url
+from bookings.addresses import book_url, expert_url, type_of, waitlist_url
 from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SeatFree, SlotTaken, TooMany, WaitlistFull
 from bookings.forms import BookingForm, new_key
+from bookings.models import WaitlistEntry
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import questions_for
+from bookings.selectors.awaited import session_awaited
 from bookings.selectors.own_slots import find_own_entry
-from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_for_visitor
+from bookings.selectors.slot_for_visitor import SlotForVisitor, find_session, slot_for_visitor
 from bookings.views.book import hold_and_show_details
 from bookings.views.booking_flow import (
+    can_wait_for,
     form_with,
     new_values,
     place_shown,
     refresh_grid,
     show_blocked,
+    show_choice,
     show_conflict,
     show_no_such_slot,
     show_retry,
     show_waiting,
     show_waitlist,
+    type_asked,
     values_as_typed,
 )
 from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts.htmx import is_partial
-from experts.models import Slot
+from experts.models import Session
 from experts.models.slot import BOOKABLE_STATES
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def waitlist(request, slot_id):
-    slot = Slot.objects.with_expert().filter(pk=slot_id).first()
-    if slot is None:
+    seen = slot_for_visitor(slot_id, request.visitor)
+    if seen is None:
         return show_no_such_slot(request)
     ensure_visitor(request)
-    entry = find_own_entry(slot, request.visitor)
+    kind = type_asked(request)
+    chosen = find_session(seen, kind)
+    slot = (chosen or seen).slot
+    entry = find_own_entry(slot, request.visitor, kind)
+    if entry is None and (chosen is None or chosen.lacks_type):
+        return show_choice(request, slot, kind)
+    if chosen is None:  # the expert does not offer any more what the visitor waits for
+        entry = WaitlistEntry.objects.with_place().with_slot().get(pk=entry.pk)
+        slot = session_awaited(entry)
     if request.method == "POST" and request.POST.get("step") == "leave":
         return _leave(request, slot, entry)
     if entry is not None and request.method == "POST" and request.POST.get("step") == "send_again":
@@ -52,6 +65,8 @@ def waitlist(request, slot_id):
         if is_partial(request) and request.GET.get("shown") == place_shown(entry):
             return HttpResponse(status=204)
         return show_waiting(request, slot, entry)
+    if not can_wait_for(slot):
+        return see_other(book_url(slot))
     seen = SlotForVisitor(slot)
     if request.method != "POST":
         return _ask(request, slot, form_with(seen, new_values(seen)))
@@ -87,6 +102,7 @@ def _join(request, slot):
             name=details["name"],
             email=details["email"],
             seats=details.get("seats") or 1,
+            session_type=slot.session_type.pk if isinstance(slot, Session) else None,
             visitor=request.visitor,
             client_address=client_address(request),
             language=translation.get_language() or "en",
@@ -95,7 +111,8 @@ def _join(request, slot):
     except SeatFree:
         # A seat became free meanwhile: hold it instead.
         again = values_as_typed(request, key=new_key())
-        seen = slot_for_visitor(slot.pk, request.visitor) or SlotForVisitor(slot)
+        read = slot_for_visitor(slot.pk, request.visitor)
+        seen = (find_session(read, type_of(slot)) if read else None) or SlotForVisitor(slot)
         return hold_and_show_details(request, seen, details.get("seats") or 1, again, conflict=Conflict.in_race)
     except Blocked as error:
         return show_blocked(request, slot, error)

@@ -16,6 +16,4 @@ def clocks_of(request, row: Booking | WaitlistEntry) -> Clocks:
 
     Needs ``with_slot()``.
     """
-    expert = row.slot.expert
-    venue = row.venue if isinstance(row, Booking) else expert.venue
-    return clocks_for(venue, expert.zone, request.zone or known_zone(row.timezone))
+    return clocks_for(row.venue, row.slot.expert.zone, request.zone or known_zone(row.timezone))

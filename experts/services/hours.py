@@ -202,7 +202,7 @@ def _write(plan: Plan) -> None:
         touched.append(slot)
     fields = ["ends_at", "title", "capacity", "for_types", "is_closed", "closed_by_hours"]
     Slot.objects.bulk_update([change.slot for change in plan.changed], fields, batch_size=_BATCH)
-    # Nobody is on the waitlist of a slot without taken seats.
+    # Nobody is on the waitlist of a slot without taken seats; a session that takes one too is offered within a minute.
     waited_for = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
     if waited_for:
         slots = Slot.objects.with_expert().filter(pk__in=waited_for).order_by("pk")

@@ -7,10 +7,12 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from bookings import services
-from bookings.errors import NotFound, SeatFree, SlotTaken
+from bookings.errors import Busy, NotFound, SeatFree, SlotTaken
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.privacy.erasing import erase_bookings
 from bookings.selectors.own_slots import own_key
+from bookings.services import booking as booking_module
+from bookings.services import holds, waitlist
 from bookings.services.catch_up import finished, free_and_waited_for, recently_finished, settle_overdue
 from tests.cast import book, fresh, join_line, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
@@ -302,3 +304,54 @@ class TestTheWaitlist:
         with pytest.raises(SeatFree):
             self.wait(slots["10:00"], make_type(expert))
         assert WaitlistEntry.objects.count() == 0
+
+
+class TestATypeThatGetsLongerMeanwhile:
+    """Its minutes are written without the slots' locks: what was locked is less than what is wanted by then.
+
+    What is not locked others may take or delete before it is written, so nothing is.
+    """
+
+    @pytest.fixture
+    def kind(self, expert, slots, monkeypatch):
+        kind = make_type(expert)
+
+        def grows_before(module, name):
+            lock = getattr(module, name)
+
+            def locks_too_few(*what):
+                kind.offers.update(minutes=60)
+                return lock(*what)
+
+            monkeypatch.setattr(module, name, locks_too_few)
+
+        grows_before(holds, "_lock_slot_and_moving")
+        grows_before(booking_module, "lock_slots")
+        grows_before(waitlist, "lock_slots")
+        return kind
+
+    @pytest.mark.parametrize("has_hold", [False, True])
+    def test_a_hold_has_to_be_asked_for_again(self, slots, kind, has_hold):
+        if has_hold:
+            services.hold_slot(slot_id=slots["09:00"].pk, visitor=VISITOR)
+            kind.offers.update(minutes=None)
+        with pytest.raises(Busy):
+            hold(slots["10:00"], kind)
+        assert taken(slots) == (["09:00"] if has_hold else [])
+        kind.offers.update(minutes=60)  # as it is for who comes after that
+        hold(slots["10:00"], kind)
+        assert taken(slots) == ["10:00", "10:20", "10:40"]
+
+    def test_so_does_a_booking(self, slots, kind):
+        with pytest.raises(Busy):
+            book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == []
+        kind.offers.update(minutes=60)
+        book(slots["10:00"], session_type=kind.pk)
+        assert taken(slots) == ["10:00", "10:20", "10:40"]
+
+    def test_so_does_a_place_on_the_waitlist(self, slots, kind):
+        make_booking(slots["10:00"])
+        with pytest.raises(Busy):
+            join_line(slots["10:00"], session_type=kind.pk)
+        assert not WaitlistEntry.objects.exists()

@@ -13,7 +13,7 @@ from bookings.access.proven import mark_proven
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from bookings.selectors.own_slots import own_key
-from tests.cast import book, details, fresh, join_line, make_expert, make_slot
+from tests.cast import book, details, fresh, join_line, make_expert, make_row_of_slots, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -300,3 +300,132 @@ class TestTheOffer:
         link = self.link(entry)
         WaitlistEntry.objects.update(email="other@example.com")
         assert client.get(link).status_code == 404
+
+
+class TestASession:
+    """Of a type: what is waited for begins with a slot and takes several."""
+
+    @pytest.fixture
+    def slots(self):
+        return make_row_of_slots(make_expert(name="Amara Okafor"))
+
+    @pytest.fixture
+    def visit(self, slots):
+        kind = make_type(slots["10:00"].expert, name="First visit", slug="first-visit")
+        kind.offers.update(price_words="€60")
+        return kind
+
+    @pytest.fixture
+    def booking(self, slots, visit):
+        return book(slots["10:20"])
+
+    def url(self, slots, step="waitlist"):
+        return f"/slots/{slots['10:00'].pk}/{step}/?type=first-visit"
+
+    def join(self, client, slots, **values):
+        client.get("/bookings/link/x/")
+        mark_proven(visitor=visitor_of(client), email="lena@example.com")
+        return client.post(self.url(slots), details(step="join"), **values)
+
+    def test_its_tile_leads_to_its_waitlist(self, client, slots, visit, booking):
+        pressed = client.post(self.url(slots, "hold"), headers=PARTIAL)
+        assert (pressed.status_code, step(pressed)) == (409, "waitlist")
+        body = pressed.content.decode()
+        assert f'action="{self.url(slots)}"' in body
+        for words in ("First visit", "10:00 to 10:40", "40 minutes", "€60", "In person"):
+            assert words in body
+        joined = self.join(client, slots, headers=PARTIAL)
+        assert (joined.status_code, step(joined)) == (200, "waiting")
+        entry = WaitlistEntry.objects.get()
+        assert (entry.session_type, entry.more_slots) == (visit, [slots["10:20"].pk])
+        assert step(client.post(self.url(slots, "hold"), headers=PARTIAL)) == "waiting"
+
+    def test_without_javascript(self, client, slots, visit, booking):
+        assert step(client.get(self.url(slots))) == "waitlist"
+        joined = self.join(client, slots)
+        assert (joined.status_code, joined["Location"]) == (303, self.url(slots))
+        body = client.get(joined["Location"]).content.decode()
+        assert "You are next in line." in body
+        assert "10:00 to 10:40" in body
+        mine = client.get("/bookings/").content.decode()
+        for words in ("First visit with Amara Okafor", "10:00 to 10:40", f'href="{self.url(slots)}"'):
+            assert words in mine
+        left = client.post(self.url(slots), {"step": "leave"})
+        assert "type=first-visit" in left["Location"]
+        assert WaitlistEntry.objects.get().status == "LEFT"
+
+    def test_its_start_is_marked_where_its_type_is_shown(self, client, slots, visit):
+        book(slots["10:00"], session_type=visit.pk)
+        make_type(visit.offers.get().expert, name="Follow-up", slug="follow-up", minutes=20)
+        self.join(client, slots)
+        page, day = f"/experts/{slots['10:00'].expert.slug}/", slots["10:00"].date.isoformat()
+        mark = f'id="slot-{slots["10:00"].pk}-mark" data-mark="waiting"'
+        shown = [
+            mark in client.get(page, {"day": day, "type": kind}).content.decode()
+            for kind in ("first-visit", "follow-up")
+        ]
+        assert shown == [True, False]
+        assert step(client.get(self.url(slots).replace("first-visit", "follow-up"), follow=True)) == "waitlist"
+
+    def test_without_a_type_it_has_to_be_chosen_first(self, client, slots, visit, booking):
+        answer = client.post(f"/slots/{slots['10:20'].pk}/waitlist/", details(step="join"))
+        assert answer["Location"].startswith(f"/experts/{slots['10:00'].expert.slug}/")
+        assert not WaitlistEntry.objects.exists()
+
+    def test_what_became_free_meanwhile_is_held_as_a_whole(self, client, slots, visit, booking):
+        services.cancel(booking_id=booking.pk, by_customer=False)
+        assert step(self.join(client, slots, headers=PARTIAL)) == "details"
+        assert Booking.objects.get(status=Status.HELD).slot_ids == [slots["10:00"].pk, slots["10:20"].pk]
+
+    def test_one_that_is_offered_no_more_can_be_left(self, client, slots, visit, booking):
+        self.join(client, slots)
+        visit.offers.all().delete()
+        assert step(client.get(self.url(slots))) == "waiting"
+        assert "First visit with Amara Okafor" in client.get("/bookings/").content.decode()
+        client.post(self.url(slots), {"step": "leave"})
+        assert WaitlistEntry.objects.get().status == "LEFT"
+        assert "type=first-visit" in client.get(self.url(slots))["Location"]
+
+    def test_nobody_can_wait_for_two_experts_together(self, client, slots):
+        pair = make_expert(organization=slots["10:00"].expert.organization)
+        make_row_of_slots(pair)
+        team = make_type(pair, name="Team", slug="team", experts_needed=2)
+        team.offers.create(expert=slots["10:00"].expert)
+        book(slots["10:20"])
+        address = f"/slots/{slots['10:00'].pk}/{{}}/?type=team~{pair.slug}"
+        answer = client.get(address.format("waitlist"), follow=True)
+        assert (answer.status_code, step(answer)) == (409, "conflict")
+        assert "/waitlist/" not in answer.content.decode()
+
+    def test_its_mails_name_it(self, client, slots, visit, booking):
+        entry = services.join_waitlist(
+            slot_id=slots["10:00"].pk, session_type=visit.pk, name="Lena", email="lena@example.com"
+        )
+        tasks.send_waitlist_link(entry_id=entry.pk)
+        services.take_place(entry_id=entry.pk)
+        services.cancel(booking_id=booking.pk, by_customer=False)
+        tasks.send_waitlist_offer(entry_id=entry.pk)
+        assert len(mail.outbox) == 2
+        for sent in mail.outbox:
+            assert "First visit with Amara Okafor" in sent.subject
+            assert "Session: First visit, 40 minutes, €60" in sent.body
+            assert "10:00 – 10:40" in sent.body
+            html = sent.alternatives[0].content
+            assert "First visit" in html
+            assert "40 minutes, €60" in html
+
+    def test_its_offer_is_taken_with_its_type(self, client, slots, visit, booking):
+        entry = join_line(slots["10:00"], session_type=visit.pk, name="Lena Fischer", email="lena@example.com")
+        services.cancel(booking_id=booking.pk, by_customer=False)
+        link = f"/bookings/link/{links.offer_token(entry)}/"
+        opened = client.get(link).content.decode()
+        for words in ("First visit", "40 minutes, €60", "10:00 to 10:40"):
+            assert words in opened
+        taken = client.post(link)
+        assert (taken.status_code, taken["Location"]) == (303, self.url(slots, "book"))
+        form = client.get(taken["Location"]).context["form"]
+        assert form["name"].value() == "Lena Fischer"
+        client.post(taken["Location"], details(step="confirm"))
+        booked = Booking.objects.get(status=Status.CONFIRMED)
+        assert (booked.session_type, booked.slot_ids) == (visit, [slots["10:00"].pk, slots["10:20"].pk])
+        assert "You have this seat" in client.get(link).content.decode()

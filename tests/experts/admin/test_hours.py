@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
-from tests.cast import day_ahead, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, make_booking, make_expert, make_session_type, make_slot
 from tests.experts.admin.test_admin import expert_form
 from tests.experts.services.test_hours import row, starts, work
 from tests.staff import admin_url, errors_of, logged_in, make_superuser
@@ -137,6 +137,16 @@ def test_booked_slots_are_listed_with_a_way_to_their_bookings(staff, expert, day
     assert list(Slot.objects.all()) == [booked]
     listed = staff.get(admin_url(Slot), {"closed_by_hours__exact": 1})
     assert [slot.pk for slot in listed.context["cl"].result_list] == [booked.pk]
+
+
+def test_each_slot_of_a_session_leads_to_its_booking(staff, expert, day):
+    work(expert, row(day))
+    kind = make_session_type(expert.organization, expert, minutes=120)
+    book(Slot.objects.get(date=day, time=time(9)), session_type=kind.pk, name="Karim Aziz")
+    response = send(staff, expert, line(WeeklyHours.objects.get(), end="10:00"))
+    assert sections(response)["Stay because they are booked"] == 1  # the second of its two
+    [link] = re.findall(r'href="([^"]*slot__id__exact[^"]*)"', response.text)
+    assert "Karim Aziz" in staff.get(unescape(link)).text
 
 
 def test_what_changed_since_the_preview_is_shown_again(staff, expert, day):

@@ -11,7 +11,8 @@ from django.utils import timezone
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from bookings.models import Status
+from bookings.models import Booking, Status
+from bookings.services import cancel
 from experts import services
 from experts.errors import InvalidExpert, InvalidHours, InvalidSlot, NotFound, PreviewNeeded
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
@@ -19,7 +20,16 @@ from experts.models.hours import end_minutes
 from experts.scheduling.plan import Calendar
 from experts.services import horizons
 from experts.tasks import extend_horizons
-from tests.cast import day_ahead, fresh, make_booking, make_expert, make_organization, make_session_type, make_slot
+from tests.cast import (
+    book,
+    day_ahead,
+    fresh,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_session_type,
+    make_slot,
+)
 from tests.experts.scheduling.test_occurrences import weekly_hours
 
 pytestmark = pytest.mark.django_db
@@ -612,3 +622,67 @@ class TestForSomeTypesOnly:
         given = {"expert_id": expert.pk, "days": [day], "times": [time(12)], "for_types": types[:1]}
         [other] = agreed(services.add_series, **given)
         assert (fresh(one).for_types, fresh(other).for_types) == (types, types[:1])
+
+
+class TestASessionOfSeveralSlots:
+    """What it takes beside the slot in which it starts counts as booked, too."""
+
+    @pytest.fixture
+    def booking(self, expert, day):
+        """From 9:00 to 11:00, in two slots of an hour."""
+        work(expert, row(day))
+        kind = make_session_type(expert.organization, expert, minutes=120)
+        return book(Slot.objects.get(date=day, time=time(9)), session_type=kind.pk)
+
+    def took(self, booking):
+        return [slot for slot in Slot.objects.order_by("starts_at") if slot.pk in booking.slot_ids]
+
+    @pytest.mark.parametrize(
+        ("start", "end", "kept", "left"),
+        [
+            ("09:00", "10:00", ["10:00"], ["09:00", "10:00"]),  # its second slot lies outside
+            ("10:00", "12:00", ["09:00"], ["09:00", "10:00", "11:00"]),  # the first
+            ("14:00", "15:00", ["09:00", "10:00"], ["09:00", "10:00", "14:00"]),
+        ],
+    )
+    def test_other_hours_list_it_and_close_what_lies_outside(self, expert, day, booking, start, end, kept, left):
+        plan = preview(services.apply_hours, expert_id=expert.pk, hours=[row(day, start, end)])
+        assert [(f"{each.slot.time:%H:%M}", each.wanted, each.seats_taken) for each in plan.kept] == [
+            (at, None, 1) for at in kept
+        ]
+        work(expert, row(day, start, end))
+        assert starts(expert, day) == left
+        assert [f"{slot.time:%H:%M}" for slot in self.took(booking) if slot.is_closed] == kept
+        booking.refresh_from_db()
+        assert booking.status == Status.CONFIRMED
+
+    def test_its_slots_keep_their_length(self, expert, day, booking):
+        before = [(slot.starts_at, slot.ends_at) for slot in self.took(booking)]
+        work(expert, row(day, slot_minutes=90))
+        assert [(slot.starts_at, slot.ends_at) for slot in self.took(booking)] == before
+        work(expert, row(day, slot_minutes=30))
+        assert [(slot.starts_at, slot.ends_at) for slot in self.took(booking)] == before
+
+    def test_time_off_lists_it_and_brings_it_back(self, expert, day, booking):
+        plan = preview(services.save_time_off, time_off=TimeOff(expert=expert, first_day=day, last_day=day))
+        assert [each.slot for each in plan.kept] == self.took(booking)
+        agreed(services.save_time_off, time_off=TimeOff(expert=expert, first_day=day, last_day=day))
+        assert starts(expert, day) == ["09:00", "10:00"]
+        agreed(services.delete_time_off, time_off_id=TimeOff.objects.get().pk)
+        assert [slot.is_closed for slot in self.took(booking)] == [False, False]
+
+    def test_what_a_cancelled_one_took_is_closed_and_not_deleted(self, expert, day, booking):
+        cancel(booking_id=booking.pk, by_customer=False)
+        work(expert)
+        assert [slot.closed_by_hours for slot in self.took(booking)] == [True, True]
+
+    @pytest.mark.parametrize("at", [9, 10])
+    def test_no_slot_of_it_can_be_deleted_by_hand(self, day, booking, at):
+        with pytest.raises(InvalidSlot):
+            services.delete_slot(slot_id=Slot.objects.get(date=day, time=time(at)).pk)
+
+    def test_what_only_an_ended_hold_took_goes(self, expert, day, booking):
+        cancel(booking_id=booking.pk, by_customer=False)
+        Booking.objects.update(status=Status.EXPIRED, name="", email="")
+        work(expert, row(day, "09:00", "10:00"))
+        assert starts(expert, day) == ["09:00"]
