@@ -18,7 +18,7 @@ from experts.selectors import SLOTS_VERSION, with_next_slot
 # for an expert ``e`` of organisation ``o`` who offers type ``t`` by ``f``. Slots of an expert do not overlap: those
 # that can be taken reach over all of a session's time and buffers without a gap just when they have as many minutes of
 # it.
-FREE_STARTS = f"""
+_OFFERS = f"""
     FROM {OfferedType._meta.db_table} f
     JOIN {SessionType._meta.db_table} t ON t.id = f.session_type_id
     JOIN {Expert._meta.db_table} e ON e.id = f.expert_id
@@ -28,8 +28,9 @@ FREE_STARTS = f"""
                make_interval(mins => t.buffer_before) AS before,
                make_interval(mins => t.buffer_after) AS after
     ) w
-    JOIN {Slot._meta.db_table} s ON s.expert_id = e.id
-    WHERE e.is_active AND o.is_active AND t.is_active AND NOT s.is_closed
+"""
+_CAN_START = f"""
+    e.is_active AND o.is_active AND t.is_active AND NOT s.is_closed
       AND (s.seats_held < s.capacity - s.seats_booked OR s.next_hold_expiry <= statement_timestamp())
       AND s.starts_at > statement_timestamp()
       AND s.starts_at > statement_timestamp() + coalesce(t.min_notice, e.min_notice, o.min_notice)
@@ -37,7 +38,7 @@ FREE_STARTS = f"""
           <= coalesce(t.horizon_days, e.horizon_days, o.horizon_days) * interval '24 hours'
       AND (SELECT sum(least(c.ends_at, s.starts_at + w.lasts + w.after) - greatest(c.starts_at, s.starts_at - w.before))
            FROM {Slot._meta.db_table} c
-           WHERE c.expert_id = s.expert_id AND c.date BETWEEN s.date - 2 AND s.date + 2
+           WHERE c.expert_id = s.expert_id AND c.starts_at > s.starts_at - w.before - interval '24 hours'
              AND c.starts_at < s.starts_at + w.lasts + w.after AND c.ends_at > s.starts_at - w.before
              AND NOT c.is_closed
              AND (c.seats_held < c.capacity - c.seats_booked OR c.next_hold_expiry <= statement_timestamp())
@@ -45,19 +46,17 @@ FREE_STARTS = f"""
                   OR c.ends_at <= s.starts_at OR c.starts_at >= s.starts_at + w.lasts)
           ) = w.lasts + w.before + w.after
 """
+FREE_STARTS = f"{_OFFERS} JOIN {Slot._meta.db_table} s ON s.expert_id = e.id WHERE {_CAN_START}"
 
-# Types that one expert holds alone: what two do together is found by its type, not by either of them.
-_ALONE = "k.is_active AND k.experts_needed = 1"
-
-# Of expert ``x``: the first start of any type that visitors may choose.
+# Of expert ``x``: the first start of any type that visitors may choose, of those that one expert holds alone. The slots
+# of each type are read along the index by their start, up to the first.
 _FIRST_OF_ANY = f"""
-    SELECT found.id, found.starts_at
-    FROM {OfferedType._meta.db_table} g
-    JOIN {SessionType._meta.db_table} k ON k.id = g.session_type_id
+    SELECT found.id, found.starts_at {_OFFERS}
     CROSS JOIN LATERAL (
-        SELECT s.id, s.starts_at {FREE_STARTS} AND f.id = g.id ORDER BY s.starts_at LIMIT 1
+        SELECT s.id, s.starts_at FROM {Slot._meta.db_table} s WHERE s.expert_id = e.id AND {_CAN_START}
+        ORDER BY s.starts_at LIMIT 1
     ) found
-    WHERE g.expert_id = x.id AND {_ALONE} AND k.audience <> '{Audience.LINK.value}'
+    WHERE f.expert_id = x.id AND t.experts_needed = 1 AND t.audience <> '{Audience.LINK.value}'
     ORDER BY found.starts_at LIMIT 1
 """
 
@@ -69,7 +68,7 @@ def types_version() -> RawSQL:
         SELECT string_agg(concat_ws('.', k.xmin, k.ctid, g.xmin, g.ctid), ' ' ORDER BY g.id)
         FROM {OfferedType._meta.db_table} g
         JOIN {SessionType._meta.db_table} k ON k.id = g.session_type_id
-        WHERE g.expert_id = {Expert._meta.db_table}.id AND {_ALONE}
+        WHERE g.expert_id = {Expert._meta.db_table}.id AND k.is_active AND k.experts_needed = 1
         """,
         [],
         output_field=CharField(null=True),
