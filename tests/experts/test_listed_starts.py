@@ -141,3 +141,11 @@ def test_types_of_any_number_of_experts_take_as_many_statements(client, api, exp
     # The page is made with what is offered and the slots; each request reads the first starts, as programs do twice.
     assert with_one == (without[0] + 3, without[1] + 1, without[2] + 2)
     assert statements() == with_one
+
+
+def test_search_engines_are_told_no_length_before_a_type_is_chosen(client, expert):
+    make_type(expert)
+    make_type(expert, name="Other")
+    page = body_of(client.get("/experts/ada/"))
+    assert '"name":"A session with Ada"' in page
+    assert "25 minutes" not in page
