@@ -149,3 +149,13 @@ def test_search_engines_are_told_no_length_before_a_type_is_chosen(client, exper
     page = body_of(client.get("/experts/ada/"))
     assert '"name":"A session with Ada"' in page
     assert "25 minutes" not in page
+
+
+def test_filters_go_by_slots_and_tell_starts(client, expert):
+    """Who is found by a slot that is no start is told with the first start there is; else with one at such times."""
+    make_type(expert)
+    make_row_of_slots(expert, day=day_ahead(3), start="19:00", end="20:00")
+    page = body_of(client.get("/o/north/", {"when": day_ahead(2).isoformat()}))
+    assert re.search(r"Next:.*?(\d\d:\d\d)", page, re.DOTALL)[1] == "10:00"
+    page = body_of(client.get("/o/north/", {"part": "evening"}))
+    assert re.search(r"Next:.*?(\d\d:\d\d)", page, re.DOTALL)[1] == "19:00"
