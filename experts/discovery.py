@@ -1,7 +1,7 @@
 """Read what the list of experts shows: the query in its address, what matches, and the experts as cards."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
@@ -22,7 +22,8 @@ from experts import formatting
 from experts.clocks import Clocks, clocks_for, leading_day
 from experts.corrections import correct
 from experts.filters import Query, today_in
-from experts.models import Category, Expert, Organization, Slot
+from experts.free_starts import starts_versions, types_version
+from experts.models import Category, Expert, Organization, Session, Slot
 from experts.models.expert import ExpertQuerySet
 from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
 from experts.prepared import PreparedValues
@@ -48,14 +49,72 @@ class Choice:
 
 @dataclass(frozen=True)
 class Row:
-    """An expert of a page, its first bookable slot, and versions of all that its card shows."""
+    """An expert of a page, its first bookable slot, and versions of all that its card shows.
+
+    Of an expert with session types: the slot in which the first session begins that visitors can book.
+    """
 
     expert_id: int
     next_slot_id: int | None
     version: Hashable
+    has_types: bool = False
 
 
 Counts = tuple[tuple[int, date, int], ...]  # expert, day, how many of its slots can be booked
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What the card of an expert with session types tells: of the types that visitors may choose, which may be none.
+
+    ``sessions``: those of the weeks of cards that can be booked, in order of time, one for each start; ``minutes``: of
+    the shortest and the longest type; ``clocks``: of the only type; ``changes_at``: when time alone changes any of it.
+    """
+
+    sessions: Sequence[Session]
+    minutes: tuple[int, int] | None
+    clocks: Clocks | None
+    changes_at: datetime | None
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether there are several types. Of one the clocks are known."""
+        return self.minutes is not None and self.clocks is None
+
+    def counted(self, clocks: Clocks) -> dict[date, int]:
+        """Return how many starts there are on each day of the clock that leads."""
+        return Counter(session.starts_at.astimezone(clocks.leading).date() for session in self.sessions)
+
+    def any_until(self, last: date) -> bool:
+        """Tell whether one of them is on a day up to this one, on any clock."""
+        return any(session.starts_at < datetime.combine(last, time.min, tzinfo=UTC) for session in self.sessions)
+
+    def first(self, times: Times | None, clocks: Clocks) -> Session | None:
+        """Return the first at such times; the first of all where there is none then."""
+        wanted = (it for it in self.sessions if times is None or times.has(it.starts_at, clocks.leading))
+        return next(wanted, None) or next(iter(self.sessions), None)
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """The days that cards speak of, whatever today is there: from ``first`` to ``sunday``, then to ``next_sunday``.
+
+    ``ends`` and ``next_ends``: instants that no slot of these days reaches.
+    """
+
+    first: date
+    sunday: date
+    next_sunday: date
+    ends: datetime
+    next_ends: datetime
+
+
+def weeks_of_cards(now: datetime) -> Weeks:
+    """Return the days around an instant: "today" is another date in another zone, and on Sundays another week."""
+    yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
+    sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
+    next_sunday = sunday + timedelta(days=7)
+    return Weeks(yesterday, sunday, next_sunday, _after(sunday), _after(next_sunday))
 
 
 @dataclass(frozen=True)
@@ -70,7 +129,9 @@ class Card:
     """An expert in the list, with days and times by the leading one of ``clocks``.
 
     ``other_clock``: what the visitor's shows at the start of the next slot, ``15:00 in Berlin``, where the place's
-    leads and they differ; else "".
+    leads and they differ; else "". ``minutes``: how long a session is, or the shortest and the longest of several
+    types; "" where there are types, but none to choose. ``has_choice``: whether visitors choose
+    one before they see times.
     """
 
     expert: Expert
@@ -82,6 +143,8 @@ class Card:
     note: str
     note_is_few: bool
     pips: Slot | None
+    minutes: str
+    has_choice: bool
 
     @property
     def next_day(self) -> str:
@@ -97,8 +160,18 @@ class Card:
         return formatting.zone_name(self.clocks.leading)
 
 
-def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datetime) -> tuple[list[Card], datetime]:
-    """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries."""
+def cards(
+    rows: Sequence[Row],
+    counts: Counts,
+    zone: ZoneInfo | None,
+    now: datetime,
+    starts: Mapping[int, Starts],
+    times: Times | None,
+) -> tuple[list[Card], datetime]:
+    """Make the cards of rows of a listing. Returns with them when time alone changes one of them. Two queries.
+
+    ``starts``: of the experts with session types, by their ids; ``times``: those that are asked for.
+    """
     experts = (
         Expert.objects.select_related("category", "organization")
         .defer("search_text")
@@ -113,19 +186,30 @@ def cards(rows: Sequence[Row], counts: Counts, zone: ZoneInfo | None, now: datet
         # Whoever was deleted since the rows were read is left out.
         if expert := experts.get(row.expert_id):
             slot = slots.get(row.next_slot_id) if row.next_slot_id else None
-            made.append(_card(expert, slot, zone, by_day[expert.pk], now))
+            clocks = clocks_for(expert.venue, expert.zone, zone)
+            found = starts.get(expert.pk)
+            if found:
+                clocks = found.clocks or clocks
+                slot = found.first(times, clocks) or slot
+                by_day[expert.pk] = found.counted(clocks)
+                if found.changes_at:
+                    changes.append(found.changes_at)
+            made.append(_card(expert, slot, clocks, by_day[expert.pk], now, found))
             changes.append(next_midnight(now, made[-1].clocks.leading))
             if slot and (change := slot.changes_at(now)):
                 changes.append(change)
     return made, min(changes)
 
 
-def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict[date, int], now: datetime) -> Card:
-    clocks = clocks_for(expert.venue, expert.zone, zone)
+def _card(
+    expert: Expert, slot: Slot | None, clocks: Clocks, counts: dict[date, int], now: datetime, starts: Starts | None
+) -> Card:
     today = clocks.today(now)
     monday = today - timedelta(days=today.weekday())
     week = [monday + timedelta(days=n) for n in range(7)]
-    group = slot if slot and slot.capacity > 1 and slot.state_at(now) == "few" else None
+    # The seats of a session are known only where all of its slots were read.
+    has_seats = slot is not None and slot.capacity > 1 and (starts is None or isinstance(slot, Session))
+    group = slot if slot and has_seats and slot.state_at(now) == "few" else None
     today_open = counts.get(today, 0)
     if group:
         note, few = _("%(left)d of %(all)d left") % {"left": group.seats_left_at(now), "all": group.capacity}, True
@@ -149,7 +233,18 @@ def _card(expert: Expert, slot: Slot | None, zone: ZoneInfo | None, counts: dict
         note=note,
         note_is_few=few,
         pips=group if group and group.capacity <= 8 else None,
+        minutes=_minutes(starts.minutes if starts else (expert.session_minutes, expert.session_minutes)),
+        has_choice=starts is not None and starts.is_choice,
     )
+
+
+def _minutes(range_of: tuple[int, int] | None) -> str:
+    if range_of is None:
+        return ""
+    least, most = range_of
+    if least == most:
+        return _("%(n)s min") % {"n": least}
+    return _("%(least)s–%(most)s min") % {"least": least, "most": most}
 
 
 def _later_note(counts: dict[date, int], week: list[date]) -> str:
@@ -204,6 +299,11 @@ class Listing:
     @property
     def total(self) -> int:
         return _total(self.categories)
+
+    @property
+    def with_types(self) -> list[int]:
+        """The ids of those of the page who offer session types."""
+        return [row.expert_id for row in self.rows if row.has_types]
 
 
 def _total(categories: Iterable[Choice]) -> int:
@@ -343,25 +443,35 @@ def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | N
     The next slot is the first at such times.
 
     Whoever is not active any more is left out. The days are those of this week, or of the next one for those who have
-    nothing in this. One query, two where somebody has nothing this week.
+    nothing in this. One query, two where somebody has nothing this week, and one more where somebody has session types,
+    whose starts are counted only when a page is made (``Starts``).
     """
-    # "Today" is another date in another zone, and at the end of the week another week.
-    yesterday, tomorrow = now.date() - timedelta(days=1), now.date() + timedelta(days=1)
-    sunday = tomorrow + timedelta(days=6 - tomorrow.weekday())
-    visitor_zone = zone.key if zone else ""
-    days_of_cards = (yesterday, sunday, _after(sunday), visitor_zone)
+    weeks, visitor_zone = weeks_of_cards(now), zone.key if zone else ""
+    days_of_cards = (weeks.first, weeks.sunday, weeks.ends, visitor_zone)
     found = _cards_within(ids, *days_of_cards, times) if times else _cards(ids, *days_of_cards)
     read = {pk: values for pk, *values in found}
+    # A session may take slots of the days around those on which it can begin.
+    around = weeks.first - _AROUND, weeks.next_ends.date() + _AROUND
+    typed = starts_versions([pk for pk in ids if pk in read and read[pk][_TYPES] is not None], *around)
     rows, days = [], {}
     for pk in ids:
         if pk in read:
-            *version, (slot_id, slot_version), days[pk] = read[pk]
-            rows.append(Row(pk, slot_id, (*version, slot_version)))
+            *version, (slot_id, slot_version), types, open_days = read[pk]
+            if pk in typed:
+                starts_version, slot_id = typed[pk]
+                rows.append(Row(pk, slot_id, (*version, types, starts_version), has_types=True))
+            else:
+                rows.append(Row(pk, slot_id, (*version, slot_version)))
+                days[pk] = open_days
     if others := sorted(pk for pk in days if not days[pk]):
-        next_sunday = sunday + timedelta(days=7)
-        days |= dict(_open_days(others, sunday + timedelta(days=1), next_sunday, _after(next_sunday), visitor_zone))
+        second_week = (weeks.sunday + timedelta(days=1), weeks.next_sunday, weeks.next_ends, visitor_zone)
+        days |= dict(_open_days(others, *second_week))
     counts = ((pk, day, count) for pk in sorted(days) for day, count in sorted(Counter(days[pk]).items()))
     return rows, tuple(counts)
+
+
+_AROUND = timedelta(days=3)
+_TYPES = -2  # where a row has the version of the types
 
 
 def _after(last: date) -> datetime:
@@ -394,11 +504,12 @@ def _cards_within(
         organization_version=row_version(Organization),
         category_version=row_version(Category),
         next_slot=Coalesce(next_slot, Value([None, None]), output_field=ArrayField(BigIntegerField())),
+        types=types_version(),
         days=_days_of(first, last, end, visitor_zone),
     )
     # The slugs are read so that their tables are joined.
     columns = ("pk", "organization__slug", "category__slug", "expert_version", "organization_version")
-    return versioned.values_list(*columns, "category_version", "next_slot", "days")
+    return versioned.values_list(*columns, "category_version", "next_slot", "types", "days")
 
 
 @PreparedValues

@@ -60,6 +60,12 @@ class Times:
             found &= Q(In(_HourThere(slot("starts_at"), leading), self.hours))
         return found
 
+    def has(self, instant: datetime, leading: ZoneInfo) -> bool:
+        """As ``allow``, of an instant by the clock that leads."""
+        there = instant.astimezone(leading)
+        is_on = not (self.first and self.last) or self.first <= there.date() <= self.last
+        return is_on and (not self.hours or there.hour in self.hours)
+
     def narrow(self, slots: SlotQuerySet) -> SlotQuerySet:
         """Leave out slots at hours that are not asked for on either clock, before anything is read of their experts."""
         if not self.hours:

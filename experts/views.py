@@ -25,6 +25,7 @@ from experts.page_cache import PAGES, Page, render_shared
 from experts.parts_of_day import PARTS_OF_DAY
 from experts.replicas import may_read_replica
 from experts.scheduling.anyone import types_to_choose
+from experts.scheduling.listed_starts import starts_of_cards
 
 
 @require_safe
@@ -70,7 +71,12 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     key = (template, base_url, listing.query, listing.number, request.zone, of_frame, get_language())
 
     def make() -> Page:
-        found, until = cards(listing.rows, listing.open_counts, request.zone, now)
+        starts = starts_of_cards(listing.with_types, request.zone, now)
+        times = listing.query.times(request.zone)
+        found, until = cards(listing.rows, listing.open_counts, request.zone, now, starts, times)
+        if starts and listing.query.sort == "soonest":
+            # They were put in order by their slots, of which not each is a start.
+            found.sort(key=lambda card: (card.next_slot is None, card.next_slot and card.next_slot.starts_at))
         html = render_shared(
             template, _context(listing, found, organization, base_url, frame) | {"types": types}, request.zone
         )

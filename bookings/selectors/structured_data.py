@@ -16,16 +16,18 @@ from experts.models import Expert, Session, Slot
 _ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 
 
-def describe_expert(expert: Expert, metadata: Metadata, free: Iterable[tuple[Slot, bool]]) -> SafeString:
+def describe_expert(
+    expert: Expert, metadata: Metadata, free: Iterable[tuple[Slot, bool]], *, has_types: bool = False
+) -> SafeString:
     """Return the JSON-LD of an expert's page, to stand in a script element.
 
     The expert's category and organisation were read with it. ``free``: slots that can be booked, or the sessions of the
-    type that the page shows, and whether only few seats are left.
+    type that the page shows, and whether only few seats are left. ``has_types``: whether the expert offers any.
     """
     free = list(free)
     service = {
         "@type": "Service",
-        "name": _service_name(expert, free[0][0] if free else None),
+        "name": _service_name(expert, free[0][0] if free else None, has_types=has_types),
         "serviceType": expert.category.name,
         "provider": {"@id": f"{metadata.url}#expert"},
         "url": metadata.url,
@@ -36,9 +38,11 @@ def describe_expert(expert: Expert, metadata: Metadata, free: Iterable[tuple[Slo
     return mark_safe(text.translate(_ESCAPES))
 
 
-def _service_name(expert: Expert, first: Slot | None) -> str:
+def _service_name(expert: Expert, first: Slot | None, *, has_types: bool) -> str:
     if isinstance(first, Session):
         return _("%(session)s with %(name)s") % {"session": first.terms.name, "name": expert.name}
+    if has_types:
+        return _("A session with %(name)s") % {"name": expert.name}
     return _("%(count)d minutes with %(name)s") % {"count": expert.session_minutes, "name": expert.name}
 
 

@@ -153,7 +153,7 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         url = day_url(expert, None, frame_query=asked.frame_query, session_type=asked.session_type)
         context |= {
             "resync_url": resync_url(url, folded=0),
-            "structured_data": lambda: describe_expert(expert, metadata, ()),
+            "structured_data": lambda: describe_expert(expert, metadata, (), has_types=True),
         }
     else:
         calendar = Calendar(
@@ -168,7 +168,8 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         )
         since, until = calendar.now, calendar.changes_at
         context |= _times(calendar) | {
-            "structured_data": lambda: describe_expert(expert, metadata, calendar.free),  # for whole pages of our own
+            # For whole pages of our own.
+            "structured_data": lambda: describe_expert(expert, metadata, calendar.free, has_types=bool(offered)),
         }
     with timezone.override(clocks.leading):
         html = render_shared(template, context, request.zone)

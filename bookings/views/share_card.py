@@ -11,9 +11,9 @@ from bookings.access.visitor import client_address
 from bookings.errors import Busy, TooMany
 from bookings.views.responses import with_retry_after
 from experts import formatting
+from experts.free_starts import correct_starts, with_next_start
 from experts.models import Expert
 from experts.replicas import may_read_replica
-from experts.selectors import with_next_slot
 from experts.share_card import ShareCard
 
 KEPT_SECONDS = 300  # by others, who may show a time for so long that is no longer free
@@ -24,10 +24,10 @@ KEPT_SECONDS = 300  # by others, who may show a time for so long that is no long
 @cache_control(public=True, max_age=KEPT_SECONDS)
 def share_card(request, slug):
     """Answer with a PNG of who it is and when they are free next. Who has it already is not sent it, nor counted."""
-    expert = with_next_slot(Expert.objects.active().filter(slug=slug)).select_related("organization").first()
-    if expert is None:
+    experts = with_next_start(Expert.objects.active().filter(slug=slug)).select_related("organization")
+    if not (found := correct_starts(experts)):
         raise Http404
-    card = _card(expert)
+    card = _card(found[0])
     if (unchanged := get_conditional_response(request, etag=card.etag)) is not None:
         return unchanged
     try:

@@ -12,10 +12,11 @@ from django.utils import timezone
 from pydantic import BaseModel
 
 from experts.api.pagination import CountOf, bounds
+from experts.free_starts import first_starts, with_next_start
 from experts.models import Category, Expert, Organization
 from experts.page_cache import PAGES, Page
 from experts.prepared import PreparedValues
-from experts.selectors import row_version, slots_version, with_next_slot
+from experts.selectors import row_version, slots_version
 
 
 def kept_json(
@@ -45,11 +46,15 @@ def experts_of(category: str | None, organization: str | None) -> QuerySet[Exper
     return experts
 
 
+_HAS_TYPES = 4  # of the columns that are read of an expert
+
+
 @dataclass(frozen=True)
 class ExpertsVersion:
     """What a page of experts is made of. ``count``: of all pages, as ``count_of`` says it."""
 
     rows: tuple[Any, ...]
+    starts: tuple[tuple[int, datetime | None], ...] = ()  # of those with session types
 
     @property
     def count(self) -> int:
@@ -60,7 +65,8 @@ class ExpertsVersion:
 def experts_version(category: str | None, organization: str | None, page: int) -> ExpertsVersion | None:
     """Read the version of a page of ``experts_of``, with when each is free next. None of an empty one."""
     rows = tuple(_experts_versions(category, organization, *bounds(page))())
-    return ExpertsVersion(rows) if rows else None
+    starts = first_starts([row[0] for row in rows if row[_HAS_TYPES]])
+    return ExpertsVersion(rows, tuple(starts.items())) if rows else None
 
 
 @lru_cache(maxsize=200)
@@ -68,8 +74,8 @@ def _experts_versions(category: str | None, organization: str | None, first: int
     def versions() -> QuerySet[Any]:
         experts = experts_of(category, organization)
         # The slugs are read so that their tables are joined.
-        columns = ("pk", "organization__slug", "category__slug", "next_slot_at")
-        listed: QuerySet[Any] = with_next_slot(experts).values_list(*columns)
+        columns = ("pk", "organization__slug", "category__slug", "next_slot_at", "has_types")
+        listed: QuerySet[Any] = with_next_start(experts).values_list(*columns)
         versioned: QuerySet[Any] = listed.annotate(
             expert_version=row_version(Expert),
             organization_version=row_version(Organization),

@@ -15,13 +15,13 @@ from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, nu
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug
 from experts.corrections import correct
 from experts.errors import Invalid, NotFound
+from experts.free_starts import correct_starts, with_next_start
 from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.replicas import may_read_replica
 from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import offered_by
 from experts.search import search_condition
-from experts.selectors import with_next_slot
 from experts.timezones import next_midnight
 
 router = Router(tags=["Public"])
@@ -86,18 +86,19 @@ def _found(experts: QuerySet[Expert], text: str, number: int) -> Listed[ExpertOu
 
 
 def _experts_page(experts: QuerySet[Expert], number: int, count: int) -> Listed[ExpertOut]:
-    page = with_next_slot(experts).select_related("category", "organization")
-    return Listed[ExpertOut].model_construct(items=[ExpertOut.of(row) for row in numbered(page, number)], count=count)
+    page = with_next_start(experts).select_related("category", "organization")
+    rows = correct_starts(numbered(page, number))
+    return Listed[ExpertOut].model_construct(items=[ExpertOut.of(row) for row in rows], count=count)
 
 
 @router.get("/experts/{slug:slug}", response={200: ExpertDetailOut, **errors(404)}, summary="One expert")
 @may_read_replica
 def get_expert(request: HttpRequest, slug: str):
-    experts = with_next_slot(Expert.objects.active()).select_related("category", "organization")
-    expert = experts.filter(slug=slug).first()
-    if expert is None:
+    experts = with_next_start(Expert.objects.active()).select_related("category", "organization")
+    found = correct_starts(experts.filter(slug=slug))
+    if not found:
         raise NotFound(_("There is no such expert."))
-    return ExpertDetailOut.of(expert)
+    return ExpertDetailOut.of(found[0])
 
 
 @router.get(

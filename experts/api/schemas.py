@@ -188,7 +188,10 @@ class SessionTypeOut(BaseModel):
 
 
 class ExpertOut(BaseModel):
-    """Somebody who can be booked. ``next_slot_at`` (UTC) is the start of the first slot that is bookable, if any."""
+    """Somebody who can be booked. ``next_slot_at`` (UTC) is the start of the first slot that is bookable, if any.
+
+    Of those who offer session types: the first start at which a session of one of the listed types can be booked.
+    """
 
     model_config = example(EXPERT)
 
@@ -217,7 +220,7 @@ class ExpertOut(BaseModel):
 
     @classmethod
     def of(cls, expert: Expert) -> "ExpertOut":
-        """Needs ``with_next_slot()``, the category and the organisation."""
+        """Needs ``correct_starts()``, the category and the organisation."""
         return cls.model_construct(**cls.facts(expert))
 
 

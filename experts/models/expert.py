@@ -208,6 +208,8 @@ class Expert(models.Model):
     objects = ExpertQuerySet.as_manager()
     # The start of the first bookable slot, where ``with_next_slot`` read it (experts/selectors.py).
     next_slot_at: datetime | None
+    # Whether session types are to choose from, where ``with_next_start`` read it (experts/free_starts.py).
+    has_types: bool
 
     class Meta:
         ordering = ["name", "id"]

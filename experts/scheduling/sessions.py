@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from django.db import connections, router
 from django.db.models import Q, QuerySet
 
-from experts.models import Expert, OfferedType, Organization, Session, SessionTerms, SessionType, Slot
+from experts.free_starts import FREE_STARTS
+from experts.models import OfferedType, Session, SessionTerms, SessionType, Slot
 from experts.scheduling.fitting import session_at
 from experts.selectors import NEAREST, SLOTS_VERSION
 
@@ -56,40 +57,8 @@ def read_session(slot: Slot, session_type: SessionType, terms: SessionTerms) -> 
     return Session.of(slot, session.covered, session_type, terms) if session else None
 
 
-# In SQL, what ``session_at(…).state_at(now) in BOOKABLE_STATES`` says of slot ``s`` as a start, for an expert ``e`` of
-# organisation ``o`` who offers type ``t`` by ``f``. Slots of an expert do not overlap: those that can be taken reach
-# over all of a session's time and buffers without a gap just when they have as many minutes of it.
-_FREE_STARTS = f"""
-    FROM {OfferedType._meta.db_table} f
-    JOIN {SessionType._meta.db_table} t ON t.id = f.session_type_id
-    JOIN {Expert._meta.db_table} e ON e.id = f.expert_id
-    JOIN {Organization._meta.db_table} o ON o.id = e.organization_id
-    CROSS JOIN LATERAL (
-        SELECT make_interval(mins => coalesce(f.minutes, t.minutes)) AS lasts,
-               make_interval(mins => t.buffer_before) AS before,
-               make_interval(mins => t.buffer_after) AS after
-    ) w
-    JOIN {Slot._meta.db_table} s ON s.expert_id = e.id
-    WHERE e.is_active AND o.is_active AND t.is_active AND NOT s.is_closed
-      AND (s.seats_held < s.capacity - s.seats_booked OR s.next_hold_expiry <= statement_timestamp())
-      AND s.starts_at > statement_timestamp()
-      AND s.starts_at > statement_timestamp() + coalesce(t.min_notice, e.min_notice, o.min_notice)
-      AND s.starts_at - statement_timestamp()
-          <= coalesce(t.horizon_days, e.horizon_days, o.horizon_days) * interval '24 hours'
-      AND (SELECT sum(least(c.ends_at, s.starts_at + w.lasts + w.after) - greatest(c.starts_at, s.starts_at - w.before))
-           FROM {Slot._meta.db_table} c
-           WHERE c.expert_id = s.expert_id AND c.date BETWEEN s.date - 2 AND s.date + 2
-             AND c.starts_at < s.starts_at + w.lasts + w.after AND c.ends_at > s.starts_at - w.before
-             AND NOT c.is_closed
-             AND (c.seats_held < c.capacity - c.seats_booked OR c.next_hold_expiry <= statement_timestamp())
-             AND (c.for_types = '{{}}' OR t.id = ANY(c.for_types)
-                  OR c.ends_at <= s.starts_at OR c.starts_at >= s.starts_at + w.lasts)
-          ) = w.lasts + w.before + w.after
-"""
-
-
 _FIRST_FREE = f"""
-    SELECT s.starts_at {_FREE_STARTS} AND f.expert_id = %s AND f.session_type_id = %s AND s.starts_at >= %s
+    SELECT s.starts_at {FREE_STARTS} AND f.expert_id = %s AND f.session_type_id = %s AND s.starts_at >= %s
     ORDER BY s.starts_at LIMIT 1
 """
 
@@ -107,7 +76,7 @@ def nearest_sessions(expert_id: int, session_type: int, slot_id: int, starts_at:
 
     Closest first. Three queries, and one for each.
     """
-    chosen = f"{_FREE_STARTS} AND f.expert_id = %s AND f.session_type_id = %s AND s.id <> %s AND s.starts_at"
+    chosen = f"{FREE_STARTS} AND f.expert_id = %s AND f.session_type_id = %s AND s.id <> %s AND s.starts_at"
     with connections[router.db_for_read(Slot)].cursor() as cursor:
         cursor.execute(
             f"""
