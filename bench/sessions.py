@@ -56,15 +56,21 @@ _IDS = """
     CREATE INDEX ON booking USING gin (more_slots) WHERE more_slots <> '{}';
     CREATE FUNCTION count_ids() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE change record;
+            was int := CASE WHEN OLD.status = 'CONFIRMED' THEN OLD.seats ELSE 0 END;
+            becomes int := CASE WHEN NEW.status = 'CONFIRMED' THEN NEW.seats ELSE 0 END;
     BEGIN
+        IF coalesce(cardinality(OLD.more_slots), 0) + coalesce(cardinality(NEW.more_slots), 0) = 0
+           AND coalesce(OLD.slot_id, NEW.slot_id) = coalesce(NEW.slot_id, OLD.slot_id) THEN
+            UPDATE slot SET booked = booked + becomes - was WHERE id = coalesce(NEW.slot_id, OLD.slot_id);
+            IF NOT FOUND THEN RAISE foreign_key_violation; END IF;
+            RETURN NULL;
+        END IF;
         FOR change IN
             SELECT touched.slot_id, sum(touched.booked)::int AS booked
             FROM (
-                SELECT unnest(OLD.slot_id || OLD.more_slots) AS slot_id,
-                       CASE WHEN OLD.status = 'CONFIRMED' THEN -OLD.seats ELSE 0 END AS booked
+                SELECT unnest(OLD.slot_id || OLD.more_slots) AS slot_id, -was AS booked
                 UNION ALL
-                SELECT unnest(NEW.slot_id || NEW.more_slots),
-                       CASE WHEN NEW.status = 'CONFIRMED' THEN NEW.seats ELSE 0 END
+                SELECT unnest(NEW.slot_id || NEW.more_slots), becomes
             ) AS touched
             WHERE touched.slot_id IS NOT NULL GROUP BY touched.slot_id
             ORDER BY (SELECT starts_at FROM slot WHERE id = touched.slot_id)

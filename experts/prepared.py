@@ -106,6 +106,14 @@ class _PreparingConnection:
         return _LoggedCursor(cursor, connection) if connection.queries_logged else CursorWrapper(cursor, connection)
 
 
+def prepared_cursor() -> CursorWrapper:
+    """Return a cursor for SQL of our own that takes PostgreSQL longer to plan than to run: it plans it once.
+
+    To be used in a ``with``. Values go apart from the SQL, so they need a cast where it does not tell their types.
+    """
+    return _PreparingConnection(connections[DEFAULT_DB_ALIAS]).cursor()
+
+
 class _LoggedCursor(CursorDebugWrapper):
     """Logs the SQL as it was given: of a prepared statement, psycopg does not know the text any more."""
 

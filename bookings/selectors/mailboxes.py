@@ -6,11 +6,10 @@ Read only where it may matter (services/caution.py), in one statement for all wh
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db import connection
-
 from bookings.models import Booking
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.selectors.lately import SEATS_TAKEN
+from experts.prepared import prepared_cursor
 
 
 class Mailbox(NamedTuple):
@@ -65,7 +64,7 @@ def read_mailboxes(wanted: Iterable[tuple[Booking, int]]) -> list[Mailbox]:
     asked = [(expert_id, booking.holder, *_parts(booking), *_hashes(booking)) for booking, expert_id in wanted]
     if not asked:
         return []
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_MAILBOXES, [list(column) for column in zip(*asked, strict=True)])
         found = {number: Mailbox(*of_it) for number, *of_it in cursor.fetchall()}
     return [found[number] for number in range(1, len(asked) + 1)]
