@@ -144,7 +144,7 @@ def utc(text: str) -> datetime:
 
 
 def make_type(expert: Expert, **values) -> SessionType:
-    """A session type of the expert's organisation that the expert offers; 40 minutes unless told otherwise."""
+    """A session type of the expert's organisation that the expert offers."""
     return make_session_type(expert.organization, expert, **values)
 
 

@@ -17,7 +17,7 @@ from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
 from bookings.services.locking import lock_booking, lock_slots_of, publish_slots, slot_ids_of
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
-from bookings.services.waitlist import lapse_and_serve, serve_left, serve_waitlist, serve_waitlists
+from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
 from experts.locking import LOCK_ORDER, slot_transaction
 from experts.models import Slot
@@ -111,7 +111,7 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
             own.seats = seats
             own.save(update_fields=["seats"])
             publish(own)
-            serve_left(slot)
+            serve_waitlists(own.slot_ids)
         return own
     expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), slot.starts_at)
     if moving is None:
@@ -149,10 +149,7 @@ def _move(hold: Booking, slot: Slot, seats: int, expires_at: datetime) -> None:
     take(hold, slot)
     hold.seats, hold.expires_at, hold.extensions = seats, expires_at, 0
     hold.save(update_fields=[*TAKEN_FIELDS, "seats", "expires_at", "extensions"])
-    if len(left_slots) > 1:
-        serve_waitlists(left_slots)
-    else:
-        serve_waitlist(left)
+    serve_waitlists(left_slots)
 
 
 def may_extend(hold: Booking) -> bool:
@@ -250,10 +247,7 @@ def release_under_lock(hold: Booking) -> None:
     hold.status = Status.EXPIRED
     hold.save(update_fields=["status"])
     publish(hold)
-    if hold.more_slots:
-        serve_waitlists(hold.slot_ids)
-    else:
-        serve_waitlist(hold.slot)
+    serve_waitlists(hold.slot_ids)
 
 
 def _holds_in(slot_id: int, visitor: str) -> QuerySet[Booking]:

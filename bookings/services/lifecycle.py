@@ -11,7 +11,7 @@ from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking, lock_move, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, take, without_booking
-from bookings.services.waitlist import lapse_and_serve, serve_waitlist, serve_waitlists
+from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
@@ -201,10 +201,7 @@ def _change(booking: Booking, to: Status) -> None:
     booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
     publish(booking)
     if to not in OCCUPYING:
-        if booking.more_slots:
-            serve_waitlists(booking.slot_ids)
-        else:
-            serve_waitlist(booking.slot)
+        serve_waitlists(booking.slot_ids)
 
 
 def _check_window(slot: Slot) -> None:

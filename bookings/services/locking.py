@@ -96,19 +96,11 @@ def read_again(slot: Slot) -> Slot:
     return slot.anew(rows)
 
 
-def lapse_holds(slot: Slot) -> Slot:
-    """Free the seats of holds that ran out, whether or not a worker is alive. Under the slot's lock.
-
-    Returns the slot, read again if there were any.
-    """
-    return read_again(slot) if lapse_holds_of(slot) else slot
-
-
 def lapse_holds_of(slot: Slot) -> bool:
-    """As ``lapse_holds``, but says whether there were any, and leaves reading the slot again to the caller.
+    """Free the seats of holds that ran out, whether or not a worker is alive. Under the locks of all its slots.
 
-    ``slot`` may be a Session, whose slots are all locked. A hold that takes other slots, too, is ended where these can
-    be locked without waiting. Else somebody is busy with them, and the seats are held for that moment.
+    Whether there were any: then the slot or Session is to be read again. A hold that takes other slots, too, is ended
+    where these can be locked without waiting. Else somebody is busy with them, and the seats are held for that moment.
     """
     ids = [each.pk for each in slot.covered if each.next_hold_expiry and each.next_hold_expiry <= slot.read_at]
     if not ids:

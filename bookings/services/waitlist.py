@@ -209,11 +209,6 @@ def serve(*, slot_id: int) -> bool:
         return serve_waitlists([slot.pk for slot in locked])
 
 
-def serve_waitlist(slot: Slot) -> bool:
-    """As ``serve_waitlists``, of one slot."""
-    return serve_waitlists([slot.pk])
-
-
 def serve_waitlists(slot_ids: Collection[int]) -> bool:
     """Under the locks of the slots, after what may have freed seats: hold them for the first in line, and tell them.
 
@@ -297,13 +292,8 @@ def lapse_and_serve(slot: Slot) -> Slot:
     """
     if not lapse_holds_of(slot):
         return slot
-    serve_left(slot)
-    return read_again(slot)
-
-
-def serve_left(slot: Slot) -> None:
-    """Under the locks of all that it takes: serve who waits for a slot, or any slot of a Session, that was left."""
     serve_waitlists([each.pk for each in slot.covered])
+    return read_again(slot)
 
 
 def settle_offers(slot_ids: Collection[int]) -> None:
