@@ -64,7 +64,7 @@ def may_change_answers(booking: Booking, now: datetime) -> bool:
     """Return whether customers may change what they answered: where they are let, as long as they may move it."""
     organization = booking.slot.expert.organization
     is_let = organization.has_questions and organization.lets_change_answers
-    return is_let and booking.is_open and can_change(booking.slot, now)
+    return is_let and booking.is_open and can_change(booking.session, now)
 
 
 def changeable_questions(booking: Booking, *, by_customer: bool) -> list[Question]:

@@ -59,7 +59,7 @@ def _show(request, booking, form, *, status=200):
         "booking": booking,
         "expert": expert,
         "title": booking_title(booking, clocks, timezone.now()),
-        "deadline": deadline_text(booking.slot, clocks),
+        "deadline": deadline_text(booking.session, clocks),
         "form": form,
         "booking_url": reverse("booking", args=[booking.reference]),
     }

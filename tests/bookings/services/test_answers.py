@@ -11,7 +11,17 @@ from bookings.models import Answer, Booking, Question, QuestionKind, Source, Sta
 from bookings.selectors.answers import answers_to
 from bookings.services.answers import check_answers
 from experts.models import Organization, SessionType
-from tests.cast import book, make_booking, make_expert, make_organization, make_question, make_slot, move_slot
+from tests.cast import (
+    book,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_question,
+    make_row_of_slots,
+    make_slot,
+    make_type,
+    move_slot,
+)
 from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
@@ -223,6 +233,15 @@ class TestChanging:
         with pytest.raises(NotAllowed):
             self.change(booking, {asked[0].slug: "new"})
         assert self.change(booking, {asked[0].slug: "new"}, by_customer=False)[asked[0].pk] == "new"
+
+    def test_the_deadline_is_that_of_what_was_booked(self):
+        expert = make_expert()
+        asked = make_question(expert.organization)
+        slots = make_row_of_slots(expert)
+        kind = make_type(expert, cancel_until=timedelta(days=30))
+        booking = book(slots["10:00"], session_type=kind.pk, answers={asked.slug: "a"})
+        with pytest.raises(NotAllowed):
+            self.change(booking, {asked.slug: "b"})
 
 
 class TestQuestions:
