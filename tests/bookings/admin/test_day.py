@@ -116,7 +116,7 @@ def test_the_organisation_is_asked_for_only_where_there_are_several(clinic, expe
 
 
 def test_chosen_experts_are_remembered_until_the_choice_is_let_go(clinic, experts):
-    amara, hannah = experts
+    _amara, hannah = experts
     for expert in experts:
         make_slot(expert, at="09:00")
     client = logged_in(make_member(clinic))
