@@ -1,7 +1,7 @@
 """Pages of the admin that load parts of themselves again when something changes (static/js/staff-live.js).
 
-A page puts ``staff_live(organization, day)`` into its context as ``staff_live``, before it reads what it shows, includes
-``admin/_staff_live.html``, and marks the parts: ``<section id="…" data-staff-live="<url>">``.
+A page puts ``staff_live(organization, day)`` into its context as ``staff_live``, before it reads what it shows. It
+includes ``admin/_staff_live.html``, and marks the parts: ``<section id="…" data-staff-live="<url>">``.
 """
 
 import json
