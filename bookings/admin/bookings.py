@@ -25,7 +25,7 @@ from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to, questions_with
 from bookings.selectors.place import whole_place
-from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
 from experts.models import OfferedType, SessionType, Slot
@@ -61,11 +61,6 @@ class BookingForm(SeatsForm):
             self.initial["phone"] = self.instance.phone_shown
 
 
-def _number(text: str) -> int:
-    """The number that an address has; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
 def _types_to_book(request):
     """The session types of all organisations in which they may book for somebody; of experts, what they offer."""
     types, mine = SessionType.objects.active().select_related("organization"), reach(request)
@@ -87,11 +82,11 @@ class TakingSlot(admin.SimpleListFilter):
         if text is None:
             return []
         page = model_admin.admin_site.get_model_admin(Slot)
-        slot = page.get_queryset(request).filter(pk=_number(text)).first()
+        slot = page.get_queryset(request).filter(pk=read_key(text)).first()
         return [(text, page.name_of(slot) if slot else text)]
 
     def queryset(self, request, queryset):
-        value = _number(self.value() or "")
+        value = read_key(self.value() or "")
         starting = Booking.objects.order_by().filter(slot=value)
         going_on = Booking.objects.order_by().filter(more_slots__contains=[value]).exclude(more_slots=[])
         # A union rather than an OR: each branch has its index.

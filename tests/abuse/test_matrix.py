@@ -145,6 +145,8 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "day/": "OSEA",
+    "day/grid/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
