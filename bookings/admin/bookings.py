@@ -24,6 +24,7 @@ from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to, questions_with
+from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.place import whole_place
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.scoping import WithinReach, may, reach
@@ -98,6 +99,23 @@ class TakingSlot(admin.SimpleListFilter):
         return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
 
 
+class OfPerson(admin.SimpleListFilter):
+    """All bookings of the person of one of them: where a person that was found leads."""
+
+    title = gettext_lazy("person")
+    parameter_name = "person"
+
+    def lookups(self, request, model_admin):
+        text = request.GET.get(self.parameter_name)
+        if text is None:
+            return []
+        found = person_of(model_admin.get_queryset(request), _number(text))
+        return [(text, found.name if found else text)]
+
+    def queryset(self, request, queryset):
+        return queryset if self.value() is None else bookings_of_person(queryset, _number(self.value()))
+
+
 @admin.register(Booking)
 class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
@@ -112,9 +130,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
         TakingSlot,
+        OfPerson,
     )
     search_fields = ("reference", "name", "email")
-    search_help_text = gettext_lazy("Reference, name or e-mail")
+    search_help_text = gettext_lazy("Reference, name, e-mail or phone")
     # As they were made. The primary key has an index; the time they were made at has none.
     ordering = ("-id",)
     sortable_by = ("reference",)
@@ -181,7 +200,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
+        """A whole reference; else the beginning of words of names or of addresses, or the end of a phone number."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
