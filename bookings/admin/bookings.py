@@ -163,6 +163,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
                     "slot_link",
                     "seats",
                     "runs_out",
+                    "outside_rules",
                     "cancel_reason",
                     "message",
                 )
@@ -186,6 +187,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "outside_rules",
         "cancel_reason",
         "message",
         "source",
@@ -230,6 +232,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             (title, options), *others = fieldsets
             before, after = options["fields"][:3], options["fields"][3:]
             fieldsets = [(title, {"fields": (*before, "session", "price", "place", *after)}), *others]
+        if not obj.broken_rule:
+            (title, options), *others = fieldsets
+            left = tuple(name for name in options["fields"] if name != "outside_rules")
+            fieldsets = [(title, {"fields": left}), *others]
         obj.read_by = reach(request)
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
@@ -345,6 +351,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
         return instant(booking.expires_at) if booking.expires_at else None
+
+    @display(description=gettext_lazy("outside the rules"))
+    def outside_rules(self, booking):
+        return label(booking.get_broken_rule_display(), "warning") if booking.broken_rule else None
 
     @display(description=gettext_lazy("notes"))
     def hidden_notes(self, booking):

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
                     models.Func(
                         models.Func(
                             models.Func(
-                                models.F("phone"),
+                                "phone",
                                 models.Value(";"),
                                 models.Value(1),
                                 function="split_part",

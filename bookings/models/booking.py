@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
 from bookings.phones import digits_to_find, show_phone
+from bookings.policy import BrokenRule
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
@@ -363,6 +364,16 @@ class Booking(models.Model):
         related_name="+",
     )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
+    # What no visitor could have booked: the rule outside of which staff booked it.
+    broken_rule = models.CharField(
+        _("outside the rules"),
+        max_length=7,
+        choices=BrokenRule.choices,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
     # When staff saw its person come.
     arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -386,6 +397,10 @@ class Booking(models.Model):
             known_value("source", Source),
             known_value("cancel_reason", CancelReason, blank=True),
             known_value("proof_reason", ProofReason, blank=True),
+            known_value("broken_rule", BrokenRule, blank=True),
+            models.CheckConstraint(
+                condition=Q(broken_rule="") | Q(source="staff"), name="booking_breaks_rules_only_by_staff"
+            ),
             models.CheckConstraint(
                 condition=Q(awaits_proof=False) | Q(status__in=["HELD", "EXPIRED"]), name="booking_counts_once_proven"
             ),
@@ -619,7 +634,7 @@ class Booking(models.Model):
 
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
 # none of them is copied. What is said about the proof does not change but with the status, the second expert
-# but with the slots.
+# but with the slots, the rule that it broke not at all.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
@@ -635,6 +650,7 @@ pghistory.track(
         "is_vouched",
         "erased_at",
         "agreed",
+        "broken_rule",
         "second_expert",
     ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in
