@@ -38,8 +38,9 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
     # PENDING: moved by the customer, where the new time has to be approved, too.
     Status.CONFIRMED: frozenset({Status.PENDING, Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
-    Status.COMPLETED: frozenset({Status.NO_SHOW}),
-    Status.NO_SHOW: frozenset({Status.COMPLETED}),
+    # CONFIRMED: what staff said about who came is taken back.
+    Status.COMPLETED: frozenset({Status.NO_SHOW, Status.CONFIRMED}),
+    Status.NO_SHOW: frozenset({Status.COMPLETED, Status.CONFIRMED}),
     Status.CANCELLED: frozenset(),
     Status.REJECTED: frozenset(),
     Status.EXPIRED: frozenset(),

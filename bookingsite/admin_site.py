@@ -49,6 +49,18 @@ class AutocompleteView(AutocompleteJsonView):
 class AdminSite(UnfoldAdminSite):
     index_title = ""
 
+    def __init__(self, name="admin"):
+        super().__init__(name)
+        self.pages = []
+
+    def add_pages(self, pages) -> None:
+        """Register pages that belong to no model (bookings/admin/staff_page.py), in the order of the menu."""
+        self.pages.extend(pages)
+
+    def get_urls(self):
+        pages = [url for page in self.pages for url in page.urls(self)]
+        return [*pages, *super().get_urls()]
+
     def admin_view(self, view, cacheable=False):
         return POLICY(super().admin_view(view, cacheable))
 
@@ -148,7 +160,13 @@ def navigation(request):
         }
 
     groups = [
-        (None, [{"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")}]),
+        (
+            _("Work"),
+            [
+                {"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")},
+                *(page.menu_item() for page in admin.site.pages if page.icon),
+            ],
+        ),
         (
             _("Calendar"),
             [
@@ -191,4 +209,4 @@ def navigation(request):
             [item(_("Users"), "account_circle", "experts", "user"), item(_("Groups"), "groups", "auth", "group")],
         ),
     ]
-    return [{"title": title, "items": items, "separator": title is not None} for title, items in groups]
+    return [{"title": title, "items": items, "separator": number > 0} for number, (title, items) in enumerate(groups)]

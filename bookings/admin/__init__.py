@@ -1,3 +1,4 @@
+from bookings.admin import pages
 from bookings.admin.api_tokens import ApiTokenAdmin
 from bookings.admin.blocks import BlockAdmin
 from bookings.admin.bookings import BookingAdmin
@@ -33,4 +34,5 @@ __all__ = [
     "WaitlistAdmin",
     "WebhookDeliveryAdmin",
     "WebhookEndpointAdmin",
+    "pages",
 ]

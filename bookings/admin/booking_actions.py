@@ -20,7 +20,7 @@ from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.models import Slot
-from experts.permissions import CHANGE
+from experts.permissions import ADD, CHANGE
 from experts.scheduling.fitting import AgreedType
 
 MOST_SHOWN = 100
@@ -121,7 +121,7 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
-            self._refuse_other_calendars(booking, form.cleaned_data.get("slot_id"))
+            self._refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
@@ -158,9 +158,17 @@ class DecidingAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/decide.html", context, status=status)
 
-    def _refuse_other_calendars(self, booking: Booking, slot_id: int | None) -> None:
-        """A slot of another expert, who may be another organisation's, is to look like one that does not exist."""
-        if slot_id and not Slot.objects.filter(pk=slot_id, expert=booking.slot.expert_id).exists():
+    def _refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
+        """A slot into which they may book nobody is to look like one that does not exist.
+
+        So is one of another organisation, whoever asks.
+        """
+        if not slot_id:
+            return
+        slot = Slot.objects.select_related("expert").filter(pk=slot_id).first()
+        if slot is None or slot.expert.organization_id != booking.slot.expert.organization_id:
+            raise NotFound
+        if slot.expert_id != booking.slot.expert_id and not self.reaches(request, Booking(slot=slot), ADD):
             raise NotFound
 
     def _is_done(self, decision: Decision, stored: Booking, form: DecisionForm) -> bool:

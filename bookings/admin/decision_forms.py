@@ -40,7 +40,7 @@ class Decision:
             return False
         match self.to:
             case Status.CONFIRMED:
-                return booking.expires_at > now
+                return booking.status == Status.PENDING and booking.expires_at > now
             case Status.COMPLETED:
                 return booking.ends_at <= now
             case Status.NO_SHOW:

@@ -340,6 +340,8 @@ class Booking(models.Model):
         related_name="+",
     )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
+    # When staff saw its person come.
+    arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     # When its person was erased. What is left counts for seats and statistics, and is nobody's.
     erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
@@ -363,6 +365,10 @@ class Booking(models.Model):
             known_value("proof_reason", ProofReason, blank=True),
             models.CheckConstraint(
                 condition=Q(awaits_proof=False) | Q(status__in=["HELD", "EXPIRED"]), name="booking_counts_once_proven"
+            ),
+            models.CheckConstraint(
+                condition=Q(arrived_at=None) | Q(status__in=["CONFIRMED", "COMPLETED"]),
+                name="booking_of_somebody_who_came_is_on",
             ),
             models.CheckConstraint(condition=Q(seats__gte=1), name="booking_has_a_seat"),
             models.CheckConstraint(

@@ -9,7 +9,17 @@ from bookings.services.details import change_details
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, extend_hold, hold_slot, may_extend, release_hold, release_holds
 from bookings.services.idempotency import Booked
-from bookings.services.lifecycle import approve, cancel, complete, expire, mark_no_show, reject, reschedule
+from bookings.services.lifecycle import (
+    approve,
+    cancel,
+    complete,
+    expire,
+    mark_arrived,
+    mark_no_show,
+    reject,
+    reschedule,
+    undo_attendance,
+)
 from bookings.services.mail import send_again, send_place_link_again, send_proof_again, send_receipt_again
 from bookings.services.mail_events import note_mail_event
 from bookings.services.not_me import (
@@ -70,6 +80,7 @@ __all__ = [
     "list_notices_off",
     "log_note_readings",
     "make_challenge",
+    "mark_arrived",
     "mark_no_show",
     "may_extend",
     "move_question",
@@ -93,4 +104,5 @@ __all__ = [
     "suppression_of",
     "take_place",
     "take_places",
+    "undo_attendance",
 ]

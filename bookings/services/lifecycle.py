@@ -1,5 +1,7 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
+from collections.abc import Collection
+
 import pghistory
 from django.utils.translation import gettext as _
 
@@ -17,7 +19,9 @@ from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, 
 from experts import publisher
 from experts.locking import slot_transaction
 from experts.models import Slot
+from experts.scheduling.sessions import offers_type
 
+_MOVED_FIELDS = ("sequence", "arrived_at", "reason", "of_expert", "status", "expires_at")
 # Whoever is told. That a session is over, or was missed, is nothing to write about.
 _MAIL_OF = {
     Status.CONFIRMED: MailKind.CONFIRMED,
@@ -35,7 +39,7 @@ _EVENT_OF = {
 
 def approve(*, booking_id: int) -> Booking:
     """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy."""
-    return _decide(booking_id, Status.CONFIRMED)
+    return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,))
 
 
 def reject(*, booking_id: int, reason: str = "") -> Booking:
@@ -84,6 +88,45 @@ def mark_no_show(*, booking_id: int) -> Booking:
     return _decide(booking_id, Status.NO_SHOW, after_start=True)
 
 
+def mark_arrived(*, booking_id: int) -> Booking:
+    """Note that the person has come; a no-show is one no longer. Locks and raises as ``approve``.
+
+    From the session's day on, by its expert's calendar. Nothing happens when it is noted already.
+    """
+    with slot_transaction():
+        booking, slot = lock_booking(booking_id)
+        if booking.status not in (Status.CONFIRMED, Status.NO_SHOW, Status.COMPLETED):
+            raise _not_possible(booking)
+        if slot.date > slot.read_at.astimezone(slot.expert.zone).date():
+            raise NotAllowed(_("The session is on another day."))
+        if booking.arrived_at is None:
+            if booking.status == Status.NO_SHOW:
+                booking.status = Status.CONFIRMED
+                queue_webhooks(booking_events(booking, EventType.BOOKING_CONFIRMED))
+            booking.arrived_at = slot.read_at
+            booking.save(update_fields=["status", "arrived_at"])
+            publish(booking)
+        return booking
+
+
+def undo_attendance(*, booking_id: int) -> Booking:
+    """Take back that somebody came, did not come, or that the session took place. Locks and raises as ``approve``.
+
+    It is confirmed again; a session that is over is completed by the next run of ``catch_up``. Nobody is written to.
+    """
+    with slot_transaction():
+        booking, _slot = lock_booking(booking_id)
+        attended = booking.status in (Status.NO_SHOW, Status.COMPLETED)
+        if not attended and booking.arrived_at is None:
+            raise _not_possible(booking)
+        booking.status, booking.arrived_at = Status.CONFIRMED, None
+        booking.save(update_fields=["status", "arrived_at"])
+        if attended:
+            queue_webhooks(booking_events(booking, EventType.BOOKING_CONFIRMED))
+        publish(booking)
+        return booking
+
+
 def expire(*, booking_id: int) -> bool:
     """Free the seats of a hold or a request whose time is over. Locks the slot. Raises Busy.
 
@@ -107,14 +150,21 @@ def expire(*, booking_id: int) -> bool:
 
 
 def reschedule(
-    *, booking_id: int, slot_id: int, by_customer: bool, reason: str = "", seen_sequence: int | None = None
+    *,
+    booking_id: int,
+    slot_id: int,
+    by_customer: bool,
+    reason: str = "",
+    seen_sequence: int | None = None,
+    tell: bool = True,
 ) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
+    Staff also move it to an expert of the same organisation who offers its type, one that is alone with its person.
     Locks all slots of both, in order of time, so that two moves in opposite directions wait for each other. A session
     keeps its type and the terms that were agreed, whatever became of the type. Raises NotAllowed (policy, status,
     another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
-    ``reason`` and ``seen_sequence`` as for ``cancel``.
+    ``reason`` and ``seen_sequence`` as for ``cancel``. Without ``tell`` the customer gets no mail.
 
     Where bookings need approval, an approved one that its customer moves is PENDING again, at the new time: the seat
     there is kept while staff decide, the old one is free for others. Staff are told of every move.
@@ -125,8 +175,10 @@ def reschedule(
         if booking.status not in (Status.PENDING, Status.CONFIRMED) or booking.erased_at is not None:
             raise NotAllowed(_("This booking cannot be moved any more."))
         _check_seen(booking, seen_sequence)
-        if old.expert_id != new.expert_id or old.pk == new.pk:
-            raise NotAllowed(_("Choose another time of the same expert."))
+        if old.pk == new.pk:
+            raise NotAllowed(_("Choose another time."))
+        if old.expert_id != new.expert_id:
+            _check_hand_over(booking, old, new, by_customer=by_customer)
         if by_customer:
             _check_window(old)
             check_party(new, booking)
@@ -139,15 +191,20 @@ def reschedule(
         take(booking, without_booking(new, booking))
         booking.agreed = agreed  # with the link that was made for it
         booking.sequence += 1
+        booking.arrived_at = None
         booking.reason = reason.strip()
+        if booking.of_expert_id is not None:
+            booking.of_expert_id = new.expert_id
         if booking.status == Status.PENDING:
             booking.expires_at = min(booking.runs_out_at, new.starts_at)
         elif by_customer and asks_again(old, new.date):
             booking.status = Status.PENDING
             booking.expires_at = approval_ends(new)
-        booking.save(update_fields=[*TAKEN_FIELDS, "sequence", "reason", "status", "expires_at"])
-        for_staff = MailKind.STAFF_REQUEST if booking.status == Status.PENDING else MailKind.STAFF_MOVED
-        queue_mails([(booking, MailKind.RESCHEDULED), (booking, for_staff)], by_visitor=by_customer)
+        booking.save(update_fields=[*TAKEN_FIELDS, *_MOVED_FIELDS])
+        kinds = [MailKind.STAFF_REQUEST if booking.status == Status.PENDING else MailKind.STAFF_MOVED]
+        if tell:
+            kinds.insert(0, MailKind.RESCHEDULED)
+        queue_mails([(booking, kind) for kind in kinds], by_visitor=by_customer)
         queue_webhooks(
             booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=old)
             + slot_left(old)
@@ -158,10 +215,23 @@ def reschedule(
         return booking
 
 
+def _check_hand_over(booking: Booking, old: Slot, new: Slot, *, by_customer: bool) -> None:
+    """Raise NotAllowed unless staff may give a booking to the expert of another slot."""
+    if by_customer:
+        raise NotAllowed(_("Choose another time of the same expert."))
+    if old.expert.organization_id != new.expert.organization_id:
+        raise NotFound
+    if booking.second_expert_id is not None:
+        raise NotAllowed(_("This session is with two experts. Choose another time of both."))
+    if booking.session_type_id is not None and not offers_type(new.expert_id, booking.session_type_id):
+        raise NotAllowed(_("%(expert)s does not offer this type of session.") % {"expert": new.expert.name})
+
+
 def _decide(
     booking_id: int,
     to: Status,
     *,
+    only_from: Collection[Status] = tuple(Status),
     reason: str = "",
     cancel_reason: str = "",
     within_policy: bool = False,
@@ -172,11 +242,9 @@ def _decide(
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
         # A hold is nobody's booking yet: it becomes one by ``book`` or ``book_by_link`` and nothing else.
-        if booking.status == Status.HELD or to not in TRANSITIONS[Status(booking.status)]:
-            raise NotAllowed(
-                _("This booking is %(status)s, so that is not possible any more.")
-                % {"status": in_sentence(booking.status)}
-            )
+        before = Status(booking.status)
+        if before == Status.HELD or before not in only_from or to not in TRANSITIONS[before]:
+            raise _not_possible(booking)
         _check_seen(booking, seen_sequence)
         if within_policy:
             _check_window(slot)
@@ -198,10 +266,20 @@ def _change(booking: Booking, to: Status) -> None:
     if booking.is_open and to not in OCCUPYING:
         booking.sequence += 1
     booking.status = to
-    booking.save(update_fields=["status", "reason", "cancel_reason", "sequence"])
+    fields = ["status", "reason", "cancel_reason", "sequence"]
+    if booking.arrived_at is not None and to != Status.COMPLETED:
+        booking.arrived_at = None
+        fields.append("arrived_at")
+    booking.save(update_fields=fields)
     publish(booking)
     if to not in OCCUPYING:
         serve_waitlists(booking.slot_ids)
+
+
+def _not_possible(booking: Booking) -> NotAllowed:
+    return NotAllowed(
+        _("This booking is %(status)s, so that is not possible any more.") % {"status": in_sentence(booking.status)}
+    )
 
 
 def _check_window(slot: Slot) -> None:

@@ -24,6 +24,11 @@ def offered_by(expert_id: int) -> QuerySet[OfferedType]:
     return offered.select_related("session_type")
 
 
+def offers_type(expert_id: int, session_type_id: int) -> bool:
+    """Say whether an expert offers a type alone. One query."""
+    return offered_by(expert_id).filter(session_type=session_type_id).exists()
+
+
 def offered_together() -> QuerySet[OfferedType]:
     """Return the types that two experts do together, with each who takes part."""
     types = SessionType.objects.active().filter(experts_needed=2)

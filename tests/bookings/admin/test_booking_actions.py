@@ -297,3 +297,15 @@ def test_a_party_sees_times_with_room_for_all(staff):
     make_slot(expert, at="11:00", capacity=2)
     room = make_slot(expert, at="12:00", capacity=4)
     assert times(staff.get(decide_url(party, "move"), {"day": f"{day_ahead()}"})) == [room]
+
+
+def test_a_booking_is_moved_to_a_colleague_only_by_who_may_book_with_them():
+    booking = book(make_slot())
+    own = booking.slot.expert
+    slot = make_slot(make_expert(organization=own.organization), at="15:00")
+    own.user = make_member(own.organization, Role.EXPERT)
+    own.save()
+    scheduler = make_member(own.organization, Role.SCHEDULER)
+    for user, status, expected in ((own.user, 409, booking.slot), (scheduler, 302, slot)):
+        answer = logged_in(user).post(decide_url(booking, "move"), {"slot_id": slot.pk})
+        assert (answer.status_code, Booking.objects.get(pk=booking.pk).slot) == (status, expected)

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from bookings import services
 from bookings.errors import NotAllowed, NotFound, SlotTaken
-from bookings.models import Booking, Status
+from bookings.mail.rules import MailKind
+from bookings.models import Booking, OutboxMail, Status
 from bookings.transitions import TRANSITIONS
-from tests.cast import book, fresh, make_booking, make_expert, make_slot, move_slot
+from tests.cast import book, fresh, make_booking, make_expert, make_slot, make_type, move_slot
 
 pytestmark = pytest.mark.django_db
 VERBS = {
@@ -35,6 +37,8 @@ def test_the_table_decides(before, after):
     if after in (Status.COMPLETED, Status.NO_SHOW):
         over(slot)
     allowed = after in TRANSITIONS[before] and before != Status.HELD
+    if after == Status.CONFIRMED and before != Status.PENDING:
+        allowed = False  # that is to undo, which has a verb of its own
     if allowed:
         assert VERBS[after](booking.pk).status == after
     else:
@@ -78,6 +82,83 @@ def test_unknown_bookings():
     for verb in VERBS.values():
         with pytest.raises(NotFound):
             verb(10**12)
+
+
+class TestAttendance:
+    @pytest.fixture
+    def booking(self):
+        booking = make_booking(make_slot(), status=Status.CONFIRMED)
+        over(booking.slot)
+        return booking
+
+    @pytest.mark.parametrize("verb", [services.mark_no_show, services.complete, services.mark_arrived])
+    def test_what_was_said_about_who_came_can_be_taken_back(self, booking, verb):
+        verb(booking_id=booking.pk)
+        again = services.undo_attendance(booking_id=booking.pk)
+        assert (again.status, again.arrived_at) == (Status.CONFIRMED, None)
+        with pytest.raises(NotAllowed):
+            services.undo_attendance(booking_id=booking.pk)
+
+    def test_who_was_missed_and_came_late_has_arrived(self, booking):
+        services.mark_no_show(booking_id=booking.pk)
+        came = services.mark_arrived(booking_id=booking.pk)
+        assert came.status == Status.CONFIRMED
+        assert services.mark_arrived(booking_id=booking.pk).arrived_at == came.arrived_at
+        assert services.complete(booking_id=booking.pk).arrived_at == came.arrived_at
+        assert services.mark_no_show(booking_id=booking.pk).arrived_at is None
+
+    def test_nobody_arrives_on_another_day_or_with_what_is_no_booking(self):
+        with pytest.raises(NotAllowed, match="another day"):
+            services.mark_arrived(booking_id=book(make_slot()).pk)
+        for status in (Status.PENDING, Status.CANCELLED, Status.HELD):
+            with pytest.raises(NotAllowed):
+                services.mark_arrived(booking_id=make_booking(make_slot(), status=status).pk)
+
+    def test_the_database_knows_nobody_who_came_to_what_was_cancelled(self, booking):
+        services.mark_arrived(booking_id=booking.pk)
+        with pytest.raises(IntegrityError, match="who_came"), transaction.atomic():
+            Booking.objects.filter(pk=booking.pk).update(status=Status.CANCELLED)
+        assert services.cancel(booking_id=booking.pk, by_customer=False).arrived_at is None
+
+
+class TestHandOver:
+    @pytest.fixture
+    def experts(self):
+        one = make_expert()
+        return one, make_expert(organization=one.organization)
+
+    def test_staff_move_a_booking_to_a_colleague_and_customers_do_not(self, experts):
+        old, new = (make_slot(expert, at="09:00") for expert in experts)
+        booking = book(old)
+        with pytest.raises(NotAllowed, match="same expert"):
+            services.reschedule(booking_id=booking.pk, slot_id=new.pk, by_customer=True)
+        moved = services.reschedule(booking_id=booking.pk, slot_id=new.pk, by_customer=False)
+        assert (moved.reference, moved.slot) == (booking.reference, new)
+        assert (fresh(old).state, fresh(new).state) == ("open", "full")
+
+    def test_never_into_another_organisation(self, experts):
+        booking = book(make_slot(experts[0]))
+        with pytest.raises(NotFound):
+            services.reschedule(booking_id=booking.pk, slot_id=make_slot().pk, by_customer=False)
+
+    def test_only_to_who_offers_its_type(self, experts):
+        one, other = experts
+        kind = make_type(one, minutes=20)
+        slots = [make_slot(expert, at="09:00") for expert in experts]
+        booking = book(slots[0], session_type=kind.pk)
+        with pytest.raises(NotAllowed, match="does not offer"):
+            services.reschedule(booking_id=booking.pk, slot_id=slots[1].pk, by_customer=False)
+        kind.offers.create(expert=other)
+        moved = services.reschedule(booking_id=booking.pk, slot_id=slots[1].pk, by_customer=False)
+        assert (moved.slot, moved.terms) == (slots[1], booking.terms)
+
+    @pytest.mark.parametrize("tell", [True, False])
+    def test_staff_choose_whether_the_customer_is_written_to(self, experts, tell):
+        booking = book(make_slot(experts[0]))
+        OutboxMail.objects.all().delete()
+        slot = make_slot(experts[1])
+        services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=False, tell=tell)
+        assert OutboxMail.objects.filter(kind=MailKind.RESCHEDULED).exists() == tell
 
 
 class TestReschedule:

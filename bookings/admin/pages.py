@@ -1,0 +1,9 @@
+"""The pages of the staff's day, in the order of the menu."""
+
+from django.contrib import admin
+
+from bookings.admin.staff_page import StaffPage
+
+STAFF_PAGES: list[StaffPage] = []
+
+admin.site.add_pages(STAFF_PAGES)
