@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 
+from bookings.admin.reports import REPORTS
 from bookings.admin.staff_page import StaffPage
 
-STAFF_PAGES: list[StaffPage] = []
+STAFF_PAGES: list[StaffPage] = [REPORTS]
 
 admin.site.add_pages(STAFF_PAGES)

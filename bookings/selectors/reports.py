@@ -31,7 +31,7 @@ from experts.models import Expert, Slot
 LONGEST = 400  # days in one report: a year can be looked at as a whole, and demand is kept no longer
 MOST_HOURS = 300  # of one expert's weekdays, when those with the most demand are looked for
 # What became of bookings, by the name that lists are asked with.
-ATTENDED = Q(status=Status.COMPLETED)
+ATTENDED = Q(status=Status.COMPLETED) | Q(status=Status.CONFIRMED, arrived_at__isnull=False)
 COUNTED = {
     "booked": Q(status__in=[Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW, Status.CANCELLED]),
     "attended": ATTENDED,

@@ -35,14 +35,16 @@ def a_life(dice: random.Random) -> list:
             slot = make_slot(expert, day=day, at=at, capacity=dice.randint(1, 5), minutes=dice.choice([20, 30]))
             for _each in range(dice.randint(0, slot.capacity)):
                 kind = dice.choice(kinds)
-                of_type = (
-                    {"session_type": kind, "session_ends_at": slot.starts_at + timedelta(minutes=20), "agreed": {}}
-                    if kind
-                    else {}
-                )
+                of_type = {"session_type": kind} if kind else {}
+                if kind:
+                    of_type |= {
+                        "session_ends_at": slot.starts_at + timedelta(minutes=20),
+                        "agreed": kind.terms.as_json(),
+                    }
                 booking = make_booking(slot, status=dice.choice(list(Status)), **of_type)
                 made = slot.starts_at - timedelta(hours=dice.randint(-5, 900))
-                Booking.objects.filter(pk=booking.pk).update(created_at=made)
+                came = slot.starts_at if booking.status == Status.CONFIRMED and dice.random() < 0.5 else None
+                Booking.objects.filter(pk=booking.pk).update(created_at=made, arrived_at=came)
             if dice.random() < 0.2:
                 Slot.objects.filter(pk=slot.pk).update(is_closed=True)
             for _each in range(dice.randint(0, 2)):
@@ -69,7 +71,8 @@ def brute(scope: Scope, keep=lambda slot: True, *, kind=...) -> Figures:
             if booking.status in ("CONFIRMED", "COMPLETED", "NO_SHOW", "CANCELLED"):
                 figures.booked += 1
                 leads.append(max(slot.starts_at - booking.created_at, timedelta(0)))
-            figures.attended += booking.status == "COMPLETED"
+            came = booking.status == "CONFIRMED" and booking.arrived_at is not None
+            figures.attended += booking.status == "COMPLETED" or came
             figures.no_shows += booking.status == "NO_SHOW"
             figures.cancelled += booking.status == "CANCELLED"
         figures.offered += minutes * (taken if slot.is_closed else slot.capacity)
