@@ -115,11 +115,11 @@ class OfPerson(admin.SimpleListFilter):
         text = request.GET.get(self.parameter_name)
         if text is None:
             return []
-        found = person_of(model_admin.get_queryset(request), _number(text))
+        found = person_of(model_admin.get_queryset(request), read_key(text))
         return [(text, found.name if found else text)]
 
     def queryset(self, request, queryset):
-        return queryset if self.value() is None else bookings_of_person(queryset, _number(self.value()))
+        return queryset if self.value() is None else bookings_of_person(queryset, read_key(self.value()))
 
 
 class CountedFilter(ShownWhileUsed):
