@@ -29,7 +29,7 @@ MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
 # Their seats are taken. What was cancelled, rejected or ran out is no part of the day.
-_STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
+STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 _CAME_ABOUT = (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 
 
@@ -104,7 +104,7 @@ class Entry:
     @property
     def seats_taken(self) -> int:
         """Seats of bookings that stand, without what is being booked at this moment."""
-        return sum(booking.seats for booking in self.bookings if booking.status in _STANDING)
+        return sum(booking.seats for booking in self.bookings if booking.status in STANDING)
 
     def counts_for(self, count: Count) -> list[int]:
         """The keys of its bookings that are part of a number of the day; that of its slot, of free times."""
@@ -289,6 +289,20 @@ def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Wai
     return Waiting(len(ends), ends[0] if ends else None)
 
 
+def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
+    """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
+
+    By the address: whoever has none cannot be found again. One query. Needs ``with_slot()``.
+    """
+    organization = booking.slot.expert.organization
+    rows = Booking.objects.of_address(booking.email).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW],
+        slot__expert__in=experts_seen(reach, organization),
+        slot__starts_at__lt=booking.slot.starts_at,
+    )
+    return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
 # Reading
 
 
@@ -320,7 +334,7 @@ _READ = (
 
 def _bookings(experts: dict[int, Expert], day: date, start: datetime, end: datetime, now: datetime) -> list[Booking]:
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
-    is_shown = Q(status__in=_STANDING) | Q(status=Status.HELD, expires_at__gt=now)
+    is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
         Booking.objects.alias(over_at=Coalesce("session_ends_at", "slot__ends_at"))
         .filter(
