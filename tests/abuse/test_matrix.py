@@ -206,6 +206,7 @@ SOCKETS = {
     "ws/experts/<slug:slug>/": OPEN,
     "ws/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
     "ws/bookings/": OWN,
+    "ws/staff/<slug:slug>/": "members of the organisation who are logged in",
     "": "nothing",
 }
 
