@@ -23,6 +23,7 @@ from bookings.admin.staff_choice import (
     wanted_day,
     wanted_experts,
 )
+from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking
 from bookings.selectors.staff_day import (
@@ -125,6 +126,7 @@ def grid_part(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
+    live = staff_live(organization, day)
     zone = organization_zone(organization)
     experts = experts_to_choose(mine, organization, day)
     chosen = choose_columns(experts, wanted_experts(request, organization))
@@ -139,6 +141,7 @@ def _context(request: HttpRequest, organization) -> dict:
     columns = [_column(found, column, show, opened, address) for column in found.columns]
     return {
         "staff_day": found,
+        "staff_live": live,
         "organization": organization,
         "organizations": organizations_to_choose(request),
         "today": today,

@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
@@ -253,7 +254,7 @@ def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[E
 def read_day(
     *, organization: Organization, experts: Sequence[Expert], day: date, now: datetime, reach: Reach
 ) -> StaffDay:
-    """Read the day of these experts, whom ``experts_to_choose`` found. Seven queries at most.
+    """Read the day of these experts, whom ``experts_to_choose`` found. Eight queries at most.
 
     A session is part of each day on which any of it takes place.
     """
@@ -270,7 +271,7 @@ def read_day(
     everybody = _with_others(shown, bookings, organization)
     off = _time_off(organization, everybody.values(), day)
     working_of = _working(shown, day, start, end)
-    in_danger = frozenset(_in_danger(bookings, off, now))
+    in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
     columns = []
@@ -406,16 +407,16 @@ def hours_instants(row: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetim
     return edge_of(day, row.start, zone), edge_of(ends_on, row.end, zone)
 
 
+def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datetime) -> frozenset[int]:
+    """The keys of those of these bookings that cannot take place. One query, where any lies ahead."""
+    ahead = [booking.pk for booking in bookings if booking.is_open and booking.ends_at > now]
+    if not ahead:
+        return frozenset()
+    found = cannot_take_place(Booking.objects.filter(pk__in=ahead), Expert.objects.filter(pk__in=experts))
+    return frozenset(found.order_by().values_list("pk", flat=True))
+
+
 # Putting it together
-
-
-def _in_danger(bookings: Iterable[Booking], off: dict[int, Stretches], now: datetime) -> Iterator[int]:
-    """The keys of those that are meant to take place while one of their experts has time off."""
-    for booking in bookings:
-        if booking.is_open and booking.ends_at > now:
-            stretches = [stretch for key in experts_of(booking) for stretch in off.get(key, ())]
-            if any(start < booking.ends_at and booking.slot.starts_at < end for start, end in stretches):
-                yield booking.pk
 
 
 def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[int], now: datetime) -> Iterator[Entry]:
