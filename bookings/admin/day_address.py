@@ -29,9 +29,9 @@ class DayAddress:
 
 
 def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
+    """Where somebody is booked: by phone or at the desk, for a ``slot`` or a ``person`` (one of their bookings)."""
     try:
-        url = reverse("admin:book")
+        url = reverse("admin:quick_booking")
     except NoReverseMatch:
         url = reverse("admin:bookings_booking_add")
     return f"{url}?{urlencode(values)}" if values else url
