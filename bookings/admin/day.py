@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.admin.dashboard import checklist
+from bookings.admin.checklist import checklist
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
 from bookings.admin.staff_choice import (
