@@ -147,6 +147,8 @@ ADMIN = {
     "": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/panel/": "OSEA",
+    "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
