@@ -83,7 +83,7 @@ def test_a_session_fits_as_it_was_agreed_also_over_the_time_that_it_takes_now(bu
     shown = desk.shown(booking)
     assert of(shown) == allowed_by_service(booking) != set()
     assert desk.slots[0]["11:20"].pk in of(shown) or buffers
-    assert shown.why_not == {desk.experts[2].pk: WhyNot.TYPE}
+    assert shown.why_not[desk.experts[2].pk] == WhyNot.TYPE
 
 
 def test_a_session_with_two_experts_stays_with_both():
