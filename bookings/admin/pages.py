@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import day
+from bookings.admin import day, moves
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    moves.PAGE,
 ]
 
 admin.site.add_pages(STAFF_PAGES)

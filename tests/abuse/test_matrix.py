@@ -147,6 +147,7 @@ ADMIN = {
     "": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
