@@ -6,22 +6,24 @@ static/js/admin-day.js fetches the same parts.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.admin.dashboard import checklist
+from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.day_booking import act_on, panel_of, panel_part, said
 from bookings.admin.staff_choice import (
     chosen_organization,
     organizations_to_choose,
     wanted_day,
     wanted_experts,
 )
+from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking
 from bookings.selectors.staff_day import (
@@ -47,8 +49,6 @@ from experts.timezones import city, offset_label
 
 VIEWS = ("day", "list")
 TALL_FROM = 27  # minutes: from there on a block has room for a second line
-# What leads back to the same page, whatever is done on it.
-KEPT = ("day", "view", "show", "q")
 
 ICONS = {
     Look.CONFIRMED: "circle-check",
@@ -110,7 +110,7 @@ def day_page(request: HttpRequest) -> HttpResponse:
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Day"), {})
     context = _context(request, organization)
-    context["checklist"] = checklist(request)
+    context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
     title = formatting.full_day(context["staff_day"].day, context["today"])
     return render_page(request, "admin/day/page.html", title, context)
 
@@ -126,6 +126,7 @@ def grid_part(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
+    live = staff_live(organization, day)
     zone = organization_zone(organization)
     experts = experts_to_choose(mine, organization, day)
     chosen = choose_columns(experts, wanted_experts(request, organization))
@@ -140,6 +141,7 @@ def _context(request: HttpRequest, organization) -> dict:
     columns = [_column(found, column, show, opened, address) for column in found.columns]
     return {
         "staff_day": found,
+        "staff_live": live,
         "organization": organization,
         "organizations": organizations_to_choose(request),
         "today": today,
@@ -171,34 +173,6 @@ def _context(request: HttpRequest, organization) -> dict:
 
 def _views():
     return (("day", _("Day")), ("list", _("List")))
-
-
-class DayAddress:
-    """Addresses of the page that keep what was chosen on it."""
-
-    def __init__(self, given: QueryDict):
-        self._kept = {name: given[name] for name in KEPT if given.get(name)}
-
-    def query(self, **changes) -> str:
-        values = self._kept | {name: str(value) for name, value in changes.items()}
-        return urlencode({name: value for name, value in values.items() if value})
-
-    def to(self, **changes) -> str:
-        query = self.query(**changes)
-        return f"{reverse('admin:day')}?{query}" if query else reverse("admin:day")
-
-    @property
-    def kept(self) -> dict[str, str]:
-        return self._kept
-
-
-def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
-    try:
-        url = reverse("admin:book")
-    except NoReverseMatch:
-        url = reverse("admin:bookings_booking_add")
-    return f"{url}?{urlencode(values)}" if values else url
 
 
 # What is shown
@@ -380,5 +354,9 @@ PAGE = StaffPage(
     view=day_page,
     title=gettext_lazy("Day"),
     icon="calendar_today",
-    parts=(("day_grid", "day/grid/", grid_part),),
+    parts=(
+        ("day_grid", "day/grid/", grid_part),
+        ("day_panel", "day/panel/", panel_part),
+        ("day_act", "day/booking/<int:booking_id>/<str:name>/", act_on),
+    ),
 )

@@ -2,12 +2,13 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, moves
+from bookings.admin import day, moves, reports
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     moves.PAGE,
+    reports.REPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)
