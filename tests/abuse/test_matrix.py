@@ -147,6 +147,7 @@ ADMIN = {
     "": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
