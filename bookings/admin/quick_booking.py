@@ -16,12 +16,13 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from bookings import services
-from bookings.admin.staff_page import render_page
+from bookings.admin.staff_choice import chosen_organization
+from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import InvalidDetails, Refused, SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Source
@@ -35,6 +36,7 @@ from bookings.selectors.staff_words import Known, Wish, read_wish
 from bookings.selectors.times_for_staff import AS_IT_IS, Pick, Times, find_times, session_of_pick
 from bookings.services.idempotency import sha256
 from experts import formatting
+from experts.admin.base import read_key
 from experts.admin.scoping import reach
 from experts.models import Expert, Organization, SessionType, Slot
 from experts.permissions import ADD
@@ -66,7 +68,7 @@ class Asked:
     def read(cls, data) -> "Asked":
         texts = ("who", "sought", "person", "name", "phone", "email", "what", "kind", "desk", "key")
         asked = cls(**{name: data.get(name, "").strip()[:LONGEST] for name in texts})
-        asked.organization, asked.seats = _number(data.get("organization", "")), _number(data.get("seats", "")) or 1
+        asked.organization, asked.seats = read_key(data.get("organization", "")), read_key(data.get("seats", "")) or 1
         asked.pick = Pick.read(data.get("pick", ""))
         if not _DESK.fullmatch(asked.desk):
             asked.desk = secrets.token_hex(8)
@@ -82,7 +84,7 @@ def quick_booking(request) -> HttpResponse:
     if request.method == "POST":
         return desk.act()
     if done := request.GET.get("done"):
-        return desk.show_done(_number(done))
+        return desk.show_done(read_key(done))
     desk.begin()
     return desk.show()
 
@@ -113,9 +115,12 @@ class QuickBooking:
 
     @cached_property
     def organization(self) -> Organization | None:
-        """The one that the form is about: what was chosen, else the first."""
-        found = next((it for it in self.organizations if it.pk == self.asked.organization), None)
-        return found or next(iter(self.organizations), None)
+        """The one that the form is about: what was chosen, else that of the other pages of the day, else the first."""
+        rows = {it.pk: it for it in self.organizations}
+        if self.asked.organization in rows:
+            return rows[self.asked.organization]
+        last = chosen_organization(self.request)
+        return rows.get(last.pk if last else 0) or next(iter(self.organizations), None)
 
     @cached_property
     def experts(self) -> list[Expert]:
@@ -152,15 +157,15 @@ class QuickBooking:
         """Start with the slot or the person that the address names."""
         given = self.request.GET
         self.asked.what = given.get("what", "")[:LONGEST]
-        self.asked.organization = _number(given.get("organization", ""))
+        self.asked.organization = read_key(given.get("organization", ""))
         mine = experts_with(reach(self.request), ADD, Expert.objects.active())
         if "person" in given:
             rows = admin.site.get_model_admin(Booking).get_queryset(self.request)
-            booking = rows.filter(pk=_number(given["person"])).select_related("slot__expert").first()
+            booking = rows.filter(pk=read_key(given["person"])).select_related("slot__expert").first()
             if booking is not None and (person := person_of(rows, booking.pk)) is not None:
                 self.asked.organization, self.asked.person = booking.slot.expert.organization_id, str(person.pk)
         if "slot" in given:
-            slot = Slot.objects.filter(pk=_number(given["slot"]), expert__in=mine).select_related("expert").first()
+            slot = Slot.objects.filter(pk=read_key(given["slot"]), expert__in=mine).select_related("expert").first()
             if slot is None:
                 raise Http404
             self.asked.organization = slot.expert.organization_id
@@ -187,7 +192,7 @@ class QuickBooking:
         if not asked.person or asked.person == NEW:
             return None
         known = next((it for it in self.people if str(it.pk) == asked.person), None)
-        found = known or person_of(self.bookings, _number(asked.person))
+        found = known or person_of(self.bookings, read_key(asked.person))
         if found is None:
             asked.person = ""
         return found
@@ -236,7 +241,7 @@ class QuickBooking:
         elif "release" in data:
             self.release()
         elif "book" in data and (booking := self.book()) is not None:
-            return redirect(f"{reverse('admin:quick_booking')}?done={booking.pk}")
+            return redirect(f"{reverse('admin:book')}?done={booking.pk}")
         return self.show()
 
     def choose(self, text: str) -> None:
@@ -402,7 +407,7 @@ class QuickBooking:
             "said": _("%(name)s, %(when)s. %(what)s.") % words,
             "zone": booking.slot.expert.zone_city,
             "url": reverse("admin:bookings_booking_change", args=[booking.pk]),
-            "again_url": reverse("admin:quick_booking"),
+            "again_url": reverse("admin:book"),
         }
         return self._answer("admin/_quick_booking_done.html", context)
 
@@ -531,6 +536,4 @@ class QuickBooking:
         }
 
 
-def _number(text: str) -> int:
-    """The number that was sent; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+PAGE = StaffPage("book", "book/", quick_booking, gettext_lazy("New booking"), icon="add_circle", right=ADD)

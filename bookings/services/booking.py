@@ -24,7 +24,7 @@ from bookings.policy import BrokenRule, approval_ends, broken_rule
 from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts, slot_after
-from bookings.selectors.lately import slots_to_book
+from bookings.selectors.lately import asked_for_webhooks, slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.answers import check_answers, save_answers
@@ -402,7 +402,7 @@ def _book_under_lock(
     _save([answer.booking for _request, answer in booked])
     save_answers(((answer.booking, request.answers) for request, answer in booked), again=asked_again)
     keep_bookings((request.answer, answer) for request, answer in booked)
-    _queue_what_follows([answer.booking for _request, answer in booked])
+    _queue_what_follows([answer.booking for _request, answer in booked], asked_for_webhooks(seen.values()))
     if freed:
         serve_waitlists(freed)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
@@ -502,7 +502,7 @@ def book_by_link(*, booking_id: int) -> Booking:
         return booking
 
 
-def _queue_what_follows(bookings: Iterable[Booking]) -> None:
+def _queue_what_follows(bookings: Iterable[Booking], have_webhooks: Mapping[int, bool] | None = None) -> None:
     bookings = list(bookings)
     awaiting = [booking for booking in bookings if booking.awaits_proof]
     queue_mails((booking, MailKind.PROVE) for booking in awaiting)
@@ -522,7 +522,7 @@ def _queue_what_follows(bookings: Iterable[Booking]) -> None:
         if booking.status == Status.CONFIRMED:
             told.append(EventType.BOOKING_CONFIRMED)
         events += booking_events(booking, *told) + slot_taken(booking.slot, booking.seats)
-    queue_webhooks(events)
+    queue_webhooks(events, have_webhooks or {})
     publish_all(bookings)
 
 

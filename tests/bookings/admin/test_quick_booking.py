@@ -335,4 +335,4 @@ def test_the_part_alone_is_for_the_dialog(clinic):
     assert part.lstrip().startswith("<form")
     assert "<html" not in part
     assert "<html" in client.get(URL).content.decode()
-    assert reverse("admin:quick_booking") == URL
+    assert reverse("admin:book") == URL
