@@ -2,12 +2,13 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, moves, reports
+from bookings.admin import day, moves, quick_booking, reports
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     moves.PAGE,
+    quick_booking.PAGE,
     reports.REPORTS,
 ]
 

@@ -145,6 +145,7 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
