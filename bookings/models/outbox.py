@@ -20,13 +20,16 @@ class Postponed(NamedTuple):
 
 
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
-    def add(self, mails: Sequence[tuple[int, str, int, bool]]) -> None:
-        """Insert mails that are due now, each as booking id, kind, sequence and ``by_visitor``, in one statement."""
+    def add(self, mails: Sequence[tuple[int, str, int, bool]], *, after: timedelta = timedelta(0)) -> None:
+        """Insert mails, each as booking id, kind, sequence and ``by_visitor``, in one statement.
+
+        They are due now, or so long ``after``.
+        """
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor)"
-                " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
-                [list(column) for column in zip(*mails, strict=True)],
+                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, due_at)"
+                " SELECT *, statement_timestamp() + %s * interval '1 second' FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
+                [after.total_seconds(), *(list(column) for column in zip(*mails, strict=True))],
             )
 
     def claim(self, most: int, lease: timedelta) -> list["OutboxMail"]:

@@ -1,6 +1,7 @@
 """Queue and publish what follows from a change of a booking, with that change or not at all."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind
@@ -19,10 +20,15 @@ def queue_mail(booking: Booking, kind: MailKind | None, *, by_visitor: bool = Fa
         queue_mails([(booking, kind)], by_visitor=by_visitor)
 
 
-def queue_mails(mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False) -> None:
-    """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
+def queue_mails(
+    mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False, after: timedelta = timedelta(0)
+) -> None:
+    """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement.
+
+    They leave no earlier than ``after`` from now: what is undone by then is no longer true, and is not sent.
+    """
     if rows := [(booking.pk, kind.value, booking.sequence, by_visitor) for booking, kind in mails]:
-        OutboxMail.objects.add(rows)
+        OutboxMail.objects.add(rows, after=after)
 
 
 def publish(booking: Booking) -> None:
