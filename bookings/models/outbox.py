@@ -28,7 +28,8 @@ class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, due_at)"
-                " SELECT *, statement_timestamp() + %s * interval '1 second' FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
+                " SELECT *, statement_timestamp() + %s * interval '1 second'"
+                " FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
                 [after.total_seconds(), *(list(column) for column in zip(*mails, strict=True))],
             )
 
