@@ -2,8 +2,12 @@
 
 from django.contrib import admin
 
+from bookings.admin import day, reports
 from bookings.admin.staff_page import StaffPage
 
-STAFF_PAGES: list[StaffPage] = []
+STAFF_PAGES: list[StaffPage] = [
+    day.PAGE,
+    reports.REPORTS,
+]
 
 admin.site.add_pages(STAFF_PAGES)

@@ -47,6 +47,7 @@ from bookings.services.rescue import (
     undo_move,
 )
 from bookings.services.tokens import create_token, revoke_token
+from bookings.services.undo import undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,
     claim_offer,
@@ -124,5 +125,6 @@ __all__ = [
     "take_place",
     "take_places",
     "undo_attendance",
+    "undo_decision",
     "undo_move",
 ]

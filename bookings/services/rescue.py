@@ -106,7 +106,7 @@ def move_lost(
         here = _lock(booking_id, [slot_id])
         _check_open(here.booking, seen_sequence)
         booking, others = _move(here, slot_id, message=message)
-        queue_mails([(booking, MailKind.RESCHEDULED)], after=UNDO_FOR)
+        queue_mails([(booking, MailKind.RESCHEDULED)], wait=UNDO_FOR)
         _close(here.offer, RescueState.WITHDRAWN)
         rescue = _note(here, RescueState.MOVED, sequence=booking.sequence, by=by, message=message)
         serve_waitlists(others)

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('bookings', '0035_who_came_checked'),
+        ('bookings', '0039_notes_changed'),
         ('experts', '0023_types_of_two_experts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
