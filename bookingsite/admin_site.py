@@ -164,7 +164,7 @@ def navigation(request):
             _("Work"),
             [
                 {"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")},
-                *(page.menu_item() for page in admin.site.pages if page.icon),
+                *(page.menu_item(request) for page in admin.site.pages if page.icon),
             ],
         ),
         (

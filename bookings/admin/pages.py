@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 
+from bookings.admin import requests
 from bookings.admin.staff_page import StaffPage
 
-STAFF_PAGES: list[StaffPage] = []
+STAFF_PAGES: list[StaffPage] = [requests.PAGE]
 
 admin.site.add_pages(STAFF_PAGES)
