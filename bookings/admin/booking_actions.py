@@ -12,7 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
+from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm, who_hears_nothing
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
 from bookings.selectors.week import Week, parse_day
@@ -80,7 +80,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "more": max(len(rows) - MOST_SHOWN, 0),
             "hidden": [("action", decision.name), ("post", "yes")]
             + [(helpers.ACTION_CHECKBOX_NAME, booking.pk) for booking in rows],
-            "without_address": sum(not booking.email for booking in rows),
+            "unheard": who_hears_nothing(rows),
             "back_url": request.get_full_path(),
         }
         return self._page(request, decision, form, context, status=422 if form.is_bound else 200)
@@ -138,7 +138,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "title": decision.question,
             "rows": [booking],
             "original": booking,
-            "without_address": int(not booking.email),
+            "unheard": who_hears_nothing([booking]),
             "back_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         }
         if decision.to is None:

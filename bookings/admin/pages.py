@@ -2,9 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import requests
+from bookings.admin import day, requests
 from bookings.admin.staff_page import StaffPage
 
-STAFF_PAGES: list[StaffPage] = [requests.PAGE]
+STAFF_PAGES: list[StaffPage] = [
+    day.PAGE,
+    requests.PAGE,
+]
 
 admin.site.add_pages(STAFF_PAGES)

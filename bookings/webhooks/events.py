@@ -1,9 +1,10 @@
 """Webhooks: what happened, and who is told of it. Queued in the transaction in which it happens."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from django.db.models.fields.json import KT
@@ -48,16 +49,23 @@ def slot_left(slot: Slot) -> list[Event]:
     return [Event(EventType.SLOT_FREED, each) for each in slot.covered if each.seats_booked >= each.capacity]
 
 
-def queue_webhooks(events: list[Event], *, wait: timedelta = timedelta(0)) -> None:
+def queue_webhooks(
+    events: list[Event],
+    have_endpoints: Mapping[int, bool] = MappingProxyType({}),
+    *,
+    wait: timedelta = timedelta(0),
+) -> None:
     """Queue in this transaction, after the writes and under the lock, what the organisations' endpoints ask for.
 
-    The first attempt is made after ``wait``. Costs one query where nobody asks.
+    The first attempt is made after ``wait``. Costs one query where nobody asks, none where the caller has just read
+    that: ``have_endpoints``, by organisation (id), of those that it knows of.
     """
-    if not events:
-        return
     by_organization: dict[int, list[Event]] = defaultdict(list)
     for event in events:
-        by_organization[event.slot.expert.organization_id].append(event)
+        if have_endpoints.get(event.slot.expert.organization_id, True):
+            by_organization[event.slot.expert.organization_id].append(event)
+    if not by_organization:
+        return
     for organization_id in sorted(WebhookEndpoint.objects.organizations_with_any(by_organization)):
         told = by_organization[organization_id]
         types = sorted({event.type.value for event in told})

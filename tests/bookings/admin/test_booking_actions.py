@@ -105,6 +105,15 @@ def test_a_message_to_the_customers_is_asked_for_first(staff, action, after):
     assert all(now_is(row, status=after, reason="Dr Okafor is ill.") for row in rows)
 
 
+def test_who_hears_nothing_is_named_and_holds_are_nobody(staff):
+    told = request(name="Karim Aziz")
+    silent = request(name="Priya Nair", email="", source="staff", phone="+447700900233")
+    held, ended = make_booking(make_slot(), status=Status.HELD, name="", email=""), request(email="", source="staff")
+    services.cancel(booking_id=ended.pk, by_customer=False)
+    question = run_action(staff, Booking, "cancel", [told, silent, held, ended])
+    assert "1 of them has no e-mail address and hears nothing: Priya Nair, +44 7700 900233." in question.text
+
+
 def test_a_message_that_cannot_be_is_told_at_the_field_and_nothing_is_decided(staff):
     booking = request()
     for reason in ("x" * 1001, "nul\x00"):
