@@ -206,6 +206,7 @@ def navigation(request):
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Sign-ins"), "login", "experts", "signin"),
                 item(_("Notes read"), "visibility", "bookings", "notereading"),
+                item(_("Exports"), "download", "experts", "exportlog"),
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),

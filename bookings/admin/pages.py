@@ -2,12 +2,13 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, requests
+from bookings.admin import day, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     requests.PAGE,
+    reports.REPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)

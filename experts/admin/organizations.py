@@ -111,7 +111,7 @@ class OrganizationAdmin(ServiceAdmin):
         return format_html('<code class="eb-once">{}</code>', line)
 
     def save_model(self, request, obj, form, change):
-        services.save_organization(organization=obj)
+        services.save_organization(organization=obj, fields=self.changed_fields(form) if change else None)
 
     def reason_to_keep(self, obj):
         return _("It has experts. Make it inactive instead.") if obj.experts.exists() else ""

@@ -320,7 +320,8 @@ def test_history_tells_what_changed_but_neither_notes_nor_visitors(staff):
         admin_url(Booking, "change", booking.pk), person(name="Lena B", email=booking.email, notes="Another secret")
     )
     page = staff.get(admin_url(Booking, "history", booking.pk))
-    changed, added = page.context["history"].entries
+    written, changed, added = page.context["history"].entries
+    assert (written.what, written.changes) == ("Notes changed", [])
     assert [(c.label, c.new) for c in changed.changes] == [("Full name", "Lena B")]
     assert ("Status", "Confirmed") in [(c.label, c.new) for c in added.changes]
     assert (added.who, added.source) == ("System", "Program")

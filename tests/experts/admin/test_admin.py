@@ -20,7 +20,19 @@ from bookings.models import (
 )
 from experts import permissions, services
 from experts.errors import Busy
-from experts.models import Category, Expert, Invitation, Membership, Organization, Role, SignIn, Slot, TimeOff
+from experts.models import (
+    Category,
+    Expert,
+    Invitation,
+    Membership,
+    Organization,
+    Role,
+    SessionType,
+    SignIn,
+    Slot,
+    TimeOff,
+    WeeklyHours,
+)
 from tests.api.caller import make_token
 from tests.cast import (
     book,
@@ -35,6 +47,7 @@ from tests.cast import (
     make_slot,
     make_webhook,
 )
+from tests.experts.services.test_hours import agreed
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
@@ -548,6 +561,28 @@ def test_history_of_experts_and_organisations(staff):
     changes = {c.label: (c.old, c.new) for c in entry.changes}
     assert changes == {"Headline": ("Physiotherapist", "Judo coach"), "Minimum notice": ("–", "2 h")}
     assert staff.get(admin_url(Organization, "history", expert.organization_id)).context["history"].entries
+
+
+def test_history_of_an_expert_tells_of_hours_and_offers(staff):
+    expert = make_expert(name="Amara Okafor")
+    kind = make_session_type(expert.organization, expert, name="First visit")
+    hours = WeeklyHours(weekday=0, start=time(9), end=time(12), slot_minutes=30, capacity=1, for_types=[kind.pk])
+    agreed(services.apply_hours, expert_id=expert.pk, hours=[hours])
+    hours.end = time(13)
+    agreed(services.apply_hours, expert_id=expert.pk, hours=[hours])
+    agreed(services.apply_hours, expert_id=expert.pk, hours=[])
+    entries = staff.get(admin_url(Expert, "history", expert.pk)).context["history"].entries
+    assert [entry.what for entry in entries] == [
+        "First visit with Amara Okafor: Added",  # all at one instant: parts before the whole
+        "Weekly hours, Monday 09:00–13:00: Deleted",
+        "Weekly hours, Monday 09:00–13:00: Changed",
+        "Weekly hours, Monday 09:00–12:00: Added",
+        "Added",
+    ]
+    assert [(c.label, c.old, c.new) for c in entries[2].changes] == [("To", "12:00", "13:00")]
+    assert ("Only for", "First visit") in [(c.label, c.new) for c in entries[3].changes]
+    told = staff.get(admin_url(SessionType, "history", kind.pk)).context["history"].entries
+    assert [entry.what for entry in told] == ["First visit with Amara Okafor: Added", "Added"]
 
 
 def test_history_is_paged_with_a_fixed_number_of_queries(staff):
