@@ -2,12 +2,13 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, reports
+from bookings.admin import day, imports, reports
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     reports.REPORTS,
+    imports.IMPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)
