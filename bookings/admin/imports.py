@@ -49,9 +49,10 @@ class ImportForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.request = request
         self.fields["kind"].choices = [(kind.value, kind.label) for kind in ImportKind if _houses(request, kind)]
-        ids = {house for kind in ImportKind for house in _houses(request, kind) or ()}
         rows = Organization.objects.order_by("name")
-        self.fields["organization"].queryset = rows if reach(request).everything else rows.filter(pk__in=ids)
+        if not reach(request).everything:
+            rows = rows.filter(pk__in=frozenset().union(*(_houses(request, kind) for kind in ImportKind)))
+        self.fields["organization"].queryset = rows
         self.needs_choice = self.fields["organization"].queryset.count() > 1
         if not self.needs_choice:
             self.fields["organization"].required = False

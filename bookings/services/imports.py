@@ -58,7 +58,7 @@ BOOKING_COLUMNS = (
     ImportColumn("email", gettext_lazy("E-mail address"), "lena@example.com", aliases=("e-mail", "e-mail address")),
     ImportColumn("phone", gettext_lazy("Phone number"), "+44 20 7946 0958"),
     ImportColumn("seats", gettext_lazy("How many come; one if left empty"), "1"),
-    ImportColumn("type", gettext_lazy("The session type’s name, if any"), "", aliases=("session", "session type")),
+    ImportColumn("type", gettext_lazy("The session type’s name, if any"), "", aliases=("session type",)),
     ImportColumn("notes", gettext_lazy("What the expert should know"), ""),
     ImportColumn(
         "reference",
@@ -108,7 +108,7 @@ def import_bookings(
         kind = plan.type_of(line)
         phone = _phone(line["phone"], expert)
         digest = plan.digest(line, slot_id, phone)
-        if digest in plan.imported or plan.is_booked(slot_id, name, line["email"], phone):
+        if digest in plan.imported or plan.is_booked(line, slot_id, name, phone):
             return False
         try:
             booking = book(
@@ -165,6 +165,9 @@ class _Plan:
         for slot_id, name, email, phone in rows.values_list("slot_id", "name", "email", "phone"):
             self._booked.setdefault((slot_id, name.casefold()), []).append((email.lower(), phone))
         self.imported = self._read_imported(lines)
+        own = Booking.objects.filter(slot__expert__organization=organization)
+        references = [line["reference"] for line in lines if line["reference"].startswith("EB-")]
+        self._references = set(own.filter(reference__in=references).values_list("reference", flat=True))
 
     def _read_imported(self, lines: list[ImportedLine]) -> set[str]:
         """The digests of rows that were imported before."""
@@ -231,8 +234,11 @@ class _Plan:
             parts = ["person", str(slot_id), line["name"].casefold(), line["email"].lower(), phone]
         return hashlib.sha256("\x00".join([str(self.organization.pk), *parts]).encode()).hexdigest()
 
-    def is_booked(self, slot_id: int, name: str, email: str, phone: str) -> bool:
-        """Whether that person has a booking in the slot, as far as the row says who it is."""
+    def is_booked(self, line: ImportedLine, slot_id: int, name: str, phone: str) -> bool:
+        """Whether it is a booking of ours, or that person has one in the slot, as far as the row says who it is."""
+        if line["reference"] in self._references:
+            return True
+        email = line["email"]
         for its_email, its_phone in self._booked.get((slot_id, name.casefold()), ()):
             if (its_email == email.lower()) if email else (not phone or phone == its_phone):
                 return True
