@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, moves, quick_booking, reports, requests
+from bookings.admin import day, imports, moves, quick_booking, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -11,6 +11,7 @@ STAFF_PAGES: list[StaffPage] = [
     quick_booking.PAGE,
     requests.PAGE,
     reports.REPORTS,
+    imports.IMPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)
