@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy
 
 from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
 from bookings.errors import NotFound, Refused, SlotTaken
-from bookings.models import Booking
+from bookings.models import Booking, Status
 from bookings.selectors.week import Week, parse_day
 from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import MOST_IN_ONE_ACTION
+from experts.formatting import some_of
 from experts.models import Slot
 from experts.permissions import ADD, CHANGE
 from experts.scheduling.fitting import AgreedType
@@ -61,6 +62,10 @@ class DecidingAdmin(admin.ModelAdmin):
     def no_show(self, request, queryset):
         return self._decide_several(request, DECISIONS["no_show"])
 
+    @admin.action(description=gettext_lazy("Set back to confirmed"), permissions=["change"])
+    def undo(self, request, queryset):
+        return self._decide_several(request, DECISIONS["undo"])
+
     def _decide_several(self, request, decision: Decision):
         """Ask first when there is something to write to the customers; then each on its own."""
         selected = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_IN_ONE_ACTION]
@@ -80,7 +85,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "more": max(len(rows) - MOST_SHOWN, 0),
             "hidden": [("action", decision.name), ("post", "yes")]
             + [(helpers.ACTION_CHECKBOX_NAME, booking.pk) for booking in rows],
-            "without_address": sum(not booking.email for booking in rows),
+            "unreachable": unreachable(rows),
             "back_url": request.get_full_path(),
         }
         return self._page(request, decision, form, context, status=422 if form.is_bound else 200)
@@ -130,7 +135,7 @@ class DecidingAdmin(admin.ModelAdmin):
             form.add_error(None, _in_words(refusal))
             form.data = form.data | {"seen_sequence": stored.sequence}  # what is shown now is seen now
             return self._one_page(request, decision, stored, form, status=_status(refusal))
-        self.message_user(request, self._said(self.get_object(request, str(object_id))), messages.SUCCESS)
+        self.message_user(request, self._said(decision, self.get_object(request, str(object_id))), messages.SUCCESS)
         return HttpResponseRedirect(home)
 
     def _one_page(self, request, decision: Decision, booking: Booking, form: DecisionForm, status: int = 200):
@@ -138,7 +143,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "title": decision.question,
             "rows": [booking],
             "original": booking,
-            "without_address": int(not booking.email),
+            "unreachable": unreachable([booking]),
             "back_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         }
         if decision.to is None:
@@ -176,14 +181,20 @@ class DecidingAdmin(admin.ModelAdmin):
             return stored.is_open and stored.slot_id == form.cleaned_data["slot_id"]
         return stored.status == decision.to
 
-    def _said(self, booking: Booking) -> str:
-        if booking.is_open and booking.sequence:
+    def _said(self, decision: Decision, booking: Booking) -> str:
+        if decision.to is None:
             return _("%(reference)s is now at %(when)s.") % {"reference": booking, "when": self.when(booking)}
         return _("%(reference)s: %(status)s.") % {"reference": booking, "status": booking.get_status_display()}
 
     def _too_late(self, booking: Booking) -> str:
         words = {"status": in_sentence(booking.status)}
         return _("This booking is %(status)s. That is not possible now.") % words
+
+
+def unreachable(rows: list[Booking]) -> dict[str, object]:
+    """Who has no e-mail address, by name, and how many; not who holds a seat or was erased, who is nobody we know."""
+    names = [row.name for row in rows if not row.email and row.status != Status.HELD and row.erased_at is None]
+    return {"count": len(names), "names": some_of(names)}
 
 
 def _in_words(refusal: Refused) -> str:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 
 from bookings import services
-from bookings.admin.booking_actions import MOST_SHOWN
+from bookings.admin.booking_actions import MOST_SHOWN, unreachable
 from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.models import Booking, Status
 from bookings.models.block import BlockKind
@@ -136,7 +136,7 @@ class OriginsAdmin(admin.ModelAdmin):
             "rows": shown[:MOST_SHOWN],
             "more": max(number - MOST_SHOWN, 0),
             "hidden": [("newest", newest)],
-            "without_address": sum(not booking.email for booking in shown),
+            "unreachable": unreachable(shown),
             "back_url": here,
             "batch": MOST_CANCELLED if number > MOST_CANCELLED else 0,
         }

@@ -307,6 +307,8 @@ class TestBookings:
         over = f"/admin/bookings/{make_booking(past).reference}"
         assert staff.post(f"{over}/complete").json()["status"] == "COMPLETED"
         assert staff.post(f"{over}/no-show").json()["status"] == "NO_SHOW"
+        assert staff.post(f"{over}/undo-attendance").json()["status"] == "CONFIRMED"
+        assert staff.post(f"{over}/undo-attendance").status_code == 409
 
     def test_changing_who_it_is_for(self, staff, expert):
         booking = make_booking(make_slot(expert), phone="1", notes="Knee")
