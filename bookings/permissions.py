@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from bookings.models import Answer, Booking
 from experts.models import Role
-from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, Reach, register_rights
+from experts.permissions import ADD, ALL, BEYOND_RULES, DELETE, EDIT, LOOK, Reach, register_rights
 
 register_rights(
     {
-        "bookings.booking": dict.fromkeys(Role, ALL - {DELETE}),
+        "bookings.booking": dict.fromkeys(Role, (ALL - {DELETE}) | {BEYOND_RULES}),
         # To change is to take somebody off the list.
         "bookings.waitlistentry": dict.fromkeys(Role, EDIT),
         # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.

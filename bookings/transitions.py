@@ -36,13 +36,13 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
     None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.HELD: frozenset({Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
-    # PENDING: moved by the customer, where the new time has to be approved, too.
+    # PENDING: moved by the customer, where the new time has to be approved, too; or a decision that is taken back.
     Status.CONFIRMED: frozenset({Status.PENDING, Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
     # CONFIRMED: what staff said about who came is taken back.
     Status.COMPLETED: frozenset({Status.NO_SHOW, Status.CONFIRMED}),
     Status.NO_SHOW: frozenset({Status.COMPLETED, Status.CONFIRMED}),
     Status.CANCELLED: frozenset(),
-    Status.REJECTED: frozenset(),
+    Status.REJECTED: frozenset({Status.PENDING}),
     Status.EXPIRED: frozenset(),
 }
 

@@ -22,6 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from bookings.models import Booking
 from bookings.models.booking import read_reference
+from bookings.selectors.people import find_people
 from bookings.views.responses import see_other
 from experts.models import Expert
 
@@ -90,7 +91,10 @@ class AdminSite(UnfoldAdminSite):
         return super().each_context(request) | {"colors": None}
 
     def search(self, request, extra_context=None):
-        """Pages, experts, and a booking by its reference. Unfold's own search keeps what it found in the cache."""
+        """Pages, experts, people who booked, and a booking by its reference.
+
+        Unfold's own search keeps what it found in the cache.
+        """
         text = request.GET.get("s", "").strip()[:100]
         results = self._find(request, text) if text else []
         extended = "extended" in request.GET
@@ -111,6 +115,10 @@ class AdminSite(UnfoldAdminSite):
             for booking in bookings.get_queryset(request).filter(reference=read_reference(text)):
                 url = reverse("admin:bookings_booking_change", args=[booking.pk])
                 results.append(SearchResult(booking.reference, _("Booking"), url, "event_available"))
+            for person in find_people(bookings.get_queryset(request), text):
+                url = f"{reverse('admin:bookings_booking_changelist')}?{urlencode({'person': person.pk})}"
+                about = [person.in_words, person.no_shows_in_words, person.phone_end or person.email]
+                results.append(SearchResult(person.name, ", ".join(filter(None, about)), url, "person_search"))
         if experts.has_view_permission(request):
             for expert in experts.get_queryset(request).matching(text)[:FOUND]:
                 url = reverse("admin:experts_expert_change", args=[expert.pk])

@@ -1,7 +1,6 @@
 """Write days and times in words, in the active language. Every function is given the zone."""
 
 import re
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -234,15 +233,3 @@ def money(amount: Decimal, currency: str) -> str:
     if currency in _SYMBOLS:
         return f"{_SYMBOLS[currency]}{number}"
     return f"{currency} {number}".strip()
-
-
-def some_of(names: Sequence[str], most: int = 5) -> str:
-    """Return ``Ana, Ben and Cem``; of more than ``most`` the first ones, ``and 3 more``."""
-    shown, more = list(names[:most]), len(names) - most
-    if more > 0:
-        last = ngettext("%(count)d more", "%(count)d more", more) % {"count": more}
-    elif len(shown) > 1:
-        last = shown.pop()
-    else:
-        return "".join(shown)
-    return _("%(names)s and %(last)s") % {"names": ", ".join(shown), "last": last}

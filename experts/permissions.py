@@ -15,6 +15,8 @@ from experts.models import Membership, Role, User
 from experts.prepared import PreparedValues
 
 VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
+# To book outside the rules that hold for visitors: what has begun, is closed, or is too soon or too far ahead.
+BEYOND_RULES = "beyond_rules"
 ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
 LOOK = frozenset({VIEW})
 EDIT = frozenset({VIEW, CHANGE})

@@ -12,14 +12,13 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
+from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm, who_hears_nothing
 from bookings.errors import NotFound, Refused, SlotTaken
-from bookings.models import Booking, Status
+from bookings.models import Booking
 from bookings.selectors.week import Week, parse_day
 from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import MOST_IN_ONE_ACTION
-from experts.formatting import some_of
 from experts.models import Slot
 from experts.permissions import ADD, CHANGE
 from experts.scheduling.fitting import AgreedType
@@ -85,7 +84,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "more": max(len(rows) - MOST_SHOWN, 0),
             "hidden": [("action", decision.name), ("post", "yes")]
             + [(helpers.ACTION_CHECKBOX_NAME, booking.pk) for booking in rows],
-            "unreachable": unreachable(rows),
+            "unheard": who_hears_nothing(rows),
             "back_url": request.get_full_path(),
         }
         return self._page(request, decision, form, context, status=422 if form.is_bound else 200)
@@ -143,7 +142,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "title": decision.question,
             "rows": [booking],
             "original": booking,
-            "unreachable": unreachable([booking]),
+            "unheard": who_hears_nothing([booking]),
             "back_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         }
         if decision.to is None:
@@ -189,12 +188,6 @@ class DecidingAdmin(admin.ModelAdmin):
     def _too_late(self, booking: Booking) -> str:
         words = {"status": in_sentence(booking.status)}
         return _("This booking is %(status)s. That is not possible now.") % words
-
-
-def unreachable(rows: list[Booking]) -> dict[str, object]:
-    """Who has no e-mail address, by name, and how many; not who holds a seat or was erased, who is nobody we know."""
-    names = [row.name for row in rows if not row.email and row.status != Status.HELD and row.erased_at is None]
-    return {"count": len(names), "names": some_of(names)}
 
 
 def _in_words(refusal: Refused) -> str:

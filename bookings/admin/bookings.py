@@ -24,8 +24,9 @@ from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to, questions_with
+from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.place import whole_place
-from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
 from experts.models import OfferedType, SessionType, Slot
@@ -61,11 +62,6 @@ class BookingForm(SeatsForm):
             self.initial["phone"] = self.instance.phone_shown
 
 
-def _number(text: str) -> int:
-    """The number that an address has; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
 def _types_to_book(request):
     """The session types of all organisations in which they may book for somebody; of experts, what they offer."""
     types, mine = SessionType.objects.active().select_related("organization"), reach(request)
@@ -87,15 +83,32 @@ class TakingSlot(admin.SimpleListFilter):
         if text is None:
             return []
         page = model_admin.admin_site.get_model_admin(Slot)
-        slot = page.get_queryset(request).filter(pk=_number(text)).first()
+        slot = page.get_queryset(request).filter(pk=read_key(text)).first()
         return [(text, page.name_of(slot) if slot else text)]
 
     def queryset(self, request, queryset):
-        value = _number(self.value() or "")
+        value = read_key(self.value() or "")
         starting = Booking.objects.order_by().filter(slot=value)
         going_on = Booking.objects.order_by().filter(more_slots__contains=[value]).exclude(more_slots=[])
         # A union rather than an OR: each branch has its index.
         return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
+
+
+class OfPerson(admin.SimpleListFilter):
+    """All bookings of the person of one of them: where a person that was found leads."""
+
+    title = gettext_lazy("person")
+    parameter_name = "person"
+
+    def lookups(self, request, model_admin):
+        text = request.GET.get(self.parameter_name)
+        if text is None:
+            return []
+        found = person_of(model_admin.get_queryset(request), read_key(text))
+        return [(text, found.name if found else text)]
+
+    def queryset(self, request, queryset):
+        return queryset if self.value() is None else bookings_of_person(queryset, read_key(self.value()))
 
 
 @admin.register(Booking)
@@ -112,9 +125,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
         TakingSlot,
+        OfPerson,
     )
     search_fields = ("reference", "name", "email")
-    search_help_text = gettext_lazy("Reference, name or e-mail")
+    search_help_text = gettext_lazy("Reference, name, e-mail or phone")
     # As they were made. The primary key has an index; the time they were made at has none.
     ordering = ("-id",)
     sortable_by = ("reference",)
@@ -144,6 +158,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
                     "slot_link",
                     "seats",
                     "runs_out",
+                    "outside_rules",
                     "cancel_reason",
                     "message",
                 )
@@ -167,6 +182,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "outside_rules",
         "cancel_reason",
         "message",
         "source",
@@ -181,7 +197,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
+        """A whole reference; else the beginning of words of names or of addresses, or the end of a phone number."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
@@ -211,6 +227,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             (title, options), *others = fieldsets
             before, after = options["fields"][:3], options["fields"][3:]
             fieldsets = [(title, {"fields": (*before, "session", "price", "place", *after)}), *others]
+        if not obj.broken_rule:
+            (title, options), *others = fieldsets
+            left = tuple(name for name in options["fields"] if name != "outside_rules")
+            fieldsets = [(title, {"fields": left}), *others]
         obj.read_by = reach(request)
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
@@ -326,6 +346,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
         return instant(booking.expires_at) if booking.expires_at else None
+
+    @display(description=gettext_lazy("outside the rules"))
+    def outside_rules(self, booking):
+        return label(booking.get_broken_rule_display(), "warning") if booking.broken_rule else None
 
     @display(description=gettext_lazy("notes"))
     def hidden_notes(self, booking):

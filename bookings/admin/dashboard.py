@@ -13,9 +13,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookings.admin.staff_live import staff_live
 from bookings.models import Booking, Status, TurnedAway
 from experts import formatting
-from experts.admin.scoping import reach
+from experts.admin.scoping import only_organization, reach
 from experts.models import OfferedType, Organization, Role, Slot
 from experts.services import LONGEST_MINUTES
 
@@ -29,6 +30,8 @@ _TODAY = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 def dashboard(request, context):
     """Fill ``context`` for templates/admin/index.html with what this person may see."""
     now = timezone.now()
+    if organization := _only_organization(request):
+        context["staff_live"] = staff_live(organization)
     slots, bookings, refused = (_visible(request, model) for model in (Slot, Booking, TurnedAway))
     zone = timezone.get_current_timezone()
     cards = []
@@ -57,6 +60,11 @@ def dashboard(request, context):
         "time": formatting.clock(now, zone),
     }
     return context
+
+
+def _only_organization(request) -> Organization | None:
+    """The one in which they work; None for those who see several at once."""
+    return Organization.objects.filter(pk=only_organization(request).get("organization")).first()
 
 
 def checklist(request) -> dict | None:

@@ -1,6 +1,6 @@
 """What staff can decide about bookings, as data, and the form that goes with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,7 +94,7 @@ DECISIONS = {
             gettext_lazy("Release this time?"),
             Status.EXPIRED,
             lambda booking, values: services.end_hold(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d time is free again.", "%(count)d times are free again.", n) % {"count": n},
+            lambda n: ngettext("%(count)d hold released.", "%(count)d holds released.", n) % {"count": n},
         ),
         Decision(
             "move",
@@ -130,6 +130,12 @@ QUESTIONS_ABOUT_SEVERAL = {
     "reject": gettext_lazy("Reject these bookings?"),
     "cancel": gettext_lazy("Cancel these bookings?"),
 }
+
+
+def who_hears_nothing(bookings: Iterable[Booking]) -> list[str]:
+    """Name those who would be told of a decision and have no e-mail address: ``Priya Nair, +44 7700 900233``."""
+    unheard = [booking for booking in bookings if booking.is_open and not booking.email and not booking.erased_at]
+    return [", ".join(filter(None, (booking.name, booking.phone_shown))) for booking in unheard]
 
 
 class DecisionForm(forms.Form):

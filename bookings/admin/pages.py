@@ -2,8 +2,11 @@
 
 from django.contrib import admin
 
+from bookings.admin import day
 from bookings.admin.staff_page import StaffPage
 
-STAFF_PAGES: list[StaffPage] = []
+STAFF_PAGES: list[StaffPage] = [
+    day.PAGE,
+]
 
 admin.site.add_pages(STAFF_PAGES)

@@ -36,6 +36,7 @@ from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
 from bookings.services.questions import delete_question, move_question, save_question
 from bookings.services.tokens import create_token, revoke_token
+from bookings.services.undo import undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,
     claim_offer,
@@ -105,4 +106,5 @@ __all__ = [
     "take_place",
     "take_places",
     "undo_attendance",
+    "undo_decision",
 ]

@@ -1,6 +1,7 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 import pghistory
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking, lock_move, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, take, without_booking
+from bookings.services.undo import MAIL_WAITS, WEBHOOK_WAITS
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
@@ -37,14 +39,20 @@ _EVENT_OF = {
 }
 
 
-def approve(*, booking_id: int) -> Booking:
-    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy."""
-    return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,))
+def approve(*, booking_id: int, can_undo: bool = False) -> Booking:
+    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy.
+
+    With ``can_undo`` its mail and webhook wait for some seconds, in which ``undo_decision`` takes it back.
+    """
+    return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,), can_undo=can_undo)
 
 
-def reject(*, booking_id: int, reason: str = "") -> Booking:
-    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``."""
-    return _decide(booking_id, Status.REJECTED, reason=reason)
+def reject(*, booking_id: int, reason: str = "", can_undo: bool = False) -> Booking:
+    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``.
+
+    ``can_undo`` as for ``approve``; who waits for the seats is served at once.
+    """
+    return _decide(booking_id, Status.REJECTED, reason=reason, can_undo=can_undo)
 
 
 def cancel(
@@ -238,6 +246,7 @@ def _decide(
     after_start: bool = False,
     after_end: bool = False,
     seen_sequence: int | None = None,
+    can_undo: bool = False,
 ) -> Booking:
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
@@ -257,8 +266,19 @@ def _decide(
         booking.reason = "" if booking.erased_at else reason.strip()  # there is nobody to write to
         booking.cancel_reason = cancel_reason
         _change(booking, to)
-        queue_mail(booking, _MAIL_OF.get(to), by_visitor=within_policy)  # only customers are bound by it
-        queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
+        queue_mail(
+            booking,
+            _MAIL_OF.get(to),
+            by_visitor=within_policy,  # only customers are bound by it
+            wait=MAIL_WAITS if can_undo else timedelta(0),
+        )
+        told = booking_events(booking, _EVENT_OF[to])
+        left = [] if to in OCCUPYING else slot_left(slot)
+        if can_undo:
+            queue_webhooks(told, wait=WEBHOOK_WAITS)
+            queue_webhooks(left)  # it is free, whatever staff think of next
+        else:
+            queue_webhooks(told + left)
         return booking
 
 

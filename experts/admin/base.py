@@ -48,6 +48,11 @@ def instant(at: datetime) -> str:
     return f"{date_format(at.astimezone(zone), 'BRIEF_DATETIME_FORMAT')} ({offset_label(zone, at)})"
 
 
+def read_key(text: str) -> int:
+    """The key of a row that an address names; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
+
+
 def without_menu(field: forms.Field) -> forms.Field:
     """A choice of something that is made and changed elsewhere: without the menu to do so from here."""
     field.widget = getattr(field.widget, "widget", field.widget)

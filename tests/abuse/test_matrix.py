@@ -145,6 +145,8 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "day/": "OSEA",
+    "day/grid/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
@@ -202,6 +204,7 @@ SOCKETS = {
     "ws/experts/<slug:slug>/": OPEN,
     "ws/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
     "ws/bookings/": OWN,
+    "ws/staff/<slug:slug>/": "members of the organisation who are logged in",
     "": "nothing",
 }
 
