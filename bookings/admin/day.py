@@ -37,13 +37,15 @@ from bookings.selectors.staff_day import (
     Stretch,
     choose_columns,
     experts_to_choose,
+    find_bookings,
+    has_arrived,
     organization_zone,
     read_day,
 )
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
-from experts.models import Expert
+from experts.models import Expert, Organization
 from experts.permissions import ADD
 from experts.templatetags.expertbook import icon
 from experts.timezones import city, offset_label
@@ -114,6 +116,7 @@ def day_page(request: HttpRequest) -> HttpResponse:
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Day"), {})
     context = _context(request, organization)
+    context |= _found(request, organization, context["staff_day"], context["address"])
     context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
     title = formatting.full_day(context["staff_day"].day, context["today"])
     return render_page(request, "admin/day/page.html", title, context)
@@ -127,7 +130,7 @@ def grid_part(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/day/_body.html", _context(request, organization))
 
 
-def _context(request: HttpRequest, organization) -> dict:
+def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
     live = staff_live(organization, day)
@@ -359,6 +362,29 @@ def _waiting(found: StaffDay) -> dict | None:
     span = formatting.duration(waiting.first_ends_at - found.now)
     text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
     return {"number": number, "text": text % {"span": span}, "url": url}
+
+
+def _found(request: HttpRequest, organization: Organization, found: StaffDay, address: DayAddress) -> dict:
+    """What a search finds, on whatever day."""
+    text = request.GET.get("q", "").strip()[:100]
+    if not text:
+        return {}
+    zone = organization_zone(organization)
+    rows = find_bookings(reach(request), organization, text, found.now)
+    return {
+        "q": text,
+        "found": [
+            {
+                "name": row.name,
+                "when": formatting.soon(row.slot.starts_at, zone, found.now),
+                "expert": row.slot.expert.name,
+                "state": WORDS[Look.ARRIVED] if has_arrived(row) else row.get_status_display(),
+                "url": address.to(q="", show="", day=row.slot.starts_at.astimezone(zone).date(), booking=row.pk),
+            }
+            for row in rows
+        ],
+        "found_close_url": address.to(q=""),
+    }
 
 
 def _next_up(found: StaffDay, address: DayAddress) -> dict | None:

@@ -12,10 +12,12 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.models.booking import read_reference
 from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT
@@ -26,6 +28,7 @@ from experts.timezones import day_bounds, edge_of
 
 USUAL_COLUMNS, MOST_COLUMNS = 12, 24
 MOST_TO_CHOOSE = 200  # experts in the list of those to choose from
+MOST_FOUND = 30
 MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
@@ -302,6 +305,24 @@ def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
         slot__starts_at__lt=booking.slot.starts_at,
     )
     return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
+def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:
+    """Bookings of whatever day by name, address, end of the phone number or reference; nearest to now first.
+
+    Of the newest that match, at most ``MOST_FOUND``. One query.
+    """
+    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    if reference := read_reference(text):
+        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
+    else:
+        matching = Q(pk__any_of=_matching(text))
+    found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
+    return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
+
+
+def _matching(text: str) -> ArraySubquery:
+    return ArraySubquery(Booking.objects.order_by().matching(text).values("pk"))
 
 
 # Reading
