@@ -2,11 +2,14 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, reports
+from bookings.admin import day, moves, quick_booking, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    moves.PAGE,
+    quick_booking.PAGE,
+    requests.PAGE,
     reports.REPORTS,
 ]
 

@@ -145,8 +145,10 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
@@ -158,6 +160,7 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "requests/": "OSEA",
     "experts/membership/invite/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
