@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 # What leads back to the same page, whatever is done on it.
 KEPT = ("day", "view", "show", "q")
@@ -30,8 +30,5 @@ class DayAddress:
 
 def book_url(**values) -> str:
     """Where somebody is booked: the quick page, with a slot where one is chosen."""
-    try:
-        url = reverse("admin:book")
-    except NoReverseMatch:
-        url = reverse("admin:bookings_booking_add")
+    url = reverse("admin:book")
     return f"{url}?{urlencode(values)}" if values else url

@@ -6,6 +6,7 @@ What is done is a form that is posted, and leads back to the day. Scripts post t
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -176,8 +177,8 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
         "clock": formatting.zone_name(zone),
         "what": booking.title_and_length,
-        "place": f"{place.kind}, {place.note}" if place.note else place.kind,
-        "runs_out": formatting.soon(booking.runs_out_at, zone, now) if booking.status == Status.PENDING else "",
+        "place": place.kind if place.join_url or not place.note else f"{place.kind}, {place.note}",
+        "runs_out": runs_out(booking, zone, now) if booking.status == Status.PENDING else "",
         "acts": [
             {
                 "name": name,
@@ -195,7 +196,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
         else "",
         "open_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         "history_url": reverse("admin:bookings_booking_history", args=[booking.pk]),
-        "again_url": book_url(again=booking.pk)
+        "again_url": book_url(person=booking.pk)
         if may(request, "bookings.booking", ADD) and booking.erased_at is None
         else "",
         "may_edit": may_change,
@@ -204,6 +205,13 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
         **_words(request, booking),
         **_visits(request, booking),
     }
+
+
+def runs_out(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
+    """``Runs out 10:30``, with the weekday where that is not today."""
+    is_today = booking.runs_out_at.astimezone(zone).date() == now.astimezone(zone).date()
+    when = (formatting.clock if is_today else formatting.weekday_and_time)(booking.runs_out_at, zone)
+    return _("Runs out %(when)s") % {"when": when}
 
 
 def _status(booking: Booking) -> str:
