@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, reports
+from bookings.admin import day, reports, rescue
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    rescue.PAGE,
     reports.REPORTS,
 ]
 
