@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, quick_booking, reports, requests
+from bookings.admin import day, imports, moves, quick_booking, reports, requests, rescue
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -10,6 +10,7 @@ STAFF_PAGES: list[StaffPage] = [
     moves.PAGE,
     quick_booking.PAGE,
     requests.PAGE,
+    rescue.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
 ]
