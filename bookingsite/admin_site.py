@@ -25,6 +25,7 @@ from bookings.models.booking import read_reference
 from bookings.selectors.people import find_people
 from bookings.views.responses import see_other
 from experts.models import Expert
+from experts.permissions import reach_of
 
 # Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.
 POLICY = csp_replace(
@@ -64,6 +65,12 @@ class AdminSite(UnfoldAdminSite):
 
     def admin_view(self, view, cacheable=False):
         return POLICY(super().admin_view(view, cacheable))
+
+    def index(self, request, extra_context=None):
+        """The first page; whoever works as an expert and as nothing else begins with the own day."""
+        if reach_of(request.user).is_experts_only:
+            return redirect("admin:my_day")
+        return super().index(request, extra_context)
 
     def login(self, request, extra_context=None):
         """Lead on to the page where staff log in, and back to where they wanted to go on this site."""

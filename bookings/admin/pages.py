@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, reports, requests
+from bookings.admin import day, my_day, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    my_day.PAGE,
     requests.PAGE,
     reports.REPORTS,
 ]
