@@ -67,9 +67,11 @@ class AdminSite(UnfoldAdminSite):
         return POLICY(super().admin_view(view, cacheable))
 
     def index(self, request, extra_context=None):
-        """The first page; whoever works as an expert and as nothing else begins with the own day."""
+        """Lead to the day whoever may see bookings, an expert to the own one; others see that nothing is for them."""
         if reach_of(request.user).is_experts_only:
             return redirect("admin:my_day")
+        if self.get_model_admin(Booking).has_view_permission(request):
+            return redirect("admin:day")
         return super().index(request, extra_context)
 
     def login(self, request, extra_context=None):
@@ -178,7 +180,6 @@ def navigation(request):
         (
             _("Work"),
             [
-                {"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")},
                 *(page.menu_item(request) for page in admin.site.pages if page.icon),
             ],
         ),

@@ -145,8 +145,12 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
+    "day/panel/": "OSEA",
+    "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
