@@ -2,16 +2,17 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, moves, my_day, quick_booking, reports, requests
+from bookings.admin import day, imports, moves, my_day, quick_booking, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
-    moves.PAGE,
     my_day.PAGE,
     requests.PAGE,
+    moves.PAGE,
     quick_booking.PAGE,
     reports.REPORTS,
+    imports.IMPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)
