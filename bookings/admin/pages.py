@@ -2,15 +2,16 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, quick_booking, reports, requests, rescue
+from bookings.admin import day, imports, moves, my_day, quick_booking, reports, requests, rescue
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
-    moves.PAGE,
-    quick_booking.PAGE,
+    my_day.PAGE,
     requests.PAGE,
     rescue.PAGE,
+    moves.PAGE,
+    quick_booking.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
 ]
