@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, reports
+from bookings.admin import day, imports, moves, reports
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    moves.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
 ]

@@ -342,6 +342,8 @@ class TestBookings:
         assert staff.post(path, {"slot": full.pk}).json()["code"] == "slot_taken"
         assert staff.post(path, {"slot": elsewhere.pk}).json()["code"] == "not_allowed"
         assert staff.post(path, {"slot": free.pk}).json()["slot"]["id"] == free.pk
+        moved = staff.post(path, {"slot": elsewhere.pk, "any_expert": True}).json()
+        assert (moved["slot"]["id"], moved["slot"]["expert"]) == (elsewhere.pk, elsewhere.expert.slug)
 
     def test_the_history_names_the_program(self, staff, expert):
         booking = make_booking(make_slot(expert))

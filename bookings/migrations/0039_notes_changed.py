@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('bookings', '0035_who_came_checked'),
+        ('bookings', '0038_broken_rule_checked'),
     ]
 
     operations = [
