@@ -160,6 +160,9 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "import/": "OSA",
+    "import/<int:pk>/": "OSA",
+    "import/template/<str:kind>/": "OSA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
     "reports/export.xlsx": "OSEA",
