@@ -177,7 +177,7 @@ def navigation(request):
         (
             _("Work"),
             [
-                *(page.menu_item() for page in admin.site.pages if page.icon),
+                *(page.menu_item(request) for page in admin.site.pages if page.icon),
             ],
         ),
         (

@@ -3,7 +3,7 @@
 from urllib.parse import urlencode
 
 from django.http import QueryDict
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 # What leads back to the same page, whatever is done on it.
 KEPT = ("day", "view", "show", "q")
@@ -29,9 +29,6 @@ class DayAddress:
 
 
 def book_url(**values) -> str:
-    """Where somebody is booked: by phone or at the desk, for a ``slot`` or a ``person`` (one of their bookings)."""
-    try:
-        url = reverse("admin:quick_booking")
-    except NoReverseMatch:
-        url = reverse("admin:bookings_booking_add")
+    """Where somebody is booked: the quick page, with a slot where one is chosen."""
+    url = reverse("admin:book")
     return f"{url}?{urlencode(values)}" if values else url

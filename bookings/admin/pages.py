@@ -2,12 +2,14 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, reports
+from bookings.admin import day, imports, moves, quick_booking, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     moves.PAGE,
+    quick_booking.PAGE,
+    requests.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
 ]

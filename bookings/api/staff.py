@@ -197,6 +197,14 @@ def miss_booking(request: HttpRequest, reference: str):
     return _as_it_is(request, booking)
 
 
+@router.post("/bookings/{reference}/undo-attendance", response=DECIDED, summary="Take back who came or did not")
+def undo_attendance(request: HttpRequest, reference: str):
+    """The booking is confirmed again; nobody is written to. 409 where nothing was said about who came."""
+    booking = own_booking(request, reference)
+    services.undo_attendance(booking_id=booking.pk)
+    return _as_it_is(request, booking)
+
+
 @router.post(
     "/bookings/{reference}/reschedule",
     response=DECIDED | {409: Error | Taken},

@@ -146,6 +146,7 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
@@ -163,6 +164,7 @@ ADMIN = {
     "import/": "OSA",
     "import/<int:pk>/": "OSA",
     "import/template/<str:kind>/": "OSA",
+    "requests/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
     "reports/export.xlsx": "OSEA",
