@@ -2,11 +2,12 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, quick_booking, reports, requests
+from bookings.admin import day, day_print, imports, moves, quick_booking, reports, requests
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    day_print.PAGE,
     moves.PAGE,
     quick_booking.PAGE,
     requests.PAGE,
