@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, my_day, quick_booking, reports, requests, rescue
+from bookings.admin import day, day_print, imports, moves, my_day, quick_booking, reports, requests, rescue
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -14,6 +14,7 @@ STAFF_PAGES: list[StaffPage] = [
     quick_booking.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
+    day_print.PAGE,
 ]
 
 admin.site.add_pages(STAFF_PAGES)

@@ -162,6 +162,10 @@ ADMIN = {
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
     "my-day/": "OSEA",
+    "day/print/": "OSEA",
+    "import/": "OSA",
+    "import/<int:pk>/": "OSA",
+    "import/template/<str:kind>/": "OSA",
     "requests/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
