@@ -65,6 +65,12 @@ class AdminSite(UnfoldAdminSite):
     def admin_view(self, view, cacheable=False):
         return POLICY(super().admin_view(view, cacheable))
 
+    def index(self, request, extra_context=None):
+        """Lead to the day whoever may see bookings; others are told that there is nothing for them."""
+        if self.get_model_admin(Booking).has_view_permission(request):
+            return redirect("admin:day")
+        return super().index(request, extra_context)
+
     def login(self, request, extra_context=None):
         """Lead on to the page where staff log in, and back to where they wanted to go on this site."""
         if request.user.is_authenticated and not self.has_permission(request):
@@ -171,8 +177,7 @@ def navigation(request):
         (
             _("Work"),
             [
-                {"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")},
-                *(page.menu_item() for page in admin.site.pages if page.icon),
+                *(page.menu_item(request) for page in admin.site.pages if page.icon),
             ],
         ),
         (
@@ -206,6 +211,7 @@ def navigation(request):
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Sign-ins"), "login", "experts", "signin"),
                 item(_("Notes read"), "visibility", "bookings", "notereading"),
+                item(_("Exports"), "download", "experts", "exportlog"),
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),

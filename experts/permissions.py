@@ -38,6 +38,9 @@ register_rights(
         "experts.membership": {Role.OWNER: ALL - {ADD}},
         "experts.invitation": {Role.OWNER: ALL - {CHANGE}},
         "experts.signin": {Role.OWNER: LOOK},
+        "experts.exportlog": {Role.OWNER: LOOK},
+        # What an import then adds asks for the right to add that, too.
+        "experts.importrun": {Role.OWNER: LOOK | {ADD}, Role.SCHEDULER: LOOK | {ADD}},
         "experts.category": dict.fromkeys(Role, LOOK),
         "experts.expert": {Role.OWNER: ALL, Role.SCHEDULER: EDIT, Role.EXPERT: EDIT},
         "experts.weeklyhours": dict.fromkeys(Role, ALL),

@@ -125,7 +125,7 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
-            self._refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
+            self.refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
@@ -162,7 +162,7 @@ class DecidingAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/decide.html", context, status=status)
 
-    def _refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
+    def refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
         """A slot into which they may book nobody is to look like one that does not exist.
 
         So is one of another organisation, whoever asks.

@@ -23,10 +23,13 @@ from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.answers import answers_to, questions_with
+from bookings.selectors.answers import answers_of, answers_to, questions_with
 from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.place import whole_place
+from bookings.selectors.reports import COUNTED
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
+from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
 from experts.models import OfferedType, SessionType, Slot
@@ -41,6 +44,14 @@ COLOURS = {
     Status.CANCELLED: "default",
     Status.REJECTED: "default",
     Status.EXPIRED: "default",
+}
+
+
+COUNTED_LABELS = {
+    "booked": gettext_lazy("Booked"),
+    "attended": gettext_lazy("Attended"),
+    "no_shows": gettext_lazy("No-shows"),
+    "cancelled": gettext_lazy("Cancelled"),
 }
 
 
@@ -119,8 +130,34 @@ class OfPerson(admin.SimpleListFilter):
         return queryset if self.value() is None else bookings_of_person(queryset, read_key(self.value()))
 
 
+class CountedFilter(ShownWhileUsed):
+    """What one of the numbers of a report has counted."""
+
+    title = gettext_lazy("counted as")
+    parameter_name = "counted"
+
+    def name_of(self, text):
+        return str(COUNTED_LABELS.get(text, text))
+
+    def queryset(self, request, queryset):
+        if not (value := self.value()):
+            return queryset
+        return queryset.filter(COUNTED[value]) if value in COUNTED else queryset.none()
+
+
+class UntypedFilter(ShownWhileUsed):
+    title = gettext_lazy("session type")
+    parameter_name = "untyped"
+
+    def name_of(self, text):
+        return _("Without a type")
+
+    def queryset(self, request, queryset):
+        return queryset.filter(session_type=None) if self.value() else queryset
+
+
 @admin.register(Booking)
-class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
+class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = ("slot__expert__user_id", "second_expert__user_id")
@@ -134,9 +171,35 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         ("source", ChoicesDropdownFilter),
         TakingSlot,
         OfPerson,
+        CountedFilter,
+        UntypedFilter,
+        of_experts("slot__expert"),
+        of_organization("slot__expert__organization"),
     )
     search_fields = ("reference", "name", "email")
     search_help_text = gettext_lazy("Reference, name, e-mail or phone")
+    export_columns = (
+        Column(gettext_lazy("Reference"), lambda booking: booking.reference),
+        Column(gettext_lazy("Status"), lambda booking: booking.get_status_display()),
+        Column(gettext_lazy("Expert"), lambda booking: booking.with_whom),
+        Column(gettext_lazy("Expert address"), lambda booking: booking.slot.expert.slug),
+        Column(gettext_lazy("Date"), lambda booking: booking.slot.date),
+        Column(gettext_lazy("Time"), lambda booking: booking.slot.time),
+        Column(gettext_lazy("Time zone"), lambda booking: booking.slot.expert.timezone),
+        Column(gettext_lazy("Starts at"), lambda booking: when_and_zone(booking.slot.starts_at)),
+        Column(gettext_lazy("Ends at"), lambda booking: when_and_zone(booking.ends_at)),
+        Column(gettext_lazy("Session"), lambda booking: booking.title),
+        Column(gettext_lazy("Seats"), lambda booking: booking.seats),
+        Column(gettext_lazy("Name"), lambda booking: booking.name),
+        Column(gettext_lazy("E-mail"), lambda booking: booking.email),
+        Column(gettext_lazy("Phone"), lambda booking: booking.phone_shown),
+        Column(gettext_lazy("Price"), lambda booking: booking.price),
+        Column(gettext_lazy("Source"), lambda booking: booking.get_source_display()),
+        Column(gettext_lazy("Created"), lambda booking: when_and_zone(booking.created_at)),
+        Column(gettext_lazy("Arrived"), lambda booking: when_and_zone(booking.arrived_at)),
+        Column(gettext_lazy("Notes"), lambda booking: booking.exported_notes),
+        Column(gettext_lazy("Answers"), lambda booking: booking.exported_answers),
+    )
     # As they were made. The primary key has an index; the time they were made at has none.
     ordering = ("-id",)
     sortable_by = ("reference",)
@@ -284,6 +347,17 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             answered = {obj.pk} if readable_answers(reach(request), obj, answers_to(obj)) else ()
             services.log_note_readings([obj], answered=answered, user=request.user, who=request.user.email)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def prepare_export(self, request, rows):
+        """Notes and answers of those who may read them, which is logged as on the page of each."""
+        mine, answers = reach(request), answers_of(rows)
+        readable = {row.pk: readable_answers(mine, row, answers.get(row.pk, ())) for row in rows}
+        for row in rows:
+            row.exported_notes = row.notes if may_read_notes(mine, row) else ""
+            row.exported_answers = "; ".join(f"{answer.label}: {answer.text}" for answer in readable[row.pk])
+        shown = [row for row in rows if row.exported_notes or row.exported_answers]
+        answered = {row.pk for row in rows if row.exported_answers}
+        services.log_note_readings(shown, answered=answered, user=request.user, who=request.user.email)
 
     # Columns
 

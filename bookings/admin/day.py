@@ -6,25 +6,28 @@ static/js/admin-day.js fetches the same parts.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.admin.dashboard import checklist
+from bookings.admin.checklist import checklist
+from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
 from bookings.admin.staff_choice import (
     chosen_organization,
     organizations_to_choose,
     wanted_day,
     wanted_experts,
 )
+from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking
 from bookings.selectors.staff_day import (
+    MOST_COUNTED,
     Away,
     Column,
     Count,
@@ -47,8 +50,6 @@ from experts.timezones import city, offset_label
 
 VIEWS = ("day", "list")
 TALL_FROM = 27  # minutes: from there on a block has room for a second line
-# What leads back to the same page, whatever is done on it.
-KEPT = ("day", "view", "show", "q")
 
 ICONS = {
     Look.CONFIRMED: "circle-check",
@@ -103,6 +104,9 @@ class Shown:
     is_listed: bool = True
     expert_name: str = ""
     state: str = ""
+    # By the organisation's clock, and the expert's where that is another one.
+    desk_time: str = ""
+    own_time: str = ""
 
 
 def day_page(request: HttpRequest) -> HttpResponse:
@@ -110,7 +114,7 @@ def day_page(request: HttpRequest) -> HttpResponse:
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Day"), {})
     context = _context(request, organization)
-    context["checklist"] = checklist(request)
+    context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
     title = formatting.full_day(context["staff_day"].day, context["today"])
     return render_page(request, "admin/day/page.html", title, context)
 
@@ -126,6 +130,7 @@ def grid_part(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
+    live = staff_live(organization, day)
     zone = organization_zone(organization)
     experts = experts_to_choose(mine, organization, day)
     chosen = choose_columns(experts, wanted_experts(request, organization))
@@ -140,6 +145,7 @@ def _context(request: HttpRequest, organization) -> dict:
     columns = [_column(found, column, show, opened, address) for column in found.columns]
     return {
         "staff_day": found,
+        "staff_live": live,
         "organization": organization,
         "organizations": organizations_to_choose(request),
         "today": today,
@@ -155,6 +161,7 @@ def _context(request: HttpRequest, organization) -> dict:
         "now_time": formatting.clock(now, zone),
         "offset": offset_label(zone, found.opens_at),
         "numbers": _numbers(found, show, address),
+        "waiting": _waiting(found),
         "next_up": _next_up(found, address),
         "experts": experts,
         "chosen": {expert.pk for expert in chosen},
@@ -171,34 +178,6 @@ def _context(request: HttpRequest, organization) -> dict:
 
 def _views():
     return (("day", _("Day")), ("list", _("List")))
-
-
-class DayAddress:
-    """Addresses of the page that keep what was chosen on it."""
-
-    def __init__(self, given: QueryDict):
-        self._kept = {name: given[name] for name in KEPT if given.get(name)}
-
-    def query(self, **changes) -> str:
-        values = self._kept | {name: str(value) for name, value in changes.items()}
-        return urlencode({name: value for name, value in values.items() if value})
-
-    def to(self, **changes) -> str:
-        query = self.query(**changes)
-        return f"{reverse('admin:day')}?{query}" if query else reverse("admin:day")
-
-    @property
-    def kept(self) -> dict[str, str]:
-        return self._kept
-
-
-def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
-    try:
-        url = reverse("admin:book")
-    except NoReverseMatch:
-        url = reverse("admin:bookings_booking_add")
-    return f"{url}?{urlencode(values)}" if values else url
 
 
 # What is shown
@@ -224,6 +203,7 @@ def _column(found: StaffDay, column: Column, show: Count | None, opened: int, ad
     entries = [it for it in column.entries if show is None or it.counts_for(show)]
     return {
         "expert": expert,
+        "name": expert.formal_name,
         "clock": _("%(city)s, %(time)s") % {"city": expert.zone_city, "time": formatting.clock(found.now, zone)}
         if has_own_clock
         else "",
@@ -262,6 +242,7 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         "is-tall" if minutes >= TALL_FROM else "",
         "is-open" if booking and booking.pk == opened else "",
     ]
+    desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
     key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
     return Shown(
         id=f"{key}-{expert.pk}",
@@ -284,6 +265,8 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         is_listed=bool(entry.bookings),
         expert_name=expert.name,
         state=str(WORDS[look]),
+        desk_time=desk_time,
+        own_time="" if time == desk_time else _("%(time)s in %(city)s") % {"time": time, "city": expert.zone_city},
     )
 
 
@@ -295,7 +278,7 @@ def _class_name(entry: Entry) -> str:
 def _line(booking: Booking, entry: Entry, zone) -> str:
     """The second line: what matters most about it now."""
     if entry.look == Look.PENDING:
-        return _("Runs out %(when)s") % {"when": formatting.lately(booking.runs_out_at, zone, timezone.now())}
+        return runs_out(booking, zone, timezone.now())
     if entry.look == Look.ARRIVED and booking.arrived_at is not None:
         return _("Arrived %(time)s") % {"time": formatting.clock(booking.arrived_at, zone)}
     seats = ngettext("%(count)d seat", "%(count)d seats", booking.seats) % {"count": booking.seats}
@@ -338,14 +321,17 @@ def _rows(columns: list[dict], show: Count | None) -> list[Shown]:
 
 
 def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[dict]:
+    """The numbers of the day that are any, and how many are booked and free."""
     words = {
         Count.BOOKED: ("circle-check", ngettext("booked", "booked", found.numbers[Count.BOOKED])),
         Count.ARRIVED: ("user-check", ngettext("arrived", "arrived", found.numbers[Count.ARRIVED])),
         Count.NO_SHOW: ("user-x", ngettext("no-show", "no-shows", found.numbers[Count.NO_SHOW])),
-        Count.PENDING: ("hourglass", ngettext("request", "requests", found.numbers[Count.PENDING])),
+        Count.PENDING: ("hourglass", ngettext("to approve", "to approve", found.numbers[Count.PENDING])),
         Count.RESCUE: ("life-buoy", ngettext("to rescue", "to rescue", found.numbers[Count.RESCUE])),
         Count.FREE: ("plus", ngettext("free", "free", found.numbers[Count.FREE])),
     }
+    is_over = found.closes_at <= found.now
+    always = {Count.BOOKED, show} | (set() if is_over else {Count.FREE})
     return [
         {
             "css": f"is-{count}",
@@ -356,7 +342,23 @@ def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[d
             "is_on": show == count,
         }
         for count in Count
+        if found.numbers[count] or count in always
     ]
+
+
+def _waiting(found: StaffDay) -> dict | None:
+    """The requests of all days, which run out: they lead to where they are answered."""
+    waiting = found.waiting
+    if waiting.first_ends_at is None:
+        return None
+    try:
+        url = reverse("admin:requests")
+    except NoReverseMatch:
+        url = f"{reverse('admin:bookings_booking_changelist')}?status__exact=PENDING"
+    number = formatting.count_label(min(waiting.count, MOST_COUNTED), waiting.count > MOST_COUNTED)
+    span = formatting.duration(waiting.first_ends_at - found.now)
+    text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
+    return {"number": number, "text": text % {"span": span}, "url": url}
 
 
 def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
@@ -366,7 +368,7 @@ def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
     column, entry = following
     booking = entry.booking
     return {
-        "time": formatting.clock(entry.starts_at, column.expert.zone),
+        "time": formatting.clock(entry.starts_at, organization_zone(found.organization)),
         "name": booking.name if booking else _class_name(entry),
         "expert": column.expert.name,
         "url": address.to(booking=booking.pk) if booking else address.to(slot=entry.slot.pk),
@@ -380,5 +382,9 @@ PAGE = StaffPage(
     view=day_page,
     title=gettext_lazy("Day"),
     icon="calendar_today",
-    parts=(("day_grid", "day/grid/", grid_part),),
+    parts=(
+        ("day_grid", "day/grid/", grid_part),
+        ("day_panel", "day/panel/", panel_part),
+        ("day_act", "day/booking/<int:booking_id>/<str:name>/", act_on),
+    ),
 )

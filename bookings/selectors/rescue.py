@@ -7,7 +7,9 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, DateTimeField, Exists, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from bookings.models import Rescue
 from bookings.models.booking import BookingQuerySet
+from bookings.models.rescue import RescueState
 from experts.models import Expert, Slot, TimeOff
 
 _LONGEST_SLOT = timedelta(days=1)
@@ -22,7 +24,7 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
 
     That is: a slot that the session itself touches was closed and its booking kept; or the expert, one of two, or the
     whole organisation took that time off after it was booked. What somebody books in a slot that staff have opened in
-    the time off is meant to take place.
+    the time off is meant to take place. So is what staff have settled (``mark_reached`` of services/rescue.py).
 
     ``experts``: those whose bookings they are, so that the slots of all others need not be looked at.
     """
@@ -33,9 +35,7 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     closed = ArraySubquery(slots.filter(is_closed=True).values("pk"))
     # Time off closes slots that came from hours. Of those made by hand it says nothing.
     by_hand = slots.filter(is_closed=False, from_hours=False)
-    whose = {"expert": OuterRef("expert_id")}, {"organization": OuterRef("expert__organization_id")}
-    then = _off_during(OuterRef("starts_at"), OuterRef("ends_at"), OuterRef("expert__timezone"))
-    first, second = (by_hand.filter(Exists(then.filter(**each))).values("pk") for each in whose)
+    first, second = (by_hand.filter(Exists(_THEN_OFF.filter(**whose))).values("pk") for whose in (_OWN, _HOLIDAY))
     away = ArraySubquery(first.union(second, all=True))
     touched = Slot.objects.filter(
         _IS_ONE_OF_MORE,
@@ -55,7 +55,9 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     during = during.filter(Exists(written.filter(pgh_created_at__gte=OuterRef(OuterRef("created_at")))))
     is_closed = Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))
     is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)
-    return bookings.ahead().alias(session_or_slot_ends_at=_ENDS_AT).filter(is_closed | is_away)
+    settled = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence"), state=RescueState.SETTLED)
+    lost = bookings.ahead().alias(session_or_slot_ends_at=_ENDS_AT).filter(is_closed | is_away)
+    return lost.exclude(Exists(settled))
 
 
 def _off_during(starts: Any, ends: Any, zone: Any) -> QuerySet[TimeOff]:
@@ -78,3 +80,9 @@ def _instant(day: str, time: str, edge: str, zone: Any) -> Func:
         output_field=DateTimeField(),
     )
     return Func(clock, zone, arg_joiner=" AT TIME ZONE ", template="(%(expressions)s)", output_field=DateTimeField())
+
+
+_OWN, _HOLIDAY = {"expert": OuterRef("expert_id")}, {"organization": OuterRef("expert__organization_id")}
+_THEN_OFF = _off_during(OuterRef("starts_at"), OuterRef("ends_at"), OuterRef("expert__timezone"))
+# Of slots: whether their expert, or its whole organisation, is away then.
+IS_IN_TIME_OFF = Exists(_THEN_OFF.filter(**_OWN)) | Exists(_THEN_OFF.filter(**_HOLIDAY))

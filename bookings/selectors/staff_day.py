@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
@@ -29,7 +30,7 @@ MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
 # Their seats are taken. What was cancelled, rejected or ran out is no part of the day.
-_STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
+STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 _CAME_ABOUT = (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 
 
@@ -104,7 +105,7 @@ class Entry:
     @property
     def seats_taken(self) -> int:
         """Seats of bookings that stand, without what is being booked at this moment."""
-        return sum(booking.seats for booking in self.bookings if booking.status in _STANDING)
+        return sum(booking.seats for booking in self.bookings if booking.status in STANDING)
 
     def counts_for(self, count: Count) -> list[int]:
         """The keys of its bookings that are part of a number of the day; that of its slot, of free times."""
@@ -253,7 +254,7 @@ def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[E
 def read_day(
     *, organization: Organization, experts: Sequence[Expert], day: date, now: datetime, reach: Reach
 ) -> StaffDay:
-    """Read the day of these experts, whom ``experts_to_choose`` found. Seven queries at most.
+    """Read the day of these experts, whom ``experts_to_choose`` found. Eight queries at most.
 
     A session is part of each day on which any of it takes place.
     """
@@ -270,7 +271,7 @@ def read_day(
     everybody = _with_others(shown, bookings, organization)
     off = _time_off(organization, everybody.values(), day)
     working_of = _working(shown, day, start, end)
-    in_danger = frozenset(_in_danger(bookings, off, now))
+    in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
     columns = []
@@ -286,6 +287,20 @@ def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Wai
     rows = rows.filter(status=Status.PENDING, expires_at__gt=now)
     ends = list(rows.order_by("expires_at").values_list("expires_at", flat=True)[: MOST_COUNTED + 1])
     return Waiting(len(ends), ends[0] if ends else None)
+
+
+def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
+    """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
+
+    By the address: whoever has none cannot be found again. One query. Needs ``with_slot()``.
+    """
+    organization = booking.slot.expert.organization
+    rows = Booking.objects.of_address(booking.email).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW],
+        slot__expert__in=experts_seen(reach, organization),
+        slot__starts_at__lt=booking.slot.starts_at,
+    )
+    return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
 
 
 # Reading
@@ -319,7 +334,7 @@ _READ = (
 
 def _bookings(experts: dict[int, Expert], day: date, start: datetime, end: datetime, now: datetime) -> list[Booking]:
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
-    is_shown = Q(status__in=_STANDING) | Q(status=Status.HELD, expires_at__gt=now)
+    is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
         Booking.objects.alias(over_at=Coalesce("session_ends_at", "slot__ends_at"))
         .filter(
@@ -391,16 +406,16 @@ def hours_instants(row: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetim
     return edge_of(day, row.start, zone), edge_of(ends_on, row.end, zone)
 
 
+def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datetime) -> frozenset[int]:
+    """The keys of those of these bookings that cannot take place. One query, where any lies ahead."""
+    ahead = [booking.pk for booking in bookings if booking.is_open and booking.ends_at > now]
+    if not ahead:
+        return frozenset()
+    found = cannot_take_place(Booking.objects.filter(pk__in=ahead), Expert.objects.filter(pk__in=experts))
+    return frozenset(found.order_by().values_list("pk", flat=True))
+
+
 # Putting it together
-
-
-def _in_danger(bookings: Iterable[Booking], off: dict[int, Stretches], now: datetime) -> Iterator[int]:
-    """The keys of those that are meant to take place while one of their experts has time off."""
-    for booking in bookings:
-        if booking.is_open and booking.ends_at > now:
-            stretches = [stretch for key in experts_of(booking) for stretch in off.get(key, ())]
-            if any(start < booking.ends_at and booking.slot.starts_at < end for start, end in stretches):
-                yield booking.pk
 
 
 def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[int], now: datetime) -> Iterator[Entry]:

@@ -9,12 +9,12 @@ from django.utils.translation import gettext as _
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
-from bookings.policy import approval_ends, asks_again, change_deadline
+from bookings.policy import MAIL_WAITS, WEBHOOK_WAITS, approval_ends, asks_again, change_deadline
+from bookings.selectors.own_slots import without_hold
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking, lock_move, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, take, without_booking
-from bookings.services.undo import MAIL_WAITS, WEBHOOK_WAITS
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
@@ -165,6 +165,8 @@ def reschedule(
     reason: str = "",
     seen_sequence: int | None = None,
     tell: bool = True,
+    kept: Booking | None = None,
+    puts_back: bool = False,
 ) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
@@ -173,6 +175,8 @@ def reschedule(
     keeps its type and the terms that were agreed, whatever became of the type. Raises NotAllowed (policy, status,
     another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
     ``reason`` and ``seen_sequence`` as for ``cancel``. Without ``tell`` the customer gets no mail.
+    ``kept``: a hold of that time, whose seats the booking takes. ``puts_back``: staff undo a move, so that the time may
+    have been closed, or start too soon for anybody else.
 
     Where bookings need approval, an approved one that its customer moves is PENDING again, at the new time: the seat
     there is kept while staff decide, the old one is free for others. Staff are told of every move.
@@ -186,11 +190,14 @@ def reschedule(
         if old.pk == new.pk:
             raise NotAllowed(_("Choose another time."))
         if old.expert_id != new.expert_id:
-            _check_hand_over(booking, old, new, by_customer=by_customer)
+            check_hand_over(booking, old, new, by_customer=by_customer)
         if by_customer:
             _check_window(old)
             check_party(new, booking)
-        if refusal := refusal_of(without_booking(new, booking), booking.seats):
+        if kept is not None:
+            new = _let_go_for(kept, new)
+        free = without_booking(new, booking)
+        if (refusal := refusal_of(free, booking.seats)) and not (puts_back and _has_room(free, booking.seats)):
             raise SlotTaken(new, refusal)
         publisher.slot_changed(old)
         publish_slots(booking)
@@ -223,7 +230,24 @@ def reschedule(
         return booking
 
 
-def _check_hand_over(booking: Booking, old: Slot, new: Slot, *, by_customer: bool) -> None:
+def _let_go_for(hold: Booking, slot: Slot) -> Slot:
+    """Under the locks: free the seats of a hold for the booking that takes them at once. Returns the slot without it.
+
+    Nobody who waits is served in between. A hold that has just run out is none any more.
+    """
+    hold.refresh_from_db(fields=["status"])
+    if hold.status != Status.HELD:
+        return slot
+    hold.status = Status.EXPIRED
+    hold.save(update_fields=["status"])
+    return without_hold(slot, hold)
+
+
+def _has_room(slot: Slot, seats: int) -> bool:
+    return slot.starts_at > slot.read_at and slot.seats_left_at(slot.read_at) >= seats
+
+
+def check_hand_over(booking: Booking, old: Slot, new: Slot, *, by_customer: bool) -> None:
     """Raise NotAllowed unless staff may give a booking to the expert of another slot."""
     if by_customer:
         raise NotAllowed(_("Choose another time of the same expert."))

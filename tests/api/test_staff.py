@@ -346,6 +346,8 @@ class TestBookings:
         assert staff.post(path, {"slot": stranger.pk}).status_code == 404
         assert staff.post(path, {"slot": elsewhere.pk}).json()["slot"]["id"] == elsewhere.pk, "to a colleague"
         assert staff.post(path, {"slot": free.pk}).json()["slot"]["id"] == free.pk
+        moved = staff.post(path, {"slot": elsewhere.pk, "any_expert": True}).json()
+        assert (moved["slot"]["id"], moved["slot"]["expert"]) == (elsewhere.pk, elsewhere.expert.slug)
 
     def test_the_history_names_the_program(self, staff, expert):
         booking = make_booking(make_slot(expert))
