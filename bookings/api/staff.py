@@ -63,7 +63,7 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     if query.status:
         bookings = bookings.filter(status=query.status)
     if query.expert:
-        bookings = bookings.filter(slot__expert=own_expert(request, query.expert))
+        bookings = bookings.with_expert(own_expert(request, query.expert).pk)
     if query.session_type:
         bookings = bookings.filter(session_type=own_type(request, query.session_type))
     if query.from_:
@@ -194,6 +194,14 @@ def complete_booking(request: HttpRequest, reference: str):
 def miss_booking(request: HttpRequest, reference: str):
     booking = own_booking(request, reference)
     services.mark_no_show(booking_id=booking.pk)
+    return _as_it_is(request, booking)
+
+
+@router.post("/bookings/{reference}/undo-attendance", response=DECIDED, summary="Take back who came or did not")
+def undo_attendance(request: HttpRequest, reference: str):
+    """The booking is confirmed again; nobody is written to. 409 where nothing was said about who came."""
+    booking = own_booking(request, reference)
+    services.undo_attendance(booking_id=booking.pk)
     return _as_it_is(request, booking)
 
 

@@ -285,9 +285,8 @@ def read_day(
 
 def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Waiting:
     """The requests that wait for somebody who may see them. One query."""
-    rows = Booking.objects.filter(
-        status=Status.PENDING, expires_at__gt=now, slot__expert__in=experts_seen(reach, organization)
-    )
+    rows = Booking.objects.of_experts(experts_seen(reach, organization))
+    rows = rows.filter(status=Status.PENDING, expires_at__gt=now)
     ends = list(rows.order_by("expires_at").values_list("expires_at", flat=True)[: MOST_COUNTED + 1])
     return Waiting(len(ends), ends[0] if ends else None)
 

@@ -42,6 +42,10 @@ from experts import services
 from experts.models import (
     Category,
     Expert,
+    ExportLog,
+    ImportKind,
+    ImportRun,
+    ImportStatus,
     Invitation,
     Membership,
     OfferedType,
@@ -132,6 +136,10 @@ def make_world() -> World:
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
+    result = {"rows": 1, "error_count": 1, "errors": [[2, "There is no expert Snarkleby in this organisation."]]}
+    ImportRun.objects.create(
+        organization=organization, kind="slots", user=owner, status=ImportStatus.CHECKED, result=result
+    )
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
     block = Block.objects.create(
         organization=organization,
@@ -165,6 +173,7 @@ def make_world() -> World:
         "Twiddlekiosk",
         "grumblewort@",
         "Snizzlewort",
+        "Snarkleby",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -192,6 +201,9 @@ def make_world() -> World:
             WebhookDelivery: delivery,
             SignIn: SignIn.objects.create(
                 organization=organization, who="lurgan@garthmail.example", outcome="in", means="password", address="::1"
+            ),
+            ExportLog: ExportLog.objects.create(
+                organization=organization, who="lurgan@garthmail.example", subject="reports", format="csv", rows=1
             ),
             NoteReading: NoteReading.objects.create(
                 organization=organization, booking=booking, reference=booking.reference, who="lurgan@garthmail.example"
@@ -275,6 +287,10 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
         return [address.filled(url="nonsense/")]
     if not address.names:
         return [address.filled()]
+    if address.pattern.startswith("/admin/import/template/"):
+        return [address.filled(kind=kind) for kind in (*ImportKind.values, "nonsense")]
+    if address.pattern.startswith("/admin/import/"):
+        return [address.filled(pk=key or ImportRun.objects.get(organization=world.organization).pk)]
     pk = key or world.objects[address.model].pk
     asked = {name: pk for name in KEYS}
     if "kind" in address.names:  # of where a booking comes from
@@ -319,4 +335,5 @@ def everything_stored(world: World) -> dict:
             for row in model._base_manager.order_by("pk").values()
         ]
         for model in (*world.objects, WeeklyHours, OfferedType)
+        if model is not ExportLog  # who takes along what they may see leaves a line
     }
