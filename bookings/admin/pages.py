@@ -2,12 +2,13 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, quick_booking, reports, requests
+from bookings.admin import day, imports, moves, quick_booking, reports, requests, week
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
     moves.PAGE,
+    week.PAGE,
     quick_booking.PAGE,
     requests.PAGE,
     reports.REPORTS,
