@@ -166,9 +166,14 @@ def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
 def must_be_seen(plans: list[Plan], seen: str) -> None:
     """Raise PreviewNeeded unless ``seen`` is the key of these plans; empty plans need no preview."""
     shown = [each for each in plans if not each.is_empty]
-    key = hashlib.sha256("".join(each.key for each in shown).encode()).hexdigest()
+    key = key_of(shown)
     if shown and key != seen:
         raise PreviewNeeded(shown, key)
+
+
+def key_of(plans: list[Plan]) -> str:
+    """Return the key by which staff say that they have seen these plans; empty ones count for nothing."""
+    return hashlib.sha256("".join(each.key for each in plans if not each.is_empty).encode()).hexdigest()
 
 
 def _change_time_off(time_off: TimeOff, write: Callable[[], object], seen: str) -> list[Plan]:

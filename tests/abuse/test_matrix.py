@@ -150,6 +150,7 @@ ADMIN = {
     "day/": "OSEA",
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
+    "week/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
