@@ -13,6 +13,12 @@ from experts.clocks import Clocks
 from experts.models import Expert, Session, SessionType, Slot
 from experts.models.organization import MoveApproval
 
+# How long staff are offered to take a decision about requests back; how long its mail waits, so that a click in the
+# last second is in time; and its webhook, of which no row is locked by whoever sends it: it leaves after the mail.
+UNDO_SECONDS = 10
+MAIL_WAITS = timedelta(seconds=12)
+WEBHOOK_WAITS = timedelta(seconds=20)
+
 
 class BrokenRule(models.TextChoices):
     """Outside of which rule staff booked something that no visitor could have booked."""

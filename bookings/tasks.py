@@ -20,6 +20,7 @@ from bookings.privacy import erasing
 from bookings.privacy.retention import erase_what_is_over
 from bookings.queue import FIRST, BackOff
 from bookings.selectors.rescue_times import kept_times
+from bookings.services import imports
 from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
@@ -140,6 +141,12 @@ async def recover(timestamp: int) -> None:
 def erase(*, erasure_id: int) -> None:
     """Do the next step of erasing what belongs to an address."""
     erasing.run(erasure_id=erasure_id)
+
+
+@app.task(queue="housekeeping")
+def run_import(*, run_id: int) -> None:
+    """Try or import a file of somebody on staff."""
+    imports.run_import(run_id=run_id)
 
 
 @app.periodic(cron="17 * * * *")

@@ -36,14 +36,18 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
     None: frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.HELD: frozenset({Status.PENDING, Status.CONFIRMED, Status.EXPIRED}),
     Status.PENDING: frozenset({Status.CONFIRMED, Status.REJECTED, Status.CANCELLED, Status.EXPIRED}),
-    # PENDING: moved by the customer, where the new time has to be approved, too; or a decision that is taken back.
+    # PENDING: moved by the customer, where the new time has to be approved, too.
     Status.CONFIRMED: frozenset({Status.PENDING, Status.CANCELLED, Status.COMPLETED, Status.NO_SHOW}),
     # CONFIRMED: what staff said about who came is taken back.
     Status.COMPLETED: frozenset({Status.NO_SHOW, Status.CONFIRMED}),
     Status.NO_SHOW: frozenset({Status.COMPLETED, Status.CONFIRMED}),
     Status.CANCELLED: frozenset(),
-    Status.REJECTED: frozenset({Status.PENDING}),
+    Status.REJECTED: frozenset(),
     Status.EXPIRED: frozenset(),
 }
+
+# What staff may take back in the first seconds, while nobody was told of it and the seats are free: it is a request
+# again (services/undo.py). Nothing else leads out of a status that freed its seats.
+TAKEN_BACK = frozenset({Status.CONFIRMED, Status.REJECTED})
 
 OCCUPYING = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})

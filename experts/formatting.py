@@ -67,6 +67,11 @@ def day_name(day: date, today: date) -> str:
     return date_format(day, "DAY_FORMAT" if day.year == today.year else "DAY_YEAR_FORMAT")
 
 
+def brief_day(day: date, today: date) -> str:
+    """``11 Mar``, with weekday and year when it is another year."""
+    return date_format(day, "BRIEF_MONTH_DAY_FORMAT" if day.year == today.year else "BRIEF_DATE_FORMAT")
+
+
 def full_day(day: date, today: date) -> str:
     """``Tuesday 10 March``, with the year when it is another one."""
     return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")

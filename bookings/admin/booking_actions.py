@@ -61,6 +61,10 @@ class DecidingAdmin(admin.ModelAdmin):
     def no_show(self, request, queryset):
         return self._decide_several(request, DECISIONS["no_show"])
 
+    @admin.action(description=gettext_lazy("Set back to confirmed"), permissions=["change"])
+    def undo(self, request, queryset):
+        return self._decide_several(request, DECISIONS["undo"])
+
     def _decide_several(self, request, decision: Decision):
         """Ask first when there is something to write to the customers; then each on its own."""
         selected = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_IN_ONE_ACTION]
@@ -121,7 +125,7 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
-            self._refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
+            self.refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
@@ -130,7 +134,7 @@ class DecidingAdmin(admin.ModelAdmin):
             form.add_error(None, _in_words(refusal))
             form.data = form.data | {"seen_sequence": stored.sequence}  # what is shown now is seen now
             return self._one_page(request, decision, stored, form, status=_status(refusal))
-        self.message_user(request, self._said(self.get_object(request, str(object_id))), messages.SUCCESS)
+        self.message_user(request, self._said(decision, self.get_object(request, str(object_id))), messages.SUCCESS)
         return HttpResponseRedirect(home)
 
     def _one_page(self, request, decision: Decision, booking: Booking, form: DecisionForm, status: int = 200):
@@ -158,7 +162,7 @@ class DecidingAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/decide.html", context, status=status)
 
-    def _refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
+    def refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
         """A slot into which they may book nobody is to look like one that does not exist.
 
         So is one of another organisation, whoever asks.
@@ -176,8 +180,8 @@ class DecidingAdmin(admin.ModelAdmin):
             return stored.is_open and stored.slot_id == form.cleaned_data["slot_id"]
         return stored.status == decision.to
 
-    def _said(self, booking: Booking) -> str:
-        if booking.is_open and booking.sequence:
+    def _said(self, decision: Decision, booking: Booking) -> str:
+        if decision.to is None:
             return _("%(reference)s is now at %(when)s.") % {"reference": booking, "when": self.when(booking)}
         return _("%(reference)s: %(status)s.") % {"reference": booking, "status": booking.get_status_display()}
 
@@ -203,7 +207,8 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
     Of a session of a type those at which it fits as it was agreed, also over the time that it takes now.
     """
     expert = booking.slot.expert
-    day = parse_day(asked, expert) or parse_day(None, expert)
+    wanted = booking.slot.date.isoformat() if asked is None else asked
+    day = parse_day(wanted, expert) or parse_day(None, expert)
     agreed = AgreedType(booking.session_type, booking.terms) if booking.session_type else None
     week = Week.around(expert, day, timezone.now(), offered=agreed, without=booking if agreed else None)
     return {

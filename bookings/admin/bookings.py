@@ -196,7 +196,7 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel", "complete", "no_show", "release")
+    actions = ("approve", "reject", "cancel", "complete", "no_show", "undo", "release")
     actions_detail = ("show_mails",)
     add_fieldsets = (
         (

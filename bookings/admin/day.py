@@ -6,25 +6,29 @@ static/js/admin-day.js fetches the same parts.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.admin.dashboard import checklist
+from bookings.admin.checklist import checklist
+from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
 from bookings.admin.staff_choice import (
     chosen_organization,
     organizations_to_choose,
     wanted_day,
     wanted_experts,
 )
+from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking
 from bookings.selectors.staff_day import (
+    MOST_COUNTED,
     Away,
     Column,
     Count,
@@ -34,21 +38,21 @@ from bookings.selectors.staff_day import (
     Stretch,
     choose_columns,
     experts_to_choose,
+    find_bookings,
+    has_arrived,
     organization_zone,
     read_day,
 )
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
-from experts.models import Expert
+from experts.models import Expert, Organization
 from experts.permissions import ADD
 from experts.templatetags.expertbook import icon
 from experts.timezones import city, offset_label
 
 VIEWS = ("day", "list")
 TALL_FROM = 27  # minutes: from there on a block has room for a second line
-# What leads back to the same page, whatever is done on it.
-KEPT = ("day", "view", "show", "q")
 
 ICONS = {
     Look.CONFIRMED: "circle-check",
@@ -103,6 +107,9 @@ class Shown:
     is_listed: bool = True
     expert_name: str = ""
     state: str = ""
+    # By the organisation's clock, and the expert's where that is another one.
+    desk_time: str = ""
+    own_time: str = ""
 
 
 def day_page(request: HttpRequest) -> HttpResponse:
@@ -110,7 +117,8 @@ def day_page(request: HttpRequest) -> HttpResponse:
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Day"), {})
     context = _context(request, organization)
-    context["checklist"] = checklist(request)
+    context |= _found(request, organization, context["staff_day"], context["address"])
+    context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
     title = formatting.full_day(context["staff_day"].day, context["today"])
     return render_page(request, "admin/day/page.html", title, context)
 
@@ -123,23 +131,27 @@ def grid_part(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/day/_body.html", _context(request, organization))
 
 
-def _context(request: HttpRequest, organization) -> dict:
+def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
+    live = staff_live(organization, day)
     zone = organization_zone(organization)
     experts = experts_to_choose(mine, organization, day)
     chosen = choose_columns(experts, wanted_experts(request, organization))
     found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)
     view = request.GET.get("view", "")
-    view = view if view in VIEWS else "day"
+    view = view if view in VIEWS else ("list" if _is_phone(request) else "day")
     show = request.GET.get("show", "")
     show = Count(show) if show in list(Count) else None
     opened = read_key(request.GET.get("booking", ""))
     today = now.astimezone(zone).date()
     address = DayAddress(request.GET)
     columns = [_column(found, column, show, opened, address) for column in found.columns]
+    rows = _rows(columns, show) if view == "list" else []
+    now_at = _minutes(now - found.opens_at)
     return {
         "staff_day": found,
+        "staff_live": live,
         "organization": organization,
         "organizations": organizations_to_choose(request),
         "today": today,
@@ -147,14 +159,19 @@ def _context(request: HttpRequest, organization) -> dict:
         "view": view,
         "show": show,
         "columns": columns,
-        "rows": _rows(columns, show) if view == "list" else [],
+        "rows": rows,
+        "first_ahead": next((it.id for it in rows if day == today and it.at + it.minutes > now_at), None),
         "hours": _hours(found),
         "minutes_shown": _minutes(found.closes_at - found.opens_at),
-        "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
-        "clock": _("%(city)s, %(time)s") % {"city": city(zone), "time": formatting.clock(now, zone)},
+        "now_at": now_at if found.opens_at <= now < found.closes_at else None,
+        "city": city(zone),
+        "clock_span": format_html("<span data-clock>{}</span>", formatting.clock(now, zone)),
         "now_time": formatting.clock(now, zone),
+        "zone": zone.key,
+        "hour_cycle": formatting.hour_cycle(),
         "offset": offset_label(zone, found.opens_at),
         "numbers": _numbers(found, show, address),
+        "waiting": _waiting(found),
         "next_up": _next_up(found, address),
         "experts": experts,
         "chosen": {expert.pk for expert in chosen},
@@ -169,36 +186,13 @@ def _context(request: HttpRequest, organization) -> dict:
     }
 
 
+def _is_phone(request: HttpRequest) -> bool:
+    """Whether columns would have no room, as far as a browser says so. A narrow window has lines by its style sheet."""
+    return "Mobi" in request.headers.get("User-Agent", "")
+
+
 def _views():
     return (("day", _("Day")), ("list", _("List")))
-
-
-class DayAddress:
-    """Addresses of the page that keep what was chosen on it."""
-
-    def __init__(self, given: QueryDict):
-        self._kept = {name: given[name] for name in KEPT if given.get(name)}
-
-    def query(self, **changes) -> str:
-        values = self._kept | {name: str(value) for name, value in changes.items()}
-        return urlencode({name: value for name, value in values.items() if value})
-
-    def to(self, **changes) -> str:
-        query = self.query(**changes)
-        return f"{reverse('admin:day')}?{query}" if query else reverse("admin:day")
-
-    @property
-    def kept(self) -> dict[str, str]:
-        return self._kept
-
-
-def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
-    try:
-        url = reverse("admin:book")
-    except NoReverseMatch:
-        url = reverse("admin:bookings_booking_add")
-    return f"{url}?{urlencode(values)}" if values else url
 
 
 # What is shown
@@ -224,6 +218,7 @@ def _column(found: StaffDay, column: Column, show: Count | None, opened: int, ad
     entries = [it for it in column.entries if show is None or it.counts_for(show)]
     return {
         "expert": expert,
+        "name": expert.formal_name,
         "clock": _("%(city)s, %(time)s") % {"city": expert.zone_city, "time": formatting.clock(found.now, zone)}
         if has_own_clock
         else "",
@@ -262,6 +257,7 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         "is-tall" if minutes >= TALL_FROM else "",
         "is-open" if booking and booking.pk == opened else "",
     ]
+    desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
     key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
     return Shown(
         id=f"{key}-{expert.pk}",
@@ -284,6 +280,8 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         is_listed=bool(entry.bookings),
         expert_name=expert.name,
         state=str(WORDS[look]),
+        desk_time=desk_time,
+        own_time="" if time == desk_time else _("%(time)s in %(city)s") % {"time": time, "city": expert.zone_city},
     )
 
 
@@ -295,7 +293,7 @@ def _class_name(entry: Entry) -> str:
 def _line(booking: Booking, entry: Entry, zone) -> str:
     """The second line: what matters most about it now."""
     if entry.look == Look.PENDING:
-        return _("Runs out %(when)s") % {"when": formatting.lately(booking.runs_out_at, zone, timezone.now())}
+        return runs_out(booking, zone, timezone.now())
     if entry.look == Look.ARRIVED and booking.arrived_at is not None:
         return _("Arrived %(time)s") % {"time": formatting.clock(booking.arrived_at, zone)}
     seats = ngettext("%(count)d seat", "%(count)d seats", booking.seats) % {"count": booking.seats}
@@ -338,14 +336,17 @@ def _rows(columns: list[dict], show: Count | None) -> list[Shown]:
 
 
 def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[dict]:
+    """The numbers of the day that are any, and how many are booked and free."""
     words = {
         Count.BOOKED: ("circle-check", ngettext("booked", "booked", found.numbers[Count.BOOKED])),
         Count.ARRIVED: ("user-check", ngettext("arrived", "arrived", found.numbers[Count.ARRIVED])),
         Count.NO_SHOW: ("user-x", ngettext("no-show", "no-shows", found.numbers[Count.NO_SHOW])),
-        Count.PENDING: ("hourglass", ngettext("request", "requests", found.numbers[Count.PENDING])),
+        Count.PENDING: ("hourglass", ngettext("to approve", "to approve", found.numbers[Count.PENDING])),
         Count.RESCUE: ("life-buoy", ngettext("to rescue", "to rescue", found.numbers[Count.RESCUE])),
         Count.FREE: ("plus", ngettext("free", "free", found.numbers[Count.FREE])),
     }
+    is_over = found.closes_at <= found.now
+    always = {Count.BOOKED, show} | (set() if is_over else {Count.FREE})
     return [
         {
             "css": f"is-{count}",
@@ -356,7 +357,42 @@ def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[d
             "is_on": show == count,
         }
         for count in Count
+        if found.numbers[count] or count in always
     ]
+
+
+def _waiting(found: StaffDay) -> dict | None:
+    """The requests of all days, which run out: they lead to where they are answered."""
+    waiting = found.waiting
+    if waiting.first_ends_at is None:
+        return None
+    number = formatting.count_label(min(waiting.count, MOST_COUNTED), waiting.count > MOST_COUNTED)
+    span = formatting.duration(waiting.first_ends_at - found.now)
+    text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
+    return {"number": number, "text": text % {"span": span}, "url": reverse("admin:requests")}
+
+
+def _found(request: HttpRequest, organization: Organization, found: StaffDay, address: DayAddress) -> dict:
+    """What a search finds, on whatever day."""
+    text = request.GET.get("q", "").strip()[:100]
+    if not text:
+        return {}
+    zone = organization_zone(organization)
+    rows = find_bookings(reach(request), organization, text, found.now)
+    return {
+        "q": text,
+        "found": [
+            {
+                "name": row.name,
+                "when": formatting.soon(row.slot.starts_at, zone, found.now),
+                "expert": row.slot.expert.name,
+                "state": WORDS[Look.ARRIVED] if has_arrived(row) else row.get_status_display(),
+                "url": address.to(q="", show="", day=row.slot.starts_at.astimezone(zone).date(), booking=row.pk),
+            }
+            for row in rows
+        ],
+        "found_close_url": address.to(q=""),
+    }
 
 
 def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
@@ -366,7 +402,7 @@ def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
     column, entry = following
     booking = entry.booking
     return {
-        "time": formatting.clock(entry.starts_at, column.expert.zone),
+        "time": formatting.clock(entry.starts_at, organization_zone(found.organization)),
         "name": booking.name if booking else _class_name(entry),
         "expert": column.expert.name,
         "url": address.to(booking=booking.pk) if booking else address.to(slot=entry.slot.pk),
@@ -380,5 +416,9 @@ PAGE = StaffPage(
     view=day_page,
     title=gettext_lazy("Day"),
     icon="calendar_today",
-    parts=(("day_grid", "day/grid/", grid_part),),
+    parts=(
+        ("day_grid", "day/grid/", grid_part),
+        ("day_panel", "day/panel/", panel_part),
+        ("day_act", "day/booking/<int:booking_id>/<str:name>/", act_on),
+    ),
 )

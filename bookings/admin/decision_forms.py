@@ -36,6 +36,8 @@ class Decision:
             return booking.status == Status.HELD and self.to == Status.EXPIRED
         if self.to is None:
             return booking.is_open
+        if self.name == "undo":
+            return booking.status == Status.NO_SHOW or (booking.is_open and booking.arrived_at is not None)
         if self.to not in TRANSITIONS[booking.status]:
             return False
         match self.to:
@@ -74,6 +76,17 @@ DECISIONS = {
             Status.NO_SHOW,
             lambda booking, values: services.mark_no_show(booking_id=booking.pk),
             lambda n: ngettext("%(count)d booking is a no-show.", "%(count)d bookings are no-shows.", n) % {"count": n},
+        ),
+        Decision(
+            "undo",
+            gettext_lazy("Set back to confirmed"),
+            gettext_lazy("Take back what was said about who came?"),
+            Status.CONFIRMED,
+            lambda booking, values: services.undo_attendance(booking_id=booking.pk),
+            lambda n: (
+                ngettext("%(count)d booking is confirmed again.", "%(count)d bookings are confirmed again.", n)
+                % {"count": n}
+            ),
         ),
         Decision(
             "release",

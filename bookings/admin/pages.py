@@ -2,13 +2,18 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, reports, rescue
+from bookings.admin import day, imports, moves, my_day, quick_booking, reports, requests, rescue
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    my_day.PAGE,
+    requests.PAGE,
     rescue.PAGE,
+    moves.PAGE,
+    quick_booking.PAGE,
     reports.REPORTS,
+    imports.IMPORTS,
 ]
 
 admin.site.add_pages(STAFF_PAGES)

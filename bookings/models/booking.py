@@ -383,6 +383,9 @@ class Booking(models.Model):
     objects = BookingQuerySet.as_manager()
     # The entry of the waitlist that a hold was offered to, where own_holds or slot_for_visitor read it.
     offer_id: int | None = None
+    # Of one that is being made: whether its customer gets e-mails about that, and whether staff have agreed already.
+    is_told = True
+    is_agreed = False
     # The history, which pghistory.track below adds.
     events: Any
     pgh_event_model: Any

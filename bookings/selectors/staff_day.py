@@ -12,11 +12,17 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.models.booking import read_reference
+from bookings.permissions import experts_with
+from bookings.selectors.people import bookings_of_person
+from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
+from experts.models.expert import ExpertQuerySet
 from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
 from experts.permissions import VIEW, Reach
@@ -25,11 +31,12 @@ from experts.timezones import day_bounds, edge_of
 
 USUAL_COLUMNS, MOST_COLUMNS = 12, 24
 MOST_TO_CHOOSE = 200  # experts in the list of those to choose from
+MOST_FOUND = 30
 MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
 # Their seats are taken. What was cancelled, rejected or ran out is no part of the day.
-_STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
+STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 _CAME_ABOUT = (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 
 
@@ -104,7 +111,7 @@ class Entry:
     @property
     def seats_taken(self) -> int:
         """Seats of bookings that stand, without what is being booked at this moment."""
-        return sum(booking.seats for booking in self.bookings if booking.status in _STANDING)
+        return sum(booking.seats for booking in self.bookings if booking.status in STANDING)
 
     def counts_for(self, count: Count) -> list[int]:
         """The keys of its bookings that are part of a number of the day; that of its slot, of free times."""
@@ -216,13 +223,9 @@ def organizations_seen(reach: Reach) -> QuerySet[Organization]:
     return rows.filter(pk__in=everywhere | own)
 
 
-def experts_seen(reach: Reach, organization: Organization) -> QuerySet[Expert]:
+def experts_seen(reach: Reach, organization: Organization) -> ExpertQuerySet:
     """The experts of the organisation whose bookings they may see: all, or of the role "expert" themselves."""
-    rows = Expert.objects.filter(organization=organization)
-    everywhere, _own = reach.with_right("bookings.booking", VIEW)
-    if reach.everything or organization.pk in everywhere:
-        return rows
-    return rows.filter(user=reach.user_id) if reach.user_id is not None else rows.none()
+    return experts_with(reach, VIEW, Expert.objects.filter(organization=organization))
 
 
 def experts_to_choose(reach: Reach, organization: Organization, day: date) -> list[Expert]:
@@ -253,7 +256,7 @@ def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[E
 def read_day(
     *, organization: Organization, experts: Sequence[Expert], day: date, now: datetime, reach: Reach
 ) -> StaffDay:
-    """Read the day of these experts, whom ``experts_to_choose`` found. Seven queries at most.
+    """Read the day of these experts, whom ``experts_to_choose`` found. Eight queries at most.
 
     A session is part of each day on which any of it takes place.
     """
@@ -270,7 +273,7 @@ def read_day(
     everybody = _with_others(shown, bookings, organization)
     off = _time_off(organization, everybody.values(), day)
     working_of = _working(shown, day, start, end)
-    in_danger = frozenset(_in_danger(bookings, off, now))
+    in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
     columns = []
@@ -287,6 +290,36 @@ def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Wai
     )
     ends = list(rows.order_by("expires_at").values_list("expires_at", flat=True)[: MOST_COUNTED + 1])
     return Waiting(len(ends), ends[0] if ends else None)
+
+
+def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
+    """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
+
+    Two queries. Needs ``with_slot()``.
+    """
+    seen = Booking.objects.filter(slot__expert__in=experts_seen(reach, booking.slot.expert.organization))
+    rows = bookings_of_person(seen, booking.pk).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
+    )
+    return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
+def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:
+    """Bookings of whatever day by name, address, end of the phone number or reference; nearest to now first.
+
+    Of the newest that match, at most ``MOST_FOUND``. One query.
+    """
+    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    if reference := read_reference(text):
+        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
+    else:
+        matching = Q(pk__any_of=_matching(text))
+    found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
+    return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
+
+
+def _matching(text: str) -> ArraySubquery:
+    return ArraySubquery(Booking.objects.order_by().matching(text).values("pk"))
 
 
 # Reading
@@ -320,7 +353,7 @@ _READ = (
 
 def _bookings(experts: dict[int, Expert], day: date, start: datetime, end: datetime, now: datetime) -> list[Booking]:
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
-    is_shown = Q(status__in=_STANDING) | Q(status=Status.HELD, expires_at__gt=now)
+    is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
         Booking.objects.alias(over_at=Coalesce("session_ends_at", "slot__ends_at"))
         .filter(
@@ -392,16 +425,16 @@ def hours_instants(row: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetim
     return edge_of(day, row.start, zone), edge_of(ends_on, row.end, zone)
 
 
+def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datetime) -> frozenset[int]:
+    """The keys of those of these bookings that cannot take place. One query, where any lies ahead."""
+    ahead = [booking.pk for booking in bookings if booking.is_open and booking.ends_at > now]
+    if not ahead:
+        return frozenset()
+    found = cannot_take_place(Booking.objects.filter(pk__in=ahead), Expert.objects.filter(pk__in=experts))
+    return frozenset(found.order_by().values_list("pk", flat=True))
+
+
 # Putting it together
-
-
-def _in_danger(bookings: Iterable[Booking], off: dict[int, Stretches], now: datetime) -> Iterator[int]:
-    """The keys of those that are meant to take place while one of their experts has time off."""
-    for booking in bookings:
-        if booking.is_open and booking.ends_at > now:
-            stretches = [stretch for key in experts_of(booking) for stretch in off.get(key, ())]
-            if any(start < booking.ends_at and booking.slot.starts_at < end for start, end in stretches):
-                yield booking.pk
 
 
 def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[int], now: datetime) -> Iterator[Entry]:

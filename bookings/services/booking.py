@@ -86,6 +86,8 @@ def book(
     source: str = Source.WEB,
     seen: SlotForVisitor | None = None,
     beyond_rules: bool = False,
+    tell: bool = True,
+    agreed: bool = False,
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
@@ -108,6 +110,7 @@ def book(
     Its slot is a Session of the type where there is one.
     ``beyond_rules``: staff who may do so (BEYOND_RULES) also book what has begun, is closed, or is too soon or too late
     to be booked, as long as it has seats; the booking is CONFIRMED then, and says which rule it broke.
+    Without ``tell`` the customer gets no e-mail about it. ``agreed``: staff have approved it already.
 
     Raises InvalidDetails, NotAllowed, Blocked, TooManyBookings, NotFound, IdempotencyMismatch, Busy (nothing written),
     or SlotTaken (no booking is written).
@@ -129,6 +132,7 @@ def book(
         source=source,
         network=network_of(client_address),
     )
+    booking.is_told, booking.is_agreed = tell, agreed
     check_details(booking)
     check_phone(booking, seen.slot if seen else None)
     check_key(idempotency_key)
@@ -444,7 +448,8 @@ def _make_booking(
 def _count(booking: Booking, slot: Slot) -> None:
     """Make it a booking, or a request where the policy asks for approval. Not saved."""
     booking.awaits_proof = False
-    if slot.policy("requires_approval") and not booking.broken_rule:  # who may break a rule has approved it
+    # Who may break a rule has approved it.
+    if slot.policy("requires_approval") and not (booking.broken_rule or booking.is_agreed):
         booking.status = Status.PENDING
         booking.expires_at = approval_ends(slot)
     else:
@@ -512,7 +517,7 @@ def _queue_what_follows(bookings: Iterable[Booking], have_webhooks: Mapping[int,
         return
     pending = [booking for booking in bookings if booking.status == Status.PENDING]
     queue_mails(
-        [(booking, kind) for booking in bookings if (kind := kind_of(booking))]
+        [(booking, kind) for booking in bookings if booking.is_told and (kind := kind_of(booking))]
         + [(booking, MailKind.STAFF_REQUEST) for booking in pending],
         by_visitor=True,  # what staff book is told as theirs all the same (bookings/mail/limits.py)
     )

@@ -9,13 +9,12 @@ from django.utils.translation import gettext as _
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
-from bookings.policy import approval_ends, asks_again, change_deadline
+from bookings.policy import MAIL_WAITS, WEBHOOK_WAITS, approval_ends, asks_again, change_deadline
 from bookings.selectors.own_slots import without_hold
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking, lock_move, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, take, without_booking
-from bookings.services.undo import MAIL_WAITS, WEBHOOK_WAITS
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken

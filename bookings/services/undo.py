@@ -3,24 +3,18 @@
 docs/decisions/0050-undo-of-decisions.md
 """
 
-from datetime import timedelta
-
 from django.utils.translation import gettext as _
 
 from bookings.errors import NotAllowed
-from bookings.models import Booking, EventType, MailKind, OutboxMail, Status
+from bookings.models import Booking, EventType, OutboxMail, Status
+from bookings.policy import MAIL_WAITS
+from bookings.selectors.requests import MAIL_OF_DECISION
 from bookings.services.effects import publish
 from bookings.services.locking import lock_booking
+from bookings.transitions import TAKEN_BACK
 from bookings.webhooks.events import queue_webhooks, slot_taken, take_back
 from experts.locking import slot_transaction
 
-# How long a page offers it; how long the mail waits, so that a click in the last second is still in time; and the
-# webhook, which has no row that two could fight for: it never leaves before it is certain that the mail does.
-UNDO_SECONDS = 10
-MAIL_WAITS = timedelta(seconds=12)
-WEBHOOK_WAITS = timedelta(seconds=20)
-
-MAIL_OF_DECISION = {Status.CONFIRMED: MailKind.CONFIRMED, Status.REJECTED: MailKind.REJECTED}
 _EVENT_OF = {Status.CONFIRMED: EventType.BOOKING_CONFIRMED, Status.REJECTED: EventType.BOOKING_REJECTED}
 
 
@@ -58,7 +52,7 @@ def undo_decision(*, booking_id: int) -> Booking:
 
 def _waiting_mail(booking: Booking) -> OutboxMail | None:
     """The mail that tells of the decision, if it waits; None for whatever was not decided so that it can be undone."""
-    kind = MAIL_OF_DECISION.get(Status(booking.status))
-    if kind is None or booking.expires_at is None:
+    if booking.status not in TAKEN_BACK or booking.expires_at is None:
         return None
+    kind = MAIL_OF_DECISION[Status(booking.status)]
     return OutboxMail.objects.unsent([kind]).filter(booking=booking, sequence=booking.sequence).first()

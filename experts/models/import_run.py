@@ -67,3 +67,23 @@ class ImportRun(models.Model):
     @property
     def is_running(self) -> bool:
         return self.status in (ImportStatus.CHECKING, ImportStatus.IMPORTING)
+
+
+class ImportedRow(models.Model):
+    """A row of a file that an import has made something of, so that the same row makes nothing a second time.
+
+    Also when what was made has been moved, cancelled or erased since. What the row said is not kept: ``digest`` is a
+    SHA-256 of what makes it the same row.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64)
+    object_id = models.BigIntegerField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "digest"], name="imported_row_once")]
+        indexes = [models.Index("created_at", name="imported_row_by_time")]
+
+    def __str__(self) -> str:
+        return str(self.object_id)

@@ -128,6 +128,7 @@ MODELS = {
     "experts/slot": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/timeoff": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/signin": ("OA", "", "OA", "OA", ""),
+    "experts/exportlog": ("OA", "", "OA", "OA", ""),
     "experts/user": ("A", "A", "A", "A", "A"),
     "auth/group": ("A", "A", "A", "A", "A"),
     "bookings/booking": ("OSEA", "OSEA", "OSEA", "OSEA", ""),
@@ -145,8 +146,12 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
     "day/": "OSEA",
     "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
+    "day/panel/": "OSEA",
+    "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
@@ -156,6 +161,19 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "my-day/": "OSEA",
+    "requests/": "OSEA",
+    "reports/": "OSEA",
+    "reports/export.csv": "OSEA",
+    "reports/export.xlsx": "OSEA",
+    **{
+        f"{model}/export.{kind}": "OSEA"
+        for model in (
+            *("experts/expert", "experts/slot"),
+            *("bookings/booking", "bookings/waitlistentry", "bookings/turnedaway"),
+        )
+        for kind in ("csv", "xlsx")
+    },
     "experts/membership/invite/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed

@@ -9,7 +9,7 @@ from bookings import services
 from bookings.errors import NotAllowed
 from bookings.mail import outbox
 from bookings.models import Booking, EventType, MailKind, Notification, OutboxMail, Status, WebhookDelivery
-from bookings.services.undo import UNDO_SECONDS
+from bookings.policy import UNDO_SECONDS
 from tests.cast import fresh, join_line, make_booking, make_slot, make_webhook
 
 pytestmark = pytest.mark.django_db
