@@ -255,8 +255,8 @@ class RescuePage:
         }
         return (
             ngettext(
-                "%(count)d session that cannot take place, %(first)s.",
-                "%(count)d sessions that cannot take place, from %(first)s to %(last)s.",
+                "%(count)d session that cannot take place: %(first)s.",
+                "%(count)d sessions that cannot take place: %(first)s – %(last)s.",
                 number,
             )
             % words
