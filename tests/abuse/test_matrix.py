@@ -163,6 +163,8 @@ ADMIN = {
     "<url>": "",
     "my-day/": "OSEA",
     "requests/": "OSEA",
+    "rescue/": "OSEA",
+    "rescue/rows/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
     "reports/export.xlsx": "OSEA",
