@@ -168,6 +168,8 @@ ADMIN = {
     "import/<int:pk>/": "OSA",
     "import/template/<str:kind>/": "OSA",
     "requests/": "OSEA",
+    "rescue/": "OSEA",
+    "rescue/rows/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
     "reports/export.xlsx": "OSEA",
