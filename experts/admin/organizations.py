@@ -11,13 +11,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.fields import OriginsField
+from experts.admin.pictures import WithPicture
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.scoping import reach
 from experts.models import Organization
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ServiceAdmin):
+class OrganizationAdmin(WithPicture, ServiceAdmin):
     form = PolicyForm
     organization_path = "id"
     paginator = Paginator
@@ -112,6 +113,9 @@ class OrganizationAdmin(ServiceAdmin):
 
     def save_model(self, request, obj, form, change):
         services.save_organization(organization=obj)
+
+    def delete_model(self, request, obj):
+        services.delete_organization(organization_id=obj.pk)
 
     def reason_to_keep(self, obj):
         return _("It has experts. Make it inactive instead.") if obj.experts.exists() else ""
