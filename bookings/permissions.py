@@ -1,14 +1,17 @@
-"""Register what members of organisations may do with bookings and what belongs to them, and say who reads notes."""
+"""Register what members of organisations may do with bookings and what belongs to them; say whom that concerns."""
 
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from bookings.models import Answer, Booking
-from experts.models import Role
-from experts.permissions import ADD, ALL, DELETE, EDIT, LOOK, Reach, register_rights
+from experts.models import Expert, Role
+from experts.models.expert import ExpertQuerySet
+from experts.permissions import ADD, ALL, BEYOND_RULES, DELETE, EDIT, LOOK, Reach, register_rights
 
 register_rights(
     {
-        "bookings.booking": dict.fromkeys(Role, ALL - {DELETE}),
+        "bookings.booking": dict.fromkeys(Role, (ALL - {DELETE}) | {BEYOND_RULES}),
         # To change is to take somebody off the list.
         "bookings.waitlistentry": dict.fromkeys(Role, EDIT),
         # To change is to send again. Not for experts: mails to staff name their colleagues' addresses.
@@ -29,6 +32,21 @@ register_rights(
         "bookings.calendarfeed": dict.fromkeys(Role, LOOK | {ADD}),
     }
 )
+
+
+def experts_with(reach: Reach, right: str, experts: ExpertQuerySet) -> ExpertQuerySet:
+    """Return those of the experts to whose bookings they have ``right``."""
+    if reach.everything:
+        return experts
+    everywhere, own = reach.with_right("bookings.booking", right)
+    return experts.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=reach.user_id))
+
+
+def may_break_rules(reach: Reach, expert: Expert) -> bool:
+    """Say whether they may book outside the rules with an expert."""
+    everywhere, own = reach.with_right("bookings.booking", BEYOND_RULES)
+    is_own = expert.user_id == reach.user_id is not None
+    return reach.everything or expert.organization_id in everywhere or (is_own and expert.organization_id in own)
 
 
 def may_read_notes(reach: Reach, booking: Booking) -> bool:

@@ -1,5 +1,6 @@
 """Read phone numbers as people type them, and write them as people read them."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.resources import files
@@ -9,6 +10,8 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
+_FEWEST_TO_FIND = 4
+_LIKE_A_NUMBER = re.compile(r"\+?[\d\s()./‑–-]+")
 _FEWEST_DIGITS = 7  # of a national number that the library does not know; those that it knows may be shorter
 
 
@@ -28,6 +31,21 @@ def read_phone(text: str, zones: Sequence[str]) -> str:
                 stored = phonenumbers.format_number(number, PhoneNumberFormat.E164)
                 return f"{stored};ext={number.extension}" if number.extension else stored
     raise ValidationError(_("Enter a phone number like %(example)s."), params={"example": example_phone(zones)})
+
+
+def digits_to_find(text: str) -> str:
+    """Return the digits by which the end of a typed number is looked for: ``7700900412`` of ``07700 900 412``.
+
+    A whole number without the zeros that lead into its own country or another one. "" where that is no number, or fewer
+    than four digits, with which too many would end.
+    """
+    text = text.strip().replace("(0)", "")
+    if not _LIKE_A_NUMBER.fullmatch(text):
+        return ""
+    digits = "".join(str(int(letter)) for letter in text if letter.isdecimal())
+    if len(digits) >= _FEWEST_DIGITS:
+        digits = digits.lstrip("0")
+    return digits if len(digits) >= _FEWEST_TO_FIND else ""
 
 
 def show_phone(stored: str) -> str:

@@ -1,15 +1,51 @@
-"""An expert's booking policy in words."""
+"""An expert's booking policy in words, and which of its rules a slot is outside of."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.db import models
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from experts import formatting
 from experts.clocks import Clocks
-from experts.models import Expert, SessionType, Slot
+from experts.models import Expert, Session, SessionType, Slot
 from experts.models.organization import MoveApproval
+
+# How long staff are offered to take a decision about requests back; how long its mail waits, so that a click in the
+# last second is in time; and its webhook, of which no row is locked by whoever sends it: it leaves after the mail.
+UNDO_SECONDS = 10
+MAIL_WAITS = timedelta(seconds=12)
+WEBHOOK_WAITS = timedelta(seconds=20)
+
+
+class BrokenRule(models.TextChoices):
+    """Outside of which rule staff booked something that no visitor could have booked."""
+
+    STARTED = "started", gettext_lazy("Had started")
+    NOTICE = "notice", gettext_lazy("At short notice")
+    HORIZON = "horizon", gettext_lazy("Before it opened")
+    CLOSED = "closed", gettext_lazy("Outside the hours")
+
+
+def broken_rule(slot: Slot, now: datetime) -> BrokenRule | None:
+    """Return the rule that keeps visitors at ``now`` from a slot or Session which those who may can book all the same.
+
+    None where visitors can book it or need only seats, and where nobody can: it is over, or an expert is hidden. Needs
+    the expert with the organisation. Says nothing about seats.
+    """
+    state, experts = slot.state_at(now), [slot.expert]
+    if isinstance(slot, Session) and slot.second is not None:
+        experts.append(slot.second.expert)
+    is_hidden = not all(expert.is_active and expert.organization.is_active for expert in experts)
+    if state not in ("past", "closed") or slot.ends_at <= now or is_hidden:
+        return None
+    if slot.starts_at <= now:
+        return BrokenRule.STARTED
+    if slot.is_closed:
+        return BrokenRule.CLOSED
+    return BrokenRule.NOTICE if state == "past" else BrokenRule.HORIZON
 
 
 def policy_text(expert: Expert, session_type: SessionType | None = None) -> str:

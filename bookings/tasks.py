@@ -15,10 +15,12 @@ from bookings import services
 from bookings.access import links
 from bookings.mail import log, messages
 from bookings.mail.recipients import owner_recipients
-from bookings.models import LookupRequest, MailKind, OutboxMail, WaitlistEntry, WebhookEndpoint
+from bookings.models import LookupRequest, MailKind, OutboxMail, Rescue, WaitlistEntry, WebhookEndpoint
 from bookings.privacy import erasing
 from bookings.privacy.retention import erase_what_is_over
 from bookings.queue import FIRST, BackOff
+from bookings.selectors.rescue_times import kept_times
+from bookings.services import imports
 from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
@@ -69,6 +71,14 @@ def send_waitlist_offer(*, entry_id: int) -> None:
     offer = entry.offer if entry is not None else None
     if entry is not None and offer is not None and offer.runs_out_at > timezone.now():
         messages.send_waitlist_offer(entry)
+
+
+@app.task(queue="mail", retry=BackOff())
+def send_rescue_offer(*, rescue_id: int) -> None:
+    """Tell somebody whose session cannot take place which times are kept; nothing if they are not any more."""
+    rescue = Rescue.objects.offers().with_booking().filter(pk=rescue_id).first()
+    if rescue is not None and rescue.booking.email and rescue.is_running(rescue.booking, timezone.now()):
+        messages.send_rescue_offer(rescue, kept_times(rescue))
 
 
 @app.task(queue="mail", priority=FIRST, retry=BackOff())
@@ -131,6 +141,12 @@ async def recover(timestamp: int) -> None:
 def erase(*, erasure_id: int) -> None:
     """Do the next step of erasing what belongs to an address."""
     erasing.run(erasure_id=erasure_id)
+
+
+@app.task(queue="housekeeping")
+def run_import(*, run_id: int) -> None:
+    """Try or import a file of somebody on staff."""
+    imports.run_import(run_id=run_id)
 
 
 @app.periodic(cron="17 * * * *")

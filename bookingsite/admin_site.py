@@ -22,6 +22,7 @@ from unfold.sites import UnfoldAdminSite
 
 from bookings.models import Booking
 from bookings.models.booking import read_reference
+from bookings.selectors.people import find_people
 from bookings.views.responses import see_other
 from experts.models import Expert
 
@@ -64,6 +65,12 @@ class AdminSite(UnfoldAdminSite):
     def admin_view(self, view, cacheable=False):
         return POLICY(super().admin_view(view, cacheable))
 
+    def index(self, request, extra_context=None):
+        """Lead to the day whoever may see bookings; others are told that there is nothing for them."""
+        if self.get_model_admin(Booking).has_view_permission(request):
+            return redirect("admin:day")
+        return super().index(request, extra_context)
+
     def login(self, request, extra_context=None):
         """Lead on to the page where staff log in, and back to where they wanted to go on this site."""
         if request.user.is_authenticated and not self.has_permission(request):
@@ -90,7 +97,10 @@ class AdminSite(UnfoldAdminSite):
         return super().each_context(request) | {"colors": None}
 
     def search(self, request, extra_context=None):
-        """Pages, experts, and a booking by its reference. Unfold's own search keeps what it found in the cache."""
+        """Pages, experts, people who booked, and a booking by its reference.
+
+        Unfold's own search keeps what it found in the cache.
+        """
         text = request.GET.get("s", "").strip()[:100]
         results = self._find(request, text) if text else []
         extended = "extended" in request.GET
@@ -111,6 +121,10 @@ class AdminSite(UnfoldAdminSite):
             for booking in bookings.get_queryset(request).filter(reference=read_reference(text)):
                 url = reverse("admin:bookings_booking_change", args=[booking.pk])
                 results.append(SearchResult(booking.reference, _("Booking"), url, "event_available"))
+            for person in find_people(bookings.get_queryset(request), text):
+                url = f"{reverse('admin:bookings_booking_changelist')}?{urlencode({'person': person.pk})}"
+                about = [person.in_words, person.no_shows_in_words, person.phone_end or person.email]
+                results.append(SearchResult(person.name, ", ".join(filter(None, about)), url, "person_search"))
         if experts.has_view_permission(request):
             for expert in experts.get_queryset(request).matching(text)[:FOUND]:
                 url = reverse("admin:experts_expert_change", args=[expert.pk])
@@ -163,8 +177,7 @@ def navigation(request):
         (
             _("Work"),
             [
-                {"title": _("Today"), "icon": "space_dashboard", "link": reverse("admin:index")},
-                *(page.menu_item() for page in admin.site.pages if page.icon),
+                *(page.menu_item(request) for page in admin.site.pages if page.icon),
             ],
         ),
         (
@@ -198,6 +211,7 @@ def navigation(request):
                 item(_("Invitations"), "mail", "experts", "invitation"),
                 item(_("Sign-ins"), "login", "experts", "signin"),
                 item(_("Notes read"), "visibility", "bookings", "notereading"),
+                item(_("Exports"), "download", "experts", "exportlog"),
                 item(_("Webhooks"), "webhook", "bookings", "webhookendpoint"),
                 item(_("Sent webhooks"), "send", "bookings", "webhookdelivery"),
                 item(_("API tokens"), "key", "bookings", "apitoken"),

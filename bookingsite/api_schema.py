@@ -21,6 +21,10 @@ class Described:
                     _without_null(parameter["schema"])
                 if method == "get":
                     operation["responses"][304] = {"description": "Not changed since the ETag of If-None-Match"}
+                if method in ("patch", "put", "delete") and "get" in path:
+                    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+                    text = "Changed since the ETag of If-Match"
+                    operation["responses"][412] = {"description": text, "content": error}
                 for status, answer in operation["responses"].items():
                     self._complete(document, int(status), answer)
         return document

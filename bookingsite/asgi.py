@@ -2,6 +2,7 @@
 
 import gc
 import os
+from functools import partial
 
 from django.core.asgi import get_asgi_application
 
@@ -15,5 +16,6 @@ with one_line_errors():
 from channels.routing import ProtocolTypeRouter
 
 from bookings.live.routing import serve_socket
+from bookingsite.accounts.sessions import find_staff
 
-application = ProtocolTypeRouter({"http": http, "websocket": serve_socket})
+application = ProtocolTypeRouter({"http": http, "websocket": partial(serve_socket, find_staff=find_staff)})

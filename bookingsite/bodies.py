@@ -2,6 +2,7 @@
 
 import re
 
+from django.conf import settings
 from django.core.exceptions import SuspiciousMultipartForm
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpResponse
@@ -17,11 +18,14 @@ WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
 UPLOADS = re.compile(r"/admin/experts/(?:expert|organization)/[0-9]{1,19}/picture/")
 # By the beginning of the address, the first that fits: what a body may be, and its most bytes. Of all that people type
 # the notes are longest: 2,000 characters, each of which may take 12 bytes in a form.
+# The one page with a field for a file: a table to import, of 5 MiB (experts/tables.py).
+TAKES_FILES = "/admin/import/"
 EXPECTED = [
     # A photo or a logo, with what a form needs around it.
     (UPLOADS, {MULTIPART}, MOST_BYTES + 64 * KIB),
     # Nothing but JSON: a form of another site is sent without asking us first, JSON is not (CORS).
     ("/api/", {JSON}, 128 * KIB),
+    (TAKES_FILES, {FORM, MULTIPART}, 6 * 1024 * KIB),
     ("/admin/", {FORM, MULTIPART}, 512 * KIB),
     # What mail services tell: each in its own way, some about many mails at once, Amazon as text.
     ("/mail/events/", {FORM, MULTIPART, JSON, "text/plain"}, 1024 * KIB),
@@ -32,7 +36,8 @@ EXPECTED = [
 class BodyMiddleware:
     """Answers 400, 411, 413 or 415 to a body where none belongs, of unknown or too great a length, or of another type.
 
-    Elsewhere than at ``UPLOADS`` no page has a field for a file, so a form that brings one is refused (400).
+    A form that brings a file is refused (400), whatever is in it, but at ``UPLOADS`` and, for who is logged in, at
+    ``TAKES_FILES``.
     """
 
     def __init__(self, get_response):
@@ -55,7 +60,8 @@ class BodyMiddleware:
         types, most = next((types, most) for where, types, most in EXPECTED if _is_at(request.path, where))
         if request.content_type not in types:
             return _refuse(415, _("We cannot read a body of this type here."))
-        if request.content_type == MULTIPART and not UPLOADS.fullmatch(request.path):
+        takes_files = request.path == TAKES_FILES and settings.SESSION_COOKIE_NAME in request.COOKIES
+        if request.content_type == MULTIPART and not (takes_files or UPLOADS.fullmatch(request.path)):
             request.upload_handlers = [NoFiles(request)]
         if size > most:
             return _refuse(413, _("This is too large to send."))

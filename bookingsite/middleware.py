@@ -1,5 +1,6 @@
 """Site-wide middleware: busy answers, a person's preferences, who and from where for the history."""
 
+import copy
 import logging
 import re
 
@@ -8,18 +9,21 @@ import pghistory.middleware
 from csp.constants import HEADER as POLICY
 from csp.utils import build_policy
 from django.conf import settings
-from django.db import OperationalError
-from django.http import Http404, JsonResponse
+from django.db import OperationalError, connection
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
+from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 from django.views.defaults import page_not_found
 
 from bookingsite.bodies import UPLOADS
 from bookingsite.errors import bad_request
 from experts.api.error_schemas import CODES
+from experts.errors import Busy
+from experts.locking import slot_transaction
 from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)
@@ -93,12 +97,15 @@ class ApiMiddleware:
             return self.get_response(request)
         if request.method == "HEAD":
             request.method = "GET"  # the server sends no body
-        response = self.get_response(request)
+        seen = request.headers.get("If-Match", "") if request.method in ("PATCH", "PUT", "DELETE") else ""
+        response = self._answer_if_as_seen(request, seen) if seen else self.get_response(request)
         if response.status_code >= 400 and not response.get("Content-Type", "").startswith("application/json"):
             response = self._as_json(response)
         patch_vary_headers(response, ["Authorization"])
         if request.method != "GET" or response.status_code != 200:
             patch_cache_control(response, no_store=True)
+            if request.method in ("PATCH", "PUT") and response.status_code == 200:
+                set_response_etag(response)  # what is there now, as GET says it
             return response
         if "Cache-Control" not in response:
             patch_cache_control(response, private=True, no_cache=True)
@@ -106,12 +113,33 @@ class ApiMiddleware:
             set_response_etag(response)
         return get_conditional_response(request, etag=response.get("ETag"), response=response)
 
+    def _answer_if_as_seen(self, request, seen: str):
+        """Do what is asked if the address still answers as it did: one such request about it after the other."""
+        try:
+            with slot_transaction(), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [request.path])
+                look = copy.copy(request)
+                look.method, look.META = "GET", request.META | {"REQUEST_METHOD": "GET", "CONTENT_LENGTH": ""}
+                now = self.get_response(look)
+                if now.status_code == 200 and not self._is_as_seen(now, seen):
+                    return self._as_json(HttpResponse(status=412))
+                return self.get_response(request)
+        except Busy as busy:
+            return self._as_json(HttpResponse(status=503, headers={"Retry-After": str(busy.retry_after)}))
+
+    @staticmethod
+    def _is_as_seen(now, seen: str) -> bool:
+        """Weak ones, too: compression makes them of strong ones on the way."""
+        set_response_etag(now)
+        return seen.strip() == "*" or now["ETag"] in [tag.removeprefix("W/") for tag in parse_etags(seen)]
+
     @staticmethod
     def _as_json(response):
         text = {
             404: _("There is nothing here."),
             405: _("This address does not take that method."),
             411: _("Say how long the body is, with Content-Length."),
+            412: _("Somebody has changed this meanwhile. Look at it again first."),
             413: _("The body is too large."),
             415: _("Send JSON, with Content-Type: application/json."),
             503: _("We are very busy. Please try again in a moment."),

@@ -364,7 +364,6 @@ UNFOLD = {
     "STYLES": ["bookingsite.admin_site.stylesheet"],
     "SCRIPTS": ["bookingsite.admin_site.script"],
     "ENVIRONMENT": "bookingsite.admin_site.environment",
-    "DASHBOARD_CALLBACK": "bookings.admin.dashboard.dashboard",
     "ACCOUNT": {"navigation": "bookingsite.admin_site.account_links"},
     "SIDEBAR": {"navigation": "bookingsite.admin_site.navigation"},
 }

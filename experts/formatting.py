@@ -67,6 +67,11 @@ def day_name(day: date, today: date) -> str:
     return date_format(day, "DAY_FORMAT" if day.year == today.year else "DAY_YEAR_FORMAT")
 
 
+def brief_day(day: date, today: date) -> str:
+    """``11 Mar``, with weekday and year when it is another year."""
+    return date_format(day, "BRIEF_MONTH_DAY_FORMAT" if day.year == today.year else "BRIEF_DATE_FORMAT")
+
+
 def full_day(day: date, today: date) -> str:
     """``Tuesday 10 March``, with the year when it is another one."""
     return date_format(day, "FULL_DAY_FORMAT" if day.year == today.year else "FULL_DAY_YEAR_FORMAT")
@@ -86,6 +91,31 @@ def day_span(first: date, last: date) -> str:
         }
     start = date_format(first, "DAY_OF_MONTH_FORMAT" if first.month == last.month else "MONTH_DAY_FORMAT")
     return _("%(first)s to %(last)s") % {"first": start, "last": date_format(last, "MONTH_DAY_FORMAT")}
+
+
+def period(first: date, last: date, today: date) -> str:
+    """``March``, ``9 to 15 March``; with the year when it is another one. A whole month is called by its name."""
+    is_month = first.day == 1 and last == (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    if is_month:
+        return date_format(first, "MONTH_FORMAT" if first.year == today.year else "MONTH_YEAR_FORMAT")
+    if first == last:
+        return date_format(first, "MONTH_DAY_FORMAT" if first.year == today.year else "DATE_FORMAT")
+    span = day_span(first, last)
+    if first.year != last.year or first.year == today.year:
+        return span
+    return _("%(span)s %(year)d") % {"span": span, "year": last.year}
+
+
+def hour_of_day(hour: int) -> str:
+    """``08``, above a column: the hour as clocks of the language show it."""
+    return time_format(time(hour), "HOUR_FORMAT")
+
+
+def hour_of_weekday(weekday: int, first: int, last: int) -> str:
+    """``Thu 16:00 to 19:00``: hours of a weekday (Monday is 1), to the end of the last."""
+    day = date_format(date(2024, 1, weekday), "SHORT_WEEKDAY_FORMAT")  # that January began on a Monday
+    end = time(last + 1) if last < 23 else time(0)
+    return _("%(day)s %(start)s to %(end)s") % {"day": day, "start": wall_clock(time(first)), "end": wall_clock(end)}
 
 
 def day_and_time(instant: datetime, zone: ZoneInfo) -> str:

@@ -15,6 +15,8 @@ from experts.models import Membership, Role, User
 from experts.prepared import PreparedValues
 
 VIEW, ADD, CHANGE, DELETE = "view", "add", "change", "delete"
+# To book outside the rules that hold for visitors: what has begun, is closed, or is too soon or too far ahead.
+BEYOND_RULES = "beyond_rules"
 ALL = frozenset({VIEW, ADD, CHANGE, DELETE})
 LOOK = frozenset({VIEW})
 EDIT = frozenset({VIEW, CHANGE})
@@ -36,6 +38,9 @@ register_rights(
         "experts.membership": {Role.OWNER: ALL - {ADD}},
         "experts.invitation": {Role.OWNER: ALL - {CHANGE}},
         "experts.signin": {Role.OWNER: LOOK},
+        "experts.exportlog": {Role.OWNER: LOOK},
+        # What an import then adds asks for the right to add that, too.
+        "experts.importrun": {Role.OWNER: LOOK | {ADD}, Role.SCHEDULER: LOOK | {ADD}},
         "experts.category": dict.fromkeys(Role, LOOK),
         "experts.expert": {Role.OWNER: ALL, Role.SCHEDULER: EDIT, Role.EXPERT: EDIT},
         "experts.weeklyhours": dict.fromkeys(Role, ALL),

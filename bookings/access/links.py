@@ -1,7 +1,8 @@
 """Make and read the tokens of links in e-mails (``/bookings/link/<token>/``).
 
-A look-up token is random, works once, and only its hash is stored (LookupLink). The tokens of a booking and of an offer
-of the waitlist are signed (experts/signed_tokens.py), work as often as they are opened, and are stored nowhere.
+A look-up token is random, works once, and only its hash is stored (LookupLink). The tokens of a booking, and of offers
+of a seat or of other times, are signed (experts/signed_tokens.py), work as often as they are opened, and are stored
+nowhere.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +13,15 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from bookings.errors import LinkGone, LinkUnknown
-from bookings.models import Booking, LookupLink, LookupRequest, Notification, Suppression, WaitlistEntry
+from bookings.models import (
+    Booking,
+    LookupLink,
+    LookupRequest,
+    Notification,
+    Rescue,
+    Suppression,
+    WaitlistEntry,
+)
 from bookings.models.booking import read_reference
 from bookings.models.hashed_secret import hash_of, random_secret
 from bookings.models.recipient import recipient_key
@@ -26,6 +35,7 @@ BOOKING_LINK_LASTS = timedelta(days=30)  # after the end of the session
 _BOOKING = SignedToken("bookings.link")
 _KEEPING = "K-"  # before a booking's token, in the mail whose link keeps it: the page of the link says so
 _OFFER = SignedToken("bookings.offer", prefix="W-")
+_RESCUE = SignedToken("bookings.rescue", prefix="R-")
 _OUR_IDS = "@expertbook>"  # how each Message-ID of ours ends
 # In each mail to a booker or to somebody who waits: they open nothing, and end what a stranger did with an address.
 _NOT_ME, _NOT_ME_WAITING = SignedToken("bookings.not_me"), SignedToken("bookings.not_me", prefix="W-")
@@ -54,6 +64,24 @@ def read_offer_token(token: str) -> WaitlistEntry:
     if entry is None or not _OFFER.fits(token, entry.pk, entry.email):
         raise LinkUnknown
     return entry
+
+
+def rescue_token(rescue: Rescue) -> str:
+    """Return the token for the mail that offers other times, always the same one. Needs the booking."""
+    return _RESCUE.of(rescue.pk, rescue.booking.email)
+
+
+def opens_rescue(token: str) -> bool:
+    """Return whether a token has the form of one that offers other times. It may be forged."""
+    return token.startswith(_RESCUE.prefix) and "." in token
+
+
+def read_rescue_token(token: str) -> Rescue:
+    """Return the offer that a token belongs to, with its booking. Raises LinkUnknown for a forged one."""
+    rescue = Rescue.objects.with_booking().filter(pk=_RESCUE.number_in(token)).first()
+    if rescue is None or not rescue.booking.email or not _RESCUE.fits(token, rescue.pk, rescue.booking.email):
+        raise LinkUnknown
+    return rescue
 
 
 def not_me_url(about: Booking | WaitlistEntry) -> str:

@@ -12,7 +12,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm
+from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm, who_hears_nothing
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
 from bookings.selectors.week import Week, parse_day
@@ -61,6 +61,10 @@ class DecidingAdmin(admin.ModelAdmin):
     def no_show(self, request, queryset):
         return self._decide_several(request, DECISIONS["no_show"])
 
+    @admin.action(description=gettext_lazy("Set back to confirmed"), permissions=["change"])
+    def undo(self, request, queryset):
+        return self._decide_several(request, DECISIONS["undo"])
+
     def _decide_several(self, request, decision: Decision):
         """Ask first when there is something to write to the customers; then each on its own."""
         selected = request.POST.getlist(helpers.ACTION_CHECKBOX_NAME)[:MOST_IN_ONE_ACTION]
@@ -80,7 +84,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "more": max(len(rows) - MOST_SHOWN, 0),
             "hidden": [("action", decision.name), ("post", "yes")]
             + [(helpers.ACTION_CHECKBOX_NAME, booking.pk) for booking in rows],
-            "without_address": sum(not booking.email for booking in rows),
+            "unheard": who_hears_nothing(rows),
             "back_url": request.get_full_path(),
         }
         return self._page(request, decision, form, context, status=422 if form.is_bound else 200)
@@ -121,7 +125,7 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
-            self._refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
+            self.refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
@@ -130,7 +134,7 @@ class DecidingAdmin(admin.ModelAdmin):
             form.add_error(None, _in_words(refusal))
             form.data = form.data | {"seen_sequence": stored.sequence}  # what is shown now is seen now
             return self._one_page(request, decision, stored, form, status=_status(refusal))
-        self.message_user(request, self._said(self.get_object(request, str(object_id))), messages.SUCCESS)
+        self.message_user(request, self._said(decision, self.get_object(request, str(object_id))), messages.SUCCESS)
         return HttpResponseRedirect(home)
 
     def _one_page(self, request, decision: Decision, booking: Booking, form: DecisionForm, status: int = 200):
@@ -138,7 +142,7 @@ class DecidingAdmin(admin.ModelAdmin):
             "title": decision.question,
             "rows": [booking],
             "original": booking,
-            "without_address": int(not booking.email),
+            "unheard": who_hears_nothing([booking]),
             "back_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         }
         if decision.to is None:
@@ -158,7 +162,7 @@ class DecidingAdmin(admin.ModelAdmin):
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/decide.html", context, status=status)
 
-    def _refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
+    def refuse_other_calendars(self, request, booking: Booking, slot_id: int | None) -> None:
         """A slot into which they may book nobody is to look like one that does not exist.
 
         So is one of another organisation, whoever asks.
@@ -176,8 +180,8 @@ class DecidingAdmin(admin.ModelAdmin):
             return stored.is_open and stored.slot_id == form.cleaned_data["slot_id"]
         return stored.status == decision.to
 
-    def _said(self, booking: Booking) -> str:
-        if booking.is_open and booking.sequence:
+    def _said(self, decision: Decision, booking: Booking) -> str:
+        if decision.to is None:
             return _("%(reference)s is now at %(when)s.") % {"reference": booking, "when": self.when(booking)}
         return _("%(reference)s: %(status)s.") % {"reference": booking, "status": booking.get_status_display()}
 

@@ -23,9 +23,13 @@ from bookings.models import Booking, Notification, Source, Status
 from bookings.models.booking import read_reference
 from bookings.permissions import may_read_notes, readable_answers
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.answers import answers_to, questions_with
+from bookings.selectors.answers import answers_of, answers_to, questions_with
+from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.place import whole_place
-from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
+from bookings.selectors.reports import COUNTED
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
+from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
 from experts.admin.scoping import WithinReach, may, reach
 from experts.admin.slots import DaysFilter
 from experts.models import OfferedType, SessionType, Slot
@@ -40,6 +44,14 @@ COLOURS = {
     Status.CANCELLED: "default",
     Status.REJECTED: "default",
     Status.EXPIRED: "default",
+}
+
+
+COUNTED_LABELS = {
+    "booked": gettext_lazy("Booked"),
+    "attended": gettext_lazy("Attended"),
+    "no_shows": gettext_lazy("No-shows"),
+    "cancelled": gettext_lazy("Cancelled"),
 }
 
 
@@ -59,11 +71,6 @@ class BookingForm(SeatsForm):
             self.fields["name"].required = True
         if self.instance.phone:
             self.initial["phone"] = self.instance.phone_shown
-
-
-def _number(text: str) -> int:
-    """The number that an address has; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def _types_to_book(request):
@@ -87,19 +94,62 @@ class TakingSlot(admin.SimpleListFilter):
         if text is None:
             return []
         page = model_admin.admin_site.get_model_admin(Slot)
-        slot = page.get_queryset(request).filter(pk=_number(text)).first()
+        slot = page.get_queryset(request).filter(pk=read_key(text)).first()
         return [(text, page.name_of(slot) if slot else text)]
 
     def queryset(self, request, queryset):
-        value = _number(self.value() or "")
+        value = read_key(self.value() or "")
         starting = Booking.objects.order_by().filter(slot=value)
         going_on = Booking.objects.order_by().filter(more_slots__contains=[value]).exclude(more_slots=[])
         # A union rather than an OR: each branch has its index.
         return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
 
 
+class OfPerson(admin.SimpleListFilter):
+    """All bookings of the person of one of them: where a person that was found leads."""
+
+    title = gettext_lazy("person")
+    parameter_name = "person"
+
+    def lookups(self, request, model_admin):
+        text = request.GET.get(self.parameter_name)
+        if text is None:
+            return []
+        found = person_of(model_admin.get_queryset(request), read_key(text))
+        return [(text, found.name if found else text)]
+
+    def queryset(self, request, queryset):
+        return queryset if self.value() is None else bookings_of_person(queryset, read_key(self.value()))
+
+
+class CountedFilter(ShownWhileUsed):
+    """What one of the numbers of a report has counted."""
+
+    title = gettext_lazy("counted as")
+    parameter_name = "counted"
+
+    def name_of(self, text):
+        return str(COUNTED_LABELS.get(text, text))
+
+    def queryset(self, request, queryset):
+        if not (value := self.value()):
+            return queryset
+        return queryset.filter(COUNTED[value]) if value in COUNTED else queryset.none()
+
+
+class UntypedFilter(ShownWhileUsed):
+    title = gettext_lazy("session type")
+    parameter_name = "untyped"
+
+    def name_of(self, text):
+        return _("Without a type")
+
+    def queryset(self, request, queryset):
+        return queryset.filter(session_type=None) if self.value() else queryset
+
+
 @admin.register(Booking)
-class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
+class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
@@ -112,14 +162,41 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),
         TakingSlot,
+        OfPerson,
+        CountedFilter,
+        UntypedFilter,
+        of_experts("slot__expert"),
+        of_organization("slot__expert__organization"),
     )
     search_fields = ("reference", "name", "email")
-    search_help_text = gettext_lazy("Reference, name or e-mail")
+    search_help_text = gettext_lazy("Reference, name, e-mail or phone")
+    export_columns = (
+        Column(gettext_lazy("Reference"), lambda booking: booking.reference),
+        Column(gettext_lazy("Status"), lambda booking: booking.get_status_display()),
+        Column(gettext_lazy("Expert"), lambda booking: booking.with_whom),
+        Column(gettext_lazy("Expert address"), lambda booking: booking.slot.expert.slug),
+        Column(gettext_lazy("Date"), lambda booking: booking.slot.date),
+        Column(gettext_lazy("Time"), lambda booking: booking.slot.time),
+        Column(gettext_lazy("Time zone"), lambda booking: booking.slot.expert.timezone),
+        Column(gettext_lazy("Starts at"), lambda booking: when_and_zone(booking.slot.starts_at)),
+        Column(gettext_lazy("Ends at"), lambda booking: when_and_zone(booking.ends_at)),
+        Column(gettext_lazy("Session"), lambda booking: booking.title),
+        Column(gettext_lazy("Seats"), lambda booking: booking.seats),
+        Column(gettext_lazy("Name"), lambda booking: booking.name),
+        Column(gettext_lazy("E-mail"), lambda booking: booking.email),
+        Column(gettext_lazy("Phone"), lambda booking: booking.phone_shown),
+        Column(gettext_lazy("Price"), lambda booking: booking.price),
+        Column(gettext_lazy("Source"), lambda booking: booking.get_source_display()),
+        Column(gettext_lazy("Created"), lambda booking: when_and_zone(booking.created_at)),
+        Column(gettext_lazy("Arrived"), lambda booking: when_and_zone(booking.arrived_at)),
+        Column(gettext_lazy("Notes"), lambda booking: booking.exported_notes),
+        Column(gettext_lazy("Answers"), lambda booking: booking.exported_answers),
+    )
     # As they were made. The primary key has an index; the time they were made at has none.
     ordering = ("-id",)
     sortable_by = ("reference",)
     autocomplete_fields = ("slot",)
-    actions = ("approve", "reject", "cancel", "complete", "no_show", "release")
+    actions = ("approve", "reject", "cancel", "complete", "no_show", "undo", "release")
     actions_detail = ("show_mails",)
     add_fieldsets = (
         (
@@ -144,6 +221,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
                     "slot_link",
                     "seats",
                     "runs_out",
+                    "outside_rules",
                     "cancel_reason",
                     "message",
                 )
@@ -167,6 +245,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         "slot_link",
         "seats",
         "runs_out",
+        "outside_rules",
         "cancel_reason",
         "message",
         "source",
@@ -181,7 +260,7 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
         return super().get_queryset(request).with_slot()
 
     def get_search_results(self, request, queryset, search_term):
-        """A whole reference; anything else at the beginning of the words of names, and of addresses."""
+        """A whole reference; else the beginning of words of names or of addresses, or the end of a phone number."""
         # Some names could be references, too: Margaret has eight such letters.
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
@@ -211,6 +290,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             (title, options), *others = fieldsets
             before, after = options["fields"][:3], options["fields"][3:]
             fieldsets = [(title, {"fields": (*before, "session", "price", "place", *after)}), *others]
+        if not obj.broken_rule:
+            (title, options), *others = fieldsets
+            left = tuple(name for name in options["fields"] if name != "outside_rules")
+            fieldsets = [(title, {"fields": left}), *others]
         obj.read_by = reach(request)
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
@@ -256,6 +339,17 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
             answered = {obj.pk} if readable_answers(reach(request), obj, answers_to(obj)) else ()
             services.log_note_readings([obj], answered=answered, user=request.user, who=request.user.email)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def prepare_export(self, request, rows):
+        """Notes and answers of those who may read them, which is logged as on the page of each."""
+        mine, answers = reach(request), answers_of(rows)
+        readable = {row.pk: readable_answers(mine, row, answers.get(row.pk, ())) for row in rows}
+        for row in rows:
+            row.exported_notes = row.notes if may_read_notes(mine, row) else ""
+            row.exported_answers = "; ".join(f"{answer.label}: {answer.text}" for answer in readable[row.pk])
+        shown = [row for row in rows if row.exported_notes or row.exported_answers]
+        answered = {row.pk for row in rows if row.exported_answers}
+        services.log_note_readings(shown, answered=answered, user=request.user, who=request.user.email)
 
     # Columns
 
@@ -326,6 +420,10 @@ class BookingAdmin(OriginsAdmin, DecidingAdmin, ServiceAdmin):
     @display(description=gettext_lazy("runs out"))
     def runs_out(self, booking):
         return instant(booking.expires_at) if booking.expires_at else None
+
+    @display(description=gettext_lazy("outside the rules"))
+    def outside_rules(self, booking):
+        return label(booking.get_broken_rule_display(), "warning") if booking.broken_rule else None
 
     @display(description=gettext_lazy("notes"))
     def hidden_notes(self, booking):

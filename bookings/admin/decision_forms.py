@@ -1,6 +1,6 @@
 """What staff can decide about bookings, as data, and the form that goes with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +36,8 @@ class Decision:
             return booking.status == Status.HELD and self.to == Status.EXPIRED
         if self.to is None:
             return booking.is_open
+        if self.name == "undo":
+            return booking.status == Status.NO_SHOW or (booking.is_open and booking.arrived_at is not None)
         if self.to not in TRANSITIONS[booking.status]:
             return False
         match self.to:
@@ -76,12 +78,23 @@ DECISIONS = {
             lambda n: ngettext("%(count)d booking is a no-show.", "%(count)d bookings are no-shows.", n) % {"count": n},
         ),
         Decision(
+            "undo",
+            gettext_lazy("Set back to confirmed"),
+            gettext_lazy("Take back what was said about who came?"),
+            Status.CONFIRMED,
+            lambda booking, values: services.undo_attendance(booking_id=booking.pk),
+            lambda n: (
+                ngettext("%(count)d booking is confirmed again.", "%(count)d bookings are confirmed again.", n)
+                % {"count": n}
+            ),
+        ),
+        Decision(
             "release",
             gettext_lazy("Release"),
             gettext_lazy("Release this time?"),
             Status.EXPIRED,
             lambda booking, values: services.end_hold(booking_id=booking.pk),
-            lambda n: ngettext("%(count)d time is free again.", "%(count)d times are free again.", n) % {"count": n},
+            lambda n: ngettext("%(count)d hold released.", "%(count)d holds released.", n) % {"count": n},
         ),
         Decision(
             "move",
@@ -117,6 +130,12 @@ QUESTIONS_ABOUT_SEVERAL = {
     "reject": gettext_lazy("Reject these bookings?"),
     "cancel": gettext_lazy("Cancel these bookings?"),
 }
+
+
+def who_hears_nothing(bookings: Iterable[Booking]) -> list[str]:
+    """Name those who would be told of a decision and have no e-mail address: ``Priya Nair, +44 7700 900233``."""
+    unheard = [booking for booking in bookings if booking.is_open and not booking.email and not booking.erased_at]
+    return [", ".join(filter(None, (booking.name, booking.phone_shown))) for booking in unheard]
 
 
 class DecisionForm(forms.Form):

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from bookings import services
 from bookings.admin.booking_actions import MOST_SHOWN
-from bookings.admin.decision_forms import DECISIONS, DecisionForm
+from bookings.admin.decision_forms import DECISIONS, DecisionForm, who_hears_nothing
 from bookings.models import Booking, Status
 from bookings.models.block import BlockKind
 from bookings.selectors.origins import MOST_READ, Origins, booked, held, of_same_origin, origin_of, read_origins
@@ -105,7 +105,7 @@ class OriginsAdmin(admin.ModelAdmin):
             request,
             found,
             lambda hold: services.end_hold(booking_id=hold.pk),
-            lambda n: ngettext("%(count)d time is free again.", "%(count)d times are free again.", n) % {"count": n},
+            lambda n: ngettext("%(count)d hold released.", "%(count)d holds released.", n) % {"count": n},
         )
         if (left := held(rows, timezone.now())[: MOST_IN_ONE_ACTION + 1].count()) > 0:
             text = ngettext("%(count)d is still kept.", "%(count)d are still kept.", left) % {"count": left}
@@ -136,7 +136,7 @@ class OriginsAdmin(admin.ModelAdmin):
             "rows": shown[:MOST_SHOWN],
             "more": max(number - MOST_SHOWN, 0),
             "hidden": [("newest", newest)],
-            "without_address": sum(not booking.email for booking in shown),
+            "unheard": who_hears_nothing(shown),
             "back_url": here,
             "batch": MOST_CANCELLED if number > MOST_CANCELLED else 0,
         }

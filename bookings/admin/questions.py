@@ -218,7 +218,7 @@ class QuestionAdmin(ServiceAdmin):
     # Writes
 
     def save_model(self, request, obj, form, change):
-        services.save_question(question=obj)
+        services.save_question(question=obj, fields=self.changed_fields(form) if change else None)
 
     def delete_model(self, request, obj):
         services.delete_question(question_id=obj.pk)

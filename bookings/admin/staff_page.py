@@ -39,14 +39,17 @@ class StaffPage:
         every = ((self.name, self.route, self.view), *self.parts)
         return [path(route, site.admin_view(self._guarded(view)), name=name) for name, route, view in every]
 
-    def menu_item(self) -> dict:
-        return {
+    def menu_item(self, request: HttpRequest) -> dict:
+        item = {
             "title": self.title,
             "icon": self.icon,
             "link": reverse(f"admin:{self.name}"),
             "permission": self.is_for,
-            **({"badge": self.badge} if self.badge else {}),
         }
+        # Worked out here: unfold would show an empty one, too.
+        if self.badge and self.is_for(request) and (badge := self.badge(request)):
+            item |= {"badge": badge, "badge_variant": "warning"}
+        return item
 
     def _guarded(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)

@@ -9,14 +9,17 @@ from unfold.decorators import display
 
 from bookings.models import TurnedAway
 from experts.admin.base import ServiceAdmin, instant
+from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.report_filters import at_hour, of_experts, of_organization
 from experts.admin.scoping import WithinReach
+from experts.admin.slots import DaysFilter
 
 BACK = timedelta(days=7)
 MOST_DAYS = 10
 
 
 @admin.register(TurnedAway)
-class TurnedAwayAdmin(ServiceAdmin):
+class TurnedAwayAdmin(WithExport, ServiceAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
     organization_path = "slot__expert__organization_id"
@@ -27,6 +30,20 @@ class TurnedAwayAdmin(ServiceAdmin):
         ("slot__expert", WithinReach),
         ("reason", ChoicesDropdownFilter),
         ("source", ChoicesDropdownFilter),
+        ("slot__date", DaysFilter),
+        of_experts("slot__expert"),
+        of_organization("slot__expert__organization"),
+        at_hour("slot__"),
+    )
+    export_columns = (
+        Column(gettext_lazy("When"), lambda row: when_and_zone(row.created_at)),
+        Column(gettext_lazy("Expert"), lambda row: row.slot.expert.name),
+        Column(gettext_lazy("Date"), lambda row: row.slot.date),
+        Column(gettext_lazy("Time"), lambda row: row.slot.time),
+        Column(gettext_lazy("Time zone"), lambda row: row.slot.expert.timezone),
+        Column(gettext_lazy("Reason"), lambda row: row.get_reason_display()),
+        Column(gettext_lazy("Source"), lambda row: row.get_source_display()),
+        Column(gettext_lazy("People"), lambda row: row.people),
     )
     # As it happened: newest first, by the primary key.
     ordering = ("-id",)

@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -7,7 +8,10 @@ from unfold.decorators import display
 from bookings import services
 from bookings.models import WaitlistEntry
 from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
 from experts.admin.scoping import WithinReach
+from experts.admin.slots import DaysFilter
 
 COLOURS = {
     WaitlistEntry.Status.WAITING: "warning",
@@ -16,14 +20,46 @@ COLOURS = {
 }
 
 
+class JoinedFilter(ShownWhileUsed):
+    """Whoever joined, whatever came of it: what a report counts."""
+
+    title = gettext_lazy("counted as")
+    parameter_name = "counted"
+
+    def name_of(self, text):
+        return _("Joined a line")
+
+    def queryset(self, request, queryset):
+        return queryset.exclude(status=WaitlistEntry.Status.UNPROVEN) if self.value() else queryset
+
+
 @admin.register(WaitlistEntry)
-class WaitlistAdmin(ServiceAdmin):
+class WaitlistAdmin(WithExport, ServiceAdmin):
     """Who waits for a seat, to read; people join and are served by themselves. Somebody can be taken off."""
 
     organization_path = "slot__expert__organization_id"
     person_path = "slot__expert__user_id"
     list_display = ("name", "when", "expert_and_session", "status_label", "seats", "joined")
-    list_filter = (("slot__expert", WithinReach), ("status", ChoicesDropdownFilter))
+    list_filter = (
+        ("slot__expert", WithinReach),
+        ("status", ChoicesDropdownFilter),
+        ("slot__date", DaysFilter),
+        of_experts("slot__expert"),
+        of_organization("slot__expert__organization"),
+        JoinedFilter,
+    )
+    export_columns = (
+        Column(gettext_lazy("Name"), lambda row: row.name),
+        Column(gettext_lazy("E-mail"), lambda row: row.email),
+        Column(gettext_lazy("Seats"), lambda row: row.seats),
+        Column(gettext_lazy("Expert"), lambda row: row.slot.expert.name),
+        Column(gettext_lazy("Session"), lambda row: row.session_type.name if row.session_type else row.slot.title),
+        Column(gettext_lazy("Date"), lambda row: row.slot.date),
+        Column(gettext_lazy("Time"), lambda row: row.slot.time),
+        Column(gettext_lazy("Time zone"), lambda row: row.slot.expert.timezone),
+        Column(gettext_lazy("Status"), lambda row: row.get_status_display()),
+        Column(gettext_lazy("Joined"), lambda row: when_and_zone(row.created_at)),
+    )
     ordering = ("-id",)
     sortable_by = ()
     actions = ("leave",)

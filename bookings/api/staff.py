@@ -22,7 +22,7 @@ from bookings.api.staff_schemas import (
     StaffBookIn,
     StaffBookingOut,
 )
-from bookings.errors import NotFound, SlotTaken
+from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
 from bookings.selectors.answers import answers_of
@@ -197,6 +197,14 @@ def miss_booking(request: HttpRequest, reference: str):
     return _as_it_is(request, booking)
 
 
+@router.post("/bookings/{reference}/undo-attendance", response=DECIDED, summary="Take back who came or did not")
+def undo_attendance(request: HttpRequest, reference: str):
+    """The booking is confirmed again; nobody is written to. 409 where nothing was said about who came."""
+    booking = own_booking(request, reference)
+    services.undo_attendance(booking_id=booking.pk)
+    return _as_it_is(request, booking)
+
+
 @router.post(
     "/bookings/{reference}/reschedule",
     response=DECIDED | {409: Error | Taken},
@@ -204,9 +212,11 @@ def miss_booking(request: HttpRequest, reference: str):
 )
 def move_booking(request: HttpRequest, reference: str, details: Move):
     """The reference stays. When the slot is taken, the booking stays where it is."""
-    booking = own_booking(request, reference)
+    booking, slot = own_booking(request, reference), own_slot(request, details.slot)
+    if slot.expert_id != booking.slot.expert_id and not details.any_expert:
+        raise NotAllowed(_("Choose another time of the same expert, or send “any_expert”."))
     try:
-        services.reschedule(booking_id=booking.pk, slot_id=own_slot(request, details.slot).pk, by_customer=False)
+        services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=False)
     except SlotTaken as error:
         return Status(409, taken(error))
     return _as_it_is(request, booking)

@@ -9,7 +9,7 @@ from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut,
 from bookings.models import Booking, Source
 from bookings.selectors.facts import agreed_facts
 from bookings.selectors.place import whole_place
-from experts.api.schemas import Day, Input, Line, Slug, Text, Whole, example
+from experts.api.schemas import Day, Flag, Input, Line, Slug, Text, Whole, example
 
 STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
 SlotId = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
@@ -73,7 +73,10 @@ class Reason(Input):
 class Move(Input):
     model_config = Input.model_config | example({"slot": 4712})
 
-    slot: SlotId = Field(description="Another slot of the same expert.")
+    slot: SlotId = Field(description="Another slot of the same expert; with `any_expert` of any of yours.")
+    any_expert: Flag = Field(
+        default=False, description="Whether the slot may be of another expert, who must offer the type of session."
+    )
 
 
 class StaffBookingOut(BookingOut):

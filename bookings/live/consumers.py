@@ -15,10 +15,12 @@ from django.db import Error as DatabaseError
 from django.http import QueryDict
 
 from bookings.access.visitor import address_behind_proxies, identify
+from bookings.live import queries
 from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR, hub
 from bookings.live.keys import WeekKey
 from bookings.live.queries import LONGEST_MONTH
 from bookings.live.sockets import TRANSPORT, DirectWire, Message, QueuedWire
+from bookings.selectors.staff_version import StaffAccess, StaffKey
 from bookings.selectors.type_version import TypeKey
 from bookings.selectors.week import read_day
 from experts.scheduling.anyone import find_type
@@ -56,7 +58,7 @@ class PageConsumer(AsyncConsumer):
             code = await self._refusal(scope)
             _forget(scope)
             if code is None:
-                code = await _listen(receive)
+                code = await self.listen(receive)
             if code is not None:
                 await self._wire.flush()
                 await send({"type": "websocket.close", "code": code})
@@ -77,6 +79,10 @@ class PageConsumer(AsyncConsumer):
         """Be told no more. Before or amid joining, too."""
         raise NotImplementedError
 
+    async def listen(self, receive: Receive) -> int | None:
+        """Wait until it is over. Returns the code to close with; None when the page has gone."""
+        return await _listen(receive)
+
     async def _refusal(self, scope: dict[str, Any]) -> int | None:
         if not self._admit(scope):
             return TOO_MANY_SOCKETS
@@ -96,11 +102,14 @@ class PageConsumer(AsyncConsumer):
         owners = {f"address {behind}": MOST_SOCKETS_PER_ADDRESS}
         if self.visitor:
             owners[f"visitor {self.visitor}"] = MOST_SOCKETS_PER_VISITOR
-        for owner, most in owners.items():
-            if not hub().admit(owner, most):
-                return False
+        return all(self._count(owner, most) for owner, most in owners.items())
+
+    def _count(self, owner: str, most: int) -> bool:
+        """Count this socket among those of an owner, until it is over; False when that is one too many."""
+        is_admitted = hub().admit(owner, most)
+        if is_admitted:
             self._owners.append(owner)
-        return True
+        return is_admitted
 
 
 def _forget(scope: dict[str, Any]) -> None:
@@ -178,6 +187,52 @@ class BookingsConsumer(PageConsumer):
 
     def leave(self) -> None:
         hub().leave_own(self)
+
+
+class StaffConsumer(PageConsumer):
+    """``/ws/staff/<organisation>/?day=YYYY-MM-DD``: pages of the admin, told what kind of thing has changed.
+
+    For those who work there, as long as they do and are logged in, and for superusers; to others there is nothing here.
+    Without a day it is about today.
+    """
+
+    staff_key: StaffKey | None = None
+    access: StaffAccess
+
+    async def join(self, scope: dict[str, Any]) -> int | None:
+        self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        asked = QueryDict(scope.get("query_string", b"")).get("day", "")
+        day = read_day(asked)
+        if asked and day is None:
+            return NOT_FOUND
+        session_key = scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
+        session = await database_sync_to_async(scope["find_staff"])(session_key)
+        if session is None:
+            return NO_VISITOR
+        if not self._count(f"staff {session.user_id}", MOST_SOCKETS_PER_VISITOR):
+            return TOO_MANY_SOCKETS
+        slug = scope["url_route"]["kwargs"]["slug"]
+        organization_id = await database_sync_to_async(queries.find_own_organization)(session.user, slug)
+        if organization_id is None:
+            return NOT_FOUND
+        self.access = StaffAccess(session.pk, organization_id)
+        hub().join_staff(self, StaffKey(organization_id, day))
+        return None
+
+    async def listen(self, receive: Receive) -> int | None:
+        listening = asyncio.ensure_future(_listen(receive))
+        try:
+            await asyncio.wait({listening, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            return self._over.result() if self._over.done() else listening.result()
+        finally:
+            listening.cancel()
+
+    def end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(NOT_FOUND)
+
+    def leave(self) -> None:
+        hub().staff.leave(self)
 
 
 class UnknownConsumer(PageConsumer):

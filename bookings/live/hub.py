@@ -25,7 +25,9 @@ from bookings.live import queries, reading
 from bookings.live.keys import FoundDay, WeekKey
 from bookings.live.room import Room
 from bookings.live.sockets import OWN_CHANGED, Socket, WeekSocket, beat
+from bookings.live.staff_rooms import StaffRooms, StaffSocket
 from bookings.live.type_rooms import TypeRooms, TypeSocket
+from bookings.selectors.staff_version import StaffKey
 from bookings.selectors.type_version import TypeKey
 from experts.publisher import GROUP
 
@@ -49,6 +51,7 @@ class Hub:
         self.rooms: dict[WeekKey, Room] = {}
         self._rooms_of: dict[int, dict[WeekKey, Room]] = defaultdict(dict)  # by expert
         self.types = TypeRooms()
+        self.staff = StaffRooms()
         self.own_pages: dict[str, set[Socket]] = defaultdict(set)
         self.own_keys: dict[str, str] = {}
         self.members: dict[str, set[Socket]] = defaultdict(set)  # by the name that messages give a visitor
@@ -121,6 +124,11 @@ class Hub:
         self.types.join(socket, key)
         self._wake.set()
 
+    def join_staff(self, socket: StaffSocket, key: StaffKey) -> None:
+        """Tell the socket what its page of staff should show by now, soon and whenever that changes."""
+        self.staff.join(socket, key)
+        self._wake.set()
+
     def join_own(self, socket: Socket) -> None:
         """Tell the socket the key of what My bookings shows, soon and whenever the visitor's bookings change."""
         self.own_pages[socket.visitor].add(socket)
@@ -173,6 +181,8 @@ class Hub:
             # Its rooms and no others: an evening of many bookings must not have every week that is shown read again.
             if self.types.hear(message["expert"], day):
                 self._wake.set()
+            if self.staff.hear(message["expert"]):
+                self._wake.set()
             for key, room in self._rooms_of.get(message["expert"], {}).items():
                 if key.may_show(day):
                     room.ask()
@@ -224,7 +234,11 @@ class Hub:
         own = set(self.own_pages) if compares_all else self._asked_own & self.own_pages.keys()
         self._asked_own = set()
         rooms = {key: room.take_order() for key, room in self.rooms.items() if compares_all or room.is_due}
-        return reading.Order(rooms, own, self.types.take_order(compares_all=compares_all))
+        staff = self.staff.take_order(compares_all=compares_all)
+        if (seconds := self.staff.seconds_to_wait()) is not None:
+            asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        listening = self.staff.listening if compares_all else set()
+        return reading.Order(rooms, own, self.types.take_order(compares_all=compares_all), staff, listening)
 
     def _put_back(self, order: reading.Order) -> None:
         """Ask for the same again; it is read with the next comparison, or with what is asked before that."""
@@ -233,6 +247,7 @@ class Hub:
                 room.put_back(asked)
         self._asked_own |= order.own
         self.types.put_back(order.types)
+        self.staff.put_back(order.staff)
 
     def _take(self, order: reading.Order, answer: reading.Answer) -> None:
         self._is_fresh = True
@@ -249,6 +264,8 @@ class Hub:
         for visitor, key_of_own in answer.own_keys.items():
             self._take_own(visitor, key_of_own)
         self.types.take(answer.types)
+        self.staff.take_admitted(order.listening, answer.admitted)
+        self.staff.take(answer.staff)
 
     def _take_own(self, visitor: str, key: str) -> None:
         if visitor not in self.own_pages:
@@ -288,6 +305,7 @@ class Hub:
         for room in self.rooms.values():
             room.beat(is_fresh=self._is_fresh)
         self.types.beat(is_fresh=self._is_fresh)
+        self.staff.beat(is_fresh=self._is_fresh)
         for visitor, sockets in self.own_pages.items():
             message = beat(self.own_keys.get(visitor, ""), is_fresh=self._is_fresh)
             for socket in sockets:

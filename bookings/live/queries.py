@@ -13,7 +13,8 @@ from bookings.live.snapshot import Snapshot
 from bookings.selectors.own_slots import Mark, own_keys, own_slots
 from bookings.selectors.week import DAYS_OF_WEEK, Week, parse_day, read_day, week_of
 from experts.clocks import DAYS_BETWEEN_CLOCKS, clocks_for
-from experts.models import Expert, Slot
+from experts.models import Expert, Organization, Slot, User
+from experts.permissions import reach_of
 from experts.scheduling.sessions import offered_by
 from experts.selectors import SLOTS_VERSION
 from experts.timezones import known_zone
@@ -130,3 +131,10 @@ def read_versions(keys: list[WeekKey]) -> dict[WeekKey, WeekVersion]:
 def read_own_keys(visitors: Collection[str]) -> dict[str, str]:
     """For each visitor the key of what My bookings shows (bookings/selectors/own_slots.py)."""
     return own_keys(visitors)
+
+
+def find_own_organization(user: User, slug: str) -> int | None:
+    """The organisation (an id) of that slug; None when there is none in which they work. Superusers work in all."""
+    organization = Organization.objects.filter(slug=slug).values_list("pk", flat=True).first()
+    mine = reach_of(user)
+    return organization if organization and (mine.everything or mine.roles_in(organization)) else None

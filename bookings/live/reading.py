@@ -16,6 +16,7 @@ from bookings.live.keys import WeekKey
 from bookings.live.snapshot import Snapshot
 from bookings.live.sockets import Message, WeekSocket, beat
 from bookings.selectors.own_slots import Mark, marks_on
+from bookings.selectors.staff_version import StaffAccess, StaffKey, StaffVersion, read_staff_versions, still_admitted
 from bookings.selectors.type_version import TypeKey, TypeVersion, read_type_versions
 
 logger = logging.getLogger(__name__)
@@ -59,11 +60,16 @@ class RoomAnswer:
 
 @dataclass
 class Order:
-    """What is to be read: rooms, visitors whose pages of own bookings are compared, and rooms of types."""
+    """What is to be read: rooms, visitors whose pages of own bookings are compared, rooms of types and of staff.
+
+    ``listening``: staff of whom is asked whether they still may.
+    """
 
     rooms: dict[WeekKey, RoomOrder]
     own: set[str]
     types: list[TypeKey] = field(default_factory=list)
+    staff: list[StaffKey] = field(default_factory=list)
+    listening: set[StaffAccess] = field(default_factory=set)
 
 
 @dataclass
@@ -73,6 +79,8 @@ class Answer:
     rooms: dict[WeekKey, RoomAnswer] = field(default_factory=dict)
     own_keys: dict[str, str] = field(default_factory=dict)
     types: dict[TypeKey, TypeVersion] = field(default_factory=dict)
+    staff: dict[StaffKey, StaffVersion] = field(default_factory=dict)
+    admitted: set[StaffAccess] = field(default_factory=set)
 
 
 def read(order: Order) -> Answer:
@@ -95,6 +103,8 @@ def read(order: Order) -> Answer:
     if order.own:
         answer.own_keys = queries.read_own_keys(order.own)
     answer.types = read_type_versions(order.types)
+    answer.admitted = still_admitted(order.listening)
+    answer.staff = read_staff_versions(order.staff)
     return answer
 
 

@@ -1,5 +1,6 @@
 """Which consumer serves which address of a socket."""
 
+from collections.abc import Callable
 from typing import Any
 
 from channels.routing import URLRouter
@@ -14,8 +15,13 @@ from bookings.live.consumers import (
     PageConsumer,
     Receive,
     Send,
+    StaffConsumer,
     UnknownConsumer,
 )
+from experts.models import StaffSession
+
+# Given the key of a session of Django: the session of whoever is logged in with it, with ``user``. None for nobody.
+FindStaff = Callable[[str], StaffSession | None]
 
 
 class Found:
@@ -32,20 +38,22 @@ _routes: list[Any] = [
     path("ws/experts/<slug:slug>/", Found(ExpertConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
     path("ws/o/<slug:slug>/book/<slug:type_slug>/", Found(AnyoneConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
     path("ws/bookings/", Found(BookingsConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
+    path("ws/staff/<slug:slug>/", Found(StaffConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
     re_path(r"", Found(UnknownConsumer)),  # type: ignore[arg-type]  # for Django a path leads to a view
 ]
 # Cookies are sent along from any site, so the origin is what tells whose page is dialling.
 _find: Any = AllowedHostsOriginValidator(CookieMiddleware(URLRouter(_routes)))
 
 
-async def serve_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def serve_socket(scope: dict[str, Any], receive: Receive, send: Send, *, find_staff: FindStaff) -> None:
     """The ASGI application of all sockets.
 
-    The consumer runs after those that found it have returned: each of them would keep a scope of its own in memory for
-    as long as the socket is open.
+    ``find_staff`` says whose a browser's session is: how staff log in is the site's to know. The consumer runs after
+    those that found it have returned: each of them would keep a scope of its own in memory for as long as the socket is
+    open.
     """
     found: list[tuple[PageConsumer, dict[str, Any]]] = []
-    await _find(scope | {"found": found}, receive, send)
+    await _find(scope | {"found": found, "find_staff": find_staff}, receive, send)
     if found:  # else it was refused
         consumer, scope = found.pop()
         await consumer(scope, receive, send)

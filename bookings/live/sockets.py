@@ -45,6 +45,14 @@ def beat(grid: str, *, is_fresh: bool) -> Message:
     return Message(json.dumps({"beat": {"grid": grid, "fresh": is_fresh}}))
 
 
+def staff_keys(keys: dict[str, str], *, is_fresh: bool) -> Message:
+    """Say to a page of staff what it should show by now, a key for each kind of things (static/js/staff-live.js).
+
+    ``is_fresh``: whether that was read lately.
+    """
+    return Message(json.dumps({"staff": keys, "fresh": is_fresh}))
+
+
 class Socket(Protocol):
     """A connected page. ``visitor`` is the browser's identity, "" for one that has none yet.
 

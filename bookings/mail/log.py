@@ -17,7 +17,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Lower, Now
 
 from bookings.mail.rules import FOR_STAFF, MailKind
-from bookings.models import LookupRequest, Notification, WaitlistEntry, WebhookEndpoint
+from bookings.models import LookupRequest, Notification, Rescue, WaitlistEntry, WebhookEndpoint
 from bookings.models.notification import HoldReason, MailStatus
 from experts.models import Invitation, User
 
@@ -63,6 +63,10 @@ def offer_message_id(entry: WaitlistEntry) -> str:
 
 def waitlist_message_id(entry: WaitlistEntry) -> str:
     return f"<waitlist-link.{entry.pk}@expertbook>"
+
+
+def rescue_message_id(rescue: Rescue) -> str:
+    return f"<rescue.{rescue.pk}@expertbook>"
 
 
 def invitation_message_id(invitation: Invitation) -> str:

@@ -1,6 +1,7 @@
 """Build all e-mails, each as text and as HTML, and send those that are not about a booking. Called by workers only."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Required, TypedDict, Unpack
 from urllib.parse import urlsplit
@@ -17,11 +18,12 @@ from bookings.icalendar import event
 from bookings.mail import limits, log
 from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
-from bookings.models import Booking, LookupRequest, MailKind, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models import Booking, LookupRequest, MailKind, Rescue, Status, WaitlistEntry, WebhookEndpoint
 from bookings.policy import cancel_line
 from bookings.selectors.answers import answers_to, in_staff_mail
 from bookings.selectors.awaited import session_awaited
 from bookings.selectors.place import place_of, public_place
+from bookings.selectors.rescue_times import Proposal
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
 from experts.formatting import zone_label, zone_line
@@ -40,6 +42,10 @@ ACCENT_COLOURS = {
     Accent.FOREST: ("#176449", "#88d0b0", "#0c1c15"),
     Accent.GRAPHITE: ("#4c575f", "#b3c0ca", "#16191b"),
 }
+
+
+# They tell that nothing is booked any more.
+_ENDS = {MailKind.CANCELLED, MailKind.REJECTED, MailKind.EXPIRED}
 
 
 class Mail(EmailMultiAlternatives):
@@ -112,6 +118,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
             "policy_line": policy_line,
             "place": place_of(booking, timezone.now()),
             "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
+            "again_url": _book_again_url(booking) if kind in _ENDS else "",
         },
         to=to,
         language=booking.language,
@@ -154,6 +161,21 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
         at=slot.starts_at,
         organization=expert.organization,
         message_id=message_id,
+    )
+
+
+def _book_again_url(booking: Booking) -> str:
+    """Return where somebody books instead of what has ended: with anyone who does the same, as the expert may be away.
+
+    Needs ``with_slot()``. Without a type, the expert's page, or that of the organisation where the expert has left.
+    """
+    expert, session_type = booking.slot.expert, booking.session_type
+    if session_type is not None and session_type.is_active:
+        return absolute_url("anyone", expert.organization.slug, session_type.slug)
+    return (
+        absolute_url("expert", expert.slug)
+        if expert.is_active
+        else absolute_url("organization", expert.organization.slug)
     )
 
 
@@ -228,6 +250,33 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
         reply_to=expert.organization.contact_email,
         not_me_url=links.not_me_url(entry),
         booking=hold,
+    )
+
+
+def send_rescue_offer(rescue: Rescue, times: Sequence[Proposal]) -> None:
+    """Send the times that are kept for somebody whose session cannot take place. Needs ``with_booking()``."""
+    booking, organization = rescue.booking, rescue.booking.slot.expert.organization
+    url = links.link_url(links.rescue_token(rescue))
+    _send(
+        "rescue",
+        MailKind.RESCUE_OFFER,
+        {
+            "rescue": rescue,
+            "booking": booking,
+            "slot": booking.session,
+            "times": [(time, f"{url}?time={time.slot.pk}") for time in times],
+            "until": rescue.until,
+            "url": url,
+        },
+        to=booking.email,
+        language=booking.language,
+        clocks=_clocks_of(booking),
+        at=booking.slot.starts_at,
+        organization=organization,
+        message_id=log.rescue_message_id(rescue),
+        reply_to=organization.contact_email,
+        not_me_url=links.not_me_url(booking),
+        booking=booking,
     )
 
 

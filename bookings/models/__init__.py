@@ -12,6 +12,7 @@ from bookings.models.proof import Proof
 from bookings.models.proven import Proven
 from bookings.models.question import Answer, Question, QuestionKind
 from bookings.models.recipient import MailAllowance, NoticesOff, Suppression
+from bookings.models.rescue import Rescue, RescueReason, RescueState, RescueTime
 from bookings.models.spent_work import SpentWork
 from bookings.models.turned_away import TurnedAway
 from bookings.models.waitlist import WaitlistEntry
@@ -43,6 +44,10 @@ __all__ = [
     "Question",
     "QuestionKind",
     "ReminderMark",
+    "Rescue",
+    "RescueReason",
+    "RescueState",
+    "RescueTime",
     "RetentionMark",
     "Source",
     "SpentWork",

@@ -17,7 +17,8 @@ from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
-from bookings.phones import show_phone
+from bookings.phones import digits_to_find, show_phone
+from bookings.policy import BrokenRule
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
@@ -91,6 +92,20 @@ _WORDS_OF_NAME = SearchVector(
     ),
     config="simple",
 )
+# The digits of a phone number without its extension, the last one first: in whatever way people say a number, with the
+# country or with a zero before it, or only its end, it ends the same.
+_PHONE_BACKWARDS = Func(
+    Func(
+        Func("phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()),
+        Value(r"\D"),
+        Value(""),
+        Value("g"),
+        function="regexp_replace",
+        output_field=models.TextField(),
+    ),
+    function="reverse",
+    output_field=models.TextField(),
+)
 # A booking that awaits its proof is a hold with a name.
 _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
@@ -127,8 +142,16 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             return self.none()
         return self.annotate(address=Lower("email")).filter(address=Lower(Value(email))).shown()
 
+    def of_phone(self, text: str) -> Self:
+        """Bookings with a phone number that ends with the digits of ``text``, in any spelling; four at least."""
+        digits = digits_to_find(text)
+        if not digits:
+            return self.none()
+        return self.exclude(phone="").alias(backwards=_PHONE_BACKWARDS).filter(backwards__startswith=digits[::-1])
+
     def matching(self, text: str) -> Self:
-        """Bookings with all typed words at the beginning of a word of the name, or an address that begins like that.
+        """Bookings with all typed words at the beginning of a word of the name, an address that begins like that, or a
+        phone number that ends like that (``of_phone``).
 
         All of them when no word was typed. In any case of letters; accents count.
         """
@@ -139,8 +162,9 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
         address = text.strip().lower()
         written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
+        called = [Booking.objects.order_by().of_phone(text).values("pk")] if digits_to_find(text) else []
         # A union rather than an OR: each branch has its index.
-        return self.filter(pk__in=named.values("pk").union(written_to.values("pk"), all=True))
+        return self.filter(pk__in=named.values("pk").union(written_to.values("pk"), *called, all=True))
 
     def proven_to(self, visitor: str) -> Self:
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
@@ -340,6 +364,16 @@ class Booking(models.Model):
         related_name="+",
     )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
+    # What no visitor could have booked: the rule outside of which staff booked it.
+    broken_rule = models.CharField(
+        _("outside the rules"),
+        max_length=7,
+        choices=BrokenRule.choices,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+    )
     # When staff saw its person come.
     arrived_at = models.DateTimeField(_("arrived"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
@@ -349,6 +383,9 @@ class Booking(models.Model):
     objects = BookingQuerySet.as_manager()
     # The entry of the waitlist that a hold was offered to, where own_holds or slot_for_visitor read it.
     offer_id: int | None = None
+    # Of one that is being made: whether its customer gets e-mails about that, and whether staff have agreed already.
+    is_told = True
+    is_agreed = False
     # The history, which pghistory.track below adds.
     events: Any
     pgh_event_model: Any
@@ -363,6 +400,10 @@ class Booking(models.Model):
             known_value("source", Source),
             known_value("cancel_reason", CancelReason, blank=True),
             known_value("proof_reason", ProofReason, blank=True),
+            known_value("broken_rule", BrokenRule, blank=True),
+            models.CheckConstraint(
+                condition=Q(broken_rule="") | Q(source="staff"), name="booking_breaks_rules_only_by_staff"
+            ),
             models.CheckConstraint(
                 condition=Q(awaits_proof=False) | Q(status__in=["HELD", "EXPIRED"]), name="booking_counts_once_proven"
             ),
@@ -405,6 +446,10 @@ class Booking(models.Model):
             models.Index("holder", F("created_at").desc(), name="booking_of_visitor", condition=~Q(holder="")),
             # For whole addresses and, whatever the database's collation, for their beginnings.
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
+            # For the ends of phone numbers, as beginnings of what stands there.
+            models.Index(
+                OpClass(_PHONE_BACKWARDS, name="text_pattern_ops"), name="booking_of_phone", condition=~Q(phone="")
+            ),
             # Not for holds, which nobody has named yet and which come and go most often.
             GinIndex(_WORDS_OF_NAME, name="booking_in_words", condition=~Q(name="")),
             # Requests that wait for staff; with the holds, what runs out next.
@@ -591,11 +636,19 @@ class Booking(models.Model):
 
 
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
-# none of them is copied. What is said about the proof does not change but with the status, the second expert
-# but with the slots.
+# none of them is copied. That notes were changed is told, after what was changed together with them (triggers run in
+# the order of their names); not those that come with the booking itself, nor that they were erased. What is said about
+# the proof does not change but with the status, the second expert but with the slots, the rule that it broke not at
+# all.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),
+    pghistory.UpdateEvent(
+        "notes",
+        condition=pgtrigger.Q(old__notes__df=pgtrigger.F("new__notes"), new__erased_at__isnull=True)
+        & ~pgtrigger.Q(old__status="HELD"),
+        trigger_name="update_written_notes",
+    ),
     pghistory.DeleteEvent(),
     exclude=[
         "notes",
@@ -608,6 +661,7 @@ pghistory.track(
         "is_vouched",
         "erased_at",
         "agreed",
+        "broken_rule",
         "second_expert",
     ],
     # For whoever is erased: an address that a booking had before it was corrected. For what is too old: in the order in

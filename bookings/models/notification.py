@@ -28,6 +28,7 @@ class MailKind(models.TextChoices):
     INVITATION = "invitation", _("Invitation")
     PROVE = "prove", _("Link that keeps a booking")
     PASSWORD = "password", _("Staff: link to a new password")
+    RESCUE_OFFER = "rescue_offer", _("New times to choose from")
 
 
 class MailStatus(models.TextChoices):

@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from django.db import connection, models
+from django.db.models import Func
 from django.db.models.functions import Lower, Now
 
 from bookings.models.booking import Booking
@@ -20,14 +21,19 @@ class Postponed(NamedTuple):
 
 
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
-    def add(self, mails: Sequence[tuple[int, str, int, bool]]) -> None:
-        """Insert mails that are due now, each as booking id, kind, sequence and ``by_visitor``, in one statement."""
+    def add(self, mails: Sequence[tuple[int, str, int, bool]], wait: timedelta = timedelta(0)) -> None:
+        """Insert mails, each as booking id, kind, sequence and ``by_visitor``, in one statement: due after ``wait``."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor)"
-                " SELECT * FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[])",
-                [list(column) for column in zip(*mails, strict=True)],
+                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, due_at)"
+                " SELECT mail.*, clock_timestamp() + %s"
+                " FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[]) AS mail",
+                [wait, *(list(column) for column in zip(*mails, strict=True))],
             )
+
+    def unsent(self, kinds: Collection[str]) -> Self:
+        """Mails of these kinds that nobody has begun to send, and whose time has not come: they can be taken back."""
+        return self.filter(kind__in=kinds, attempts=0, due_at__gt=Func(function="clock_timestamp"))
 
     def claim(self, most: int, lease: timedelta) -> list["OutboxMail"]:
         """Take rows that are due, the most urgent first, and count the attempt. Nobody else is given them meanwhile.

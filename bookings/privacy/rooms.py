@@ -25,6 +25,7 @@ from bookings.models import (
     Notification,
     Proof,
     Proven,
+    Rescue,
     Suppression,
     WaitlistEntry,
     WebhookDelivery,
@@ -304,6 +305,28 @@ def _erase_questions_of_bookings(keys: Collection[int]) -> int:
     return Answer.objects.filter(booking__in=keys).delete()[0]
 
 
+# What staff have done where a session could not take place
+
+
+def _export_rescues(subject: Subject) -> Rows:
+    rows = Rescue.objects.filter(booking__in=bookings_of(subject).order_by().values("pk"))
+    return [
+        {
+            "reference": row.booking.reference,
+            "what": row.get_state_display(),
+            "starts_at": _instant(row.was_at),
+            "message_to_you": row.message,
+            "reached_at": _instant(row.reached_at),
+            "created_at": _instant(row.created_at),
+        }
+        for row in rows.select_related("booking").order_by("pk")[:MOST_EXPORTED]
+    ]
+
+
+def _erase_rescues_of_bookings(keys: Collection[int]) -> int:
+    return Rescue.objects.filter(booking__in=keys).exclude(message="").update(message="")
+
+
 # What lets programs and browsers come back to a booking
 
 
@@ -437,6 +460,7 @@ def _instant(at: datetime | None) -> str:
 register(
     PersonalData("bookings", _("Bookings"), _export_bookings, erase_bookings=erase_rows_of_bookings),
     PersonalData("questions", _("What you were asked"), _export_questions, None, _erase_questions_of_bookings),
+    PersonalData("rescues", _("Other times for you"), _export_rescues, None, _erase_rescues_of_bookings),
     # Before the history, which knows to which bookings the address once belonged.
     PersonalData(
         "webhooks", _("What programs were told"), _export_webhooks, _erase_webhooks, _erase_webhooks_of_bookings

@@ -14,11 +14,11 @@ from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import F, Func, IntegerField, QuerySet, Value
+from django.db.models import Exists, F, Func, IntegerField, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from bookings.models import Booking, Proven
+from bookings.models import Booking, Proven, WebhookEndpoint
 from bookings.models.proven import ProvenKind, hashes_of
 from bookings.networks import wide_network_of
 from experts.locking import slots_with_clock
@@ -98,8 +98,19 @@ def is_known(wanted: Booking, slot: Slot) -> bool:
     return bool(found) and not set(found).isdisjoint(hashes_of(wanted.holder, wanted.email))
 
 
+def asked_for_webhooks(slots: Iterable[Slot]) -> dict[int, bool]:
+    """Say of organisations (ids) whether they have webhooks, as far as that was read with these slots."""
+    return {
+        slot.expert.organization_id: slot.has_webhooks  # type: ignore[attr-defined]  # the annotation
+        for slot in slots
+        if hasattr(slot, "has_webhooks")
+    }
+
+
 def slots_to_book(wanted: Iterable[Booking]) -> dict[int, Slot]:
-    """Read the slots of unsaved bookings as ``read_slots`` does, with ``lately``, and ``known`` for all who ask."""
+    """Read the slots of unsaved bookings as ``read_slots`` does, with ``lately``, ``known`` for all who ask, and
+    ``has_webhooks``: whether the organisation has an endpoint that is active.
+    """
     slot_ids, hashes = set(), set()
     for booking in wanted:
         slot_ids.add(booking.slot_id)
@@ -115,13 +126,18 @@ def slots_to_book(wanted: Iterable[Booking]) -> dict[int, Slot]:
 
 @PreparedQuery
 def _slot(slot_id: int, most: int, one: str, other: str) -> QuerySet[Slot]:
-    return slots_with_clock().filter(pk=slot_id).annotate(lately=lately(most), known=known(one, other)).order_by()
+    return _with_webhooks(slots_with_clock()).filter(pk=slot_id).annotate(lately=lately(most), known=known(one, other))
 
 
 @PreparedQuery
 def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
     known = ArraySubquery(Proven.objects.filter(pk__any_of=hashes).order_by().values("pk"))
-    return slots_with_clock().filter(pk__any_of=slot_ids).annotate(lately=lately(most), known=known).order_by()
+    return _with_webhooks(slots_with_clock()).filter(pk__any_of=slot_ids).annotate(lately=lately(most), known=known)
+
+
+def _with_webhooks(slots: QuerySet[Slot]) -> QuerySet[Slot]:
+    endpoints = WebhookEndpoint.objects.filter(organization=OuterRef("expert__organization_id"), is_active=True)
+    return slots.annotate(has_webhooks=Exists(endpoints)).order_by()
 
 
 class Standing(NamedTuple):

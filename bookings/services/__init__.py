@@ -35,7 +35,19 @@ from bookings.services.not_me import (
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
 from bookings.services.questions import delete_question, move_question, save_question
+from bookings.services.rescue import (
+    cancel_lost,
+    cancel_offered,
+    choose_time,
+    decline_times,
+    mark_reached,
+    move_lost,
+    offer_times,
+    take_back_offer,
+    undo_move,
+)
 from bookings.services.tokens import create_token, revoke_token
+from bookings.services.undo import undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,
     claim_offer,
@@ -57,13 +69,17 @@ __all__ = [
     "book_anyone",
     "book_by_link",
     "cancel",
+    "cancel_lost",
+    "cancel_offered",
     "change_answers",
     "change_details",
     "check_answers",
+    "choose_time",
     "claim_offer",
     "complete",
     "create_feed",
     "create_token",
+    "decline_times",
     "delete_ended_holds",
     "delete_question",
     "disown",
@@ -82,10 +98,13 @@ __all__ = [
     "make_challenge",
     "mark_arrived",
     "mark_no_show",
+    "mark_reached",
     "may_extend",
+    "move_lost",
     "move_question",
     "note_mail_event",
     "note_opened_full",
+    "offer_times",
     "reject",
     "release_hold",
     "release_holds",
@@ -102,7 +121,10 @@ __all__ = [
     "spare",
     "stop_mails",
     "suppression_of",
+    "take_back_offer",
     "take_place",
     "take_places",
     "undo_attendance",
+    "undo_decision",
+    "undo_move",
 ]

@@ -20,17 +20,24 @@ from bookings.models import Answer as QuestionAnswer
 from bookings.models import Booking, EventType, ProofReason, Question, Source, Status, TurnedAway
 from bookings.models.booking import new_reference
 from bookings.networks import network_of
-from bookings.policy import approval_ends
+from bookings.policy import BrokenRule, approval_ends, broken_rule
 from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts, slot_after
-from bookings.selectors.lately import slots_to_book
+from bookings.selectors.lately import asked_for_webhooks, slots_to_book
 from bookings.selectors.own_slots import without_hold
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.answers import check_answers, save_answers
 from bookings.services.audience import check_return, must_prove_return
 from bookings.services.caution import Asked, Caution, has_enough, judge
-from bookings.services.checks import check_details, check_not_blocked, check_party, check_phone, refusal_of
+from bookings.services.checks import (
+    check_beyond_rules,
+    check_details,
+    check_not_blocked,
+    check_party,
+    check_phone,
+    refusal_of,
+)
 from bookings.services.effects import (
     publish_all,
     queue_mails,
@@ -78,6 +85,9 @@ def book(
     timezone: str = "",
     source: str = Source.WEB,
     seen: SlotForVisitor | None = None,
+    beyond_rules: bool = False,
+    tell: bool = True,
+    agreed: bool = False,
 ) -> Booked:
     """Book seats in a slot: CONFIRMED, or PENDING where the policy asks for approval. Locks the slot row.
 
@@ -98,10 +108,15 @@ def book(
     ``is_quick``: whether the form was filled in faster than a person can.
     ``seen``: what the caller has read of the slot just now; where it looks free, it is not read again before the lock.
     Its slot is a Session of the type where there is one.
+    ``beyond_rules``: staff who may do so (BEYOND_RULES) also book what has begun, is closed, or is too soon or too late
+    to be booked, as long as it has seats; the booking is CONFIRMED then, and says which rule it broke.
+    Without ``tell`` the customer gets no e-mail about it. ``agreed``: staff have approved it already.
 
-    Raises InvalidDetails, Blocked, TooManyBookings, NotFound, IdempotencyMismatch, Busy (nothing written), or SlotTaken
-    (no booking is written).
+    Raises InvalidDetails, NotAllowed, Blocked, TooManyBookings, NotFound, IdempotencyMismatch, Busy (nothing written),
+    or SlotTaken (no booking is written).
     """
+    if beyond_rules:
+        check_beyond_rules(source)
     booking = Booking(
         slot_id=slot_id,
         seats=seats,
@@ -117,16 +132,17 @@ def book(
         source=source,
         network=network_of(client_address),
     )
+    booking.is_told, booking.is_agreed = tell, agreed
     check_details(booking)
     check_phone(booking, seen.slot if seen else None)
     check_key(idempotency_key)
     typed = answers or {}
     answer = Answer.for_request(booking, idempotency_key, idempotency_scope, client_address, typed)
-    request = _Request(booking, answer, work, is_quick, typed)
+    request = _Request(booking, answer, work, is_quick, typed, beyond_rules=beyond_rules)
     if seen is not None:
         check_party(seen.slot, booking)
         check_not_blocked(seen.slot, booking)
-        if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True) is None:
+        if refusal_of(seen.slot, seats, own=seen.hold, holds_may_lapse=True, beyond_rules=beyond_rules) is None:
             request.seen_free = seen.slot
     # Whoever wants several slots waits for all of them by itself: in a batch it would lock out of order.
     takes_several = session_type is not None or (seen is not None and seen.hold is not None and seen.hold.more_slots)
@@ -147,8 +163,18 @@ def check_key(idempotency_key: str) -> None:
 class _Request(Request[Booked]):
     """Somebody's wish to book, in line with those that came at the same moment."""
 
-    def __init__(self, wanted: Booking, answer: Answer, work: str, is_quick: bool, typed: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        wanted: Booking,
+        answer: Answer,
+        work: str,
+        is_quick: bool,
+        typed: Mapping[str, Any],
+        *,
+        beyond_rules: bool = False,
+    ) -> None:
         super().__init__(wanted.slot_id)
+        self.beyond_rules = beyond_rules
         self.typed = typed  # to what the organisation asks
         self.answers: list[QuestionAnswer] = []  # checked
         self.work = work  # the solution of a challenge
@@ -236,7 +262,8 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         if is_blocked(request.wanted, slot, blocks):
             request.settle(partial(_refuse_blocked, slot))
             continue
-        reason = refusal_of(slot, request.wanted.seats, own=holds.get(request.asker), holds_may_lapse=True)
+        own, beyond_rules = holds.get(request.asker), request.beyond_rules
+        reason = refusal_of(slot, request.wanted.seats, own=own, holds_may_lapse=True, beyond_rules=beyond_rules)
         if reason is None:
             contenders.append(request)
         else:
@@ -359,11 +386,12 @@ def _book_under_lock(
             outcomes.append((request, partial(request.answer.repeat, given[name], slot)))
             continue
         hold = holds.get(request.asker)  # one's own is no obstacle
-        reason = refusal_of(slot, request.wanted.seats, own=hold)
+        reason = refusal_of(slot, request.wanted.seats, own=hold, beyond_rules=request.beyond_rules)
         if reason is not None:
             refused.append(_Refused(request, slot, reason))
             continue
-        booking = _make_booking(request.wanted, slot, hold, request.caution)
+        rule = broken_rule(slot, slot.read_at) if request.beyond_rules else None
+        booking = _make_booking(request.wanted, slot, hold, request.caution, rule)
         if hold is not None:
             del holds[request.asker]
             if hold.awaits_proof and slot.expert.organization.has_questions:
@@ -378,7 +406,7 @@ def _book_under_lock(
     _save([answer.booking for _request, answer in booked])
     save_answers(((answer.booking, request.answers) for request, answer in booked), again=asked_again)
     keep_bookings((request.answer, answer) for request, answer in booked)
-    _queue_what_follows([answer.booking for _request, answer in booked])
+    _queue_what_follows([answer.booking for _request, answer in booked], asked_for_webhooks(seen.values()))
     if freed:
         serve_waitlists(freed)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
@@ -395,11 +423,14 @@ def _leaves_seats(hold: Booking, booking: Booking) -> bool:
     return hold.offer_id is not None or is_less or booking.status == Status.EXPIRED
 
 
-def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Caution | None) -> Booking:
+def _make_booking(
+    wanted: Booking, slot: Slot, hold: Booking | None, caution: Caution | None, rule: BrokenRule | None
+) -> Booking:
     """The booking, not saved, with the slot as it was before. The row of a hold becomes the booking, so that its seats
     are never free in between.
     """
     booking = copy(wanted)
+    booking.broken_rule = rule or ""
     take(booking, without_hold(slot, hold))
     if hold is None:
         booking.reference, booking.created_at = new_reference(), slot.read_at
@@ -417,7 +448,8 @@ def _make_booking(wanted: Booking, slot: Slot, hold: Booking | None, caution: Ca
 def _count(booking: Booking, slot: Slot) -> None:
     """Make it a booking, or a request where the policy asks for approval. Not saved."""
     booking.awaits_proof = False
-    if slot.policy("requires_approval"):
+    # Who may break a rule has approved it.
+    if slot.policy("requires_approval") and not (booking.broken_rule or booking.is_agreed):
         booking.status = Status.PENDING
         booking.expires_at = approval_ends(slot)
     else:
@@ -475,7 +507,7 @@ def book_by_link(*, booking_id: int) -> Booking:
         return booking
 
 
-def _queue_what_follows(bookings: Iterable[Booking]) -> None:
+def _queue_what_follows(bookings: Iterable[Booking], have_webhooks: Mapping[int, bool] | None = None) -> None:
     bookings = list(bookings)
     awaiting = [booking for booking in bookings if booking.awaits_proof]
     queue_mails((booking, MailKind.PROVE) for booking in awaiting)
@@ -485,7 +517,7 @@ def _queue_what_follows(bookings: Iterable[Booking]) -> None:
         return
     pending = [booking for booking in bookings if booking.status == Status.PENDING]
     queue_mails(
-        [(booking, kind) for booking in bookings if (kind := kind_of(booking))]
+        [(booking, kind) for booking in bookings if booking.is_told and (kind := kind_of(booking))]
         + [(booking, MailKind.STAFF_REQUEST) for booking in pending],
         by_visitor=True,  # what staff book is told as theirs all the same (bookings/mail/limits.py)
     )
@@ -495,7 +527,7 @@ def _queue_what_follows(bookings: Iterable[Booking]) -> None:
         if booking.status == Status.CONFIRMED:
             told.append(EventType.BOOKING_CONFIRMED)
         events += booking_events(booking, *told) + slot_taken(booking.slot, booking.seats)
-    queue_webhooks(events)
+    queue_webhooks(events, have_webhooks or {})
     publish_all(bookings)
 
 

@@ -13,6 +13,7 @@ from bookings.errors import Refused
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.services.expiry import Expiry
 from bookings.services.lifecycle import complete
+from bookings.services.rescue import let_stale_offers_go
 from bookings.services.waitlist import serve
 from experts.models import Slot
 
@@ -32,6 +33,7 @@ def settle_overdue() -> dict[str, int]:
     return {
         "expired": Expiry().end_due(),
         "completed": _each(recently_finished(now), complete, "booking_id"),
+        "let go": let_stale_offers_go(),
         "offered": _each(free_and_waited_for(now), serve, "slot_id"),
     }
 

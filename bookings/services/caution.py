@@ -200,7 +200,7 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     Parameters as for ``caution_about``.
     """
     minutes: int = slot.policy("hold_minutes")
-    if is_known(wanted, slot) or _is_quiet(Asked(wanted, slot)):
+    if wanted.source == Source.STAFF or is_known(wanted, slot) or _is_quiet(Asked(wanted, slot)):
         return HoldTime(minutes)
     standing = _look(slot, wanted)
     if not _has_room(standing, wanted, slot):

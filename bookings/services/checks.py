@@ -3,27 +3,38 @@
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from bookings.errors import Blocked, InvalidDetails
+from bookings.errors import Blocked, InvalidDetails, NotAllowed
 from bookings.models import Booking, Source, TurnedAway
 from bookings.phones import read_phone
+from bookings.policy import broken_rule
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.own_slots import without_hold
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 
 
-def refusal_of(slot: Slot, seats: int, *, own: Booking | None = None, holds_may_lapse: bool = False) -> str | None:
+def refusal_of(
+    slot: Slot,
+    seats: int,
+    *,
+    own: Booking | None = None,
+    holds_may_lapse: bool = False,
+    beyond_rules: bool = False,
+) -> str | None:
     """Why ``seats`` of the slot could not be booked when it was read (``read_slot``); None when they could.
 
     A refusal is the slot's state (held, full, closed, past) or ``party``: fewer seats are left than were asked for.
     The seats of ``own``, the asker's hold, count as free to the asker.
 
     Before the lock it is not known how many seats the lapsed holds will free: with ``holds_may_lapse`` parties get the
-    benefit of the doubt.
+    benefit of the doubt. ``beyond_rules``: only seats count, of what is not over (``broken_rule``).
     """
     now = slot.read_at
     slot = without_hold(slot, own)
     state = slot.state_at(now)
+    if beyond_rules and broken_rule(slot, now) is not None:
+        has_seats = slot.seats_left_at(now) > 0
+        state = "open" if has_seats else "held" if slot.may_open_at(now) else "full"
     if state not in BOOKABLE_STATES:
         return state
     if seats > slot.seats_left_at(now):
@@ -37,6 +48,12 @@ def check_party(slot: Slot, booking: Booking) -> None:
     most = slot.policy("max_party")
     if booking.seats > most and booking.source != Source.STAFF:
         raise InvalidDetails({"seats": [_("At most %(most)d seats in one booking.") % {"most": most}]})
+
+
+def check_beyond_rules(source: str) -> None:
+    """Raise NotAllowed unless a request comes from staff: nobody else is ever outside the rules."""
+    if source != Source.STAFF:
+        raise NotAllowed(_("Only staff can book outside the rules."))
 
 
 def check_not_blocked(slot: Slot, wanted: Booking) -> None:

@@ -32,7 +32,7 @@ from bookings.models import (
     WaitlistEntry,
     WebhookDelivery,
 )
-from experts.models import Invitation, SignIn, SignInTry, StaffSession
+from experts.models import ExportLog, ImportedRow, ImportRun, Invitation, SignIn, SignInTry, StaffSession
 
 # How long each kind is kept. docs/privacy.md says the same: a test compares. Proofs and sessions end by themselves.
 KEPT = {
@@ -40,19 +40,23 @@ KEPT = {
     "lookups": timedelta(days=1),
     "unproven waitlists": timedelta(days=1),  # the link of the mail takes a place for as long
     "log-in tries": timedelta(days=1),
+    "files to import": timedelta(days=1),
     "answers": timedelta(days=7),  # nobody retries a request with the same key after that
     "networks": timedelta(days=14),
     "waitlists": timedelta(days=30),
     "webhooks": timedelta(days=30),
     "failed jobs": timedelta(days=30),
     "invitations": timedelta(days=30),  # after they ended
+    "imports": timedelta(days=30),
     "blocks": timedelta(days=90),  # after they ended
     "mails": timedelta(days=180),
     "proven": timedelta(days=400),  # since a link was opened last; as long as a browser keeps its identity
     "demand": timedelta(days=400),  # a year can be compared with the one before
     "log-ins": timedelta(days=400),  # the database keeps each for a year, whoever would delete it
     "readings of notes": timedelta(days=400),
+    "exports": timedelta(days=400),  # the database keeps each for a year
     "suppressions": timedelta(days=730),
+    "imported rows": timedelta(days=730),
     "history": timedelta(days=730),  # of bookings; nobody can book further ahead than that
     "staff log": timedelta(days=730),
     "erasures": timedelta(days=1095),
@@ -89,6 +93,9 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "sessions of staff": StaffSession.objects.filter(started_at__lt=now - settings.STAFF_SESSION_LASTS),
         "log-in tries": SignInTry.objects.filter(at__lt=now - KEPT["log-in tries"]),
         "readings of notes": NoteReading.objects.filter(at__lt=now - KEPT["readings of notes"]),
+        "exports": ExportLog.objects.filter(at__lt=now - KEPT["exports"]),
+        "imports": ImportRun.objects.filter(created_at__lt=now - KEPT["imports"]),
+        "imported rows": ImportedRow.objects.filter(created_at__lt=now - KEPT["imported rows"]),
         "log-ins": SignIn.objects.filter(at__lt=now - KEPT["log-ins"]),
         "invitations": Invitation.objects.filter(expires_at__lt=now - KEPT["invitations"]),
         "erasures": Erasure.objects.filter(finished_at__lt=now - KEPT["erasures"]),
@@ -99,6 +106,8 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
     deleted["holds"] = _in_batches(holds, delete_ended_holds)
     networks = Booking.objects.filter(network__isnull=False, created_at__lt=now - KEPT["networks"])
     deleted["networks"] = _in_batches(networks, lambda rows: rows.update(network=None))
+    files = ImportRun.objects.filter(content__isnull=False, created_at__lt=now - KEPT["files to import"])
+    deleted["files to import"] = _in_batches(files, lambda rows: rows.update(content=None))
     history = Booking.pgh_event_model.objects.filter(pgh_created_at__lt=now - KEPT["history"])
     deleted["history"] = _in_batches(history, _delete_history)
     deleted["failed jobs"] = _delete_failed_jobs(now - KEPT["failed jobs"])

@@ -1,6 +1,7 @@
 """Queue and publish what follows from a change of a booking, with that change or not at all."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind
@@ -10,19 +11,24 @@ from experts import publisher
 from experts.models import Slot
 
 
-def queue_mail(booking: Booking, kind: MailKind | None, *, by_visitor: bool = False) -> None:
+def queue_mail(
+    booking: Booking, kind: MailKind | None, *, by_visitor: bool = False, wait: timedelta = timedelta(0)
+) -> None:
     """Queue the mail in this transaction, about the booking as it is written now. None: there is nothing to say.
 
-    ``by_visitor``: somebody at a browser or a program caused it, who may have typed anybody's address.
+    ``by_visitor``: somebody at a browser or a program caused it, who may have typed anybody's address. It leaves after
+    ``wait``.
     """
     if kind is not None:
-        queue_mails([(booking, kind)], by_visitor=by_visitor)
+        queue_mails([(booking, kind)], by_visitor=by_visitor, wait=wait)
 
 
-def queue_mails(mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False) -> None:
+def queue_mails(
+    mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False, wait: timedelta = timedelta(0)
+) -> None:
     """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
     if rows := [(booking.pk, kind.value, booking.sequence, by_visitor) for booking, kind in mails]:
-        OutboxMail.objects.add(rows)
+        OutboxMail.objects.add(rows, wait)
 
 
 def publish(booking: Booking) -> None:

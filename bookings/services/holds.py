@@ -12,7 +12,7 @@ from bookings.models import Booking, Source, Status, WaitlistEntry
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.caution import HoldTime, counted_for, hold_time
-from bookings.services.checks import check_not_blocked, check_party, refusal_of
+from bookings.services.checks import check_beyond_rules, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
 from bookings.services.idempotency import sha256
 from bookings.services.locking import lock_booking, lock_slots_of, publish_slots, slot_ids_of
@@ -38,6 +38,7 @@ def hold_slot(
     client_address: str = "",
     work: str = "",
     seen: SlotForVisitor | None = None,
+    beyond_rules: bool = False,
 ) -> Booking:
     """Keep seats for a visitor for the policy's ``hold_minutes``. Locks the visitor's holds and the slots' rows.
 
@@ -51,9 +52,12 @@ def hold_slot(
     moves here, with new time. Raises InvalidDetails (party), Blocked, SlotTaken, TooManyHolds, NotHeld, NotFound, Busy.
     The hold's slot counts it. The network of ``client_address`` is kept with it. ``seen``: what the caller has read
     of the slot just now, so that it is not read once more; its slot is a Session of the type where there is one.
+    ``beyond_rules``: as in ``book``; raises NotAllowed for others than staff.
 
     A refusal is not kept as demand: looking around presses many tiles. Pages do so, once for each visitor and slot.
     """
+    if beyond_rules:
+        check_beyond_rules(source)
     # 1. Refuse what can already be seen to be impossible, and be content with what is held, before any lock.
     if seen is None:
         seen = _look(slot_id, visitor)
@@ -65,13 +69,13 @@ def hold_slot(
     check_party(slot, wanted)
     check_not_blocked(slot, wanted)
     own = seen.hold or _moving_from_here(slot, visitor)
-    if reason := refusal_of(slot, seats, own=own, holds_may_lapse=True):
+    if reason := refusal_of(slot, seats, own=own, holds_may_lapse=True, beyond_rules=beyond_rules):
         raise SlotTaken(slot, reason)
     if seen.hold is not None and seen.hold.seats == seats and _is_for(seen.hold, wanted):
         return seen.hold
     lasts = hold_time(wanted, slot, work)
     with slot_transaction(waits=False):
-        return _hold_under_lock(wanted, lasts)
+        return _hold_under_lock(wanted, lasts, beyond_rules=beyond_rules)
 
 
 def _moving_from_here(slot: Slot, visitor: str) -> Booking | None:
@@ -86,7 +90,7 @@ def _is_for(hold: Booking, wanted: Booking) -> bool:
     return (hold.session_type_id, hold.second_expert_id) == (wanted.session_type_id, wanted.second_expert_id)
 
 
-def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
+def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     lock_visitor(visitor)
@@ -101,7 +105,7 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
     if own is not None and not _is_for(own, wanted) and not (chosen.is_offer or own.awaits_proof):
         holds, own = [own, *holds], None  # of the same start, for something else
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
-    if reason := refusal_of(slot, seats, own=own or moving):
+    if reason := refusal_of(slot, seats, own=own or moving, beyond_rules=beyond_rules):
         raise SlotTaken(slot, reason)
     if own is not None:
         if seats > own.seats and not lasts.minutes:
@@ -113,7 +117,8 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime) -> Booking:
             publish(own)
             serve_waitlists(own.slot_ids)
         return own
-    expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), slot.starts_at)
+    last = slot.ends_at if beyond_rules else slot.starts_at
+    expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), last)
     if moving is None:
         if len(holds) >= MOST_HOLDS:
             raise TooManyHolds

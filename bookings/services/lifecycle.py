@@ -1,6 +1,7 @@
 """What becomes of a booking after it was made: approved, rejected, cancelled, moved, expired, completed, missed."""
 
 from collections.abc import Collection
+from datetime import timedelta
 
 import pghistory
 from django.utils.translation import gettext as _
@@ -8,7 +9,8 @@ from django.utils.translation import gettext as _
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, CancelReason, EventType, Status
-from bookings.policy import approval_ends, asks_again, change_deadline
+from bookings.policy import MAIL_WAITS, WEBHOOK_WAITS, approval_ends, asks_again, change_deadline
+from bookings.selectors.own_slots import without_hold
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.effects import publish, queue_mail, queue_mails
 from bookings.services.locking import lock_booking, lock_move, publish_slots
@@ -37,14 +39,20 @@ _EVENT_OF = {
 }
 
 
-def approve(*, booking_id: int) -> Booking:
-    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy."""
-    return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,))
+def approve(*, booking_id: int, can_undo: bool = False) -> Booking:
+    """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy.
+
+    With ``can_undo`` its mail and webhook wait for some seconds, in which ``undo_decision`` takes it back.
+    """
+    return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,), can_undo=can_undo)
 
 
-def reject(*, booking_id: int, reason: str = "") -> Booking:
-    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``."""
-    return _decide(booking_id, Status.REJECTED, reason=reason)
+def reject(*, booking_id: int, reason: str = "", can_undo: bool = False) -> Booking:
+    """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``.
+
+    ``can_undo`` as for ``approve``; who waits for the seats is served at once.
+    """
+    return _decide(booking_id, Status.REJECTED, reason=reason, can_undo=can_undo)
 
 
 def cancel(
@@ -157,6 +165,8 @@ def reschedule(
     reason: str = "",
     seen_sequence: int | None = None,
     tell: bool = True,
+    kept: Booking | None = None,
+    puts_back: bool = False,
 ) -> Booking:
     """Move a booking to another slot of the same expert, with the same reference, in one statement.
 
@@ -165,6 +175,8 @@ def reschedule(
     keeps its type and the terms that were agreed, whatever became of the type. Raises NotAllowed (policy, status,
     another expert), SlotTaken (the booking stays where it is), InvalidDetails, NotFound, Busy.
     ``reason`` and ``seen_sequence`` as for ``cancel``. Without ``tell`` the customer gets no mail.
+    ``kept``: a hold of that time, whose seats the booking takes. ``puts_back``: staff undo a move, so that the time may
+    have been closed, or start too soon for anybody else.
 
     Where bookings need approval, an approved one that its customer moves is PENDING again, at the new time: the seat
     there is kept while staff decide, the old one is free for others. Staff are told of every move.
@@ -178,11 +190,14 @@ def reschedule(
         if old.pk == new.pk:
             raise NotAllowed(_("Choose another time."))
         if old.expert_id != new.expert_id:
-            _check_hand_over(booking, old, new, by_customer=by_customer)
+            check_hand_over(booking, old, new, by_customer=by_customer)
         if by_customer:
             _check_window(old)
             check_party(new, booking)
-        if refusal := refusal_of(without_booking(new, booking), booking.seats):
+        if kept is not None:
+            new = _let_go_for(kept, new)
+        free = without_booking(new, booking)
+        if (refusal := refusal_of(free, booking.seats)) and not (puts_back and _has_room(free, booking.seats)):
             raise SlotTaken(new, refusal)
         publisher.slot_changed(old)
         publish_slots(booking)
@@ -215,7 +230,24 @@ def reschedule(
         return booking
 
 
-def _check_hand_over(booking: Booking, old: Slot, new: Slot, *, by_customer: bool) -> None:
+def _let_go_for(hold: Booking, slot: Slot) -> Slot:
+    """Under the locks: free the seats of a hold for the booking that takes them at once. Returns the slot without it.
+
+    Nobody who waits is served in between. A hold that has just run out is none any more.
+    """
+    hold.refresh_from_db(fields=["status"])
+    if hold.status != Status.HELD:
+        return slot
+    hold.status = Status.EXPIRED
+    hold.save(update_fields=["status"])
+    return without_hold(slot, hold)
+
+
+def _has_room(slot: Slot, seats: int) -> bool:
+    return slot.starts_at > slot.read_at and slot.seats_left_at(slot.read_at) >= seats
+
+
+def check_hand_over(booking: Booking, old: Slot, new: Slot, *, by_customer: bool) -> None:
     """Raise NotAllowed unless staff may give a booking to the expert of another slot."""
     if by_customer:
         raise NotAllowed(_("Choose another time of the same expert."))
@@ -238,6 +270,7 @@ def _decide(
     after_start: bool = False,
     after_end: bool = False,
     seen_sequence: int | None = None,
+    can_undo: bool = False,
 ) -> Booking:
     with slot_transaction():
         booking, slot = lock_booking(booking_id)
@@ -257,8 +290,19 @@ def _decide(
         booking.reason = "" if booking.erased_at else reason.strip()  # there is nobody to write to
         booking.cancel_reason = cancel_reason
         _change(booking, to)
-        queue_mail(booking, _MAIL_OF.get(to), by_visitor=within_policy)  # only customers are bound by it
-        queue_webhooks(booking_events(booking, _EVENT_OF[to]) + ([] if to in OCCUPYING else slot_left(slot)))
+        queue_mail(
+            booking,
+            _MAIL_OF.get(to),
+            by_visitor=within_policy,  # only customers are bound by it
+            wait=MAIL_WAITS if can_undo else timedelta(0),
+        )
+        told = booking_events(booking, _EVENT_OF[to])
+        left = [] if to in OCCUPYING else slot_left(slot)
+        if can_undo:
+            queue_webhooks(told, wait=WEBHOOK_WAITS)
+            queue_webhooks(left)  # it is free, whatever staff think of next
+        else:
+            queue_webhooks(told + left)
         return booking
 
 

@@ -1,5 +1,7 @@
 """Write what an organisation asks people who book."""
 
+from collections.abc import Collection
+
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 from django.db.models.functions import Now
@@ -15,10 +17,11 @@ from experts.models import Organization
 _FIXED = ("organization_id", "kind", "slug")
 
 
-def save_question(*, question: Question) -> Question:
+def save_question(*, question: Question, fields: Collection[str] | None = None) -> Question:
     """Save a question, new or changed: a new one is asked last. Each change of a consent's words is another version.
 
-    What was answered stays as it was asked. Organisation, kind and name cannot be changed. Raises InvalidDetails, Busy.
+    ``fields``: names of those that were changed; without it all are written. What was answered stays as it was asked.
+    Organisation, kind and name cannot be changed. Raises InvalidDetails, Busy.
     """
     question.label, question.wording = question.label.strip(), question.wording.strip().replace("\r\n", "\n")
     if question.kind not in WITH_CHOICES:
@@ -35,7 +38,8 @@ def save_question(*, question: Question) -> Question:
             ]
             question.position = 0 if last is None else last + 1
         else:
-            for name in _FIXED:
+            kept = set() if fields is None else {field.name for field in Question._meta.concrete_fields} - set(fields)
+            for name in (*_FIXED, *kept):
                 setattr(question, name, getattr(old, name))
             question.position, question.version, question.worded_at = old.position, old.version, old.worded_at
             if question.kind == QuestionKind.CONSENT and _words(question) != _words(old):

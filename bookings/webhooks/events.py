@@ -1,11 +1,13 @@
 """Webhooks: what happened, and who is told of it. Queued in the transaction in which it happens."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
+from django.db.models.fields.json import KT
 from django.utils import timezone
 
 from bookings.models import Booking, EventType, WebhookDelivery, WebhookEndpoint
@@ -47,26 +49,34 @@ def slot_left(slot: Slot) -> list[Event]:
     return [Event(EventType.SLOT_FREED, each) for each in slot.covered if each.seats_booked >= each.capacity]
 
 
-def queue_webhooks(events: list[Event]) -> None:
+def queue_webhooks(
+    events: list[Event],
+    have_endpoints: Mapping[int, bool] = MappingProxyType({}),
+    *,
+    wait: timedelta = timedelta(0),
+) -> None:
     """Queue in this transaction, after the writes and under the lock, what the organisations' endpoints ask for.
 
-    Costs one query where nobody asks.
+    The first attempt is made after ``wait``. Costs one query where nobody asks, none where the caller has just read
+    that: ``have_endpoints``, by organisation (id), of those that it knows of.
     """
-    if not events:
-        return
     by_organization: dict[int, list[Event]] = defaultdict(list)
     for event in events:
-        by_organization[event.slot.expert.organization_id].append(event)
+        if have_endpoints.get(event.slot.expert.organization_id, True):
+            by_organization[event.slot.expert.organization_id].append(event)
+    if not by_organization:
+        return
     for organization_id in sorted(WebhookEndpoint.objects.organizations_with_any(by_organization)):
         told = by_organization[organization_id]
         types = sorted({event.type.value for event in told})
         if endpoints := list(WebhookEndpoint.objects.asking_for(organization_id, types)):
             _queue(
-                [(endpoint, event) for event in told for endpoint in endpoints if event.type in endpoint.event_types]
+                [(endpoint, event) for event in told for endpoint in endpoints if event.type in endpoint.event_types],
+                wait,
             )
 
 
-def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
+def _queue(wanted: list[tuple[WebhookEndpoint, Event]], wait: timedelta) -> None:
     touched = {slot.pk for _endpoint, event in wanted for slot in (event.slot, event.previous) if slot}
     # Read again: their counters have moved.
     slots = read_slots(touched)
@@ -85,7 +95,7 @@ def _queue(wanted: list[tuple[WebhookEndpoint, Event]]) -> None:
         event_id, body = bodies[event]
         said = answers.get(event.booking.pk, ()) if event.booking is not None else ()
         content = payloads.for_endpoint(body, event.booking, endpoint, said)
-        deliveries.append(make_delivery(endpoint, event_id, event.type, content, now))
+        deliveries.append(make_delivery(endpoint, event_id, event.type, content, now, wait))
     queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
 
 
@@ -103,7 +113,12 @@ def _data(event: Event, slots: dict[int, Slot]) -> dict[str, Any]:
 
 
 def make_delivery(
-    endpoint: WebhookEndpoint, event_id: str, kind: EventType, body: dict[str, Any], now: datetime
+    endpoint: WebhookEndpoint,
+    event_id: str,
+    kind: EventType,
+    body: dict[str, Any],
+    now: datetime,
+    wait: timedelta = timedelta(0),
 ) -> WebhookDelivery:
     """What a paused endpoint would have been told is kept."""
     return WebhookDelivery(
@@ -112,7 +127,7 @@ def make_delivery(
         type=kind,
         payload=body,
         status=_Status.WAITING if endpoint.is_sending else _Status.KEPT,
-        next_attempt_at=now if endpoint.is_sending else None,
+        next_attempt_at=now + wait if endpoint.is_sending else None,
     )
 
 
@@ -130,6 +145,12 @@ def queue_attempts(deliveries: Iterable[WebhookDelivery]) -> None:
     ]
     if jobs:
         defer_jobs(jobs)
+
+
+def take_back(booking: Booking, kind: EventType, since: datetime) -> None:
+    """Delete what was queued about a booking since that instant and has not been tried; its jobs then do nothing."""
+    rows = WebhookDelivery.objects.annotate(about=KT("payload__data__reference")).filter(about=booking.reference)
+    rows.filter(type=kind, attempts=0, created_at__gte=since).exclude(status=_Status.DELIVERED).delete()
 
 
 def queue_capacity_events(changes: list[SlotChange]) -> None:

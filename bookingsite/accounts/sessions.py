@@ -9,8 +9,10 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Exists, Q, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from bookingsite.accounts.oidc import is_still_welcome
@@ -18,6 +20,8 @@ from experts.models import Means, Membership, Role, StaffSession, TwoFactor, Use
 from experts.prepared import PreparedQuery
 
 KEY = "staff_session"  # what the browser's session names the row with
+# What an open page loads again by itself (static/js/staff-live.js) is no sign that anybody is there.
+BY_ITSELF = "X-By-Itself"
 SEEN_EVERY = timedelta(minutes=1)
 SECOND_FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
@@ -27,7 +31,9 @@ def current_user(request) -> User | AnonymousUser:
     if not hasattr(request, "_cached_user"):
         user = auth.get_user(request)
         if user.is_authenticated:
-            request.staff_session = _running_session(request.session.get(KEY), user)
+            request.staff_session = _running_session(
+                request.session.get(KEY), user, is_by_itself=BY_ITSELF in request.headers
+            )
             if request.staff_session is None:
                 request.session.flush()
                 user = AnonymousUser()
@@ -52,11 +58,29 @@ def is_proven(request) -> bool:
 
 def must_set_up(request) -> bool:
     """Whether they need a second factor and have none. Whoever comes from a provider has the provider's."""
-    session = staff_session(request)
+    return _lacks_second(staff_session(request))
+
+
+def find_staff(session_key: str) -> StaffSession | None:
+    """Return the session of whoever may open pages of the admin with that key of Django's session, with its ``user``.
+
+    For sockets: it writes nothing and asks no provider, as they dial by themselves, whether or not anybody is there.
+    """
+    request = HttpRequest()
+    request.session = SessionStore(session_key or None)
+    user = auth.get_user(request)
+    session = _read(request.session.get(KEY), user) if user.is_authenticated else None
+    if session is None or not session.is_running(timezone.now()) or _lacks_second(session):
+        return None
+    session.user = user
+    return session
+
+
+def _lacks_second(session: StaffSession) -> bool:
     return session.needs_second and not session.has_second and session.means != Means.OIDC
 
 
-def _running_session(session_id: int | None, user: User) -> StaffSession | None:
+def _running_session(session_id: int | None, user: User, *, is_by_itself: bool) -> StaffSession | None:
     session, now = _read(session_id, user), timezone.now()
     if session is None:
         return None
@@ -64,7 +88,7 @@ def _running_session(session_id: int | None, user: User) -> StaffSession | None:
     if not session.is_running(now) or not is_still_welcome(session):
         session.delete()
         return None
-    if now - session.seen_at > SEEN_EVERY:
+    if now - session.seen_at > SEEN_EVERY and not is_by_itself:
         StaffSession.objects.filter(pk=session.pk).update(seen_at=now)
     return session
 

@@ -1,5 +1,6 @@
 from experts.admin.categories import CategoryAdmin
 from experts.admin.experts import ExpertAdmin
+from experts.admin.exports import ExportLogAdmin
 from experts.admin.hours import TimeOffAdmin
 from experts.admin.members import MembershipAdmin
 from experts.admin.organizations import OrganizationAdmin
@@ -10,6 +11,7 @@ from experts.admin.slots import SlotAdmin
 __all__ = [
     "CategoryAdmin",
     "ExpertAdmin",
+    "ExportLogAdmin",
     "MembershipAdmin",
     "OrganizationAdmin",
     "SessionTypeAdmin",

@@ -7,8 +7,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import get_content_type_for_model
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import flatten_fieldsets, quote, unquote
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import DurationField, Model, ProtectedError, QuerySet
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -24,13 +25,16 @@ from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from experts.admin.fields import SpanField, Suggestions
-from experts.admin.history import read_history
+from experts.admin.history import Entry, read_history
 from experts.admin.scoping import Scoped
+from experts.admin.shown import SHOWN, Difference, Shown, catch_up, words_of
 from experts.errors import Refused
+from experts.locking import slot_transaction
 from experts.timezones import offset_label
 
 MOST_IN_ONE_ACTION = 500
 MOST_REFUSALS_SHOWN = 10
+LONGEST_TOLD = 200  # characters of what a colleague wrote
 
 
 def label(text: str, colour: str) -> str:
@@ -42,6 +46,11 @@ def instant(at: datetime) -> str:
     """In the zone of this browser, which is named: it need not be the expert's."""
     zone = timezone.get_current_timezone()
     return f"{date_format(at.astimezone(zone), 'BRIEF_DATETIME_FORMAT')} ({offset_label(zone, at)})"
+
+
+def read_key(text: str) -> int:
+    """The key of a row that an address names; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
 
 
 def without_menu(field: forms.Field) -> forms.Field:
@@ -101,6 +110,7 @@ class ServiceAdmin(Scoped, ModelAdmin):
     """
 
     form = ServiceForm
+    change_form_before_template = "admin/shown.html"
     formfield_overrides = {DurationField: {"form_class": SpanField, "widget": UnfoldAdminTextInputWidget}}
     # The list neither counts what it holds nor offers to act on rows that nobody has seen.
     paginator = InfinitePaginator
@@ -142,6 +152,76 @@ class ServiceAdmin(Scoped, ModelAdmin):
             # The transaction is over and undone. The same form again, now with the reason.
             request.refusal = self.explain(request, refusal)
             return super().changeform_view(request, object_id, form_url, extra_context)
+
+    # Forms that are older than what is stored (shown.py)
+
+    def _changeform_view(self, request, object_id, form_url, extra_context):
+        obj = self.get_object(request, unquote(object_id)) if object_id and request.method == "POST" else None
+        if obj is not None and self.has_change_permission(request, obj):
+            if not hasattr(request, "refusal"):  # else nothing is written
+                with slot_transaction(), connection.cursor() as cursor:
+                    # One form about an object after the other, until the end of the transaction that is open already.
+                    key = f"{self.opts.label_lower}:{obj.pk}"
+                    cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+            self._catch_up(request, self.get_object(request, unquote(object_id)))
+        return super()._changeform_view(request, object_id, form_url, extra_context)
+
+    def changed_fields(self, form: forms.ModelForm) -> list[str]:
+        """The names of what the form changes in the row: the rest is not written."""
+        return [field.name for field in self.opts.concrete_fields if field.name in form.changed_data]
+
+    def _catch_up(self, request, obj: Model | None) -> None:
+        """Refuse a form that is older than what is stored, with what is stored now wherever nothing was typed."""
+        shown = Shown.from_text(request.POST.get(SHOWN, ""))
+        if obj is None or shown is None:
+            return
+        form, names, formsets = self._stored_forms(request, obj)
+        now = Shown.of(form, names, formsets)
+        sent, differences = catch_up(shown, now, request.POST, form, formsets)
+        request.shown = now
+        if differences:
+            request.POST = sent
+            request.refusal = self._tell_differences(obj, form, formsets, differences)
+
+    def _stored_forms(self, request, obj: Model) -> tuple[forms.BaseForm, list[str], list[forms.BaseFormSet]]:
+        """The form of the object and its grids as they are stored, with the names of the fields that are shown."""
+        names = flatten_fieldsets(self.get_fieldsets(request, obj))
+        form = self.get_form(request, obj, change=True, fields=names)(instance=obj)
+        formsets = [
+            FormSet(instance=obj, prefix=FormSet.get_default_prefix(), queryset=inline.get_queryset(request))
+            for FormSet, inline in self.get_formsets_with_inlines(request, obj)
+        ]
+        return form, names, formsets
+
+    def _tell_differences(self, obj, form, formsets, differences: list[Difference]) -> dict[str | None, list[str]]:
+        """What was changed by whom: at the fields, and of grids above the form."""
+        entries = read_history(obj).entries if self.has_events else []
+        grids = {formset.prefix: formset for formset in formsets}
+        texts: dict[str | None, list[str]] = {}
+        who, lines = [], []
+        for it in differences:
+            if it.prefix:
+                entry, text = _tell_row(grids[it.prefix], it, entries)
+                lines.append(text)
+            else:
+                entry, text = _tell_field(form, it, entries)
+                texts[it.name] = [text]
+            who.append(entry.who if entry else _("Somebody"))
+        names = {"who": ", ".join(dict.fromkeys(who))}
+        told = _(
+            "%(who)s changed this while you had it open. Nothing of yours is saved yet, and nothing is lost: look at "
+            "what is marked, then save again."
+        )
+        return {None: [told % names, *lines], **texts}
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        form = context["adminform"].form
+        shown = getattr(request, "shown", None)
+        if change and shown is None and not form.is_bound:
+            grids = [grid.formset for grid in context["inline_admin_formsets"]]
+            shown = Shown.of(form, flatten_fieldsets(self.get_fieldsets(request, obj)), grids)
+        context |= {"shown": shown.as_text() if change and shown else "", "shown_name": SHOWN}
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def explain(self, request, refusal: Refused) -> dict[str | None, list[str]]:
         """The texts for each field; None is the whole form."""
@@ -244,3 +324,30 @@ class ServiceAdmin(Scoped, ModelAdmin):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/event_history.html", context)
+
+
+def _tell_field(form: forms.BaseForm, it: Difference, entries: list[Entry]) -> tuple[Entry | None, str]:
+    entry = next((entry for entry in entries if _is_about(entry, form.instance, it.name)), None)
+    value = words_of(form[it.name])
+    values = {"value": value if len(value) <= LONGEST_TOLD else f"{value[:LONGEST_TOLD]}…", **_told_of(entry)}
+    if it.is_mine:
+        return entry, _("%(who)s wrote “%(value)s”, %(when)s. The field has what you entered.") % values
+    return entry, _("%(who)s wrote this, %(when)s.") % values
+
+
+def _is_about(entry: Entry, obj: Model, name: str) -> bool:
+    return isinstance(obj, entry.model) and not entry.is_addition and name in entry.names
+
+
+def _tell_row(formset: forms.BaseFormSet, it: Difference, entries: list[Entry]) -> tuple[Entry | None, str]:
+    key = getattr(formset, "other", "")
+    about = [entry for entry in entries if entry.model is formset.model]
+    entry = next((entry for entry in about if it.name == str(entry.row.get(f"{key}_id") if key else entry.key)), None)
+    values = {"what": entry.what if entry else formset.model._meta.verbose_name, **_told_of(entry)}
+    return entry, _("%(what)s (%(who)s, %(when)s)") % values
+
+
+def _told_of(entry: Entry | None) -> dict[str, str]:
+    if entry is None:
+        return {"who": _("Somebody"), "when": _("a moment ago")}
+    return {"who": entry.who, "when": instant(entry.at)}

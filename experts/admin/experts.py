@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
+from experts.admin.exports import Column, WithExport
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
 from experts.admin.hours_editor import BUTTON, press
 from experts.admin.offers import TypesOfferedInline
@@ -36,7 +37,7 @@ _FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note", "city")
 
 
 @admin.register(Expert)
-class ExpertAdmin(WithPicture, WithPreview, ServiceAdmin):
+class ExpertAdmin(WithPicture, WithExport, WithPreview, ServiceAdmin):
     form = PolicyForm
     change_form_template = "admin/expert_form.html"
     inlines = (TypesOfferedInline, WeeklyHoursInline)
@@ -52,6 +53,22 @@ class ExpertAdmin(WithPicture, WithPreview, ServiceAdmin):
     )
     search_fields = ("search_text",)
     search_help_text = gettext_lazy("Name, headline, words of the bio, category, organisation, city or language")
+    export_columns = (
+        Column(gettext_lazy("Name"), lambda expert: expert.name),
+        Column(gettext_lazy("Address"), lambda expert: expert.slug),
+        Column(gettext_lazy("Organisation"), lambda expert: expert.organization.name),
+        Column(gettext_lazy("Category"), lambda expert: expert.category.name),
+        Column(gettext_lazy("Headline"), lambda expert: expert.headline),
+        Column(gettext_lazy("About"), lambda expert: expert.bio),
+        Column(gettext_lazy("Time zone"), lambda expert: expert.timezone),
+        Column(gettext_lazy("Languages"), lambda expert: ", ".join(expert.languages)),
+        Column(gettext_lazy("Minutes"), lambda expert: expert.session_minutes),
+        Column(gettext_lazy("Seats"), lambda expert: expert.default_capacity),
+        Column(gettext_lazy("Place"), lambda expert: expert.get_venue_display()),
+        Column(gettext_lazy("Place note"), lambda expert: expert.venue_note),
+        Column(gettext_lazy("City"), lambda expert: expert.city),
+        Column(gettext_lazy("Active"), lambda expert: _("Yes") if expert.is_active else _("No")),
+    )
     autocomplete_fields = ("organization", "category", "user")
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (

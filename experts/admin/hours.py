@@ -270,7 +270,8 @@ class TimeOffAdmin(WithPreview, ServiceAdmin):
         return f"{self.who(time_off)}, {period(time_off)}"
 
     def save_model(self, request, obj, form, change):
-        services.save_time_off(time_off=obj, seen=request.POST.get("_seen", ""))
+        fields = self.changed_fields(form) if change else None
+        services.save_time_off(time_off=obj, fields=fields, seen=request.POST.get("_seen", ""))
 
     def delete_model(self, request, obj):
         services.delete_time_off(time_off_id=obj.pk, seen=request.POST.get("_seen", ""))

@@ -112,7 +112,7 @@ class OrganizationAdmin(WithPicture, ServiceAdmin):
         return format_html('<code class="eb-once">{}</code>', line)
 
     def save_model(self, request, obj, form, change):
-        services.save_organization(organization=obj)
+        services.save_organization(organization=obj, fields=self.changed_fields(form) if change else None)
 
     def delete_model(self, request, obj):
         services.delete_organization(organization_id=obj.pk)

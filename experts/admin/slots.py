@@ -18,7 +18,9 @@ from unfold.utils import parse_date_str
 
 from experts import services
 from experts.admin.base import ServiceAdmin, label, without_menu
+from experts.admin.exports import Column, WithExport, when_and_zone
 from experts.admin.preview import WithPreview
+from experts.admin.report_filters import at_hour, of_experts, of_organization
 from experts.admin.scoping import WithinReach, reach
 from experts.admin.slot_forms import AddSlotForm, ChangeSlotForm, SlotActionForm
 from experts.errors import InvalidSlot
@@ -96,7 +98,7 @@ class DaysFilter(RangeDateFilter):
 
 
 @admin.register(Slot)
-class SlotAdmin(WithPreview, ServiceAdmin):
+class SlotAdmin(WithExport, WithPreview, ServiceAdmin):
     form = ChangeSlotForm
     organization_path = "expert__organization_id"
     person_path = "expert__user_id"
@@ -109,9 +111,27 @@ class SlotAdmin(WithPreview, ServiceAdmin):
         ("date", DaysFilter),
         "is_closed",
         "closed_by_hours",
+        of_experts("expert"),
+        of_organization("expert__organization"),
+        at_hour(""),
     )
     search_fields = ("expert__search_text",)
     search_help_text = gettext_lazy("Expert, and a day such as 2027-03-10")
+    export_columns = (
+        Column(gettext_lazy("Expert"), lambda slot: slot.expert.name),
+        Column(gettext_lazy("Expert address"), lambda slot: slot.expert.slug),
+        Column(gettext_lazy("Date"), lambda slot: slot.date),
+        Column(gettext_lazy("Time"), lambda slot: slot.time),
+        Column(gettext_lazy("Time zone"), lambda slot: slot.expert.timezone),
+        Column(gettext_lazy("Starts at"), lambda slot: when_and_zone(slot.starts_at)),
+        Column(gettext_lazy("Ends at"), lambda slot: when_and_zone(slot.ends_at)),
+        Column(gettext_lazy("Minutes"), lambda slot: slot.minutes),
+        Column(gettext_lazy("Seats"), lambda slot: slot.capacity),
+        Column(gettext_lazy("Booked"), lambda slot: slot.seats_booked),
+        Column(gettext_lazy("Held"), lambda slot: slot.seats_held),
+        Column(gettext_lazy("State"), lambda slot: str(_STATES[slot.state])),
+        Column(gettext_lazy("Title"), lambda slot: slot.title),
+    )
     autocomplete_fields = ("expert",)
     ordering = ("starts_at", "id")
     sortable_by = ("when",)

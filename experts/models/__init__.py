@@ -1,5 +1,7 @@
 from experts.models.expert import Category, Expert
+from experts.models.export_log import ExportFormat, ExportLog
 from experts.models.hours import TimeOff, WeeklyHours
+from experts.models.import_run import ImportedRow, ImportKind, ImportRun, ImportStatus
 from experts.models.invitation import Invitation
 from experts.models.membership import Membership, Role
 from experts.models.organization import Organization, TwoFactor
@@ -14,6 +16,12 @@ __all__ = [
     "Audience",
     "Category",
     "Expert",
+    "ExportFormat",
+    "ExportLog",
+    "ImportKind",
+    "ImportRun",
+    "ImportStatus",
+    "ImportedRow",
     "Invitation",
     "Means",
     "Membership",

@@ -157,6 +157,10 @@ def search_text_of(expert: Any) -> str:
     return searchable(f"{who} {_VENUE_WORDS[Venue(expert.venue)]} {expert.city or organization.city} {address}")
 
 
+def _is_title(word: str) -> bool:
+    return word.rstrip(".").lower() in {"dr", "prof", "mr", "mrs", "ms"}
+
+
 class Expert(models.Model):
     """Somebody who can be booked. Policy fields left empty follow the organisation (see ``policy``)."""
 
@@ -292,12 +296,18 @@ class Expert(models.Model):
     @property
     def _names(self) -> list[str]:
         """The words of the name, without titles."""
-        return [w for w in self.name.split() if w.rstrip(".").lower() not in {"dr", "prof", "mr", "mrs", "ms"}]
+        return [word for word in self.name.split() if not _is_title(word)]
 
     @property
     def short_name(self) -> str:
         """Return ``Amara`` for ``Dr Amara Okafor``, where there is no room for more."""
         return self._names[0] if self._names else self.name
+
+    @property
+    def formal_name(self) -> str:
+        """Return ``Dr Okafor`` for ``Dr Amara Okafor``, where there is little room; the whole name without a title."""
+        titles = [word for word in self.name.split() if _is_title(word)]
+        return " ".join([*titles, self._names[-1]]) if titles and self._names else self.name
 
     @property
     def initials(self) -> str:

@@ -46,7 +46,7 @@ def wanted_slots(
     the first is taken.
     """
     hours = sorted(hours, key=lambda row: (row.start, row.valid_from or date.min))
-    off = sorted((_off(row, zone) for row in time_off), key=lambda stretch: stretch[0])
+    off = sorted((off_instants(row, zone) for row in time_off), key=lambda stretch: stretch[0])
     days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
     return [slot for day in days for slot in _of_day(hours, off, zone, day)]
 
@@ -78,7 +78,7 @@ def _grid(row: WeeklyHours) -> Iterator[time]:
         yield time(minute // 60, minute % 60)
 
 
-def _off(row: TimeOff, zone: ZoneInfo) -> tuple[datetime, datetime]:
+def off_instants(row: TimeOff, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return start and end as instants. A time that the clocks show twice is off both times."""
     start = edge_of(row.first_day, row.from_time or MIDNIGHT, zone)
     if row.to_time is None:

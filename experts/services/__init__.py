@@ -4,6 +4,7 @@ Bookings are written by bookings/services/; a slot's counters of taken seats by 
 """
 
 from experts.services.experts import ensure_category, save_expert, save_organization
+from experts.services.exports import log_export
 from experts.services.horizons import extend_horizons
 from experts.services.hours import (
     apply_hours,
@@ -78,6 +79,7 @@ __all__ = [
     "extend_horizons",
     "forget_tries",
     "hours_values",
+    "log_export",
     "log_lock",
     "log_sign_in",
     "move_session_type",

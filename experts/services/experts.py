@@ -54,13 +54,20 @@ def save_expert(
     return expert
 
 
-def save_organization(*, organization: Organization) -> Organization:
-    """Add an organisation, or write what was changed. Its policy counts from the next request on.
+def save_organization(*, organization: Organization, fields: Collection[str] | None = None) -> Organization:
+    """Add an organisation, or write those of its ``fields`` (names) that were changed; all without it.
 
-    Raises AddressTaken, also when somebody else took the address a moment ago, Busy.
+    Its policy counts from the next request on. Raises AddressTaken, also when somebody else took the address a moment
+    ago, Busy.
     """
     try:
         with slot_transaction():
+            stored = Organization.objects.select_for_update().filter(pk=organization.pk).first()
+            if stored is not None and fields is not None:
+                # Onto the row as it is under the lock: what somebody else has changed meanwhile stays.
+                for name in fields:
+                    setattr(stored, name, getattr(organization, name))
+                organization = stored
             organization.save()
     except IntegrityError as error:
         if violated_constraint(error) != "experts_organization_slug_key":

@@ -1,7 +1,7 @@
 """Write weekly hours and time off, together with what they do to the slots, once staff have seen that."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
@@ -54,8 +54,16 @@ def preview_hours(*, expert: Expert, hours: list[WeeklyHours]) -> tuple[Plan, st
     return wanted, _key_of([wanted])
 
 
-def save_time_off(*, time_off: TimeOff, seen: str = "") -> list[Plan]:
-    """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``."""
+def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, seen: str = "") -> list[Plan]:
+    """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``.
+
+    ``fields``: names of those that were changed; without it all are written.
+    """
+    stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk and fields is not None else None
+    if stored is not None and fields is not None:
+        for name in fields:
+            setattr(stored, name, getattr(time_off, name))
+        time_off = stored
     try:
         time_off.full_clean(validate_constraints=False)
     except ValidationError as error:

@@ -82,3 +82,52 @@ document.addEventListener("click", async (event) => {
     getSelection().selectAllChildren(document.getElementById(button.dataset.copyOf ?? "feed-url"));
   }
 });
+
+// A new booking over any page: by the key N, or by a link to its page, which is in the menu of those who may book.
+(() => {
+  const PAGE = 'a[href$="/admin/book/"], a[href*="/admin/book/?"]';
+  let opening = false;
+
+  addEventListener("keydown", (event) => {
+    if (event.key !== "n" && event.key !== "N") return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.target.closest?.("input, select, textarea, dialog, [contenteditable]")) return;
+    const link = document.querySelector('a[href$="/admin/book/"]');
+    if (!link) return;
+    event.preventDefault();
+    show(link.href);
+  });
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.(PAGE);
+    if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    if (document.querySelector(".qb-page")) return;
+    event.preventDefault();
+    show(link.href);
+  });
+
+  async function show(url) {
+    const form = document.querySelector(".qb-page .qb #qb-who");
+    if (form) return form.focus();
+    if (opening || document.querySelector("dialog[open]")) return;
+    opening = true;
+    const from = document.activeElement;
+    try {
+      const answer = await fetch(url, { headers: { "X-Part": "quick-booking" } });
+      if (!answer.ok || !(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(url);
+      const html = await answer.text();
+      const { css, js } = new DOMParser().parseFromString(html, "text/html").querySelector(".qb").dataset;
+      const [book] = await Promise.all([import(js), styles(css)]);
+      await book.open(html, { from });
+    } finally {
+      opening = false;
+    }
+  }
+
+  function styles(href) {
+    if (document.querySelector(`link[href="${href}"]`)) return null;
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
+    const loaded = new Promise((resolve) => link.addEventListener("load", resolve));
+    document.head.append(link);
+    return loaded;
+  }
+})();

@@ -10,6 +10,8 @@ const FROM_DATA = {
   notes: ["calendar-sync", "message-square-text", "user-round", "info", "circle-alert", "mail", "ticket"],
   next: ["bell-plus", "bell-ring", "sparkle", "wifi-off", "refresh-cw", "loader-circle", "calendar-plus",
     "calendar-arrow-down", "log-out", "shield-check", "link", "inbox", "circle-check-big"],
+  staff: ["circle-check", "user-check", "check-check", "user-x", "hourglass", "life-buoy", "users", "timer", "plus", "clock",
+    "tree-palm", "ban", "coffee", "lock", "undo-2"],
   categories: ["stethoscope", "brain", "compass", "scale", "landmark", "briefcase", "briefcase-business", "heart-pulse", "heart",
     "graduation-cap", "book-open", "dumbbell", "apple", "salad", "music", "palette", "code", "laptop", "house", "wrench",
     "baby", "paw-print", "languages", "piggy-bank", "camera", "leaf", "activity", "hand-heart", "sparkles", "smile", "bike",

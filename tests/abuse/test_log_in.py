@@ -284,7 +284,7 @@ def test_who_needs_a_second_factor_is_led_to_set_it_up(installation, organizatio
     member = make_member(make_organization(two_factor=organization), role)
     client = logged_in(member)
     with override_settings(TWO_FACTOR=installation):
-        assert (client.get(reverse("admin:index")).get("Location") == reverse("mfa_index")) == asked
+        assert (client.get(reverse("admin:day")).get("Location") == reverse("mfa_index")) == asked
         add_app(member)
         assert is_in(client), "at once"
 

@@ -129,6 +129,7 @@ MODELS = {
     "experts/slot": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/timeoff": ("OSEA", "OSEA", "OSEA", "OSEA", "OSEA"),
     "experts/signin": ("OA", "", "OA", "OA", ""),
+    "experts/exportlog": ("OA", "", "OA", "OA", ""),
     "experts/user": ("A", "A", "A", "A", "A"),
     "auth/group": ("A", "A", "A", "A", "A"),
     "bookings/booking": ("OSEA", "OSEA", "OSEA", "OSEA", ""),
@@ -146,6 +147,12 @@ MODELS = {
 }
 ADMIN = {
     "": "OSEA",
+    "book/": "OSEA",
+    "day/": "OSEA",
+    "day/grid/": "OSEA",
+    "day/moves/": "OSEA",
+    "day/panel/": "OSEA",
+    "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
     "jsi18n/": "OSEA",
     "password_change/": "OSEA",
@@ -155,6 +162,18 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "requests/": "OSEA",
+    "reports/": "OSEA",
+    "reports/export.csv": "OSEA",
+    "reports/export.xlsx": "OSEA",
+    **{
+        f"{model}/export.{kind}": "OSEA"
+        for model in (
+            *("experts/expert", "experts/slot"),
+            *("bookings/booking", "bookings/waitlistentry", "bookings/turnedaway"),
+        )
+        for kind in ("csv", "xlsx")
+    },
     "experts/membership/invite/": "OA",
     "experts/expert/<int:object_id>/picture/": "OSEA",
     "experts/expert/<int:object_id>/hours/": "OSEA",
@@ -208,6 +227,7 @@ SOCKETS = {
     "ws/experts/<slug:slug>/": OPEN,
     "ws/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
     "ws/bookings/": OWN,
+    "ws/staff/<slug:slug>/": "members of the organisation who are logged in",
     "": "nothing",
 }
 

@@ -85,7 +85,7 @@ def test_all_that_is_held_from_one_network_is_released_at_once(attack):
     url = origin_url(rows[0], "network")
     assert "Release 5 times" in client.get(url).content.decode()
     response = client.post(url, {"release": "yes"})
-    assert messages_of(response) == ["5 times are free again."]
+    assert messages_of(response) == ["5 holds released."]
     assert not Booking.objects.filter(status=Status.HELD).exists()
     assert fresh(rows[0].slot).state == "open"
     assert Booking.objects.filter(status=Status.CONFIRMED).count() == 4

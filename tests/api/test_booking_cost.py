@@ -15,9 +15,9 @@ from tests.statements import asked_of_database
 pytestmark = pytest.mark.django_db(transaction=True)  # so that transactions are seen as they are
 
 # (statements, round trips), the latter with BEGIN and COMMIT.
-BOOKED = (5, 7)  # slot · slot with lock and time-out, booking, mail, webhooks
-BOOKED_AND_LOOKED = (7, 9)  # and how well one is known, and how many seats the expert has ahead: once in ten minutes
-BOOKED_WITH_KEY = (7, 9)  # as above; the key, its answer
+BOOKED = (4, 6)  # slot · slot with lock and time-out, booking, mail
+BOOKED_AND_LOOKED = (6, 8)  # and how well one is known, and how many seats the expert has ahead: once in ten minutes
+BOOKED_WITH_KEY = (6, 8)  # as above; the key, its answer
 REPEATED = (4, 6)  # slot · slot with lock and time-out, the key, its booking
 TAKEN = (4, 4)  # slot, demand, times before and after
 

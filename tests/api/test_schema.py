@@ -57,10 +57,11 @@ def test_schemathesis_finds_nothing(live_site, tmp_path):
     organization = make_organization(max_party=50)
     expert = make_expert(organization=organization, category=make_category(slug="health"))
     slot, changed, deleted = (make_slot(expert, at=at, capacity=1000) for at in ("10:00", "11:00", "12:00"))
-    over = make_slot(expert, capacity=2, starts_at=timezone.now() - timedelta(days=1))
+    over = make_slot(expert, capacity=3, starts_at=timezone.now() - timedelta(days=1))
     # What may be decided about a booking changes with the first decision: each call has a booking of its own.
     references = {name: make_booking(slot, status=Status.PENDING).reference for name in DECISIONS}
     references |= {name: make_booking(over, status=Status.CONFIRMED).reference for name in ("complete", "no-show")}
+    references["undo-attendance"] = make_booking(over, status=Status.NO_SHOW).reference
     booking = make_booking(slot)
     lines = [
         CONFIG.read_text(),

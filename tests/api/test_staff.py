@@ -307,6 +307,8 @@ class TestBookings:
         over = f"/admin/bookings/{make_booking(past).reference}"
         assert staff.post(f"{over}/complete").json()["status"] == "COMPLETED"
         assert staff.post(f"{over}/no-show").json()["status"] == "NO_SHOW"
+        assert staff.post(f"{over}/undo-attendance").json()["status"] == "CONFIRMED"
+        assert staff.post(f"{over}/undo-attendance").status_code == 409
 
     def test_changing_who_it_is_for(self, staff, expert):
         booking = make_booking(make_slot(expert), phone="1", notes="Knee")
@@ -340,8 +342,12 @@ class TestBookings:
         make_booking(full)
         path = f"/admin/bookings/{make_booking(slot).reference}/reschedule"
         assert staff.post(path, {"slot": full.pk}).json()["code"] == "slot_taken"
-        assert staff.post(path, {"slot": elsewhere.pk}).json()["code"] == "not_allowed"
+        stranger = make_slot(make_expert())
+        assert staff.post(path, {"slot": stranger.pk}).status_code == 404
+        assert staff.post(path, {"slot": elsewhere.pk}).json()["slot"]["id"] == elsewhere.pk, "to a colleague"
         assert staff.post(path, {"slot": free.pk}).json()["slot"]["id"] == free.pk
+        moved = staff.post(path, {"slot": elsewhere.pk, "any_expert": True}).json()
+        assert (moved["slot"]["id"], moved["slot"]["expert"]) == (elsewhere.pk, elsewhere.expert.slug)
 
     def test_the_history_names_the_program(self, staff, expert):
         booking = make_booking(make_slot(expert))

@@ -88,9 +88,10 @@ def test_the_calls_of_this_file_work_at_all(method, path):
     """The control: what is refused below is refused for whose it is, and not for how it is asked."""
     make_category(slug="health")
     tenant = Tenant()
-    if path.endswith(("/complete", "/no-show")):
+    if path.endswith(("/complete", "/no-show", "/undo-attendance")):
         past = make_slot(tenant.expert, starts_at=timezone.now() - timedelta(days=3))
-        tenant.words["reference"] = make_booking(past).reference
+        status = Status.NO_SHOW if path.endswith("/undo-attendance") else Status.CONFIRMED
+        tenant.words["reference"] = make_booking(past, status=status).reference
     if method == "DELETE":
         tenant.words["slot_id"] = tenant.other.pk
     answer = tenant.call(Caller(make_token(tenant.organization)), method, path)

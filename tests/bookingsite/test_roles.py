@@ -73,7 +73,7 @@ def test_nobody_works_for_an_organisation_that_is_inactive(world):
 
 
 def test_roles_take_one_query_for_each_request(world):
-    for url in (reverse("admin:index"), admin_url(Slot), admin_url(Booking, "change", world.objects[Booking].pk)):
+    for url in (reverse("admin:day"), admin_url(Slot), admin_url(Booking, "change", world.objects[Booking].pk)):
         with CaptureQueriesContext(connection) as captured:
             world.people["owner"].get(url)
         assert (

@@ -31,12 +31,14 @@ def test_a_list_names_the_zone_of_each_time(organization, model):
     assert ", 10:00 New York" in text
 
 
-def test_today_names_the_zone_of_each_time(organization):
-    response = logged_in(make_member(organization)).get(reverse("admin:index"))
-    for rows in ("requests", "sessions"):
-        assert sorted(row["city"] for row in response.context[rows]) == ["London", "New York"]
-    assert response.text.count("10:00 London,") == response.text.count("10:00 New York,") == 1
-    assert "10:00<small>London</small>" in response.text
+def test_the_day_names_the_zone_of_each_column_and_of_the_axis(organization):
+    client = logged_in(make_member(organization))
+    day = make_slot(make_expert(organization=organization), at="11:00").date
+    page = client.get(reverse("admin:day"), {"day": day.isoformat()})
+    assert ">GMT<" in page.text or ">GMT+1<" in page.text
+    assert sorted(column["clock"].partition(",")[0] for column in page.context["columns"]) == ["", "", "New York"]
+    page = client.get(reverse("admin:day"), {"day": day.isoformat(), "view": "list"})
+    assert "10:00 in New York" in page.text
 
 
 def test_a_decision_names_the_zone(organization):

@@ -31,7 +31,7 @@ def log_in(page):
     page.get_by_label("E-mail address").fill("maya@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
-    expect(page.get_by_role("heading", name="Next sessions")).to_be_visible()
+    expect(page.get_by_role("region", name="The day by expert")).to_be_visible()
 
 
 def save(page):

@@ -43,7 +43,7 @@ def test_a_passkey_is_set_up_because_it_must_be_and_then_logs_in_alone(make_cont
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("heading", name="Keep these codes").wait_for()
     page.get_by_role("link", name="I have kept them").click()
-    page.get_by_text("Next sessions").wait_for()
+    page.get_by_role("region", name="The day by expert").wait_for()
 
     page.goto("/account/second/app/")
     assert problems(page, "app") == []
@@ -51,7 +51,7 @@ def test_a_passkey_is_set_up_because_it_must_be_and_then_logs_in_alone(make_cont
     assert problems(page, "account") == []
     page.get_by_role("button", name="Log out", exact=True).click()
     page.get_by_role("button", name="Log in with a passkey").click()
-    page.get_by_text("Next sessions").wait_for()
+    page.get_by_role("region", name="The day by expert").wait_for()
     assert SignIn.objects.filter(outcome="in").latest("pk").means == "passkey"
 
     # Asked again before what matters, by the passkey.

@@ -7,6 +7,7 @@ find for a pattern.
 
 # Django's own names, which its admin uses as well.
 TIME_FORMAT = "H:i"  # 14:30
+HOUR_FORMAT = "H"  # 14
 DATE_FORMAT = "j F Y"  # 11 March 2026
 DATETIME_FORMAT = "j F Y, H:i"
 MONTH_DAY_FORMAT = "j F"
@@ -17,6 +18,7 @@ WEEKDAY_FORMAT = "l"  # Wednesday
 SHORT_WEEKDAY_FORMAT = "D"  # Wed
 SHORT_MONTH_FORMAT = "M"  # Mar
 DAY_OF_MONTH_FORMAT = "j"  # 11
+MONTH_FORMAT = "F"  # March
 MONTH_YEAR_FORMAT = "F Y"  # March 2026
 
 # Where there is little room.

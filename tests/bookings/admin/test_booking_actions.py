@@ -94,7 +94,7 @@ def test_what_became_of_sessions_is_noted_from_the_list(staff, action, after, wo
 
 @pytest.mark.parametrize(("action", "after"), [("reject", Status.REJECTED), ("cancel", Status.CANCELLED)])
 def test_a_message_to_the_customers_is_asked_for_first(staff, action, after):
-    rows = [request(name="Karim Aziz"), request(email="", source="staff")]
+    rows = [request(name="Karim Aziz"), request(name="Olu Adeyemi", email="", source="staff")]
     question = run_action(staff, Booking, action, rows)
     assert "Karim Aziz" in question.text
     assert rows[1].reference in question.text
@@ -103,6 +103,33 @@ def test_a_message_to_the_customers_is_asked_for_first(staff, action, after):
     hidden = {name: value for name, value in question.context["hidden"] if name != "_selected_action"}
     run_action(staff, Booking, rows=rows, **hidden, reason=" Dr Okafor is ill. ")
     assert all(now_is(row, status=after, reason="Dr Okafor is ill.") for row in rows)
+
+
+def test_a_no_show_is_taken_back_while_the_session_goes_on_and_after_it(staff):
+    going_on = make_booking(make_slot(starts_at=timezone.now() - timedelta(minutes=5)))
+    services.mark_no_show(booking_id=going_on.pk)
+    assert "undo" in offered(staff, going_on)
+    assert decide(staff, going_on, "undo").status_code == 302
+    assert now_is(going_on, status=Status.CONFIRMED)
+    assert "undo" not in offered(staff, going_on)
+    services.mark_arrived(booking_id=going_on.pk)
+    assert "undo" in offered(staff, going_on), "that somebody came, too"
+    decide(staff, going_on, "undo")
+    assert now_is(going_on, arrived_at=None)
+    missed, held = over(status=Status.NO_SHOW), request()
+    said = messages_of(run_action(staff, Booking, "undo", [missed, held]))[-1]
+    assert said.startswith("1 booking is confirmed again. 1 refused:")
+    assert now_is(missed, status=Status.CONFIRMED)
+    assert mails() == []
+
+
+def test_who_hears_nothing_is_named_and_holds_are_nobody(staff):
+    told = request(name="Karim Aziz")
+    silent = request(name="Priya Nair", email="", source="staff", phone="+447700900233")
+    held, ended = make_booking(make_slot(), status=Status.HELD, name="", email=""), request(email="", source="staff")
+    services.cancel(booking_id=ended.pk, by_customer=False)
+    question = run_action(staff, Booking, "cancel", [told, silent, held, ended])
+    assert "1 of them has no e-mail address and hears nothing: Priya Nair, +44 7700 900233." in question.text
 
 
 def test_a_message_that_cannot_be_is_told_at_the_field_and_nothing_is_decided(staff):

@@ -320,7 +320,8 @@ def test_history_tells_what_changed_but_neither_notes_nor_visitors(staff):
         admin_url(Booking, "change", booking.pk), person(name="Lena B", email=booking.email, notes="Another secret")
     )
     page = staff.get(admin_url(Booking, "history", booking.pk))
-    changed, added = page.context["history"].entries
+    written, changed, added = page.context["history"].entries
+    assert (written.what, written.changes) == ("Notes changed", [])
     assert [(c.label, c.new) for c in changed.changes] == [("Full name", "Lena B")]
     assert ("Status", "Confirmed") in [(c.label, c.new) for c in added.changes]
     assert (added.who, added.source) == ("System", "Program")
@@ -349,44 +350,6 @@ def test_history_tells_who_decided_and_from_where():
         ("Status", "Confirmed", "Cancelled"),
         ("Message to the customer", "–", "Dr Okafor is ill."),
     ]
-
-
-# The first page
-
-
-def test_the_first_page_says_what_the_day_needs(staff):
-    now = timezone.now()
-    on = make_slot(
-        make_expert(name="Amara Okafor", timezone="UTC"),
-        starts_at=max(now - timedelta(minutes=1), timezone.localtime().replace(hour=0, minute=0, second=0)),
-        capacity=2,
-    )
-    make_booking(on)
-    make_booking(make_slot(capacity=2), status=Status.PENDING, name="Karim Aziz", expires_at=now + timedelta(hours=3))
-    make_booking(make_slot(), status=Status.CANCELLED, name="Not here")
-    full = make_slot(make_expert(name="Hannah Weiss"))
-    for _ in range(3):
-        TurnedAway.objects.create(slot=full, reason="full", source="web")
-    TurnedAway.objects.update(created_at=now - timedelta(days=6))
-    old = TurnedAway.objects.create(slot=full, reason="full", source="web")
-    TurnedAway.objects.filter(pk=old.pk).update(created_at=now - timedelta(days=8))
-
-    page = staff.get(reverse("admin:index"))
-    numbers = {card["label"]: card["number"] for card in page.context["cards"]}
-    assert numbers["Waiting for approval"] == 1
-    assert numbers["Turned away, 7 days"] == 3
-    assert numbers["Booked today"] in (0, 1)  # 0 in the first minute of a day
-    assert page.context["cards"][1]["note"] == "The first runs out in 2 h 59 min"
-    assert [session["is_on"] for session in page.context["sessions"]] == [True, False]
-    assert [request["name"] for request in page.context["requests"]] == ["Karim Aziz"]
-    assert [row["expert"] for row in page.context["demand"]] == ["Hannah Weiss"]
-    assert "Not here" not in page.text
-
-
-def test_the_first_page_of_an_empty_site(staff):
-    page = staff.get(reverse("admin:index")).text
-    assert "Nobody has booked for the next seven days." in page
-    assert "Nobody is waiting." in page
 
 
 def test_an_account_is_made_and_its_password_changed(staff):
@@ -436,7 +399,8 @@ def test_markup_in_what_people_type_stays_text(staff):
     booking = book(slot, name=evil, notes=evil, phone=evil[:40], source=Source.STAFF)
     make_booking(make_slot(), status=Status.PENDING, name=evil)
     expert = slot.expert
-    urls = [reverse("admin:index")]
+    day = reverse("admin:day", query={"day": slot.date.isoformat(), "organization": slot.expert.organization_id})
+    urls = [day, f"{day}&view=list", f"{day}&slot={slot.pk}", f"{day}&booking={booking.pk}"]
     for obj in (booking, slot, expert):
         urls += [admin_url(type(obj)), *(admin_url(type(obj), page, obj.pk) for page in ("change", "history"))]
     urls += [admin_url(Slot, "delete", slot.pk), reverse("admin:search") + "?s=img&extended=1"]

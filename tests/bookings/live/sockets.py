@@ -39,10 +39,13 @@ def cookie(visitor):
 
 
 @asynccontextmanager
-async def socket(path, *, visitor="", origin="http://testserver"):
+async def socket(path, *, visitor="", staff=None, origin="http://testserver"):
+    """``staff``: a client of the tests that is logged in."""
     headers = [(b"origin", origin.encode()), (b"host", b"testserver")]
     if visitor:
         headers.append((b"cookie", cookie(visitor)))
+    if staff:
+        headers.append((b"cookie", f"sessionid={staff.cookies['sessionid'].value}".encode()))
     communicator = WebsocketCommunicator(application, path, headers=headers)
     communicator.scope["client"] = ["203.0.113.1", 1234]
     connected, _code = await communicator.connect(timeout=10)

@@ -176,3 +176,17 @@ def test_the_look_up_mail_says_until_when_in_the_readers_zone(mailoutbox):
         assert f"until {until:%H:%M}, Kolkata time (GMT+5:30)" in body
         assert "works once" in body
     assert "Amara" not in mail.body + html_of(mail), "the mail itself tells nothing about the bookings"
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.REJECTED, Status.EXPIRED])
+def test_no_mail_calls_a_seat_free_that_nobody_can_have(status, mailoutbox):
+    """Who is away has closed the slot; and by the time that a mail is read, somebody else may have the seat."""
+    slot = make_slot(make_expert(organization=make_organization(contact_email="desk@example.com")), is_closed=True)
+    booking = make_booking(slot, status=status, expires_at=slot.starts_at)
+    send_mail(booking, status.lower(), 0)
+    if status == Status.EXPIRED:
+        send_mail(booking, "staff_expired", 0)
+    assert mailoutbox
+    for mail in mailoutbox:
+        for body in (mail.body, html_of(mail)):
+            assert "free" not in body.lower() and "seat" not in body.lower()

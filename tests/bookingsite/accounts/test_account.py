@@ -182,6 +182,14 @@ def test_working_keeps_a_session_by_one_statement_and_a_write_a_minute():
         assert [sql.split()[0] for sql in ours] == expected
 
 
+def test_what_an_open_page_loads_by_itself_keeps_no_session():
+    client = logged_in(make_superuser())
+    age(50, "seen_at")
+    before = StaffSession.objects.get().seen_at
+    assert client.get(reverse("admin:index"), headers={"X-By-Itself": "1"}).status_code == 200
+    assert StaffSession.objects.get().seen_at == before
+
+
 def test_sessions_end_with_the_membership_and_with_the_account():
     organization = make_organization()
     client = logged_in(make_member(organization))

@@ -62,7 +62,7 @@ def test_an_owner_invites_a_colleague_who_chooses_a_password_and_is_in(organizat
     assert noor.post(path, ACCOUNT)["Location"] == reverse("admin:index")
     membership = Membership.objects.get(user__email="noor@example.com")
     assert (membership.role, membership.organization) == (Role.SCHEDULER, organization)
-    assert noor.get(reverse("admin:index")).status_code == 200
+    assert noor.get(reverse("admin:day")).status_code == 200
     assert noor.get(path).status_code == 410, "once"
 
 
@@ -205,7 +205,7 @@ def test_founding_an_organisation_ends_with_a_list_of_what_is_to_do():
     assert (organization.slug, organization.timezone) == ("harbour-law", "Europe/Berlin")
     assert [step["done"] for step in page.context["checklist"]["steps"]] == [False, False, False, False]
     expert = make_expert(organization=organization)
-    page = ida.get(reverse("admin:index"))
+    page = ida.get(reverse("admin:day"))
     steps = page.context["checklist"]["steps"]
     assert [step["done"] for step in steps] == [True, False, False, False]
     assert steps[1]["url"] == admin_url(Expert, "change", expert.pk) + "#hours-group"

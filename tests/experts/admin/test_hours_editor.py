@@ -57,10 +57,7 @@ def told(data: QueryDict) -> list[str]:
         (["0 09:00 12:00", "1 08:00 09:00", "1 10:00 11:00"], "copy:0:1", ["0 09:00 12:00", "1 09:00 12:00"]),
         (["0 09:00 12:00"], "copy:1:0", []),
         # What nobody could have pressed changes nothing.
-        *(
-            (["0 09:00 12:00"], button, ["0 09:00 12:00"])
-            for button in ("", "x", "add", "add:7", "copy:0:0,9")
-        ),
+        *((["0 09:00 12:00"], button, ["0 09:00 12:00"]) for button in ("", "x", "add", "add:7", "copy:0:0,9")),
         *((["0 09:00 12:00"], button, ["0 09:00 12:00"]) for button in ("remove:9", "add:²", "break:" + "9" * 5000)),
         (["0 9:75 x"], "break:0", ["0 9:75 x"]),
     ],

@@ -1,0 +1,390 @@
+"""The staff's day: who comes when to whom, who has arrived, what is free. Where people at a desk work.
+
+The page is whole without scripts: each block is a link, the panel is part of the page, what is done is a form.
+static/js/admin-day.js fetches the same parts.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings.admin.checklist import checklist
+from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
+from bookings.admin.staff_choice import (
+    chosen_organization,
+    organizations_to_choose,
+    wanted_day,
+    wanted_experts,
+)
+from bookings.admin.staff_live import staff_live
+from bookings.admin.staff_page import StaffPage, render_page
+from bookings.models import Booking
+from bookings.selectors.staff_day import (
+    MOST_COUNTED,
+    Away,
+    Column,
+    Count,
+    Entry,
+    Look,
+    StaffDay,
+    Stretch,
+    choose_columns,
+    experts_to_choose,
+    organization_zone,
+    read_day,
+)
+from experts import formatting
+from experts.admin.base import read_key
+from experts.admin.scoping import may, reach
+from experts.models import Expert
+from experts.permissions import ADD
+from experts.templatetags.expertbook import icon
+from experts.timezones import city, offset_label
+
+VIEWS = ("day", "list")
+TALL_FROM = 27  # minutes: from there on a block has room for a second line
+
+ICONS = {
+    Look.CONFIRMED: "circle-check",
+    Look.ARRIVED: "user-check",
+    Look.DONE: "check-check",
+    Look.NO_SHOW: "user-x",
+    Look.PENDING: "hourglass",
+    Look.RESCUE: "life-buoy",
+    Look.CLASS: "users",
+    Look.HELD: "timer",
+    Look.FREE: "plus",
+    Look.UNBOOKABLE: "clock",
+}
+WORDS = {
+    Look.CONFIRMED: gettext_lazy("Confirmed"),
+    Look.ARRIVED: gettext_lazy("Arrived"),
+    Look.DONE: gettext_lazy("Completed"),
+    Look.NO_SHOW: gettext_lazy("No-show"),
+    Look.PENDING: gettext_lazy("Waiting for approval"),
+    Look.RESCUE: gettext_lazy("To rescue"),
+    Look.CLASS: gettext_lazy("Class"),
+    Look.HELD: gettext_lazy("Being booked"),
+    Look.FREE: gettext_lazy("Free"),
+    Look.UNBOOKABLE: gettext_lazy("Not bookable now"),
+}
+AWAY_ICONS = {Away.OFF: "tree-palm", Away.CLOSED: "ban", Away.BREAK: "coffee", Away.NOT_WORKING: "lock"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A block as the template draws it. ``at`` and ``minutes`` are minutes from the top of the axis; ``label`` is what
+    is read aloud.
+    """
+
+    id: str
+    css: str
+    icon: str
+    name: str
+    line: str
+    label: str
+    time: str
+    at: int
+    minutes: int
+    lane: int
+    lanes: int
+    slot: int
+    expert: int
+    href: str = ""
+    booking: int | None = None
+    is_free: bool = False
+    seats_left: int = 0
+    is_listed: bool = True
+    expert_name: str = ""
+    state: str = ""
+    # By the organisation's clock, and the expert's where that is another one.
+    desk_time: str = ""
+    own_time: str = ""
+
+
+def day_page(request: HttpRequest) -> HttpResponse:
+    organization = chosen_organization(request)
+    if organization is None:
+        return render_page(request, "admin/day/nobody.html", _("Day"), {})
+    context = _context(request, organization)
+    context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
+    title = formatting.full_day(context["staff_day"].day, context["today"])
+    return render_page(request, "admin/day/page.html", title, context)
+
+
+def grid_part(request: HttpRequest) -> HttpResponse:
+    """The numbers and the columns, for a page that is open."""
+    organization = chosen_organization(request)
+    if organization is None:
+        raise Http404
+    return TemplateResponse(request, "admin/day/_body.html", _context(request, organization))
+
+
+def _context(request: HttpRequest, organization) -> dict:
+    now, mine = timezone.now(), reach(request)
+    day = wanted_day(request, organization, now)
+    live = staff_live(organization, day)
+    zone = organization_zone(organization)
+    experts = experts_to_choose(mine, organization, day)
+    chosen = choose_columns(experts, wanted_experts(request, organization))
+    found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)
+    view = request.GET.get("view", "")
+    view = view if view in VIEWS else "day"
+    show = request.GET.get("show", "")
+    show = Count(show) if show in list(Count) else None
+    opened = read_key(request.GET.get("booking", ""))
+    today = now.astimezone(zone).date()
+    address = DayAddress(request.GET)
+    columns = [_column(found, column, show, opened, address) for column in found.columns]
+    return {
+        "staff_day": found,
+        "staff_live": live,
+        "organization": organization,
+        "organizations": organizations_to_choose(request),
+        "today": today,
+        "is_today": day == today,
+        "view": view,
+        "show": show,
+        "columns": columns,
+        "rows": _rows(columns, show) if view == "list" else [],
+        "hours": _hours(found),
+        "minutes_shown": _minutes(found.closes_at - found.opens_at),
+        "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
+        "clock": _("%(city)s, %(time)s") % {"city": city(zone), "time": formatting.clock(now, zone)},
+        "now_time": formatting.clock(now, zone),
+        "offset": offset_label(zone, found.opens_at),
+        "numbers": _numbers(found, show, address),
+        "waiting": _waiting(found),
+        "next_up": _next_up(found, address),
+        "experts": experts,
+        "chosen": {expert.pk for expert in chosen},
+        "address": address,
+        "earlier_url": address.to(day=day - timedelta(days=1)),
+        "later_url": address.to(day=day + timedelta(days=1)),
+        "today_url": address.to(day=""),
+        "grid_url": f"{reverse('admin:day_grid')}?{address.query()}",
+        "views": [(name, label, address.to(view=name), view == name) for name, label in _views()],
+        "may_book": may(request, "bookings.booking", ADD),
+        "book_url": book_url(),
+    }
+
+
+def _views():
+    return (("day", _("Day")), ("list", _("List")))
+
+
+# What is shown
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds() // 60)
+
+
+def _hours(found: StaffDay) -> list[dict]:
+    zone, hours, at = organization_zone(found.organization), [], found.opens_at
+    while at <= found.closes_at:
+        hours.append({"text": formatting.clock(at, zone), "at": _minutes(at - found.opens_at)})
+        at += timedelta(hours=1)
+    return hours
+
+
+def _column(found: StaffDay, column: Column, show: Count | None, opened: int, address: DayAddress) -> dict:
+    expert, zone = column.expert, column.expert.zone
+    at_noon = found.opens_at + (found.closes_at - found.opens_at) / 2
+    has_own_clock = offset_label(zone, at_noon) != offset_label(organization_zone(found.organization), at_noon)
+    free = column.next_free
+    entries = [it for it in column.entries if show is None or it.counts_for(show)]
+    return {
+        "expert": expert,
+        "name": expert.formal_name,
+        "clock": _("%(city)s, %(time)s") % {"city": expert.zone_city, "time": formatting.clock(found.now, zone)}
+        if has_own_clock
+        else "",
+        "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
+        "percent": round(100 * column.seats_taken / column.seats) if column.seats else 0,
+        "free": {"time": formatting.clock(free.starts_at, zone), "url": book_url(slot=free.slot.pk)} if free else None,
+        "blocks": [_shown(found, expert, entry, opened, address) for entry in entries],
+        "away": [_away(found, expert, stretch) for stretch in column.away],
+    }
+
+
+def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: DayAddress) -> Shown:
+    zone, look = expert.zone, entry.look
+    start, end = max(entry.starts_at, found.opens_at), min(entry.ends_at, found.closes_at)
+    minutes = max(_minutes(end - start), 1)
+    time = formatting.clock(entry.starts_at, zone)
+    booking, line = entry.booking, ""
+    href = ""
+    match look:
+        case Look.FREE:
+            name, href = time, book_url(slot=entry.slot.pk)
+        case Look.UNBOOKABLE:
+            name = time
+        case Look.HELD:
+            name = _("Being booked")
+        case _ if booking is None:
+            name = _class_name(entry)
+            line = _("%(taken)d of %(seats)d seats") % {"taken": entry.seats_taken, "seats": entry.slot.capacity}
+            href = address.to(slot=entry.slot.pk)
+        case _:
+            name, line = booking.name or _("Erased"), _line(booking, entry, zone)
+            href = address.to(booking=booking.pk)
+    words = [name, line, formatting.time_span(entry.starts_at, entry.ends_at, zone), WORDS[look]]
+    css = [
+        f"is-{look}",
+        "is-tall" if minutes >= TALL_FROM else "",
+        "is-open" if booking and booking.pk == opened else "",
+    ]
+    desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
+    key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
+    return Shown(
+        id=f"{key}-{expert.pk}",
+        css=" ".join(filter(None, css)),
+        icon=icon(ICONS[look]),
+        name=name,
+        line=line,
+        label=", ".join(str(word) for word in words if word),
+        time=time,
+        at=_minutes(start - found.opens_at),
+        minutes=minutes,
+        lane=entry.lane,
+        lanes=entry.lanes,
+        slot=entry.slot.pk,
+        expert=expert.pk,
+        href=href,
+        booking=booking.pk if booking else None,
+        is_free=look == Look.FREE,
+        seats_left=entry.slot.capacity - entry.slot.seats_booked if look == Look.CLASS and entry.is_bookable else 0,
+        is_listed=bool(entry.bookings),
+        expert_name=expert.name,
+        state=str(WORDS[look]),
+        desk_time=desk_time,
+        own_time="" if time == desk_time else _("%(time)s in %(city)s") % {"time": time, "city": expert.zone_city},
+    )
+
+
+def _class_name(entry: Entry) -> str:
+    titles = {booking.title for booking in entry.bookings if booking.title} or {entry.slot.title}
+    return min(titles) or _("Group")
+
+
+def _line(booking: Booking, entry: Entry, zone) -> str:
+    """The second line: what matters most about it now."""
+    if entry.look == Look.PENDING:
+        return runs_out(booking, zone, timezone.now())
+    if entry.look == Look.ARRIVED and booking.arrived_at is not None:
+        return _("Arrived %(time)s") % {"time": formatting.clock(booking.arrived_at, zone)}
+    seats = ngettext("%(count)d seat", "%(count)d seats", booking.seats) % {"count": booking.seats}
+    return booking.title or (seats if booking.seats > 1 else "")
+
+
+def _away(found: StaffDay, expert: Expert, stretch: Stretch) -> dict:
+    zone = expert.zone
+    times = {"start": formatting.clock(stretch.starts_at, zone), "end": formatting.clock(stretch.ends_at, zone)}
+    match stretch.why:
+        case Away.BREAK:
+            text = _("Break")
+        case Away.CLOSED:
+            text = _("Closed")
+        case Away.NOT_WORKING:
+            text = _("Not working")
+        case _ if stretch.starts_at <= found.opens_at and stretch.ends_at >= found.closes_at:
+            text = _("Off all day")
+        case _ if stretch.starts_at <= found.opens_at:
+            text = _("Off until %(end)s") % times
+        case _ if stretch.ends_at >= found.closes_at:
+            text = _("Off from %(start)s") % times
+        case _:
+            text = _("Off %(start)s to %(end)s") % times
+    minutes = _minutes(stretch.ends_at - stretch.starts_at)
+    return {
+        "css": f"is-{stretch.why}",
+        "icon": icon(AWAY_ICONS[stretch.why]),
+        "text": text,
+        "at": _minutes(stretch.starts_at - found.opens_at),
+        "minutes": minutes,
+        "has_room": minutes >= 15,
+    }
+
+
+def _rows(columns: list[dict], show: Count | None) -> list[Shown]:
+    """The day in one list, by time. What is free is left out, unless it is what was asked for."""
+    blocks = [it for column in columns for it in column["blocks"] if it.is_listed or show == Count.FREE]
+    return sorted(blocks, key=lambda it: (it.at, it.expert_name, it.slot))
+
+
+def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[dict]:
+    """The numbers of the day that are any, and how many are booked and free."""
+    words = {
+        Count.BOOKED: ("circle-check", ngettext("booked", "booked", found.numbers[Count.BOOKED])),
+        Count.ARRIVED: ("user-check", ngettext("arrived", "arrived", found.numbers[Count.ARRIVED])),
+        Count.NO_SHOW: ("user-x", ngettext("no-show", "no-shows", found.numbers[Count.NO_SHOW])),
+        Count.PENDING: ("hourglass", ngettext("to approve", "to approve", found.numbers[Count.PENDING])),
+        Count.RESCUE: ("life-buoy", ngettext("to rescue", "to rescue", found.numbers[Count.RESCUE])),
+        Count.FREE: ("plus", ngettext("free", "free", found.numbers[Count.FREE])),
+    }
+    is_over = found.closes_at <= found.now
+    always = {Count.BOOKED, show} | (set() if is_over else {Count.FREE})
+    return [
+        {
+            "css": f"is-{count}",
+            "icon": icon(words[count][0]),
+            "number": found.numbers[count],
+            "text": words[count][1],
+            "url": address.to(show="" if show == count else count.value),
+            "is_on": show == count,
+        }
+        for count in Count
+        if found.numbers[count] or count in always
+    ]
+
+
+def _waiting(found: StaffDay) -> dict | None:
+    """The requests of all days, which run out: they lead to where they are answered."""
+    waiting = found.waiting
+    if waiting.first_ends_at is None:
+        return None
+    try:
+        url = reverse("admin:requests")
+    except NoReverseMatch:
+        url = f"{reverse('admin:bookings_booking_changelist')}?status__exact=PENDING"
+    number = formatting.count_label(min(waiting.count, MOST_COUNTED), waiting.count > MOST_COUNTED)
+    span = formatting.duration(waiting.first_ends_at - found.now)
+    text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
+    return {"number": number, "text": text % {"span": span}, "url": url}
+
+
+def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
+    """Who is next, to be seen without any click."""
+    if (following := found.next_up) is None:
+        return None
+    column, entry = following
+    booking = entry.booking
+    return {
+        "time": formatting.clock(entry.starts_at, organization_zone(found.organization)),
+        "name": booking.name if booking else _class_name(entry),
+        "expert": column.expert.name,
+        "url": address.to(booking=booking.pk) if booking else address.to(slot=entry.slot.pk),
+        "booking": booking.pk if booking else None,
+    }
+
+
+PAGE = StaffPage(
+    name="day",
+    route="day/",
+    view=day_page,
+    title=gettext_lazy("Day"),
+    icon="calendar_today",
+    parts=(
+        ("day_grid", "day/grid/", grid_part),
+        ("day_panel", "day/panel/", panel_part),
+        ("day_act", "day/booking/<int:booking_id>/<str:name>/", act_on),
+    ),
+)

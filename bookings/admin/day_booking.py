@@ -1,0 +1,360 @@
+"""The panel beside the staff's day: one booking, or a class with all who come, and what can be done about them.
+
+What is done is a form that is posted, and leads back to the day. Scripts post the same forms and get the panel back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.http import require_POST
+
+from bookings import services
+from bookings.admin.day_address import DayAddress, book_url
+from bookings.errors import Refused
+from bookings.models import Booking, Status
+from bookings.permissions import may_read_notes, readable_answers
+from bookings.selectors.answers import answers_to
+from bookings.selectors.place import whole_place
+from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived
+from bookings.transitions import TRANSITIONS
+from experts import formatting
+from experts.admin.base import read_key
+from experts.admin.scoping import may, reach
+from experts.models import Slot
+from experts.permissions import ADD, CHANGE
+
+VISITS_SHOWN = 5
+SAID = "day_said"  # in the session: what was done last, to be said once
+PART = "X-Day-Part"  # the header of a script that wants the panel instead of the page
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that is done about a booking with one click. ``said`` names the person."""
+
+    do: Callable[..., Booking]
+    label: str
+    icon: str
+    said: str
+    is_possible: Callable[[Booking, datetime], bool]
+    is_done: Callable[[Booking], bool]
+    can_be_undone: bool = True
+    asks_message: bool = False
+
+
+def _has_day_come(booking: Booking, now: datetime) -> bool:
+    return booking.slot.date <= booking.slot.expert.today(now)
+
+
+ACTS = {
+    "arrived": Act(
+        services.mark_arrived,
+        gettext_lazy("Arrived"),
+        "user-check",
+        gettext_lazy("%(name)s has arrived."),
+        lambda booking, now: (
+            booking.status in (Status.CONFIRMED, Status.NO_SHOW)
+            and booking.arrived_at is None
+            and _has_day_come(booking, now)
+        ),
+        has_arrived,
+    ),
+    "no-show": Act(
+        services.mark_no_show,
+        gettext_lazy("No-show"),
+        "user-x",
+        gettext_lazy("%(name)s marked as no-show."),
+        lambda booking, now: Status.NO_SHOW in TRANSITIONS[Status(booking.status)] and booking.slot.starts_at <= now,
+        lambda booking: booking.status == Status.NO_SHOW,
+    ),
+    "done": Act(
+        services.complete,
+        gettext_lazy("Done"),
+        "check-check",
+        gettext_lazy("The session with %(name)s is done."),
+        lambda booking, now: Status.COMPLETED in TRANSITIONS[Status(booking.status)] and booking.ends_at <= now,
+        lambda booking: booking.status == Status.COMPLETED,
+    ),
+    "approve": Act(
+        services.approve,
+        gettext_lazy("Approve"),
+        "circle-check",
+        gettext_lazy("The request of %(name)s is approved."),
+        lambda booking, now: booking.status == Status.PENDING and booking.runs_out_at > now,
+        lambda booking: booking.status == Status.CONFIRMED,
+        can_be_undone=False,
+    ),
+    "reject": Act(
+        services.reject,
+        gettext_lazy("Reject"),
+        "circle-x",
+        gettext_lazy("The request of %(name)s is rejected."),
+        lambda booking, now: booking.status == Status.PENDING,
+        lambda booking: booking.status == Status.REJECTED,
+        can_be_undone=False,
+        asks_message=True,
+    ),
+    "cancel": Act(
+        services.cancel,
+        gettext_lazy("Cancel booking"),
+        "circle-slash",
+        gettext_lazy("The booking of %(name)s is cancelled."),
+        lambda booking, now: Status.CANCELLED in TRANSITIONS[Status(booking.status)] and booking.ends_at > now,
+        lambda booking: booking.status == Status.CANCELLED,
+        can_be_undone=False,
+        asks_message=True,
+    ),
+    "undo": Act(
+        services.undo_attendance,
+        gettext_lazy("Undo"),
+        "undo-2",
+        gettext_lazy("Taken back: %(name)s is booked as before."),
+        lambda booking, now: booking.status in (Status.NO_SHOW, Status.COMPLETED) or booking.arrived_at is not None,
+        lambda booking: booking.status == Status.CONFIRMED and booking.arrived_at is None,
+        can_be_undone=False,
+    ),
+}
+
+
+# Reading
+
+
+def panel_of(request: HttpRequest, address: DayAddress) -> dict:
+    """What the panel shows for the address of the page: a booking, a class, or nothing."""
+    if pk := read_key(request.GET.get("booking", "")):
+        booking = _find(request, pk)
+        return {"panel": booking_panel(request, booking, address)} if booking else {}
+    if pk := read_key(request.GET.get("slot", "")):
+        slot = _find_slot(request, pk)
+        return {"class": class_panel(request, slot, address)} if slot else {}
+    return {}
+
+
+def _find(request: HttpRequest, pk: int) -> Booking | None:
+    """A booking of an expert whose day they see. Not what is being booked at this moment."""
+    booking = Booking.objects.with_slot().filter(pk=pk).exclude(status=Status.HELD).first()
+    if booking is None:
+        return None
+    seen = experts_seen(reach(request), booking.slot.expert.organization)
+    return booking if seen.filter(pk__in=experts_of(booking)).exists() else None
+
+
+def _find_slot(request: HttpRequest, pk: int) -> Slot | None:
+    slot = Slot.objects.with_expert().filter(pk=pk).first()
+    if slot is None:
+        return None
+    seen = experts_seen(reach(request), slot.expert.organization)
+    return slot if seen.filter(pk=slot.expert_id).exists() else None
+
+
+def _may_change(request: HttpRequest, booking: Booking) -> bool:
+    """As on the page of the booking itself; nothing about somebody who was erased."""
+    page = admin.site.get_model_admin(Booking)
+    return booking.erased_at is None and page.reaches(request, booking, CHANGE)
+
+
+def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -> dict:
+    """One booking with what is known about its person. Logs that the customer's words were read."""
+    now, zone = timezone.now(), booking.slot.expert.zone
+    may_change = _may_change(request, booking)
+    possible = [name for name, act in ACTS.items() if may_change and act.is_possible(booking, now)]
+    place = whole_place(booking)
+    return {
+        "booking": booking,
+        "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
+        "status": _status(booking),
+        "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
+        "clock": formatting.zone_name(zone),
+        "what": booking.title_and_length,
+        "place": place.kind if place.join_url or not place.note else f"{place.kind}, {place.note}",
+        "runs_out": runs_out(booking, zone, now) if booking.status == Status.PENDING else "",
+        "acts": [
+            {
+                "name": name,
+                "label": ACTS[name].label,
+                "icon": ACTS[name].icon,
+                "url": reverse("admin:day_act", args=[booking.pk, name]),
+                "asks_message": ACTS[name].asks_message,
+                "is_main": number == 0,
+            }
+            for number, name in enumerate(name for name in possible if name != "undo")
+        ],
+        "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if "undo" in possible else "",
+        "move_url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"])
+        if may_change and booking.is_open and booking.ends_at > now
+        else "",
+        "open_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
+        "history_url": reverse("admin:bookings_booking_history", args=[booking.pk]),
+        "again_url": book_url(person=booking.pk)
+        if may(request, "bookings.booking", ADD) and booking.erased_at is None
+        else "",
+        "may_edit": may_change,
+        "close_url": address.to(),
+        "fields": {**address.kept, "booking": booking.pk},
+        **_words(request, booking),
+        **_visits(request, booking),
+    }
+
+
+def runs_out(booking: Booking, zone: ZoneInfo, now: datetime) -> str:
+    """``Runs out 10:30``, with the weekday where that is not today."""
+    is_today = booking.runs_out_at.astimezone(zone).date() == now.astimezone(zone).date()
+    when = (formatting.clock if is_today else formatting.weekday_and_time)(booking.runs_out_at, zone)
+    return _("Runs out %(when)s") % {"when": when}
+
+
+def _status(booking: Booking) -> str:
+    if has_arrived(booking):
+        assert booking.arrived_at is not None, "whoever has arrived did so at some time"
+        time = formatting.clock(booking.arrived_at, booking.slot.expert.zone)
+        return _("Arrived %(time)s") % {"time": time}
+    return booking.get_status_display()
+
+
+def _words(request: HttpRequest, booking: Booking) -> dict:
+    """Notes and answers as far as they may read them; owners can see that they did."""
+    mine, answers = reach(request), answers_to(booking)
+    readable = readable_answers(mine, booking, answers)
+    may_read = may_read_notes(mine, booking)
+    if may_read:
+        answered = {booking.pk} if readable else ()
+        services.log_note_readings([booking], answered=answered, user=request.user, who=request.user.email)
+    return {
+        "notes": booking.notes if may_read else "",
+        "answers": [(answer.label, answer.text) for answer in readable],
+        "is_hidden": bool(booking.notes and not may_read) or len(readable) < len(answers),
+    }
+
+
+def _visits(request: HttpRequest, booking: Booking) -> dict:
+    rows = earlier_visits(reach(request), booking)
+    missed = sum(row.status == Status.NO_SHOW for row in rows)
+    came = len(rows) - missed
+    words = [ngettext("%(count)d visit", "%(count)d visits", came) % {"count": came}]
+    if missed:
+        words.append(ngettext("%(count)d no-show", "%(count)d no-shows", missed) % {"count": missed})
+    return {
+        "visits": [
+            {
+                "day": formatting.brief_day(row.slot.date, booking.slot.expert.today()),
+                "expert": row.slot.expert.name,
+                "is_missed": row.status == Status.NO_SHOW,
+            }
+            for row in rows[:VISITS_SHOWN]
+        ],
+        "visits_in_words": ", ".join(words),
+    }
+
+
+def class_panel(request: HttpRequest, slot: Slot, address: DayAddress) -> dict:
+    """All who come to a slot of several seats, each with what is done most."""
+    now, zone = timezone.now(), slot.expert.zone
+    rows = Booking.objects.with_slot().filter(slot=slot, status__in=STANDING).order_by("name", "pk")
+    people = []
+    for booking in rows[: slot.capacity]:
+        may_change = _may_change(request, booking)
+        people.append(
+            {
+                "booking": booking,
+                "name": booking.name or _("Erased"),
+                "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
+                "status": _status(booking),
+                "url": address.to(booking=booking.pk),
+                "acts": [
+                    {"label": ACTS[name].label, "url": reverse("admin:day_act", args=[booking.pk, name])}
+                    for name in ("arrived", "no-show")
+                    if may_change and ACTS[name].is_possible(booking, now)
+                ],
+            }
+        )
+    return {
+        "slot": slot,
+        "title": slot.title or next((it["booking"].title for it in people if it["booking"].title), "") or _("Group"),
+        "when": formatting.session_in_words(slot.starts_at, slot.ends_at, zone, now),
+        "clock": formatting.zone_name(zone),
+        "seats": _("%(taken)d of %(seats)d seats") % {"taken": slot.seats_booked, "seats": slot.capacity},
+        "people": people,
+        "book_url": book_url(slot=slot.pk) if slot.is_bookable and may(request, "bookings.booking", ADD) else "",
+        "open_url": reverse("admin:experts_slot_change", args=[slot.pk]),
+        "close_url": address.to(),
+        "fields": {**address.kept, "slot": slot.pk},
+    }
+
+
+# What was said last
+
+
+def said(request: HttpRequest) -> dict:
+    """What was done a moment ago, to be said once, with the way back."""
+    last = request.session.pop(SAID, None)
+    if not isinstance(last, dict):
+        return {}
+    if text := last.get("problem"):
+        return {"toast": {"text": text, "is_problem": True}}
+    booking, act = _find(request, last.get("booking", 0)), ACTS.get(last.get("act", ""))
+    if booking is None or act is None:
+        return {}
+    return {
+        "toast": {
+            "text": act.said % {"name": booking.name or booking.reference},
+            "icon": act.icon,
+            "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if act.can_be_undone else "",
+            "fields": last.get("fields", {}),
+        }
+    }
+
+
+# Views
+
+
+def panel_part(request: HttpRequest) -> HttpResponse:
+    """The panel alone, for the booking or the class that the address names."""
+    address = DayAddress(request.GET)
+    return TemplateResponse(request, "admin/day/_panel.html", panel_of(request, address))
+
+
+@require_POST
+def act_on(request: HttpRequest, booking_id: int, name: str) -> HttpResponse:
+    """Do something about a booking, and go back to the day. A refusal is said there."""
+    booking, act = _find(request, booking_id), ACTS.get(name)
+    if booking is None or act is None:
+        raise Http404
+    if not _may_change(request, booking):
+        raise PermissionDenied
+    address = DayAddress(request.POST)
+    status = 200
+    request.session[SAID] = {"booking": booking.pk, "act": name, "fields": address.kept}
+    try:
+        act.do(booking_id=booking.pk, **_values(name, request))
+    except Refused as refusal:
+        stored = _find(request, booking_id)
+        if stored is None or not act.is_done(stored):  # else it is the second click of a double click
+            request.session[SAID] = {"problem": str(refusal)}
+            status = 409
+    opened = {key: read_key(request.POST.get(key, "")) for key in ("booking", "slot")}
+    if PART not in request.headers:
+        return redirect(address.to(**{key: pk for key, pk in opened.items() if pk}))
+    request.GET = request.POST
+    context = panel_of(request, address) | said(request)
+    return TemplateResponse(request, "admin/day/_answer.html", context, status=status)
+
+
+def _values(name: str, request: HttpRequest) -> dict:
+    match name:
+        case "reject":
+            return {"reason": request.POST.get("reason", "")[:1000]}
+        case "cancel":
+            seen = read_key(request.POST.get("seen_sequence", ""))
+            return {"by_customer": False, "reason": request.POST.get("reason", "")[:1000], "seen_sequence": seen}
+    return {}

@@ -1,0 +1,341 @@
+"""Move a booking to another time, with any expert of its organisation: on the day by drag or keyboard, else by tiles.
+
+One address. As a page it shows the times of a day (``?booking=``), then the question (``&slot=``); a POST moves. For
+static/js/admin-move.js, which asks with ``part``, the same comes as fragments to be laid over the day.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings import services
+from bookings.admin.staff_choice import wanted_day
+from bookings.admin.staff_page import StaffPage, render_page
+from bookings.errors import NotFound, Refused, SlotTaken
+from bookings.models import Booking
+from bookings.selectors.moves import Moves, WhyNot, read_moves
+from bookings.selectors.staff_day import MOST_COLUMNS, experts_to_choose, organization_zone
+from bookings.transitions import in_sentence
+from experts import formatting
+from experts.admin.base import read_key
+from experts.admin.scoping import reach
+from experts.models import Expert, Session, Slot
+from experts.permissions import ADD, CHANGE
+from experts.timezones import offset_at
+
+DAYS_TO_CHOOSE = 7
+
+
+class MoveForm(forms.Form):
+    """What is sent with a move. ``told`` goes with each form, as a box that is not ticked is not sent at all."""
+
+    slot = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    sequence = forms.IntegerField(required=False)
+    tell = forms.BooleanField(required=False)
+    undo = forms.BooleanField(required=False)
+    reason = Booking._meta.get_field("reason").formfield(required=False)
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A start to which the booking can be moved, as it is drawn and read aloud."""
+
+    slot: int
+    expert: int
+    expert_name: str
+    time: str
+    starts_at: datetime
+    minutes: int
+    label: str
+    url: str
+
+
+def moves_page(request: HttpRequest) -> HttpResponse:
+    booking = _find_booking(request)
+    if request.method == "POST":
+        return _move(request, booking)
+    if not booking.is_open:
+        return _too_late(request, booking)
+    if slot_id := read_key(request.GET.get("slot", "")):
+        return _question(request, booking, slot_id)
+    return _spots(request, booking)
+
+
+def moves_url(booking: Booking, **values) -> str:
+    """Where a booking is moved."""
+    return f"{reverse('admin:day_moves')}?{urlencode({'booking': booking.pk} | values)}"
+
+
+def _find_booking(request: HttpRequest) -> Booking:
+    """The booking that is named. Others' look like none; whoever may only look at it is refused."""
+    page = admin.site.get_model_admin(Booking)
+    asked = request.POST.get("booking") or request.GET.get("booking", "")
+    rows = page.get_queryset(request).select_related("session_type", "second_expert__organization")
+    booking = rows.filter(pk=read_key(asked)).first()
+    if booking is None:
+        raise Http404
+    if not page.reaches(request, booking, CHANGE):
+        raise PermissionDenied
+    return booking
+
+
+def _is_part(request: HttpRequest) -> bool:
+    return "part" in request.GET or "part" in request.POST
+
+
+def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
+    """Into whose calendars they may move it: the booking's own first, then those who work on that day, by name."""
+    page, own = admin.site.get_model_admin(Booking), booking.slot.expert
+    everybody = [
+        expert
+        for expert in experts_to_choose(reach(request), own.organization, day)
+        if expert.pk != own.pk and page.reaches(request, Booking(slot=Slot(expert=expert)), ADD)
+    ]
+    shown = {read_key(key) for key in request.GET.getlist("experts")[:MOST_COLUMNS]}
+    others = [it for it in everybody if it.pk in shown] if shown else [it for it in everybody if it.works]
+    return [own, *others][:MOST_COLUMNS]
+
+
+# Where it can go
+
+
+def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    now = timezone.now()
+    organization = booking.slot.expert.organization
+    zone = organization_zone(organization)
+    today = now.astimezone(zone).date()
+    starts_on = booking.slot.starts_at.astimezone(zone).date()
+    day = wanted_day(request, organization, now) if request.GET.get("day") else max(starts_on, today)
+    experts = _experts(request, booking, day)
+    moves = read_moves(booking, experts, day, zone, now)
+    spots = _spots_of(booking, moves)
+    context = {
+        "booking": booking,
+        "name": booking.name or booking.reference,
+        "was_at": formatting.clock(booking.slot.starts_at, booking.slot.expert.zone),
+        "spots": spots,
+        "columns": [_column(booking, expert, moves, spots) for expert in experts],
+        "refusal": refusal,
+    }
+    if _is_part(request):
+        return TemplateResponse(request, "admin/moves/_spots.html", context, status=status)
+    first = max(day - timedelta(days=day.weekday()), today)
+    context |= {
+        "about": _about(booking),
+        "day": formatting.full_day(day, today),
+        "zone": formatting.zone_label_of_day(zone, day),
+        "days": [
+            {"text": formatting.day_name(it, today), "url": moves_url(booking, day=it), "is_shown": it == day}
+            for it in (first + timedelta(days=n) for n in range(DAYS_TO_CHOOSE))
+        ],
+        "earlier_url": moves_url(booking, day=first - timedelta(days=7)) if first > today else "",
+        "later_url": moves_url(booking, day=first + timedelta(days=7)),
+        "back_url": _day_url(booking),
+    }
+    return render_page(request, "admin/moves/page.html", _("Move this booking"), context, status=status)
+
+
+def _spots_of(booking: Booking, moves: Moves) -> list[Spot]:
+    found, number = moves.in_order, len(moves.in_order)
+    spots = []
+    for place, start in enumerate(found, 1):
+        zone = start.expert.zone
+        time = formatting.clock(start.starts_at, zone)
+        words = {"time": time, "expert": start.expert.name, "place": place, "number": number}
+        spots.append(
+            Spot(
+                slot=start.pk,
+                expert=start.expert_id,
+                expert_name=start.expert.name,
+                time=time,
+                starts_at=start.starts_at,
+                minutes=_minutes(start),
+                label=_("%(time)s, %(expert)s, free. %(place)d of %(number)d.") % words,
+                url=moves_url(booking, slot=start.pk),
+            )
+        )
+    return spots
+
+
+def _minutes(start: Slot) -> int:
+    return int((start.ends_at - start.starts_at).total_seconds() // 60)
+
+
+def _column(booking: Booking, expert: Expert, moves: Moves, spots: list[Spot]) -> dict:
+    mine = [spot for spot in spots if spot.expert == expert.pk]
+    match moves.why_not.get(expert.pk):
+        case None:
+            text = ngettext("%(count)d free time", "%(count)d free times", len(mine)) % {"count": len(mine)}
+        case WhyNot.TYPE:
+            text = _("Not this type")
+        case WhyNot.TOGETHER:
+            text = _("Stays with both experts")
+        case WhyNot.FULL:
+            text = _("No time is free")
+    starts_at = booking.slot.starts_at
+    has_own_clock = offset_at(expert.zone, starts_at) != offset_at(booking.slot.expert.zone, starts_at)
+    return {
+        "expert": expert,
+        "text": text,
+        "spots": mine,
+        "zone": formatting.zone_label(expert.zone, starts_at) if has_own_clock else "",
+    }
+
+
+# The question
+
+
+def _question(
+    request: HttpRequest, booking: Booking, slot_id: int, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    slot = Slot.objects.select_related("expert__organization").filter(pk=slot_id).first()
+    page = admin.site.get_model_admin(Booking)
+    try:
+        page.refuse_other_calendars(request, booking, slot_id)
+    except NotFound:
+        raise Http404 from None
+    zone, now = slot.expert.zone, timezone.now()
+    day = slot.starts_at.astimezone(zone).date()
+    moves = read_moves(booking, [slot.expert], slot.starts_at.astimezone(zone).date(), zone, now)
+    start = next((it for it in moves.in_order if it.pk == slot_id), None)
+    if start is None:
+        return _refused(request, booking, _taken(), 409)
+    old_zone = booking.slot.expert.zone
+    today = now.astimezone(zone).date()
+    old_day = booking.slot.starts_at.astimezone(old_zone).date()
+    context = {
+        "booking": booking,
+        "name": booking.name or booking.reference,
+        "slot": start,
+        "rows": [
+            (formatting.clock(booking.slot.starts_at, old_zone), formatting.clock(start.starts_at, zone)),
+            *([] if day == old_day else [(formatting.day_name(old_day, today), formatting.day_name(day, today))]),
+            *([] if start.expert_id == booking.slot.expert_id else [(booking.slot.expert.name, start.expert.name)]),
+        ],
+        "note": " ".join(_notes(booking, start, same_day=day == old_day)),
+        "zone": formatting.zone_label(zone, start.starts_at),
+        "may_tell": bool(booking.email),
+        "first_name": (booking.name or booking.reference).split()[0],
+        "refusal": refusal,
+        "back_url": moves_url(booking, day=day),
+        "about": _about(booking),
+    }
+    if _is_part(request):
+        return TemplateResponse(request, "admin/moves/_question.html", context, status=status)
+    title = _("Move %(name)s?") % {"name": context["name"]}
+    return render_page(request, "admin/moves/question.html", title, context, status=status)
+
+
+def _notes(booking: Booking, start: Slot, *, same_day: bool):
+    before, after = booking.ends_at - booking.slot.starts_at, start.ends_at - start.starts_at
+    minutes = {"minutes": _minutes(start), "before": int(before.total_seconds() // 60)}
+    if before != after:
+        yield _("%(minutes)d min instead of %(before)d.") % minutes
+    elif same_day:
+        yield _("Same day, %(minutes)d min.") % minutes
+    else:
+        yield _("%(minutes)d min.") % minutes
+    if isinstance(start, Session) and start.expert_id != booking.slot.expert_id:
+        words = {"expert": start.expert.name, "type": start.terms.name}
+        yield _("%(expert)s also offers %(type)s.") % words
+
+
+def _about(booking: Booking) -> str:
+    expert = booking.slot.expert
+    when = formatting.session_in_words(booking.slot.starts_at, booking.ends_at, expert.zone, timezone.now())
+    return _("%(when)s, %(expert)s") % {"when": when, "expert": booking.with_whom}
+
+
+# What comes of it
+
+
+def _move(request: HttpRequest, booking: Booking) -> HttpResponse:
+    form = MoveForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, booking, _("Choose a time."), 422)
+    values, before = form.cleaned_data, booking.slot
+    try:
+        admin.site.get_model_admin(Booking).refuse_other_calendars(request, booking, values["slot"])
+        moved = services.reschedule(
+            booking_id=booking.pk,
+            slot_id=values["slot"],
+            by_customer=False,
+            reason=values["reason"] or "",
+            seen_sequence=values["sequence"],
+            tell=values["tell"],
+        )
+    except Refused as refusal:
+        # A time that went away while somebody chose is a conflict, not an address that does not exist.
+        is_taken = isinstance(refusal, SlotTaken | NotFound)
+        return _refused(request, booking, _taken() if is_taken else str(refusal), 409 if is_taken else refusal.status)
+    return _moved(request, moved, before, values)
+
+
+def _taken() -> str:
+    return _("That time was just taken. The booking stays where it is.")
+
+
+def _refused(request: HttpRequest, booking: Booking, reason: str, status: int) -> HttpResponse:
+    if _is_part(request):
+        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=status)
+    return _spots(request, booking, refusal=reason, status=status)
+
+
+def _too_late(request: HttpRequest, booking: Booking) -> HttpResponse:
+    reason = _("This booking is %(status)s. That is not possible now.") % {"status": in_sentence(booking.status)}
+    if _is_part(request):
+        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=409)
+    messages.warning(request, reason)
+    return HttpResponseRedirect(_day_url(booking))
+
+
+def _moved(request: HttpRequest, booking: Booking, before: Slot, values: dict) -> HttpResponse:
+    expert = booking.slot.expert
+    words = {
+        "name": booking.name or booking.reference,
+        "when": formatting.soon(booking.slot.starts_at, expert.zone, timezone.now()),
+        "expert": expert.name,
+    }
+    if values["undo"]:
+        said = _("%(name)s is back at %(when)s with %(expert)s.") % words
+    else:
+        said = _("Moved: %(name)s is now at %(when)s with %(expert)s.") % words
+    may_undo = not values["undo"] and _may_move_to(booking, before)
+    context = {"said": said, "booking": booking, "slot": before.pk, "tell": values["tell"], "may_undo": may_undo}
+    if _is_part(request):
+        return TemplateResponse(request, "admin/moves/_moved.html", context)
+    if may_undo:
+        said = format_html('{} <a href="{}">{}</a>', said, moves_url(booking, slot=before.pk), _("Move it back"))
+    messages.success(request, said)
+    return HttpResponseRedirect(_day_url(booking))
+
+
+def _may_move_to(booking: Booking, slot: Slot) -> bool:
+    """Whether it could go back at this moment: nobody who waits has been offered the time, and it can be booked."""
+    zone = slot.expert.zone
+    day = slot.starts_at.astimezone(zone).date()
+    moves = read_moves(booking, [slot.expert], day, zone, timezone.now())
+    return any(start.pk == slot.pk for start in moves.in_order)
+
+
+def _day_url(booking: Booking) -> str:
+    zone = ZoneInfo(booking.slot.expert.organization.timezone)
+    day = booking.slot.starts_at.astimezone(zone).date()
+    return f"{reverse('admin:day')}?{urlencode({'day': day, 'booking': booking.pk})}"
+
+
+PAGE = StaffPage(
+    name="day_moves", route="day/moves/", view=moves_page, title=gettext_lazy("Move this booking"), right=CHANGE
+)

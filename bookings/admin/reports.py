@@ -1,0 +1,539 @@
+"""Reports: a period and its experts in numbers, each of which leads to the list of what it has counted."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from functools import cached_property, partial
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from bookings.admin.staff_page import StaffPage, render_page
+from bookings.selectors import reports
+from bookings.selectors.reports import LONGEST, Demand, Figures, Report, Scope
+from experts import formatting, services
+from experts.admin.exports import table_response
+from experts.admin.report_filters import numbers_in
+from experts.admin.scoping import may, reach
+from experts.models import Expert, ExportFormat, Organization, SessionType
+from experts.permissions import ADD, VIEW
+from experts.tables import Cell, Row
+
+MOST_ROWS = 400  # shown in the table: as many as a report has days at most
+MOST_CHOICES = 300  # experts to tick
+MOST_HOUSES = 200
+MOST_DEMAND = 5
+STEPS = 5  # of the colours of the heat table
+PERIODS = {
+    "week": gettext_lazy("Week"),
+    "month": gettext_lazy("Month"),
+    "quarter": gettext_lazy("Quarter"),
+    "own": gettext_lazy("Own dates"),
+}
+GROUPINGS = {"day": gettext_lazy("By day"), "expert": gettext_lazy("By expert"), "type": gettext_lazy("By type")}
+FIRST_COLUMN = {"day": gettext_lazy("Day"), "expert": gettext_lazy("Expert"), "type": gettext_lazy("Session type")}
+# What each number means. docs/reports.md says the same at more length.
+MEANINGS = {
+    "booked": (
+        gettext_lazy("Booked"),
+        gettext_lazy(
+            "Bookings of sessions on these days, whatever became of them later: cancelled ones too. Without requests "
+            "that wait, were declined or ran out."
+        ),
+    ),
+    "attended": (
+        gettext_lazy("Attended"),
+        gettext_lazy("Bookings whose session is over and nobody said they were missed, or whose person has arrived."),
+    ),
+    "no_shows": (gettext_lazy("No-shows"), gettext_lazy("Bookings of which staff said that nobody came.")),
+    "cancelled": (
+        gettext_lazy("Cancelled"),
+        gettext_lazy("Bookings that customers or staff have cancelled. They count as booked, too."),
+    ),
+    "use": (
+        gettext_lazy("Used of offered"),
+        gettext_lazy(
+            "Minutes of seats that are taken, of all minutes of seats in open slots: an hour with 12 seats offers 12 "
+            "hours. Requests that wait and no-shows use their time; closed slots offer only what is booked in them."
+        ),
+    ),
+    "turned_away": (
+        gettext_lazy("Turned away"),
+        gettext_lazy(
+            "How often somebody opened or asked for a time on these days and could not have it. Whoever tries three "
+            "times counts three times."
+        ),
+    ),
+    "lead": (
+        gettext_lazy("Lead time"),
+        gettext_lazy(
+            "From booking to the beginning of the session, the median of all that were booked: half came earlier, half "
+            "later."
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a report is asked about, as its address says it."""
+
+    period: str
+    first: date
+    last: date
+    today: date
+    by: str
+    house: Organization
+    chosen: tuple[int, ...]  # ids of experts; none for all
+    is_cut: bool = False  # whether more days were asked for than a report has
+
+    @property
+    def before(self) -> tuple[date, date]:
+        """The period before, of the same kind."""
+        return _moved(self, -1)
+
+    def query(self, **changes: object) -> str:
+        """The part of an address that asks this, with changes."""
+        asked = replace(self, **changes)
+        values: dict[str, object] = {"period": asked.period, "by": asked.by, "house": asked.house.pk}
+        if asked.period == "own":
+            values |= {"from": asked.first, "to": asked.last}
+        else:
+            values["day"] = asked.first
+        if asked.chosen:
+            values["experts"] = ",".join(map(str, asked.chosen))
+        return urlencode(values)
+
+
+class Books:
+    """What one person may see in a report: the organisations and experts within reach."""
+
+    def __init__(self, request) -> None:
+        self.mine = reach(request)
+        self.everywhere, self.own = self.mine.with_right("bookings.booking", VIEW)
+
+    @cached_property
+    def houses(self) -> list[Organization]:
+        rows = Organization.objects.order_by("name", "pk")
+        if not self.mine.everything:
+            rows = rows.filter(pk__in=self.everywhere | self.own)
+        return list(rows[:MOST_HOUSES])
+
+    def house(self, text: str) -> Organization:
+        """The organisation that the address names, else the first. PermissionDenied where there is none."""
+        for key in numbers_in(text):
+            rows = Organization.objects.filter(pk=key)
+            found = rows if self.mine.everything else rows.filter(pk__in=self.everywhere | self.own)
+            if house := found.first():
+                return house
+        if not self.houses:
+            raise PermissionDenied
+        return self.houses[0]
+
+    def experts(self, house: Organization) -> list[Expert]:
+        """The experts of an organisation, or among them one's own."""
+        rows = Expert.objects.filter(organization=house).order_by("name", "pk").defer("bio", "search_text")
+        if not (self.mine.everything or house.pk in self.everywhere):
+            rows = rows.filter(user=self.mine.user_id)
+        return list(rows)
+
+
+def read_question(request) -> Asked:
+    """What the address asks for; what it says wrongly is as if it said nothing."""
+    given = request.GET
+    books = Books(request)
+    house = books.house(given.get("house", ""))
+    today = timezone.now().astimezone(_zone(house)).date()
+    period = given.get("period") if given.get("period") in PERIODS else "month"
+    by = given.get("by") if given.get("by") in GROUPINGS else "expert"
+    chosen = tuple(dict.fromkeys(numbers_in(",".join(given.getlist("experts")))))
+    day = _day(given.get("day")) or today
+    first, last = _bounds(period, day)
+    is_cut = False
+    if period == "own":
+        first = _day(given.get("from")) or today.replace(day=1)
+        last = max(_day(given.get("to")) or today, first)
+        is_cut = (last - first).days >= LONGEST
+        last = min(last, first + timedelta(days=LONGEST - 1))
+    return Asked(period, first, last, today, by, house, chosen, is_cut)
+
+
+def _zone(house: Organization):
+    return Expert(timezone=house.timezone).zone
+
+
+def _day(text: str | None) -> date | None:
+    """A day in an address; none that is so far away that periods before or after it are not days any more."""
+    try:
+        found = date.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return found if 1900 <= found.year <= 2200 else None
+
+
+def _bounds(period: str, day: date) -> tuple[date, date]:
+    if period == "week":
+        first = formatting.week_start(day)
+        return first, first + timedelta(days=6)
+    months = 3 if period == "quarter" else 1
+    first = date(day.year, day.month - (day.month - 1) % months, 1)
+    return first, _month_after(first, months) - timedelta(days=1)
+
+
+def _month_after(first: date, months: int) -> date:
+    number = first.year * 12 + first.month - 1 + months
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def _moved(asked: Asked, steps: int) -> tuple[date, date]:
+    if asked.period in ("month", "quarter"):
+        return _bounds(asked.period, _month_after(asked.first, steps * (3 if asked.period == "quarter" else 1)))
+    length = (asked.last - asked.first).days + 1
+    return asked.first + timedelta(days=steps * length), asked.last + timedelta(days=steps * length)
+
+
+# The page
+
+
+def reports_view(request):
+    asked = read_question(request)
+    if asked.is_cut:
+        text = ngettext("A report has at most %(count)d day.", "A report has at most %(count)d days.", LONGEST)
+        messages.warning(request, text % {"count": LONGEST})
+    experts, report = read(request, asked)
+    names = names_of_rows(asked, experts, report)
+    links = Links(request, asked)
+    context = {
+        "asked": asked,
+        "cards": _cards(report, links),
+        "heat": _heat(report, links),
+        "demand": _demand(request, asked, report, experts, links),
+        "table": _table(asked, report, names, links),
+        "experts": _choices(asked, experts),
+        "houses": Books(request).houses,
+        "periods": [(label, asked.period == key, _period_url(asked, key)) for key, label in PERIODS.items()],
+        "groupings": [(label, asked.by == key, f"?{asked.query(by=key)}#table") for key, label in GROUPINGS.items()],
+        "span": formatting.period(asked.first, asked.last, asked.today),
+        "span_before": formatting.period(*asked.before, asked.today),
+        "earlier": _moved_url(asked, -1),
+        "later": _moved_url(asked, 1),
+        "query": asked.query(),
+        "meanings": MEANINGS.values(),
+        "printed_at": formatting.full_day_and_time(timezone.now(), _zone(asked.house)),
+    }
+    return render_page(request, "admin/reports.html", _("Reports"), context)
+
+
+def read(request, asked: Asked) -> tuple[list[Expert], Report]:
+    """The experts that can be chosen, and the numbers of those that were."""
+    experts = Books(request).experts(asked.house)
+    ids = [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
+    return experts, reports.read_report(Scope(ids, asked.first, asked.last), Scope(ids, *asked.before), asked.by)
+
+
+def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> dict[object, str]:
+    """The keys of the table's rows in their order, with what they are called: experts without numbers, too."""
+    if asked.by == "day":
+        return {day: formatting.full_day(day, asked.today) for day in sorted(report.rows)}
+    if asked.by == "expert":
+        return {expert.pk: expert.name for expert in experts if not asked.chosen or expert.pk in asked.chosen}
+    types = SessionType.objects.filter(pk__in=[key for key in report.rows if key]).order_by("position", "name")
+    names: dict[object, str] = {kind.pk: kind.name for kind in types}
+    return names | ({None: _("Without a type")} if None in report.rows else {})
+
+
+class Links:
+    """Addresses of the lists that numbers have counted."""
+
+    def __init__(self, request, asked: Asked) -> None:
+        self.asked = asked
+        mine = reach(request)
+        self.common: dict[str, object] = {}
+        if mine.everything or len(frozenset().union(*mine.organizations.values())) > 1:
+            self.common["house"] = asked.house.pk
+        if asked.chosen:
+            self.common["experts"] = ",".join(map(str, asked.chosen))
+
+    def of(self, model: str, path: str, days: tuple[date, date] | None = None, **values: object) -> str:
+        """The list of a model on some days, all of the report by default. ``path`` leads to the slot: "slot__"."""
+        first, last = days or (self.asked.first, self.asked.last)
+        found = {f"{path}date_from": first, f"{path}date_to": last}
+        return f"{reverse(f'admin:{model}_changelist')}?{urlencode(self.common | found | values)}"
+
+    def bookings(self, counted: str, days=None, **values: object) -> str:
+        return self.of("bookings_booking", "slot__", days, counted=counted, **values)
+
+    def slots(self, days=None, **values: object) -> str:
+        return self.of("experts_slot", "", days, when="all", **values)
+
+    def turned_away(self, days=None, **values: object) -> str:
+        return self.of("bookings_turnedaway", "slot__", days, **values)
+
+    def waitlist(self) -> str:
+        return self.of("bookings_waitlistentry", "slot__", counted="joined")
+
+    def of_row(self, key: object) -> dict[str, object]:
+        """What a row of the table adds to an address: of a booking, a slot and what was turned away."""
+        if self.asked.by == "day":
+            return {"days": (key, key)}
+        if self.asked.by == "type":
+            return {"untyped": 1} if key is None else {"session_type__id__exact": key}
+        return {"experts": key}
+
+
+def _period_url(asked: Asked, period: str) -> str:
+    """The same days seen as another kind of period: that in which today is, if it is one of them."""
+    if period == "own":
+        return f"?{asked.query(period=period)}"
+    day = asked.today if asked.first <= asked.today <= asked.last else asked.first
+    first, last = _bounds(period, day)
+    return f"?{asked.query(period=period, first=first, last=last)}"
+
+
+def _moved_url(asked: Asked, steps: int) -> str:
+    first, last = _moved(asked, steps)
+    return f"?{asked.query(first=first, last=last)}"
+
+
+def percent(part: float | None) -> str:
+    return _("%(number)d%%") % {"number": round(part * 100)} if part is not None else "–"
+
+
+def hours(minutes: int) -> str:
+    return number_format(round(minutes / 60) if minutes >= 600 else round(minutes / 60, 1), force_grouping=True)
+
+
+def days(span: timedelta | None) -> str:
+    """``6.2 days``; ``5 hours`` and less in their own words."""
+    if span is None:
+        return "–"
+    if span < timedelta(days=1):
+        return formatting.duration(span)
+    number = round(span / timedelta(days=1), 1)
+    return ngettext("%(days)s day", "%(days)s days", 2 if number != 1 else 1) % {"days": number_format(number, 1)}
+
+
+def _cards(report: Report, links: Links) -> list[dict]:
+    now, before = report.total, report.before
+    cards = []
+    for name in ("booked", "attended", "no_shows", "cancelled"):
+        number, was = getattr(now, name), getattr(before, name)
+        note = _("from %(number)s") % {"number": formatting.count_label(was)}
+        if name != "booked":
+            note = _("%(part)s of booked") % {"part": percent(now.part_of_booked(name))}
+        good = name in ("booked", "attended")
+        change = _change(number - was, good)
+        cards.append(_card(name, formatting.count_label(number), links.bookings(name), change, note))
+    points = round((now.use or 0) * 100) - round((before.use or 0) * 100)
+    used = _("%(used)s of %(offered)s h") % {"used": hours(now.used), "offered": hours(now.offered)}
+    comparable = now.use is not None and before.use is not None
+    change = _change(points, True, _("%(number)s pt")) if comparable else None
+    cards.append(_card("use", percent(now.use), links.slots(), change, used))
+    change = _change(now.turned_away - before.turned_away, False)
+    away = _card("turned_away", formatting.count_label(now.turned_away), links.turned_away(), change, "")
+    away["more"] = {
+        "text": _("%(count)s on waitlists") % {"count": formatting.count_label(report.waitlisted)},
+        "url": links.waitlist(),
+    }
+    cards.append(away)
+    lead = _card("lead", days(now.lead), links.bookings("booked"), None, _("median"))
+    if now.lead is not None and before.lead is not None:
+        lead["note"] = _("median, was %(before)s") % {"before": days(before.lead)}
+    cards.append(lead)
+    return cards
+
+
+def _card(name: str, number: str, url: str, change: dict | None, note: str) -> dict:
+    label, meaning = MEANINGS[name]
+    return {"label": label, "meaning": meaning, "number": number, "url": url, "change": change, "note": note}
+
+
+def _change(by: int, is_more_better: bool, pattern: str = "%(number)s") -> dict:
+    sign = "+" if by > 0 else "−" if by < 0 else "±"
+    tone = "" if by == 0 else "good" if (by > 0) == is_more_better else "bad"
+    number = sign + number_format(abs(by), force_grouping=True)
+    icon = "trending_flat" if by == 0 else "trending_up" if by > 0 else "trending_down"
+    return {"text": pattern % {"number": number}, "tone": tone, "icon": icon}
+
+
+def _heat(report: Report, links: Links) -> dict | None:
+    """Weekdays by hours, from the first hour of which anything was offered to the last."""
+    if not report.heat:
+        return None
+    shown = range(min(hour for _w, hour in report.heat), max(hour for _w, hour in report.heat) + 1)
+    begins = formatting.week_start(date(2024, 1, 1)).isoweekday()
+    week = [(begins - 1 + n) % 7 + 1 for n in range(7)]
+    weekdays = [day for day in week if day <= 5 or any(weekday == day for weekday, _hour in report.heat)]
+    return {
+        "hours": [formatting.hour_of_day(hour) for hour in shown],
+        "rows": [
+            {
+                "day": date_format(date(2024, 1, weekday), "SHORT_WEEKDAY_FORMAT"),
+                "cells": [_cell(report.heat.get((weekday, hour)), weekday, hour, links) for hour in shown],
+            }
+            for weekday in weekdays
+        ],
+        "steps": range(1, STEPS + 1),
+    }
+
+
+def _cell(figures: Figures | None, weekday: int, hour: int, links: Links) -> dict:
+    name = formatting.hour_of_weekday(weekday, hour, hour)
+    if figures is None or figures.use is None:
+        return {"name": name, "number": None}
+    words = {
+        "when": name,
+        "part": percent(figures.use),
+        "used": hours(figures.used),
+        "offered": hours(figures.offered),
+    }
+    return {
+        "name": _("%(when)s: %(part)s used, %(used)s of %(offered)s hours") % words,
+        "number": round(figures.use * 100),
+        "step": min(int(figures.use * STEPS) + 1, STEPS),
+        "url": links.slots(hour=f"{weekday}-{hour}"),
+    }
+
+
+def _demand(request, asked: Asked, report: Report, experts: list[Expert], links: Links) -> dict:
+    by_id = {expert.pk: expert for expert in experts}
+    most = [(by_id[it.expert_id], it) for it in report.demand[:MOST_DEMAND]]
+    now = timezone.now()
+    may_add = may(request, "experts.slot", ADD) and bool(most)
+    places = reports.where_to_add(most, {expert.pk: expert.today(now) for expert, _it in most}) if may_add else []
+    return {
+        "rows": [
+            {
+                "expert": expert,
+                "when": formatting.hour_of_weekday(it.weekday, it.first_hour, it.last_hour),
+                "zone": formatting.zone_name(expert.zone),
+                "people": it.people,
+                "most": report.demand[0].people,
+                "url": links.turned_away(
+                    experts=expert.pk, hour="-".join(map(str, (it.weekday, it.first_hour, it.last_hour)))
+                ),
+                "add": _add_url(expert, it, places[number]) if may_add else "",
+            }
+            for number, (expert, it) in enumerate(most)
+        ],
+        "all": links.turned_away(),
+        "number": formatting.count_label(report.total.turned_away),
+    }
+
+
+def _add_url(expert: Expert, demand: Demand, place) -> str:
+    """The form of a new slot, filled in with the next such day and its first time that is free."""
+    day, at = place
+    values = {"expert": expert.pk, "date": day.isoformat()} | ({"time": at.isoformat("minutes")} if at else {})
+    return f"{reverse('admin:experts_slot_add')}?{urlencode(values)}"
+
+
+def _table(asked: Asked, report: Report, names: dict[object, str], links: Links) -> dict:
+    rows = [_row(name, report.rows.get(key, Figures()), links, **links.of_row(key)) for key, name in names.items()]
+    total = _row(_("All together"), report.total, links)
+    if asked.by == "type":
+        for row in (*rows, total):
+            row["use"], row["turned_away"] = None, None
+    return {
+        "first": FIRST_COLUMN[asked.by],
+        "rows": rows[:MOST_ROWS],
+        "more": max(len(rows) - MOST_ROWS, 0),
+        "total": total,
+        "has_slots": asked.by != "type",
+    }
+
+
+def _row(name: str, figures: Figures, links: Links, **values) -> dict:
+    counted = [
+        {"number": formatting.count_label(getattr(figures, key)), "url": links.bookings(key, **values)}
+        for key in ("booked", "attended", "no_shows", "cancelled")
+    ]
+    for cell, key in zip(counted, ("booked", "attended", "no_shows", "cancelled"), strict=True):
+        if not getattr(figures, key):
+            cell["url"] = ""
+    by_slot = {key: value for key, value in values.items() if key in ("days", "experts")}
+    return {
+        "name": name,
+        "counted": counted,
+        "use": {"number": percent(figures.use), "url": links.slots(**by_slot) if figures.offered else ""},
+        "turned_away": {
+            "number": formatting.count_label(figures.turned_away),
+            "url": links.turned_away(**by_slot) if figures.turned_away else "",
+        },
+        "lead": days(figures.lead),
+    }
+
+
+def _choices(asked: Asked, experts: list[Expert]) -> dict:
+    number = len([expert for expert in experts if expert.pk in asked.chosen]) or len(experts)
+    text = ngettext("%(count)d expert", "%(count)d experts", number) % {"count": number}
+    rows = [(expert, expert.pk in asked.chosen) for expert in experts[:MOST_CHOICES]]
+    return {"text": text, "rows": rows if len(experts) > 1 else [], "is_cut": len(experts) > MOST_CHOICES}
+
+
+# Exports
+
+
+def export_view(request, file_format):
+    """The table as it is shown, with all rows and minutes instead of parts; a workbook has hours and demand, too."""
+    asked = read_question(request)
+    experts, report = read(request, asked)
+    names = names_of_rows(asked, experts, report)
+    services.log_export(
+        user=request.user,
+        subject="reports",
+        filters=asked.query(),
+        file_format=file_format,
+        rows={asked.house.pk: len(names)},
+    )
+    sheets = [(str(GROUPINGS[asked.by]), _lines(asked, report, names))]
+    if file_format == ExportFormat.XLSX:
+        sheets += [
+            (_("Used seats by hour"), _lines_of_heat(report)),
+            (_("Demand you turned away"), _lines_of_demand(report, {expert.pk: expert for expert in experts})),
+        ]
+    return table_response(file_format, "report", sheets)
+
+
+def _lines(asked: Asked, report: Report, names: dict[object, str]) -> Iterator[Row]:
+    head = [_("From"), _("To"), str(FIRST_COLUMN[asked.by])]
+    head += [_("Booked"), _("Attended"), _("No-shows"), _("Cancelled")]
+    yield [*head, _("Offered minutes"), _("Used minutes"), _("Turned away"), _("Lead time in days")]
+    keyed = [(name, report.rows.get(key, Figures())) for key, name in names.items()]
+    for name, it in [*keyed, (_("All together"), report.total)]:
+        by_slot: list[Cell] = [it.offered, it.used, it.turned_away] if asked.by != "type" else [None, None, None]
+        lead = round(it.lead / timedelta(days=1), 2) if it.lead is not None else None
+        counted = [it.booked, it.attended, it.no_shows, it.cancelled]
+        yield [asked.first, asked.last, name, *counted, *by_slot, lead]
+
+
+def _lines_of_heat(report: Report) -> Iterator[Row]:
+    yield [_("Weekday"), _("Hour"), _("Offered minutes"), _("Used minutes")]
+    for (weekday, hour), it in sorted(report.heat.items()):
+        yield [date_format(date(2024, 1, weekday), "WEEKDAY_FORMAT"), hour, it.offered, it.used]
+
+
+def _lines_of_demand(report: Report, experts: dict[int, Expert]) -> Iterator[Row]:
+    yield [_("Expert"), _("Time zone"), _("Hours"), _("Turned away")]
+    for it in report.demand:
+        expert, when = experts[it.expert_id], formatting.hour_of_weekday(it.weekday, it.first_hour, it.last_hour)
+        yield [expert.name, expert.timezone, when, it.people]
+
+
+REPORTS = StaffPage(
+    "reports",
+    "reports/",
+    reports_view,
+    gettext_lazy("Reports"),
+    icon="bar_chart",
+    parts=(
+        ("reports_csv", "reports/export.csv", partial(export_view, file_format="csv")),
+        ("reports_xlsx", "reports/export.xlsx", partial(export_view, file_format="xlsx")),
+    ),
+)

@@ -1,0 +1,88 @@
+"""Find the bookings that cannot take place: the expert is away then, or what they take was closed."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import BooleanField, DateTimeField, Exists, Func, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+
+from bookings.models import Rescue
+from bookings.models.booking import BookingQuerySet
+from bookings.models.rescue import RescueState
+from experts.models import Expert, Slot, TimeOff
+
+_LONGEST_SLOT = timedelta(days=1)
+_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
+_IS_ONE_OF_MORE = Func(
+    "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
+)
+
+
+def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | None = None) -> BookingQuerySet:
+    """Return those of the bookings that lie ahead and cannot take place as they are booked.
+
+    That is: a slot that the session itself touches was closed and its booking kept; or the expert, one of two, or the
+    whole organisation took that time off after it was booked. What somebody books in a slot that staff have opened in
+    the time off is meant to take place. So is what staff have settled (``mark_reached`` of services/rescue.py).
+
+    ``experts``: those whose bookings they are, so that the slots of all others need not be looked at.
+    """
+    slots = Slot.objects.order_by().filter(seats_booked__gt=0, starts_at__gt=Now() - _LONGEST_SLOT, ends_at__gt=Now())
+    if experts is not None:
+        slots = slots.filter(expert__in=experts.order_by().values("pk"))
+    # As arrays, which PostgreSQL makes once: the bookings are found by the indexes on their slots.
+    closed = ArraySubquery(slots.filter(is_closed=True).values("pk"))
+    # Time off closes slots that came from hours. Of those made by hand it says nothing.
+    by_hand = slots.filter(is_closed=False, from_hours=False)
+    first, second = (by_hand.filter(Exists(_THEN_OFF.filter(**whose))).values("pk") for whose in (_OWN, _HOLIDAY))
+    away = ArraySubquery(first.union(second, all=True))
+    touched = Slot.objects.filter(
+        _IS_ONE_OF_MORE,
+        is_closed=True,
+        starts_at__lt=OuterRef("session_ends_at"),
+        ends_at__gt=OuterRef("slot__starts_at"),
+    )
+    during = _off_during(
+        OuterRef("slot__starts_at"), OuterRef("session_or_slot_ends_at"), OuterRef("slot__expert__timezone")
+    )
+    during = during.filter(
+        Q(expert=OuterRef("slot__expert_id"))
+        | Q(expert=OuterRef("second_expert_id"))
+        | Q(organization=OuterRef("slot__expert__organization_id"))
+    )
+    written = TimeOff.pgh_event_model.objects.filter(pgh_obj=OuterRef("pk"))  # type: ignore[attr-defined]  # pghistory's
+    during = during.filter(Exists(written.filter(pgh_created_at__gte=OuterRef(OuterRef("created_at")))))
+    is_closed = Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))
+    is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)
+    settled = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence"), state=RescueState.SETTLED)
+    lost = bookings.ahead().alias(session_or_slot_ends_at=_ENDS_AT).filter(is_closed | is_away)
+    return lost.exclude(Exists(settled))
+
+
+def _off_during(starts: Any, ends: Any, zone: Any) -> QuerySet[TimeOff]:
+    """Return the time off that has a part between two instants, by the clock of a zone; whose, the caller says.
+
+    As experts/scheduling/occurrences.py has it, but for an edge within the hour that a day repeats.
+    """
+    begins = _instant("first_day", "from_time", "00:00", zone)
+    is_over = _instant("last_day", "to_time", "24:00", zone)
+    return TimeOff.objects.order_by().alias(begins=begins, is_over=is_over).filter(begins__lt=ends, is_over__gt=starts)
+
+
+def _instant(day: str, time: str, edge: str, zone: Any) -> Func:
+    """The instant of a time of a day, or of the edge of the day where there is no time, by the clock of a zone."""
+    clock = Func(
+        day,
+        Func(time, template=f"coalesce(%(expressions)s, time '{edge}')"),
+        arg_joiner=" + ",
+        template="(%(expressions)s)",
+        output_field=DateTimeField(),
+    )
+    return Func(clock, zone, arg_joiner=" AT TIME ZONE ", template="(%(expressions)s)", output_field=DateTimeField())
+
+
+_OWN, _HOLIDAY = {"expert": OuterRef("expert_id")}, {"organization": OuterRef("expert__organization_id")}
+_THEN_OFF = _off_during(OuterRef("starts_at"), OuterRef("ends_at"), OuterRef("expert__timezone"))
+# Of slots: whether their expert, or its whole organisation, is away then.
+IS_IN_TIME_OFF = Exists(_THEN_OFF.filter(**_OWN)) | Exists(_THEN_OFF.filter(**_HOLIDAY))

@@ -1,0 +1,359 @@
+"""Import customers' bookings out of a table, and carry out imports of any kind: tried first, then all or nothing."""
+
+import hashlib
+import logging
+from datetime import date, time
+from typing import Any, Protocol
+
+import pghistory
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from bookings.errors import NotAllowed, SlotTaken
+from bookings.models import Booking, Source
+from bookings.phones import read_phone
+from bookings.queue import defer
+from bookings.selectors.alternatives import Conflict
+from bookings.services.booking import book
+from bookings.transitions import OCCUPYING, Status
+from experts.errors import Busy
+from experts.locking import LOCK_ORDER, lock_slots, slot_transaction
+from experts.models import (
+    Expert,
+    ImportedRow,
+    ImportKind,
+    ImportRun,
+    ImportStatus,
+    Organization,
+    SessionType,
+    Slot,
+    User,
+)
+from experts.services.imports import (
+    EXPERT_COLUMNS,
+    SLOT_COLUMNS,
+    ExpertNames,
+    ImportColumn,
+    ImportedLine,
+    Outcome,
+    Progress,
+    RowError,
+    import_experts,
+    import_slots,
+    read_lines,
+    write_lines,
+)
+from experts.tables import Table, UnreadableTable, read_table
+
+logger = logging.getLogger(__name__)
+MOST_SEATS = 1000
+PROGRESS_LASTS = 3600  # seconds
+
+BOOKING_COLUMNS = (
+    *SLOT_COLUMNS[:4],
+    ImportColumn("name", gettext_lazy("Who comes"), "Lena Fischer", required=True, aliases=("full name",)),
+    ImportColumn("email", gettext_lazy("E-mail address"), "lena@example.com", aliases=("e-mail", "e-mail address")),
+    ImportColumn("phone", gettext_lazy("Phone number"), "+44 20 7946 0958"),
+    ImportColumn("seats", gettext_lazy("How many come; one if left empty"), "1"),
+    ImportColumn("type", gettext_lazy("The session type’s name, if any"), "", aliases=("session type",)),
+    ImportColumn("notes", gettext_lazy("What the expert should know"), ""),
+    ImportColumn(
+        "reference",
+        gettext_lazy("What the booking is called where it comes from: by it the same one is found again"),
+        "",
+        aliases=("external reference", "id"),
+    ),
+)
+COLUMNS: dict[str, tuple[ImportColumn, ...]] = {
+    ImportKind.EXPERTS: EXPERT_COLUMNS,
+    ImportKind.SLOTS: SLOT_COLUMNS,
+    ImportKind.BOOKINGS: BOOKING_COLUMNS,
+}
+
+
+class Import(Protocol):
+    def __call__(self, *, organization: Organization, table: Table, is_trial: bool, progress: Progress) -> Outcome: ...
+
+
+def import_bookings(
+    *,
+    organization: Organization,
+    table: Table,
+    is_trial: bool,
+    progress: Progress = lambda done: None,
+    tell: bool = False,
+) -> Outcome:
+    """Make the bookings of a table, confirmed and by staff, all or none; a trial makes none. Locks all their slots.
+
+    By ``book``, so the same rules hold as at the desk: what is full or over is an error of its row. A booking is there
+    already if an earlier import has made it of a row with the same reference (or without one the same slot and person),
+    whatever became of it, or if that person has a booking in that slot. Customers get no e-mail about it unless
+    ``tell``. Raises Busy.
+    """
+    outcome = Outcome()
+    lines = read_lines(table, BOOKING_COLUMNS, outcome)
+    if outcome.errors:
+        return outcome
+    plan = _Plan(organization, lines)
+    # In the order in which everybody locks slots.
+    lines.sort(key=lambda line: plan.slot_key(line) if is_trial is False else plan.experts.key(line))
+
+    def write(line: ImportedLine) -> bool:
+        name = line.need(BOOKING_COLUMNS[4])
+        expert, slot_id = plan.find(line)
+        seats = line.number_or("seats", 1, MOST_SEATS) or 1
+        kind = plan.type_of(line)
+        phone = _phone(line["phone"], expert)
+        digest = plan.digest(line, slot_id, phone)
+        if digest in plan.imported or plan.is_booked(line, slot_id, name, phone):
+            return False
+        try:
+            booking = book(
+                slot_id=slot_id,
+                name=name,
+                email=line["email"],
+                phone=phone,
+                notes=line["notes"],
+                seats=seats,
+                session_type=kind.pk if kind else None,
+                source=Source.STAFF,
+                tell=tell,
+                agreed=True,
+            ).booking
+        except SlotTaken as refusal:
+            conflict = Conflict.on_opening(refusal.slot, refusal.reason)
+            raise RowError(f"{conflict.title}. {conflict.text(refusal.slot.expert.zone)}") from refusal
+        ImportedRow.objects.create(organization=organization, digest=digest, object_id=booking.pk)
+        plan.imported.add(digest)
+        return True
+
+    def write_all() -> None:
+        write_lines(
+            lines,
+            write,
+            outcome,
+            is_trial=is_trial,
+            together=lambda line: plan.experts.key(line)[:2],
+            progress=progress,
+        )
+
+    if is_trial:
+        write_all()
+        return outcome
+    with slot_transaction():
+        lock_slots(plan.slot_ids)
+        write_all()
+    return outcome
+
+
+class _Plan:
+    """What the rows are about, read for all of them at once."""
+
+    def __init__(self, organization: Organization, lines: list[ImportedLine]) -> None:
+        self.organization = organization
+        self.experts = ExpertNames(organization)
+        self._slots = self._read_slots(lines)
+        self.slot_ids = {slot.pk for slot in self._slots.values()}
+        self._types: dict[str, SessionType] = {}
+        for kind in SessionType.objects.active().filter(organization=organization):
+            self._types |= {kind.slug: kind, kind.name.casefold(): kind}
+        self._booked: dict[tuple[int, str], list[tuple[str, str]]] = {}
+        rows = Booking.objects.filter(slot__in=self.slot_ids, status__in=OCCUPYING).exclude(status=Status.HELD)
+        for slot_id, name, email, phone in rows.values_list("slot_id", "name", "email", "phone"):
+            self._booked.setdefault((slot_id, name.casefold()), []).append((email.lower(), phone))
+        self.imported = self._read_imported(lines)
+        own = Booking.objects.filter(slot__expert__organization=organization)
+        references = [line["reference"] for line in lines if line["reference"].startswith("EB-")]
+        self._references = set(own.filter(reference__in=references).values_list("reference", flat=True))
+
+    def _read_imported(self, lines: list[ImportedLine]) -> set[str]:
+        """The digests of rows that were imported before."""
+        digests = []
+        for line in lines:
+            try:
+                expert, slot_id = self.find(line)
+            except RowError:
+                continue
+            digests.append(self.digest(line, slot_id, _phone(line["phone"], expert)))
+        rows = ImportedRow.objects.filter(organization=self.organization)
+        found: set[str] = set()
+        for start in range(0, len(digests), 2000):
+            found.update(rows.filter(digest__in=digests[start : start + 2000]).values_list("digest", flat=True))
+        return found
+
+    def _read_slots(self, lines: list[ImportedLine]) -> dict[tuple[int, date, time], Slot]:
+        wanted = set()
+        for line in lines:
+            try:
+                wanted.add((self.experts.find(line).pk, line.day(), line.clock()))
+            except RowError:
+                continue  # said when the row is written
+        found: dict[tuple[int, date, time], Slot] = {}
+        some = sorted(wanted)
+        for start in range(0, len(some), 500):
+            part = some[start : start + 500]
+            experts, days, clocks = ({key[n] for key in part} for n in range(3))
+            slots = Slot.objects.filter(expert__in=experts, date__in=days, time__in=clocks)
+            for slot in slots.only("expert_id", "date", "time", "starts_at"):
+                found[slot.expert_id, slot.date, slot.time] = slot
+        return {key: slot for key, slot in found.items() if key in wanted}
+
+    def find(self, line: ImportedLine) -> tuple[Expert, int]:
+        """The expert, and the id of the slot."""
+        expert = self.experts.find(line)
+        slot = self._slots.get((expert.pk, line.day(), line.clock()))
+        if slot is None:
+            raise RowError(_("%(name)s has no slot at that date and time.") % {"name": expert.name})
+        return expert, slot.pk
+
+    def slot_key(self, line: ImportedLine) -> tuple[Any, ...]:
+        """As LOCK_ORDER; what cannot be found comes first."""
+        try:
+            expert = self.experts.find(line)
+            slot = self._slots[expert.pk, line.day(), line.clock()]
+        except (RowError, KeyError):
+            return (0, 0, line.number)
+        return (1, *(getattr(slot, name).timestamp() if name == "starts_at" else slot.pk for name in LOCK_ORDER))
+
+    def type_of(self, line: ImportedLine) -> SessionType | None:
+        wanted = line["type"]
+        if not wanted:
+            return None
+        if kind := self._types.get(wanted.casefold()):
+            return kind
+        raise RowError(_("There is no session type %(name)s.") % {"name": wanted[:80]})
+
+    def digest(self, line: ImportedLine, slot_id: int, phone: str) -> str:
+        """What makes it the same row: its reference, or the slot and the person."""
+        if reference := line["reference"]:
+            parts = ["reference", reference]
+        else:
+            parts = ["person", str(slot_id), line["name"].casefold(), line["email"].lower(), phone]
+        return hashlib.sha256("\x00".join([str(self.organization.pk), *parts]).encode()).hexdigest()
+
+    def is_booked(self, line: ImportedLine, slot_id: int, name: str, phone: str) -> bool:
+        """Whether it is a booking of ours, or that person has one in the slot, as far as the row says who it is."""
+        if line["reference"] in self._references:
+            return True
+        email = line["email"]
+        for its_email, its_phone in self._booked.get((slot_id, name.casefold()), ()):
+            if (its_email == email.lower()) if email else (not phone or phone == its_phone):
+                return True
+        return False
+
+
+def _phone(text: str, expert: Expert) -> str:
+    """As it is stored; what staff write is kept as it is where it can be no number."""
+    try:
+        return read_phone(text, [expert.timezone])
+    except ValidationError:
+        return text
+
+
+# Runs
+
+
+def start_import(
+    *, organization: Organization, kind: str, content: bytes, user: User, sends_mails: bool = False
+) -> ImportRun:
+    """Keep a file and have a worker try what it would do. Raises UnreadableTable for what can be no table."""
+    read_table(content)
+    with slot_transaction():
+        run = ImportRun.objects.create(
+            organization=organization, kind=ImportKind(kind), content=content, user=user, sends_mails=sends_mails
+        )
+        defer("bookings.tasks.run_import", run_id=run.pk)
+    return run
+
+
+def confirm_import(*, run_id: int) -> ImportRun:
+    """Have a worker import what was tried without an error. Raises NotAllowed in any other state, Busy."""
+    with slot_transaction():
+        run = ImportRun.objects.select_for_update().get(pk=run_id)
+        if run.status != ImportStatus.CHECKED or run.content is None or run.result.get("error_count"):
+            raise NotAllowed(_("This file cannot be imported any more. Choose it again."))
+        run.status = ImportStatus.IMPORTING
+        run.save(update_fields=["status"])
+        defer("bookings.tasks.run_import", run_id=run.pk)
+    return run
+
+
+def run_import(*, run_id: int) -> None:
+    """Try or import a file, as its run says; nothing if that is done. How far it is: ``progress_of``.
+
+    What is refused is an answer, too: the run says why. Locks the run, so that nobody does it a second time meanwhile.
+    """
+    run = ImportRun.objects.select_related("organization", "user").filter(pk=run_id).first()
+    if run is None or not run.is_running or run.content is None:
+        return
+    is_trial = run.status == ImportStatus.CHECKING
+    try:
+        outcome = _carry_out(run, is_trial)
+    except UnreadableTable as error:
+        outcome = Outcome(errors=[(1, str(error))])
+    except Busy:
+        outcome = Outcome(errors=[(0, _("Many people are booking right now. Please try again in a moment."))])
+    except Exception:
+        logger.exception("Import %s failed", run_id)
+        outcome = Outcome(errors=[(0, _("The import failed, and nothing was changed. Please tell whoever runs this."))])
+    if outcome is not None and (is_trial or outcome.errors):
+        status = ImportStatus.CHECKED if is_trial else ImportStatus.REFUSED
+        _finish(run, status, outcome)
+    cache.delete(_progress_key(run_id))
+
+
+def _carry_out(run: ImportRun, is_trial: bool) -> Outcome | None:
+    """The outcome; None where somebody else is at it, or has done it."""
+    importers: dict[str, Import] = {
+        ImportKind.EXPERTS: import_experts,
+        ImportKind.SLOTS: import_slots,
+        ImportKind.BOOKINGS: _tells(run.sends_mails),
+    }
+    table = read_table(bytes(run.content))
+
+    def progress(done: int) -> None:
+        cache.set(_progress_key(run.pk), [done, len(table.rows)], PROGRESS_LASTS)
+
+    progress(0)
+    work = importers[run.kind]
+    if is_trial:
+        return work(organization=run.organization, table=table, is_trial=True, progress=progress)
+    with slot_transaction(), pghistory.context(user=run.user_id, url="/admin/import/"):
+        locked = ImportRun.objects.select_for_update(skip_locked=True).filter(pk=run.pk, status=run.status).first()
+        if locked is None:
+            return None
+        outcome = work(organization=run.organization, table=table, is_trial=False, progress=progress)
+        if not outcome.errors:
+            _finish(run, ImportStatus.DONE, outcome)
+    return outcome
+
+
+def _tells(tell: bool) -> Import:
+    def work(*, organization: Organization, table: Table, is_trial: bool, progress: Progress) -> Outcome:
+        return import_bookings(organization=organization, table=table, is_trial=is_trial, progress=progress, tell=tell)
+
+    return work
+
+
+def _finish(run: ImportRun, status: ImportStatus, outcome: Outcome) -> None:
+    """Write what came of it; the file is not needed any more once it is imported, or cannot be."""
+    changes: dict[str, Any] = {"status": status, "result": outcome.as_json(), "finished_at": Now()}
+    if status != ImportStatus.CHECKED or outcome.errors:
+        changes["content"] = None
+    ImportRun.objects.filter(pk=run.pk).update(**changes)
+
+
+def progress_of(run: ImportRun) -> tuple[int, int] | None:
+    """How many rows of how many are done; None as long as nobody knows."""
+    found = cache.get(_progress_key(run.pk))
+    return (found[0], found[1]) if found else None
+
+
+def _progress_key(run_id: int) -> str:
+    return f"import:{run_id}"
+
+
+__all__ = ["COLUMNS", "confirm_import", "import_bookings", "progress_of", "run_import", "start_import"]

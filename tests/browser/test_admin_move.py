@@ -1,0 +1,172 @@
+"""Moving a booking on the day: by mouse, by keyboard, without scripts, and when somebody was faster."""
+
+import pytest
+from playwright.sync_api import expect
+
+from bookings.models import Booking
+from experts.models import Role
+from tests.browser.conftest import PHONE
+from tests.browser.test_accessibility import problems
+from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
+from tests.staff import PASSWORD, make_member
+
+DAY = f"/admin/day/?day={day_ahead()}"
+
+
+class Desk:
+    """Maya Halloran at 10:00 with Dr Okafor, who is free at 10:30 and 13:00, as Dr Byrne is at 10:30 and 11:30."""
+
+    def __init__(self):
+        clinic = make_organization(name="Northgate Clinic", slug="northgate")
+        make_member(clinic, Role.SCHEDULER, email="desk@example.com", name="Noah Petersen")
+        self.okafor, self.byrne, self.weiss = [
+            make_expert(name=name, organization=clinic, session_minutes=30)
+            for name in ("Dr Okafor", "Dr Byrne", "Dr Weiss")
+        ]
+        self.booking = book(make_slot(self.okafor, at="10:00"), name="Maya Halloran")
+        self.free = {
+            (expert.name, at): make_slot(expert, at=at)
+            for expert, times in ((self.okafor, ["10:30", "13:00"]), (self.byrne, ["10:30", "11:30"]))
+            for at in times
+        }
+        book(make_slot(self.weiss, at="09:00"), name="Petra Vogel")
+
+    def at(self):
+        slot = Booking.objects.select_related("slot__expert").get(pk=self.booking.pk).slot
+        return slot.expert.name, f"{slot.time:%H:%M}"  # a clock
+
+
+@pytest.fixture
+def desk(live_site):
+    return Desk()
+
+
+def log_in(page, path=DAY):
+    page.goto(path)
+    page.get_by_label("E-mail address").fill("desk@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
+
+
+def block(page, desk):
+    return page.locator(f".ebd-block[data-booking='{desk.booking.pk}']")
+
+
+def spot(page, label):
+    return page.get_by_role("button", name=label)
+
+
+def carry(page, block, to=None):
+    """Press the mouse on a block and move until it lies over a spot, once these are shown."""
+    box = block.bounding_box()
+    page.mouse.move(box["x"] + 40, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 60, box["y"] + 30)
+    expect(page.locator(".ebm-spot").first).to_be_visible()
+    goal = to.bounding_box() if to else {"x": box["x"] + 60, "y": box["y"] + 10, "width": 0, "height": 0}
+    page.mouse.move(goal["x"] + goal["width"] / 2, goal["y"] + goal["height"] / 2, steps=4)
+
+
+def test_by_mouse_in_two_actions_and_undo_in_one(page, desk):
+    log_in(page)
+    goal = spot(page, "11:30, Dr Byrne, free. 4 of 4.")
+    carry(page, block(page, desk), goal)
+    expect(page.get_by_text("Maya Halloran was here")).to_be_visible()
+    expect(page.locator("header").filter(has_text="Dr Byrne").get_by_text("2 free times")).to_be_visible()
+    page.mouse.up()
+    question = page.get_by_role("dialog", name="Move Maya Halloran?")
+    for text in ("10:00", "11:30", "Dr Okafor", "Dr Byrne"):
+        expect(question.get_by_text(text, exact=True)).to_be_visible()
+    expect(question.get_by_label("Tell Maya by e-mail")).to_be_checked()
+    assert desk.at() == ("Dr Okafor", "10:00")
+    question.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
+    assert desk.at() == ("Dr Byrne", "11:30")
+    column = page.locator(f".ebd-column[data-expert='{desk.byrne.pk}']")
+    expect(column.get_by_text("Maya Halloran")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("is back at")).to_be_visible()
+    assert desk.at() == ("Dr Okafor", "10:00")
+    expect(page.locator(f".ebd-column[data-expert='{desk.okafor.pk}']").get_by_text("Maya Halloran")).to_be_visible()
+
+
+def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
+    log_in(page)
+    block(page, desk).focus()
+    page.keyboard.press("m")
+    expect(spot(page, "10:30, Dr Okafor, free. 1 of 4.")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(spot(page, "10:30, Dr Byrne, free. 3 of 4.")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(spot(page, "11:30, Dr Byrne, free. 4 of 4.")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    expect(spot(page, "11:30, Dr Byrne, free. 4 of 4.")).to_be_focused()
+    expect(page.locator("[data-said]")).to_have_text("11:30, Dr Byrne, free. 4 of 4.")
+    assert not problems(page, "picked up")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Move booking")).to_be_focused()
+    assert not problems(page, "question")
+    page.keyboard.press("Escape")
+    expect(block(page, desk)).to_be_focused()
+    expect(page.get_by_text("Maya Halloran stays at 10:00.")).to_be_attached()
+    expect(page.locator(".ebm-spot")).to_have_count(0)
+    assert desk.at() == ("Dr Okafor", "10:00")
+    for key in ("m", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+        if key != "Enter":
+            expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    expect(page.get_by_role("button", name="Move booking")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
+    assert desk.at() == ("Dr Okafor", "13:00")
+    expect(block(page, desk)).to_be_focused()
+
+
+def test_who_was_faster_keeps_the_time_and_the_block_goes_back_with_the_reason(page, desk):
+    log_in(page)
+    goal = spot(page, "10:30, Dr Okafor, free. 1 of 4.")
+    carry(page, block(page, desk), goal)
+    book(desk.free["Dr Okafor", "10:30"], name="Ines Carvalho")
+    page.mouse.up()
+    expect(page.get_by_role("alert").filter(has_text="That time was just taken")).to_be_visible()
+    expect(page.get_by_text("Ines Carvalho")).to_be_visible()
+    expect(block(page, desk)).to_be_visible()
+    expect(page.locator(".is-origin")).to_have_count(0)
+    assert desk.at() == ("Dr Okafor", "10:00")
+    # Between the question and the answer, too.
+    carry(page, block(page, desk), spot(page, "13:00, Dr Okafor, free. 1 of 3."))
+    page.mouse.up()
+    confirm = page.get_by_role("button", name="Move booking")
+    expect(confirm).to_be_visible()
+    book(desk.free["Dr Okafor", "13:00"], name="Felix Brandt")
+    confirm.click()
+    expect(page.get_by_role("alert").filter(has_text="That time was just taken")).to_be_visible()
+    expect(page.get_by_text("Felix Brandt")).to_be_visible()
+    assert desk.at() == ("Dr Okafor", "10:00")
+
+
+def test_dropped_anywhere_else_it_stays_and_a_click_still_opens(page, desk):
+    log_in(page)
+    carry(page, block(page, desk))
+    page.mouse.move(5, 400)
+    page.mouse.up()
+    expect(page.locator(".ebm-spot")).to_have_count(0)
+    assert desk.at() == ("Dr Okafor", "10:00")
+    assert page.url.endswith(DAY)
+
+
+@pytest.mark.parametrize("options", [{"java_script_enabled": False}, PHONE | {"color_scheme": "dark"}])
+def test_by_tiles_in_three_clicks(make_context, desk, options):
+    page = make_context(**options).new_page()
+    page.goto(f"/admin/day/moves/?booking={desk.booking.pk}")
+    page.get_by_label("E-mail address").fill("desk@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_role("link", name="11:30, Dr Byrne, free. 4 of 4.").click()
+    expect(page.get_by_role("heading", name="Move Maya Halloran?")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if "is_mobile" in options else True
+    page.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
+    assert desk.at() == ("Dr Byrne", "11:30")
