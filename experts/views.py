@@ -82,11 +82,12 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     template = "experts/_results.html" if is_partial(request) else template
     listing = read_listing(request, organization, request.zone, now)
     types = () if organization is None else types_to_choose(organization)
-    # The organisation is read for each request anyway; its name, accent and origins are all that pages show of it.
+    # The organisation is read for each request anyway; name, accent, logo and origins are all that pages show of it.
     shown = organization and (
         organization.pk,
         organization.name,
         organization.accent,
+        organization.logo.name,
         tuple(organization.embed_origins),
         types,
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
+from bookings.admin.organization_preview import WithPreviewOfLook
 from bookings.models import ApiToken
 from bookings.privacy import retention
 from experts.admin.experts import ExpertAdmin
@@ -98,7 +99,7 @@ class OrganizationForm(PolicyForm):
 
 
 @admin.register(Organization)
-class OrganizationWithFeedAdmin(WithCalendarFeed, OrganizationAdmin):
+class OrganizationWithFeedAdmin(WithPreviewOfLook, WithCalendarFeed, OrganizationAdmin):
     form = OrganizationForm
 
     def get_fieldsets(self, request, obj=None):

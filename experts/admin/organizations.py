@@ -10,7 +10,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
-from experts.admin.fields import OriginsField
+from experts.admin.fields import OriginsField, Swatches
 from experts.admin.pictures import WithPicture
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.scoping import reach
@@ -92,6 +92,8 @@ class OrganizationAdmin(WithPicture, ServiceAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":
             return zone_field(db_field)
+        if db_field.name == "accent":
+            return db_field.formfield(widget=Swatches)
         if db_field.name == "embed_origins":
             return OriginsField(
                 label=_("Sites that may embed it"),

@@ -1,6 +1,7 @@
-// The page of an expert: its tabs, the photo, and weekly hours whose buttons answer in place. Without it all of this
-// works as links and forms that load the page anew.
+// Pages in tabs, of an expert and of an organisation: their tabs, photo or logo, weekly hours whose buttons answer in
+// place, and the preview of settings. Without it all of this works as links and forms that load the page anew.
 
+import { followLook } from "./admin-look.js";
 import { followPicture } from "./admin-picture.js";
 
 const PAUSE = 400; // milliseconds without a key before the preview is asked for
@@ -8,6 +9,7 @@ const PAUSE = 400; // milliseconds without a key before the preview is asked for
 followTabs();
 followPicture();
 followHours();
+followLook();
 
 // Which part is shown is for the style sheet to say, by the address. Here: what is said of it, and no jump of the page.
 function followTabs() {
