@@ -105,6 +105,14 @@ class TakingSlot(admin.SimpleListFilter):
         return queryset.filter(pk__in=starting.values("pk").union(going_on.values("pk"), all=True))
 
 
+class WithExpert(WithinReach):
+    """Bookings with an expert, also those in which they are the second of two."""
+
+    def queryset(self, request, queryset):
+        super().queryset(request, queryset)  # refuses what is no key
+        return queryset.with_expert(read_key(self.value())) if self.value() else queryset
+
+
 class OfPerson(admin.SimpleListFilter):
     """All bookings of the person of one of them: where a person that was found leads."""
 
@@ -152,12 +160,12 @@ class UntypedFilter(ShownWhileUsed):
 class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
-    person_path = "slot__expert__user_id"
+    person_path = ("slot__expert__user_id", "second_expert__user_id")
     has_events = True
     list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")
     list_filter = (
         ("status", ChoicesDropdownFilter),
-        ("slot__expert", WithinReach),
+        ("slot__expert", WithExpert),
         ("session_type", WithinReach),
         ("slot__date", DaysFilter),
         ("source", ChoicesDropdownFilter),

@@ -441,6 +441,7 @@ def _table(asked: Asked, report: Report, names: dict[object, str], links: Links)
         for row in (*rows, total):
             row["use"], row["turned_away"] = None, None
     return {
+        "title": GROUPINGS[asked.by],
         "first": FIRST_COLUMN[asked.by],
         "rows": rows[:MOST_ROWS],
         "more": max(len(rows) - MOST_ROWS, 0),

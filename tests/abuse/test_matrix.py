@@ -162,6 +162,11 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "my-day/": "OSEA",
+    "day/print/": "OSEA",
+    "import/": "OSA",
+    "import/<int:pk>/": "OSA",
+    "import/template/<str:kind>/": "OSA",
     "requests/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",

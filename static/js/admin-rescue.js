@@ -1,0 +1,93 @@
+// Rescue: selecting several rows, and doing things without loading the page. Without it the page is one form.
+
+const form = document.getElementById("rescue");
+const bulk = document.getElementById("rescue-bulk");
+const live = () => document.getElementById("rescue-live");
+const boxes = () => [...live().querySelectorAll('input[name="row"]')];
+
+// ---------- What is selected ----------
+
+function count() {
+  if (!bulk) return;
+  const chosen = boxes().filter((box) => box.checked);
+  const movable = chosen.filter((box) => !("without" in box.dataset));
+  bulk.hidden = chosen.length === 0;
+  const words = document.documentElement.lang || "en";
+  const number = new Intl.NumberFormat(words);
+  bulk.querySelector("[data-selected]").textContent = bulk.dataset.selected.replace("{n}", number.format(chosen.length));
+  const move = bulk.querySelector('[value="move"]');
+  move.disabled = movable.length === 0;
+  move.querySelector("[data-label]").textContent =
+    movable.length === 1 ? move.dataset.one : move.dataset.many.replace("{n}", number.format(movable.length));
+  const all = document.getElementById("rescue-all");
+  if (all) {
+    all.checked = chosen.length > 0 && chosen.length === boxes().length;
+    all.indeterminate = chosen.length > 0 && !all.checked;
+  }
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.matches?.("[data-all]")) for (const box of boxes()) box.checked = target.checked;
+  if (target.closest?.("#rescue")) count();
+});
+document.addEventListener("staff-live:swapped", count);
+for (const link of document.querySelectorAll("[data-no-script]")) link.remove();
+
+// ---------- Doing something ----------
+
+let doing = false;
+form?.addEventListener("submit", async (event) => {
+  const button = event.submitter;
+  // Cancelling asks first, on a page of its own.
+  if (!button || button.value.startsWith("cancel")) return;
+  event.preventDefault();
+  if (doing) return;
+  doing = true;
+  const sent = new FormData(form, button);
+  // Of many only those for which there is a time.
+  if (button.value === "move") {
+    sent.delete("row");
+    for (const box of boxes()) if (box.checked && !("without" in box.dataset)) sent.append("row", box.value);
+  }
+  button.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(form.dataset.url, { method: "POST", body: sent, headers: { "X-By-Script": "1" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("rescue-live");
+    if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
+    const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
+    const focused = document.activeElement?.closest(".ebr-row")?.id;
+    live().replaceWith(document.importNode(fresh, true));
+    for (const box of boxes()) box.checked = kept.has(box.value);
+    const row = focused && document.getElementById(focused);
+    (row?.querySelector("button, a") ?? document.querySelector(".ebr-row button, .ebr-row a"))?.focus({ preventScroll: true });
+    count();
+    say();
+  } catch {
+    location.reload();
+  } finally {
+    doing = false;
+    button.removeAttribute("aria-busy");
+  }
+});
+
+// The words are in place already; a live region speaks only what changes.
+function say() {
+  const toast = document.getElementById("rescue-toast");
+  const text = toast.textContent;
+  toast.textContent = "";
+  requestAnimationFrame(() => (toast.textContent = text));
+}
+
+// One menu at a time, and none after a click elsewhere or Escape.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll(".ebr-menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".ebr-menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+count();
