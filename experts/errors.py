@@ -78,6 +78,13 @@ class InvalidExpert(Refused):
     status = 422
 
 
+class InvalidPicture(Refused):
+    """A file that is no picture, or one that cannot be read without harm."""
+
+    code = "invalid"
+    status = 422
+
+
 class InvalidHours(Refused):
     """Hours or time off that cannot be: they end before they start, or overlap."""
 

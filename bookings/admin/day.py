@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -37,13 +38,15 @@ from bookings.selectors.staff_day import (
     Stretch,
     choose_columns,
     experts_to_choose,
+    find_bookings,
+    has_arrived,
     organization_zone,
     read_day,
 )
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
-from experts.models import Expert
+from experts.models import Expert, Organization
 from experts.permissions import ADD
 from experts.templatetags.expertbook import icon
 from experts.timezones import city, offset_label
@@ -114,6 +117,7 @@ def day_page(request: HttpRequest) -> HttpResponse:
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Day"), {})
     context = _context(request, organization)
+    context |= _found(request, organization, context["staff_day"], context["address"])
     context |= panel_of(request, context["address"]) | said(request) | {"checklist": checklist(request)}
     title = formatting.full_day(context["staff_day"].day, context["today"])
     return render_page(request, "admin/day/page.html", title, context)
@@ -127,7 +131,7 @@ def grid_part(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "admin/day/_body.html", _context(request, organization))
 
 
-def _context(request: HttpRequest, organization) -> dict:
+def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
     live = staff_live(organization, day)
@@ -136,13 +140,15 @@ def _context(request: HttpRequest, organization) -> dict:
     chosen = choose_columns(experts, wanted_experts(request, organization))
     found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)
     view = request.GET.get("view", "")
-    view = view if view in VIEWS else "day"
+    view = view if view in VIEWS else ("list" if _is_phone(request) else "day")
     show = request.GET.get("show", "")
     show = Count(show) if show in list(Count) else None
     opened = read_key(request.GET.get("booking", ""))
     today = now.astimezone(zone).date()
     address = DayAddress(request.GET)
     columns = [_column(found, column, show, opened, address) for column in found.columns]
+    rows = _rows(columns, show) if view == "list" else []
+    now_at = _minutes(now - found.opens_at)
     return {
         "staff_day": found,
         "staff_live": live,
@@ -153,12 +159,16 @@ def _context(request: HttpRequest, organization) -> dict:
         "view": view,
         "show": show,
         "columns": columns,
-        "rows": _rows(columns, show) if view == "list" else [],
+        "rows": rows,
+        "first_ahead": next((it.id for it in rows if day == today and it.at + it.minutes > now_at), None),
         "hours": _hours(found),
         "minutes_shown": _minutes(found.closes_at - found.opens_at),
-        "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
-        "clock": _("%(city)s, %(time)s") % {"city": city(zone), "time": formatting.clock(now, zone)},
+        "now_at": now_at if found.opens_at <= now < found.closes_at else None,
+        "city": city(zone),
+        "clock_span": format_html("<span data-clock>{}</span>", formatting.clock(now, zone)),
         "now_time": formatting.clock(now, zone),
+        "zone": zone.key,
+        "hour_cycle": formatting.hour_cycle(),
         "offset": offset_label(zone, found.opens_at),
         "numbers": _numbers(found, show, address),
         "waiting": _waiting(found),
@@ -174,6 +184,11 @@ def _context(request: HttpRequest, organization) -> dict:
         "may_book": may(request, "bookings.booking", ADD),
         "book_url": book_url(),
     }
+
+
+def _is_phone(request: HttpRequest) -> bool:
+    """Whether columns would have no room, as far as a browser says so. A narrow window has lines by its style sheet."""
+    return "Mobi" in request.headers.get("User-Agent", "")
 
 
 def _views():
@@ -248,7 +263,9 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         "is-open" if booking and booking.pk == opened else "",
     ]
     desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
-    key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
+    # What stays while who comes to a class changes: the focus stays, too.
+    is_one = entry.bookings and entry.slot.capacity == 1
+    key = f"booking-{entry.bookings[0].pk}" if is_one else f"slot-{entry.slot.pk}-{minutes}"
     return Shown(
         id=f"{key}-{expert.pk}",
         css=" ".join(filter(None, css)),
@@ -356,14 +373,33 @@ def _waiting(found: StaffDay) -> dict | None:
     waiting = found.waiting
     if waiting.first_ends_at is None:
         return None
-    try:
-        url = reverse("admin:requests")
-    except NoReverseMatch:
-        url = f"{reverse('admin:bookings_booking_changelist')}?status__exact=PENDING"
     number = formatting.count_label(min(waiting.count, MOST_COUNTED), waiting.count > MOST_COUNTED)
     span = formatting.duration(waiting.first_ends_at - found.now)
     text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
-    return {"number": number, "text": text % {"span": span}, "url": url}
+    return {"number": number, "text": text % {"span": span}, "url": reverse("admin:requests")}
+
+
+def _found(request: HttpRequest, organization: Organization, found: StaffDay, address: DayAddress) -> dict:
+    """What a search finds, on whatever day."""
+    text = request.GET.get("q", "").strip()[:100]
+    if not text:
+        return {}
+    zone = organization_zone(organization)
+    rows = find_bookings(reach(request), organization, text, found.now)
+    return {
+        "q": text,
+        "found": [
+            {
+                "name": row.name,
+                "when": formatting.soon(row.slot.starts_at, zone, found.now),
+                "expert": row.slot.expert.name,
+                "state": WORDS[Look.ARRIVED] if has_arrived(row) else row.get_status_display(),
+                "url": address.to(q="", show="", day=row.slot.starts_at.astimezone(zone).date(), booking=row.pk),
+            }
+            for row in rows
+        ],
+        "found_close_url": address.to(q=""),
+    }
 
 
 def _next_up(found: StaffDay, address: DayAddress) -> dict | None:

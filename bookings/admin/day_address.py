@@ -29,6 +29,6 @@ class DayAddress:
 
 
 def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
+    """Where somebody is booked: by phone or at the desk, for a ``slot`` or a ``person`` (one of their bookings)."""
     url = reverse("admin:book")
     return f"{url}?{urlencode(values)}" if values else url

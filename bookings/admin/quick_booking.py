@@ -462,10 +462,10 @@ class QuickBooking:
         return {"person": person, "is_chosen": person == self.person, "about": self._last(person)}
 
     def _last(self, person: Person) -> str:
-        """``last 8 Dec`` or ``next tomorrow 10:00``, whichever says more."""
+        """``last 8 Dec`` or ``next: Tomorrow 10:00``, whichever says more."""
         zone = person.newest.slot.expert.zone
         if person.next_at is not None:
-            return _("next %(when)s") % {"when": formatting.soon(person.next_at, zone, self.now)}
+            return _("next: %(when)s") % {"when": formatting.soon(person.next_at, zone, self.now)}
         if person.last_visit_at is not None:
             day, today = person.last_visit_at.astimezone(zone).date(), self.now.astimezone(zone).date()
             return _("last %(day)s") % {"day": formatting.day_name(day, today)}

@@ -12,12 +12,17 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.models.booking import read_reference
+from bookings.permissions import experts_with
+from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
+from experts.models.expert import ExpertQuerySet
 from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
 from experts.permissions import VIEW, Reach
@@ -26,6 +31,7 @@ from experts.timezones import day_bounds, edge_of
 
 USUAL_COLUMNS, MOST_COLUMNS = 12, 24
 MOST_TO_CHOOSE = 200  # experts in the list of those to choose from
+MOST_FOUND = 30
 MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
@@ -217,13 +223,9 @@ def organizations_seen(reach: Reach) -> QuerySet[Organization]:
     return rows.filter(pk__in=everywhere | own)
 
 
-def experts_seen(reach: Reach, organization: Organization) -> QuerySet[Expert]:
+def experts_seen(reach: Reach, organization: Organization) -> ExpertQuerySet:
     """The experts of the organisation whose bookings they may see: all, or of the role "expert" themselves."""
-    rows = Expert.objects.filter(organization=organization)
-    everywhere, _own = reach.with_right("bookings.booking", VIEW)
-    if reach.everything or organization.pk in everywhere:
-        return rows
-    return rows.filter(user=reach.user_id) if reach.user_id is not None else rows.none()
+    return experts_with(reach, VIEW, Expert.objects.filter(organization=organization))
 
 
 def experts_to_choose(reach: Reach, organization: Organization, day: date) -> list[Expert]:
@@ -316,9 +318,8 @@ def read_week(*, organization: Organization, expert: Expert, first: date, now: d
 
 def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Waiting:
     """The requests that wait for somebody who may see them. One query."""
-    rows = Booking.objects.filter(
-        status=Status.PENDING, expires_at__gt=now, slot__expert__in=experts_seen(reach, organization)
-    )
+    rows = Booking.objects.of_experts(experts_seen(reach, organization))
+    rows = rows.filter(status=Status.PENDING, expires_at__gt=now)
     ends = list(rows.order_by("expires_at").values_list("expires_at", flat=True)[: MOST_COUNTED + 1])
     return Waiting(len(ends), ends[0] if ends else None)
 
@@ -326,15 +327,31 @@ def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Wai
 def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
     """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
 
-    By the address: whoever has none cannot be found again. One query. Needs ``with_slot()``.
+    Two queries. Needs ``with_slot()``.
     """
-    organization = booking.slot.expert.organization
-    rows = Booking.objects.of_address(booking.email).filter(
-        status__in=[Status.COMPLETED, Status.NO_SHOW],
-        slot__expert__in=experts_seen(reach, organization),
-        slot__starts_at__lt=booking.slot.starts_at,
+    seen = Booking.objects.filter(slot__expert__in=experts_seen(reach, booking.slot.expert.organization))
+    rows = bookings_of_person(seen, booking.pk).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
     )
     return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
+def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:
+    """Bookings of whatever day by name, address, end of the phone number or reference; nearest to now first.
+
+    Of the newest that match, at most ``MOST_FOUND``. One query.
+    """
+    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    if reference := read_reference(text):
+        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
+    else:
+        matching = Q(pk__any_of=_matching(text))
+    found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
+    return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
+
+
+def _matching(text: str) -> ArraySubquery:
+    return ArraySubquery(Booking.objects.order_by().matching(text).values("pk"))
 
 
 # Reading
