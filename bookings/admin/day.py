@@ -258,7 +258,9 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         "is-open" if booking and booking.pk == opened else "",
     ]
     desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
-    key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
+    # What stays while who comes to a class changes: the focus stays, too.
+    is_one = entry.bookings and entry.slot.capacity == 1
+    key = f"booking-{entry.bookings[0].pk}" if is_one else f"slot-{entry.slot.pk}-{minutes}"
     return Shown(
         id=f"{key}-{expert.pk}",
         css=" ".join(filter(None, css)),

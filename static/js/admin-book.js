@@ -5,7 +5,7 @@ const HEADERS = { "X-Part": "quick-booking" };
 const QUIET = 180; // ms without a key before what was typed is looked up
 const TOAST = 8000; // ms
 
-export async function open(html, { from = document.activeElement } = {}) {
+export async function openOver(html, { from = document.activeElement } = {}) {
   const dialog = document.createElement("dialog");
   dialog.className = "qb-dialog";
   dialog.innerHTML = html;
