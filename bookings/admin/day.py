@@ -230,6 +230,11 @@ def _column(found: StaffDay, column: Column, show: Count | None, opened: int, ad
     }
 
 
+def draw_column(found: StaffDay, column: Column, address: DayAddress) -> dict:
+    """Return what templates draw of a column: its ``blocks``, whose addresses are the day's, and ``away``."""
+    return _column(found, column, None, 0, address)
+
+
 def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: DayAddress) -> Shown:
     zone, look = expert.zone, entry.look
     start, end = max(entry.starts_at, found.opens_at), min(entry.ends_at, found.closes_at)

@@ -62,20 +62,6 @@ NAMES = {
     *("expertbook", "utc", "gmt", "json", "api", "html", "url", "http", "https", "www", "com", "org", "example"),
     *("webauthn", "pbkdf", "sha", "ics", "iso", "csv", "xlsx", "pdf", "google", "altcha", "django"),
     *("localhost", "uuid"),
-        "webauthn",
-        "pbkdf",
-        "sha",
-        "ics",
-        "iso",
-        "csv",
-        "xlsx",
-        "pdf",
-        "google",
-        "altcha",
-        "django",
-        "localhost",
-        "uuid",
-    ),
 }
 
 
