@@ -25,7 +25,7 @@ from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
 from bookings.selectors.place import whole_place
-from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived
+from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
 from bookings.transitions import TRANSITIONS
 from experts import formatting
 from experts.admin.base import read_key
@@ -172,6 +172,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     place = whole_place(booking)
     return {
         "booking": booking,
+        "rescue_url": reverse("admin:rescue") if is_in_danger(booking, now) else "",
         "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
         "status": _status(booking),
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
