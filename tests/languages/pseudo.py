@@ -60,7 +60,7 @@ CODE_LIKE = re.compile(r"\S+@\S+|\S+://\S+|\b[a-z]+\.[a-z_]+\b|\b\w+_\w+\b|\bEB-
 # Names: the product's, of standards, of what is written in code.
 NAMES = {
     *("expertbook", "utc", "gmt", "json", "api", "html", "url", "http", "https", "www", "com", "org", "example"),
-    *("webauthn", "pbkdf", "sha", "ics", "iso", "csv", "pdf", "google", "altcha", "django", "localhost", "uuid"),
+    *("webauthn", "pbkdf", "sha", "ics", "iso", "csv", "xlsx", "pdf", "google", "altcha", "django", "localhost", "uuid"),
 }
 
 
