@@ -230,6 +230,11 @@ def _column(found: StaffDay, column: Column, show: Count | None, opened: int, ad
     }
 
 
+def draw_column(found: StaffDay, column: Column, address: DayAddress) -> dict:
+    """Return what templates draw of a column: its ``blocks``, whose addresses are the day's, and ``away``."""
+    return _column(found, column, None, 0, address)
+
+
 def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: DayAddress) -> Shown:
     zone, look = expert.zone, entry.look
     start, end = max(entry.starts_at, found.opens_at), min(entry.ends_at, found.closes_at)
@@ -258,7 +263,9 @@ def _shown(found: StaffDay, expert: Expert, entry: Entry, opened: int, address: 
         "is-open" if booking and booking.pk == opened else "",
     ]
     desk_time = formatting.clock(entry.starts_at, organization_zone(found.organization))
-    key = f"booking-{entry.bookings[0].pk}" if entry.bookings else f"slot-{entry.slot.pk}"
+    # What stays while who comes to a class changes: the focus stays, too.
+    is_one = entry.bookings and entry.slot.capacity == 1
+    key = f"booking-{entry.bookings[0].pk}" if is_one else f"slot-{entry.slot.pk}-{minutes}"
     return Shown(
         id=f"{key}-{expert.pk}",
         css=" ".join(filter(None, css)),
