@@ -97,6 +97,11 @@ class ExpertAdmin(WithPicture, WithExport, WithPreview, ServiceAdmin):
         css: ClassVar = {"all": ["css/admin-expert.css"]}
         js = (Script("js/admin-expert.js", type="module"),)
 
+    def get_list_display(self, request):
+        """Without the organisation where there is only one."""
+        names = super().get_list_display(request)
+        return [name for name in names if name != "organization"] if only_organization(request) else names
+
     # The page in tabs
 
     def get_urls(self):
