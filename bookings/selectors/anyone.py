@@ -22,7 +22,7 @@ from experts.clocks import Clocks, clocks_for
 from experts.models import Expert, OfferedType, SessionType
 from experts.models.slot import BOOKABLE_STATES
 from experts.parts_of_day import part_of_day
-from experts.scheduling.anyone import Start, starts_of_any
+from experts.scheduling.anyone import Start, starts_of_any, starts_with
 from experts.timezones import city, day_bounds
 
 LOOK_AHEAD = timedelta(days=14)  # in which the next free time of each person is looked for
@@ -157,13 +157,7 @@ class CalendarOfAny:
 
     def _narrowed(self, starts: list[Start]) -> list[Start]:
         """Of starts those with who was chosen; of two together, in which the chosen one is free."""
-        if not self.chosen:
-            return starts
-        ids = {expert.pk for expert in self.chosen}
-        if self.type.experts_needed == 2:
-            return [start for start in starts if ids <= {session.expert_id for session in start.free}]
-        with_chosen = ([it for it in start.sessions if it.expert_id in ids] for start in starts)
-        return [Start(found[0].starts_at, found, self.now) for found in with_chosen if found]
+        return starts_with(starts, [expert.pk for expert in self.chosen], self.type)
 
     def url(self, day: date | None = None) -> str:
         """Return the address of a day, with whom was chosen."""
