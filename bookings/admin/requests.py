@@ -221,7 +221,8 @@ def _numbers(texts: list[str]) -> list[int]:
 
 def badge(request) -> str | None:
     """How many wait, beside the entry of the menu."""
-    number = waiting_requests(_may_answer(request), timezone.now()).order_by()[: MOST_IN_BADGE + 1].count()
+    waiting = waiting_requests(_may_answer(request), timezone.now())
+    number = len(waiting.values_list("pk")[: MOST_IN_BADGE + 1])
     return formatting.count_label(min(number, MOST_IN_BADGE), number > MOST_IN_BADGE) if number else None
 
 
