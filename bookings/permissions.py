@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
-from bookings.models import Answer, Booking
+from bookings.models import Answer, Booking, Question
 from experts.models import Expert, Role
 from experts.models.expert import ExpertQuerySet
 from experts.permissions import ADD, ALL, BEYOND_RULES, DELETE, EDIT, LOOK, Reach, register_rights
@@ -50,7 +50,7 @@ def may_break_rules(reach: Reach, expert: Expert) -> bool:
 
 
 def may_read_notes(reach: Reach, booking: Booking) -> bool:
-    """Say whether they may read what the customer wrote: owners and the expert always, others unless it is hidden.
+    """Say whether they may read what the customer wrote: owners and its experts always, others unless it is hidden.
 
     Needs ``with_slot()``.
     """
@@ -58,9 +58,8 @@ def may_read_notes(reach: Reach, booking: Booking) -> bool:
 
 
 def _reads_all(reach: Reach, booking: Booking) -> bool:
-    expert = booking.slot.expert
-    is_owner = reach.everything or Role.OWNER in reach.roles_in(expert.organization_id)
-    return is_owner or expert.user_id == reach.user_id is not None
+    is_owner = reach.everything or Role.OWNER in reach.roles_in(booking.slot.expert.organization_id)
+    return is_owner or (reach.user_id is not None and reach.user_id in {expert.user_id for expert in booking.experts})
 
 
 def readable_answers(reach: Reach, booking: Booking, answers: Iterable[Answer]) -> list[Answer]:
@@ -70,3 +69,11 @@ def readable_answers(reach: Reach, booking: Booking, answers: Iterable[Answer]) 
     if _reads_all(reach, booking):
         return list(answers)
     return [answer for answer in answers if answer.question is None or not answer.question.is_confidential]
+
+
+def answerable_questions(reach: Reach, booking: Booking, questions: Iterable[Question]) -> list[Question]:
+    """Return those of the questions whose answers they may read, and so may write for somebody."""
+    if not may_read_notes(reach, booking):
+        return []
+    reads_all = _reads_all(reach, booking)
+    return [question for question in questions if reads_all or not question.is_confidential]

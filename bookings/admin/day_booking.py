@@ -21,10 +21,9 @@ from django.views.decorators.http import require_POST
 
 from bookings import services
 from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
-from bookings.permissions import may_read_notes, readable_answers
-from bookings.selectors.answers import answers_to
 from bookings.selectors.place import whole_place
 from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived
 from bookings.transitions import TRANSITIONS
@@ -202,7 +201,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
         "may_edit": may_change,
         "close_url": address.to(),
         "fields": {**address.kept, "booking": booking.pk},
-        **_words(request, booking),
+        **read_words(request, booking),
         **_visits(request, booking),
     }
 
@@ -220,21 +219,6 @@ def _status(booking: Booking) -> str:
         time = formatting.clock(booking.arrived_at, booking.slot.expert.zone)
         return _("Arrived %(time)s") % {"time": time}
     return booking.get_status_display()
-
-
-def _words(request: HttpRequest, booking: Booking) -> dict:
-    """Notes and answers as far as they may read them; owners can see that they did."""
-    mine, answers = reach(request), answers_to(booking)
-    readable = readable_answers(mine, booking, answers)
-    may_read = may_read_notes(mine, booking)
-    if may_read:
-        answered = {booking.pk} if readable else ()
-        services.log_note_readings([booking], answered=answered, user=request.user, who=request.user.email)
-    return {
-        "notes": booking.notes if may_read else "",
-        "answers": [(answer.label, answer.text) for answer in readable],
-        "is_hidden": bool(booking.notes and not may_read) or len(readable) < len(answers),
-    }
 
 
 def _visits(request: HttpRequest, booking: Booking) -> dict:
@@ -333,8 +317,9 @@ def act_on(request: HttpRequest, booking_id: int, name: str) -> HttpResponse:
     if not _may_change(request, booking):
         raise PermissionDenied
     address = DayAddress(request.POST)
+    opened = {key: pk for key in ("booking", "slot") if (pk := read_key(request.POST.get(key, "")))}
     status = 200
-    request.session[SAID] = {"booking": booking.pk, "act": name, "fields": address.kept}
+    request.session[SAID] = {"booking": booking.pk, "act": name, "fields": address.kept | opened}
     try:
         act.do(booking_id=booking.pk, **_values(name, request))
     except Refused as refusal:
@@ -342,9 +327,8 @@ def act_on(request: HttpRequest, booking_id: int, name: str) -> HttpResponse:
         if stored is None or not act.is_done(stored):  # else it is the second click of a double click
             request.session[SAID] = {"problem": str(refusal)}
             status = 409
-    opened = {key: read_key(request.POST.get(key, "")) for key in ("booking", "slot")}
     if PART not in request.headers:
-        return redirect(address.to(**{key: pk for key, pk in opened.items() if pk}))
+        return redirect(address.to(**opened))
     request.GET = request.POST
     context = panel_of(request, address) | said(request)
     return TemplateResponse(request, "admin/day/_answer.html", context, status=status)

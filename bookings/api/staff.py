@@ -63,7 +63,7 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     if query.status:
         bookings = bookings.filter(status=query.status)
     if query.expert:
-        bookings = bookings.filter(slot__expert=own_expert(request, query.expert))
+        bookings = bookings.with_expert(own_expert(request, query.expert).pk)
     if query.session_type:
         bookings = bookings.filter(session_type=own_type(request, query.session_type))
     if query.from_:

@@ -136,7 +136,8 @@ def _fill_diaries(
     closed: list[Slot] = []
     references: set[str] = set()
     for place, (expert, profile) in enumerate(zip(experts, described, strict=True)):
-        offered = offers.get(expert.pk, [])
+        # Nobody alone is booked for a session of two.
+        offered = [offer for offer in offers.get(expert.pk, []) if offer.session_type.experts_needed == 1]
         made = _add_slots(expert, profile, offered, today)
         diary = Diary(
             expert=expert,

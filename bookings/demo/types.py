@@ -38,6 +38,16 @@ _TYPES: dict[str, list[dict[str, Any]]] = {
             "venue_note": "https://meet.example.com/{reference}-{secret}",
             "colour": Accent.OCEAN,
         },
+        {
+            "name": "Joint assessment",
+            "slug": "joint-assessment",
+            "description": "Two of us look at it together, and you leave with one plan.",
+            "minutes": 40,
+            "experts_needed": 2,
+            "price_amount": Decimal(110),
+            "price_currency": "GBP",
+            "colour": Accent.PLUM,
+        },
     ],
     "brightside-collective": [
         {

@@ -14,9 +14,17 @@ def recipients(booking: Booking, kind: MailKind) -> list[str]:
 
 def recipients_of_each(mails: Sequence[tuple[Booking, MailKind]]) -> list[list[str]]:
     """Return what ``recipients`` does for each, in one query at most."""
-    staff = staff_recipients({booking.slot.expert for booking, kind in mails if kind in FOR_STAFF})
+    for_staff = [booking for booking, kind in mails if kind in FOR_STAFF]
+    for booking in for_staff:
+        if booking.second_expert is not None:  # of the same organisation, which was read with the first
+            booking.second_expert.organization = booking.slot.expert.organization
+    staff = staff_recipients({expert for booking in for_staff for expert in booking.experts})
     return [
-        staff[booking.slot.expert] if kind in FOR_STAFF else [booking.email] if booking.email else []
+        list(dict.fromkeys(address for expert in booking.experts for address in staff[expert]))
+        if kind in FOR_STAFF
+        else [booking.email]
+        if booking.email
+        else []
         for booking, kind in mails
     ]
 

@@ -34,7 +34,7 @@ from bookings.services.not_me import (
 )
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
-from bookings.services.questions import delete_question, move_question, save_question
+from bookings.services.questions import add_example_questions, delete_question, move_question, save_question
 from bookings.services.rescue import (
     cancel_lost,
     cancel_offered,
@@ -46,6 +46,7 @@ from bookings.services.rescue import (
     take_back_offer,
     undo_move,
 )
+from bookings.services.test_mails import send_test_mail
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.undo import undo_decision
 from bookings.services.waitlist import (
@@ -62,6 +63,7 @@ from bookings.services.waitlist import (
 __all__ = [
     "WORTH_WAITING",
     "Booked",
+    "add_example_questions",
     "allow_notices",
     "approve",
     "block",
@@ -116,6 +118,7 @@ __all__ = [
     "send_place_link_again",
     "send_proof_again",
     "send_receipt_again",
+    "send_test_mail",
     "serve",
     "serve_waitlists",
     "spare",

@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from experts.models import User
+from experts.models import Organization, User
 from experts.permissions import ADD, ALL, CHANGE, DELETE, VIEW, Reach, reach_of
 
 
@@ -22,8 +22,10 @@ def reach(request) -> Reach:
 
 
 def only_organization(request) -> dict[str, int]:
-    """The one to choose in a form when there is no choice: of those in which they work."""
+    """The one to choose in a form when there is no choice: of those in which they work, or of all that there are."""
     mine = frozenset().union(*reach(request).organizations.values())
+    if reach(request).everything:
+        mine = frozenset(Organization.objects.order_by().values_list("pk", flat=True)[:2])
     return {"organization": next(iter(mine))} if len(mine) == 1 else {}
 
 
@@ -38,11 +40,12 @@ class Scoped:
 
     ``organization_path`` leads from a row to the key of its organisation, ``person_path`` to the key of its expert's
     user; without the latter the role "expert" reaches no row. Rows that belong to an organisation in one of several
-    ways have several paths. ``shared`` rows belong to all organisations. With neither, the page is for superusers only.
+    ways have several paths, as have rows of two experts together. ``shared`` rows belong to all organisations. With
+    neither, the page is for superusers only.
     """
 
     organization_path: str | tuple[str, ...] = ()
-    person_path = ""
+    person_path: str | tuple[str, ...] = ""
     shared = False
 
     def within(self, request, rows: QuerySet, right: str = VIEW, *, label: str = "") -> QuerySet:
@@ -56,9 +59,22 @@ class Scoped:
         condition = Q(pk__in=())
         for path in self._organization_paths:
             condition |= Q(**{f"{path}__in": everywhere})
-            if self.person_path:
-                condition |= Q(**{f"{path}__in": own, self.person_path: mine.user_id})
+            if own and self._person_paths:
+                condition |= self._of_person(path, own, mine.user_id)
         return rows.filter(condition)
+
+    def _of_person(self, path: str, own: frozenset[int], user_id: int | None) -> Q:
+        ways = [{f"{path}__in": own, person_path: user_id} for person_path in self._person_paths]
+        if len(ways) == 1:
+            return Q(**ways[0])
+        first, *others = (self.model._default_manager.order_by().filter(**way).values("pk") for way in ways)
+        # A union rather than an OR: each branch has its index.
+        return Q(pk__in=first.union(*others, all=True))
+
+    @property
+    def _person_paths(self) -> tuple[str, ...]:
+        paths = self.person_path
+        return paths if isinstance(paths, tuple) else (paths,) if paths else ()
 
     @property
     def _organization_paths(self) -> tuple[str, ...]:
@@ -77,7 +93,7 @@ class Scoped:
             return False
         if organizations <= everywhere:
             return True
-        is_own = bool(self.person_path) and _follow(obj, self.person_path) == mine.user_id
+        is_own = any(_follow(obj, path) == mine.user_id for path in self._person_paths)
         return is_own and organizations <= everywhere | own
 
     def _has_right(self, request, right: str, obj) -> bool:

@@ -36,6 +36,7 @@ _COPIED = (
     "price_words",
     "venue",
     "venue_note",
+    "experts_needed",
     "is_group",
     "max_party",
     "audience",
@@ -56,6 +57,9 @@ _HELP = {
         "In person: the address. By phone or video: who calls whom, or the link to join, which those who booked are "
         "told. {reference} and {secret} in a link make one for each booking."
     ),
+    "experts_needed": gettext_lazy(
+        "One booking takes the time of two. It is booked on the page of the session type, where we find who is free."
+    ),
     "is_group": gettext_lazy("Several people share a session, as many as its slots have seats."),
     "is_active": gettext_lazy("Nobody can choose a type that is not. Its bookings stay."),
 }
@@ -69,8 +73,8 @@ class SessionTypeForm(PolicyForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        if "slug" in self.fields:
-            self.fields["slug"].required = False
+        for name in {"slug", "experts_needed"} & self.fields.keys():
+            self.fields[name].required = False
 
     def clean(self):
         values = super().clean()
@@ -80,6 +84,9 @@ class SessionTypeForm(PolicyForm):
         if was_listed and values.get("audience") == Audience.LINK and "slug" not in self.changed_data:
             values["slug"] = ""  # everybody could see the address that it had
         return values
+
+    def clean_experts_needed(self):
+        return self.cleaned_data["experts_needed"] or self.instance.experts_needed
 
     def clean_price_currency(self):
         code = self.cleaned_data["price_currency"].strip().upper()
@@ -141,6 +148,7 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
         (gettext_lazy("Price"), {"fields": (("price_amount", "price_currency"), "price_words")}),
         (gettext_lazy("Place"), {"fields": ("venue", "venue_note")}),
         (gettext_lazy("Who may book"), {"fields": ("audience", ("is_group", "max_party"))}),
+        (gettext_lazy("With whom"), {"fields": ("experts_needed",)}),
         (
             gettext_lazy("Rules of its own"),
             {
@@ -245,6 +253,8 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
     @display(description=gettext_lazy("length"))
     def length(self, kind):
         words = _("%(minutes)d min") % {"minutes": kind.minutes}
+        if kind.experts_needed == 2:
+            words = _("%(length)s, two experts together") % {"length": words}
         if free := kind.buffer_before + kind.buffer_after:
             return _("%(length)s, %(free)d kept free") % {"length": words, "free": free}
         return words
@@ -319,6 +329,10 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
                 text = _("%(names)s. Change them as you like, and say who offers them.")
                 names = ", ".join(kind.name for kind in made)
                 self.message_user(request, text % {"names": names}, messages.SUCCESS)
+                organization.refresh_from_db(fields=["has_questions"])
+                if organization.has_questions:
+                    text = _("Whoever books is asked what is usually asked. Nothing of it is required: see Questions.")
+                    self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:experts_sessiontype_changelist"))
 
     # Writes

@@ -27,6 +27,7 @@ _PLAIN = (
     "buffer_after",
     "audience",
     "is_group",
+    "experts_needed",
     "is_active",
 )
 TYPE = {
@@ -42,6 +43,7 @@ TYPE = {
     "venue": "",
     "audience": "everybody",
     "is_group": False,
+    "experts_needed": 1,
     "is_active": True,
     "experts": ["amara-okafor"],
 }
@@ -66,6 +68,7 @@ class SessionTypeIn(Input):
     venue: Literal["", "in_person", "phone", "video"] = ""
     audience: Literal[_AUDIENCES] = Audience.EVERYBODY.value
     is_group: Flag = False
+    experts_needed: Literal[1, 2] = 1
     experts: list[Slug] = Field([], max_length=MOST_EXPERTS)
     seen: str = Field("", max_length=64)
 
@@ -87,6 +90,7 @@ class StaffSessionTypeOut(BaseModel):
     venue: str
     audience: str = Field(json_schema_extra={"enum": list(_AUDIENCES)})
     is_group: bool
+    experts_needed: int
     is_active: bool
     experts: list[str]
 

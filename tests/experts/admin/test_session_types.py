@@ -128,7 +128,7 @@ def test_on_the_experts_page_types_are_ticked_and_hours_are_for_some(staff, orga
     assert "Times that can be booked" in sections(response)
     assert press(owner, response, url).status_code == 302
     assert [offer.terms.minutes for offer in expert.offered_types.order_by("session_type__name")] == [20, 40]
-    page = owner.get(url)
+    page = owner.post(f"/admin/experts/expert/{expert.pk}/hours/", grid(expert) | {"_hours": "add:0"})
     assert 'name="hours-0-for_types"' in page.text
     hours = line(weekday=day.weekday(), start="13:00", end="14:00", slot_minutes="20", for_types=[first.pk])
     form = grid(expert, hours) | own
