@@ -145,7 +145,10 @@ def _undo(found: Undoable | None) -> dict | None:
     writes = sum(bool(booking.email) for booking in found.bookings)
     return {
         "said": said,
-        "leaves": ngettext("The e-mail leaves in", "The e-mails leave in", writes) if writes else "",
+        "leaves": ngettext("The e-mail leaves in %(seconds)d s.", "The e-mails leave in %(seconds)d s.", writes)
+        % {"seconds": found.seconds}
+        if writes
+        else "",
         "seconds": found.seconds,
         "keys": [booking.pk for booking in found.bookings],
     }
