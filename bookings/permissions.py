@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
-from bookings.models import Answer, Booking
+from bookings.models import Answer, Booking, Question
 from experts.models import Expert, Role
 from experts.models.expert import ExpertQuerySet
 from experts.permissions import ADD, ALL, BEYOND_RULES, DELETE, EDIT, LOOK, Reach, register_rights
@@ -69,3 +69,11 @@ def readable_answers(reach: Reach, booking: Booking, answers: Iterable[Answer]) 
     if _reads_all(reach, booking):
         return list(answers)
     return [answer for answer in answers if answer.question is None or not answer.question.is_confidential]
+
+
+def answerable_questions(reach: Reach, booking: Booking, questions: Iterable[Question]) -> list[Question]:
+    """Return those of the questions whose answers they may read, and so may write for somebody."""
+    if not may_read_notes(reach, booking):
+        return []
+    reads_all = _reads_all(reach, booking)
+    return [question for question in questions if reads_all or not question.is_confidential]

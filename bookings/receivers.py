@@ -12,13 +12,16 @@ from bookings import services
 from bookings.models import Booking
 from bookings.services import delete_ended_holds, serve_waitlists
 from bookings.webhooks.events import queue_capacity_events
+from experts.example_types import ExampleSet
 from experts.hooks import (
     SlotChange,
     counts_sessions_booked,
     finds_slots_in_use,
+    on_example_added,
     on_slots_changed,
     on_slots_deleting,
 )
+from experts.models import Organization, SessionType
 
 
 @on_slots_changed
@@ -54,6 +57,12 @@ def count_booked(offers: Collection[tuple[int, int]]) -> int:
     experts, types = {expert for expert, _type in offers}, {type_id for _expert, type_id in offers}
     rows = Booking.objects.occupying().filter(session_type__in=types, slot__expert__in=experts)
     return rows.filter(slot__starts_at__gt=timezone.now()).count()
+
+
+@on_example_added
+def ask_what_is_usually_asked(organization: Organization, example: ExampleSet, types: list[SessionType]) -> None:
+    """Add the questions that come with an example, to an organisation that asks nothing yet."""
+    services.add_example_questions(organization=organization, example=example.slug, types=types)
 
 
 @receiver(tracking)

@@ -110,6 +110,10 @@ class PreviewNeeded(Exception):
         super().__init__(key)
 
 
+class StretchPreviewNeeded(Exception):
+    """Not a refusal: staff must see what blocking or opening a stretch does first, or again. Nothing was written."""
+
+
 class TypePreviewNeeded(Exception):
     """Not a refusal: staff must see what a change of session types means (``TypePlan``) first, or again.
 

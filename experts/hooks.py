@@ -1,4 +1,6 @@
-"""Let other apps join in what happens to slots. ``experts`` knows nobody above it, so they register here.
+"""Let other apps join in what happens to slots, and in what organisations start from.
+
+``experts`` knows nobody above it, so they register here.
 
 Everything registered is called inside the transaction of the change: who books, waits or is told about a slot belongs
 to the same change. What is raised undoes it.
@@ -7,7 +9,8 @@ to the same change. What is raised undoes it.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from experts.models import Slot
+from experts.example_types import ExampleSet
+from experts.models import Organization, SessionType, Slot
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ OnChange = Callable[[list[SlotChange]], None]
 FindUsed = Callable[[Collection[int]], set[int]]
 OnDelete = Callable[[Collection[int]], None]
 CountBooked = Callable[[Collection[tuple[int, int]]], int]
+OnExample = Callable[[Organization, ExampleSet, list[SessionType]], None]
 _on_change: list[OnChange] = []
 _find_used: list[FindUsed] = []
 _on_delete: list[OnDelete] = []
 _count_booked: list[CountBooked] = []
+_on_example: list[OnExample] = []
 
 
 def on_slots_changed(callback: OnChange) -> OnChange:
@@ -50,6 +55,18 @@ def counts_sessions_booked(callback: CountBooked) -> CountBooked:
     """Register a function (a decorator) that counts the sessions ahead of some (expert, session type) (keys)."""
     _count_booked.append(callback)
     return callback
+
+
+def on_example_added(callback: OnExample) -> OnExample:
+    """Register a function (a decorator) that is called with an organisation, locked, and the types of its example."""
+    _on_example.append(callback)
+    return callback
+
+
+def example_added(organization: Organization, example: ExampleSet, types: list[SessionType]) -> None:
+    """Call what is registered for organisations that start from an example."""
+    for callback in _on_example:
+        callback(organization, example, types)
 
 
 def slots_changed(changes: list[SlotChange]) -> None:

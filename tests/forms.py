@@ -54,8 +54,11 @@ class _Fields(HTMLParser):
             self._textarea = (self._textarea[0], self._textarea[1] + data)
 
 
-def filled_in(html: str, **changes: object) -> QueryDict:
-    """What a browser sends with the page's form, with other values for some of its fields; None takes one out."""
+def filled_in(html: str, **changes: object) -> dict[str, str | list[str]]:
+    """What a browser sends with the page's form, with other values for some of its fields; None takes one out.
+
+    What is sent several times is a list.
+    """
     parser = _Fields()
     parser.feed(html)
     data = QueryDict(mutable=True)
@@ -66,4 +69,4 @@ def filled_in(html: str, **changes: object) -> QueryDict:
         for each in value if isinstance(value, list) else [value]:
             if each is not None:
                 data.appendlist(name, str(each))
-    return data
+    return {name: values if len(values) > 1 else values[0] for name, values in data.lists()}

@@ -1,5 +1,6 @@
 """Bookings in the admin: found, read, corrected, and made for somebody on the phone."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from django import forms
@@ -14,23 +15,25 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from bookings import services
+from bookings.admin.answer_fields import answer_field, answers_typed
 from bookings.admin.booking_actions import DecidingAdmin
 from bookings.admin.notifications import COLOURS as MAIL_COLOURS
 from bookings.admin.origins import OriginsAdmin
 from bookings.errors import NotFound, SlotTaken
 from bookings.forms import new_key
-from bookings.models import Booking, Notification, Source, Status
+from bookings.models import Booking, Notification, Question, Source, Status
 from bookings.models.booking import read_reference
-from bookings.permissions import may_read_notes, readable_answers
+from bookings.permissions import answerable_questions, may_read_notes, readable_answers
+from bookings.question_fields import field_name
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.answers import answers_of, answers_to, questions_with
+from bookings.selectors.answers import answers_of, answers_to, changeable_questions, questions_with
 from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.place import whole_place
 from bookings.selectors.reports import COUNTED
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
 from experts.admin.exports import Column, WithExport, when_and_zone
 from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
-from experts.admin.scoping import WithinReach, may, reach
+from experts.admin.scoping import WithinReach, may, only_organization, reach
 from experts.admin.slots import DaysFilter
 from experts.models import OfferedType, SessionType, Slot
 from experts.permissions import ADD, VIEW
@@ -64,6 +67,8 @@ class BookingForm(SeatsForm):
         model = Booking
         fields = ("slot", "session_type", "seats", "name", "email", "phone", "notes")
         help_texts = {"email": gettext_lazy("Without one, nobody gets a confirmation.")}
+
+    questions: Sequence[Question] = ()  # what is asked, each with a field of its own
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -288,11 +293,15 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
         Without what the customer wrote, for those who may only know that there is something.
         """
         fieldsets = super().get_fieldsets(request, obj)
+        asked = tuple(field_name(question) for question in self._asked(request, obj))
         if obj is None:
             if _types_to_book(request).exists():
                 [(title, options)] = fieldsets
                 slot, *others = options["fields"]
                 fieldsets = [(title, options | {"fields": (slot, "session_type", *others)})]
+            if asked:
+                note = _("What the organisation asks. Nothing is required of staff.")
+                fieldsets = [*fieldsets, (_("Answers"), {"fields": asked, "description": note})]
             return fieldsets
         if obj.terms:
             (title, options), *others = fieldsets
@@ -305,6 +314,12 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
         obj.read_by = reach(request)
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
+        if asked:
+            left = ("answers",) if self._unasked_rows(obj) else ()
+            fieldsets = [
+                (title, {"fields": (*asked, *left)} if "answers" in options["fields"] else options)
+                for title, options in fieldsets
+            ]
         if may_read_notes(obj.read_by, obj):
             return fieldsets
         hidden = {"fields": ("name", "email", "phone", "hidden_notes")}
@@ -439,19 +454,64 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
 
     @display(description=gettext_lazy("answers"))
     def answers(self, booking):
-        """What was answered, as far as they may read it, and what was not although it is asked."""
+        """What has no field: what may not be read, is not asked any more, or cannot be changed."""
+        listed = format_html_join("", "<dt>{}</dt><dd>{}<small>{}</small></dd>", self._unasked_rows(booking))
+        return format_html('<dl class="eb-answers">{}</dl>', listed) if listed else None
+
+    def _unasked_rows(self, booking: Booking) -> list[tuple[str, str, str]]:
+        """What was answered, as far as they may read it, and what was not although it is asked; without what has a
+        field."""
+        asked = {question.pk for question in booking.asked}
         answers = answers_to(booking)
         readable = readable_answers(booking.read_by, booking, answers)
-        rows = [(answer.label, answer.text, answer.wording) for answer in readable]
+        rows = [(answer.label, answer.text, answer.wording) for answer in readable if answer.question_id not in asked]
         if len(readable) < len(answers):
             rows.append((_("More"), _("There are answers that the expert and owners read."), ""))
-        answered = {answer.question_id for answer in answers}
+        answered = {answer.question_id for answer in answers} | asked
         for question in questions_with(booking.slot.expert.organization, booking.session_type_id):
             if question.pk not in answered:
                 text = label(_("Not answered, required"), "warning") if question.is_required else _("Not answered")
                 rows.append((question.label, text, ""))
-        listed = format_html_join("", "<dt>{}</dt><dd>{}<small>{}</small></dd>", rows)
-        return format_html('<dl class="eb-answers">{}</dl>', listed) if rows else None
+        return rows
+
+    # Questions
+
+    def _asked(self, request, obj: Booking | None) -> list[Question]:
+        """What is asked, as far as they may answer it for somebody; of a new booking by the organisation of its slot.
+
+        Of a new booking the type is chosen in the same form, so it is what is asked with any type.
+        """
+        if obj is None:
+            if not hasattr(request, "asked_of_new"):
+                organizations = self.asking_organizations(request)
+                rows = Question.objects.filter(organization__in=organizations, is_active=True)
+                request.asked_of_new = list(rows.select_related("session_type"))
+            return request.asked_of_new
+        if not hasattr(obj, "asked"):
+            obj.read_by = reach(request)
+            questions = changeable_questions(obj, by_customer=False)
+            may = self.has_change_permission(request, obj)
+            obj.asked = answerable_questions(obj.read_by, obj, questions) if may else []
+        return obj.asked
+
+    def asking_organizations(self, request) -> list[int]:
+        """The key of the organisation whose questions a new booking is asked, if that is known: [] or [key]."""
+        slot = read_key(request.POST.get("slot") or request.GET.get("slot") or "")
+        if slot:
+            found = Slot.objects.select_related("expert").filter(pk=slot).first()
+            if found is None or not self.reaches(request, Booking(slot=found), ADD):
+                return []
+            return [found.expert.organization_id]
+        return list(only_organization(request).values())
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        """With a field for each question."""
+        asked = self._asked(request, obj)
+        given = {answer.question_id: answer for answer in answers_to(obj)} if asked and obj else {}
+        fields = {field_name(question): answer_field(question, given.get(question.pk), obj) for question in asked}
+        request.questions_asked = asked
+        form = type(self.form)("BookingForm", (self.form,), {**fields, "questions": asked, "given": given})
+        return super().get_form(request, obj, change, **kwargs | {"form": form})
 
     # Ways from here
 
@@ -475,7 +535,12 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
         if change:
             # Only what was changed in this form: a colleague may have corrected the rest meanwhile.
             changed = {name: text for name, text in person.items() if name in form.changed_data}
-            services.change_details(booking_id=obj.pk, **changed)
+            if changed:
+                services.change_details(booking_id=obj.pk, **changed)
+            if any(field_name(question) in form.changed_data for question in form.questions):
+                only = [question.slug for question in form.questions]
+                answers = answers_typed(form)
+                services.change_answers(booking_id=obj.pk, answers=answers, by_customer=False, only=only)
             return
         kind = form.cleaned_data.get("session_type")
         booking = services.book(
@@ -485,6 +550,7 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
             source=Source.STAFF,
             idempotency_key=form.cleaned_data["key"],
             idempotency_scope=f"admin:{request.user.pk}",
+            answers=answers_typed(form, kind),
             **person,
         ).booking
         obj.pk, obj.reference, obj.status = booking.pk, booking.reference, booking.status
@@ -493,7 +559,9 @@ class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
         if isinstance(refusal, NotFound):  # of what the form offers, a type of somebody else's
             return {"session_type": [_("The expert does not offer this.")]}
         if not isinstance(refusal, SlotTaken):
-            return super().explain(request, refusal)
+            names = {question.asked: field_name(question) for question in getattr(request, "questions_asked", ())}
+            texts = super().explain(request, refusal)
+            return {names.get(name, name): messages for name, messages in texts.items()}
         # Demand that staff could not meet counts, too; what the service wrote about it went with the transaction.
         services.note_opened_full(slot_id=refusal.slot.pk, reason=refusal.reason, source=Source.STAFF)
         if refusal.reason == "closed" and request.POST.get("session_type"):

@@ -317,8 +317,9 @@ def act_on(request: HttpRequest, booking_id: int, name: str) -> HttpResponse:
     if not _may_change(request, booking):
         raise PermissionDenied
     address = DayAddress(request.POST)
+    opened = {key: pk for key in ("booking", "slot") if (pk := read_key(request.POST.get(key, "")))}
     status = 200
-    request.session[SAID] = {"booking": booking.pk, "act": name, "fields": address.kept}
+    request.session[SAID] = {"booking": booking.pk, "act": name, "fields": address.kept | opened}
     try:
         act.do(booking_id=booking.pk, **_values(name, request))
     except Refused as refusal:
@@ -326,9 +327,8 @@ def act_on(request: HttpRequest, booking_id: int, name: str) -> HttpResponse:
         if stored is None or not act.is_done(stored):  # else it is the second click of a double click
             request.session[SAID] = {"problem": str(refusal)}
             status = 409
-    opened = {key: read_key(request.POST.get(key, "")) for key in ("booking", "slot")}
     if PART not in request.headers:
-        return redirect(address.to(**{key: pk for key, pk in opened.items() if pk}))
+        return redirect(address.to(**opened))
     request.GET = request.POST
     context = panel_of(request, address) | said(request)
     return TemplateResponse(request, "admin/day/_answer.html", context, status=status)

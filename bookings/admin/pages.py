@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, day_print, imports, moves, my_day, quick_booking, reports, requests, rescue
+from bookings.admin import day, day_print, imports, moves, my_day, quick_booking, reports, requests, rescue, week
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -10,6 +10,7 @@ STAFF_PAGES: list[StaffPage] = [
     my_day.PAGE,
     requests.PAGE,
     rescue.PAGE,
+    week.PAGE,
     moves.PAGE,
     quick_booking.PAGE,
     reports.REPORTS,

@@ -208,7 +208,7 @@ def reports_view(request):
         messages.warning(request, text % {"count": LONGEST})
     experts, report = read(request, asked)
     names = names_of_rows(asked, experts, report)
-    links = Links(request, asked)
+    links = Links(request, asked, _chosen(asked, experts))
     context = {
         "asked": asked,
         "cards": _cards(report, links),
@@ -233,8 +233,12 @@ def reports_view(request):
 def read(request, asked: Asked) -> tuple[list[Expert], Report]:
     """The experts that can be chosen, and the numbers of those that were."""
     experts = Books(request).experts(asked.house)
-    ids = [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
+    ids = _chosen(asked, experts)
     return experts, reports.read_report(Scope(ids, asked.first, asked.last), Scope(ids, *asked.before), asked.by)
+
+
+def _chosen(asked: Asked, experts: Iterable[Expert]) -> list[int]:
+    return [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
 
 
 def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> dict[object, str]:
@@ -251,14 +255,16 @@ def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> di
 class Links:
     """Addresses of the lists that numbers have counted."""
 
-    def __init__(self, request, asked: Asked) -> None:
+    def __init__(self, request, asked: Asked, ids: list[int]) -> None:
         self.asked = asked
         mine = reach(request)
         self.common: dict[str, object] = {}
         if mine.everything or len(frozenset().union(*mine.organizations.values())) > 1:
             self.common["house"] = asked.house.pk
-        if asked.chosen:
-            self.common["experts"] = ",".join(map(str, asked.chosen))
+        sees_all = mine.everything or asked.house.pk in Books(request).everywhere
+        # Of those who see their own calendar only, lists have sessions, too, in which they are the second of two.
+        if asked.chosen or not sees_all:
+            self.common["experts"] = ",".join(map(str, ids))
 
     def of(self, model: str, path: str, days: tuple[date, date] | None = None, **values: object) -> str:
         """The list of a model on some days, all of the report by default. ``path`` leads to the slot: "slot__"."""

@@ -195,6 +195,7 @@ class RescuePage:
         rows = [self._shown(row) for row in board.rows]
         moved = [row for row in rows if row.row.stage == Stage.MOVED]
         counts, total = board.counts, len(rows)
+        ended = counts[Stage.MOVED] - board.moved
         selects_all = self.request.GET.get("selected") == "all"
         to_do = [row for row in rows if row.row.stage == Stage.TODO]
         return {
@@ -211,7 +212,8 @@ class RescuePage:
             "moved": moved[:SHOWN_MOVED],
             "more_moved": moved[SHOWN_MOVED:],
             "numbers": [
-                ("moved", "circle-check", counts[Stage.MOVED], _("in hand")),
+                ("moved", "circle-check", board.moved, _("moved")),
+                *([("moved", "check", ended, _("cancelled or settled"))] if ended else []),
                 ("waiting", "hourglass", counts[Stage.WAITING], _("waiting")),
                 ("phone", "phone", counts[Stage.PHONE], _("to phone")),
                 ("todo", "circle-dashed", counts[Stage.TODO], _("to do")),
@@ -253,8 +255,8 @@ class RescuePage:
         }
         return (
             ngettext(
-                "%(count)d session that cannot take place, %(first)s.",
-                "%(count)d sessions that cannot take place, from %(first)s to %(last)s.",
+                "%(count)d session that cannot take place: %(first)s.",
+                "%(count)d sessions that cannot take place: %(first)s – %(last)s.",
                 number,
             )
             % words

@@ -21,6 +21,7 @@ MOST_ROWS = 200
 MORE_CHOICES = 5
 _STAYS = timedelta(hours=12)  # after the time of the session: the day's work can be looked at until the evening
 _IN_HAND = {RescueState.MOVED, RescueState.CHOSEN, RescueState.CANCELLED, RescueState.SETTLED}
+_HAS_OTHER_TIME = {RescueState.MOVED, RescueState.CHOSEN}
 _HAS_TO_BE_TOLD = {RescueState.MOVED, RescueState.CANCELLED}
 _NOT_DELIVERED = {MailStatus.BOUNCED, MailStatus.SPAM}
 _STOPS_ALL = {SuppressionReason.BOUNCED, SuppressionReason.COMPLAINED}
@@ -68,8 +69,15 @@ class RescueBoard:
         return {stage: sum(row.stage == stage for row in self.rows) for stage in Stage}
 
     @property
+    def moved(self) -> int:
+        """How many have another time; the others in hand were cancelled or settled."""
+        states = [row.rescue.state for row in self.rows if row.stage == Stage.MOVED and row.rescue is not None]
+        return sum(state in _HAS_OTHER_TIME for state in states)
+
+    @property
     def in_hand(self) -> int:
-        return len(self.rows) - self.counts[Stage.TODO]
+        """For how many somebody has done what there is to do for now."""
+        return self.counts[Stage.MOVED] + self.counts[Stage.WAITING]
 
     @cached_property
     def experts(self) -> list[Expert]:

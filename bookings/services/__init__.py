@@ -34,7 +34,7 @@ from bookings.services.not_me import (
 )
 from bookings.services.note_readings import log_note_readings
 from bookings.services.proof_of_work import make_challenge
-from bookings.services.questions import delete_question, move_question, save_question
+from bookings.services.questions import add_example_questions, delete_question, move_question, save_question
 from bookings.services.rescue import (
     cancel_lost,
     cancel_offered,
@@ -63,6 +63,7 @@ from bookings.services.waitlist import (
 __all__ = [
     "WORTH_WAITING",
     "Booked",
+    "add_example_questions",
     "allow_notices",
     "approve",
     "block",

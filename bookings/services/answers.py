@@ -89,8 +89,12 @@ def save_answers(answers: Iterable[tuple[Booking, Sequence[Answer]]], *, again: 
         Answer.objects.bulk_create(rows)
 
 
-def change_answers(*, booking_id: int, answers: Mapping[str, Any], by_customer: bool) -> None:
+def change_answers(
+    *, booking_id: int, answers: Mapping[str, Any], by_customer: bool, only: Collection[str] | None = None
+) -> None:
     """Replace what was answered with a booking: ``answers`` as in ``check_answers``. Locks the booking's row.
+
+    ``only``: slugs of the questions that this is about; what was answered to others stays.
 
     Customers may, where their organisation lets them and until the deadline for moving and cancelling, and only what
     they see; the rest stays, as does what is not asked any more. A consent that is taken back stays, marked as
@@ -106,6 +110,8 @@ def change_answers(*, booking_id: int, answers: Mapping[str, Any], by_customer: 
         if by_customer and not may_change_answers(booking, timezone.now()):
             raise NotAllowed(_("Your answers can’t be changed online any more."))
         questions = changeable_questions(booking, by_customer=by_customer)
+        if only is not None:
+            questions = [question for question in questions if question.slug in only]
         given = {answer.question_id: answer for answer in answers_to(booking)}
         kept = {question.pk for question in questions if _is_same_consent(given.get(question.pk), answers)}
         asked = [question for question in questions if question.pk not in kept]

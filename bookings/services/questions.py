@@ -1,18 +1,20 @@
 """Write what an organisation asks people who book."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from django.core.exceptions import ValidationError
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils.functional import Promise
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from bookings.errors import InvalidDetails, NotAllowed, NotFound
+from bookings.example_questions import EXAMPLE_QUESTIONS
 from bookings.models import Question, QuestionKind
 from bookings.models.question import WITH_CHOICES
 from experts.locking import slot_transaction
-from experts.models import Organization
+from experts.models import Organization, SessionType
 
 _FIXED = ("organization_id", "kind", "slug")
 
@@ -48,6 +50,32 @@ def save_question(*, question: Question, fields: Collection[str] | None = None) 
         _check(question)
         question.save()
     return question
+
+
+def add_example_questions(*, organization: Organization, example: str, types: Sequence[SessionType]) -> list[Question]:
+    """Add what comes with an example (its slug) to an organisation that asks nothing, in the language that is active.
+
+    ``types`` are those of the example, in its order. Raises Busy.
+    """
+    with slot_transaction():
+        _lock(organization.pk)
+        if Question.objects.filter(organization=organization).exists():
+            return []
+        return [
+            save_question(
+                question=Question(
+                    organization=organization,
+                    session_type=None if each.of_type is None else types[each.of_type],
+                    label=str(each.label),
+                    kind=each.kind,
+                    choices=[str(choice) for choice in each.choices],
+                    **{
+                        name: str(value) if isinstance(value, Promise) else value for name, value in each.values.items()
+                    },
+                )
+            )
+            for each in EXAMPLE_QUESTIONS.get(example, ())
+        ]
 
 
 def delete_question(*, question_id: int) -> None:

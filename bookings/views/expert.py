@@ -210,7 +210,7 @@ def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
         return page.response(request, {"hold_bar": ""})
-    bar = find_hold_bar(visitor, found.expert_id, found.clocks.leading)
+    bar = find_hold_bar(visitor, [found.expert_id], found.clocks.leading)
     own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
     html = page.filled(request, own)
     beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)  # slots that the page does not show, too

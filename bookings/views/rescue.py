@@ -1,8 +1,7 @@
 """Choose another time for a session that cannot take place, from the link of its mail. Each time is a button."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from datetime import datetime, timedelta
 
 from django.shortcuts import render
 from django.urls import reverse
@@ -140,6 +139,8 @@ def _choice(it: Proposal, clocks: Clocks, now: datetime, is_wanted: bool) -> Cho
     day, today = slot.starts_at.astimezone(own).date(), now.astimezone(own).date()
     same = slot.starts_at.astimezone(own).time() == it.booking.slot.starts_at.astimezone(zone).time()
     name = formatting.day_name(day, today)
+    if today + timedelta(days=1) < day < today + timedelta(days=7):
+        name = date_format(day, "WEEKDAY_FORMAT")
     time = _("%(start)s – %(end)s") % {
         "start": formatting.clock(slot.starts_at, own),
         "end": formatting.clock(slot.ends_at, own),
@@ -159,8 +160,9 @@ def _choice(it: Proposal, clocks: Clocks, now: datetime, is_wanted: bool) -> Cho
 
 
 def _until(instant: datetime, clocks: Clocks, now: datetime) -> str:
-    words = partial(formatting.soon, instant, clocks.leading, now)
-    return formatting.deadline(instant, clocks, words())
+    is_today = instant.astimezone(clocks.leading).date() == clocks.today(now)
+    when = formatting.clock if is_today else formatting.full_day_and_time
+    return formatting.deadline(instant, clocks, when(instant, clocks.leading))
 
 
 def _again_url(found: Rescue) -> str:

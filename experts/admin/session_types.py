@@ -371,6 +371,10 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
                 text = _("%(names)s. Change them as you like, and say who offers them.")
                 names = ", ".join(kind.name for kind in made)
                 self.message_user(request, text % {"names": names}, messages.SUCCESS)
+                organization.refresh_from_db(fields=["has_questions"])
+                if organization.has_questions:
+                    text = _("Whoever books is asked what is usually asked. Nothing of it is required: see Questions.")
+                    self.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:experts_sessiontype_changelist"))
 
     # Writes

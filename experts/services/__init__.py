@@ -54,15 +54,19 @@ from experts.services.slots import (
     set_title,
     set_types,
 )
+from experts.services.stretches import Stretch, StretchPlan, block_stretch, open_stretch, plan_block, plan_opening
 
 __all__ = [
     "LONGEST_MINUTES",
+    "Stretch",
+    "StretchPlan",
     "add_example_types",
     "add_member",
     "add_series",
     "add_slots",
     "apply_hours",
     "begin_session",
+    "block_stretch",
     "block_time",
     "change_role",
     "check_hours",
@@ -85,6 +89,9 @@ __all__ = [
     "log_lock",
     "log_sign_in",
     "move_session_type",
+    "open_stretch",
+    "plan_block",
+    "plan_opening",
     "preview_hours",
     "remove_logo",
     "remove_member",

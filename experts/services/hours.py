@@ -51,7 +51,7 @@ def preview_hours(*, expert: Expert, hours: list[WeeklyHours]) -> tuple[Plan, st
     check_hours(hours)
     before = Calendar.of(expert)
     wanted = plan(expert, before, Calendar(before.zone, hours, before.time_off))
-    return wanted, _key_of([wanted])
+    return wanted, key_of([wanted])
 
 
 def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, seen: str = "") -> list[Plan]:
@@ -179,12 +179,13 @@ def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
 
 def must_be_seen(plans: list[Plan], seen: str) -> None:
     """Raise PreviewNeeded unless ``seen`` is the key of these plans; empty plans need no preview."""
-    key = _key_of(plans)
+    key = key_of(plans)
     if key and key != seen:
         raise PreviewNeeded([each for each in plans if not each.is_empty], key)
 
 
-def _key_of(plans: list[Plan]) -> str:
+def key_of(plans: list[Plan]) -> str:
+    """Return the key by which staff say that they have seen these plans; "" where all of them are empty."""
     keys = [each.key for each in plans if not each.is_empty]
     return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from experts.errors import InvalidSessionType, NotFound, TypePreviewNeeded
 from experts.example_types import ExampleSet
+from experts.hooks import example_added
 from experts.locking import slot_transaction, violated_constraint
 from experts.models import Audience, Expert, OfferedType, Organization, SessionType, WeeklyHours
 from experts.models.session_type import LONGEST_SESSION
@@ -131,6 +132,8 @@ def move_session_type(*, session_type_id: int, places: int = 0, onto: int | None
 def add_example_types(*, organization: Organization, example: ExampleSet) -> list[SessionType]:
     """Add the types of a set to an organisation that has none, in the language that is active. Nobody offers them yet.
 
+    What else comes with the example is added by who is registered (``on_example_added``).
+
     Locks the organisation. Raises InvalidSessionType where there are types already, Busy.
     """
     with slot_transaction():
@@ -138,7 +141,7 @@ def add_example_types(*, organization: Organization, example: ExampleSet) -> lis
         Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         if SessionType.objects.filter(organization=organization).exists():
             raise InvalidSessionType(_("There are session types already."))
-        return [
+        types = [
             save_session_type(
                 session_type=SessionType(
                     organization=organization,
@@ -152,6 +155,8 @@ def add_example_types(*, organization: Organization, example: ExampleSet) -> lis
             )
             for each in example.types
         ]
+        example_added(organization, example, types)
+        return types
 
 
 def _lock(session_type_id: int) -> SessionType:

@@ -2,6 +2,7 @@
 
 const form = document.getElementById("rescue");
 const bulk = document.getElementById("rescue-bulk");
+const TOAST_SECONDS = 8;
 const live = () => document.getElementById("rescue-live");
 const boxes = () => [...live().querySelectorAll('input[name="row"]')];
 
@@ -35,14 +36,14 @@ for (const link of document.querySelectorAll("[data-no-script]")) link.remove();
 
 // ---------- Doing something ----------
 
-let doing = false;
-form?.addEventListener("submit", async (event) => {
+// One after another: no click is lost while an answer is on its way.
+let before = Promise.resolve();
+form?.addEventListener("submit", (event) => {
   const button = event.submitter;
   // Cancelling asks first, on a page of its own.
   if (!button || button.value.startsWith("cancel")) return;
   event.preventDefault();
-  if (doing) return;
-  doing = true;
+  if (button.getAttribute("aria-busy")) return;
   const sent = new FormData(form, button);
   // Of many only those for which there is a time.
   if (button.value === "move") {
@@ -50,34 +51,46 @@ form?.addEventListener("submit", async (event) => {
     for (const box of boxes()) if (box.checked && !("without" in box.dataset)) sent.append("row", box.value);
   }
   button.setAttribute("aria-busy", "true");
-  try {
-    const answer = await fetch(form.dataset.url, { method: "POST", body: sent, headers: { "X-By-Script": "1" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.getElementById("rescue-live");
-    if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
-    const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
-    const focused = document.activeElement?.closest(".ebr-row")?.id;
-    live().replaceWith(document.importNode(fresh, true));
-    for (const box of boxes()) box.checked = kept.has(box.value);
-    const row = focused && document.getElementById(focused);
-    (row?.querySelector("button, a") ?? document.querySelector(".ebr-row button, .ebr-row a"))?.focus({ preventScroll: true });
-    count();
-    say();
-  } catch {
-    location.reload();
-  } finally {
-    doing = false;
-    button.removeAttribute("aria-busy");
-  }
+  before = before.then(() => send(sent)).finally(() => button.removeAttribute("aria-busy"));
 });
 
-// The words are in place already; a live region speaks only what changes.
-function say() {
-  const toast = document.getElementById("rescue-toast");
-  const text = toast.textContent;
-  toast.textContent = "";
-  requestAnimationFrame(() => (toast.textContent = text));
+async function send(sent) {
+  let answer;
+  try {
+    answer = await fetch(form.dataset.url, { method: "POST", body: sent, headers: { "X-By-Script": "1" } });
+  } catch {
+    return say(form.dataset.failed);
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("rescue-live");
+  if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
+  const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
+  const focused = document.activeElement?.closest(".ebr-row")?.id;
+  live().replaceWith(document.importNode(fresh, true));
+  for (const box of boxes()) box.checked = kept.has(box.value);
+  const row = focused && document.getElementById(focused);
+  (row ?? document).querySelector(".ebr-actions button, .ebr-actions a")?.focus({ preventScroll: true });
+  count();
+  say(document.getElementById("rescue-toast").textContent);
 }
+
+// A live region speaks only what changes.
+let toastEnds = 0;
+function say(text) {
+  const toast = document.getElementById("rescue-toast");
+  toast.textContent = "";
+  toast.classList.toggle("is-shown", Boolean(text));
+  requestAnimationFrame(() => (toast.textContent = text));
+  clearTimeout(toastEnds);
+  toastEnds = setTimeout(() => toast.classList.remove("is-shown"), TOAST_SECONDS * 1000);
+}
+
+const until = document.getElementById("id_until");
+function nameUntil() {
+  const words = bulk?.querySelector("[data-until]");
+  if (words && until) words.textContent = words.dataset.until.replace("{when}", until.selectedOptions[0].textContent);
+}
+until?.addEventListener("change", nameUntil);
 
 // One menu at a time, and none after a click elsewhere or Escape.
 document.addEventListener("click", ({ target }) => {
@@ -91,3 +104,4 @@ document.addEventListener("keydown", (event) => {
 });
 
 count();
+nameUntil();

@@ -291,7 +291,8 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
         return [address.filled(kind=kind) for kind in (*ImportKind.values, "nonsense")]
     if address.pattern.startswith("/admin/import/"):
         return [address.filled(pk=key or ImportRun.objects.get(organization=world.organization).pk)]
-    pk = key or world.objects[address.model].pk
+    model = Booking if "booking_id" in address.names else address.model
+    pk = key or world.objects[model].pk
     asked = {name: pk for name in KEYS}
     if "kind" in address.names:  # of where a booking comes from
         return [address.filled(**asked, kind=kind) for kind in (*BlockKind.values, "nonsense")]
@@ -300,7 +301,7 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
     return [address.filled(**asked)]
 
 
-KEYS = {"object_id", "id", "pk"}
+KEYS = {"object_id", "id", "pk", "booking_id"}
 
 
 # What an answer says

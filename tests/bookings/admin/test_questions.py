@@ -1,11 +1,15 @@
 """Questions in the admin, and answers on the page of a booking: who reads them, and who is told that somebody did."""
 
-import pytest
+from datetime import timedelta
 
-from bookings.models import NoteReading, Question, QuestionKind
+import pytest
+from django.utils import timezone
+
+from bookings.models import Booking, NoteReading, Question, QuestionKind
 from experts.models import Role
-from tests.cast import book, make_expert, make_organization, make_question, make_slot
-from tests.staff import admin_url, logged_in, make_member
+from tests.cast import book, make_expert, make_organization, make_question, make_slot, make_type
+from tests.forms import filled_in
+from tests.staff import admin_url, errors_of, logged_in, make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +108,119 @@ class TestAnswers:
     def test_nothing_can_be_looked_for_in_them(self, booking, staff):
         found = logged_in(staff[Role.SCHEDULER]).get(f"{admin_url(type(booking))}?answers__value__contains=Secret")
         assert found.status_code == 400
+
+    def test_staff_type_them_and_correct_them(self, booking, house, staff):
+        client, url = logged_in(staff[Role.OWNER]), admin_url(Booking, "change", booking.pk)
+        plain, secret, missing = Question.objects.order_by("position")
+        page = client.get(url).text
+        assert "Not answered, required" in page
+        sent = filled_in(page, **{f"answer-{plain.pk}": "Elbow", f"answer-{missing.pk}": "A lot\nof things"})
+        assert client.post(url, sent).status_code == 302
+        assert values_of(booking) == {plain.slug: "Elbow", secret.slug: "Secretknee", missing.slug: "A lot\nof things"}
+        client.post(url, filled_in(client.get(url).text, **{f"answer-{plain.pk}": ""}))
+        assert values_of(booking).keys() == {secret.slug, missing.slug}
+
+    def test_what_they_may_not_read_they_do_not_change(self, booking, house, staff):
+        client, url = logged_in(staff[Role.SCHEDULER]), admin_url(Booking, "change", booking.pk)
+        plain, secret, _missing = Question.objects.order_by("position")
+        page = client.get(url).text
+        assert "Secretknee" not in page and f"answer-{secret.pk}" not in page
+        names = {f"answer-{plain.pk}": "Elbow", f"answer-{secret.pk}": "Overwritten"}
+        assert client.post(url, filled_in(page, **names)).status_code == 302
+        assert values_of(booking) == {plain.slug: "Elbow", secret.slug: "Secretknee"}
+        house.hides_notes = True
+        house.save()
+        page = client.get(url).text
+        assert "answer-" not in page
+        assert client.post(url, filled_in(page, name="Lena B", **names)).status_code == 302
+        assert values_of(booking) == {plain.slug: "Elbow", secret.slug: "Secretknee"}
+
+    def test_saving_other_fields_leaves_answers_as_they_were(self, booking, staff, django_assert_max_num_queries):
+        client, url = logged_in(staff[Role.OWNER]), admin_url(Booking, "change", booking.pk)
+        before = list(booking.answers.values())
+        assert client.post(url, filled_in(client.get(url).text, name="Lena B")).status_code == 302
+        assert list(booking.answers.values()) == before
+
+    def test_of_a_hold_there_is_nothing_to_type(self, booking, staff):
+        Booking.objects.filter(pk=booking.pk).update(status="HELD", expires_at=timezone.now() + timedelta(minutes=5))
+        page = logged_in(staff[Role.OWNER]).get(admin_url(Booking, "change", booking.pk)).text
+        assert "answer-" not in page
+        assert "Plainknee" in page
+
+
+KINDS = {
+    "text": ("Knee", "Knee"),
+    "long_text": ("Knee\nand hip", "Knee\nand hip"),
+    "number": ("3,5", 3.5),
+    "date": ("2027-03-12", "2027-03-12"),
+    "choice": ("Left", "Left"),
+    "choices": (["Right", "Left"], ["Left", "Right"]),
+    "yes_no": ("no", False),
+    "phone": ("020 7946 0000", "+442079460000"),
+    "consent": ("1", True),
+}
+
+
+def values_of(booking) -> dict:
+    return {answer.question.slug: answer.value for answer in booking.answers.select_related("question")}
+
+
+def ask_everything(house) -> dict[str, Question]:
+    choices, wording = {"choices": ["Left", "Right"]}, {"wording": "that you keep it."}
+    more = {"choice": choices, "choices": choices, "consent": wording}
+    return {kind: make_question(house, kind=kind, label=f"Of kind {kind}?", **more.get(kind, {})) for kind in KINDS}
+
+
+def test_every_kind_is_typed_when_booking_for_somebody_and_read_back(house, owner):
+    asked, slot = ask_everything(house), make_slot(make_expert(organization=house))
+    page = owner.get(admin_url(Booking, "add"), {"slot": slot.pk}).text
+    names = {f"answer-{asked[kind].pk}": typed for kind, (typed, _stored) in KINDS.items()}
+    assert owner.post(admin_url(Booking, "add"), filled_in(page, slot=slot.pk, name="Lena", **names)).status_code == 302
+    booking = Booking.objects.get()
+    assert values_of(booking) == {asked[kind].slug: stored for kind, (_typed, stored) in KINDS.items()}
+    url = admin_url(Booking, "change", booking.pk)
+    again = filled_in(owner.get(url).text, name="Lena B")
+    assert owner.post(url, again).status_code == 302
+    assert values_of(booking) == {asked[kind].slug: stored for kind, (_typed, stored) in KINDS.items()}
+
+
+def test_what_cannot_be_an_answer_is_told_at_its_field_and_nothing_is_written(house, owner):
+    asked, slot = ask_everything(house), make_slot(make_expert(organization=house))
+    name = f"answer-{asked['number'].pk}"
+    page = owner.get(admin_url(Booking, "add"), {"slot": slot.pk}).text
+    refused = owner.post(admin_url(Booking, "add"), filled_in(page, slot=slot.pk, name="Lena", **{name: "many"}))
+    assert list(errors_of(refused)) == [name]
+    assert not Booking.objects.exists()
+    booking = book(slot)
+    url = admin_url(Booking, "change", booking.pk)
+    refused = owner.post(url, filled_in(owner.get(url).text, name="Lena B", **{name: "many"}))
+    assert list(errors_of(refused)) == [name]
+    assert filled_in(refused.text)[name] == "many"
+    booking.refresh_from_db()
+    assert booking.name != "Lena B"
+
+
+def test_only_what_is_asked_with_the_type_is_asked_of_staff(house, owner):
+    expert = make_expert(organization=house)
+    slot, kind, other = make_slot(expert, minutes=60), make_type(expert), make_type(expert)
+    always = make_question(house)
+    mine, theirs = make_question(house, session_type=kind), make_question(house, session_type=other)
+    page = owner.get(admin_url(Booking, "add"), {"slot": slot.pk}).text
+    answers = {f"answer-{asked.pk}": "Knee" for asked in (always, mine, theirs)}
+    form = filled_in(page, slot=slot.pk, session_type=kind.pk, name="Lena", **answers)
+    assert owner.post(admin_url(Booking, "add"), form).status_code == 302
+    booking = Booking.objects.get()
+    assert set(values_of(booking)) == {always.slug, mine.slug}
+    page = owner.get(admin_url(Booking, "change", booking.pk)).text
+    assert f"answer-{mine.pk}" in page and f"answer-{theirs.pk}" not in page
+
+
+def test_nobody_is_shown_what_another_organisation_asks(house, owner):
+    stranger = make_slot(make_expert())
+    asked = make_question(stranger.expert.organization, label="A secret question?")
+    make_question(house, label="Our question?")
+    page = owner.get(admin_url(Booking, "add"), {"slot": stranger.pk}).text
+    assert "A secret question?" not in page
+    form = {"slot": stranger.pk, "seats": 1, "name": "Lena", "key": "k", f"answer-{asked.pk}": "x"}
+    assert "A secret question?" not in owner.post(admin_url(Booking, "add"), form).text
+    assert not Booking.objects.exists()

@@ -10,7 +10,9 @@ from bookings.errors import IdempotencyMismatch, InvalidDetails, NotAllowed
 from bookings.models import Answer, Booking, Question, QuestionKind, Source, Status
 from bookings.selectors.answers import answers_to
 from bookings.services.answers import check_answers
+from experts.example_types import EXAMPLE_SETS
 from experts.models import Organization, SessionType
+from experts.services import add_example_types
 from tests.cast import (
     book,
     make_booking,
@@ -25,6 +27,21 @@ from tests.cast import (
 from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize("example", EXAMPLE_SETS, ids=lambda example: example.slug)
+def test_an_example_brings_questions_that_can_be_left_out(example):
+    organization, asking = make_organization(), make_organization()
+    types = add_example_types(organization=organization, example=example)
+    asked = list(Question.objects.filter(organization=organization))
+    assert len(asked) >= 2
+    assert not any(question.is_required for question in asked)
+    assert {question.session_type for question in asked} == {None, types[0]}
+    own = make_question(asking)
+    add_example_types(organization=asking, example=example)
+    assert list(Question.objects.filter(organization=asking)) == [own], "who asks something already is asked no more"
+
+
 ZONES = ["Europe/Berlin"]
 SIDES = ["Left", "Right", "Both"]
 
