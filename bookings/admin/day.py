@@ -159,7 +159,7 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "staff_day": found,
         "staff_live": live,
         "organization": organization,
-        "organizations": organizations_to_choose(request),
+        "organizations": organizations_to_choose(request, organization),
         "today": today,
         "is_today": day == today,
         "view": view,
