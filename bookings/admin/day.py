@@ -303,7 +303,7 @@ class Drawing:
 
 
 def draw_column(found: StaffDay, column: Column, address: DayAddress) -> dict:
-    """Return what other pages draw of a column: ``blocks`` with addresses of the day, ``away``, and ``percent``."""
+    """Return what other pages draw of a column: its ``blocks``, which lead to the day, ``away`` and ``percent``."""
     drawn = Drawing(found, address, opened=0, may_book=False).column(column, None)
     return {name: drawn[name] for name in ("blocks", "away", "percent")}
 
