@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import BinaryIO
 
 from django.utils.translation import gettext as _
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from experts.errors import Busy, InvalidPicture
 
@@ -124,7 +124,7 @@ def _decode(file: BinaryIO, formats: tuple[str, ...], wanted: tuple[int, int] | 
         raise InvalidPicture(_("This file is too large: at most %(most)d MB.") % {"most": MOST_BYTES // 1024**2})
     try:
         image: Image.Image = Image.open(io.BytesIO(content), formats=formats)
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise InvalidPicture(_wrong_kind(formats)) from error
     except Image.DecompressionBombError as error:  # Pillow's own limit, far above ours
         raise InvalidPicture(_("This picture has too many pixels.")) from error

@@ -168,6 +168,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     now, zone = timezone.now(), booking.slot.expert.zone
     may_change = _may_change(request, booking)
     possible = [name for name, act in ACTS.items() if may_change and act.is_possible(booking, now)]
+    main = next((name for name in possible if name in ("arrived", "done", "approve")), "")
     place = whole_place(booking)
     return {
         "booking": booking,
@@ -185,9 +186,10 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
                 "icon": ACTS[name].icon,
                 "url": reverse("admin:day_act", args=[booking.pk, name]),
                 "asks_message": ACTS[name].asks_message,
-                "is_main": number == 0,
+                "is_main": name == main,
             }
-            for number, name in enumerate(name for name in possible if name != "undo")
+            for name in possible
+            if name != "undo"
         ],
         "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if "undo" in possible else "",
         "move_url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"])

@@ -160,8 +160,13 @@ def _context(request, here: Here, column: Column, now: datetime, experts: list[E
         "day_value": "" if is_today else here.day.isoformat(),
         "day_title": formatting.full_day(here.day, today),
         "is_today": is_today,
-        "clock": _("%(city)s %(time)s") % {"city": expert.zone_city, "time": formatting.clock(now, zone)},
-        "load": _("%(taken)d of %(seats)d booked") % {"taken": column.seats_taken, "seats": column.seats},
+        "load": _("%(taken)d of %(seats)d booked, %(city)s %(time)s")
+        % {
+            "taken": column.seats_taken,
+            "seats": column.seats,
+            "city": expert.zone_city,
+            "time": formatting.clock(now, zone),
+        },
         "earlier": earlier,
         "earlier_count": len([it for it in earlier if it.people]),
         "done": sum(person.look == Look.DONE for it in earlier for person in it.people),

@@ -17,6 +17,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from bookings import services
@@ -27,7 +28,7 @@ from bookings.policy import cancel_line
 from experts import formatting
 from experts.admin.experts import ExpertAdmin
 from experts.admin.pictures import picture_of
-from experts.admin.tabs import Tab, tabs_of
+from experts.admin.tabs import InTabs, Tab, tabs_of
 from experts.clocks import Clocks
 from experts.models import Organization
 from experts.models.organization import Accent
@@ -38,17 +39,17 @@ _FRAME = {"default-src": [SELF], "frame-ancestors": [SELF], "form-action": [NONE
 _MAIL = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [SELF], "frame-ancestors": [SELF]}
 
 
-class WithPreviewOfLook:
+class WithPreviewOfLook(InTabs):
     """For the admin of organisations: a frame that follows the form, and mails to oneself."""
 
     change_form_template = "admin/organization_form.html"
     tabs = (
-        Tab("look", _("Look and words"), (-1,)),
-        Tab("details", _("Details"), (0,)),
-        Tab("rules", _("Booking rules"), (1, 2)),
-        Tab("privacy", _("Privacy"), (3,)),
-        Tab("website", _("Website"), (4,)),
-        Tab("staff", _("Log-in and limits"), (5, 6)),
+        Tab("look", gettext_lazy("Look and words"), (-1,)),
+        Tab("details", gettext_lazy("Details"), (0,)),
+        Tab("rules", gettext_lazy("Booking rules"), (1, 2)),
+        Tab("privacy", gettext_lazy("Privacy"), (3,)),
+        Tab("website", gettext_lazy("Website"), (4,)),
+        Tab("staff", gettext_lazy("Log-in and limits"), (5, 6)),
     )
     Media = ExpertAdmin.Media
 

@@ -24,7 +24,7 @@ from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen,
 from experts import formatting, services
 from experts.admin.base import read_key
 from experts.admin.preview import sections_of
-from experts.admin.preview_sections import Section
+from experts.admin.preview_sections import Row, Section
 from experts.admin.scoping import reach
 from experts.errors import PreviewNeeded, Refused, StretchPreviewNeeded
 from experts.models import Expert, Organization, Slot, TimeOff
@@ -178,6 +178,7 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
     column = found.columns[0]
     opens = found.opens_at.astimezone(column.expert.zone)
     return {
+        **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
         "day": found.day,
         "name": formatting.day_name(found.day, today),
         "is_today": found.day == today,
@@ -186,7 +187,6 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
         "opens": opens.hour * 60 + opens.minute,
         "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
         "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
-        **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
     }
 
 
@@ -207,7 +207,7 @@ def _panel(request: HttpRequest, expert: Expert, stretch: Stretch, given: QueryD
         "times": _("%(start)s to %(end)s") % {"start": formatting.wall_clock(stretch.start), "end": until},
         "zone": formatting.zone_label(expert.zone, starts_at),
         "there": _there(expert, stretch, week),
-        "block": {"key": block.key, "sections": _sections(request, block)},
+        "block": {"key": block.key, "sections": _sections(request, block), "is_empty": block.is_empty},
         "open": {"key": opened.key, "sections": _sections(request, opened), "is_empty": opened.is_empty}
         if opened
         else None,
@@ -241,7 +241,8 @@ def _sections(request: HttpRequest, found: StretchPlan) -> list[Section]:
         (_("Added"), _("They stay when weekly hours change."), found.added),
     ):
         if rows:
-            sections.append(Section(title, note, len(rows), []))
+            times = ", ".join(formatting.wall_clock(slot.time) for slot in rows)
+            sections.append(Section(title, note, len(rows), [Row(times, "")]))
     if found.ended:
         sections.append(Section(_("Time off that ends"), "", len(found.ended), []))
     return sections

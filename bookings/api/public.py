@@ -29,9 +29,9 @@ from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.selectors.answers import answers_to, questions_of, shown_to_customer
 from experts.api.error_schemas import Error, errors
-from experts.api.schemas import Listed, Slug
+from experts.api.schemas import Listed, Slug, StartOut
 from experts.models import Expert
-from experts.scheduling.anyone import find_experts, find_type
+from experts.scheduling.anyone import find_experts, find_type, nearest_starts
 
 router = Router(tags=["Public"])
 of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
@@ -108,7 +108,11 @@ def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: Book
             source=Source.API,
         )
     except SlotTaken as error:
-        return Status(409, TakenTime(code=error.code, detail=str(error), reason=error.reason))
+        near = nearest_starts(kind, details.starts_at, [expert.pk for expert in chosen])
+        alternatives = [StartOut.of(start) for start in near]
+        return Status(
+            409, TakenTime(code=error.code, detail=str(error), reason=error.reason, alternatives=alternatives)
+        )
     return Status(201, booked(answer))
 
 

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_serializer
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
 from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
 from bookings.selectors.facts import booking_facts
-from experts.api.schemas import SLOT, Flag, Input, SlotOut, Slug, Whole, example
+from experts.api.schemas import SLOT, START, Flag, Input, SlotOut, Slug, StartOut, Whole, example
 from experts.models.expert import Venue
 
 TOKEN = "ebb_3rV0eK8cXxFzq1mHn5Yw2uJt7sPbGdLkA9RfQiZoEyM"
@@ -331,10 +331,16 @@ class Taken(BaseModel):
 
 
 class TakenTime(BaseModel):
-    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are."""
+    """Nobody is free at that time: ``reason`` is the best that is left, or "party" when too few seats are.
 
-    model_config = example({"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full"})
+    ``alternatives`` are the starts closest to it at which somebody is, closest first.
+    """
+
+    model_config = example(
+        {"code": "slot_taken", "detail": "This slot was just taken.", "reason": "full", "alternatives": [START]}
+    )
 
     code: str
     detail: str
     reason: str = Field(json_schema_extra={"enum": ["held", "full", "closed", "past", "party"]})
+    alternatives: list[StartOut]

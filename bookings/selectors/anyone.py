@@ -12,7 +12,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from bookings.selectors.day_strip import DayStrip
+from bookings.addresses import waitlist_url
+from bookings.selectors.day_strip import DayStrip, earlier_label
+from bookings.selectors.month import Month, length_of_month
 from bookings.selectors.type_version import TypeKey, read_type_versions
 from bookings.selectors.week import DAYS_OF_WEEK, PLAIN_STATES, Week, week_of
 from experts import formatting
@@ -20,7 +22,7 @@ from experts.clocks import Clocks, clocks_for
 from experts.models import Expert, OfferedType, SessionType
 from experts.models.slot import BOOKABLE_STATES
 from experts.parts_of_day import part_of_day
-from experts.scheduling.anyone import Start, starts_of_any
+from experts.scheduling.anyone import Start, starts_of_any, starts_with
 from experts.timezones import city, day_bounds
 
 LOOK_AHEAD = timedelta(days=14)  # in which the next free time of each person is looked for
@@ -28,18 +30,21 @@ MOST_FACES = 3
 
 
 class WeekOfStarts(Week):
-    """As a Week, of starts of any of several experts: each stands for the slots that begin at one instant."""
+    """As a Week, of starts of any of several experts: each stands for the slots that begin at one instant.
 
-    def __init__(self, first: date, zone: ZoneInfo, starts: list[Start], now: datetime):
-        self.first, self.zone, self.now, self._length = first, zone, now, DAYS_OF_WEEK
+    ``horizon``: how far ahead any of them can be booked.
+    """
+
+    def __init__(
+        self, first: date, zone: ZoneInfo, starts: list[Start], now: datetime, horizon: timedelta, length: int
+    ):
+        self.first, self.zone, self.now, self._length = first, zone, now, length
         self.today = now.astimezone(zone).date()
         self.slots, self.states, self.opens = {}, {}, {}
         self.starts: dict[date, list[Start]] = {}
-        self._horizon = timedelta(0)
+        self._horizon = horizon
         for start in reversed(starts):  # the first of each day has the last word
             day = start.starts_at.astimezone(zone).date()
-            for session in start.sessions:
-                self._horizon = max(self._horizon, timedelta(days=session.policy("horizon_days")))
             if now < min(session.bookable_from for session in start.sessions):
                 self.opens[day] = min(session.bookable_from for session in start.sessions)
             self.slots.setdefault(day, []).insert(0, start.sessions[0])
@@ -65,6 +70,14 @@ class StartTile:
     def key(self) -> int:
         """By which the page knows it: seconds since 1970."""
         return int(self.start.starts_at.timestamp())
+
+
+@dataclass(frozen=True)
+class TakenStart:
+    """An instant that is taken with everybody, and each for whom one can wait then, with the address to do so."""
+
+    start: Start
+    ways: list[tuple[Expert, str]]
 
 
 @dataclass(frozen=True)
@@ -101,22 +114,26 @@ class CalendarOfAny:
         visitor_zone: ZoneInfo | None,
         *,
         chosen: list[Expert],
+        month: date | None = None,
         frame_query: dict[str, str] | None = None,
     ):
+        self._month = month
         self.type, self.offers, self.chosen = session_type, offers, chosen
         self._frame_query, self.now = frame_query, timezone.now()
         self.clocks = clocks_of_type(session_type, offers, visitor_zone)
         self.zone = self.clocks.leading
         today = self.clocks.today(self.now)
         begins = day_bounds(today, self.zone)[0]
-        first = week_of(day, today) if day else today
-        is_ahead = today <= first and first + timedelta(days=6) < today + LOOK_AHEAD
+        length = length_of_month(month) if month else DAYS_OF_WEEK
+        first = month or (week_of(day, today) if day else today)
+        last = first + timedelta(days=length - 1)
+        is_ahead = today <= first and last < today + LOOK_AHEAD
         # The days of which the page is told, with a key of what it shows. Read before the starts: whatever changes in
         # between is told again.
         self._told = TypeKey(
             session_type.pk,
             today if is_ahead else first,
-            (today + LOOK_AHEAD if is_ahead else first + timedelta(days=7)) - timedelta(days=1),
+            today + LOOK_AHEAD - timedelta(days=1) if is_ahead else last,
         )
         self.grid_key = read_type_versions([self._told])[self._told].grid
         self._never = begins + timedelta(days=9999)  # after all others
@@ -124,35 +141,51 @@ class CalendarOfAny:
         first_free = next((start for start in self._narrowed(self._ahead) if start.free), None)
         self.soonest = first_free
         self.day = day or (first_free.starts_at.astimezone(self.zone).date() if first_free else today)
-        first = week_of(self.day, today)
-        week_begins, week_ends = day_bounds(first, self.zone)[0], day_bounds(first + timedelta(days=6), self.zone)[1]
+        first = month or week_of(self.day, today)
+        last = first + timedelta(days=length - 1)
+        week_begins, week_ends = day_bounds(first, self.zone)[0], day_bounds(last, self.zone)[1]
         starts = self._ahead
         if week_begins < begins or week_ends > begins + LOOK_AHEAD:
             starts = starts_of_any(session_type, offers, week_begins, week_ends, self.now)
         shown = [start for start in self._narrowed(starts) if week_begins <= start.starts_at < week_ends]
-        self.week = WeekOfStarts(first, self.zone, shown, self.now)
+        horizon = timedelta(
+            days=max((session_type.policy("horizon_days", offer.expert) for offer in offers), default=0)
+        )
+        self.week = WeekOfStarts(first, self.zone, shown, self.now, horizon, length)
+        if month and day is None:
+            self.day = self.week.first_open_day or max(first, min(today, last))
 
     def _narrowed(self, starts: list[Start]) -> list[Start]:
         """Of starts those with who was chosen; of two together, in which the chosen one is free."""
-        if not self.chosen:
-            return starts
-        ids = {expert.pk for expert in self.chosen}
-        if self.type.experts_needed == 2:
-            return [start for start in starts if ids <= {session.expert_id for session in start.free}]
-        with_chosen = ([it for it in start.sessions if it.expert_id in ids] for start in starts)
-        return [Start(found[0].starts_at, found, self.now) for found in with_chosen if found]
+        return starts_with(starts, [expert.pk for expert in self.chosen], self.type)
 
     def url(self, day: date | None = None) -> str:
         """Return the address of a day, with whom was chosen."""
-        return self._url(day or self.day, self.chosen)
+        return self._url(day or self.day, self.chosen, self._month)
 
-    def _url(self, day: date | None, chosen: list[Expert]) -> str:
-        query = {"day": day.isoformat()} if day else {}
+    def _url(self, day: date | None, chosen: list[Expert], month: date | None = None) -> str:
+        query = {"month": f"{month:%Y-%m}"} if month else {}
+        query |= {"day": day.isoformat()} if day else {}
         return anyone_url(self.type, chosen, query, self._frame_query)
 
     @property
-    def strip(self) -> DayStrip:
-        return DayStrip.of(self.week, self.day, self.url)
+    def week_url(self) -> str:
+        return self._url(self.day, self.chosen)
+
+    @property
+    def month_url(self) -> str:
+        return self._url(self.day, self.chosen, self.day.replace(day=1))
+
+    @property
+    def strip(self) -> DayStrip | None:
+        return None if self._month else DayStrip.of(self.week, self.day, self.url)
+
+    @property
+    def month(self) -> Month | None:
+        def month_url(day: date) -> str:
+            return self._url(None, self.chosen, day.replace(day=1))
+
+        return Month.of(self.week, self.day, self.url, month_url) if self._month else None
 
     @property
     def socket_url(self) -> str:
@@ -173,15 +206,19 @@ class CalendarOfAny:
                 found.setdefault(session.expert_id, start.starts_at)
         first = min(found.values(), default=None)
         people = [
-            Person(None, _("Anyone"), self._next(first), self._brief(first), self._url(None, []), not self.chosen)
+            Person(None, _("Anyone"), self._next(first), self._brief(first), self._people_url([]), not self.chosen)
         ]
         experts = [offer.expert for offer in self.offers]
         for expert in sorted(experts, key=lambda expert: (expert.pk not in found, found.get(expert.pk), expert.name)):
             at, is_chosen = found.get(expert.pk), expert in self.chosen
             people.append(
-                Person(expert, expert.name, self._next(at), self._brief(at), self._url(None, [expert]), is_chosen)
+                Person(expert, expert.name, self._next(at), self._brief(at), self._people_url([expert]), is_chosen)
             )
         return people
+
+    def _people_url(self, chosen: list[Expert]) -> str:
+        """Beside the month that is shown; else on the first day that is free with them."""
+        return self._url(None, chosen, self._month)
 
     def _next(self, at: datetime | None) -> str:
         if at is None:
@@ -226,6 +263,30 @@ class CalendarOfAny:
             parts[-1].tiles.append(self._tile(start))
         return parts
 
+    @cached_property
+    def earlier_tiles(self) -> list[StartTile]:
+        """Return the starts of the day that are over, which the page folds away."""
+        return [self._tile(start) for start in self.week.starts.get(self.day, []) if start.state == "past"]
+
+    @property
+    def earlier_label(self) -> str:
+        return earlier_label(len(self.earlier_tiles), is_today=self.day == self.week.today)
+
+    @cached_property
+    def taken(self) -> list[TakenStart]:
+        """Return the starts of the day that are taken with everybody, with those for whom one can wait.
+
+        None in a frame, where nobody can be known again, and of two together, for whom nobody can wait.
+        """
+        if self._frame_query is not None or self.type.experts_needed == 2:
+            return []
+        found = []
+        for start in self.week.starts.get(self.day, []):
+            if start.state == "full":
+                full = [session for session in start.sessions if session.state_at(self.now) == "full"]
+                found.append(TakenStart(start, [(session.expert, waitlist_url(session)) for session in full]))
+        return found
+
     @property
     def is_taken(self) -> bool:
         """Whether there were times on the day, all of which are taken."""
@@ -246,7 +307,10 @@ class CalendarOfAny:
 
     @property
     def clock_line(self) -> tuple[str, str, str]:
-        """Return by which clock the times are, in words, and of the other one the time at noon and the city, or ""."""
+        """Return by which clock the times are, in words; how the other one differs, in a sentence; its city.
+
+        The last two are "" where there is no other.
+        """
         clock = formatting.clock_of_day(self.zone, self.day)
         starts = self.week.starts.get(self.day)
         other = self.clocks.beside(starts[0].starts_at) if starts else None
@@ -254,7 +318,7 @@ class CalendarOfAny:
             return clock, "", ""
         at = starts[0].starts_at
         times = {"time": formatting.clock(at, self.zone), "other": formatting.clock(at, other), "city": city(other)}
-        return clock, _("%(time)s is %(other)s in %(city)s") % times, city(other)
+        return clock, _("%(time)s is %(other)s in %(city)s.") % times, city(other)
 
 
 def clocks_of_type(session_type: SessionType, offers: list[OfferedType], visitor_zone: ZoneInfo | None) -> Clocks:

@@ -6,9 +6,19 @@ from datetime import date
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from bookings.selectors.week import DayCount, Week
 from experts import formatting
+
+
+def earlier_label(count: int, *, is_today: bool) -> str:
+    """Say how many times of a day are over: ``10 earlier times today``."""
+    if is_today:
+        text = ngettext("%(count)d earlier time today", "%(count)d earlier times today", count)
+    else:
+        text = ngettext("%(count)d earlier time", "%(count)d earlier times", count)
+    return text % {"count": count}
 
 
 @dataclass(frozen=True)

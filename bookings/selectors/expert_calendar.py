@@ -8,11 +8,10 @@ from datetime import date, datetime, time
 from functools import cached_property
 
 from django.utils import timezone
-from django.utils.translation import ngettext
 
 from bookings.addresses import book_url, day_socket_url, day_url, hold_url, resync_url
 from bookings.models import Booking
-from bookings.selectors.day_strip import DayStrip
+from bookings.selectors.day_strip import DayStrip, earlier_label
 from bookings.selectors.month import Month, length_of_month
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
@@ -180,12 +179,7 @@ class Calendar:
 
     @property
     def earlier_label(self) -> str:
-        count = len(self.earlier)
-        if self.day == self.week.today:
-            text = ngettext("%(count)d earlier time today", "%(count)d earlier times today", count)
-        else:
-            text = ngettext("%(count)d earlier time", "%(count)d earlier times", count)
-        return text % {"count": count}
+        return earlier_label(len(self.earlier), is_today=self.day == self.week.today)
 
     @property
     def resync_url(self) -> str:

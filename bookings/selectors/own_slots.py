@@ -92,10 +92,11 @@ class HoldBar:
     release_url: str
 
 
-def find_hold_bar(visitor: str, expert_id: int, zone: ZoneInfo) -> HoldBar | None:
-    """Read the viewer's hold with this expert, on whatever day it is, with times in ``zone``."""
-    holds = Booking.objects.running_holds(visitor).filter(slot__expert=expert_id)
-    hold = holds.select_related("slot", "session_type").first() if visitor else None
+def find_hold_bar(visitor: str, expert_ids: Collection[int], zone: ZoneInfo) -> HoldBar | None:
+    """Read the viewer's hold with one of these experts, on whatever day it is, with times in ``zone``."""
+    holds = Booking.objects.running_holds(visitor).filter(slot__expert__in=expert_ids)
+    holds = holds.select_related("slot__expert", "session_type", "second_expert")
+    hold = holds.order_by("-pk").first() if visitor else None
     if hold is None:
         return None
     slot = hold.session

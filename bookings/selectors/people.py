@@ -9,6 +9,7 @@ All functions take the bookings that the asker may see: what is not among them c
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -30,6 +31,12 @@ _CAME = (
     | Q(status=Status.CONFIRMED, slot__ends_at__lte=Now())
     | Q(status=Status.CONFIRMED, arrived_at__isnull=False)
 )
+
+
+class Standing(Enum):
+    """How well somebody is known: was here or expected, is to come for the first time, or has only asked."""
+
+    BEEN, COMING, ASKED = "been", "coming", "asked"
 
 
 class _Key(NamedTuple):
@@ -87,9 +94,10 @@ class Person:
         return f"…{shown[-_DIGITS_SHOWN - 1 :].strip()}" if len(shown) > _DIGITS_SHOWN else shown
 
     @property
-    def has_been(self) -> bool:
-        """Whether they came at some time, or will."""
-        return bool(self.visits or self.no_shows or self.next_at)
+    def standing(self) -> Standing:
+        if self.visits or self.no_shows:
+            return Standing.BEEN
+        return Standing.COMING if self.next_at else Standing.ASKED
 
     @property
     def in_words(self) -> str:

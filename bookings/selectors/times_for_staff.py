@@ -306,7 +306,7 @@ class _Reader:
 def _words(slot: Slot, state: str, now: datetime) -> str:
     left = slot.seats_left_at(now)
     if state in BOOKABLE_STATES and slot.capacity > 1:
-        return _("%(left)d of %(all)d seats") % {"left": left, "all": slot.capacity}
+        return _("%(left)d of %(all)d free") % {"left": left, "all": slot.capacity}
     return {
         "own": _("Kept for you"),
         "held": _("Being booked"),

@@ -1,6 +1,6 @@
 """Show when any of those who offer a type is free, and hold a time with one of them, or with two together."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.http import Http404
 from django.shortcuts import render
@@ -16,6 +16,8 @@ from bookings.addresses import book_url
 from bookings.errors import NotFound, Refused
 from bookings.policy import policy_text
 from bookings.selectors.anyone import CalendarOfAny, venue_of_type
+from bookings.selectors.month import length_of_month, read_month
+from bookings.selectors.own_slots import find_hold_bar
 from bookings.selectors.week import is_within_reach, read_day
 from bookings.views.responses import not_found, see_other
 from experts.embedding import frame_query, let_frame
@@ -51,10 +53,11 @@ def _show(request, slug: str, type_slug: str, template: str, frame, *, problem: 
     chosen = find_experts(kind, request.GET.getlist("with")[:2]) if kind else None
     if kind is None or len(offers) < kind.experts_needed or chosen is None or len(chosen) > kind.experts_needed:
         return None
-    day = _read_day(request.GET.get("day", ""), offers)
-    if request.GET.get("day") and day is None:
+    day_text, month_text = request.GET.get("day") or "", request.GET.get("month") or ""
+    day, month = _read_day(day_text, offers), read_month(month_text)
+    if (day_text and day is None) or (month_text and (month is None or not _shows_month(month, day, offers))):
         return None
-    calendar = CalendarOfAny(kind, offers, day, request.zone, chosen=chosen, frame_query=frame)
+    calendar = CalendarOfAny(kind, offers, day, request.zone, chosen=chosen, month=month, frame_query=frame)
     first = offers[0]
     first.session_type = kind
     venue = venue_of_type(kind, offers)
@@ -72,6 +75,8 @@ def _show(request, slug: str, type_slug: str, template: str, frame, *, problem: 
         "frame_query": frame or {},
         "problem": problem,
     }
+    if frame is None:
+        context["hold_bar"] = find_hold_bar(request.visitor, [offer.expert_id for offer in offers], calendar.zone)
     with timezone.override(calendar.zone):
         part = "bookings/_anyone.html" if is_partial(request) else template
         response = render(request, part, context, status=problem.status if problem else 200)
@@ -81,6 +86,13 @@ def _show(request, slug: str, type_slug: str, template: str, frame, *, problem: 
 def _read_day(text: str, offers: list[OfferedType]) -> date | None:
     day = read_day(text) if text else None
     return day if day and any(is_within_reach(day, offer.expert) for offer in offers) else None
+
+
+def _shows_month(month: date, day: date | None, offers: list[OfferedType]) -> bool:
+    """Whether there is such a page: of a month within reach, with a day of it."""
+    last = month + timedelta(days=length_of_month(month) - 1)
+    reached = any(is_within_reach(at, offer.expert) for at in (month, last) for offer in offers)
+    return reached and (day is None or day.replace(day=1) == month)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

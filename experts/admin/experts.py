@@ -6,7 +6,7 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.forms.widgets import Script
-from django.http import Http404, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import Http404, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from experts.admin.pictures import WithPicture, picture_of
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
-from experts.admin.tabs import Tab, tabs_of
+from experts.admin.tabs import InTabs, Tab, tabs_of
 from experts.models import Expert, Organization, Role, Slot, TimeOff
 from experts.models.expert import LANGUAGES
 from experts.models.organization import MoveApproval
@@ -37,7 +37,7 @@ _FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note", "city")
 
 
 @admin.register(Expert)
-class ExpertAdmin(WithPicture, WithExport, WithPreview, ServiceAdmin):
+class ExpertAdmin(WithPicture, InTabs, WithExport, WithPreview, ServiceAdmin):
     form = PolicyForm
     change_form_template = "admin/expert_form.html"
     inlines = (TypesOfferedInline, WeeklyHoursInline)
@@ -97,6 +97,11 @@ class ExpertAdmin(WithPicture, WithExport, WithPreview, ServiceAdmin):
         css: ClassVar = {"all": ["css/admin-expert.css"]}
         js = (Script("js/admin-expert.js", type="module"),)
 
+    def get_list_display(self, request):
+        """Without the organisation where there is only one."""
+        names = super().get_list_display(request)
+        return [name for name in names if name != "organization"] if only_organization(request) else names
+
     # The page in tabs
 
     def get_urls(self):
@@ -149,14 +154,6 @@ class ExpertAdmin(WithPicture, WithExport, WithPreview, ServiceAdmin):
         slots = self.admin_site.get_model_admin(Slot)
         formset.opened = opened
         formset.bookings_url = lambda slot: slots.bookings_url(request, slot)
-
-    def response_change(self, request, obj):
-        """Back to the tab that one was on, which a script tells."""
-        response = super().response_change(request, obj)
-        tab = request.POST.get("_tab", "")
-        if tab in {each.key for each in self.tabs} and "_addanother" not in request.POST:
-            return HttpResponseRedirect(f"{reverse('admin:experts_expert_change', args=[obj.pk])}#{tab}")
-        return response
 
     def get_search_results(self, request, queryset, search_term):
         """By the beginnings of words, as visitors search: there is an index for that."""

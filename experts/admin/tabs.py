@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import Promise
 
 
@@ -16,6 +18,19 @@ class Tab(NamedTuple):
     label: str | Promise
     fieldsets: tuple[int, ...]
     grid: str = ""
+
+
+class InTabs:
+    """For an admin whose form is in ``tabs``: after saving, back to the one that one was on, which a script tells."""
+
+    tabs: tuple[Tab, ...] = ()
+
+    def response_post_save_change(self, request, obj):
+        tab = request.POST.get("_tab", "")
+        if tab in {each.key for each in self.tabs}:
+            page = f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change"
+            return HttpResponseRedirect(f"{reverse(page, args=[obj.pk])}#{tab}")
+        return super().response_post_save_change(request, obj)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Reading experts and slots: what the pages show, without who is looking."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,21 +13,23 @@ from pydantic import Field
 from experts.api.error_schemas import errors
 from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
 from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
-from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug
+from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug, StartOut
 from experts.corrections import correct
 from experts.errors import Invalid, NotFound
 from experts.free_starts import correct_starts, with_next_start
 from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.replicas import may_read_replica
+from experts.scheduling.anyone import find_experts, find_type, offers_of, starts_of_any, starts_with
 from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import offered_by
 from experts.search import search_condition
-from experts.timezones import next_midnight
+from experts.timezones import day_bounds, next_midnight
 
 router = Router(tags=["Public"])
 DEFAULT_DAYS = 7  # after the first
 MOST_DAYS = 62
+MOST_DAYS_OF_STARTS = 14  # which are all in one answer
 _A_DAY = timedelta(days=1)
 
 
@@ -53,6 +56,12 @@ class SlotQuery(Input):
     )
     bookable: bool = Field(False, description="Only what can be booked now.")
     page: int = Field(1, ge=1, le=LAST_PAGE)
+
+
+class StartQuery(Input):
+    from_: Day | None = Field(None, alias="from", description="The first day. By default today.")
+    to: Day | None = Field(None, description=f"The last day. By default {DEFAULT_DAYS} days after the first.")
+    experts: list[Slug] = Field([], max_length=2, description="With whom it has to be: anyone without it.")
 
 
 @router.get("/experts", response={200: Listed[ExpertOut], **errors(422)}, summary="Find experts")
@@ -196,14 +205,36 @@ def get_slot(request: HttpRequest, slot_id: int):
     return SlotOut.of(slot, timezone.now())
 
 
-def days_of(first: date | None, last: date | None, today: date) -> tuple[date, date]:
+@router.get(
+    "/organizations/{slug:slug}/types/{slug:type_slug}/starts",
+    response={200: Listed[StartOut], **errors(404, 422)},
+    summary="When anyone is free for a session",
+)
+def list_starts(request: HttpRequest, slug: str, type_slug: str, query: Query[StartQuery]):
+    """What ``POST …/book`` takes: instants at which somebody who offers the type is free, or two where it needs two.
+
+    Days are those of the organisation's time zone. Soonest first, all in one answer.
+    """
+    kind = find_type(slug, type_slug)
+    experts = find_experts(kind, query.experts) if kind else None
+    if kind is None or experts is None:
+        raise NotFound(_("There is no such session type."))
+    now, zone = timezone.now(), ZoneInfo(kind.organization.timezone)
+    first, last = days_of(query.from_, query.to, now.astimezone(zone).date(), most=MOST_DAYS_OF_STARTS)
+    begins, ends = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+    found = starts_of_any(kind, offers_of(kind), begins, ends, now)
+    free = [it for it in starts_with(found, [expert.pk for expert in experts], kind) if it.free]
+    return Listed[StartOut].model_construct(items=[StartOut.of(it) for it in free], count=len(free))
+
+
+def days_of(first: date | None, last: date | None, today: date, *, most: int = MOST_DAYS) -> tuple[date, date]:
     """The stretch of days that was asked for. Raises Invalid when it is none, or too long."""
     first = first or today
     last = last or first + timedelta(days=DEFAULT_DAYS)
     if last < first:
         raise Invalid(_("The last day is before the first."), field="to")
-    if last - first >= timedelta(days=MOST_DAYS):
-        raise Invalid(_("Ask for at most %(days)d days.") % {"days": MOST_DAYS}, field="to")
+    if last - first >= timedelta(days=most):
+        raise Invalid(_("Ask for at most %(days)d days.") % {"days": most}, field="to")
     return first, last
 
 

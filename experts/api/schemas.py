@@ -1,13 +1,14 @@
 """What the API says and takes: plain JSON shapes. What goes in is strict, so that a typo is told and not ignored."""
 
 import re
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.expert import Venue
+from experts.scheduling.anyone import Start
 from experts.slot_facts import slot_facts
 
 Item = TypeVar("Item")
@@ -45,6 +46,11 @@ Slug = Annotated[str, Field(max_length=80, pattern=r"^[-a-zA-Z0-9_]+$")]
 Whole = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
+START = {
+    "starts_at": "2026-11-24T14:00:00Z",
+    "ends_at": "2026-11-24T14:40:00Z",
+    "experts": ["amara-okafor", "tom-whitfield"],
+}
 SLOT = {
     "id": 4711,
     "expert": "amara-okafor",
@@ -150,6 +156,22 @@ class SlotOut(BaseModel):
     def of(cls, slot: Slot, now: datetime) -> "SlotOut":
         """The slot as it is at ``now``; needs ``with_expert()``."""
         return cls.model_construct(**cls.facts(slot, now))
+
+
+class StartOut(BaseModel):
+    """When a session of a type can begin, and with whom (slugs): who is free then. The end is that of the longest."""
+
+    model_config = example(START)
+
+    starts_at: datetime
+    ends_at: datetime
+    experts: list[str]
+
+    @classmethod
+    def of(cls, start: Start) -> "StartOut":
+        slugs = [session.expert.slug for session in start.free]
+        starts_at, ends_at = start.starts_at.astimezone(UTC), start.ends_at.astimezone(UTC)
+        return cls.model_construct(starts_at=starts_at, ends_at=ends_at, experts=slugs)
 
 
 class SessionTypeOut(BaseModel):

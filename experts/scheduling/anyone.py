@@ -8,12 +8,16 @@ from functools import cached_property
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Func, IntegerField, OuterRef, QuerySet
+from django.utils import timezone
 
 from experts.locking import with_clock
 from experts.models import Expert, OfferedType, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import slots_touching
+
+MOST_NEAR = 3
+_NEAR = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,29 @@ def starts_of_any(
             if begins <= session.starts_at < ends:
                 found[session.starts_at].append(session)
     return [Start(at, found[at], now) for at in sorted(found)]
+
+
+def starts_with(starts: Iterable[Start], experts: Collection[int], session_type: SessionType) -> list[Start]:
+    """Return those of the starts that are with these experts (ids), and only with them; all where none is named.
+
+    Of two together those in which they are among who is free.
+    """
+    if not experts:
+        return list(starts)
+    wanted = set(experts)
+    if session_type.experts_needed == 2:
+        return [start for start in starts if wanted <= {session.expert_id for session in start.free}]
+    with_them = ((start, [it for it in start.sessions if it.expert_id in wanted]) for start in starts)
+    return [Start(start.starts_at, found, start.now) for start, found in with_them if found]
+
+
+def nearest_starts(session_type: SessionType, starts_at: datetime, experts: Collection[int]) -> list[Start]:
+    """Read the starts near an instant at which somebody is free, with these experts (ids) or anyone: closest first."""
+    now = timezone.now()
+    begins, ends = max(now, starts_at - _NEAR), max(now, starts_at) + _NEAR
+    starts = starts_of_any(session_type, offers_of(session_type), begins, ends, now)
+    free = [start for start in starts_with(starts, experts, session_type) if start.free]
+    return sorted(free, key=lambda start: (abs(start.starts_at - starts_at), start.starts_at))[:MOST_NEAR]
 
 
 def sessions_at(session_type: SessionType, offers: Iterable[OfferedType], starts_at: datetime) -> list[Session]:

@@ -57,7 +57,7 @@ setInterval(() => {
   for (const line of body().querySelectorAll(".ebd-now, .ebd-hours b")) line.style.setProperty("--at", now + passed);
   const { zone, hours } = body().dataset;
   const format = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: hours, timeZone: zone });
-  for (const clock of body().querySelectorAll("[data-clock]")) clock.textContent = format.format();
+  for (const clock of day.querySelectorAll("[data-clock]")) clock.textContent = format.format();
 }, MINUTE / 2);
 
 // ---------- The panel ----------

@@ -112,7 +112,7 @@ function count() {
   for (const box of all) box.checked = selected.has(box.value);
   for (const key of selected) if (!all.some((box) => box.value === key)) selected.delete(key);
   const number = selected.size;
-  for (const place of part.querySelectorAll("[data-count]")) place.textContent = number;
+  for (const place of part.querySelectorAll("[data-count]")) place.textContent = place.textContent.replace(/\d+/, number);
   for (const place of part.querySelectorAll("[data-number]")) place.textContent = number || "";
   for (const button of part.querySelectorAll(".eb-bulk button")) button.toggleAttribute("disabled", !number);
   const every = part.querySelector("[data-all]");

@@ -192,6 +192,7 @@ ADMIN = {
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
     "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type
     "experts/sessiontype/<path:object_id>/move/": "OSA",
+    "experts/sessiontype/<int:object_id>/card/": "OSA",
     "experts/sessiontype/example/": "OSA",
     "experts/slot/<path:object_id>/book/": "OSEA",
     "experts/slot/<path:object_id>/show_bookings/": "OSEA",

@@ -47,3 +47,64 @@ def test_what_there_is_not(house):
     house.type.is_active = False
     house.type.save()
     assert book(house).status_code == 404
+
+
+def starts(house, **query):
+    return Caller().get(f"/organizations/{house.type.organization.slug}/types/{house.type.slug}/starts", query)
+
+
+def test_when_anyone_is_free(house):
+    day = house.slots[0]["09:00"].date
+    on_that_day = {"from": day.isoformat(), "to": day.isoformat()}
+    answer = starts(house, **on_that_day).json()
+    first = answer["items"][0]
+    assert (first["starts_at"], len(answer["items"])) == (
+        house.at().isoformat().replace("+00:00", "Z"),
+        answer["count"],
+    )
+    assert first["experts"] == [expert.slug for expert in house.experts]
+    assert (
+        Caller()
+        .post(
+            f"/organizations/{house.type.organization.slug}/types/{house.type.slug}/book",
+            LENA | {"starts_at": first["starts_at"]},
+        )
+        .status_code
+        == 201
+    )
+    left = starts(house, **on_that_day).json()["items"][0]["experts"]
+    assert len(left) == 1
+    other = next(expert.slug for expert in house.experts if expert.slug not in left)
+    assert first["starts_at"] not in [it["starts_at"] for it in starts(house, experts=other).json()["items"]]
+    assert starts(house).json()["items"][0] == starts(house, **on_that_day).json()["items"][0], "a week from today"
+
+
+def test_starts_of_what_there_is_not(house):
+    assert starts(house, experts="nobody").status_code == 404
+    assert starts(house, **{"from": "2027-01-02", "to": "2027-01-01"}).status_code == 422
+    assert starts(house, **{"from": "2027-01-01", "to": "2027-12-01"}).status_code == 422
+    house.type.is_active = False
+    house.type.save()
+    assert starts(house).status_code == 404
+
+
+def test_who_finds_nobody_free_is_told_when_somebody_is(house):
+    for _ in house.experts:
+        book(house)
+    alternatives = book(house).json()["alternatives"]
+    assert alternatives == starts(house).json()["items"][:3]
+    assert alternatives[0]["starts_at"] > house.at().isoformat()
+    slug = house.experts[1].slug
+    only = book(house, experts=[slug]).json()["alternatives"]
+    assert only and all(it["experts"] == [slug] for it in only)
+
+
+def test_starts_of_two_together():
+    pair = House(experts=2, experts_needed=2, minutes=20)
+    assert all(len(it["experts"]) == 2 for it in starts(pair).json()["items"])
+    assert book(pair).status_code == 201
+    assert house_at(pair) not in [it["starts_at"] for it in starts(pair).json()["items"]]
+
+
+def house_at(house) -> str:
+    return house.at().isoformat().replace("+00:00", "Z")

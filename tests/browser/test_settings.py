@@ -3,11 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
-from experts.models import Organization
+from experts.models import Organization, SessionType
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.browser.test_admin import log_in, save
-from tests.cast import make_expert, make_organization
+from tests.cast import make_expert, make_organization, make_session_type
 from tests.experts.services.test_pictures import drawn
 from tests.staff import admin_url, make_superuser
 
@@ -64,3 +64,19 @@ def test_everybody_can_use_the_settings(make_context, organization):
             page.evaluate(AXE)
             assert page.evaluate(RUN_AXE, RULES) == [], tab
             assert page.evaluate("document.documentElement.scrollWidth") <= look["viewport"]["width"]
+
+
+def test_session_types_are_dragged_into_order_and_their_card_follows(page, organization):
+    kinds = [make_session_type(organization, name=name, position=n) for n, name in enumerate(("One", "Two", "Three"))]
+    log_in(page)
+    page.goto(admin_url(SessionType))
+    handles = page.locator(".eb-drag")
+    with page.expect_response(lambda answer: answer.url.endswith("/move/")) as moved:
+        handles.nth(0).drag_to(handles.nth(2))
+    assert moved.value.status == 204
+    expect(page.locator("[data-order]").nth(2)).to_have_attribute("data-name", "One")
+    assert list(organization.session_types.values_list("name", flat=True)) == ["Two", "Three", "One"]
+    page.goto(admin_url(SessionType, "change", kinds[0].pk))
+    page.get_by_label("Name").fill("A longer visit")
+    expect(page.locator("[data-type-card]")).to_contain_text("A longer visit")
+    assert SessionType.objects.get(pk=kinds[0].pk).name == "One"

@@ -1,15 +1,17 @@
 """The page of all who offer a type, and holding a time there."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bookings.models import Booking
 from experts.models import Organization
 from tests.bookings.services.test_anyone import House
-from tests.cast import book, details, make_expert, make_organization, make_type
+from tests.cast import book, details, make_expert, make_organization, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +46,7 @@ def test_times_of_all_with_who_is_free(client, house):
     assert house.experts[2].name in html
     nine = html[html.index('id="start-') :]
     assert "3 free" in nine and "09:00" in nine
-    assert html.count('aria-current="true"') == 1, "anyone is chosen"
+    assert len(re.findall(r'class="person"[^>]*aria-current', html)) == 1, "anyone is chosen"
     for slots in house.slots:
         book(slots["10:40"])
     assert hold_url(house, shown(client, house), "10:20") is None, "nobody can any more"
@@ -168,3 +170,66 @@ class TestTheOrganisation:
     def test_a_type_of_two_that_one_offers_is_not_shown(self, client):
         make_type(make_expert(organization=(organization := make_organization())), experts_needed=2)
         assert "What is it for?" not in client.get(f"/o/{organization.slug}/").content.decode()
+
+
+def test_a_month_of_starts(client, house):
+    day = house.slots[0]["09:00"].date
+    html = shown(client, house)
+    assert 'id="show-month"' in html and f"month={day:%Y-%m}" in html
+    month = shown(client, house, f"?month={day:%Y-%m}&with={house.experts[1].slug}")
+    assert 'class="month"' in month and f'id="day-{day}"' in month
+    assert hold_url(house, month), "with the times of its first day that is free"
+    link = re.search(rf'id="day-{day}" href="([^"]+)"', month)[1].replace("&amp;", "&")
+    assert f"with={house.experts[1].slug}" in link and f"month={day:%Y-%m}" in link
+    assert client.get(link).status_code == 200
+    for wrong in ("?month=2027-13", "?month=nonsense", "?month=2199-01", f"?month=2027-01&day={day}"):
+        assert client.get(url(house, wrong)).status_code == 404, wrong
+
+
+def test_what_is_over_is_folded(client, house):
+    begun = timezone.now() - timedelta(minutes=1)
+    for expert in house.experts:
+        make_slot(expert, starts_at=begun, minutes=20)
+        make_slot(expert, starts_at=begun + timedelta(minutes=20), minutes=20)
+    html = shown(client, house, f"?day={begun.astimezone(house.experts[0].zone).date()}")
+    [folded] = re.findall(r'<details class="earlier".*?</details>', html, re.S)
+    assert "1 earlier time" in folded
+    assert f'id="start-{int(begun.timestamp())}"' in folded
+    assert "formaction" not in folded
+
+
+def test_who_finds_all_taken_waits_for_one_of_them(client, house):
+    for slots in house.slots:
+        book(slots["09:00"], session_type=house.type.pk)
+    html = shown(client, house)
+    links = re.findall(r'href="(/slots/\d+/waitlist/\?type=[^"]+)"', html)
+    assert len(links) == 3
+    assert f"Wait for {house.experts[1].name}" in html
+    assert client.get(links[0]).status_code == 200
+    only = shown(client, house, f"?with={house.experts[1].slug}&day={house.slots[0]['09:00'].date}")
+    assert len(re.findall(r'href="/slots/\d+/waitlist/', only)) == 1
+    pair = House(experts=2, experts_needed=2, minutes=20)
+    book(pair.slots[0]["09:00"])
+    assert "/waitlist/" not in shown(client, pair), "nobody waits for two"
+
+
+def test_a_hold_is_shown_below_the_times(client, house):
+    html = shown(client, house)
+    client.post(hold_url(house, html))
+    bar = shown(client, house)
+    assert 'id="hold-bar"' in bar
+    assert 'id="hold-bar"' not in type(client)().get(url(house)).content.decode()
+    assert 'id="hold-bar"' in shown(client, house, f"?month={house.slots[0]['09:00'].date:%Y-%m}")
+
+
+def test_the_line_about_the_clock_is_a_sentence(client, house):
+    client.cookies["zone"] = "Asia/Tokyo"
+    html = shown(client, house)
+    assert clock_line(html).endswith(".")
+    del client.cookies["zone"]
+    assert clock_line(shown(client, house)).endswith(".")
+
+
+def clock_line(html: str) -> str:
+    [line] = re.findall(r'class="clock-line">(.*?)</p>', html, re.S)
+    return re.sub(r"<[^>]+>", "", line).strip()

@@ -165,3 +165,19 @@ def test_the_organisation_is_not_asked_where_there_is_only_one():
     make_organization()
     assert hidden in owner.get(add).text
     assert hidden not in superuser.get(add).text
+
+
+@pytest.mark.django_db
+def test_saving_leads_back_to_the_tab_or_on_to_whom_it_hits():
+    expert = make_expert(horizon_days=10, session_minutes=60, default_capacity=2)
+    client = logged_in(make_superuser())
+    url = admin_url(Expert, "change", expert.pk)
+    assert client.post(url, grid(expert, _tab="rules")).url == f"{url}#rules"
+    assert client.post(url, grid(expert, _tab="//elsewhere")).url == admin_url(Expert)
+    work(expert, row(day_ahead(3)))
+    book(Slot.objects.filter(date=day_ahead(3)).first())
+    typed = line(expert.hours.get(), start="10:00", end="12:00")
+    seen = client.post(reverse("admin:experts_expert_hours", args=[expert.pk]), grid(expert, typed))
+    key = seen.context["formset"].preview.key
+    response = client.post(url, grid(expert, typed, _seen=key, _tab="weekly-hours"))
+    assert "/rescue/" in response.url
