@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.browser.conftest import PHONE
 from tests.browser.test_admin import log_in, save
-from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization
+from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_session_type
 from tests.experts.services.test_hours import row, starts, work
 from tests.staff import admin_url, make_superuser
 
@@ -77,6 +77,15 @@ def test_hours_are_changed_with_a_preview(page, expert):
     assert starts(expert, day) == ["09:00", "10:00", "11:00", "12:00", "15:00", "16:00"]
     assert WeeklyHours.objects.count() == 2
     assert Slot.objects.get(date=day, time=time(9)).is_closed
+
+
+def test_a_week_with_session_types_fits_beside_the_menu(make_context, expert):
+    make_session_type(expert.organization, expert)
+    page = make_context(locale="en-US").new_page()  # with AM and PM
+    open_hours(page, expert)
+    frame = page.locator("#hours-group .simplebar-content-wrapper").first
+    expect(page.locator("#hours-data .field-for_types").first).to_be_visible()
+    assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") <= 0
 
 
 def test_a_mistake_is_told_at_its_field(page, expert):
