@@ -300,7 +300,7 @@ def _opened(request, booking: Booking, visits: Visits | None, now: datetime) -> 
         "pk": booking.pk,
         "read": read_words(request, booking),
         "history": history,
-        "buttons": buttons,
+        "buttons": buttons if any(it["is_possible"] for it in buttons) else [],
         "can_undo": may_change and (has_come or status in (Status.COMPLETED, Status.NO_SHOW)),
         "is_request": status == Status.PENDING and may_change,
         "answer_url": f"{reverse('admin:requests')}#request-{booking.pk}",

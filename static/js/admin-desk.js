@@ -24,6 +24,7 @@ async function load(url, options = {}) {
     shown.searchParams.delete("undo"); // a page that is loaded again offers what it still can
     if (options.method !== "POST" || response.redirected) history.replaceState(null, "", shown);
     settle(before);
+    if (options.method !== "POST") part.querySelector(".eb-opened, .eb-read")?.scrollIntoView({ block: "nearest" });
   } catch {
     location.assign(options.method === "POST" ? location.href : url); // as without a script: the browser says what is wrong
   } finally {
