@@ -23,7 +23,7 @@ def block_time(*, expert_id: int, day: date, from_time: time | None, to_time: ti
     time_off = TimeOff(expert_id=expert_id, first_day=day, last_day=day, from_time=from_time, to_time=to_time)
     with transaction.atomic():
         plan_seen, _separator, slots_seen = seen.partition(".")
-        closing, key = _made_by_hand(time_off)
+        closing, key = _made_by_hand(expert_id, time_off)
         try:
             save_time_off(time_off=time_off, seen=plan_seen)
         except PreviewNeeded as preview:
@@ -36,9 +36,9 @@ def block_time(*, expert_id: int, day: date, from_time: time | None, to_time: ti
     return time_off
 
 
-def _made_by_hand(time_off: TimeOff) -> tuple[list[Slot], str]:
+def _made_by_hand(expert_id: int, time_off: TimeOff) -> tuple[list[Slot], str]:
     """The slots that are to be closed, and a key of them with what is taken in them."""
-    expert = Expert.objects.filter(pk=time_off.expert_id).first()
+    expert = Expert.objects.filter(pk=expert_id).first()
     slots: list[Slot] = []
     if expert is not None:
         start, end = day_bounds(time_off.first_day, expert.zone)
