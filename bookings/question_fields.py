@@ -115,6 +115,8 @@ class AskedQuestion:
             choices = [("yes", _("Yes")), ("no", _("No"))]
         else:
             choices = [(choice, choice) for choice in self.question.choices]
+        if self.look == "tiles" and not self.question.is_required:
+            choices.append(("", _("No answer")))  # what was chosen of tiles could not be taken back
         return [
             Option(value, label, f"{self.focus_id}-{number}" if number else self.focus_id, value in chosen)
             for number, (value, label) in enumerate(choices)

@@ -31,8 +31,9 @@ class Metadata:
     is_indexed: bool = True
 
 
-def of_expert(expert: Expert) -> Metadata:
-    """Describe the page of an expert, whose organisation was read with it."""
+def of_expert(expert: Expert, session_type: str = "") -> Metadata:
+    """Describe the page of an expert, whose organisation was read with it; of a type (its slug) that it shows."""
+    url = absolute_url("expert", expert.slug)
     title = f"{expert.name}, {expert.headline}" if expert.headline else expert.name
     about = _("Book a time with %(name)s, %(organization)s.") % {
         "name": expert.name,
@@ -41,7 +42,7 @@ def of_expert(expert: Expert) -> Metadata:
     return Metadata(
         title=title,
         description=_short(f"{about} {expert.bio}"),
-        url=absolute_url("expert", expert.slug),
+        url=f"{url}?{urlencode({'type': session_type})}" if session_type else url,
         image_url=absolute_url("share_card", expert.slug),
         kind="profile",
     )

@@ -63,6 +63,8 @@ class Spot:
 
 
 def moves_page(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST" and "booking" not in request.GET:
+        return HttpResponseRedirect(reverse("admin:day"))  # where bookings are picked up
     booking = _find_booking(request)
     if request.method == "POST":
         return _move(request, booking)

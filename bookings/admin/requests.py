@@ -145,7 +145,10 @@ def _undo(found: Undoable | None) -> dict | None:
     writes = sum(bool(booking.email) for booking in found.bookings)
     return {
         "said": said,
-        "leaves": ngettext("The e-mail leaves in", "The e-mails leave in", writes) if writes else "",
+        "leaves": ngettext("The e-mail leaves in %(seconds)d s.", "The e-mails leave in %(seconds)d s.", writes)
+        % {"seconds": found.seconds}
+        if writes
+        else "",
         "seconds": found.seconds,
         "keys": [booking.pk for booking in found.bookings],
     }
@@ -221,7 +224,8 @@ def _numbers(texts: list[str]) -> list[int]:
 
 def badge(request) -> str | None:
     """How many wait, beside the entry of the menu."""
-    number = waiting_requests(_may_answer(request), timezone.now()).order_by()[: MOST_IN_BADGE + 1].count()
+    waiting = waiting_requests(_may_answer(request), timezone.now())
+    number = len(waiting.values_list("pk")[: MOST_IN_BADGE + 1])
     return formatting.count_label(min(number, MOST_IN_BADGE), number > MOST_IN_BADGE) if number else None
 
 

@@ -151,7 +151,6 @@ class RescuePage:
         self.zone = organization_zone(organization)
         self._page = admin.site.get_model_admin(Booking)
         self.experts = experts_seen(reach(request), organization)
-        self.all_experts = self.experts
         self.expert = self.experts.filter(pk=read_key(request.GET.get("expert", ""))).first()
         if self.expert is not None:
             self.experts = self.experts.filter(pk=self.expert.pk)
@@ -514,7 +513,7 @@ def _ask(request: HttpRequest, page: RescuePage, form: MessageForm) -> HttpRespo
         return HttpResponseRedirect(page.url)
     number = len(bookings)
     context = {
-        "title": ngettext("Cancel this booking?", "Cancel these %(count)d bookings?", number) % {"count": number},
+        "question": ngettext("Cancel this booking?", "Cancel these %(count)d bookings?", number) % {"count": number},
         "bookings": bookings,
         "hidden": [("row", booking.pk) for booking in bookings]
         + [(f"seq-{booking.pk}", booking.sequence) for booking in bookings],
@@ -526,12 +525,14 @@ def _ask(request: HttpRequest, page: RescuePage, form: MessageForm) -> HttpRespo
 
 
 def to_do(request: HttpRequest) -> int | None:
-    """The badge of the menu: how many nobody has done anything about."""
-    organization = chosen_organization(request)
-    if organization is None:
+    """The badge of the menu: for how many nobody has done anything. Whoever sees every organisation gets no count."""
+    mine = reach(request)
+    if mine.everything:
         return None
-    page = RescuePage(request, organization)
-    return count_to_do(page.bookings(), page.all_experts, page.now) or None
+    everywhere, own = mine.with_right("bookings.booking", CHANGE)
+    experts = Expert.objects.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=mine.user_id))
+    bookings = admin.site.get_model_admin(Booking).within(request, Booking.objects.all(), CHANGE)
+    return count_to_do(bookings, experts, timezone.now()) or None
 
 
 PAGE = StaffPage(

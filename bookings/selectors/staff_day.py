@@ -193,21 +193,21 @@ class StaffDay:
 
     @property
     def next_up(self) -> tuple[Column, Entry] | None:
-        """Who is next: of those who are expected, and have not come yet, whoever starts first from now on."""
-        expected = (Look.CONFIRMED, Look.RESCUE)
+        """Who is next: of those who are expected and have not come yet, whoever starts first from now on.
+
+        If nobody does, whoever is late.
+        """
         coming = [
-            (entry.starts_at, at, column, entry)
+            (entry.starts_at < self.now, entry.starts_at, at, column, entry)
             for at, column in enumerate(self.columns)
             for entry in column.entries
-            if entry.ends_at > self.now and _is_expected(entry, expected)
+            if entry.ends_at > self.now and _is_expected(entry)
         ]
-        # Whoever is late before whoever is early: both are told by when they should have started.
-        upcoming = [it for it in coming if it[0] >= self.now] or coming
-        return min(upcoming, key=lambda it: it[:2])[2:] if upcoming else None
+        return min(coming, key=lambda it: it[:3])[3:] if coming else None
 
 
-def _is_expected(entry: Entry, looks: Collection[Look]) -> bool:
-    return entry.look in looks or (entry.look == Look.CLASS and entry.seats_taken > 0)
+def _is_expected(entry: Entry) -> bool:
+    return entry.look == Look.CONFIRMED or (entry.look == Look.CLASS and entry.seats_taken > 0)
 
 
 def organization_zone(organization: Organization) -> ZoneInfo:
@@ -334,6 +334,11 @@ def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
         status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
     )
     return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
+def is_in_danger(booking: Booking, now: datetime) -> bool:
+    """Whether it is meant to take place and cannot. One query, where it lies ahead. Needs ``with_slot()``."""
+    return bool(_in_danger([booking], experts_of(booking), now))
 
 
 def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:

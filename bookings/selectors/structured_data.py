@@ -11,28 +11,35 @@ from django.utils.translation import gettext as _
 
 from experts.addresses import absolute_url
 from experts.metadata import Metadata
-from experts.models import Expert, Session, Slot
+from experts.models import Expert, OfferedType, Session, Slot
 
 # As django.utils.html.json_script has them: no text of a person can end the script element that the data is in.
 _ESCAPES = {ord(">"): "\\u003E", ord("<"): "\\u003C", ord("&"): "\\u0026"}
 
 
 def describe_expert(
-    expert: Expert, metadata: Metadata, free: Iterable[tuple[Slot, bool]], *, has_types: bool = False
+    expert: Expert,
+    metadata: Metadata,
+    free: Iterable[tuple[Slot, bool]],
+    *,
+    has_types: bool = False,
+    offered: OfferedType | None = None,
 ) -> SafeString:
     """Return the JSON-LD of an expert's page, to stand in a script element.
 
     The expert's category and organisation were read with it. ``free``: slots that can be booked, or the sessions of the
-    type that the page shows, and whether only few seats are left. ``has_types``: whether the expert offers any.
+    type that the page shows, and whether only few seats are left. ``has_types``: whether the expert offers any;
+    ``offered``: the one that is shown.
     """
     free = list(free)
+    priced = _price(offered)
     service = {
         "@type": "Service",
         "name": _service_name(expert, free[0][0] if free else None, has_types=has_types),
         "serviceType": expert.category.name,
-        "provider": {"@id": f"{metadata.url}#expert"},
+        "provider": {"@id": _key(expert)},
         "url": metadata.url,
-        "offers": [_offer(slot, is_few=is_few) for slot, is_few in free],
+        "offers": [_offer(slot, is_few=is_few) | priced for slot, is_few in free],
     }
     data = {"@context": "https://schema.org", "@graph": [_who(expert, metadata), service]}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
@@ -53,9 +60,9 @@ def _who(expert: Expert, metadata: Metadata) -> dict[str, Any]:
     belongs_to = {"@type": "Organization", "name": house.name, "url": absolute_url("organization", house.slug)}
     is_place = expert.venue == "in_person" and expert.venue_note
     common = {
-        "@id": f"{metadata.url}#expert",
+        "@id": _key(expert),
         "name": expert.name,
-        "url": metadata.url,
+        "url": absolute_url("expert", expert.slug),
         "description": metadata.description,
         # The person, if there is a photo; else the picture with the next free time.
         "image": urljoin(metadata.url, expert.photo_large) if expert.photo else metadata.image_url,
@@ -66,6 +73,17 @@ def _who(expert: Expert, metadata: Metadata) -> dict[str, Any]:
     else:
         own = {"@type": "Person", "jobTitle": expert.headline, "worksFor": belongs_to}
     return {name: value for name, value in (own | common).items() if value}
+
+
+def _key(expert: Expert) -> str:
+    return f"{absolute_url('expert', expert.slug)}#expert"
+
+
+def _price(offered: OfferedType | None) -> dict[str, str]:
+    if offered is None or offered.amount is None:
+        return {}
+    amount, currency = offered.amount
+    return {"price": f"{amount:.2f}", "priceCurrency": currency}
 
 
 def _offer(slot: Slot, *, is_few: bool) -> dict[str, str]:

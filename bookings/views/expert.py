@@ -30,7 +30,7 @@ from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
 from experts.metadata import of_expert
-from experts.models import Expert, OfferedType
+from experts.models import Audience, Expert, OfferedType
 from experts.page_cache import PAGES, Page, hole, render_shared
 from experts.replicas import may_read_replica
 from experts.scheduling.sessions import offered_by
@@ -133,7 +133,8 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
     # A type changes how far ahead can be booked, but not by more than pages show.
     if not is_within_reach(asked.month or found.day, expert):
         raise Expert.DoesNotExist
-    clocks, metadata = found.clocks, of_expert(expert)
+    is_listed = chosen is not None and chosen.session_type.audience != Audience.LINK
+    clocks, metadata = found.clocks, of_expert(expert, asked.session_type if is_listed else "")
     choice = _choice(expert, offered, chosen, asked) if offered or asked.session_type else None
     context = {
         "accent": expert.organization.accent,
@@ -169,7 +170,9 @@ def _make(request, template: str, slug: str, found: CalendarVersion, asked: Aske
         since, until = calendar.now, calendar.changes_at
         context |= _times(calendar) | {
             # For whole pages of our own.
-            "structured_data": lambda: describe_expert(expert, metadata, calendar.free, has_types=bool(offered)),
+            "structured_data": lambda: describe_expert(
+                expert, metadata, calendar.free, has_types=bool(offered), offered=chosen
+            ),
         }
     with timezone.override(clocks.leading):
         html = render_shared(template, context, request.zone)

@@ -14,6 +14,7 @@ from bookings.errors import Busy, LinkUnknown, NotAllowed, NotFound
 from bookings.mail.rules import NOTICES
 from bookings.models import MailKind, Status, WaitlistEntry
 from bookings.models.recipient import SuppressionReason
+from bookings.selectors.awaited import session_awaited
 from bookings.views.booking import booking_title
 from bookings.views.responses import with_retry_after
 from bookings.views.zones import clocks_of
@@ -59,6 +60,7 @@ def _show(request, about, *, done="", problem="", status=200):
         "expert": expert,
         "title": booking_title(about, clocks_of(request, about), timezone.now()),
         "waits": waits,
+        "session": session_awaited(about) if waits else about.session,
         "awaits_proof": not waits and about.awaits_proof,
         "is_on": _is_on(about),
         "is_own": services.is_ones_own(about),

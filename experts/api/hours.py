@@ -43,12 +43,18 @@ class StretchIn(Input):
     title: Line = Field("", max_length=80)
     valid_from: Day | None = None
     valid_to: Day | None = None
-    types: Types = []
+    types: Types | None = Field(
+        None, description="Left out, those of the stretch that begins then stay; [] is all session types."
+    )
 
-    def row(self, ids: dict[str, int]) -> WeeklyHours:
-        """``ids`` are those of session types, by slug."""
+    def row(self, ids: dict[str, int], stored: list[WeeklyHours]) -> WeeklyHours:
+        """``ids`` are those of session types, by slug; ``stored``: the hours that there are."""
         values = self.model_dump(exclude={"types"}) | {"weekday": DAYS.index(self.weekday)}
-        return WeeklyHours(**values, for_types=sorted({ids[slug] for slug in self.types}))
+        if self.types is not None:
+            return WeeklyHours(**values, for_types=sorted({ids[slug] for slug in self.types}))
+        begins = (values["weekday"], self.start, self.valid_from)
+        same = (row for row in stored if (row.weekday, row.start, row.valid_from) == begins)
+        return WeeklyHours(**values, for_types=next((list(row.for_types) for row in same), []))
 
 
 class HoursIn(Input):
@@ -106,8 +112,9 @@ def set_hours(request: HttpRequest, slug: str, wanted: HoursIn):
     """Slots come and go with the hours. Nothing is written that nobody has seen: the first answer is a 409 with a
     preview, and the same request with its ``seen`` does it. Slots with bookings stay, closed."""
     expert = own_expert(request, slug)
-    ids = type_ids_by_slug(expert.organization, (slug for stretch in wanted.hours for slug in stretch.types))
-    rows = [stretch.row(ids) for stretch in wanted.hours]
+    ids = type_ids_by_slug(expert.organization, (slug for stretch in wanted.hours for slug in stretch.types or ()))
+    stored = list(WeeklyHours.objects.filter(expert=expert))
+    rows = [stretch.row(ids, stored) for stretch in wanted.hours]
     _recognise(expert, rows)
     services.apply_hours(expert_id=expert.pk, hours=rows, seen=wanted.seen)
     return _hours_of(expert)

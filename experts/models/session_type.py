@@ -238,10 +238,16 @@ class OfferedType(models.Model):
         )
 
     @property
+    def amount(self) -> tuple[Decimal, str] | None:
+        """The price as a number with its currency; None where there is none, or words are shown. Needs the type."""
+        if self.price_words or (self.price_amount is None and self.session_type.price_words):
+            return None
+        amount = self.session_type.price_amount if self.price_amount is None else self.price_amount
+        return None if amount is None else (amount, self.session_type.price_currency)
+
+    @property
     def price(self) -> str:
         """The price as it is shown: ``€60``, or words; empty without one. Needs the type."""
-        words = self.price_words or ("" if self.price_amount is not None else self.session_type.price_words)
-        if words:
-            return words
-        amount = self.session_type.price_amount if self.price_amount is None else self.price_amount
-        return "" if amount is None else money(amount, self.session_type.price_currency)
+        if self.amount is not None:
+            return money(*self.amount)
+        return self.price_words or ("" if self.price_amount is not None else self.session_type.price_words)

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings import services, tasks
+from bookings.access.links import not_me_url
 from bookings.access.proven import mark_proven
 from bookings.mail import messages
 from bookings.models import (
@@ -23,7 +24,18 @@ from bookingsite.accounts.tasks import send_password_link
 from bookingsite.onboarding import services as onboarding
 from bookingsite.onboarding.tasks import send_invitation
 from experts.models import Membership, Role
-from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot, make_webhook
+from tests.cast import (
+    book,
+    fresh,
+    join_line,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_row_of_slots,
+    make_slot,
+    make_type,
+    make_webhook,
+)
 from tests.mail import send_mails
 from tests.staff import logged_in, make_member, make_superuser
 
@@ -230,3 +242,16 @@ def test_a_link_of_one_mail_stops_nobody_elses(client, mailoutbox):
     for forged in (path.replace("/mails/", "/mails/1"), path[:-3] + "x/", "/bookings/mails/0~x.y/"):
         assert client.post(forged).status_code == 404, forged
     assert not NoticesOff.objects.exists()
+
+
+def test_who_is_on_a_waitlist_reads_for_what_and_where(client):
+    expert = make_expert(venue="in_person", venue_note="12 Hill Street, London")
+    slots = make_row_of_slots(expert, end="10:00")
+    kind = make_type(expert, name="Long session", minutes=40, venue="video", venue_note="https://meet.example.com/x")
+    plain = make_slot(expert, at="15:00")
+    book(slots["09:00"], session_type=kind.pk), book(plain)
+    text = words(client.get(not_me_url(join_line(slots["09:00"], session_type=kind.pk, email=VICTIM))))
+    assert "Session Long session" in text and "Where Video" in text
+    assert "meet.example.com" not in text
+    text = words(client.get(not_me_url(join_line(plain, email=VICTIM))))
+    assert "Where In person 12 Hill Street, London" in text and "Session" not in text.partition("Where")[0]

@@ -4,7 +4,7 @@ import pytest
 
 from experts.models import Slot, TimeOff, WeeklyHours
 from tests.api.caller import Caller, make_token
-from tests.cast import make_booking, make_expert
+from tests.cast import make_booking, make_expert, make_session_type
 
 pytestmark = pytest.mark.django_db
 MORNINGS = {"weekday": "monday", "start": "09:00", "end": "12:00", "slot_minutes": 60}
@@ -41,6 +41,17 @@ def test_nothing_is_written_that_nobody_has_seen(staff, expert):
     assert done.json() == {"items": [stored], "count": 1}
     assert staff.get(f"/admin/experts/{expert.slug}/hours").json() == done.json()
     assert Slot.objects.count() == body["preview"]["added"]
+
+
+def test_types_stay_where_nothing_is_said_of_them(staff, expert):
+    kind = make_session_type(expert.organization, expert)
+    put_seen(staff, expert, [MORNINGS | {"types": [kind.slug]}])
+    assert put(staff, expert, [MORNINGS]).status_code == 200, "as a program sends that knows of no types"
+    assert WeeklyHours.objects.get().for_types == [kind.pk]
+    put_seen(staff, expert, [MORNINGS | {"end": "13:00"}])
+    assert WeeklyHours.objects.get().for_types == [kind.pk], "of the stretch that begins then"
+    put_seen(staff, expert, [MORNINGS | {"types": []}])
+    assert WeeklyHours.objects.get().for_types == [], "unless it is said"
 
 
 def test_what_is_the_same_stays_and_what_is_missing_goes(staff, expert):

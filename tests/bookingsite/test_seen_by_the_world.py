@@ -11,7 +11,16 @@ from django.conf import settings
 
 from bookingsite import sitemaps
 from experts.models import Category, Expert
-from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import (
+    day_ahead,
+    make_booking,
+    make_category,
+    make_expert,
+    make_organization,
+    make_row_of_slots,
+    make_slot,
+    make_type,
+)
 
 pytestmark = pytest.mark.django_db
 SITE = "http://localhost:8000"
@@ -119,6 +128,24 @@ class TestStructuredData:
             for it in service["offers"]
         ] == [(free.starts_at, free.ends_at), (few.starts_at, few.ends_at)]
         assert [it["availability"].rpartition("/")[2] for it in service["offers"]] == ["InStock", "LimitedAvailability"]
+
+    def test_of_a_session_type_the_price_and_an_address_of_its_own(self, client, expert):
+        make_row_of_slots(expert)
+        priced = make_type(expert, slug="priced", name="Priced", price_amount="60.5", price_currency="EUR")
+        make_type(expert, slug="free", name="Free", price_words="Free")
+        hidden = make_type(expert, slug="hidden-1", audience="link")
+        (who, service), _text = self.data(client, "/experts/amara/?type=priced")
+        url = f"{SITE}/experts/amara/?type=priced"
+        assert head(client, "/experts/amara/?type=priced&day=2026-11-24")["canonical"] == service["url"] == url
+        assert who["@id"] == service["provider"]["@id"] == f"{SITE}/experts/amara/#expert"
+        assert {(it["price"], it["priceCurrency"]) for it in service["offers"]} == {("60.50", "EUR")}
+        priced.offers.update(price_amount="45")
+        (_who, service), _text = self.data(client, f"/experts/amara/?type=priced&day={day_ahead()}")
+        assert {it["price"] for it in service["offers"]} == {"45.00"}
+        (_who, service), _text = self.data(client, "/experts/amara/?type=free")
+        assert service["offers"] and not any("price" in it for it in service["offers"])
+        plain = f"{SITE}/experts/amara/"
+        assert head(client, f"/experts/amara/?type={hidden.slug}")["canonical"] == plain, "its link is for few"
 
     def test_a_doctor_is_a_practice_and_says_where(self, client, expert):
         Category.objects.update(is_medical=True)

@@ -165,6 +165,16 @@ class TestChanging:
         assert [(row.value, row.version) for row in Answer.objects.all()] == [("Right", 1), (True, 1)]
         assert "Right" in client.get(saved["Location"]).content.decode()
 
+    def test_what_was_chosen_can_be_taken_back_where_it_is_optional(self, client, page, side, consent):
+        asked = make_question(side.organization, kind=QuestionKind.YES_NO, label="Been here?")
+        client.post(page, {name(side): "Left", name(consent): "1", name(asked): "yes"})
+        shown = client.get(page).content.decode()
+        tiles = re.findall(rf'type="radio" name="{name(asked)}" value="(\w*)" id="\S+"( checked)?', shown)
+        assert tiles == [("yes", " checked"), ("no", ""), ("", "")]
+        assert ("", "") not in re.findall(rf'type="radio" name="{name(side)}" value="(\w*)" id="\S+"( checked)?', shown)
+        client.post(page, {name(side): "Left", name(consent): "1", name(asked): ""})
+        assert not Answer.objects.filter(question=asked).exists()
+
     def test_what_is_missing_is_asked_for(self, client, page, side):
         answer = client.post(page, {name(side): "Left"})
         assert answer.status_code == 422
