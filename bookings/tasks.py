@@ -13,7 +13,7 @@ from procrastinate.contrib.django import app
 
 from bookings import services
 from bookings.access import links
-from bookings.mail import log, messages
+from bookings.mail import examples, log, messages
 from bookings.mail.recipients import owner_recipients
 from bookings.models import LookupRequest, MailKind, OutboxMail, Rescue, WaitlistEntry, WebhookEndpoint
 from bookings.privacy import erasing
@@ -25,6 +25,7 @@ from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
 from bookings.webhooks.worker import deliver
+from experts.models import Organization, User
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,15 @@ def send_webhook_paused(*, endpoint_id: int) -> None:
                 failure = error
     if failure is not None:
         raise failure
+
+
+@app.task(queue="mail")
+def send_test_mail(*, organization_id: int, user_id: int, kind: str, asked_at: str) -> None:
+    """Send staff a mail about a booking that does not exist, to look at. Not tried again: they would have gone on."""
+    organization = Organization.objects.filter(pk=organization_id).first()
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if organization is not None and user is not None:
+        examples.send_example(organization, user, MailKind(kind), asked_at)
 
 
 @app.task(queue="webhooks", retry=BackOff())

@@ -25,6 +25,7 @@ from bookings.models.booking import read_reference
 from bookings.selectors.people import find_people
 from bookings.views.responses import see_other
 from experts.models import Expert
+from experts.permissions import reach_of
 
 # Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.
 POLICY = csp_replace(
@@ -66,7 +67,9 @@ class AdminSite(UnfoldAdminSite):
         return POLICY(super().admin_view(view, cacheable))
 
     def index(self, request, extra_context=None):
-        """Lead to the day whoever may see bookings; others are told that there is nothing for them."""
+        """Lead to the day whoever may see bookings, an expert to the own one; others see that nothing is for them."""
+        if reach_of(request.user).is_experts_only:
+            return redirect("admin:my_day")
         if self.get_model_admin(Booking).has_view_permission(request):
             return redirect("admin:day")
         return super().index(request, extra_context)

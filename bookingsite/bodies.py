@@ -1,20 +1,28 @@
 """Refuse bodies that nobody expects before anything else is done for the request: by its headers, unread."""
 
+import re
+
 from django.conf import settings
 from django.core.exceptions import SuspiciousMultipartForm
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
+from experts.pictures import MOST_BYTES
+
 KIB = 1024
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
 _DIGITS = 15
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
+# The only addresses that take a file (experts/admin/pictures.py): one, of what a picture may have.
+UPLOADS = re.compile(r"/admin/experts/(?:expert|organization)/[0-9]{1,19}/picture/")
 # By the beginning of the address, the first that fits: what a body may be, and its most bytes. Of all that people type
 # the notes are longest: 2,000 characters, each of which may take 12 bytes in a form.
 # The one page with a field for a file: a table to import, of 5 MiB (experts/tables.py).
 TAKES_FILES = "/admin/import/"
 EXPECTED = [
+    # A photo or a logo, with what a form needs around it.
+    (UPLOADS, {MULTIPART}, MOST_BYTES + 64 * KIB),
     # Nothing but JSON: a form of another site is sent without asking us first, JSON is not (CORS).
     ("/api/", {JSON}, 128 * KIB),
     (TAKES_FILES, {FORM, MULTIPART}, 6 * 1024 * KIB),
@@ -28,8 +36,8 @@ EXPECTED = [
 class BodyMiddleware:
     """Answers 400, 411, 413 or 415 to a body where none belongs, of unknown or too great a length, or of another type.
 
-    Only one page has a field for a file, for who is logged in: a form that brings one elsewhere is refused (400),
-    whatever is in it.
+    A form that brings a file is refused (400), whatever is in it, but at ``UPLOADS`` and, for who is logged in, at
+    ``TAKES_FILES``.
     """
 
     def __init__(self, get_response):
@@ -49,11 +57,11 @@ class BodyMiddleware:
             return None
         if request.method in WITHOUT_BODY:
             return _refuse(400, _("A request that only reads has no body."))
-        types, most = next((types, most) for prefix, types, most in EXPECTED if request.path.startswith(prefix))
+        types, most = next((types, most) for where, types, most in EXPECTED if _is_at(request.path, where))
         if request.content_type not in types:
             return _refuse(415, _("We cannot read a body of this type here."))
         takes_files = request.path == TAKES_FILES and settings.SESSION_COOKIE_NAME in request.COOKIES
-        if request.content_type == MULTIPART and not takes_files:
+        if request.content_type == MULTIPART and not (takes_files or UPLOADS.fullmatch(request.path)):
             request.upload_handlers = [NoFiles(request)]
         if size > most:
             return _refuse(413, _("This is too large to send."))
@@ -71,6 +79,10 @@ class NoFiles(FileUploadHandler):
 
     def file_complete(self, file_size):
         return None
+
+
+def _is_at(path: str, where: str | re.Pattern[str]) -> bool:
+    return path.startswith(where) if isinstance(where, str) else bool(where.fullmatch(path))
 
 
 def _refuse(status: int, text: str) -> HttpResponse:

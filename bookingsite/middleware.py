@@ -19,6 +19,7 @@ from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 from django.views.defaults import page_not_found
 
+from bookingsite.bodies import UPLOADS
 from bookingsite.errors import bad_request
 from experts.api.error_schemas import CODES
 from experts.errors import Busy
@@ -242,7 +243,8 @@ class AdminInputMiddleware:
         return self.get_response(request)
 
     def _is_nonsense(self, request) -> bool:
-        selected = request.POST.getlist("_selected_action")
+        # Nothing of a file is read before it is known who sends it.
+        selected = [] if UPLOADS.fullmatch(request.path) else request.POST.getlist("_selected_action")
         values = [value for _key, values in request.GET.lists() for value in values] + selected
         filters = [value for key, values in request.GET.lists() if key.endswith("__exact") for value in values]
         return (

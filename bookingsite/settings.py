@@ -50,6 +50,7 @@ try:
     HSTS_INCLUDE_SUBDOMAINS = env.bool("HSTS_INCLUDE_SUBDOMAINS", False)
     HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
+    MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media" if DEBUG else BASE_DIR / "media")
     TWO_FACTOR = env.str("TWO_FACTOR", "nobody")
     OIDC_ISSUER = env.str("OIDC_ISSUER", "").rstrip("/")
     OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
@@ -315,8 +316,9 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 if DEBUG:
     from bookingsite.devserver.static_files import set_weak_etag as WHITENOISE_ADD_HEADERS_FUNCTION  # noqa: F401
+# Photos and logos (experts/pictures.py): all processes read and write the same folder, on whatever machine they run.
 MEDIA_URL = "/media/"
-MEDIA_ROOT = BASE_DIR / "media"
+FILE_UPLOAD_PERMISSIONS = 0o644  # a proxy may serve them by itself
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -330,7 +332,7 @@ CONTENT_SECURITY_POLICY = {
 # Of a request. Less where less is expected, and types: bookingsite/bodies.py.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # the admin's grid of weekly hours has most
-DATA_UPLOAD_MAX_NUMBER_FILES = 1  # of which the first is refused
+DATA_UPLOAD_MAX_NUMBER_FILES = 1  # and none where no page asks for one
 X_FRAME_OPTIONS = "DENY"
 # Pages of these origins may read and book through the API, but not use staff's calls: a page keeps no token secret.
 CORS_ALLOW_ALL_ORIGINS = "*" in API_CORS_ORIGINS

@@ -78,6 +78,13 @@ class InvalidExpert(Refused):
     status = 422
 
 
+class InvalidPicture(Refused):
+    """A file that is no picture, or one that cannot be read without harm."""
+
+    code = "invalid"
+    status = 422
+
+
 class InvalidHours(Refused):
     """Hours or time off that cannot be: they end before they start, or overlap."""
 
@@ -100,6 +107,17 @@ class PreviewNeeded(Exception):
 
     def __init__(self, plans: Sequence[Any], key: str) -> None:
         self.plans, self.key = plans, key
+        super().__init__(key)
+
+
+class StretchPreviewNeeded(Exception):
+    """Not a refusal: staff must see what blocking or opening a stretch does first, or again. Nothing was written.
+
+    The same call with ``seen=key`` writes it, if it is still what would happen.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
         super().__init__(key)
 
 

@@ -61,6 +61,11 @@ class Reach:
     everything: bool
     organizations: dict[Role, frozenset[int]]
 
+    @property
+    def is_experts_only(self) -> bool:
+        """Whether they work as an expert, and nowhere as anything else."""
+        return not self.everything and {role for role, ids in self.organizations.items() if ids} == {Role.EXPERT}
+
     def roles_in(self, organization_id: int) -> frozenset[Role]:
         return frozenset(role for role, ids in self.organizations.items() if organization_id in ids)
 

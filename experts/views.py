@@ -3,15 +3,20 @@
 A list is rendered once and kept for as long as what is read for each request is the same (experts/page_cache.py).
 """
 
+import re
 from urllib.parse import urlencode
 
+from csp.constants import NONE
+from csp.decorators import csp_replace
+from django.core.files.storage import default_storage
 from django.core.paginator import Paginator
-from django.http import HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
@@ -26,6 +31,9 @@ from experts.parts_of_day import PARTS_OF_DAY
 from experts.replicas import may_read_replica
 from experts.scheduling.anyone import types_to_choose
 from experts.scheduling.listed_starts import starts_of_cards
+
+KEPT_SECONDS = 365 * 24 * 3600  # of pictures: another one has another name
+_PICTURE = re.compile(r"(experts|logos)/\d{1,19}/[0-9a-f]{32}-\d{1,4}(x\d{1,4})?\.(webp|png)", re.ASCII)
 
 
 @require_safe
@@ -52,6 +60,21 @@ def embed_organization(request, slug):
     return let_frame(response, found.embed_origins)
 
 
+@require_safe
+@cache_control(public=True, max_age=KEPT_SECONDS, immutable=True)
+@csp_replace({"default-src": [NONE], "sandbox": True})
+def picture(request, name):
+    """Answer with a photo or a logo that was made here (experts/pictures.py), and with no other file there may be."""
+    if not _PICTURE.fullmatch(name):
+        raise Http404
+    try:
+        with default_storage.open(name) as file:
+            content = file.read()
+    except FileNotFoundError:
+        raise Http404 from None
+    return HttpResponse(content, content_type=f"image/{name.rpartition('.')[2]}")
+
+
 def _list(request, organization, base_url, template="experts/discover.html", frame: dict[str, str] | None = None):
     if any(not value for name in FILTERS for value in request.GET.getlist(name)):
         return _without_empty_fields(request, base_url)
@@ -59,11 +82,12 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     template = "experts/_results.html" if is_partial(request) else template
     listing = read_listing(request, organization, request.zone, now)
     types = () if organization is None else types_to_choose(organization)
-    # The organisation is read for each request anyway; its name, accent and origins are all that pages show of it.
+    # The organisation is read for each request anyway; name, accent, logo and origins are all that pages show of it.
     shown = organization and (
         organization.pk,
         organization.name,
         organization.accent,
+        organization.logo.name,
         tuple(organization.embed_origins),
         types,
     )

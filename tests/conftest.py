@@ -112,7 +112,8 @@ def pytest_configure(config):
         except startup.CannotStartError as error:
             raise pytest.UsageError(str(error)) from error
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
-        run = {"STATIC_ROOT": static, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
+        media = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-media-"))
+        run = {"STATIC_ROOT": static, "MEDIA_ROOT": media, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
         os.environ.update(ENVIRONMENT | embedded.urls | run)
         owned.callback(database.drop_all)
     os.environ["REDIS_KEY_PREFIX"] = f"{os.environ['TEST_RUN']}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}."

@@ -72,3 +72,8 @@ def _callers() -> str:
 def _shortened(sql: str) -> str:
     sql = " ".join(sql.split())
     return sql if len(sql) <= 600 else f"{sql[:300]} … {sql[-300:]}"
+
+
+def boundless_counts(statements: list[str]) -> list[str]:
+    """Those that count rows, however many there are."""
+    return [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]

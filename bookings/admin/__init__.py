@@ -13,6 +13,7 @@ from bookings.admin.feeds import CalendarFeedAdmin
 from bookings.admin.note_readings import NoteReadingAdmin
 from bookings.admin.notifications import NotificationAdmin
 from bookings.admin.questions import QuestionAdmin
+from bookings.admin.rescue_leads import TimeOffWithRescueAdmin
 from bookings.admin.turned_away import TurnedAwayAdmin
 from bookings.admin.waitlist import WaitlistAdmin
 from bookings.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
@@ -30,6 +31,7 @@ __all__ = [
     "OrganizationWithFeedAdmin",
     "QuestionAdmin",
     "SlotWithBookingsAdmin",
+    "TimeOffWithRescueAdmin",
     "TurnedAwayAdmin",
     "WaitlistAdmin",
     "WebhookDeliveryAdmin",

@@ -207,7 +207,8 @@ def _times(booking: Booking, asked: str | None, chosen) -> dict:
     Of a session of a type those at which it fits as it was agreed, also over the time that it takes now.
     """
     expert = booking.slot.expert
-    day = parse_day(asked, expert) or parse_day(None, expert)
+    wanted = booking.slot.date.isoformat() if asked is None else asked
+    day = parse_day(wanted, expert) or parse_day(None, expert)
     agreed = AgreedType(booking.session_type, booking.terms) if booking.session_type else None
     week = Week.around(expert, day, timezone.now(), offered=agreed, without=booking if agreed else None)
     return {

@@ -37,8 +37,11 @@ def checklist(request) -> dict | None:
             url = reverse("admin:experts_sessiontype_changelist")
             steps.insert(1, (_("Say who offers which session type"), offered, url))
         if not all(done for _label, done, _url in steps):
+            ready = sum(done for _label, done, _url in steps)
             return {
                 "name": organization.name,
+                "done": ready,
+                "is_new": ready < len(steps) - 1,
                 "steps": [{"label": label, "done": done, "url": url} for label, done, url in steps],
             }
     return None

@@ -14,6 +14,7 @@ class DayAddress:
 
     def __init__(self, given: QueryDict):
         self._kept = {name: given[name] for name in KEPT if given.get(name)}
+        self._home = reverse("admin:day")
 
     def query(self, **changes) -> str:
         values = self._kept | {name: str(value) for name, value in changes.items()}
@@ -21,7 +22,7 @@ class DayAddress:
 
     def to(self, **changes) -> str:
         query = self.query(**changes)
-        return f"{reverse('admin:day')}?{query}" if query else reverse("admin:day")
+        return f"{self._home}?{query}" if query else self._home
 
     @property
     def kept(self) -> dict[str, str]:
@@ -29,6 +30,6 @@ class DayAddress:
 
 
 def book_url(**values) -> str:
-    """Where somebody is booked: the quick page, with a slot where one is chosen."""
+    """Where somebody is booked: by phone or at the desk, for a ``slot`` or a ``person`` (one of their bookings)."""
     url = reverse("admin:book")
     return f"{url}?{urlencode(values)}" if values else url

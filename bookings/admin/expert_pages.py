@@ -13,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
+from bookings.admin.organization_preview import WithPreviewOfLook
+from bookings.admin.rescue_leads import LeadsToRescue, lead_to_rescue
 from bookings.models import ApiToken
 from bookings.privacy import retention
 from experts.admin.experts import ExpertAdmin
@@ -48,6 +50,18 @@ class SlotWithBookingsAdmin(SlotAdmin):
     def show_bookings(self, request, object_id):
         return HttpResponseRedirect(_bookings_url(object_id))
 
+    @admin.action(description=gettext_lazy("Close"), permissions=["change"])
+    def close(self, request, queryset):
+        """Lead on to the rescue of what was booked in them."""
+        slots = list(queryset)
+        super().close(request, queryset)
+        houses = {(slot.expert.organization_id, slot.expert_id) for slot in slots if slot.seats_booked}
+        if len({organization for organization, _expert in houses}) != 1:
+            return None
+        [organization] = {organization for organization, _expert in houses}
+        expert = next(iter(houses))[1] if len(houses) == 1 else None
+        return lead_to_rescue(request, organization=organization, expert=expert)
+
     def bookings_url(self, request, slot):
         return _bookings_url(slot.pk) if self.has_show_bookings_permission(request) else ""
 
@@ -67,7 +81,7 @@ class WithCalendarFeed(admin.ModelAdmin):
 
 
 @admin.register(Expert)
-class ExpertWithFeedAdmin(WithCalendarFeed, ExpertAdmin):
+class ExpertWithFeedAdmin(LeadsToRescue, WithCalendarFeed, ExpertAdmin):
     pass
 
 
@@ -98,7 +112,7 @@ class OrganizationForm(PolicyForm):
 
 
 @admin.register(Organization)
-class OrganizationWithFeedAdmin(WithCalendarFeed, OrganizationAdmin):
+class OrganizationWithFeedAdmin(WithPreviewOfLook, WithCalendarFeed, OrganizationAdmin):
     form = OrganizationForm
 
     def get_fieldsets(self, request, obj=None):

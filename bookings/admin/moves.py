@@ -63,6 +63,8 @@ class Spot:
 
 
 def moves_page(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST" and "booking" not in request.GET:
+        return HttpResponseRedirect(reverse("admin:day"))  # where bookings are picked up
     booking = _find_booking(request)
     if request.method == "POST":
         return _move(request, booking)
@@ -96,16 +98,20 @@ def _is_part(request: HttpRequest) -> bool:
 
 
 def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
-    """Into whose calendars they may move it: the booking's own first, then those who work on that day, by name."""
+    """Into whose calendars they may move it: the booking's own first, then those who work on that day, by name.
+
+    Where the day is shown, those who have a column there, in that order (``?experts=3&experts=5``).
+    """
     page, own = admin.site.get_model_admin(Booking), booking.slot.expert
-    everybody = [
+    others = [
         expert
         for expert in experts_to_choose(reach(request), own.organization, day)
         if expert.pk != own.pk and page.reaches(request, Booking(slot=Slot(expert=expert)), ADD)
     ]
-    shown = {read_key(key) for key in request.GET.getlist("experts")[:MOST_COLUMNS]}
-    others = [it for it in everybody if it.pk in shown] if shown else [it for it in everybody if it.works]
-    return [own, *others][:MOST_COLUMNS]
+    if wanted := [read_key(key) for key in request.GET.getlist("experts")[:MOST_COLUMNS]]:
+        known = {expert.pk: expert for expert in (own, *others)}
+        return [known[key] for key in wanted if key in known]
+    return [own, *(it for it in others if it.works)][:MOST_COLUMNS]
 
 
 # Where it can go

@@ -2,16 +2,20 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, imports, moves, quick_booking, reports, requests
+from bookings.admin import day, day_print, imports, moves, my_day, quick_booking, reports, requests, rescue, week
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
     day.PAGE,
+    my_day.PAGE,
+    requests.PAGE,
+    rescue.PAGE,
+    week.PAGE,
     moves.PAGE,
     quick_booking.PAGE,
-    requests.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
+    day_print.PAGE,
 ]
 
 admin.site.add_pages(STAFF_PAGES)

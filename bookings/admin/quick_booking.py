@@ -31,7 +31,7 @@ from bookings.phones import digits_to_find
 from bookings.policy import BrokenRule, broken_rule
 from bookings.selectors.alternatives import Conflict, alternatives_to
 from bookings.selectors.countdown import Countdown
-from bookings.selectors.people import Person, find_people, person_of
+from bookings.selectors.people import MOST_PEOPLE, Person, Standing, find_people, person_of
 from bookings.selectors.staff_words import Known, Wish, read_wish
 from bookings.selectors.times_for_staff import AS_IT_IS, Pick, Times, find_times, session_of_pick
 from bookings.services.idempotency import sha256
@@ -63,6 +63,7 @@ class Asked:
     seats: int = 1
     desk: str = ""
     key: str = ""
+    tell: bool = True
 
     @classmethod
     def read(cls, data) -> "Asked":
@@ -70,6 +71,7 @@ class Asked:
         asked = cls(**{name: data.get(name, "").strip()[:LONGEST] for name in texts})
         asked.organization, asked.seats = read_key(data.get("organization", "")), read_key(data.get("seats", "")) or 1
         asked.pick = Pick.read(data.get("pick", ""))
+        asked.tell = "tell" in data or "tells" not in data  # the box is there only where somebody has an address
         if not _DESK.fullmatch(asked.desk):
             asked.desk = secrets.token_hex(8)
         if not asked.key:
@@ -176,7 +178,7 @@ class QuickBooking:
 
     @cached_property
     def people(self) -> list[Person]:
-        return find_people(self.bookings, self.asked.who)
+        return find_people(self.bookings, self.asked.who, MOST_PEOPLE + 1)
 
     @cached_property
     def person(self) -> Person | None:
@@ -350,6 +352,7 @@ class QuickBooking:
                 idempotency_key=self.asked.key,
                 idempotency_scope=f"admin:{self.request.user.pk}",
                 beyond_rules=pick.is_beyond,
+                tell=self.asked.tell,
                 **who,
             ).booking
         except Refused as refusal:
@@ -423,10 +426,9 @@ class QuickBooking:
 
     def context(self) -> dict:
         person, asked, times = self.person, self.asked, self.times
-        people = self.people
+        people = self.people[:MOST_PEOPLE]
         if person is not None and person.pk not in [it.pk for it in people]:
             people = [person, *people]
-        been, asked_only = [it for it in people if it.has_been], [it for it in people if not it.has_been]
         if self.full is not None and not self.instead:
             self._offer_instead_of_full()
         summary = self._summary()
@@ -436,9 +438,13 @@ class QuickBooking:
             "new": NEW,
             "people_count": self._people_in_words(),
             "groups": [
-                {"title": title, "rows": [self._row(it) for it in rows]}
-                for title, rows in ((_("Visited before"), been), (_("Asked, never came"), asked_only))
-                if rows
+                {"title": title, "rows": rows}
+                for title, standing in (
+                    (_("Visited before"), Standing.BEEN),
+                    (_("Coming for the first time"), Standing.COMING),
+                    (_("Asked, never came"), Standing.ASKED),
+                )
+                if (rows := [self._row(it) for it in people if it.standing == standing])
             ],
             "wish": self.wish,
             "times": times,
@@ -462,10 +468,10 @@ class QuickBooking:
         return {"person": person, "is_chosen": person == self.person, "about": self._last(person)}
 
     def _last(self, person: Person) -> str:
-        """``last 8 Dec`` or ``next tomorrow 10:00``, whichever says more."""
+        """``last 8 Dec`` or ``next: Tomorrow 10:00``, whichever says more."""
         zone = person.newest.slot.expert.zone
         if person.next_at is not None:
-            return _("next %(when)s") % {"when": formatting.soon(person.next_at, zone, self.now)}
+            return _("next: %(when)s") % {"when": formatting.soon(person.next_at, zone, self.now)}
         if person.last_visit_at is not None:
             day, today = person.last_visit_at.astimezone(zone).date(), self.now.astimezone(zone).date()
             return _("last %(day)s") % {"day": formatting.day_name(day, today)}
@@ -474,8 +480,11 @@ class QuickBooking:
     def _people_in_words(self) -> str:
         if not self.asked.who:
             return ""
-        count = len(self.people)
-        return ngettext("%(count)d person", "%(count)d people", count) % {"count": count} if count else _("Nobody yet")
+        if not self.people:
+            return _("Nobody yet")
+        count, is_least = min(len(self.people), MOST_PEOPLE), len(self.people) > MOST_PEOPLE
+        text = ngettext("%(count)s person", "%(count)s people", count)
+        return text % {"count": formatting.count_label(count, is_least)}
 
     def _kinds(self) -> list[dict]:
         """The types to choose from; the first is what each expert usually does."""
@@ -526,7 +535,7 @@ class QuickBooking:
         rule = broken_rule(session, self.now)
         who = self.person.name if self.person else self.asked.name
         return {
-            "who": who or _("Nobody chosen yet"),
+            "who": who or (_("Somebody new") if self.asked.person == NEW else _("Nobody chosen yet")),
             "when": formatting.session_in_words(session.starts_at, session.ends_at, expert.zone, self.now),
             "zone": expert.zone_city,
             "what": name,

@@ -208,7 +208,7 @@ def reports_view(request):
         messages.warning(request, text % {"count": LONGEST})
     experts, report = read(request, asked)
     names = names_of_rows(asked, experts, report)
-    links = Links(request, asked)
+    links = Links(request, asked, _chosen(asked, experts))
     context = {
         "asked": asked,
         "cards": _cards(report, links),
@@ -233,8 +233,12 @@ def reports_view(request):
 def read(request, asked: Asked) -> tuple[list[Expert], Report]:
     """The experts that can be chosen, and the numbers of those that were."""
     experts = Books(request).experts(asked.house)
-    ids = [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
+    ids = _chosen(asked, experts)
     return experts, reports.read_report(Scope(ids, asked.first, asked.last), Scope(ids, *asked.before), asked.by)
+
+
+def _chosen(asked: Asked, experts: Iterable[Expert]) -> list[int]:
+    return [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
 
 
 def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> dict[object, str]:
@@ -251,14 +255,16 @@ def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> di
 class Links:
     """Addresses of the lists that numbers have counted."""
 
-    def __init__(self, request, asked: Asked) -> None:
+    def __init__(self, request, asked: Asked, ids: list[int]) -> None:
         self.asked = asked
         mine = reach(request)
         self.common: dict[str, object] = {}
         if mine.everything or len(frozenset().union(*mine.organizations.values())) > 1:
             self.common["house"] = asked.house.pk
-        if asked.chosen:
-            self.common["experts"] = ",".join(map(str, asked.chosen))
+        sees_all = mine.everything or asked.house.pk in Books(request).everywhere
+        # Of those who see their own calendar only, lists have sessions, too, in which they are the second of two.
+        if asked.chosen or not sees_all:
+            self.common["experts"] = ",".join(map(str, ids))
 
     def of(self, model: str, path: str, days: tuple[date, date] | None = None, **values: object) -> str:
         """The list of a model on some days, all of the report by default. ``path`` leads to the slot: "slot__"."""
@@ -406,13 +412,14 @@ def _demand(request, asked: Asked, report: Report, experts: list[Expert], links:
     most = [(by_id[it.expert_id], it) for it in report.demand[:MOST_DEMAND]]
     now = timezone.now()
     may_add = may(request, "experts.slot", ADD) and bool(most)
+    zones = {formatting.zone_name(expert.zone) for expert, _it in most}
     places = reports.where_to_add(most, {expert.pk: expert.today(now) for expert, _it in most}) if may_add else []
     return {
         "rows": [
             {
                 "expert": expert,
                 "when": formatting.hour_of_weekday(it.weekday, it.first_hour, it.last_hour),
-                "zone": formatting.zone_name(expert.zone),
+                "zone": formatting.zone_name(expert.zone) if len(zones) > 1 else "",
                 "people": it.people,
                 "most": report.demand[0].people,
                 "url": links.turned_away(
@@ -422,6 +429,7 @@ def _demand(request, asked: Asked, report: Report, experts: list[Expert], links:
             }
             for number, (expert, it) in enumerate(most)
         ],
+        "zone": zones.pop() if len(zones) == 1 else "",
         "all": links.turned_away(),
         "number": formatting.count_label(report.total.turned_away),
     }
@@ -441,6 +449,7 @@ def _table(asked: Asked, report: Report, names: dict[object, str], links: Links)
         for row in (*rows, total):
             row["use"], row["turned_away"] = None, None
     return {
+        "title": GROUPINGS[asked.by],
         "first": FIRST_COLUMN[asked.by],
         "rows": rows[:MOST_ROWS],
         "more": max(len(rows) - MOST_ROWS, 0),

@@ -16,6 +16,8 @@ from django.views.decorators.cache import never_cache
 from bookings import services
 from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.admin.people_read import read_words
+from bookings.admin.staff_choice import chosen_organization
+from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused
 from bookings.models import Booking, Status
@@ -28,9 +30,10 @@ from bookings.selectors.requests import (
     waiting_requests,
     with_answers,
 )
-from bookings.selectors.visits import Visits, visits_before
+from bookings.selectors.visits import Visits, visits_of
 from bookings.views.responses import see_other
 from experts import formatting
+from experts.admin.base import read_key
 from experts.permissions import CHANGE
 
 SOON = timedelta(hours=2)
@@ -52,16 +55,18 @@ def _may_answer(request) -> QuerySet[Booking]:
 
 
 def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | None = None, status: int = 200):
+    organization = chosen_organization(request)
+    live = staff_live(organization) if organization else None  # before what is shown is read
     now = timezone.now()
     mine = _may_answer(request)
     every = waiting_requests(mine, now)
-    chosen = _number(request.GET.get("expert", ""))
+    chosen = read_key(request.GET.get("expert", ""))
     text = request.GET.get("q", "").strip()[:100]
     shown = every.filter(slot__expert=chosen) if chosen else every
     shown = list(with_answers(shown.matching(text) if text else shown)[: MOST_SHOWN + 1])
     has_more, shown = len(shown) > MOST_SHOWN, shown[:MOST_SHOWN]
-    visits = visits_before(admin.site.get_model_admin(Booking).get_queryset(request), shown)
-    opened = next((row for row in shown if row.pk == _number(request.GET.get("note", ""))), None)
+    visits = visits_of(admin.site.get_model_admin(Booking).get_queryset(request), [row.pk for row in shown])
+    opened = next((row for row in shown if row.pk == read_key(request.GET.get("note", ""))), None)
     here = _address(request)
     context = {
         "rows": [_row(row, visits.get(row.pk), now, here, is_open=row is opened) for row in shown],
@@ -75,6 +80,7 @@ def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | No
         "is_filtered": bool(chosen or text),
         "here": here,
         "live_url": _address(request, part="list", **({"note": str(opened.pk)} if opened else {})),
+        "staff_live": live,
         "asks": [_named(booking) for booking in asks] if asks else None,
         "reason": form["reason"] if form else None,
         "undo": _undo(undoable(mine, _numbers(request.GET.get("undo", "").split(",")), now)),
@@ -139,7 +145,10 @@ def _undo(found: Undoable | None) -> dict | None:
     writes = sum(bool(booking.email) for booking in found.bookings)
     return {
         "said": said,
-        "leaves": ngettext("The e-mail leaves in", "The e-mails leave in", writes) if writes else "",
+        "leaves": ngettext("The e-mail leaves in %(seconds)d s.", "The e-mails leave in %(seconds)d s.", writes)
+        % {"seconds": found.seconds}
+        if writes
+        else "",
         "seconds": found.seconds,
         "keys": [booking.pk for booking in found.bookings],
     }
@@ -209,17 +218,14 @@ def _counted(rows: QuerySet[Booking]) -> str:
     return formatting.count_label(min(number, MOST_COUNTED), number > MOST_COUNTED)
 
 
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
-
-
 def _numbers(texts: list[str]) -> list[int]:
-    return [number for text in texts[:MOST_SHOWN] if (number := _number(text))]
+    return [number for text in texts[:MOST_SHOWN] if (number := read_key(text))]
 
 
 def badge(request) -> str | None:
     """How many wait, beside the entry of the menu."""
-    number = waiting_requests(_may_answer(request), timezone.now()).order_by()[: MOST_IN_BADGE + 1].count()
+    waiting = waiting_requests(_may_answer(request), timezone.now())
+    number = len(waiting.values_list("pk")[: MOST_IN_BADGE + 1])
     return formatting.count_label(min(number, MOST_IN_BADGE), number > MOST_IN_BADGE) if number else None
 
 

@@ -221,8 +221,9 @@ class StaffConsumer(PageConsumer):
 
     async def listen(self, receive: Receive) -> int | None:
         listening = asyncio.ensure_future(_listen(receive))
+        waits: set[asyncio.Future[Any]] = {listening, self._over}
         try:
-            await asyncio.wait({listening, self._over}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             return self._over.result() if self._over.done() else listening.result()
         finally:
             listening.cancel()

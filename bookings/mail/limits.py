@@ -50,6 +50,7 @@ LIMITS = {
     # All requests of a large house go to one desk.
     Purse.STAFF: Limit(600, _HOUR, waits=24),
 }
+TESTS = Limit(20, _HOUR, waits=0)  # mails to oneself, to see how they look
 _ALONE = {
     MailKind.PASSWORD: Purse.PASSWORD,
     MailKind.WAITLIST_OFFER: Purse.OWN,  # who is in line has proven the address
@@ -189,6 +190,29 @@ def may_invite(organization: Organization) -> bool:
         return True
     key = organization_key(organization.pk), Purse.INVITATION.value
     return MailAllowance.objects.spend([(*key, 1, _DAY)])[key].used <= organization.invitation_quota
+
+
+def may_test(organization: Organization, address: str) -> bool:
+    """Count a mail that somebody on staff sends to the own address to try it. Returns whether it may be sent.
+
+    It counts against the mailbox and the organisation's quota as other mails to staff, and against a bound of its own.
+    """
+    delivery = Delivery("", MailKind.STAFF_MOVED, address)
+    mail = Mail(delivery)
+    if read_standing([mail]).reason_to_stop(mail, Purse.STAFF):
+        return False
+    if not settings.RATE_LIMITS:
+        return True
+    mailbox, tests = recipient_key(address), recipient_key(f"tests {address}")
+    most = {mailbox: LIMITS[Purse.STAFF].mails, tests: TESTS.mails}
+    purse = Purse.STAFF.value
+    counts = [(mailbox, purse, 1, LIMITS[Purse.STAFF].seconds), (tests, purse, 1, TESTS.seconds)]
+    if organization.staff_mail_quota is not None:
+        house = organization_key(organization.pk)
+        most[house] = organization.staff_mail_quota
+        counts.append((house, purse, 1, _DAY))
+    spent = MailAllowance.objects.spend(counts)
+    return all(spent[key, purse].used <= number for key, number in most.items())
 
 
 def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:

@@ -4,7 +4,7 @@ All by the experts' own calendar days, and each by one aggregate of SQL: how man
 the period nor the number of experts. What each number means in words: docs/reports.md.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, time, timedelta
 from typing import Any
@@ -178,7 +178,7 @@ def rows_by(scope: Scope, by: str) -> dict[Any, Figures]:
     return rows
 
 
-def _fill(rows: dict[Any, Figures], counted: Iterable[dict[str, Any]]) -> None:
+def _fill(rows: dict[Any, Figures], counted: Iterable[Mapping[str, Any]]) -> None:
     names = {each.name for each in fields(Figures)}
     for row in counted:
         figures = rows.setdefault(row["key"], Figures())
@@ -188,7 +188,9 @@ def _fill(rows: dict[Any, Figures], counted: Iterable[dict[str, Any]]) -> None:
 
 def heat_of(scope: Scope) -> dict[tuple[int, int], Figures]:
     """Used and offered minutes by weekday and the hour in which slots begin, on the experts' clocks. One query."""
-    hours = scope.slots().values(weekday=ExtractIsoWeekDay("date"), hour=ExtractHour("time")).annotate(**_OF_SLOTS)
+    hours: Iterable[Mapping[str, Any]] = (
+        scope.slots().values(weekday=ExtractIsoWeekDay("date"), hour=ExtractHour("time")).annotate(**_OF_SLOTS)
+    )
     return {
         (row["weekday"], row["hour"]): Figures(offered=row["offered"], used=row["used"])
         for row in hours

@@ -45,13 +45,17 @@ class Proposal:
 
     @property
     def why(self) -> str:
-        """What speaks for it: ``Same time``, ``Same type, 20 min later``, ``Same expert, 3 days later``."""
+        """What speaks for it: ``Same time``, ``Same type, 20 min later``, ``Same expert, 3 days later, same time``."""
         if self.is_same_time:
             return _("Same time, with a colleague")
-        zone = self.booking.slot.expert.zone
-        how_far = {"distance": formatting.distance(self.slot.starts_at, self.booking.slot.starts_at, zone)}
-        if how_far["distance"] == _("Same time"):
-            how_far["distance"] = _("same time of day")
+        zone, at = self.booking.slot.expert.zone, self.booking.slot.starts_at
+        days = (self.slot.starts_at.astimezone(zone).date() - at.astimezone(zone).date()).days
+        distance = formatting.distance(self.slot.starts_at, at, zone)
+        if days and self.slot.starts_at.astimezone(zone).time() == at.astimezone(zone).time():
+            words = {"span": formatting.duration(timedelta(days=abs(days)))}
+            later, earlier = _("%(span)s later, same time"), _("%(span)s earlier, same time")
+            distance = (later if days > 0 else earlier) % words
+        how_far = {"distance": distance}
         if self.is_own:
             return _("Same expert, %(distance)s") % how_far
         return (_("Same type, %(distance)s") if self.booking.terms else _("Same field, %(distance)s")) % how_far

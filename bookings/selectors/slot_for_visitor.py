@@ -26,7 +26,18 @@ _POLICY = (
     "cancel_until",
     "max_party",
 )
-_EXPERT = ("organization", "name", "slug", "headline", "timezone", "venue", "venue_note", "is_active", *_POLICY)
+_EXPERT = (
+    "organization",
+    "name",
+    "slug",
+    "headline",
+    "photo",
+    "timezone",
+    "venue",
+    "venue_note",
+    "is_active",
+    *_POLICY,
+)
 _ORGANIZATION = (
     "name",
     "slug",

@@ -12,12 +12,17 @@ from enum import StrEnum
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
+from bookings.models.booking import read_reference
+from bookings.permissions import experts_with
+from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
 from experts.models import Expert, Organization, Slot, TimeOff, WeeklyHours
+from experts.models.expert import ExpertQuerySet
 from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
 from experts.permissions import VIEW, Reach
@@ -26,6 +31,7 @@ from experts.timezones import day_bounds, edge_of
 
 USUAL_COLUMNS, MOST_COLUMNS = 12, 24
 MOST_TO_CHOOSE = 200  # experts in the list of those to choose from
+MOST_FOUND = 30
 MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
 Stretches = list[tuple[datetime, datetime]]  # starts and ends
@@ -187,21 +193,21 @@ class StaffDay:
 
     @property
     def next_up(self) -> tuple[Column, Entry] | None:
-        """Who is next: of those who are expected, and have not come yet, whoever starts first from now on."""
-        expected = (Look.CONFIRMED, Look.RESCUE)
+        """Who is next: of those who are expected and have not come yet, whoever starts first from now on.
+
+        If nobody does, whoever is late.
+        """
         coming = [
-            (entry.starts_at, at, column, entry)
+            (entry.starts_at < self.now, entry.starts_at, at, column, entry)
             for at, column in enumerate(self.columns)
             for entry in column.entries
-            if entry.ends_at > self.now and _is_expected(entry, expected)
+            if entry.ends_at > self.now and _is_expected(entry)
         ]
-        # Whoever is late before whoever is early: both are told by when they should have started.
-        upcoming = [it for it in coming if it[0] >= self.now] or coming
-        return min(upcoming, key=lambda it: it[:2])[2:] if upcoming else None
+        return min(coming, key=lambda it: it[:3])[3:] if coming else None
 
 
-def _is_expected(entry: Entry, looks: Collection[Look]) -> bool:
-    return entry.look in looks or (entry.look == Look.CLASS and entry.seats_taken > 0)
+def _is_expected(entry: Entry) -> bool:
+    return entry.look == Look.CONFIRMED or (entry.look == Look.CLASS and entry.seats_taken > 0)
 
 
 def organization_zone(organization: Organization) -> ZoneInfo:
@@ -217,13 +223,9 @@ def organizations_seen(reach: Reach) -> QuerySet[Organization]:
     return rows.filter(pk__in=everywhere | own)
 
 
-def experts_seen(reach: Reach, organization: Organization) -> QuerySet[Expert]:
+def experts_seen(reach: Reach, organization: Organization) -> ExpertQuerySet:
     """The experts of the organisation whose bookings they may see: all, or of the role "expert" themselves."""
-    rows = Expert.objects.filter(organization=organization)
-    everywhere, _own = reach.with_right("bookings.booking", VIEW)
-    if reach.everything or organization.pk in everywhere:
-        return rows
-    return rows.filter(user=reach.user_id) if reach.user_id is not None else rows.none()
+    return experts_with(reach, VIEW, Expert.objects.filter(organization=organization))
 
 
 def experts_to_choose(reach: Reach, organization: Organization, day: date) -> list[Expert]:
@@ -258,19 +260,19 @@ def read_day(
 
     A session is part of each day on which any of it takes place.
     """
-    zone = organization_zone(organization)
+    zone, dates = organization_zone(organization), _dates(day)
     start, end = day_bounds(day, zone)
     shown = {expert.pk: expert for expert in experts}
     slots_of, bookings_of = defaultdict(list), defaultdict(list)
-    for slot in _slots(shown, day, start, end):
+    for slot in _slots(shown, dates, start, end):
         slots_of[slot.expert_id].append(slot)
-    bookings = _bookings(shown, day, start, end, now)
+    bookings = _bookings(shown, dates, start, end, now)
     for booking in bookings:
         for expert_id in experts_of(booking) & shown.keys():
             bookings_of[expert_id].append(booking)
     everybody = _with_others(shown, bookings, organization)
-    off = _time_off(organization, everybody.values(), day)
-    working_of = _working(shown, day, start, end)
+    off = _time_off(organization, everybody.values(), dates)
+    working_of = _working(shown, dates, start, end)
     in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
@@ -279,6 +281,39 @@ def read_day(
         away = _away(slots_of[key], entries_of[key], working_of.get(key), off[key], (opens_at, closes_at))
         columns.append(Column(expert, slots_of[key], entries_of[key], away))
     return StaffDay(organization, day, now, columns, read_waiting(reach, organization, now), opens_at, closes_at)
+
+
+def read_week(*, organization: Organization, expert: Expert, first: date, now: datetime) -> list[StaffDay]:
+    """Read seven days of one expert from ``first`` on, by the expert's clock: a day with one column each.
+
+    Seven queries at most. All days show the same hours; requests of other days are not counted.
+    """
+    days = [first + timedelta(days=n) for n in range(7)]
+    bounds = {day: day_bounds(day, expert.zone) for day in days}
+    start, end = bounds[days[0]][0], bounds[days[-1]][1]
+    shown, dates = {expert.pk: expert}, (_dates(days[0])[0], _dates(days[-1])[1])
+    slots = _slots(shown, dates, start, end)
+    bookings = _bookings(shown, dates, start, end, now)
+    everybody = _with_others(shown, bookings, organization)
+    off = _time_off(organization, everybody.values(), dates)[expert.pk]
+    working = _working(shown, dates, start, end).get(expert.pk)
+    in_danger = _in_danger(bookings, everybody, now)
+    parts = []
+    for day, (day_start, day_end) in bounds.items():
+        own = [slot for slot in slots if slot.starts_at < day_end and slot.ends_at > day_start]
+        taken = [it for it in bookings if it.slot.starts_at < day_end and it.ends_at > day_start]
+        entries = _in_lanes(_entries(own, taken, in_danger, now))
+        at_work = None if working is None else _within(working, day_start, day_end)
+        parts.append((day, own, entries, at_work, _axis([entries], [at_work or []], day_start, day_end)))
+    used = [it for it in parts if it[2] or it[3]] or parts
+    opens = min(it[4][0] - bounds[it[0]][0] for it in used)
+    closes = max(it[4][1] - bounds[it[0]][0] for it in used)
+    week = []
+    for day, own, entries, at_work, _hours in parts:
+        axis = bounds[day][0] + opens, bounds[day][0] + closes
+        column = Column(expert, own, entries, _away(own, entries, at_work, off, axis))
+        week.append(StaffDay(organization, day, now, [column], Waiting(0, None), *axis))
+    return week
 
 
 def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Waiting:
@@ -292,15 +327,36 @@ def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Wai
 def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
     """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
 
-    By the address: whoever has none cannot be found again. One query. Needs ``with_slot()``.
+    Two queries. Needs ``with_slot()``.
     """
-    organization = booking.slot.expert.organization
-    rows = Booking.objects.of_address(booking.email).filter(
-        status__in=[Status.COMPLETED, Status.NO_SHOW],
-        slot__expert__in=experts_seen(reach, organization),
-        slot__starts_at__lt=booking.slot.starts_at,
+    seen = Booking.objects.filter(slot__expert__in=experts_seen(reach, booking.slot.expert.organization))
+    rows = bookings_of_person(seen, booking.pk).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
     )
     return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
+
+
+def is_in_danger(booking: Booking, now: datetime) -> bool:
+    """Whether it is meant to take place and cannot. One query, where it lies ahead. Needs ``with_slot()``."""
+    return bool(_in_danger([booking], experts_of(booking), now))
+
+
+def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:
+    """Bookings of whatever day by name, address, end of the phone number or reference; nearest to now first.
+
+    Of the newest that match, at most ``MOST_FOUND``. One query.
+    """
+    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    if reference := read_reference(text):
+        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
+    else:
+        matching = Q(pk__any_of=_matching(text))
+    found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
+    return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
+
+
+def _matching(text: str) -> ArraySubquery:
+    return ArraySubquery(Booking.objects.order_by().matching(text).values("pk"))
 
 
 # Reading
@@ -311,10 +367,10 @@ def _dates(day: date) -> tuple[date, date]:
     return day - timedelta(days=3), day + timedelta(days=2)
 
 
-def _slots(experts: dict[int, Expert], day: date, start: datetime, end: datetime) -> list[Slot]:
+def _slots(experts: dict[int, Expert], dates: tuple[date, date], start: datetime, end: datetime) -> list[Slot]:
     rows = Slot.objects.filter(
         expert__in=list(experts),
-        date__range=_dates(day),
+        date__range=dates,
         starts_at__gt=start - _LONGEST,
         starts_at__lt=end,
         ends_at__gt=start,
@@ -332,7 +388,9 @@ _READ = (
 )
 
 
-def _bookings(experts: dict[int, Expert], day: date, start: datetime, end: datetime, now: datetime) -> list[Booking]:
+def _bookings(
+    experts: dict[int, Expert], dates: tuple[date, date], start: datetime, end: datetime, now: datetime
+) -> list[Booking]:
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
     is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
@@ -348,7 +406,7 @@ def _bookings(experts: dict[int, Expert], day: date, start: datetime, end: datet
         .order_by()
     )
     # Two reads rather than an OR, which no index knows.
-    first = list(rows.filter(slot__expert__in=list(experts), slot__date__range=_dates(day)))
+    first = list(rows.filter(slot__expert__in=list(experts), slot__date__range=dates))
     known = {booking.pk for booking in first}
     second = [it for it in rows.filter(second_expert__in=list(experts)) if it.pk not in known]
     return sorted((*first, *second), key=lambda booking: (booking.slot.starts_at, booking.pk))
@@ -373,10 +431,10 @@ def _with_others(
     return everybody
 
 
-def _time_off(organization: Organization, experts: Iterable[Expert], day: date) -> dict[int, Stretches]:
+def _time_off(organization: Organization, experts: Iterable[Expert], dates: tuple[date, date]) -> dict[int, Stretches]:
     """When each expert has time off about that day, the holidays of the organisation included. One query."""
     experts = list(experts)
-    first, last = _dates(day)
+    first, last = dates
     of_them = Q(expert__in=[expert.pk for expert in experts]) | Q(organization=organization)
     rows = list(TimeOff.objects.filter(of_them, first_day__lte=last, last_day__gte=first))
     return {
@@ -385,12 +443,14 @@ def _time_off(organization: Organization, experts: Iterable[Expert], day: date) 
     }
 
 
-def _working(experts: dict[int, Expert], day: date, start: datetime, end: datetime) -> dict[int, Stretches]:
+def _working(
+    experts: dict[int, Expert], dates: tuple[date, date], start: datetime, end: datetime
+) -> dict[int, Stretches]:
     """When each expert works between two instants, by weekly hours; nothing of those who have none. One query."""
     rows_of = defaultdict(list)
     for row in WeeklyHours.objects.filter(expert__in=list(experts)):
         rows_of[row.expert_id].append(row)
-    first, last = _dates(day)
+    first, last = dates
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return {
         key: _within(

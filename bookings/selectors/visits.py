@@ -1,6 +1,6 @@
 """How often somebody has been with an organisation before, as far as whoever asks may see."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,18 +19,24 @@ class Visits:
     last: date | None = None
 
 
-def visits_before(seen: QuerySet[Booking], about: Iterable[Booking]) -> dict[int, Visits]:
-    """By booking, what its address did before with its organisation, counted among the bookings ``seen``. One query.
+def visits_of(seen: QuerySet[Booking], keys: Collection[int]) -> dict[int, Visits]:
+    """By booking (id), what its address did with its organisation, counted among the bookings ``seen``. Two queries.
 
-    Needs ``with_slot()``. Whoever has no address is nobody that could be found again: they are left out.
+    Whoever has no address is nobody that could be found again: they are left out.
     """
-    rows = [booking for booking in about if booking.email]
-    if not rows:
+    about = (
+        Booking.objects.filter(pk__in=keys)
+        .exclude(email="")
+        .order_by()
+        .values_list("pk", Lower("email"), "slot__expert__organization_id")
+    )
+    asked = {pk: (organization, address) for pk, address, organization in about}
+    if not asked:
         return {}
     found = (
         seen.order_by()
         .annotate(address=Lower("email"))
-        .filter(address__in={booking.email.lower() for booking in rows})
+        .filter(address__in={address for _organization, address in asked.values()})
         .filter(status__in=[Status.COMPLETED, Status.NO_SHOW])
         .values("address", "slot__expert__organization_id")
         .annotate(
@@ -43,7 +49,4 @@ def visits_before(seen: QuerySet[Booking], about: Iterable[Booking]) -> dict[int
         (row["slot__expert__organization_id"], row["address"]): Visits(row["came"], row["missed"], row["last"])
         for row in found
     }
-    return {
-        booking.pk: visits.get((booking.slot.expert.organization_id, booking.email.lower()), Visits())
-        for booking in rows
-    }
+    return {pk: visits.get(who, Visits()) for pk, who in asked.items()}

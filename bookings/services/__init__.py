@@ -46,6 +46,7 @@ from bookings.services.rescue import (
     take_back_offer,
     undo_move,
 )
+from bookings.services.test_mails import send_test_mail
 from bookings.services.tokens import create_token, revoke_token
 from bookings.services.undo import undo_decision
 from bookings.services.waitlist import (
@@ -117,6 +118,7 @@ __all__ = [
     "send_place_link_again",
     "send_proof_again",
     "send_receipt_again",
+    "send_test_mail",
     "serve",
     "serve_waitlists",
     "spare",

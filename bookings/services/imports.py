@@ -195,8 +195,11 @@ class _Plan:
         some = sorted(wanted)
         for start in range(0, len(some), 500):
             part = some[start : start + 500]
-            experts, days, clocks = ({key[n] for key in part} for n in range(3))
-            slots = Slot.objects.filter(expert__in=experts, date__in=days, time__in=clocks)
+            slots = Slot.objects.filter(
+                expert__in={expert for expert, _day, _clock in part},
+                date__in={day for _expert, day, _clock in part},
+                time__in={clock for _expert, _day, clock in part},
+            )
             for slot in slots.only("expert_id", "date", "time", "starts_at"):
                 found[slot.expert_id, slot.date, slot.time] = slot
         return {key: slot for key, slot in found.items() if key in wanted}
@@ -312,7 +315,7 @@ def _carry_out(run: ImportRun, is_trial: bool) -> Outcome | None:
         ImportKind.SLOTS: import_slots,
         ImportKind.BOOKINGS: _tells(run.sends_mails),
     }
-    table = read_table(bytes(run.content))
+    table = read_table(bytes(run.content or b""))
 
     def progress(done: int) -> None:
         cache.set(_progress_key(run.pk), [done, len(table.rows)], PROGRESS_LASTS)

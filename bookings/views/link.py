@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from bookings import services
 from bookings.access import links, proofs
-from bookings.access.links import keeps_booking, opens_offer, opens_one_booking
+from bookings.access.links import keeps_booking, opens_offer, opens_one_booking, opens_rescue
 from bookings.access.visitor import ensure_visitor
 from bookings.errors import (
     Blocked,
@@ -24,6 +24,7 @@ from bookings.selectors.alternatives import Conflict
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.views.booking_flow import form_with, show_blocked, show_conflict
 from bookings.views.offer import offer
+from bookings.views.rescue import rescue
 from bookings.views.responses import see_other, with_retry_after
 
 
@@ -32,6 +33,8 @@ from bookings.views.responses import see_other, with_retry_after
 def link(request, token):
     if opens_offer(token):
         response = offer(request, token)
+    elif opens_rescue(token):
+        response = rescue(request, token)
     else:
         response = _open(request, token) if request.method == "POST" else _ask(request, token)
     # The address opens bookings, so no other site may learn it. Not "no-referrer": the form's origin would be "null",

@@ -1,5 +1,6 @@
 """Who asks, and what staff have to do before they reach the admin."""
 
+import re
 from urllib.parse import urlencode
 
 import django.contrib.auth.middleware
@@ -24,6 +25,8 @@ PROTECTED = tuple(
         "bookings/webhookendpoint",
     )
 )
+# Below them, what gives nobody anything: a look at what a form would show, and the logo, which is a file.
+OPEN = re.compile(rf"{ADMIN}experts/organization/\d+/(preview|picture)/")
 # Of these, what was sent may be somebody's new password, which is not to lie in the session meanwhile.
 NOT_KEPT = f"{ADMIN}experts/user/"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -60,6 +63,7 @@ class StaffMiddleware:
         if sessions.must_set_up(request):
             return HttpResponseRedirect(reverse("mfa_index"))
         is_change = request.method not in SAFE_METHODS and request.path.startswith(PROTECTED)
+        is_change = is_change and not OPEN.fullmatch(request.path)
         if is_change and not sessions.is_proven(request):
             again = reverse("account_reauthenticate")
             if request.path.startswith(NOT_KEPT):

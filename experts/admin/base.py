@@ -16,6 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -29,10 +30,12 @@ from experts.admin.history import Entry, read_history
 from experts.admin.scoping import Scoped
 from experts.admin.shown import SHOWN, Difference, Shown, catch_up, words_of
 from experts.errors import Refused
+from experts.formatting import count_label
 from experts.locking import slot_transaction
 from experts.timezones import offset_label
 
 MOST_IN_ONE_ACTION = 500
+MOST_COUNTED = 500  # rows of a list: what is only shown is counted so far
 MOST_REFUSALS_SHOWN = 10
 LONGEST_TOLD = 200  # characters of what a colleague wrote
 
@@ -60,7 +63,7 @@ def without_menu(field: forms.Field) -> forms.Field:
 
 
 class InfinitePaginator(paginator.InfinitePaginator):
-    """Pages of a list that nobody counts. What a row refers to is read for the rows of the page only.
+    """Pages of a list that nobody counts to its end. What a row refers to is read for the rows of the page only.
 
     In one query PostgreSQL would join the rows of all earlier pages, too, before it skips them. The name is unfold's:
     its templates know by it that there is no number of results to show.
@@ -70,7 +73,27 @@ class InfinitePaginator(paginator.InfinitePaginator):
         number = self.validate_number(number)
         start = (number - 1) * self.per_page
         keys = list(self.object_list.values_list("pk", flat=True)[start : start + self.per_page])
+        self._shown = start, len(keys)
         return self._get_page(self.object_list.filter(pk__in=keys), number, self)
+
+    @cached_property
+    def counted(self) -> str:
+        """``12 in this list``, ``51 to 100 of 500+``: what is shown, and of how many, counted as far as MOST_COUNTED.
+
+        Asks nothing where the page that was read has the end of the list. Empty beyond the end.
+        """
+        start, length = self._shown
+        if not length and start:
+            return ""
+        if length < self.per_page:
+            number, is_least = start + length, False
+        else:
+            number = self.object_list.order_by()[: MOST_COUNTED + 1].count()
+            is_least = number > MOST_COUNTED
+        of = count_label(max(min(number, MOST_COUNTED) if is_least else number, start + length), is_least)
+        if not start and number == length:
+            return ngettext("%(count)s in this list", "%(count)s in this list", number) % {"count": of}
+        return _("%(first)d to %(last)d of %(count)s") % {"first": start + 1, "last": start + length, "count": of}
 
 
 class ServiceForm(forms.ModelForm):

@@ -1,8 +1,14 @@
+from typing import ClassVar
+
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.urls import reverse
+from django.forms.widgets import Script
+from django.http import Http404, HttpResponseNotAllowed
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
@@ -11,11 +17,14 @@ from experts import services
 from experts.admin.base import ServiceAdmin
 from experts.admin.exports import Column, WithExport
 from experts.admin.hours import HoursFormSet, WeeklyHoursInline
+from experts.admin.hours_editor import BUTTON, press
 from experts.admin.offers import TypesOfferedInline
+from experts.admin.pictures import WithPicture, picture_of
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import WithinReach, only_organization, reach
-from experts.models import Expert, Organization, Role
+from experts.admin.tabs import InTabs, Tab, tabs_of
+from experts.models import Expert, Organization, Role, Slot, TimeOff
 from experts.models.expert import LANGUAGES
 from experts.models.organization import MoveApproval
 from experts.ordering import MOST_NAMED
@@ -28,8 +37,9 @@ _FOR_EXPERTS = ("headline", "bio", "languages", "venue", "venue_note", "city")
 
 
 @admin.register(Expert)
-class ExpertAdmin(WithExport, WithPreview, ServiceAdmin):
+class ExpertAdmin(WithPicture, InTabs, WithExport, WithPreview, ServiceAdmin):
     form = PolicyForm
+    change_form_template = "admin/expert_form.html"
     inlines = (TypesOfferedInline, WeeklyHoursInline)
     organization_path = "organization_id"
     person_path = "user_id"
@@ -63,10 +73,8 @@ class ExpertAdmin(WithExport, WithPreview, ServiceAdmin):
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (
         (None, {"fields": ("name", "slug", "organization", "category", "headline", "bio", "languages", "is_active")}),
-        (
-            gettext_lazy("Sessions"),
-            {"fields": ("timezone", "session_minutes", "default_capacity", "venue", "venue_note", "city")},
-        ),
+        (gettext_lazy("Where sessions take place"), {"fields": ("venue", "venue_note", "city")}),
+        (gettext_lazy("New slots"), {"fields": ("timezone", ("session_minutes", "default_capacity"))}),
         (
             gettext_lazy("Booking rules of their own"),
             {
@@ -76,6 +84,76 @@ class ExpertAdmin(WithExport, WithPreview, ServiceAdmin):
         ),
         (gettext_lazy("Account"), {"fields": ("user",)}),
     )
+    # The tabs of the page: which of the fieldsets, and which grid.
+    tabs = (
+        Tab("profile", gettext_lazy("Profile"), (0, 1)),
+        Tab("types", gettext_lazy("Session types"), (), "offered_types"),
+        Tab("weekly-hours", gettext_lazy("Hours"), (2,), "hours"),
+        Tab("rules", gettext_lazy("Rules"), (3,)),
+        Tab("log-in", gettext_lazy("Log-in"), (4,)),
+    )
+
+    class Media:
+        css: ClassVar = {"all": ["css/admin-expert.css"]}
+        js = (Script("js/admin-expert.js", type="module"),)
+
+    def get_list_display(self, request):
+        """Without the organisation where there is only one."""
+        names = super().get_list_display(request)
+        return [name for name in names if name != "organization"] if only_organization(request) else names
+
+    # The page in tabs
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.hours_view)
+        return [path("<int:object_id>/hours/", view, name="experts_expert_hours"), *super().get_urls()]
+
+    def hours_view(self, request, object_id):
+        """Answer with the editor of weekly hours after one of its buttons, or as it was typed. Saves nothing."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        expert = self.get_object(request, str(object_id))
+        if expert is None:
+            raise Http404
+        inline = WeeklyHoursInline(self.model, self.admin_site)
+        if not inline.has_change_permission(request, expert):
+            raise PermissionDenied
+        sent, opened = press(request.POST, request.POST.get(BUTTON, ""))
+        formset = inline.get_formset(request, expert)(
+            sent, instance=expert, prefix="hours", queryset=inline.get_queryset(request)
+        )
+        self._tell(request, formset, opened)
+        return TemplateResponse(request, "admin/_hours.html", {"formset": formset, "expert": expert})
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        """A button of the hours that was pressed without a script: the page again as the button changes it."""
+        if request.method == "POST" and BUTTON in request.POST:
+            request.POST, request.opened_hours = press(request.POST, request.POST[BUTTON])
+            request.POST["_edit"] = "1"
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        if obj is not None:
+            grids = {}
+            for inline in context["inline_admin_formsets"]:
+                grids[inline.formset.prefix] = inline
+                if inline.formset.prefix == "hours":
+                    self._tell(request, inline.formset, getattr(request, "opened_hours", None))
+            away = TimeOff.objects.of_expert(obj).filter(last_day__gte=obj.today())
+            context |= {
+                "tabs": tabs_of(self.tabs, list(context["adminform"]), grids, pressed=hasattr(request, "opened_hours")),
+                "picture": picture_of(obj) if self.has_change_permission(request, obj) else None,
+                "time_off": {
+                    "url": f"{reverse('admin:experts_timeoff_changelist')}?expert__id__exact={obj.pk}",
+                    "count": away.count(),
+                },
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _tell(self, request, formset, opened: int | None) -> None:
+        slots = self.admin_site.get_model_admin(Slot)
+        formset.opened = opened
+        formset.bookings_url = lambda slot: slots.bookings_url(request, slot)
 
     def get_search_results(self, request, queryset, search_term):
         """By the beginnings of words, as visitors search: there is an index for that."""
@@ -135,6 +213,10 @@ class ExpertAdmin(WithExport, WithPreview, ServiceAdmin):
                 widget=UnfoldAdminSelect2MultipleWidget,
             )
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "organization" and only_organization(request):
+            field.widget = forms.HiddenInput()  # there is nothing to choose
+        if db_field.name == "bio":
+            field.widget.attrs["rows"] = 5
         if db_field.name == "city":
             field.help_text = _("Left empty, it is the organisation’s.")
         if db_field.name == "requires_approval":
@@ -166,6 +248,9 @@ class ExpertAdmin(WithExport, WithPreview, ServiceAdmin):
     def save_model(self, request, obj, form, change):
         if not change:
             services.save_expert(expert=obj)
+
+    def delete_model(self, request, obj):
+        services.delete_expert(expert_id=obj.pk)
 
     def save_related(self, request, form, formsets, change):
         """The expert and the hours at once: both decide which slots there are."""

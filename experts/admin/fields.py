@@ -86,6 +86,20 @@ class FoldedChoices(forms.CheckboxSelectMultiple):
         return render_to_string(template_name, context)
 
 
+class Swatches(forms.RadioSelect):
+    """A choice among colours: each shown beside its name."""
+
+    template_name = "admin/swatches.html"
+
+    def get_context(self, name, value, attrs):
+        context = super().get_context(name, value, attrs)
+        options = [option for _name, group, _index in context["widget"]["optgroups"] for option in group]
+        return context | {"options": options}
+
+    def _render(self, template_name, context, renderer=None):
+        return render_to_string(template_name, context)
+
+
 class ClockTimesField(forms.CharField):
     """Times of day as people list them: ``10:00, 11:30 14:00``."""
 

@@ -1,6 +1,7 @@
 """Weekly hours as a grid on the expert's page, and time off. What they do to slots is shown first (preview.py)."""
 
 from datetime import date, time
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin
@@ -13,13 +14,18 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from experts import services
+from experts import formatting, services
 from experts.admin.base import SeatsForm, ServiceAdmin, ServiceForm, without_menu
 from experts.admin.fields import FoldedChoices, types_field
+from experts.admin.hours_editor import HoursPreview, Week
 from experts.admin.preview import WithPreview
 from experts.admin.scoping import Scoped, WithinReach
+from experts.errors import Refused
 from experts.formatting import wall_clock
-from experts.models import SessionType, TimeOff, WeeklyHours
+from experts.models import Expert, SessionType, TimeOff, WeeklyHours
+from experts.scheduling.plan import Plan
+
+_MAIN_FIELDS = ("start", "end", "slot_minutes", "for_types")
 
 
 class ClockInput(UnfoldAdminTextInputWidget):
@@ -70,6 +76,26 @@ class HoursForm(SeatsForm):
         for name in {"slot_minutes", "buffer_minutes", "capacity"} & self.fields.keys():
             self.fields[name].required = False
 
+    @property
+    def number(self) -> str:
+        """Its place in the formset, as the editor's buttons name it."""
+        return self.prefix.rpartition("-")[2]
+
+    @property
+    def main_fields(self):
+        """What most hours are told by; the others are ``more_fields``."""
+        return [self[name] for name in _MAIN_FIELDS if name in self.fields]
+
+    @property
+    def more_fields(self):
+        hidden = {field.name for field in self.hidden_fields()}
+        return [self[name] for name in self.fields if name not in {*_MAIN_FIELDS, *hidden, "DELETE"}]
+
+    @property
+    def is_wrong_below(self) -> bool:
+        """Whether something is wrong with a field that is folded away. What else it says, the chip says."""
+        return any(field.errors for field in self.more_fields)
+
     def clean(self):
         values = super().clean()
         usual = {"slot_minutes": self._expert.session_minutes, "capacity": self._expert.default_capacity}
@@ -80,6 +106,33 @@ class HoursForm(SeatsForm):
 
 
 class HoursFormSet(forms.BaseInlineFormSet):
+    opened: int | None = None  # the line to unfold
+    bookings_url = staticmethod(lambda slot: "")
+
+    @cached_property
+    def week(self) -> Week:
+        return Week(self, self.opened)
+
+    @property
+    def zone_words(self) -> str:
+        return formatting.zone_name(ZoneInfo(self.instance.timezone))
+
+    @cached_property
+    def preview(self) -> HoursPreview | None:
+        """What saving would do now; None as long as something has to be corrected."""
+        stored = list(self.get_queryset())
+        if not self.is_bound:
+            return HoursPreview(Plan(self.instance, None), "", stored, stored, self.bookings_url)
+        if not self.is_valid():
+            return None
+        rows = self.rows()
+        try:
+            plan, key = services.preview_hours(expert=Expert.objects.get(pk=self.instance.pk), hours=rows)
+        except Refused:
+            return None
+        before = list(WeeklyHours.objects.filter(expert=self.instance))
+        return HoursPreview(plan, key, before, rows, self.bookings_url)
+
     def get_form_kwargs(self, index):
         return {**super().get_form_kwargs(index), "expert": self.instance, "types": self.types}
 
@@ -127,7 +180,8 @@ class WeeklyHoursInline(Scoped, TabularInline):
     form = HoursForm
     formset = HoursFormSet
     formfield_overrides = {TimeField: {"widget": ClockInput}, DateField: {"widget": DayInput}}
-    extra = 1
+    template = "admin/hours_editor.html"
+    extra = 0
     hide_title = True
     verbose_name = gettext_lazy("line")
     verbose_name_plural = gettext_lazy("Weekly hours, on the expert’s clock. Two lines with a gap make a break.")

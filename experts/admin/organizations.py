@@ -10,14 +10,15 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from experts import services
 from experts.admin.base import ServiceAdmin
-from experts.admin.fields import OriginsField
+from experts.admin.fields import OriginsField, Swatches
+from experts.admin.pictures import WithPicture
 from experts.admin.policy import POLICY_FIELDS, PolicyForm, zone_field
 from experts.admin.scoping import reach
 from experts.models import Organization
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ServiceAdmin):
+class OrganizationAdmin(WithPicture, ServiceAdmin):
     form = PolicyForm
     organization_path = "id"
     paginator = Paginator
@@ -91,6 +92,8 @@ class OrganizationAdmin(ServiceAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if db_field.name == "timezone":
             return zone_field(db_field)
+        if db_field.name == "accent":
+            return db_field.formfield(widget=Swatches)
         if db_field.name == "embed_origins":
             return OriginsField(
                 label=_("Sites that may embed it"),
@@ -112,6 +115,9 @@ class OrganizationAdmin(ServiceAdmin):
 
     def save_model(self, request, obj, form, change):
         services.save_organization(organization=obj, fields=self.changed_fields(form) if change else None)
+
+    def delete_model(self, request, obj):
+        services.delete_organization(organization_id=obj.pk)
 
     def reason_to_keep(self, obj):
         return _("It has experts. Make it inactive instead.") if obj.experts.exists() else ""

@@ -10,7 +10,7 @@ from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
-from experts.models import User
+from experts.models import Organization, User
 from experts.permissions import ADD, ALL, CHANGE, DELETE, VIEW, Reach, reach_of
 
 
@@ -22,8 +22,10 @@ def reach(request) -> Reach:
 
 
 def only_organization(request) -> dict[str, int]:
-    """The one to choose in a form when there is no choice: of those in which they work."""
+    """The one to choose in a form when there is no choice: of those in which they work, or of all that there are."""
     mine = frozenset().union(*reach(request).organizations.values())
+    if reach(request).everything:
+        mine = frozenset(Organization.objects.order_by().values_list("pk", flat=True)[:2])
     return {"organization": next(iter(mine))} if len(mine) == 1 else {}
 
 

@@ -3,7 +3,9 @@
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponseNotAllowed, HttpResponseRedirect
+from django.forms.widgets import Script
+from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -13,7 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from experts import services
 from experts.addresses import absolute_url
-from experts.admin.base import ServiceAdmin, label, without_menu
+from experts.admin.base import ServiceAdmin, label, read_key, without_menu
 from experts.admin.offers import ExpertsOfferingInline
 from experts.admin.policy import PolicyForm
 from experts.admin.preview import WithPreview
@@ -127,6 +129,10 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
     inlines = (ExpertsOfferingInline,)
     organization_path = "organization_id"
     has_events = True
+
+    class Media:
+        js = (Script("js/admin-session-types.js", type="module"),)
+
     list_before_template = "admin/session_type_examples.html"
     change_form_outer_before_template = "admin/session_type_card.html"
     list_display = ("order", "shown_name", "length", "price", "place", "audience", "state", "organization")
@@ -193,22 +199,42 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
             field.choices = [("", _("As the expert")), *db_field.flatchoices]
         if db_field.name == "colour":
             field.choices = [("", _("As the organisation")), *db_field.flatchoices]
+        if db_field.name == "organization" and only_organization(request):
+            field.widget = forms.HiddenInput()  # there is nothing to choose
         return without_menu(field) if db_field.name == "organization" else field
+
+    def card_view(self, request, object_id):
+        """Answer with how visitors would see what is typed. Saves nothing."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        kind = self.get_object(request, str(object_id))
+        if kind is None:
+            raise Http404
+        if not self.has_change_permission(request, kind):
+            raise PermissionDenied
+        form = self.get_form(request, kind, change=True)(request.POST, instance=kind)
+        form.is_valid()
+        for name, value in form.cleaned_data.items():
+            if name in _COPIED or name == "is_active":
+                setattr(kind, name, value)
+        return TemplateResponse(request, "admin/session_type_card.html", self._card(kind))
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None:
-            offers = list(
-                obj.offers.filter(expert__is_active=True).select_related("expert").order_by("expert__name")[:6]
-            )
-            address = absolute_url("organization", obj.organization.slug)
-            context |= {
-                "session_type": obj,
-                "price": OfferedType(session_type=obj).price,
-                "link": f"{address}?type={obj.slug}",
-                "offers": offers[:5],
-                "has_more_offers": len(offers) > 5,
-            }
+            context |= self._card(obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _card(self, obj) -> dict:
+        """What templates/admin/session_type_card.html shows."""
+        offers = list(obj.offers.filter(expert__is_active=True).select_related("expert").order_by("expert__name")[:6])
+        address = absolute_url("organization", obj.organization.slug)
+        return {
+            "session_type": obj,
+            "price": OfferedType(session_type=obj).price,
+            "link": f"{address}?type={obj.slug}",
+            "offers": offers[:5],
+            "has_more_offers": len(offers) > 5,
+        }
 
     @action(description=gettext_lazy("Copy"), icon="content_copy", permissions=["copy"])
     def copy(self, request, object_id):
@@ -224,6 +250,11 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
             request.POST["_continue"] = "1"
         return super().response_add(request, obj, post_url_continue)
 
+    def get_list_display(self, request):
+        """Without the organisation where there is only one."""
+        names = super().get_list_display(request)
+        return [name for name in names if name != "organization"] if only_organization(request) else names
+
     # Columns
 
     @display(description=gettext_lazy("order"))
@@ -232,8 +263,11 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
         url = reverse("admin:experts_sessiontype_move", args=[kind.pk])
         buttons = [("up", "↑", _("Move %(name)s up")), ("down", "↓", _("Move %(name)s down"))]
         return format_html(
-            '<span class="eb-order" id="type-{}">{}{}</span>',
+            '<span class="eb-order" id="type-{}" data-order="{}" data-among="{}" data-name="{}">{}{}</span>',
             kind.pk,
+            url,
+            kind.organization_id,
+            kind.name,
             *(
                 format_html(
                     '<button type="submit" name="way" value="{}" formaction="{}" aria-label="{}">{}</button>',
@@ -275,6 +309,7 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
 
     def get_urls(self):
         own = [
+            path("<int:object_id>/card/", self.admin_site.admin_view(self.card_view), name="experts_sessiontype_card"),
             path("example/", self.admin_site.admin_view(self.example_view), name="experts_sessiontype_example"),
             path("<path:object_id>/move/", self.admin_site.admin_view(self.move_view), name="experts_sessiontype_move"),
         ]
@@ -302,10 +337,17 @@ class SessionTypeAdmin(WithPreview, ServiceAdmin):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
         if not self.has_change_permission(request, kind):
             raise PermissionDenied
+        onto = read_key(request.POST.get("onto", ""))
+        places = 0 if onto else -1 if request.POST.get("way") == "up" else 1
+        dragged = bool(request.headers.get("HX-Request"))  # the script has moved the row already
         try:
-            services.move_session_type(session_type_id=kind.pk, places=-1 if request.POST.get("way") == "up" else 1)
+            services.move_session_type(session_type_id=kind.pk, places=places, onto=onto or None)
         except Refused as refusal:
+            if dragged:
+                return HttpResponse(str(refusal), status=refusal.status, content_type="text/plain; charset=utf-8")
             self.message_user(request, str(refusal), messages.ERROR)
+        if dragged:
+            return HttpResponse(status=204)
         return HttpResponseRedirect(f"{reverse('admin:experts_sessiontype_changelist')}#type-{kind.pk}")
 
     def example_view(self, request):

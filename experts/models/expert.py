@@ -20,6 +20,7 @@ from django.utils.translation import override
 from experts.constraints import known_value
 from experts.models.organization import MoveApproval, Organization
 from experts.models.search_word import SearchWord
+from experts.pictures import sized_name
 from experts.search import search_condition, search_vector, searchable
 from experts.timezones import city, validate_zone
 from experts.validators import validate_no_web_address
@@ -313,6 +314,24 @@ class Expert(models.Model):
         """Return ``AO`` for ``Dr Amara Okafor``: first and last word, without titles."""
         words = self._names
         return "".join(w[0] for w in (words[:1] + words[1:][-1:])).upper() or "?"
+
+    @property
+    def photo_small(self) -> str:
+        """Return the address of the photo in 96 pixels, "" without one: for what is shown at 48 or less."""
+        return self._photo_url(96)
+
+    @property
+    def photo_medium(self) -> str:
+        """As ``photo_small``, in 192 pixels: for what is larger, and for sharp screens."""
+        return self._photo_url(192)
+
+    @property
+    def photo_large(self) -> str:
+        """As ``photo_small``, in 640 pixels: to look at alone, and for other sites."""
+        return self._photo_url(640)
+
+    def _photo_url(self, side: int) -> str:
+        return self.photo.storage.url(sized_name(self.photo.name, side)) if self.photo.name else ""
 
     @property
     def tint(self) -> int:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from experts.constraints import known_value
 from experts.embedding import validate_origin
+from experts.pictures import shape_in
 from experts.timezones import validate_zone
 from experts.validators import validate_no_web_address
 
@@ -200,3 +201,14 @@ class Organization(models.Model):
         super().save(*args, **kwargs)
         if is_other:
             self.experts.all().refresh_search_text()
+
+    @property
+    def logo_url(self) -> str:
+        """Return the address of the logo, "" without one."""
+        return self.logo.url if self.logo.name else ""
+
+    @property
+    def logo_size(self) -> tuple[int, int]:
+        """Return width and height in pixels of the page at which the logo is shown: half of those that it has."""
+        width, height = shape_in(self.logo.name or "")
+        return width // 2, height // 2

@@ -11,9 +11,19 @@ from experts.services.hours import (
     check_hours,
     delete_time_off,
     extend_horizon,
+    hours_values,
+    preview_hours,
     save_time_off,
 )
 from experts.services.members import add_member, change_role, remove_member, sync_members, withdraw_invitations
+from experts.services.pictures import (
+    delete_expert,
+    delete_organization,
+    remove_logo,
+    remove_photo,
+    set_logo,
+    set_photo,
+)
 from experts.services.search_words import count_search_words
 from experts.services.series import add_series
 from experts.services.session_types import (
@@ -43,20 +53,26 @@ from experts.services.slots import (
     set_title,
     set_types,
 )
+from experts.services.stretches import Stretch, StretchPlan, block_stretch, open_stretch, plan_block, plan_opening
 
 __all__ = [
     "LONGEST_MINUTES",
+    "Stretch",
+    "StretchPlan",
     "add_example_types",
     "add_member",
     "add_series",
     "add_slots",
     "apply_hours",
     "begin_session",
+    "block_stretch",
     "change_role",
     "check_hours",
     "close_slot",
     "count_search_words",
     "count_try",
+    "delete_expert",
+    "delete_organization",
     "delete_session_type",
     "delete_slot",
     "delete_time_off",
@@ -66,11 +82,18 @@ __all__ = [
     "extend_horizon",
     "extend_horizons",
     "forget_tries",
+    "hours_values",
     "log_export",
     "log_lock",
     "log_sign_in",
     "move_session_type",
+    "open_stretch",
+    "plan_block",
+    "plan_opening",
+    "preview_hours",
+    "remove_logo",
     "remove_member",
+    "remove_photo",
     "reopen_slot",
     "running_sessions",
     "save_expert",
@@ -79,6 +102,8 @@ __all__ = [
     "save_session_type",
     "save_time_off",
     "set_capacity",
+    "set_logo",
+    "set_photo",
     "set_title",
     "set_types",
     "sync_members",

@@ -40,6 +40,20 @@ def apply_hours(*, expert_id: int, hours: list[WeeklyHours], seen: str = "") -> 
         return carry_out([(expert, before)], seen)
 
 
+def preview_hours(*, expert: Expert, hours: list[WeeklyHours]) -> tuple[Plan, str]:
+    """Return what ``apply_hours`` would do now, and the key that lets it. Writes and locks nothing.
+
+    The key is "" where nothing would happen to any slot. Raises InvalidHours, InvalidSlot.
+    """
+    for row in hours:
+        row.expert = expert
+        row.for_types = types_in_order(expert, row.for_types)
+    check_hours(hours)
+    before = Calendar.of(expert)
+    wanted = plan(expert, before, Calendar(before.zone, hours, before.time_off))
+    return wanted, key_of([wanted])
+
+
 def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, seen: str = "") -> list[Plan]:
     """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``.
 
@@ -165,10 +179,15 @@ def _plans(changes: list[tuple[Expert, Calendar]]) -> list[Plan]:
 
 def must_be_seen(plans: list[Plan], seen: str) -> None:
     """Raise PreviewNeeded unless ``seen`` is the key of these plans; empty plans need no preview."""
-    shown = [each for each in plans if not each.is_empty]
-    key = hashlib.sha256("".join(each.key for each in shown).encode()).hexdigest()
-    if shown and key != seen:
-        raise PreviewNeeded(shown, key)
+    key = key_of(plans)
+    if key and key != seen:
+        raise PreviewNeeded([each for each in plans if not each.is_empty], key)
+
+
+def key_of(plans: list[Plan]) -> str:
+    """Return the key by which staff say that they have seen these plans; "" where all of them are empty."""
+    keys = [each.key for each in plans if not each.is_empty]
+    return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""
 
 
 def _change_time_off(time_off: TimeOff, write: Callable[[], object], seen: str) -> list[Plan]:

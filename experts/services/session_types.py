@@ -103,8 +103,11 @@ def delete_session_type(*, session_type_id: int) -> None:
         _renew_pages(experts)
 
 
-def move_session_type(*, session_type_id: int, places: int) -> None:
-    """Move a type up (negative) or down among those of its organisation. Locks them. Raises NotFound, Busy."""
+def move_session_type(*, session_type_id: int, places: int = 0, onto: int | None = None) -> None:
+    """Move a type up (negative) or down among those of its organisation, or to the place of the one with key ``onto``.
+
+    Locks them. Raises NotFound, Busy.
+    """
     with slot_transaction():
         mine = SessionType.objects.filter(pk=session_type_id).values("organization")
         rows = list(SessionType.objects.select_for_update(no_key=True).filter(organization__in=mine).order_by("pk"))
@@ -112,6 +115,11 @@ def move_session_type(*, session_type_id: int, places: int) -> None:
         place = next((place for place, row in enumerate(rows) if row.pk == session_type_id), None)
         if place is None:
             raise NotFound(_("There is no such session type."))
+        if onto is not None:
+            found = next((other for other, row in enumerate(rows) if row.pk == onto), None)
+            if found is None:
+                raise NotFound(_("There is no such session type."))
+            places = found - place
         moved = rows.pop(place)
         rows.insert(min(max(place + places, 0), len(rows)), moved)
         for position, row in enumerate(rows, start=1):

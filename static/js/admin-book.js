@@ -5,7 +5,7 @@ const HEADERS = { "X-Part": "quick-booking" };
 const QUIET = 180; // ms without a key before what was typed is looked up
 const TOAST = 8000; // ms
 
-export async function open(html, { from = document.activeElement } = {}) {
+export async function openOver(html, { from = document.activeElement } = {}) {
   const dialog = document.createElement("dialog");
   dialog.className = "qb-dialog";
   dialog.innerHTML = html;
@@ -27,7 +27,7 @@ export async function open(html, { from = document.activeElement } = {}) {
 
 class Booking {
   constructor(form, dialog) {
-    Object.assign(this, { form, dialog, round: 0, waits: 0, done: false });
+    Object.assign(this, { form, dialog, round: 0, waits: 0, done: false, line: Promise.resolve() });
     form.addEventListener("submit", (event) => this.submit(event));
     form.addEventListener("input", (event) => this.typed(event));
     form.addEventListener("keydown", (event) => this.key(event));
@@ -62,25 +62,26 @@ class Booking {
 
   // What was typed is looked up before anything is chosen by a key.
   async settle() {
-    if (this.waits) {
-      clearTimeout(this.waits);
-      this.sending = this.send(null);
-    }
-    await this.sending;
+    await (this.waits ? this.send(null) : this.line);
   }
 
-  async send(button) {
+  // One after the other: what is chosen is in the form only when the answer has come.
+  send(button) {
     clearTimeout(this.waits);
     this.waits = 0;
     const round = ++this.round;
-    const data = new FormData(this.form, button ?? undefined);
+    this.line = this.line.catch(() => {}).then(() => this.post(button, round));
+    return this.line;
+  }
+
+  async post(button, round) {
+    if (this.done || (!button && round !== this.round)) return; // a newer look follows
+    const data = new FormData(this.form);
+    if (button) data.set(button.name, button.value);
     const kept = button?.dataset.key ?? document.activeElement?.id;
     const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS });
-    if (round !== this.round) return; // something newer is on its way
     if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(answer.url); // such as the log-in
-    const html = await answer.text();
-    if (round !== this.round) return;
-    this.show(html, button, kept);
+    this.show(await answer.text(), button, kept);
   }
 
   show(html, button, kept) {
@@ -89,7 +90,9 @@ class Booking {
     if (booked) return this.booked(booked);
     const form = page.querySelector(".qb");
     for (const part of form.querySelectorAll("[data-part]")) {
-      this.find(`#${part.id}`).replaceWith(document.adoptNode(part));
+      const old = this.find(`#${part.id}`);
+      const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input");
+      if (!typing) old.replaceWith(document.adoptNode(part));
     }
     const words = form.querySelector("#qb-what");
     if (button?.name === "say") this.find("#qb-what").value = words.value;
@@ -102,7 +105,11 @@ class Booking {
     const ready = book.getAttribute("aria-disabled") !== "true";
     if (this.find("[role=alert]")) return this.find(`[data-key="${kept}"]`)?.focus() ?? this.keep(kept);
     if (button?.name === "hold") return (ready ? book : this.find("#qb-who")).focus();
-    if (button?.name === "choose" && button.value === "new") return this.find("#qb-name").focus();
+    if (button?.name === "choose" && button.value === "new") {
+      const name = this.find("#qb-name");
+      name.focus();
+      return name.setSelectionRange(name.value.length, name.value.length);
+    }
     if (button?.name === "choose") return (ready ? book : this.find("#qb-what")).focus();
     this.keep(kept);
   }

@@ -24,6 +24,8 @@ function started() {
     const line = scroll.querySelector(".ebd-hours b");
     scroll.scrollTop = line.offsetTop - scroll.clientHeight / 3;
   }
+  const next = document.getElementById("row-now");
+  if (next) next.parentElement.scrollTop = next.offsetTop - next.parentElement.offsetTop - next.parentElement.clientHeight / 4;
   if (panel().querySelector(".ebd-panel")) opened = new URL(location.href);
   shown();
 }
@@ -53,6 +55,9 @@ setInterval(() => {
   const passed = (Date.now() - drawnAt) / MINUTE;
   const now = Number(body().querySelector(".ebd-scroll")?.dataset.now);
   for (const line of body().querySelectorAll(".ebd-now, .ebd-hours b")) line.style.setProperty("--at", now + passed);
+  const { zone, hours } = body().dataset;
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: hours, timeZone: zone });
+  for (const clock of day.querySelectorAll("[data-clock]")) clock.textContent = format.format();
 }, MINUTE / 2);
 
 // ---------- The panel ----------

@@ -24,6 +24,7 @@ async function load(url, options = {}) {
     shown.searchParams.delete("undo"); // a page that is loaded again offers what it still can
     if (options.method !== "POST" || response.redirected) history.replaceState(null, "", shown);
     settle(before);
+    if (options.method !== "POST") part.querySelector(".eb-opened, .eb-read")?.scrollIntoView({ block: "nearest" });
   } catch {
     location.assign(options.method === "POST" ? location.href : url); // as without a script: the browser says what is wrong
   } finally {
@@ -112,7 +113,7 @@ function count() {
   for (const box of all) box.checked = selected.has(box.value);
   for (const key of selected) if (!all.some((box) => box.value === key)) selected.delete(key);
   const number = selected.size;
-  for (const place of part.querySelectorAll("[data-count]")) place.textContent = number;
+  for (const place of part.querySelectorAll("[data-count]")) place.textContent = place.textContent.replace(/\d+/, number);
   for (const place of part.querySelectorAll("[data-number]")) place.textContent = number || "";
   for (const button of part.querySelectorAll(".eb-bulk button")) button.toggleAttribute("disabled", !number);
   const every = part.querySelector("[data-all]");

@@ -7,6 +7,7 @@ const URL_OF_MOVES = "/admin/day/moves/";
 const DRAG_FROM = 6; // pixels: less is a click
 const UNDO_SECONDS = 10;
 
+const page = document.getElementById("day"); // what is laid over the day is part of it, for its colours
 const day = () => document.getElementById("day-body");
 const blockOf = (booking) => document.querySelector(`.ebd-block[data-booking="${booking}"]`);
 
@@ -32,8 +33,17 @@ async function pickUp(booking, from) {
   return true;
 }
 
+// In the middle of the day, beside the menu.
+function centre() {
+  const box = page.getBoundingClientRect();
+  page.style.setProperty("--day-middle", `${box.left + box.width / 2}px`);
+  page.style.setProperty("--day-width", `${box.width}px`);
+}
+addEventListener("resize", centre);
+
 function show(mine, html) {
-  document.body.append(html);
+  centre();
+  page.append(html);
   mine.bar = document.getElementById("moving");
   document.body.classList.add("is-lifting");
   if (mine.block) {
@@ -86,7 +96,7 @@ function speak(text) {
   if (!place) {
     place = Object.assign(document.createElement("p"), { id: "move-said", className: "eb-unseen" });
     place.setAttribute("role", "status");
-    document.body.append(place);
+    page.append(place);
   }
   place.textContent = text;
 }
@@ -217,7 +227,7 @@ function lift(block) {
   const words = document.createElement("span");
   words.append(block.querySelector("span")?.firstChild?.textContent.trim() ?? "", document.createElement("small"));
   ghost.append(block.querySelector(".icon")?.cloneNode(true) ?? "", words);
-  document.body.append(ghost);
+  page.append(ghost);
   return ghost;
 }
 
@@ -270,7 +280,7 @@ async function drop(spot) {
   const answer = await ask(`${URL_OF_MOVES}?${query}`);
   if (move !== mine) return;
   if (!answer?.ok) return conflict(answer);
-  document.body.append(answer.html);
+  page.append(answer.html);
   const dialog = document.querySelector(".ebm-question");
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
@@ -328,8 +338,9 @@ let ticking = 0;
 function toast(html) {
   if (!html) return;
   clearInterval(ticking);
+  centre();
   for (const old of document.querySelectorAll(".ebm-toast")) old.remove();
-  document.body.append(html);
+  page.append(html);
   const shown = document.querySelector(".ebm-toast");
   const form = shown.querySelector("form");
   form?.addEventListener("submit", (event) => {

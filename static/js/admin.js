@@ -117,7 +117,7 @@ document.addEventListener("click", async (event) => {
       const html = await answer.text();
       const { css, js } = new DOMParser().parseFromString(html, "text/html").querySelector(".qb").dataset;
       const [book] = await Promise.all([import(js), styles(css)]);
-      await book.open(html, { from });
+      await book.openOver(html, { from });
     } finally {
       opening = false;
     }

@@ -11,7 +11,7 @@ const FROM_DATA = {
   next: ["bell-plus", "bell-ring", "sparkle", "wifi-off", "refresh-cw", "loader-circle", "calendar-plus",
     "calendar-arrow-down", "log-out", "shield-check", "link", "inbox", "circle-check-big"],
   staff: ["circle-check", "user-check", "check-check", "user-x", "hourglass", "life-buoy", "users", "timer", "plus", "clock",
-    "tree-palm", "ban", "coffee", "lock", "undo-2"],
+    "tree-palm", "ban", "coffee", "lock", "undo-2", "circle-dashed"],
   categories: ["stethoscope", "brain", "compass", "scale", "landmark", "briefcase", "briefcase-business", "heart-pulse", "heart",
     "graduation-cap", "book-open", "dumbbell", "apple", "salad", "music", "palette", "code", "laptop", "house", "wrench",
     "baby", "paw-print", "languages", "piggy-bank", "camera", "leaf", "activity", "hand-heart", "sparkles", "smile", "bike",

@@ -48,6 +48,7 @@ PAGES = {
     "/experts/": OPEN,
     "/experts/<slug:slug>/": OPEN,
     "/experts/<slug:slug>/card.png": OPEN,
+    "/media/<path:name>": OPEN,
     "/o/<slug:slug>/": OPEN,
     "/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
     "/o/<slug:slug>/book/<slug:type_slug>/hold/": OPEN,
@@ -150,6 +151,7 @@ ADMIN = {
     "day/": "OSEA",
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
+    "week/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
@@ -161,7 +163,14 @@ ADMIN = {
     "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
+    "my-day/": "OSEA",
+    "day/print/": "OSEA",
+    "import/": "OSA",
+    "import/<int:pk>/": "OSA",
+    "import/template/<str:kind>/": "OSA",
     "requests/": "OSEA",
+    "rescue/": "OSEA",
+    "rescue/rows/": "OSEA",
     "reports/": "OSEA",
     "reports/export.csv": "OSEA",
     "reports/export.xlsx": "OSEA",
@@ -174,10 +183,16 @@ ADMIN = {
         for kind in ("csv", "xlsx")
     },
     "experts/membership/invite/": "OA",
+    "experts/expert/<int:object_id>/picture/": "OSEA",
+    "experts/expert/<int:object_id>/hours/": "OSEA",
+    "experts/organization/<int:object_id>/picture/": "OA",
+    "experts/organization/<int:object_id>/preview/": "OA",
+    "experts/organization/<int:object_id>/test-mail/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
     "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type
     "experts/sessiontype/<path:object_id>/move/": "OSA",
+    "experts/sessiontype/<int:object_id>/card/": "OSA",
     "experts/sessiontype/example/": "OSA",
     "experts/slot/<path:object_id>/book/": "OSEA",
     "experts/slot/<path:object_id>/show_bookings/": "OSEA",
@@ -274,7 +289,12 @@ def test_pages_show_what_is_a_visitors_own_to_that_visitor_alone():
     )
     words = {"slug": "amara", "slot_id": slot.pk, "reference": booking.reference, "token": "EB-4444-4444.x"}
     words |= {"proof_id": proof.pk, "session_id": 1, "organization_id": 1, "pk": 1, "uidb36": "1", "key": "x"}
-    words |= {"kind": "experts", "number": 1, "type_slug": make_type(expert, minutes=30).slug}
+    words |= {
+        "name": "experts/1/x.webp",
+        "kind": "experts",
+        "number": 1,
+        "type_slug": make_type(expert, minutes=30).slug,
+    }
     before = Booking.objects.filter(pk=booking.pk).values().get()
     problems = []
     for page, kind in PAGES.items():

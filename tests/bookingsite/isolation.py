@@ -43,6 +43,9 @@ from experts.models import (
     Category,
     Expert,
     ExportLog,
+    ImportKind,
+    ImportRun,
+    ImportStatus,
     Invitation,
     Membership,
     OfferedType,
@@ -133,6 +136,10 @@ def make_world() -> World:
     owner = make_member(organization, **ulf)
     invitation = Invitation.objects.create(organization=organization, email="ivo@garthmail.example", role=Role.OWNER)
     membership = owner.memberships.get()
+    result = {"rows": 1, "error_count": 1, "errors": [[2, "There is no expert Snarkleby in this organisation."]]}
+    ImportRun.objects.create(
+        organization=organization, kind="slots", user=owner, status=ImportStatus.CHECKED, result=result
+    )
     token = ApiToken.objects.create(organization=organization, name="Twiddlekiosk", token_hash="x" * 64, ending="wxyz")
     block = Block.objects.create(
         organization=organization,
@@ -166,6 +173,7 @@ def make_world() -> World:
         "Twiddlekiosk",
         "grumblewort@",
         "Snizzlewort",
+        "Snarkleby",
     ]
     of_the_calendar += [booking.reference, booking.reference.lower(), "garthmail"]
     return World(
@@ -279,7 +287,12 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
         return [address.filled(url="nonsense/")]
     if not address.names:
         return [address.filled()]
-    pk = key or world.objects[address.model].pk
+    if address.pattern.startswith("/admin/import/template/"):
+        return [address.filled(kind=kind) for kind in (*ImportKind.values, "nonsense")]
+    if address.pattern.startswith("/admin/import/"):
+        return [address.filled(pk=key or ImportRun.objects.get(organization=world.organization).pk)]
+    model = Booking if "booking_id" in address.names else address.model
+    pk = key or world.objects[model].pk
     asked = {name: pk for name in KEYS}
     if "kind" in address.names:  # of where a booking comes from
         return [address.filled(**asked, kind=kind) for kind in (*BlockKind.values, "nonsense")]
@@ -288,7 +301,7 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
     return [address.filled(**asked)]
 
 
-KEYS = {"object_id", "id", "pk"}
+KEYS = {"object_id", "id", "pk", "booking_id"}
 
 
 # What an answer says

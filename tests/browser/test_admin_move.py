@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from bookings.models import Booking
 from experts.models import Role
 from tests.browser.conftest import PHONE
-from tests.browser.test_accessibility import problems
+from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
 from tests.staff import PASSWORD, make_member
 
@@ -49,6 +49,11 @@ def log_in(page, path=DAY):
     expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
 
 
+def axe_finds(page):
+    page.evaluate(AXE)
+    return page.evaluate(RUN_AXE, RULES)
+
+
 def block(page, desk):
     return page.locator(f".ebd-block[data-booking='{desk.booking.pk}']")
 
@@ -70,9 +75,9 @@ def carry(page, block, to=None):
 
 def test_by_mouse_in_two_actions_and_undo_in_one(page, desk):
     log_in(page)
-    goal = spot(page, "11:30, Dr Byrne, free. 4 of 4.")
+    goal = spot(page, "11:30, Dr Byrne, free. 2 of 4.")
     carry(page, block(page, desk), goal)
-    expect(page.get_by_text("Maya Halloran was here")).to_be_visible()
+    expect(page.locator(".ebd-column").get_by_text("Maya Halloran was here")).to_be_visible()
     expect(page.locator("header").filter(has_text="Dr Byrne").get_by_text("2 free times")).to_be_visible()
     page.mouse.up()
     question = page.get_by_role("dialog", name="Move Maya Halloran?")
@@ -95,19 +100,19 @@ def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
     log_in(page)
     block(page, desk).focus()
     page.keyboard.press("m")
-    expect(spot(page, "10:30, Dr Okafor, free. 1 of 4.")).to_be_focused()
-    page.keyboard.press("ArrowRight")
-    expect(spot(page, "10:30, Dr Byrne, free. 3 of 4.")).to_be_focused()
+    expect(spot(page, "10:30, Dr Okafor, free. 3 of 4.")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(spot(page, "10:30, Dr Byrne, free. 1 of 4.")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    expect(spot(page, "11:30, Dr Byrne, free. 4 of 4.")).to_be_focused()
+    expect(spot(page, "11:30, Dr Byrne, free. 2 of 4.")).to_be_focused()
     page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowRight")
-    expect(spot(page, "11:30, Dr Byrne, free. 4 of 4.")).to_be_focused()
-    expect(page.locator("[data-said]")).to_have_text("11:30, Dr Byrne, free. 4 of 4.")
-    assert not problems(page, "picked up")
+    page.keyboard.press("ArrowLeft")
+    expect(spot(page, "11:30, Dr Byrne, free. 2 of 4.")).to_be_focused()
+    expect(page.locator("[data-said]")).to_have_text("11:30, Dr Byrne, free. 2 of 4.")
+    assert not axe_finds(page)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Move booking")).to_be_focused()
-    assert not problems(page, "question")
+    assert not axe_finds(page)
     page.keyboard.press("Escape")
     expect(block(page, desk)).to_be_focused()
     expect(page.get_by_text("Maya Halloran stays at 10:00.")).to_be_attached()
@@ -126,7 +131,7 @@ def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
 
 def test_who_was_faster_keeps_the_time_and_the_block_goes_back_with_the_reason(page, desk):
     log_in(page)
-    goal = spot(page, "10:30, Dr Okafor, free. 1 of 4.")
+    goal = spot(page, "10:30, Dr Okafor, free. 3 of 4.")
     carry(page, block(page, desk), goal)
     book(desk.free["Dr Okafor", "10:30"], name="Ines Carvalho")
     page.mouse.up()
@@ -136,7 +141,7 @@ def test_who_was_faster_keeps_the_time_and_the_block_goes_back_with_the_reason(p
     expect(page.locator(".is-origin")).to_have_count(0)
     assert desk.at() == ("Dr Okafor", "10:00")
     # Between the question and the answer, too.
-    carry(page, block(page, desk), spot(page, "13:00, Dr Okafor, free. 1 of 3."))
+    carry(page, block(page, desk), spot(page, "13:00, Dr Okafor, free. 3 of 3."))
     page.mouse.up()
     confirm = page.get_by_role("button", name="Move booking")
     expect(confirm).to_be_visible()
@@ -165,7 +170,7 @@ def test_by_tiles_in_three_clicks(make_context, desk, options):
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="11:30, Dr Byrne, free. 4 of 4.").click()
-    expect(page.get_by_role("heading", name="Move Maya Halloran?")).to_be_visible()
+    expect(page.locator("#content").get_by_role("heading", name="Move Maya Halloran?")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if "is_mobile" in options else True
     page.get_by_role("button", name="Move booking").click()
     expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from bookings import services
 from bookings.models import Booking, OutboxMail, Status
 from experts.models import Role
 from tests.browser.conftest import DESKTOP, PHONE
@@ -120,3 +121,22 @@ def test_rows_are_low_and_axe_finds_nothing(open_page, requests):
         expect(page.get_by_role("dialog")).to_be_visible()
         assert not page.evaluate(RUN_AXE, RULES)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_others_do_shows_by_itself_and_keeps_what_is_selected(open_page, requests):
+    page = open_page()
+    page.get_by_label("Select Wen").check()
+    expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
+    services.approve(booking_id=requests[0].pk)
+    expect(page.get_by_role("link", name="Aylin", exact=True)).to_have_count(0)
+    services.book(slot_id=make_slot(asking(requests[0]), at="20:00").pk, name="Quentin", email="q@example.com")
+    expect(page.get_by_role("link", name="Quentin", exact=True)).to_be_visible()
+    expect(page.get_by_label("Select Wen")).to_be_checked()
+    expect(page.get_by_role("button", name="Approve 1")).to_be_enabled()
+
+
+def asking(booking):
+    expert = booking.slot.expert
+    expert.requires_approval = True
+    expert.save()
+    return expert

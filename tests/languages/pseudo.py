@@ -60,7 +60,8 @@ CODE_LIKE = re.compile(r"\S+@\S+|\S+://\S+|\b[a-z]+\.[a-z_]+\b|\b\w+_\w+\b|\bEB-
 # Names: the product's, of standards, of what is written in code.
 NAMES = {
     *("expertbook", "utc", "gmt", "json", "api", "html", "url", "http", "https", "www", "com", "org", "example"),
-    *("webauthn", "pbkdf", "sha", "ics", "iso", "csv", "pdf", "google", "altcha", "django", "localhost", "uuid"),
+    *("webauthn", "pbkdf", "sha", "ics", "iso", "csv", "xlsx", "pdf", "google", "altcha", "django"),
+    *("localhost", "uuid"),
 }
 
 
@@ -96,7 +97,7 @@ class Texts(HTMLParser):
 
     SILENT = {"script", "style", "code", "pre", "svg", "kbd"}
     # Letters of a font that spell an icon's name, and the initials of people.
-    PICTURES = ("material-symbols", "avatar")
+    PICTURES = ("material-symbols", "avatar", "eb-face", "ebr-face", "qb-face")
     INLINE = {"a", "strong", "em", "b", "i", "span", "small", "time", "br", "code"}
     # What is said besides, and what scripts of ours show.
     ATTRIBUTES = ("title", "alt", "placeholder", "aria-label", "aria-description", "label")

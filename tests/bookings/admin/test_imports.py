@@ -118,7 +118,8 @@ def test_experts_and_strangers_get_nowhere(expert):
         assert {ask(URL).status_code, ask(url).status_code} == {403}
     assert stranger.get(url).status_code == stranger.post(url).status_code == 404
     assert expert.organization.name not in stranger.get(URL).text
-    send(stranger, HEAD, row(expert), organization=expert.organization.pk)
+    assert send(stranger, HEAD, row(expert), organization=expert.organization.pk).status_code == 422
+    send(stranger, HEAD, row(expert))
     theirs = ImportRun.objects.exclude(pk=run.pk).get()
     assert theirs.organization_id != expert.organization_id
     assert Client().get(url).status_code == 302

@@ -171,7 +171,7 @@ class TestWho:
         desk.amara.save()
         amara = logged_in(user)
         assert tiles(desk.get(amara)) == [str(desk.same.pk)]
-        assert tiles(desk.get(amara, experts=[desk.nora.pk])) == [str(desk.same.pk)]
+        assert tiles(desk.get(amara, experts=[desk.nora.pk])) == []
         assert desk.get(amara, slot=desk.other.pk).status_code == 404
         assert desk.move(desk.other, amara).status_code == 409
         theirs = make_booking(make_slot(desk.nora, at="16:00"))
@@ -189,3 +189,8 @@ def test_the_times_cost_as_many_queries_however_many_experts_and_slots(desk, dja
             make_slot(expert, at=f"{hour:02}:00")
     with django_assert_num_queries(len(captured)):
         assert len(re.findall("data-to=", desk.get(part=1).text)) == 2 + 16
+
+
+def test_the_page_of_a_booking_leads_to_the_tiles(desk):
+    page = desk.staff.get(reverse("admin:bookings_booking_change", args=[desk.booking.pk]))
+    assert f'href="{URL}?booking={desk.booking.pk}"' in page.text

@@ -26,6 +26,7 @@ from tests.cast import (
     make_type,
     move_slot,
 )
+from tests.mail import waiting
 from tests.staff import logged_in, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
@@ -146,6 +147,22 @@ def test_what_is_missing_is_said(clinic):
     assert form.page.context["problem"] == "Choose a time."
     form.press(what="herrera qwertz")
     assert "Not understood: qwertz." in form.page.content.decode()
+
+
+def test_the_customer_is_told_unless_staff_say_no(clinic):
+    organization, _expert, slots = clinic
+    form = Form(make_member(organization))
+    form.press(who="900412", hold=f"{slots['09:00'].pk}-0-0-0")
+    assert form.fields["tell"] == "1"
+    told = form.book()
+    assert [kind for pk, kind, _sequence in waiting() if pk == told.pk] == ["confirmed"]
+    form = Form(make_member(organization))
+    form.press(who="900412", hold=f"{slots['10:00'].pk}-0-0-0")
+    fields = form.fields
+    del fields["tell"]
+    assert form.client.post(URL, fields | {"book": "1"}).status_code == 302
+    untold = Booking.objects.get(slot=slots["10:00"])
+    assert [kind for pk, kind, _sequence in waiting() if pk == untold.pk] == []
 
 
 def test_sent_twice_it_is_booked_once(clinic):

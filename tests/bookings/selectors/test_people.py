@@ -11,7 +11,7 @@ from django.utils import timezone
 from bookings.models import Booking, Source, Status
 from bookings.phones import digits_to_find
 from bookings.privacy import erasing
-from bookings.selectors.people import bookings_of_person, find_people, person_of
+from bookings.selectors.people import Standing, bookings_of_person, find_people, person_of
 from experts.models import Role
 from tests.cast import make_booking, make_expert, make_organization, make_slot, move_slot
 from tests.staff import admin_url, logged_in, make_member
@@ -94,7 +94,7 @@ def test_a_person_is_an_address_or_a_number_with_a_name_and_is_told_once():
         ("Maya Halloran", 1, 0),
         ("Maya Halloran", 3, 1),
     ]
-    assert (people[0].in_words, people[0].has_been) == ("1 request rejected", False)
+    assert (people[0].in_words, people[0].standing) == ("1 request rejected", Standing.ASKED)
     maya = people[-1]
     assert (maya.in_words, maya.no_shows_in_words, maya.phone_end) == ("3 visits", "1 no-show", "…900412")
     assert (maya.newest, maya.next_at) == (coming, coming.slot.starts_at)
@@ -130,7 +130,7 @@ def test_looking_takes_the_same_statements_for_one_and_for_many_and_reads_indexe
         make_booking(make_slot(expert, at=f"{10 + n}:00"), name=f"Maya {n}", email=f"maya{n}@example.com")
     with CaptureQueriesContext(connection) as captured:
         assert len(find_people(Booking.objects.all(), "maya")) == 8
-    assert len(captured.captured_queries) == 2
+    assert len(captured.captured_queries) == 3
     assert len([q for q in one.captured_queries if "to_tsquery" in q["sql"]]) == 1
     with CaptureQueriesContext(connection) as captured:
         find_people(Booking.objects.all(), "07700 900412")

@@ -23,6 +23,7 @@ from experts.errors import Busy
 from experts.models import (
     Category,
     Expert,
+    ExportLog,
     Invitation,
     Membership,
     Organization,
@@ -49,9 +50,12 @@ from tests.cast import (
 )
 from tests.experts.services.test_hours import agreed
 from tests.staff import admin_url, errors_of, logged_in, make_member, make_superuser, make_user, messages_of, run_action
+from tests.statements import boundless_counts
 
 pytestmark = pytest.mark.django_db
-WRITTEN_BY_THEMSELVES = (WebhookDelivery, Erasure, NoteReading, Notification, SignIn, TurnedAway, WaitlistEntry)
+WRITTEN_BY_THEMSELVES = (
+    *(WebhookDelivery, Erasure, ExportLog, NoteReading, Notification, SignIn, TurnedAway, WaitlistEntry),
+)
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -80,6 +84,7 @@ def one_of_each():
     make_session_type(slot.expert.organization, slot.expert)
     of_whom = {"organization": slot.expert.organization, "who": "noor@example.com"}
     SignIn.objects.create(outcome="in", means="password", address="192.0.2.1", **of_whom)
+    ExportLog.objects.create(subject="reports", format="csv", rows=1, **of_whom)
     NoteReading.objects.create(booking=booking, reference=booking.reference, **of_whom)
     Block.objects.create(
         organization=slot.expert.organization, kind="domain", value="example.net", until=timezone.now()
@@ -262,7 +267,7 @@ def test_a_list_takes_as_many_queries_for_three_rows_as_for_one(staff, model):
     for_three = queries()
     assert len(for_three) == len(for_one)
     if model in (Slot, Expert):
-        assert not [sql for sql in for_three if "COUNT(" in sql], "a list never counts a large table"
+        assert not boundless_counts(for_three), "a list never counts a large table"
 
 
 # Adding a slot

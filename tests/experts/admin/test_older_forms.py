@@ -164,7 +164,7 @@ def test_hours_that_a_colleague_has_changed_added_and_taken_away_stay_so(maya, s
             sara,
             url,
             theirs,
-            **{"hours-0-end": "13:00", "hours-1-DELETE": "on"},
+            **{"hours-TOTAL_FORMS": 4, "hours-0-end": "13:00", "hours-1-DELETE": "on"},
             **{f"hours-3-{name}": value for name, value in added.items()},
         )
     )

@@ -3,6 +3,7 @@
 from html import unescape
 
 import pytest
+from django.urls import reverse
 
 from experts.models import Audience, Expert, OfferedType, Role, SessionType, Slot, WeeklyHours
 from tests.cast import (
@@ -18,6 +19,7 @@ from tests.cast import (
 from tests.experts.admin.test_admin import expert_form
 from tests.experts.admin.test_hours import EMPTY, grid, line, press, sections
 from tests.experts.services.test_hours import row, work
+from tests.forms import filled_in
 from tests.staff import admin_url, errors_of, logged_in, make_member, messages_of
 
 pytestmark = pytest.mark.django_db
@@ -128,7 +130,7 @@ def test_on_the_experts_page_types_are_ticked_and_hours_are_for_some(staff, orga
     assert "Times that can be booked" in sections(response)
     assert press(owner, response, url).status_code == 302
     assert [offer.terms.minutes for offer in expert.offered_types.order_by("session_type__name")] == [20, 40]
-    page = owner.get(url)
+    page = owner.post(f"/admin/experts/expert/{expert.pk}/hours/", grid(expert) | {"_hours": "add:0"})
     assert 'name="hours-0-for_types"' in page.text
     hours = line(weekday=day.weekday(), start="13:00", end="14:00", slot_minutes="20", for_types=[first.pk])
     form = grid(expert, hours) | own
@@ -190,6 +192,33 @@ def test_buttons_move_it_and_a_copy_begins_with_all_but_the_address(staff, organ
     assert [kind.name for kind in listed] == ["B", "A"]
     initial = staff.get(admin_url(SessionType, "add"), {"copy": rows[0].pk}).context["adminform"].form.initial
     assert (initial["name"], initial["minutes"], initial.get("slug")) == ("A", 25, None)
+
+
+def test_a_dragged_row_is_told_of_without_a_page(staff, organization):
+    rows = [make_session_type(organization, name=name, position=n) for n, name in enumerate("ABC")]
+    url = f"{admin_url(SessionType)}{rows[0].pk}/move/"
+    moved = staff.post(url, {"onto": rows[2].pk}, headers={"HX-Request": "true"})
+    assert moved.status_code == 204
+    foreign = make_session_type(make_organization())
+    refused = staff.post(url, {"onto": foreign.pk}, headers={"HX-Request": "true"})
+    assert refused.status_code == 404
+    assert list(organization.session_types.values_list("name", flat=True)) == ["B", "C", "A"]
+
+
+def test_the_card_shows_what_is_typed_and_saves_nothing(staff, organization, expert):
+    kind = make_session_type(organization, expert, name="First visit", minutes=40)
+    form = filled_in(staff.get(admin_url(SessionType, "change", kind.pk)).text, name="<Typed>", minutes="75")
+    form["price_words"], form["min_notice"] = "Free", "soon"
+    url = reverse("admin:experts_sessiontype_card", args=[kind.pk])
+    card = staff.post(url, form).text
+    assert "&lt;Typed&gt;" in card
+    assert "75 min" in card
+    assert "Free" in card
+    assert expert.name in card
+    kind.refresh_from_db()
+    assert (kind.name, kind.minutes) == ("First visit", 40)
+    assert logged_in(make_member(make_organization())).post(url, form).status_code == 404
+    assert staff.get(url).status_code == 405
 
 
 def test_an_empty_list_offers_examples(staff, organization):

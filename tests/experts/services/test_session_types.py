@@ -7,7 +7,7 @@ import pytest
 
 from bookings.models import Booking
 from experts import services
-from experts.errors import InvalidSessionType, TypePreviewNeeded
+from experts.errors import InvalidSessionType, NotFound, TypePreviewNeeded
 from experts.example_types import EXAMPLE_SETS
 from experts.models import Audience, OfferedType, SessionTerms, SessionType, WeeklyHours
 from experts.scheduling.fit import fit_into_hours
@@ -193,6 +193,13 @@ def test_types_move_up_and_down_within_their_organisation():
     for moved, places, then in [(2, -1, "ACB"), (2, -1, "CAB"), (2, -1, "CAB"), (2, 1, "ACB"), (1, 5, "ACB")]:
         services.move_session_type(session_type_id=rows[moved].pk, places=places)
         assert order() == then
+    for moved, onto, then in [(1, 0, "BAC"), (1, 2, "ACB"), (1, 0, "BAC"), (0, 0, "BAC")]:
+        services.move_session_type(session_type_id=rows[moved].pk, onto=rows[onto].pk)
+        assert order() == then
+    foreign = SessionType.objects.exclude(organization=organization).get()
+    with pytest.raises(NotFound):
+        services.move_session_type(session_type_id=rows[0].pk, onto=foreign.pk)
+    assert order() == "BAC"
 
 
 @pytest.mark.parametrize("example", EXAMPLE_SETS, ids=lambda example: example.slug)

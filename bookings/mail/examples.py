@@ -1,0 +1,104 @@
+"""Write the mails of an organisation about a booking that does not exist, so that its staff see what people read.
+
+By the same code as real ones (``booking_mail``). Nothing is stored: the reference has letters that none can have, so
+the links of such a mail open nothing.
+"""
+
+from datetime import date, datetime, time, timedelta
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from bookings.mail.messages import Before, Mail, booking_mail
+from bookings.mail.transport import Transport
+from bookings.models import Booking, MailKind, Source, Status
+from bookings.models.booking import REFERENCE_ALPHABET
+from experts.models import Expert, Organization, Slot, User
+from experts.models.expert import Venue
+from experts.timezones import instant_of
+
+REFERENCE = "EB-SAMP-LE00"
+assert not set("SAMPLE0") <= set(REFERENCE_ALPHABET), "somebody's booking could be called so"
+START, MINUTES = time(14), 45
+
+# What a customer gets in the life of a booking, in this order, and how the booking stands then.
+SHOWN = {
+    MailKind.CONFIRMED: Status.CONFIRMED,
+    MailKind.PENDING: Status.PENDING,
+    MailKind.REJECTED: Status.REJECTED,
+    MailKind.EXPIRED: Status.EXPIRED,
+    MailKind.RESCHEDULED: Status.CONFIRMED,
+    MailKind.CANCELLED: Status.CANCELLED,
+    MailKind.REMINDER_DAY: Status.CONFIRMED,
+    MailKind.REMINDER_HOUR: Status.CONFIRMED,
+    MailKind.PROVE: Status.HELD,
+}
+
+
+def example_booking(organization: Organization, to: str, now: datetime, status: Status = Status.CONFIRMED) -> Booking:
+    """Return a booking of tomorrow at 14:00 with one of the organisation's experts; nothing of it is stored.
+
+    ``organization`` may have values that nobody has saved.
+    """
+    expert = Expert.objects.filter(organization=organization.pk, is_active=True).order_by("name", "pk").first()
+    if expert is None:
+        expert = Expert(name=_("Dr Sample"), slug="sample", timezone=organization.timezone, venue=Venue.IN_PERSON)
+    expert.organization = organization
+    zone = ZoneInfo(expert.timezone)
+    day = now.astimezone(zone).date() + timedelta(days=1)
+    booking = Booking(
+        slot=_slot(expert, day, zone, now),
+        reference=REFERENCE,
+        status=status,
+        name=_("Sam Sample"),
+        email=to,
+        language=settings.LANGUAGE_CODE,
+        timezone=expert.timezone,
+        source=Source.WEB,
+        created_at=now,
+    )
+    if status in (Status.PENDING, Status.HELD):
+        hours = organization.approval_hours if status == Status.PENDING else 0
+        booking.expires_at = min(now + (timedelta(hours=hours) or timedelta(minutes=15)), booking.slot.starts_at)
+        booking.awaits_proof = status == Status.HELD
+    return booking
+
+
+def example_mail(organization: Organization, kind: MailKind, to: str, message_id: str, now: datetime) -> Mail:
+    """Return the mail of that kind, one of ``SHOWN``, about ``example_booking``."""
+    booking = example_booking(organization, to, now, SHOWN[kind])
+    before = Before()
+    if kind == MailKind.RESCHEDULED:
+        expert, zone = booking.slot.expert, ZoneInfo(booking.slot.expert.timezone)
+        before = Before(_slot(expert, booking.slot.date + timedelta(days=1), zone, now), was_approved=True)
+    return booking_mail(booking, kind, to, message_id, before, invites=False)
+
+
+def send_example(organization: Organization, user: User, kind: MailKind, asked_at: str) -> None:
+    """Send ``example_mail`` to the user. It stands in no log: it tells nobody of anything. Raises MailNotSentError.
+
+    ``asked_at``: so that each has a Message-ID of its own.
+    """
+    asked = sha256(f"{asked_at} {user.pk}".encode()).hexdigest()[:16]
+    mail = example_mail(organization, kind, user.email, f"<example.{asked}@expertbook>", timezone.now())
+    mail.subject = _("Test: %(subject)s") % {"subject": mail.subject}
+    with Transport() as transport:
+        transport.hand_over(mail)
+
+
+def _slot(expert: Expert, day: date, zone: ZoneInfo, now: datetime) -> Slot:
+    starts_at = instant_of(day, START, zone)
+    assert starts_at is not None, "no clock is changed at two in the afternoon"
+    slot = Slot(
+        expert=expert,
+        date=day,
+        time=START,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(minutes=MINUTES),
+        capacity=1,
+    )
+    slot.read_at = now
+    return slot

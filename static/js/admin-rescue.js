@@ -1,0 +1,107 @@
+// Rescue: selecting several rows, and doing things without loading the page. Without it the page is one form.
+
+const form = document.getElementById("rescue");
+const bulk = document.getElementById("rescue-bulk");
+const TOAST_SECONDS = 8;
+const live = () => document.getElementById("rescue-live");
+const boxes = () => [...live().querySelectorAll('input[name="row"]')];
+
+// ---------- What is selected ----------
+
+function count() {
+  if (!bulk) return;
+  const chosen = boxes().filter((box) => box.checked);
+  const movable = chosen.filter((box) => !("without" in box.dataset));
+  bulk.hidden = chosen.length === 0;
+  const words = document.documentElement.lang || "en";
+  const number = new Intl.NumberFormat(words);
+  bulk.querySelector("[data-selected]").textContent = bulk.dataset.selected.replace("{n}", number.format(chosen.length));
+  const move = bulk.querySelector('[value="move"]');
+  move.disabled = movable.length === 0;
+  move.querySelector("[data-label]").textContent =
+    movable.length === 1 ? move.dataset.one : move.dataset.many.replace("{n}", number.format(movable.length));
+  const all = document.getElementById("rescue-all");
+  if (all) {
+    all.checked = chosen.length > 0 && chosen.length === boxes().length;
+    all.indeterminate = chosen.length > 0 && !all.checked;
+  }
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.matches?.("[data-all]")) for (const box of boxes()) box.checked = target.checked;
+  if (target.closest?.("#rescue")) count();
+});
+document.addEventListener("staff-live:swapped", count);
+for (const link of document.querySelectorAll("[data-no-script]")) link.remove();
+
+// ---------- Doing something ----------
+
+// One after another: no click is lost while an answer is on its way.
+let before = Promise.resolve();
+form?.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  // Cancelling asks first, on a page of its own.
+  if (!button || button.value.startsWith("cancel")) return;
+  event.preventDefault();
+  if (button.getAttribute("aria-busy")) return;
+  const sent = new FormData(form, button);
+  // Of many only those for which there is a time.
+  if (button.value === "move") {
+    sent.delete("row");
+    for (const box of boxes()) if (box.checked && !("without" in box.dataset)) sent.append("row", box.value);
+  }
+  button.setAttribute("aria-busy", "true");
+  before = before.then(() => send(sent)).finally(() => button.removeAttribute("aria-busy"));
+});
+
+async function send(sent) {
+  let answer;
+  try {
+    answer = await fetch(form.dataset.url, { method: "POST", body: sent, headers: { "X-By-Script": "1" } });
+  } catch {
+    return say(form.dataset.failed);
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.getElementById("rescue-live");
+  if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
+  const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
+  const focused = document.activeElement?.closest(".ebr-row")?.id;
+  live().replaceWith(document.importNode(fresh, true));
+  for (const box of boxes()) box.checked = kept.has(box.value);
+  const row = focused && document.getElementById(focused);
+  (row ?? document).querySelector(".ebr-actions button, .ebr-actions a")?.focus({ preventScroll: true });
+  count();
+  say(document.getElementById("rescue-toast").textContent);
+}
+
+// A live region speaks only what changes.
+let toastEnds = 0;
+function say(text) {
+  const toast = document.getElementById("rescue-toast");
+  toast.textContent = "";
+  toast.classList.toggle("is-shown", Boolean(text));
+  requestAnimationFrame(() => (toast.textContent = text));
+  clearTimeout(toastEnds);
+  toastEnds = setTimeout(() => toast.classList.remove("is-shown"), TOAST_SECONDS * 1000);
+}
+
+const until = document.getElementById("id_until");
+function nameUntil() {
+  const words = bulk?.querySelector("[data-until]");
+  if (words && until) words.textContent = words.dataset.until.replace("{when}", until.selectedOptions[0].textContent);
+}
+until?.addEventListener("change", nameUntil);
+
+// One menu at a time, and none after a click elsewhere or Escape.
+document.addEventListener("click", ({ target }) => {
+  for (const menu of document.querySelectorAll(".ebr-menu[open]")) if (!menu.contains(target)) menu.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector(".ebr-menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+count();
+nameUntil();
