@@ -111,7 +111,14 @@ class PreviewNeeded(Exception):
 
 
 class StretchPreviewNeeded(Exception):
-    """Not a refusal: staff must see what blocking or opening a stretch does first, or again. Nothing was written."""
+    """Not a refusal: staff must see what blocking or opening a stretch does first, or again. Nothing was written.
+
+    The same call with ``seen=key`` writes it, if it is still what would happen.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(key)
 
 
 class TypePreviewNeeded(Exception):

@@ -56,6 +56,7 @@ from experts.timezones import city, offset_label
 
 VIEWS = ("day", "list")
 TALL_FROM = 27  # minutes: from there on a block has room for a second line
+LABEL_MINUTES = 15  # that the words take which say why nothing can be booked
 
 ICONS = {
     Look.CONFIRMED: "circle-check",
@@ -158,7 +159,7 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "staff_day": found,
         "staff_live": live,
         "organization": organization,
-        "organizations": organizations_to_choose(request),
+        "organizations": organizations_to_choose(request, organization),
         "today": today,
         "is_today": day == today,
         "view": view,
@@ -239,7 +240,7 @@ class Drawing:
             "percent": round(100 * column.seats_taken / column.seats) if column.seats else 0,
             "free": {"time": self.clock(free.starts_at, zone), "url": self._book_url(free)} if free else None,
             "blocks": [self.block(expert, entry) for entry in column.entries if show is None or entry.counts_for(show)],
-            "away": [_away(found, expert, stretch) for stretch in column.away],
+            "away": [_away(found, expert, stretch, column.entries) for stretch in column.away],
         }
 
     def block(self, expert: Expert, entry: Entry) -> Shown:
@@ -324,7 +325,7 @@ def _line(booking: Booking, entry: Entry, zone: ZoneInfo) -> str:
     return booking.title
 
 
-def _away(found: StaffDay, expert: Expert, stretch: Stretch) -> dict:
+def _away(found: StaffDay, expert: Expert, stretch: Stretch, entries: list[Entry]) -> dict:
     zone = expert.zone
     times = {"start": formatting.clock(stretch.starts_at, zone), "end": formatting.clock(stretch.ends_at, zone)}
     match stretch.why:
@@ -349,7 +350,11 @@ def _away(found: StaffDay, expert: Expert, stretch: Stretch) -> dict:
         "text": text,
         "at": _minutes(stretch.starts_at - found.opens_at),
         "minutes": minutes,
-        "has_room": minutes >= 15,
+        "has_room": minutes >= LABEL_MINUTES
+        and not any(
+            entry.starts_at < stretch.starts_at + timedelta(minutes=LABEL_MINUTES) and stretch.starts_at < entry.ends_at
+            for entry in entries
+        ),
     }
 
 

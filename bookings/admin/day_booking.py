@@ -6,6 +6,7 @@ What is done is a form that is posted, and leads back to the day. Scripts post t
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
@@ -25,7 +26,7 @@ from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
 from bookings.selectors.place import whole_place
-from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived
+from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
 from bookings.transitions import TRANSITIONS
 from experts import formatting
 from experts.admin.base import read_key
@@ -48,8 +49,11 @@ class Act:
     said: str
     is_possible: Callable[[Booking, datetime], bool]
     is_done: Callable[[Booking], bool]
-    can_be_undone: bool = True
+    # The act that takes it back for a while; "" where nothing does.
+    undone_by: str = "undo"
     asks_message: bool = False
+    # Whether the panel offers it, apart from how it is offered otherwise.
+    is_offered: bool = True
 
 
 def _has_day_come(booking: Booking, now: datetime) -> bool:
@@ -86,22 +90,22 @@ ACTS = {
         lambda booking: booking.status == Status.COMPLETED,
     ),
     "approve": Act(
-        services.approve,
+        partial(services.approve, can_undo=True),
         gettext_lazy("Approve"),
         "circle-check",
         gettext_lazy("The request of %(name)s is approved."),
         lambda booking, now: booking.status == Status.PENDING and booking.runs_out_at > now,
         lambda booking: booking.status == Status.CONFIRMED,
-        can_be_undone=False,
+        undone_by="undecide",
     ),
     "reject": Act(
-        services.reject,
+        partial(services.reject, can_undo=True),
         gettext_lazy("Reject"),
         "circle-x",
         gettext_lazy("The request of %(name)s is rejected."),
         lambda booking, now: booking.status == Status.PENDING,
         lambda booking: booking.status == Status.REJECTED,
-        can_be_undone=False,
+        undone_by="undecide",
         asks_message=True,
     ),
     "cancel": Act(
@@ -111,7 +115,7 @@ ACTS = {
         gettext_lazy("The booking of %(name)s is cancelled."),
         lambda booking, now: Status.CANCELLED in TRANSITIONS[Status(booking.status)] and booking.ends_at > now,
         lambda booking: booking.status == Status.CANCELLED,
-        can_be_undone=False,
+        undone_by="",
         asks_message=True,
     ),
     "undo": Act(
@@ -121,7 +125,18 @@ ACTS = {
         gettext_lazy("Taken back: %(name)s is booked as before."),
         lambda booking, now: booking.status in (Status.NO_SHOW, Status.COMPLETED) or booking.arrived_at is not None,
         lambda booking: booking.status == Status.CONFIRMED and booking.arrived_at is None,
-        can_be_undone=False,
+        undone_by="",
+        is_offered=False,
+    ),
+    "undecide": Act(
+        services.undo_decision,
+        gettext_lazy("Undo"),
+        "undo-2",
+        gettext_lazy("Taken back: %(name)s waits for an answer again."),
+        lambda booking, now: False,
+        lambda booking: booking.status == Status.PENDING,
+        undone_by="",
+        is_offered=False,
     ),
 }
 
@@ -172,6 +187,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     place = whole_place(booking)
     return {
         "booking": booking,
+        "rescue_url": reverse("admin:rescue") if is_in_danger(booking, now) else "",
         "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
         "status": _status(booking),
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
@@ -189,7 +205,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
                 "is_main": name == main,
             }
             for name in possible
-            if name != "undo"
+            if ACTS[name].is_offered
         ],
         "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if "undo" in possible else "",
         "move_url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"])
@@ -202,6 +218,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
         else "",
         "may_edit": may_change,
         "close_url": address.to(),
+        "live_url": f"{reverse('admin:day_panel')}?{address.query(booking=booking.pk)}",
         "fields": {**address.kept, "booking": booking.pk},
         **read_words(request, booking),
         **_visits(request, booking),
@@ -274,6 +291,7 @@ def class_panel(request: HttpRequest, slot: Slot, address: DayAddress) -> dict:
         "book_url": book_url(slot=slot.pk) if slot.is_bookable and may(request, "bookings.booking", ADD) else "",
         "open_url": reverse("admin:experts_slot_change", args=[slot.pk]),
         "close_url": address.to(),
+        "live_url": f"{reverse('admin:day_panel')}?{address.query(slot=slot.pk)}",
         "fields": {**address.kept, "slot": slot.pk},
     }
 
@@ -295,7 +313,7 @@ def said(request: HttpRequest) -> dict:
         "toast": {
             "text": act.said % {"name": booking.name or booking.reference},
             "icon": act.icon,
-            "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if act.can_be_undone else "",
+            "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if act.undone_by else "",
             "fields": last.get("fields", {}),
         }
     }

@@ -14,9 +14,10 @@ from bookings.models import Booking
 from bookings.selectors.staff_day import Column, Entry
 from bookings.views.responses import see_other
 from experts import formatting
-from experts.errors import PreviewNeeded
+from experts.errors import StretchPreviewNeeded
 from experts.models import Expert
-from experts.services import block_time
+from experts.models.hours import MIDNIGHT
+from experts.services import Stretch, block_stretch
 from experts.timezones import day_bounds, edge_of
 
 MOST_SPANS = 8  # to choose from
@@ -48,10 +49,9 @@ def block(request, here: Here, column: Column, now: datetime):
         return choices | {"problem": _("Choose from when and until when.")}
     start, end = span
     try:
-        block_time(
-            expert_id=here.expert.pk, day=here.day, from_time=start, to_time=end, seen=request.POST.get("seen", "")
-        )
-    except PreviewNeeded as preview:
+        stretch = Stretch(here.day, start or MIDNIGHT, end or MIDNIGHT)
+        block_stretch(expert_id=here.expert.pk, stretch=stretch, seen=request.POST.get("seen", ""))
+    except StretchPreviewNeeded as preview:
         return (
             choices
             | _effect(here, column, start, end)

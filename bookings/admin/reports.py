@@ -412,13 +412,14 @@ def _demand(request, asked: Asked, report: Report, experts: list[Expert], links:
     most = [(by_id[it.expert_id], it) for it in report.demand[:MOST_DEMAND]]
     now = timezone.now()
     may_add = may(request, "experts.slot", ADD) and bool(most)
+    zones = {formatting.zone_name(expert.zone) for expert, _it in most}
     places = reports.where_to_add(most, {expert.pk: expert.today(now) for expert, _it in most}) if may_add else []
     return {
         "rows": [
             {
                 "expert": expert,
                 "when": formatting.hour_of_weekday(it.weekday, it.first_hour, it.last_hour),
-                "zone": formatting.zone_name(expert.zone),
+                "zone": formatting.zone_name(expert.zone) if len(zones) > 1 else "",
                 "people": it.people,
                 "most": report.demand[0].people,
                 "url": links.turned_away(
@@ -428,6 +429,7 @@ def _demand(request, asked: Asked, report: Report, experts: list[Expert], links:
             }
             for number, (expert, it) in enumerate(most)
         ],
+        "zone": zones.pop() if len(zones) == 1 else "",
         "all": links.turned_away(),
         "number": formatting.count_label(report.total.turned_away),
     }

@@ -513,7 +513,7 @@ def _ask(request: HttpRequest, page: RescuePage, form: MessageForm) -> HttpRespo
         return HttpResponseRedirect(page.url)
     number = len(bookings)
     context = {
-        "title": ngettext("Cancel this booking?", "Cancel these %(count)d bookings?", number) % {"count": number},
+        "question": ngettext("Cancel this booking?", "Cancel these %(count)d bookings?", number) % {"count": number},
         "bookings": bookings,
         "hidden": [("row", booking.pk) for booking in bookings]
         + [(f"seq-{booking.pk}", booking.sequence) for booking in bookings],

@@ -18,9 +18,11 @@ _KEY = "staff_choice"
 MOST_LISTED = 100
 
 
-def organizations_to_choose(request: HttpRequest) -> list[Organization]:
-    """Those to choose from; empty where there is nothing to choose."""
+def organizations_to_choose(request: HttpRequest, chosen: Organization | None = None) -> list[Organization]:
+    """Those to choose from, the chosen one among them; empty where there is nothing to choose."""
     rows = list(organizations_seen(reach(request))[:MOST_LISTED])
+    if chosen is not None and chosen not in rows:
+        rows.insert(0, chosen)
     return rows if len(rows) > 1 else []
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from random import Random
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from bookings.demo import hours
@@ -13,7 +15,7 @@ from bookings.demo.organizations import categories, organizations
 from bookings.demo.profiles import Profile, profiles
 from bookings.demo.questions import questions
 from bookings.demo.types import session_types
-from bookings.models import Booking, Question
+from bookings.models import Booking, Question, TurnedAway
 from experts import services
 from experts.models import (
     Category,
@@ -70,6 +72,7 @@ def plant(
         made_types = SessionType.objects.bulk_create(session_types(made_organizations))
         offers = _make_offers(made_experts, described, made_types)
         slots, bookings = _fill_diaries(made_experts, described, offers, now, note)
+        _turn_away(now)
     return Summary(len(made_organizations), len(made_categories), len(made_experts), slots, bookings)
 
 
@@ -208,6 +211,19 @@ def _weekly_hours(expert: Expert, profile: Profile, offers: list[OfferedType]) -
         for weekday, spans in hours.parse(profile.hours).items()
         for start, end in spans
     ]
+
+
+def _turn_away(now: datetime) -> None:
+    """Say that people wanted times that were gone: rather often late in the day, as reports then show."""
+    random = Random(f"{SEED} demand")
+    full = Slot.objects.filter(seats_booked__gte=F("capacity"), starts_at__lt=now + timedelta(days=10))
+    rows = []
+    for slot in full.order_by("starts_at", "expert__slug"):
+        luck, people, hours_before = random.random(), random.randint(1, 4), random.randint(1, 60)
+        if luck < (0.3 if slot.time.hour >= 16 else 0.05):
+            at = min(now, slot.starts_at) - timedelta(hours=hours_before)
+            rows.append(TurnedAway(slot=slot, reason="full", source="web", people=people, created_at=at))
+    TurnedAway.objects.bulk_create(rows, batch_size=_BATCH)
 
 
 def _write(bookings: list[Booking], closed: list[Slot]) -> None:

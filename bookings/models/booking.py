@@ -155,16 +155,21 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
         All of them when no word was typed. In any case of letters; accents count.
         """
+        keys = Booking.objects.keys_matching(text)
+        return self if keys is None else self.filter(pk__in=keys)
+
+    def keys_matching(self, text: str) -> models.QuerySet[Any] | None:
+        """Return the keys of all bookings that match (``matching``), in no order; None when no word was typed."""
         words = re.findall(r"[^\W_]+", text.lower())[:_MOST_WORDS]
         if not words:
-            return self.none() if text.strip() else self
+            return Booking.objects.none().values("pk") if text.strip() else None
         query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
         named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
         address = text.strip().lower()
         written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
         called = [Booking.objects.order_by().of_phone(text).values("pk")] if digits_to_find(text) else []
         # A union rather than an OR: each branch has its index.
-        return self.filter(pk__in=named.values("pk").union(written_to.values("pk"), *called, all=True))
+        return named.values("pk").union(written_to.values("pk"), *called, all=True)
 
     def proven_to(self, visitor: str) -> Self:
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.

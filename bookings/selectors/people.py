@@ -6,14 +6,14 @@ named by one of the bookings, so that nobody's address stands in an address of o
 All functions take the bookings that the asker may see: what is not among them counts for nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Case, Count, F, Max, Min, Q, Value, When
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,6 +24,7 @@ from bookings.phones import digits_to_find, show_phone
 
 MOST_PEOPLE = 8
 _MOST_READ = 400  # the newest bookings that match, among which people are found
+_MOST_LOOKED_AT = 5_000  # of the newest that match, whosever they are
 _DIGITS_SHOWN = 6
 # Confirmed sessions are completed within the hour after their end.
 _CAME = (
@@ -120,16 +121,29 @@ class Person:
 def find_people(bookings: BookingQuerySet, text: str, most: int = MOST_PEOPLE) -> list[Person]:
     """Return the people of whom a booking matches what was typed (``BookingQuerySet.matching``), the newest first.
 
-    By part of the name, the address, or the phone in any spelling. Three queries, one where nobody is found.
+    By part of the name, the address, or the phone in any spelling. Three queries, two where nobody is found. Where
+    very many match, the newest are looked at, and all of them only if hardly any of those may be seen.
     """
-    if not text.strip():
+    keys = Booking.objects.keys_matching(text)
+    if keys is None:
         return []
-    matching = Booking.objects.order_by().matching(text).values("pk")
-    rows = list(_named(bookings).filter(pk__any_of=ArraySubquery(matching)).order_by("-pk")[:_MOST_READ])
+    newest_keys = list(keys.order_by("-pk").values_list("pk", flat=True)[: _MOST_LOOKED_AT + 1])
+    rows = _newest(bookings, newest_keys)
+    if len(newest_keys) > _MOST_LOOKED_AT and len(rows) < most:
+        rows = _newest(bookings, ArraySubquery(keys))
     newest: dict[_Key, list[Booking]] = {}
     for row in rows:
         newest.setdefault(_key(row), []).append(row)
     return _with_facts(bookings, dict(list(newest.items())[:most]))
+
+
+def _newest(bookings: BookingQuerySet, keys: list[int] | ArraySubquery) -> list[Booking]:
+    """Read the newest bookings of these keys that the asker may see."""
+    if isinstance(keys, list) and not keys:
+        return []
+    # What they are shown with is joined afterwards: to the few that are left.
+    seen = _named(bookings).filter(pk__any_of=keys).order_by("-pk").values("pk")[:_MOST_READ]
+    return list(Booking.objects.filter(pk__in=seen).select_related("slot__expert").order_by("-pk"))
 
 
 def person_of(bookings: BookingQuerySet, booking_id: int) -> Person | None:
@@ -160,7 +174,7 @@ def _key(booking: Booking) -> _Key:
     return _Key(organization_id, "", booking.phone, booking.name.lower())
 
 
-def _of_same_person(booking: Booking) -> BookingQuerySet:
+def _of_same_person(booking: Booking) -> QuerySet[Any]:
     """The keys of the bookings of one person, whoever asks."""
     key = _key(booking)
     rows = Booking.objects.order_by().filter(slot__expert__organization=key.organization_id)
@@ -208,7 +222,7 @@ def _without_address(value: Any) -> Case:
     return Case(When(email="", then=value), default=Value(""))
 
 
-def _person(rows: Iterable[Booking], facts: dict[str, Any]) -> Person:
+def _person(rows: Iterable[Booking], facts: Mapping[str, Any]) -> Person:
     rows = list(rows)
     phone = next((row.phone for row in rows if row.phone), "")
     names = ("visits", "no_shows", "rejected", "last_visit_at", "next_at")

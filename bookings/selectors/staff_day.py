@@ -336,6 +336,11 @@ def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
     return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])
 
 
+def is_in_danger(booking: Booking, now: datetime) -> bool:
+    """Whether it is meant to take place and cannot. One query, where it lies ahead. Needs ``with_slot()``."""
+    return bool(_in_danger([booking], experts_of(booking), now))
+
+
 def find_bookings(reach: Reach, organization: Organization, text: str, now: datetime) -> list[Booking]:
     """Bookings of whatever day by name, address, end of the phone number or reference; nearest to now first.
 

@@ -4,7 +4,7 @@ Each word is about whom, what or when, in the active language; a word that is ab
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 
@@ -266,7 +266,7 @@ def _beginning(names: dict[int, str], word: str) -> Iterable[int]:
     return (number for number, name in names.items() if word and fold(str(name)).startswith(word))
 
 
-def _all_of(rows: Sequence[Known], is_it, words: Sequence[str]) -> list[Known]:
+def _all_of(rows: Sequence[Known], is_it: Callable[[Known, str], bool], words: Sequence[str]) -> list[Known]:
     return [row for row in rows if all(is_it(row, word) for word in words)]
 
 

@@ -86,6 +86,10 @@ class Strip:
     tiles: list[Tile]
     more: int = 0
 
+    @property
+    def expert_ids(self) -> list[int]:
+        return [expert.pk for expert in (self.expert, self.second) if expert is not None]
+
 
 @dataclass
 class Times:
@@ -136,7 +140,7 @@ def find_times(
         later = reader.without_day().strips(fitting[:_FEW])
         found, is_later = [*found[:1], *later], bool(later)
     if together is not None and wish.experts is not None:
-        found = [strip for strip in found if strip.expert.pk in wish.experts or strip.second.pk in wish.experts]
+        found = [strip for strip in found if not wish.experts.isdisjoint(strip.expert_ids)]
     found.sort(key=_soonest)
     shown = found[:MOST_STRIPS]
     if len(shown) > 1:

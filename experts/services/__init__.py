@@ -3,7 +3,6 @@
 Bookings are written by bookings/services/; a slot's counters of taken seats by a trigger only.
 """
 
-from experts.services.block_time import block_time
 from experts.services.experts import ensure_category, save_expert, save_organization
 from experts.services.exports import log_export
 from experts.services.horizons import extend_horizons
@@ -67,7 +66,6 @@ __all__ = [
     "apply_hours",
     "begin_session",
     "block_stretch",
-    "block_time",
     "change_role",
     "check_hours",
     "close_slot",

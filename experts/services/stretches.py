@@ -170,7 +170,7 @@ def _lock(expert_id: int) -> Expert:
 
 def _must_be_seen(found: StretchPlan, seen: str) -> StretchPlan:
     if found.key != seen:
-        raise StretchPreviewNeeded
+        raise StretchPreviewNeeded(found.key)
     return found
 
 

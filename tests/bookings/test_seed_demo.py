@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import demo
 from bookings.demo import hours, planting
 from bookings.demo.profiles import profiles, written
-from bookings.models import Booking, Source, Status
+from bookings.models import Booking, Source, Status, TurnedAway
 from experts import services
 from experts.errors import PreviewNeeded
 from experts.models import Category, Expert, Membership, Organization, Role, Slot
@@ -74,6 +74,10 @@ class TestSite:
 
     def test_every_status_is_there(self):
         assert set(Booking.objects.values_list("status", flat=True).distinct()) == set(Status)
+
+    def test_people_wanted_times_that_were_gone(self):
+        assert TurnedAway.objects.filter(slot__seats_booked__gte=F("slot__capacity")).count() > 20
+        assert not TurnedAway.objects.filter(Q(created_at__gt=NOW) | Q(created_at__gt=F("slot__starts_at"))).exists()
 
     def test_the_organisations_differ(self):
         for name in ("timezone", "accent", "requires_approval", "min_notice", "horizon_days"):

@@ -10,7 +10,7 @@ from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.browser.conftest import PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.browser.test_admin import log_in, save
-from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization
+from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_session_type
 from tests.experts.services.test_hours import row, starts, work
 from tests.experts.services.test_pictures import drawn
 from tests.staff import admin_url, make_superuser
@@ -150,6 +150,15 @@ def test_a_photo_is_sent_as_soon_as_it_is_chosen(page, expert):
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(shown).to_have_count(0)
     assert not Expert.objects.get().photo
+
+
+def test_a_week_with_session_types_fits_beside_the_menu(make_context, expert):
+    make_session_type(expert.organization, expert)
+    page = make_context(locale="en-US").new_page()  # with AM and PM
+    open_hours(page, expert)
+    frame = page.locator("#hours-group .simplebar-content-wrapper").first
+    expect(page.locator("#hours-data .field-for_types").first).to_be_visible()
+    assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") <= 0
 
 
 def test_a_mistake_is_told_at_its_field(page, expert):

@@ -4,6 +4,7 @@ What remains outside of them is a name, or was written by somebody; anything els
 """
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group
@@ -11,10 +12,12 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 
+from bookings import services
 from bookings.access import links, proofs
 from bookings.mail import messages
 from bookings.mail.messages import Before
-from bookings.models import Booking, LookupRequest, MailKind, Notification, Status, WaitlistEntry
+from bookings.models import Booking, LookupRequest, MailKind, Notification, Rescue, Status, WaitlistEntry
+from bookings.selectors.rescue_times import kept_times
 from bookingsite.accounts.tasks import send_password_link
 from bookingsite.onboarding import services as onboarding
 from bookingsite.onboarding.tasks import send_invitation
@@ -164,6 +167,14 @@ def test_every_mail(mailoutbox, settings):
     messages.send_waitlist_link(entry)
     entry.hold = make_booking(slot, status=Status.HELD)
     messages.send_waitlist_offer(entry)
+    for why in ("", "ill", "away"):
+        lost = make_booking(slot, name="Lena Fischer", email="lena@example.com", language="en-au")
+        until = timezone.now() + timedelta(hours=2)
+        values = {"until": until, "why": why, "message": "Lena", "by": None}
+        rescue = services.offer_times(
+            booking_id=lost.pk, slot_ids=[make_slot(expert, at=f"1{len(why)}:30").pk], **values
+        )
+        messages.send_rescue_offer(rescue, kept_times(Rescue.objects.with_booking().get(pk=rescue.pk)))
     request = LookupRequest.objects.create(email="lena@example.com", visitor="a" * 32, language="en-au")
     messages.send_lookup_link(request, "http://localhost/x", timezone.now())
     invitation = onboarding.found_by_mail(name="Harbour Law", email="ida@example.com", zone="UTC")

@@ -16,7 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
 from bookings.models import Booking, Question, Status
-from experts.models import Expert
+from experts.models import Expert, Slot
 from experts.models.organization import ProofPolicy
 from tests.api.caller import Caller, make_token, with_key
 from tests.cast import book, details, make_expert, make_organization, make_question, make_slot, make_webhook, move_slot
@@ -92,6 +92,7 @@ def live_a_life(expert: Expert, owner: Client, browser: Client, settings) -> Non
     other = Booking.objects.get(reference=Caller().post(f"/slots/{full.pk}/book", ELSE).json()["reference"])
     assert browser.post(f"/slots/{full.pk}/waitlist/", details(step="join", **PERSON)).status_code in (200, 303)
     assert owner.post(f"/admin/bookings/booking/{other.pk}/decide/cancel/", {"reason": ""}).status_code == 302
+    offer_another_time(expert, owner)
     # A session that is over, and one of which the mail did not leave.
     past = book_on_the_web(browser, make_slot(expert, at="14:15"))
     work()
@@ -122,6 +123,16 @@ def ask_without_proof(expert: Expert) -> None:
 
 
 ELSE = {"name": "Nina Else", "email": "nina@example.com"}
+
+
+def offer_another_time(expert: Expert, owner: Client) -> None:
+    """For a session that cannot take place, with words."""
+    lost = book(make_slot(expert, at="15:45"), **PERSON)
+    Slot.objects.filter(pk=lost.slot_id).update(is_closed=True)
+    other = make_slot(expert, at="16:30")
+    offered = {"act": f"offer:{lost.pk}", f"to-{lost.pk}": other.pk, "reason": "Dear Qzmarker, choose again."}
+    assert owner.post("/admin/rescue/", offered).status_code == 302
+    assert lost.rescues.get().message == offered["reason"]
 
 
 def book_on_the_web(browser: Client, slot, why: str = f"Because of {MARK}.") -> Booking:

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import NoteReading, Status
-from experts.models import Role
+from experts.models import Role, Slot
 from experts.permissions import RIGHTS
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser
@@ -213,6 +213,18 @@ def test_nobody_acts_on_what_they_may_not_change(clinic, experts, monkeypatch):
     assert owner.get(day_url(booking=booking.pk)).context["panel"]["acts"] == []
     booking.refresh_from_db()
     assert booking.arrived_at is None
+
+
+def test_whoever_cannot_come_is_led_to_the_rescue_and_is_not_next(clinic, experts):
+    slot = make_slot(experts[0])
+    booking = make_booking(slot, name="Vera Lund")
+    client = logged_in(make_member(clinic))
+    assert client.get(day_url(booking=booking.pk)).context["next_up"]["name"] == "Vera Lund"
+    assert client.get(day_url(booking=booking.pk)).context["panel"]["rescue_url"] == ""
+    Slot.objects.filter(pk=slot.pk).update(is_closed=True)
+    page = client.get(day_url(booking=booking.pk))
+    assert page.context["panel"]["rescue_url"] == reverse("admin:rescue")
+    assert page.context["next_up"] is None
 
 
 def test_a_class_lists_all_who_come_each_with_what_is_done_most(clinic, experts):

@@ -4,6 +4,8 @@ import re
 from datetime import time
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from experts import services
@@ -123,11 +125,11 @@ def test_everybody_has_their_own_part(staff, expert):
 
 def test_a_week_costs_as_many_queries_however_full_it_is(staff, expert, django_assert_num_queries):
     def read():
-        return staff.get(URL, {"day": DAY.isoformat()})
+        assert staff.get(URL, {"day": DAY.isoformat()}).status_code == 200
 
     book(make_slot(expert, day=DAY, at="13:00"))
     read()
-    with django_assert_num_queries(15) as few:
+    with CaptureQueriesContext(connection) as few:
         read()
     for number in range(3):
         book(make_slot(expert, day=DAY, at=f"{14 + number}:00"))

@@ -21,6 +21,7 @@ from tests.cast import (
     make_category,
     make_expert,
     make_organization,
+    make_question,
     make_row_of_slots,
     make_session_type,
     make_slot,
@@ -291,6 +292,13 @@ def test_a_session_of_a_type_takes_all_its_slots(expert):
     assert [fresh(slot).seats_booked for slot in slots.values()] == [1, 1, 1, 1]
     bad = [[expert.name, DAY, "10:00", "Ida", "", "", "", "", name] for name in ("First visit", "Nonsense")]
     assert len(run(imports.import_bookings, expert.organization, head, *bad).errors) == 2
+
+
+def test_what_is_asked_of_customers_need_not_be_answered(expert):
+    make_question(expert.organization, is_required=True)
+    make_slot(expert, at="10:00")
+    row = [expert.name, DAY, "10:00", "Lena", "lena@example.com", "", "", ""]
+    assert run(imports.import_bookings, expert.organization, HEAD, row).added == 1
 
 
 def test_nobody_elses_experts_can_be_booked(expert):
