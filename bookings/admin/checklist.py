@@ -19,7 +19,8 @@ def checklist(request) -> dict | None:
     for organization in Organization.objects.filter(pk__in=owned).order_by("pk")[:1]:
         slots = Slot.objects.filter(expert__organization=organization)
         took_place = Booking.objects.order_by().filter(slot__in=slots, status=Status.COMPLETED)
-        if len(took_place.values_list("pk")[:RUNNING_FROM]) == RUNNING_FROM:
+        sessions = len(took_place.values_list("pk")[:RUNNING_FROM])
+        if sessions == RUNNING_FROM:
             return None
         change = reverse("admin:experts_organization_change", args=[organization.pk])
         steps = [
@@ -37,11 +38,10 @@ def checklist(request) -> dict | None:
             url = reverse("admin:experts_sessiontype_changelist")
             steps.insert(1, (_("Say who offers which session type"), offered, url))
         if not all(done for _label, done, _url in steps):
-            ready = sum(done for _label, done, _url in steps)
             return {
                 "name": organization.name,
-                "done": ready,
-                "is_new": ready < len(steps) - 1,
+                "done": sum(done for _label, done, _url in steps),
+                "is_new": not sessions,
                 "steps": [{"label": label, "done": done, "url": url} for label, done, url in steps],
             }
     return None

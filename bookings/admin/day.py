@@ -32,6 +32,7 @@ from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking
 from bookings.selectors.staff_day import (
     MOST_COUNTED,
+    MOST_FOUND,
     Away,
     Column,
     Count,
@@ -420,6 +421,7 @@ def _found(request: HttpRequest, organization: Organization, found: StaffDay, ad
             }
             for row in rows
         ],
+        "found_count": formatting.count_label(len(rows), len(rows) == MOST_FOUND),
         "found_close_url": address.to(q=""),
     }
 

@@ -113,7 +113,7 @@ ACTS = {
         gettext_lazy("Cancel booking"),
         "circle-slash",
         gettext_lazy("The booking of %(name)s is cancelled."),
-        lambda booking, now: Status.CANCELLED in TRANSITIONS[Status(booking.status)] and booking.ends_at > now,
+        lambda booking, now: booking.status == Status.CONFIRMED and booking.ends_at > now,
         lambda booking: booking.status == Status.CANCELLED,
         undone_by="",
         asks_message=True,

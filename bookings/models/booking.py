@@ -165,7 +165,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             return Booking.objects.none().values("pk") if text.strip() else None
         query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
         named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
-        address = text.strip().lower()
+        address = text.replace("\0", "").strip().lower()  # PostgreSQL knows no such character
         written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
         called = [Booking.objects.order_by().of_phone(text).values("pk")] if digits_to_find(text) else []
         # A union rather than an OR: each branch has its index.

@@ -1,7 +1,7 @@
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import connection, models
 from django.db.models import Func
@@ -23,12 +23,13 @@ class Postponed(NamedTuple):
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
     def add(self, mails: Sequence[tuple[int, str, int, bool]], wait: timedelta = timedelta(0)) -> None:
         """Insert mails, each as booking id, kind, sequence and ``by_visitor``, in one statement: due after ``wait``."""
+        parameters: list[Any] = [wait, *(list(column) for column in zip(*mails, strict=True))]
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, due_at)"
                 " SELECT mail.*, clock_timestamp() + %s"
                 " FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[]) AS mail",
-                [wait, *(list(column) for column in zip(*mails, strict=True))],
+                parameters,
             )
 
     def unsent(self, kinds: Collection[str]) -> Self:

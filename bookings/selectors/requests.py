@@ -47,7 +47,7 @@ def undoable(bookings: QuerySet[Booking], keys: Collection[int], now: datetime) 
     mails = list(OutboxMail.objects.unsent(list(kinds)).filter(booking__in=list(keys)).order_by("due_at"))
     if not mails:
         return None
-    status = kinds[mails[0].kind]
+    status = kinds[MailKind(mails[0].kind)]
     end = mails[0].due_at - MAIL_WAITS + timedelta(seconds=UNDO_SECONDS)
     seconds = round((end - now).total_seconds())
     waiting = [mail.booking_id for mail in mails if mail.kind == mails[0].kind]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urljoin
 
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -63,7 +64,8 @@ def _who(expert: Expert, metadata: Metadata) -> dict[str, Any]:
         "name": expert.name,
         "url": absolute_url("expert", expert.slug),
         "description": metadata.description,
-        "image": metadata.image_url,
+        # The person, if there is a photo; else the picture with the next free time.
+        "image": urljoin(metadata.url, expert.photo_large) if expert.photo else metadata.image_url,
         "knowsLanguage": expert.languages,
     }
     if expert.category.is_medical:

@@ -97,7 +97,8 @@ def nearest_sessions(expert_id: int, session_type: int, slot_id: int, starts_at:
     if offered is None:
         return []
     found = [read_session(slots[pk], offered.session_type, offered.terms) for pk in near if pk in slots]
-    return [session for session in found if session is not None]
+    # Somebody may have taken one between the statements.
+    return [session for session in found if session is not None and session.is_bookable]
 
 
 def sessions_version(

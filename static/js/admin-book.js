@@ -79,7 +79,8 @@ class Booking {
     const data = new FormData(this.form);
     if (button) data.set(button.name, button.value);
     const kept = button?.dataset.key ?? document.activeElement?.id;
-    const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS });
+    const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS }).catch(() => null);
+    if (!answer) return this.lost();
     if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(answer.url); // such as the log-in
     this.show(await answer.text(), button, kept);
   }
@@ -98,6 +99,15 @@ class Booking {
     if (button?.name === "say") this.find("#qb-what").value = words.value;
     this.count();
     this.focus(button, kept);
+  }
+
+  // The form has a key of its own: pressed again, nothing is booked twice.
+  lost() {
+    const text = document.createElement("p");
+    text.className = "qb-problem";
+    text.setAttribute("role", "alert");
+    text.textContent = this.form.dataset.lost;
+    this.find(".qb-summary").replaceChildren(text);
   }
 
   focus(button, kept) {

@@ -1,5 +1,6 @@
 """Sessions of mixed lengths that overlap: many want them at the same moment, and no two that are accepted overlap."""
 
+import json
 import random
 import threading
 import time
@@ -18,6 +19,7 @@ from experts.models import OfferedType, Slot
 from experts.scheduling.sessions import read_session
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type
 from tests.concurrency.contention import held_row, run_together
+from tests.concurrency.test_api import send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLIENTS = 64
@@ -160,3 +162,25 @@ def test_moves_over_each_other_in_all_directions_end(offered, settings):
     assert time.monotonic() - before < 25, "somebody has waited for a lock that did not come"
     assert Booking.objects.filter(status="CONFIRMED").count() == len(booked)
     assert overlaps(reaches()) == 0
+
+
+def test_of_64_programs_no_two_get_what_overlaps(offered, live_site):
+    """Through the running server, which writes in several threads, with a key of its own for each."""
+    wanted = [(slot, offer or offered[0]) for slot, offer in wishes(offered, seed=4)]
+
+    def client(number):
+        slot, offer = wanted[number]
+        details = {"session_type": offer.session_type.slug, "email": f"lena{number}@example.com"}
+        status, body = send(live_site, Slot(pk=slot), f"{number:032x}", **details)
+        return status, json.loads(body)
+
+    answers = run_together(client, count=CLIENTS)
+    statuses = Counter(status for status, _body in answers)
+    assert statuses.keys() <= {201, 409}, statuses
+    assert Booking.objects.filter(status="CONFIRMED").count() == statuses[201] >= 3
+    assert not overlaps(reaches())
+    for status, body in answers:
+        if status == 409:
+            assert body["code"] == "slot_taken"
+            for near in body["alternatives"]:
+                assert near["state"] in ("open", "few"), "what is told could be booked when it was told"

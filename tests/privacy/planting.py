@@ -127,9 +127,9 @@ ELSE = {"name": "Nina Else", "email": "nina@example.com"}
 
 def offer_another_time(expert: Expert, owner: Client) -> None:
     """For a session that cannot take place, with words."""
-    lost = book(make_slot(expert, at="15:45"), **PERSON)
+    lost = book(make_slot(expert, at="20:00"), **PERSON)
     Slot.objects.filter(pk=lost.slot_id).update(is_closed=True)
-    other = make_slot(expert, at="16:30")
+    other = make_slot(expert, at="21:00")
     offered = {"act": f"offer:{lost.pk}", f"to-{lost.pk}": other.pk, "reason": "Dear Qzmarker, choose again."}
     assert owner.post("/admin/rescue/", offered).status_code == 302
     assert lost.rescues.get().message == offered["reason"]

@@ -98,7 +98,7 @@ def test_nothing_is_left_of_a_person_anywhere(settings, valkey):
     log = list(Erasure.objects.values_list("asked_by", "stage", "address", "organization"))
     assert log == [("person", "done", "", None), ("person", "done", "", expert.organization_id)]
     counts = Erasure.objects.get(organization=expert.organization).counts
-    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (8, 3, 1)
+    assert (counts["bookings"], counts["cancelled"], counts["waitlist"]) == (9, 4, 1)
 
 
 def step() -> None:

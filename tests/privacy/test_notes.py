@@ -40,7 +40,7 @@ def pages_of(booking, client) -> str:
         admin_url(Booking, "change", booking.pk),
         admin_url(Booking, "history", booking.pk),
         f"/admin/bookings/booking/{booking.pk}/decide/cancel/",
-        "/admin/",
+        f"/admin/day/?day={booking.slot.date}&booking={booking.pk}",
     ]
     answers = [client.get(page) for page in pages]
     assert all(answer.status_code == 200 for answer in answers)

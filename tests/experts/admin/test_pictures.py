@@ -117,6 +117,8 @@ def test_a_photo_is_shown_with_its_size_wherever_the_person_is(expert):
         [image] = re.findall(rf'<img src="{small}"[^>]*>', Client().get(url).text)
         assert 'width="96" height="96"' in image
         assert 'alt=""' in image
+    large = Expert.objects.get(pk=expert.pk).photo_large
+    assert f'"image":"http://localhost:8000{large}"' in Client().get(f"/experts/{expert.slug}/").text.replace(": ", ":")
     visitor = Client()
     held = visitor.post(f"/slots/{slot.pk}/hold/", follow=True)
     assert small in held.text
