@@ -15,6 +15,13 @@ MOST_EXPERTS = 1000
 
 
 class ShownWhileUsed(admin.SimpleListFilter):
+    """A filter without choices of its own."""
+
+    def __init__(self, request, params, model, model_admin):
+        super().__init__(request, params, model, model_admin)
+        # By these unfold's template keeps it in the form of the other filters, which would else forget it.
+        self.lookup_kwarg, self.lookup_val = self.parameter_name, [self.value()]
+
     def lookups(self, request, model_admin):
         text = request.GET.get(self.parameter_name, "")
         return [(text, self.name_of(text))] if text else []

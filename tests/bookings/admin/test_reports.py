@@ -63,6 +63,14 @@ def test_every_number_leads_to_a_list_with_as_many_rows(life, by):
         assert rows_of(client, row["url"])
 
 
+def test_the_list_of_a_number_can_be_filtered_further(life):
+    client = logged_in(make_member(life[0].organization))
+    [cell, *_others] = client.get(URL, OWN | {"experts": life[0].pk}).context["table"]["total"]["counted"]
+    page = client.get(unescape(cell["url"]))
+    assert re.search(r'type="hidden" name="counted" value="booked"', page.text)
+    assert re.search(rf'type="hidden" name="experts" value="{life[0].pk}"', page.text)
+
+
 def test_a_period_is_compared_with_the_one_before_and_moves_by_itself(life):
     client = logged_in(make_member(life[0].organization))
     expected = {
