@@ -35,6 +35,11 @@ def slot_changed(slot: Slot) -> None:
     publish_on_commit({"type": "slot.changed", "expert": slot.expert_id, "day": slot.date.isoformat()})
 
 
+def offers_changed(expert_id: int) -> None:
+    """After commit, tell the pages that show the expert, on whatever day: what can be booked for is another."""
+    publish_on_commit({"type": "offers.changed", "expert": expert_id})
+
+
 def publish_on_commit(message: dict[str, Any]) -> None:
     """Send ``message`` to all who show pages once the transaction is committed, if it is. Never waits, never fails."""
     # Robust: even if a message could not be queued, the commit stands and the answer is given.

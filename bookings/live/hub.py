@@ -187,6 +187,11 @@ class Hub:
                 if key.may_show(day):
                     room.ask()
                     self._wake.set()
+        elif message.get("type") == "offers.changed":
+            self.types.hear(message["expert"], None)
+            for room in self._rooms_of.get(message["expert"], {}).values():
+                room.ask()
+            self._wake.set()
         elif message.get("type") == "bookings.changed":
             self._ask_visitor(message["visitor"])
 

@@ -47,15 +47,18 @@ class TypeRooms:
         if not self._rooms[key].sockets:
             del self._rooms[key]
 
-    def hear(self, expert_id: int, day: date) -> bool:
-        """Whether a change on a day of an expert concerns somebody: their rooms are to be read again then."""
+    def hear(self, expert_id: int, day: date | None) -> bool:
+        """Whether a change on a day of an expert concerns somebody: their rooms are to be read again then.
+
+        None: on all days.
+        """
         beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)
         told = {
             key
             for key, room in self._rooms.items()
             if room.version is not None
             and expert_id in room.version.experts
-            and key.first - beyond <= day <= key.last + beyond
+            and (day is None or key.first - beyond <= day <= key.last + beyond)
         }
         self._due |= told
         return bool(told)

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from experts import publisher
 from experts.errors import InvalidSessionType, NotFound, TypePreviewNeeded
 from experts.example_types import ExampleSet
 from experts.hooks import example_added
@@ -188,6 +189,8 @@ def _renew_pages(experts: Collection[int]) -> None:
     """Make the experts' rows look changed: pages that show what they offer are kept until these are."""
     locked = [expert.pk for expert in lock_experts(pk__in=experts)]
     Expert.objects.filter(pk__in=locked).update(slots_until=F("slots_until"))
+    for expert_id in locked:
+        publisher.offers_changed(expert_id)
 
 
 def _must_be_seen(before: Offers, after: Offers, seen: str) -> None:

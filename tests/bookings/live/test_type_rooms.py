@@ -8,6 +8,8 @@ from asgiref.sync import sync_to_async
 
 from bookings.live.consumers import NOT_FOUND
 from bookings.selectors.type_version import TypeKey, read_type_versions
+from experts.errors import TypePreviewNeeded
+from experts.services import save_session_type
 from tests.bookings.live.sockets import closing_code, frames, in_loop, is_beat, socket
 from tests.bookings.services.test_anyone import House
 from tests.cast import book, day_ahead, make_slot
@@ -39,6 +41,30 @@ async def test_a_booking_with_any_of_them_is_told_at_once_to_all_who_look(settin
         await sync_to_async(book)(house.slots[2]["09:00"])
         second = grid(await frames(page, is_beat))
         assert second == await sync_to_async(shown)(house) != first
+
+
+@in_loop
+async def test_a_type_that_is_changed_or_retired_is_told_at_once(settings):
+    settings.LIVE_CHECK_SECONDS = 60  # by the message, not by the comparison
+    house = await sync_to_async(House)()
+
+    def change(**values):
+        for name, value in values.items():
+            setattr(house.type, name, value)
+        try:
+            save_session_type(session_type=house.type, fields=values)
+        except TypePreviewNeeded as preview:
+            save_session_type(session_type=house.type, fields=values, seen=preview.key)
+
+    async with socket(address(house)) as page:
+        first = grid(await frames(page, is_beat))
+        await sync_to_async(change)(price_words="€70")
+        second = grid(await frames(page, is_beat))
+        await sync_to_async(change)(minutes=20)
+        third = grid(await frames(page, is_beat))
+        await sync_to_async(change)(is_active=False)
+        fourth = grid(await frames(page, is_beat))
+    assert len({first, second, third, fourth}) == 4
 
 
 @in_loop
