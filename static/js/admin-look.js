@@ -13,7 +13,7 @@ export function followLook() {
 
   for (const type of ["input", "change"]) form.addEventListener(type, later);
   // Select2 tells jQuery alone.
-  globalThis.django?.jQuery?.(form).on("change", later);
+  if (typeof django === "object") django.jQuery(form).on("change", later);
   document.addEventListener("picture:changed", ask);
   mark();
 

@@ -228,6 +228,7 @@ PUBLIC_CALLS = {
     ("GET", "/slots/{slot_id}"): OPEN,
     ("POST", "/slots/{slot_id}/book"): OPEN,
     ("POST", "/organizations/{slug}/types/{type_slug}/book"): OPEN,
+    ("GET", "/organizations/{slug}/types/{type_slug}/starts"): OPEN,
     ("GET", "/slots/{slot_id}/challenge"): OPEN,
     ("GET", "/bookings/{reference}"): KEY,
     ("POST", "/bookings/{reference}/cancel"): KEY,

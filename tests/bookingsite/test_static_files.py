@@ -41,6 +41,10 @@ def test_templates_load_as_modules_what_is_not_in_the_built_file():
     for path in (settings.BASE_DIR / "templates").rglob("*.html"):
         for tag, script in re.findall(r"(<script[^>]*\{% static 'js/([\w.-]+)' %\}[^>]*>)", path.read_text()):
             loaded[script] = 'type="module"' in tag
+    for path in settings.BASE_DIR.glob("*/admin/*.py"):  # what a form of the admin brings along
+        loaded |= dict.fromkeys(re.findall(r'Script\("js/([\w.-]+)", type="module"\)', path.read_text()), True)
+    for name in list(loaded):
+        loaded |= {file: True for _names, file in IMPORT.findall(SOURCES[name]) if file not in built_from()}
     assert loaded
     assert [name for name, is_module in loaded.items() if not is_module] == ["zone.js"]
     assert loaded.keys() | built_from() | PLAIN == SOURCES.keys()
