@@ -12,6 +12,7 @@ from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -181,6 +182,7 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
         **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
         "day": found.day,
         "name": formatting.day_name(found.day, today),
+        "short": date_format(found.day, "SHORT_DAY_FORMAT"),
         "is_today": found.day == today,
         "is_over": found.day < today,
         "url": f"{reverse('admin:day')}?{urlencode({'day': found.day})}",
