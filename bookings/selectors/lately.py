@@ -101,7 +101,7 @@ def is_known(wanted: Booking, slot: Slot) -> bool:
 def asked_for_webhooks(slots: Iterable[Slot]) -> dict[int, bool]:
     """Say of organisations (ids) whether they have webhooks, as far as that was read with these slots."""
     return {
-        slot.expert.organization_id: slot.has_webhooks  # type: ignore[attr-defined]  # the annotation
+        slot.expert.organization_id: slot.has_webhooks
         for slot in slots
         if hasattr(slot, "has_webhooks")
     }
