@@ -100,11 +100,7 @@ def is_known(wanted: Booking, slot: Slot) -> bool:
 
 def asked_for_webhooks(slots: Iterable[Slot]) -> dict[int, bool]:
     """Say of organisations (ids) whether they have webhooks, as far as that was read with these slots."""
-    return {
-        slot.expert.organization_id: slot.has_webhooks
-        for slot in slots
-        if hasattr(slot, "has_webhooks")
-    }
+    return {slot.expert.organization_id: slot.has_webhooks for slot in slots if hasattr(slot, "has_webhooks")}
 
 
 def slots_to_book(wanted: Iterable[Booking]) -> dict[int, Slot]:

@@ -219,7 +219,8 @@ def make_world() -> World:
         },
         words={
             "stranger": [*of_the_calendar, "Quillfeather", "quillfeather", "Ulfgarth", "ulfgarth", "Grobblegroup"],
-            "colleague": [*of_the_calendar, "Grobblegroup"],
+            # What is asked of everybody who books is no secret, and to be asked by whoever books for somebody.
+            "colleague": [*(word for word in of_the_calendar if word != "Snizzlewort"), "Grobblegroup"],
         },
     )
 
