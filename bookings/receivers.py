@@ -21,7 +21,7 @@ from experts.hooks import (
     on_slots_changed,
     on_slots_deleting,
 )
-from experts.models import Organization, SessionType
+from experts.models import Expert, Organization, SessionType
 
 
 @on_slots_changed
@@ -55,7 +55,8 @@ def forget_holds(slot_ids: Collection[int]) -> None:
 def count_booked(offers: Collection[tuple[int, int]]) -> int:
     """Count what is booked and lies ahead, holds included."""
     experts, types = {expert for expert, _type in offers}, {type_id for _expert, type_id in offers}
-    rows = Booking.objects.occupying().filter(session_type__in=types, slot__expert__in=experts)
+    rows = Booking.objects.occupying().filter(session_type__in=types)
+    rows = rows.of_experts(Expert.objects.filter(pk__in=experts))
     return rows.filter(slot__starts_at__gt=timezone.now()).count()
 
 

@@ -64,8 +64,8 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_password_change_redirect_url(self, request):
         return "/account/"
 
-    def add_message(self, request, level, message_template=None, message=None, **kwargs):
-        """What went wrong. What went well our pages say themselves."""
+    def add_message(self, request, level, message_template=None, message_context=None, extra_tags="", message=None):
+        """What went wrong. What went well, which comes as a template, our pages say themselves."""
         if message is not None:
             super().add_message(request, level, message=message)
 

@@ -13,7 +13,7 @@ from bookings.models import ApiToken, Booking, Status
 from bookingsite.api import api as root
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from tests.api.caller import LENA, Caller, make_token
-from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
 READS_BY_POST = {"/admin/bookings/search"}
@@ -64,13 +64,15 @@ class Tenant:
             "other_slot_id": self.other.pk,
             "reference": self.booking.reference,
             "free_day": (self.slot.date + timedelta(days=1)).isoformat(),
+            "type_slug": make_type(self.expert, minutes=30).slug,
         }
 
     def call(self, caller: Caller, method: str, path: str):
         body = BODIES.get((method, path))
         if body is not None:
             body = {name: self._fill(value) for name, value in body.items()}
-        return caller.send(method, path.format(**self.words), body)
+        words = self.words | ({"slug": self.organization.slug} if path.startswith("/organizations/") else {})
+        return caller.send(method, path.format(**words), body)
 
     def _fill(self, value):
         if not isinstance(value, str) or not re.fullmatch(r"{\w+}", value):

@@ -52,6 +52,13 @@ def test_visitors_find_no_way_to_make_an_account():
     assert "/account/" not in Client().get("/experts/").text
 
 
+def test_whoever_logs_in_is_told_nothing_of_it():
+    client, maya = Client(), make_superuser()
+    answer = log_in(client, maya.email, PASSWORD, "/admin/day/", follow=True)
+    assert answer.status_code == 200
+    assert not list(answer.context["messages"])
+
+
 def test_logging_out_ends_the_session_here_and_in_the_list():
     maya = make_superuser()
     for page in ("account_logout", "admin:logout"):
