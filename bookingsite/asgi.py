@@ -4,13 +4,15 @@ import gc
 import os
 from functools import partial
 
+from django.apps import apps
 from django.core.asgi import get_asgi_application
 
 from bookingsite.startup import one_line_errors
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
 with one_line_errors():
-    gc.disable()  # until all is loaded (bookingsite/apps.py)
+    if not apps.ready:
+        gc.disable()  # until all is loaded (bookingsite/apps.py), which is never again
     http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
@@ -347,21 +348,34 @@ def _has_booked(entry: WaitlistEntry) -> bool:
 
 
 def _locked(entry_id: int) -> WaitlistEntry:
-    """The entry with its hold, read under the locks of all slots that it is about; its slot is ``read_slot``'s."""
+    """The entry with its hold, read under the locks of all slots that it is about; its slot is ``read_slot``'s.
+
+    An offer changes what other slots it is about. Raises NotFound, and Busy when that keeps happening while we wait.
+    """
     entries = WaitlistEntry.objects.filter(pk=entry_id)
-    about = entries.values_list("slot_id", "more_slots").first()
-    if about is None:
-        raise NotFound(_("There is no such entry."))
-    slot_id, more_slots = about
-    # Of its other slots some may have been deleted since it was looked at.
-    rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=[slot_id, *more_slots])
-    locked = set(rows.order_by(*LOCK_ORDER).values_list("pk", flat=True))
-    entry = entries.select_related("hold").get()
-    if slot_id not in locked:
-        raise NotFound
-    if entry.more_slots != more_slots:
-        raise Busy  # an offer of other slots has been made meanwhile
-    entry.slot = read_slot(slot_id)
-    if entry.hold is not None:
-        entry.hold.slot = entry.slot
-    return entry
+    for _attempt in range(10):
+        about = entries.values_list("slot_id", "more_slots").first()
+        if about is None:
+            raise NotFound(_("There is no such entry."))
+        slot_id, more_slots = about
+        try:
+            with transaction.atomic():
+                # Of its other slots some may have been deleted since it was looked at.
+                rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=[slot_id, *more_slots])
+                locked = set(rows.order_by(*LOCK_ORDER).values_list("pk", flat=True))
+                entry = entries.select_related("hold").get()
+                if slot_id not in locked:
+                    raise NotFound
+                if entry.more_slots != more_slots:
+                    raise _OfferedMeanwhile  # these locks must go before the next are taken, or their order is broken
+        except _OfferedMeanwhile:
+            continue
+        entry.slot = read_slot(slot_id)
+        if entry.hold is not None:
+            entry.hold.slot = entry.slot
+        return entry
+    raise Busy
+
+
+class _OfferedMeanwhile(Exception):
+    pass

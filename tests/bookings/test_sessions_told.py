@@ -156,8 +156,8 @@ class TestPages:
         for text in ("09:20 to 10:05", "First visit, 45 min", "€60", LINK + booking.reference):
             assert text in page, text
         assert "First visit, 45 min" in staff.get(f"/admin/bookings/booking/{booking.pk}/decide/cancel/").text
-        [session] = staff.get("/admin/").context["sessions"]
-        assert session["text"] == "First visit, 45 min"
+        day = staff.get(f"/admin/day/?day={booking.slot.date}&booking={booking.pk}").text
+        assert "First visit, 45 min" in day
         for slot_id in booking.slot_ids:
             found = staff.get(admin_url(Booking), {"slot__id__exact": slot_id}).context["cl"].result_list
             assert list(found) == [booking]

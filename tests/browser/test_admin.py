@@ -48,6 +48,8 @@ def test_a_slot_is_closed_from_the_list(page, slot):
     page.locator("select[name=action]").select_option(label="Close")
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("1 slot closed.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Rescue")).to_be_visible()  # two seats are booked
+    page.get_by_role("link", name="Slots", exact=True).click()
     expect(row).to_contain_text("Closed")
     assert fresh(slot).is_closed
 

@@ -156,9 +156,10 @@ def test_a_week_with_session_types_fits_beside_the_menu(make_context, expert):
     make_session_type(expert.organization, expert)
     page = make_context(locale="en-US").new_page()  # with AM and PM
     open_hours(page, expert)
-    frame = page.locator("#hours-group .simplebar-content-wrapper").first
-    expect(page.locator("#hours-data .field-for_types").first).to_be_visible()
-    assert frame.evaluate("frame => frame.scrollWidth - frame.clientWidth") <= 0
+    fields = page.locator(".eb-hours-line[open]")
+    expect(fields.get_by_text("Only for")).to_be_visible()
+    assert fields.evaluate("fields => fields.scrollWidth - fields.clientWidth") <= 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
 def test_a_mistake_is_told_at_its_field(page, expert):

@@ -14,11 +14,12 @@ from django.db import connection, transaction
 
 from bookings import services
 from bookings.errors import Refused
-from bookings.models import Booking
+from bookings.models import Booking, WaitlistEntry
+from experts.locking import lock_slots, slot_transaction
 from experts.models import OfferedType, Slot
 from experts.scheduling.sessions import read_session
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type
-from tests.concurrency.contention import held_row, run_together
+from tests.concurrency.contention import held_row, line_up, run_together
 from tests.concurrency.test_api import send
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -184,3 +185,21 @@ def test_of_64_programs_no_two_get_what_overlaps(offered, live_site):
             assert body["code"] == "slot_taken"
             for near in body["alternatives"]:
                 assert near["state"] in ("open", "few"), "what is told could be booked when it was told"
+
+
+def test_who_leaves_a_line_while_other_slots_are_offered_is_not_sent_away(offered):
+    """What a place is about may change between a look at it and its lock."""
+    slots = {str(slot.time)[:5]: slot for slot in Slot.objects.all()}
+    start, other = slots["09:00"], slots["09:20"]
+    entry = WaitlistEntry.objects.create(
+        slot=start, session_type=offered[2].session_type, more_slots=[other.pk], name="Omar", email="omar@example.com"
+    )
+
+    def offer():
+        with slot_transaction():
+            lock_slots([start.pk])
+            WaitlistEntry.objects.filter(pk=entry.pk).update(more_slots=[other.pk, slots["09:40"].pk])
+
+    _offered, left = line_up(offer, lambda: services.leave_waitlist(entry_id=entry.pk), behind=start)
+    assert not isinstance(left, Exception), left
+    assert WaitlistEntry.objects.get().status == WaitlistEntry.Status.LEFT

@@ -1,8 +1,11 @@
+import gc
+import importlib
 import os
 import re
 import subprocess
 import sys
 
+import bookingsite.wsgi
 from bookingsite.devserver import paths
 
 
@@ -75,3 +78,10 @@ def test_production_loads_nothing_of_the_laptop():
     ).split()
     assert {"bookingsite.settings", "bookingsite.urls", "bookingsite.startup"} <= set(loaded)
     assert [name for name in loaded if name.startswith("bookingsite.devserver")] == []
+
+
+def test_garbage_is_looked_for_also_where_the_application_is_loaded_late():
+    """As here: whatever was in a circle stayed for ever, and each worker of the tests took two gigabytes."""
+    assert gc.isenabled()
+    importlib.reload(bookingsite.wsgi)
+    assert gc.isenabled()
