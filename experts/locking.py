@@ -1,11 +1,14 @@
 """Open a transaction that locks slots, lock them, and read them under the lock."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import DateTimeField, Func, QuerySet, TextField, Value
+from psycopg.errors import DeadlockDetected
 
 from experts.errors import Busy, NotFound
 from experts.models import Slot
@@ -13,6 +16,8 @@ from experts.prepared import PreparedQuery
 
 # In which everybody locks slots, so that nobody waits for whoever waits for them; the trigger on Booking does so, too.
 LOCK_ORDER = ("starts_at", "pk")
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 def violated_constraint(error: DatabaseError) -> str | None:
@@ -38,6 +43,31 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
             yield
     except OperationalError as error:
         raise Busy from error
+
+
+def may_be_repeated(busy: Busy) -> bool:
+    """Say whether it was a deadlock that PostgreSQL broke, outside of any transaction of the caller's."""
+    was_deadlock = isinstance(getattr(busy.__cause__, "__cause__", None), DeadlockDetected)
+    return was_deadlock and not connection.in_atomic_block
+
+
+def again_after_deadlock(act: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let a write be tried twice more when PostgreSQL has ended it to break a deadlock: nothing of it was written.
+
+    Not within somebody's transaction, which is lost as a whole.
+    """
+
+    @wraps(act)
+    def tried(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        for _more in range(2):
+            try:
+                return act(*args, **kwargs)
+            except Busy as busy:
+                if not may_be_repeated(busy):
+                    raise
+        return act(*args, **kwargs)
+
+    return tried
 
 
 def vouch_for_clocks(zone: str) -> None:

@@ -51,6 +51,7 @@ from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
 from experts.locking import (
     lock_free_slots,
     lock_slots,
+    may_be_repeated,
     read_slot,
     read_slots,
     slot_transaction,
@@ -222,6 +223,9 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
                 # Cannot happen under the lock; the database has the last word all the same.
                 raise SlotTaken(read_slot(requests[0].slot_id), "full") from error
             if constraint not in _SETTLED_BY_LOOKING_AGAIN:
+                raise
+        except Busy as busy:
+            if len(requests) > 1 or not may_be_repeated(busy):
                 raise
         except OperationalError as error:
             raise Busy from error

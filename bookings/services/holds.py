@@ -19,7 +19,7 @@ from bookings.services.locking import lock_booking, lock_slots_of, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
-from experts.locking import LOCK_ORDER, slot_transaction
+from experts.locking import LOCK_ORDER, again_after_deadlock, slot_transaction
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -27,6 +27,7 @@ MOST_HOLDS = 2  # of one visitor, with different experts
 MOST_EXTENSIONS = 2  # of one hold, for as long as it stays in its slot
 
 
+@again_after_deadlock
 def hold_slot(
     *,
     slot_id: int,
@@ -163,6 +164,7 @@ def may_extend(hold: Booking) -> bool:
     return is_bookable and hold.extensions < MOST_EXTENSIONS and hold.offer_id is None and not hold.awaits_proof
 
 
+@again_after_deadlock
 def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: str = "") -> Booking:
     """Keep the visitor's hold of a slot for as long again as a new one would last. Locks the slot.
 
@@ -208,6 +210,7 @@ def _look(slot_id: int, visitor: str) -> SlotForVisitor:
     return seen
 
 
+@again_after_deadlock
 def release_hold(*, slot_id: int, visitor: str) -> bool:
     """Let go of the visitor's hold in a slot. False if there was none: asking twice does no harm. Locks the slot."""
     if not visitor:
@@ -234,6 +237,7 @@ def release_holds(*, visitor: str) -> None:
                 release_under_lock(hold)
 
 
+@again_after_deadlock
 def end_hold(*, booking_id: int) -> Booking:
     """Free what somebody keeps and has not booked for good, on staff's wish. Locks the slot.
 

@@ -1,7 +1,9 @@
 """Lock bookings with their slots, and read both under the lock."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 
+from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
 from django.db.models import BigIntegerField, F, Func, Q, QuerySet
@@ -25,6 +27,17 @@ ALL_SLOTS = Func(
 )
 
 
+def tries() -> Iterator[None]:
+    """Yield for as long as somebody may wait for a lock, at least once: for what others keep changing before it comes.
+
+    Not so many times: among many who move the same bookings somebody loses ten times in a row.
+    """
+    until = time.monotonic() + settings.LOCK_TIMEOUT_MS / 1000
+    yield
+    while time.monotonic() < until:
+        yield
+
+
 def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
     """Lock a booking's slots and ``other_slots`` (keys), in order of time. Returns the booking and the slot in which it
     starts, read afterwards.
@@ -32,7 +45,7 @@ def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
     A booking changes its slots only under the locks of all, so the lock of the slot is the booking's, too. Raises
     NotFound, and Busy when the booking keeps being moved while we wait.
     """
-    for _attempt in range(10):
+    for _try in tries():
         taken = Booking.objects.filter(pk=booking_id).values_list("slot_id", "more_slots").first()
         if taken is None:
             raise NotFound(_("There is no such booking."))

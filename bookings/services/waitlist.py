@@ -23,9 +23,9 @@ from bookings.queue import defer
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.checks import check_details, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish, publish_to_visitor
-from bookings.services.locking import lapse_holds_of, read_again
+from bookings.services.locking import lapse_holds_of, read_again, tries
 from bookings.services.sessions import must_be_locked, session_wanted, take
-from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots, slot_transaction
+from experts.locking import LOCK_ORDER, again_after_deadlock, lock_slots, read_slot, read_slots, slot_transaction
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -34,6 +34,7 @@ MOST_ENTRIES = 20  # of one visitor
 WORTH_WAITING = frozenset({TurnedAway.Reason.FULL, TurnedAway.Reason.HELD, TurnedAway.Reason.PARTY})
 
 
+@again_after_deadlock
 def join_waitlist(
     *,
     slot_id: int,
@@ -108,6 +109,7 @@ def join_waitlist(
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
 
 
+@again_after_deadlock
 def take_place(*, entry_id: int) -> WaitlistEntry:
     """Put an entry in line, as the link of its mail was opened; last, whenever it was asked for. Locks the slot.
 
@@ -159,6 +161,7 @@ def _of_address(email: str) -> QuerySet[WaitlistEntry]:
     return WaitlistEntry.objects.annotate(address=Lower("email")).filter(address=email.lower())
 
 
+@again_after_deadlock
 def leave_waitlist(*, entry_id: int) -> bool:
     """Leave the line, or give an offer back: the next in line gets it. False if it was over. Locks the slot."""
     with slot_transaction():
@@ -176,6 +179,7 @@ def leave_waitlist(*, entry_id: int) -> bool:
         return True
 
 
+@again_after_deadlock
 def claim_offer(*, entry_id: int, visitor: str) -> Booking:
     """Hand the hold of an offer to the browser that opened its link. Returns the hold. Locks the slot.
 
@@ -195,6 +199,7 @@ def claim_offer(*, entry_id: int, visitor: str) -> Booking:
         return offer
 
 
+@again_after_deadlock
 def serve(*, slot_id: int) -> bool:
     """Offer what is free in a slot to those who wait for it. Whether there was anything to offer.
 
@@ -353,7 +358,7 @@ def _locked(entry_id: int) -> WaitlistEntry:
     An offer changes what other slots it is about. Raises NotFound, and Busy when that keeps happening while we wait.
     """
     entries = WaitlistEntry.objects.filter(pk=entry_id)
-    for _attempt in range(10):
+    for _try in tries():
         about = entries.values_list("slot_id", "more_slots").first()
         if about is None:
             raise NotFound(_("There is no such entry."))
