@@ -98,7 +98,7 @@ def test_of_64_clients_no_two_get_what_overlaps(seed, offered, settings):
     with held_row(middle) as row:
         crowd = threading.Thread(target=lambda: answers.extend(run_together(client, CLIENTS)))
         crowd.start()
-        row.wait_for(6)  # those who come later see what others have taken, and are refused before any lock
+        row.wait_for(2)  # those who come later see what others have taken, and are refused before any lock
         row.let_go()
         crowd.join(timeout=60)
     assert set(answers) == {"booked", "slot_taken"}, Counter(map(str, answers))
