@@ -39,6 +39,10 @@ class Busy(Refused):
     message = _("Many people are booking right now. Please try again in a moment.")
 
 
+class ChangedMeanwhile(Busy):
+    """What is to be locked has changed before the locks came. Nothing was written: whoever asks again locks all."""
+
+
 class NotFound(Refused):
     code = "not_found"
     status = 404

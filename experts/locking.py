@@ -10,7 +10,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import DateTimeField, Func, QuerySet, TextField, Value
 from psycopg.errors import DeadlockDetected
 
-from experts.errors import Busy, NotFound
+from experts.errors import Busy, ChangedMeanwhile, NotFound
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -46,16 +46,16 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
 
 
 def may_be_repeated(busy: Busy) -> bool:
-    """Say whether it was a deadlock that PostgreSQL broke, outside of any transaction of the caller's."""
-    was_deadlock = isinstance(getattr(busy.__cause__, "__cause__", None), DeadlockDetected)
-    return was_deadlock and not connection.in_atomic_block
+    """Say whether the same may succeed at once: PostgreSQL broke a deadlock, or other slots were to be locked.
 
-
-def again_after_deadlock(act: Callable[Given, Result]) -> Callable[Given, Result]:
-    """Let a write be tried twice more when PostgreSQL has ended it to break a deadlock: nothing of it was written.
-
-    Not within somebody's transaction, which is lost as a whole.
+    Never within a transaction of the caller's, of which the locks are kept.
     """
+    was_deadlock = isinstance(getattr(busy.__cause__, "__cause__", None), DeadlockDetected)
+    return (was_deadlock or isinstance(busy, ChangedMeanwhile)) and not connection.in_atomic_block
+
+
+def repeated(act: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let a write be tried twice more where that may succeed at once (``may_be_repeated``)."""
 
     @wraps(act)
     def tried(*args: Given.args, **kwargs: Given.kwargs) -> Result:

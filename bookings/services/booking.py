@@ -227,6 +227,7 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
         except Busy as busy:
             if len(requests) > 1 or not may_be_repeated(busy):
                 raise
+            wait = True  # for all that it takes by now
         except OperationalError as error:
             raise Busy from error
     raise Busy
@@ -342,11 +343,15 @@ def _lock_and_read(
     seen_holds: dict[tuple[int, str], Booking],
     *,
     wait: bool,
-) -> dict[int, Slot]:
-    """3. Lock, then look again: what was read before may be as old as the wait."""
+) -> tuple[dict[int, Slot], set[int]]:
+    """3. Lock, then look again: what was read before may be as old as the wait. Returns the ids of what is locked, too.
+
+    Raises ChangedMeanwhile.
+    """
     wanted = {request.slot_id: seen[request.slot_id] for request in contenders}
     if not wait:
-        return lock_free_slots(wanted)
+        slots = lock_free_slots(wanted)
+        return slots, set(slots)
     held = [seen_holds[request.asker].slot_ids for request in contenders if request.asker in seen_holds]
     locked = set(chain((each.pk for slot in wanted.values() for each in slot.covered), *held))
     lock_slots(locked)
@@ -354,8 +359,8 @@ def _lock_and_read(
     for request in contenders:
         if request.slot_id in slots:
             slots[request.slot_id] = _session(slots[request.slot_id], request)
-            must_be_locked(slots[request.slot_id], locked)
-    return slots
+            must_be_locked([each.pk for each in slots[request.slot_id].covered], locked)
+    return slots, locked
 
 
 def _book_under_lock(
@@ -365,7 +370,7 @@ def _book_under_lock(
     *,
     wait: bool,
 ) -> tuple[list[_Outcome], list[_Request]]:
-    before = _lock_and_read(contenders, seen, seen_holds, wait=wait)
+    before, locked = _lock_and_read(contenders, seen, seen_holds, wait=wait)
     # A key that was sent twice at once: the second one finds the answer of the first when that is committed.
     names: set[tuple[str, str] | None] = set()
     present, left = [], []
@@ -381,6 +386,7 @@ def _book_under_lock(
     slots = {slot_id: lapse_and_serve(slot) for slot_id, slot in before.items()}
     freed: set[int] = set()
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
+    must_be_locked(chain.from_iterable(hold.slot_ids for hold in holds.values()), locked)
     # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
     outcomes: list[_Outcome] = []
     refused, booked, asked_again = [], [], set()

@@ -19,7 +19,7 @@ from bookings.services.locking import lock_booking, lock_slots_of, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
-from experts.locking import LOCK_ORDER, again_after_deadlock, slot_transaction
+from experts.locking import LOCK_ORDER, repeated, slot_transaction
 from experts.models import Slot
 from experts.prepared import PreparedQuery
 
@@ -27,7 +27,7 @@ MOST_HOLDS = 2  # of one visitor, with different experts
 MOST_EXTENSIONS = 2  # of one hold, for as long as it stays in its slot
 
 
-@again_after_deadlock
+@repeated
 def hold_slot(
     *,
     slot_id: int,
@@ -143,7 +143,7 @@ def _look_again(wanted: Booking, locked: set[int]) -> tuple[Slot, SlotForVisitor
     """Read under the locks what is wanted, and what the visitor has there and elsewhere. Raises as ``hold_slot``."""
     chosen, *others = slot_and_holds(wanted.slot_id, wanted.holder)
     slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
-    must_be_locked(slot, locked)
+    must_be_locked([each.pk for each in slot.covered], locked)
     return slot, chosen, others
 
 
@@ -164,7 +164,7 @@ def may_extend(hold: Booking) -> bool:
     return is_bookable and hold.extensions < MOST_EXTENSIONS and hold.offer_id is None and not hold.awaits_proof
 
 
-@again_after_deadlock
+@repeated
 def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: str = "") -> Booking:
     """Keep the visitor's hold of a slot for as long again as a new one would last. Locks the slot.
 
@@ -179,7 +179,8 @@ def extend_hold(*, slot_id: int, visitor: str, extensions: int, client_address: 
     network = network_of(client_address)
     again = Booking(slot=seen.slot, seats=seen.hold.seats, holder=visitor, status=Status.HELD, network=network)
     lasts = hold_time(again, seen.slot)
-    with slot_transaction():
+    with slot_transaction(waits=False):
+        lock_visitor(visitor)
         lock_slots_of(_holds_in(slot_id, visitor))
         seen = slot_and_holds(slot_id, visitor)[0]
         slot, hold = seen.slot, seen.hold
@@ -210,12 +211,13 @@ def _look(slot_id: int, visitor: str) -> SlotForVisitor:
     return seen
 
 
-@again_after_deadlock
+@repeated
 def release_hold(*, slot_id: int, visitor: str) -> bool:
     """Let go of the visitor's hold in a slot. False if there was none: asking twice does no harm. Locks the slot."""
     if not visitor:
         return False
-    with slot_transaction():
+    with slot_transaction(waits=False):
+        lock_visitor(visitor)
         lock_slots_of(_holds_in(slot_id, visitor))
         hold = _holds_in(slot_id, visitor).select_related("slot").first()
         if hold is None:
@@ -231,13 +233,14 @@ def release_holds(*, visitor: str) -> None:
     """
     holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None, awaits_proof=False)
     for slot_id in holds.values_list("slot_id", flat=True) if visitor else ():
-        with slot_transaction():
+        with slot_transaction(waits=False):
+            lock_visitor(visitor)
             lock_slots_of(holds.filter(slot=slot_id))
             for hold in holds.filter(slot=slot_id).select_related("slot"):
                 release_under_lock(hold)
 
 
-@again_after_deadlock
+@repeated
 def end_hold(*, booking_id: int) -> Booking:
     """Free what somebody keeps and has not booked for good, on staff's wish. Locks the slot.
 
@@ -265,6 +268,8 @@ def _holds_in(slot_id: int, visitor: str) -> QuerySet[Booking]:
 
 def lock_visitor(visitor: str) -> None:
     """A lock that ends with the transaction, so it works behind a pooler; taken before any slot's.
+
+    Whoever holds it may lock the slots of the visitor's holds: only ``hold_slot`` gives a hold other slots, under it.
 
     In the statement that bounds the wait for it and for the locks that follow.
     """

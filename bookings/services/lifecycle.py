@@ -19,7 +19,7 @@ from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from bookings.transitions import OCCUPYING, TRANSITIONS, in_sentence
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_left, slot_taken
 from experts import publisher
-from experts.locking import again_after_deadlock, slot_transaction
+from experts.locking import repeated, slot_transaction
 from experts.models import Slot
 from experts.scheduling.sessions import offers_type
 
@@ -39,7 +39,7 @@ _EVENT_OF = {
 }
 
 
-@again_after_deadlock
+@repeated
 def approve(*, booking_id: int, can_undo: bool = False) -> Booking:
     """Confirm a request. Locks slot and booking. Raises NotAllowed once it is no request any more, NotFound, Busy.
 
@@ -48,7 +48,7 @@ def approve(*, booking_id: int, can_undo: bool = False) -> Booking:
     return _decide(booking_id, Status.CONFIRMED, only_from=(Status.PENDING,), can_undo=can_undo)
 
 
-@again_after_deadlock
+@repeated
 def reject(*, booking_id: int, reason: str = "", can_undo: bool = False) -> Booking:
     """Decline a request and free its seats; the customer reads ``reason``. Locks and raises as ``approve``.
 
@@ -57,7 +57,7 @@ def reject(*, booking_id: int, reason: str = "", can_undo: bool = False) -> Book
     return _decide(booking_id, Status.REJECTED, reason=reason, can_undo=can_undo)
 
 
-@again_after_deadlock
+@repeated
 def cancel(
     *,
     booking_id: int,
@@ -83,26 +83,26 @@ def cancel(
         )
 
 
-@again_after_deadlock
+@repeated
 def cancel_for_recipient(*, booking_id: int) -> Booking:
     """Cancel what somebody else booked with an address, as its reader says so. At any time; else as ``cancel``."""
     with pghistory.context(by="recipient"):
         return _decide(booking_id, Status.CANCELLED)
 
 
-@again_after_deadlock
+@repeated
 def complete(*, booking_id: int) -> Booking:
     """The session took place. Locks and raises as ``approve``; NotAllowed before its end."""
     return _decide(booking_id, Status.COMPLETED, after_end=True)
 
 
-@again_after_deadlock
+@repeated
 def mark_no_show(*, booking_id: int) -> Booking:
     """The booker did not come. Locks and raises as ``approve``; NotAllowed before the start."""
     return _decide(booking_id, Status.NO_SHOW, after_start=True)
 
 
-@again_after_deadlock
+@repeated
 def mark_arrived(*, booking_id: int) -> Booking:
     """Note that the person has come; a no-show is one no longer. Locks and raises as ``approve``.
 
@@ -124,7 +124,7 @@ def mark_arrived(*, booking_id: int) -> Booking:
         return booking
 
 
-@again_after_deadlock
+@repeated
 def undo_attendance(*, booking_id: int) -> Booking:
     """Take back that somebody came, did not come, or that the session took place. Locks and raises as ``approve``.
 
@@ -143,7 +143,7 @@ def undo_attendance(*, booking_id: int) -> Booking:
         return booking
 
 
-@again_after_deadlock
+@repeated
 def expire(*, booking_id: int) -> bool:
     """Free the seats of a hold or a request whose time is over. Locks the slot. Raises Busy.
 
@@ -166,7 +166,7 @@ def expire(*, booking_id: int) -> bool:
         return True
 
 
-@again_after_deadlock
+@repeated
 def reschedule(
     *,
     booking_id: int,

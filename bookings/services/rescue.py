@@ -306,7 +306,7 @@ def _keep(here: _Locked, slot_id: int, holder: str, until: datetime) -> Booking:
     """Under the locks: hold a time for the person of the booking. Raises SlotTaken, NotAllowed, NotFound, Busy."""
     booking = here.booking
     slot = session_agreed(read_slot(slot_id), booking)
-    must_be_locked(slot, here.locked)
+    must_be_locked([each.pk for each in slot.covered], here.locked)
     slot = lapse_and_serve(slot)
     if slot.expert_id != here.slot.expert_id:
         check_hand_over(booking, here.slot, slot, by_customer=False)

@@ -1,11 +1,12 @@
 """Which slots a booking takes: one, or those of a session of a type."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from bookings.errors import Busy, NotFound, SlotTaken
+from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking
+from experts.errors import ChangedMeanwhile
 from experts.locking import read_slots
 from experts.models import Session, SessionTerms, SessionType, Slot
 from experts.scheduling.sessions import offered_by, offered_together, read_session, read_session_of_two
@@ -62,13 +63,14 @@ def _fitting(slot: Slot, session_type: SessionType, terms: SessionTerms, second_
     return session
 
 
-def must_be_locked(slot: Slot, locked: Collection[int]) -> None:
-    """Raise Busy where a slot or Session takes a slot that is not among the locked ones (ids).
+def must_be_locked(wanted: Iterable[int], locked: Collection[int]) -> None:
+    """Raise ChangedMeanwhile where one of the slots that are to be written is not among the locked ones (all ids).
 
-    A type can get longer after it was looked at, as nobody locks slots for that: who asks again locks all.
+    A type can get longer, and a hold be for something else, after they were looked at. Their slots cannot be locked
+    now: out of order one waits for somebody who waits for what is locked already.
     """
-    if not {each.pk for each in slot.covered}.issubset(locked):
-        raise Busy
+    if not set(wanted).issubset(locked):
+        raise ChangedMeanwhile
 
 
 def without_booking(slot: Slot, booking: Booking) -> Slot:

@@ -25,7 +25,7 @@ from bookings.services.checks import check_details, check_not_blocked, check_par
 from bookings.services.effects import publish, publish_to_visitor
 from bookings.services.locking import lapse_holds_of, read_again, tries
 from bookings.services.sessions import must_be_locked, session_wanted, take
-from experts.locking import LOCK_ORDER, again_after_deadlock, lock_slots, read_slot, read_slots, slot_transaction
+from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots, repeated, slot_transaction
 from experts.models import Slot
 from experts.models.slot import BOOKABLE_STATES
 
@@ -34,7 +34,7 @@ MOST_ENTRIES = 20  # of one visitor
 WORTH_WAITING = frozenset({TurnedAway.Reason.FULL, TurnedAway.Reason.HELD, TurnedAway.Reason.PARTY})
 
 
-@again_after_deadlock
+@repeated
 def join_waitlist(
     *,
     slot_id: int,
@@ -69,7 +69,7 @@ def join_waitlist(
         locked = [slot_id] if wanted is None else [each.pk for each in wanted.covered]
         lock_slots(locked)
         slot = session_wanted(read_slot(slot_id), session_type)
-        must_be_locked(slot, locked)
+        must_be_locked([each.pk for each in slot.covered], locked)
         slot = lapse_and_serve(slot)
         check_party(slot, asked)
         check_not_blocked(slot, asked)
@@ -109,7 +109,7 @@ def join_waitlist(
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
 
 
-@again_after_deadlock
+@repeated
 def take_place(*, entry_id: int) -> WaitlistEntry:
     """Put an entry in line, as the link of its mail was opened; last, whenever it was asked for. Locks the slot.
 
@@ -161,7 +161,7 @@ def _of_address(email: str) -> QuerySet[WaitlistEntry]:
     return WaitlistEntry.objects.annotate(address=Lower("email")).filter(address=email.lower())
 
 
-@again_after_deadlock
+@repeated
 def leave_waitlist(*, entry_id: int) -> bool:
     """Leave the line, or give an offer back: the next in line gets it. False if it was over. Locks the slot."""
     with slot_transaction():
@@ -179,7 +179,7 @@ def leave_waitlist(*, entry_id: int) -> bool:
         return True
 
 
-@again_after_deadlock
+@repeated
 def claim_offer(*, entry_id: int, visitor: str) -> Booking:
     """Hand the hold of an offer to the browser that opened its link. Returns the hold. Locks the slot.
 
@@ -199,7 +199,7 @@ def claim_offer(*, entry_id: int, visitor: str) -> Booking:
         return offer
 
 
-@again_after_deadlock
+@repeated
 def serve(*, slot_id: int) -> bool:
     """Offer what is free in a slot to those who wait for it. Whether there was anything to offer.
 

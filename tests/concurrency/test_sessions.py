@@ -203,3 +203,31 @@ def test_who_leaves_a_line_while_other_slots_are_offered_is_not_sent_away(offere
     _offered, left = line_up(offer, lambda: services.leave_waitlist(entry_id=entry.pk), behind=start)
     assert not isinstance(left, Exception), left
     assert WaitlistEntry.objects.get().status == WaitlistEntry.Status.LEFT
+
+
+@pytest.mark.parametrize("act", ["book", "release", "extend"])
+def test_a_hold_that_became_something_else_meanwhile_makes_nobody_wait_out_of_order(offered, act):
+    """It takes an earlier slot by now: whoever locked its old slots would wait for who waits for these."""
+    slots = {f"{slot.time:%H:%M}": slot for slot in Slot.objects.all()}
+    short, long = offered[0].session_type_id, offered[3].session_type_id  # of 20 minutes, and of 60 after a free 10
+    first, start = slots["09:20"], slots["09:40"]
+    visitor = "a" * 32
+    services.hold_slot(slot_id=start.pk, visitor=visitor, session_type=short)
+
+    def hold_for_longer():
+        return services.hold_slot(slot_id=start.pk, visitor=visitor, session_type=long)
+
+    def go_on():
+        if act == "release":
+            return services.release_hold(slot_id=start.pk, visitor=visitor)
+        if act == "extend":
+            return services.extend_hold(slot_id=start.pk, visitor=visitor, extensions=0)
+        return book(start, visitor=visitor, session_type=short)
+
+    def lock_in_order():
+        with slot_transaction():
+            lock_slots([first.pk, start.pk])
+        return "locked"
+
+    results = line_up(hold_for_longer, go_on, lock_in_order, behind=start)
+    assert not [result for result in results if isinstance(result, BaseException)], results
