@@ -3,7 +3,7 @@
 Unlike a week of one expert (room.py) nothing is rendered here: what a page shows depends on whom it has chosen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Protocol
 
@@ -23,7 +23,8 @@ class TypeSocket(Protocol):
 
 @dataclass
 class _Room:
-    sockets: set[TypeSocket]
+    sockets: set[TypeSocket] = field(default_factory=set)
+    newcomers: set[TypeSocket] = field(default_factory=set)  # those among them that were told nothing yet
     version: TypeVersion | None = None
 
 
@@ -36,7 +37,9 @@ class TypeRooms:
 
     def join(self, socket: TypeSocket, key: TypeKey) -> None:
         socket.type_key = key
-        self._rooms.setdefault(key, _Room(set())).sockets.add(socket)
+        room = self._rooms.setdefault(key, _Room())
+        room.sockets.add(socket)
+        room.newcomers.add(socket)
         self._due.add(key)
 
     def leave(self, socket: TypeSocket) -> None:
@@ -44,6 +47,7 @@ class TypeRooms:
         if key is None or key not in self._rooms:
             return
         self._rooms[key].sockets.discard(socket)
+        self._rooms[key].newcomers.discard(socket)
         if not self._rooms[key].sockets:
             del self._rooms[key]
 
@@ -74,18 +78,21 @@ class TypeRooms:
         self._due.update(keys)
 
     def take(self, versions: dict[TypeKey, TypeVersion]) -> None:
-        """Tell those whose pages show something else by now."""
+        """Tell those whose pages show something else by now, and those who have just come."""
         for key, version in versions.items():
             room = self._rooms.get(key)
-            if room is not None and room.version != version:
-                room.version = version
-                self._tell(room, is_fresh=True)
+            if room is None:
+                continue
+            told = room.sockets if room.version != version else room.newcomers
+            room.version = version
+            self._tell(room, told, is_fresh=True)
 
     def beat(self, *, is_fresh: bool) -> None:
         for room in self._rooms.values():
-            self._tell(room, is_fresh=is_fresh)
+            self._tell(room, room.sockets, is_fresh=is_fresh)
 
-    def _tell(self, room: _Room, *, is_fresh: bool) -> None:
+    def _tell(self, room: _Room, sockets: set[TypeSocket], *, is_fresh: bool) -> None:
         message = beat(room.version.grid if room.version else "", is_fresh=is_fresh)
-        for socket in room.sockets:
+        for socket in sockets:
             socket.tell(message)
+        room.newcomers = set()

@@ -30,6 +30,12 @@ LOST_CONNECTION = re.compile(r"WebSocket connection to|htmx:ws:error|htmx:error|
 FAILED_LOAD = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
 
+def box_at_rest(locator):
+    """Where an element stays: even with reduced motion, what moves into its place is elsewhere for one frame."""
+    locator.evaluate("element => Promise.all(element.getAnimations().map(animation => animation.finished))")
+    return locator.bounding_box()
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):

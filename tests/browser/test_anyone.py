@@ -23,7 +23,7 @@ def house(live_site):
 
 def open_page(page, house):
     page.goto(f"/o/{house.type.organization.slug}/book/{house.type.slug}/")
-    live(page, timeout=15_000)  # the first sign of life may be that of the next beat
+    live(page)
     return page
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from bookings.models import Booking, Status
+from tests.browser.conftest import box_at_rest
 from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_slot
 
 
@@ -130,7 +131,7 @@ def test_the_whole_job_on_a_phone(phone_page, slot):
     tile(page, slot).tap()
     dialog = page.get_by_role("dialog")
     fill_details(dialog)
-    box = dialog.bounding_box()
+    box = box_at_rest(dialog)
     assert (box["x"], box["width"]) == (0, 390), "the dialog fills the screen"
     for name in ("Review booking", "Confirm booking"):
         button = dialog.get_by_role("button", name=name)

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from bookings import services
 from bookings.models import Booking, Status
 from experts import services as slot_services
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, box_at_rest
 from tests.browser.test_accessibility import problems
 from tests.cast import fresh, make_category, make_expert, make_organization, make_slot
 
@@ -76,7 +76,7 @@ def test_cancel_on_a_phone(make_context, slot):
     page.get_by_role("link", name="Cancel booking").tap()
     dialog = page.get_by_role("dialog")
     expect(heading(dialog, "Cancel this booking?")).to_be_visible()
-    box, height = dialog.bounding_box(), page.viewport_size["height"]
+    box, height = box_at_rest(dialog), page.viewport_size["height"]
     assert box["y"] > height / 4, "a sheet at the bottom, and not a page"
     assert abs(box["y"] + box["height"] - height) <= 1
     dialog.get_by_role("button", name="Cancel booking").tap()

@@ -44,6 +44,17 @@ async def test_a_booking_with_any_of_them_is_told_at_once_to_all_who_look(settin
 
 
 @in_loop
+async def test_who_comes_later_is_told_at_once_and_nobody_else_again(settings):
+    settings.LIVE_CHECK_SECONDS = 60  # and no beat before
+    house = await sync_to_async(House)()
+    async with socket(address(house)) as first:
+        told = grid(await frames(first, is_beat))
+        async with socket(address(house)) as second:
+            assert grid(await frames(second, is_beat)) == told
+            assert await first.receive_nothing(timeout=0.1)
+
+
+@in_loop
 async def test_a_type_that_is_changed_or_retired_is_told_at_once(settings):
     settings.LIVE_CHECK_SECONDS = 60  # by the message, not by the comparison
     house = await sync_to_async(House)()
