@@ -122,6 +122,13 @@ def test_a_number_filters_and_a_cancelled_booking_leaves_the_day(desk):
     page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
     page.get_by_role("button", name="Cancel booking").click()
     expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back: Wen Li is booked as before.")
+    assert status_of("Wen Li") == Status.CONFIRMED
+    page.get_by_role("group").filter(has_text="Cancel booking").locator("summary").press("Enter")
+    page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
+    page.get_by_role("button", name="Cancel booking").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
     booking = Booking.objects.get(name="Wen Li")
     assert (booking.status, booking.reason) == (Status.CANCELLED, "Dr Weiss is ill.")
     page.get_by_role("link", name="Close").click()

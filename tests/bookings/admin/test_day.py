@@ -9,7 +9,7 @@ from django.utils import timezone
 from bookings.models import NoteReading, Status
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, join_line, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser
 from tests.statements import asked_of_database
 
@@ -184,6 +184,23 @@ def test_what_is_done_leads_back_to_the_day_which_says_it_once(clinic, experts):
     client.post(page.context["toast"]["undo_url"])
     booking.refresh_from_db()
     assert booking.status == Status.CONFIRMED
+
+
+def test_a_cancellation_is_taken_back_unless_somebody_has_the_seat(clinic, experts):
+    booking = make_booking(make_slot(experts[0]), name="Karim Aziz")
+    client = logged_in(make_member(clinic))
+    client.post(act_url(booking, "cancel"), {"reason": "We are closed.", "seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled."
+    client.post(toast["undo_url"])
+    assert client.get(day_url()).context["toast"]["text"] == "Taken back: Karim Aziz is booked as before."
+    booking.refresh_from_db()
+    assert (booking.status, booking.reason) == (Status.CONFIRMED, "")
+    join_line(booking.slot)
+    client.post(act_url(booking, "cancel"), {"seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled. Somebody else has the seat already."
+    assert toast["undo_url"] == ""
 
 
 def test_what_cannot_be_done_is_said(clinic, experts):
