@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import NoteReading, Status
+from experts.formatting import soon
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
 from tests.cast import day_ahead, join_line, make_booking, make_category, make_expert, make_organization, make_slot
@@ -125,6 +126,29 @@ def test_chosen_experts_are_remembered_until_the_choice_is_let_go(clinic, expert
     assert list(blocks_of(client.get(day_url(experts=hannah.pk)))) == ["Hannah Weiss"]
     assert list(blocks_of(client.get(day_url()))) == ["Hannah Weiss"]
     assert list(blocks_of(client.get(day_url(experts="")))) == ["Amara Okafor", "Hannah Weiss"]
+
+
+def test_whoever_is_full_says_when_they_are_free_next(clinic, experts):
+    amara, hannah = experts
+    for expert in experts:
+        make_booking(make_slot(expert))
+    make_slot(hannah, at="12:00")
+    make_slot(amara, day=day_ahead(3), is_closed=True)
+    make_booking(make_slot(amara, day=day_ahead(4)))
+    soonest = make_slot(amara, day=day_ahead(20), at="09:00")
+    make_slot(amara, day=day_ahead(21))
+    page = logged_in(make_member(clinic)).get(day_url(view="day"))
+    columns = {it["name"]: it for it in page.context["columns"]}
+    assert columns["Hannah Weiss"]["free"]["time"] == "12:00" and columns["Hannah Weiss"]["later"] is None
+    assert columns["Amara Okafor"]["free"] is None
+    later = columns["Amara Okafor"]["later"]
+    assert later["when"] == soon(soonest.starts_at, amara.zone, timezone.now())
+    assert later["url"] == reverse("admin:day", query={"day": soonest.date.isoformat(), "view": "day"})
+    assert f"Amara Okafor is free next {later['when']}: open that day" in page.text
+    yesterday = logged_in(make_member(clinic)).get(day_url(day=day_ahead(-1), experts=amara.pk))
+    assert yesterday.context["columns"][0]["later"]["url"].endswith(f"day={day_ahead(20)}"), (
+        "of a day that is over, too"
+    )
 
 
 # The panel
