@@ -236,6 +236,32 @@ class TestMoves:
             services.undo_move(rescue_id=again.pk)
         assert now_is(lost).slot_id == to.pk
 
+    def test_nobody_is_put_back_who_was_told_of_the_new_time(self, lost, colleague, mailoutbox):
+        to = make_slot(colleague, at="10:00")
+        rescue = services.move_lost(booking_id=lost.pk, slot_id=to.pk, by=None)
+        make_all_due()
+        send_mails()
+        with pytest.raises(NotAllowed, match="has left"):
+            services.undo_move(rescue_id=rescue.pk)
+        assert now_is(lost).slot_id == to.pk
+
+    def test_a_move_is_undone_whatever_the_first_expert_offers_by_now(self, away, colleague):
+        kind = make_type(away, minutes=30)
+        offered = colleague.offered_types.create(session_type=kind)
+        own = make_slot(away, at="10:00")
+        booking = book(own, session_type=kind.pk)
+        calendars.close_slot(slot_id=own.pk)
+        rescue = services.move_lost(booking_id=booking.pk, slot_id=make_slot(colleague, at="10:00").pk, by=None)
+        away.offered_types.all().delete()
+        assert services.undo_move(rescue_id=rescue.pk).slot_id == own.pk
+        assert offered.expert_id == colleague.pk
+
+    def test_who_cancels_from_the_mail_is_the_one_who_cancelled(self, lost, colleague):
+        rescue = offer(lost, make_slot(colleague, at="10:00"))
+        services.cancel_offered(rescue_id=rescue.pk)
+        last = lost.events.order_by("pgh_id").last()
+        assert (last.status, last.pgh_context.metadata["by"]) == (Status.CANCELLED, "customer")
+
     def test_a_form_that_is_too_old_moves_nobody(self, lost, colleague):
         to = make_slot(colleague, at="10:00")
         with pytest.raises(NotAllowed):
