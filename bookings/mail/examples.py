@@ -89,8 +89,8 @@ def words_of_move(booking: Booking, start: Slot, reason: str = "") -> tuple[str,
     shown.reference, shown.reason = REFERENCE, reason
     shown.slot, shown.session_ends_at = start, start.ends_at if booking.session_type_id else None
     mail = booking_mail(shown, MailKind.RESCHEDULED, booking.email, "<preview@expertbook>", Before(booking.slot))
-    text = re.sub(rf"(?<=/){REFERENCE}[^/\s]+", "…", mail.body)
-    return mail.subject, text.replace(REFERENCE, booking.reference)
+    text = re.sub(rf"(?<=/){REFERENCE}[^/\s]+", "…", str(mail.body))
+    return str(mail.subject), text.replace(REFERENCE, booking.reference)
 
 
 def send_example(organization: Organization, user: User, kind: MailKind, asked_at: str) -> None:
