@@ -1,9 +1,11 @@
-"""Write the mails of an organisation about a booking that does not exist, so that its staff see what people read.
+"""Write mails that are not sent, so that staff see what people read: about a booking that does not exist, or a move.
 
 By the same code as real ones (``booking_mail``). Nothing is stored: the reference has letters that none can have, so
 the links of such a mail open nothing.
 """
 
+import re
+from copy import copy
 from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from zoneinfo import ZoneInfo
@@ -75,6 +77,20 @@ def example_mail(organization: Organization, kind: MailKind, to: str, message_id
         expert, zone = booking.slot.expert, ZoneInfo(booking.slot.expert.timezone)
         before = Before(_slot(expert, booking.slot.date + timedelta(days=1), zone, now), was_approved=True)
     return booking_mail(booking, kind, to, message_id, before, invites=False)
+
+
+def words_of_move(booking: Booking, start: Slot, reason: str = "") -> tuple[str, str]:
+    """Return subject and text of the mail that moving a booking to a slot or Session would cause.
+
+    ``reason``: the message in it. Without the links of the real mail, by which whoever opens them is taken for its
+    reader. The booking was read with its slot, ``start`` with its expert.
+    """
+    shown = copy(booking)
+    shown.reference, shown.reason = REFERENCE, reason
+    shown.slot, shown.session_ends_at = start, start.ends_at if booking.session_type_id else None
+    mail = booking_mail(shown, MailKind.RESCHEDULED, booking.email, "<preview@expertbook>", Before(booking.slot))
+    text = re.sub(rf"(?<=/){REFERENCE}[^/\s]+", "…", str(mail.body))
+    return str(mail.subject), text.replace(REFERENCE, booking.reference)
 
 
 def send_example(organization: Organization, user: User, kind: MailKind, asked_at: str) -> None:
