@@ -293,7 +293,7 @@ class RescuePage:
             proposal=choices[0].text if choices else "",
             note=self._note(row),
             choices=choices,
-            hand_over=same_time.slot.pk if same_time and same_time is not row.proposals[0] else 0,
+            hand_over=same_time.slot.pk if same_time else 0,
         )
 
     def _note(self, row: RescueRow) -> str:
