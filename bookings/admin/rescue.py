@@ -303,7 +303,11 @@ class RescuePage:
             return _("None of the offered times suited them")
         if is_about_it and rescue.state == RescueState.OFFERED:
             return _("No answer in time")
-        return row.proposals[0].why if row.proposals else _("No free time was found. Choose one by hand.")
+        if row.proposals:
+            return row.proposals[0].why
+        if row.booking.second_expert_id is not None:
+            return _("It needs two people, and no time was found at which both are free. Choose one by hand.")
+        return _("No free time was found. Choose one by hand.")
 
     def _in_hand(self, row: RescueRow) -> dict:
         rescue, booking = row.rescue, row.booking
@@ -332,7 +336,7 @@ class RescuePage:
 
     def _named(self, proposal: Proposal) -> str:
         slot = proposal.slot
-        words = {"when": formatting.soon(slot.starts_at, slot.expert.zone, self.now), "name": slot.expert.name}
+        words = {"when": formatting.soon(slot.starts_at, slot.expert.zone, self.now), "name": proposal.with_whom}
         return _("%(when)s, %(name)s") % words
 
     def _times(self, kept: Sequence[Proposal]) -> str:
