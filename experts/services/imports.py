@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts.errors import Busy, Refused
+from experts.locking import slot_transaction
 from experts.models import Category, Expert, Organization, Slot
 from experts.models.expert import LANGUAGES, Venue
 from experts.services.experts import save_expert
@@ -177,16 +178,19 @@ def write_lines(
     is_trial: bool,
     together: Callable[[ImportedLine], Any],
     progress: Progress,
+    begin: Callable[[list[ImportedLine]], None] = lambda lines: None,
 ) -> None:
     """Write all lines, or none where one of them cannot be, or all of it is a trial.
 
     A trial is undone in parts, so that nobody waits for it for long: lines with the same key ``together``, which follow
-    each other, are tried in one transaction. What is meant is written in one.
+    each other, are tried in one transaction. What is meant is written in one. Each begins with ``begin``, for the locks
+    of its lines.
     """
     done = 0
 
-    def write_some(some: Iterable[ImportedLine]) -> None:
+    def write_some(some: list[ImportedLine]) -> None:
         nonlocal done
+        begin(some)
         for line in some:
             try:
                 with errors_of_row():
@@ -202,11 +206,11 @@ def write_lines(
 
     if is_trial:
         for _key, some in groupby(lines, key=together):
-            with transaction.atomic():
-                write_some(some)
+            with slot_transaction():
+                write_some(list(some))
                 transaction.set_rollback(True)
         return
-    with transaction.atomic():
+    with slot_transaction():
         write_some(lines)
         if outcome.errors:
             transaction.set_rollback(True)
@@ -373,6 +377,25 @@ class ExpertNames:
             return self.find(line).pk, line.day().isoformat(), line.clock().isoformat()
         except RowError:
             return 0, "", ""
+
+
+SlotKey = tuple[int, date, time]  # expert (id), day and time on the expert's clock
+
+
+def read_slots_at(wanted: Iterable[SlotKey]) -> dict[SlotKey, Slot]:
+    """Read those slots that there are, a few hundred in one query; only where and when they are."""
+    keys = sorted(set(wanted))
+    found: dict[SlotKey, Slot] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        slots = Slot.objects.filter(
+            expert__in={expert for expert, _day, _clock in part},
+            date__in={day for _expert, day, _clock in part},
+            time__in={clock for _expert, _day, clock in part},
+        )
+        for slot in slots.only("expert_id", "date", "time", "starts_at"):
+            found[slot.expert_id, slot.date, slot.time] = slot
+    return {key: found[key] for key in keys if key in found}
 
 
 def _unknown(name: str) -> NoReturn:

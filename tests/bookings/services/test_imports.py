@@ -5,7 +5,6 @@ import io
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 
 from bookings import services
 from bookings.models import Booking, OutboxMail, Source, Status, TurnedAway
@@ -26,6 +25,7 @@ from tests.cast import (
     make_session_type,
     make_slot,
 )
+from tests.private_valkey import PrivateValkey
 from tests.staff import make_member
 
 pytestmark = pytest.mark.django_db
@@ -338,7 +338,7 @@ def test_a_file_is_tried_and_then_imported_as_a_whole(expert):
     assert (it.status, it.result["added"], it.content) == (ImportStatus.DONE, 1, None)
     assert fresh(slot).seats_booked == 1
     imports.run_import(run_id=it.pk)  # jobs may run twice
-    assert Booking.objects.count() == 1 and cache.get(f"import:{it.pk}") is None
+    assert Booking.objects.count() == 1
     with pytest.raises(services.lifecycle.NotAllowed):
         imports.confirm_import(run_id=it.pk)
     event = Booking.objects.get().events.get()
@@ -372,3 +372,31 @@ def test_errors_are_told_up_to_a_number(expert):
     imports.run_import(run_id=it.pk)
     it.refresh_from_db()
     assert it.result["error_count"] == 300 and len(it.result["errors"]) == 200
+
+
+def test_an_import_needs_no_valkey(expert, settings, tmp_path, caplog):
+    for minute in range(10, 60):
+        make_slot(expert, at=f"10:{minute}", minutes=1)
+    rows = [[expert.name, DAY, f"10:{minute}", f"Lena {minute}", "", "", "", ""] for minute in range(10, 60)]
+    server = PrivateValkey(tmp_path)
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": server.url}}
+    it = start(expert, HEAD, *rows)
+    server.stop()
+    imports.run_import(run_id=it.pk)
+    assert imports.progress_of(it) is None
+    imports.confirm_import(run_id=it.pk)
+    caplog.clear()
+    imports.run_import(run_id=it.pk)
+    it.refresh_from_db()
+    assert (it.status, it.result["added"]) == (ImportStatus.DONE, 50)
+    assert len(caplog.records) == 1, "it is told once, and not tried again under the locks"
+
+
+def test_the_page_is_told_how_far_it_is(expert):
+    it = start(expert, HEAD)
+    tell = imports.progress_teller(it, 1200)
+    assert imports.progress_of(it) is None
+    tell(50)
+    assert imports.progress_of(it) == (50, 1200)
+    it.status = ImportStatus.IMPORTING
+    assert imports.progress_of(it) is None, "that was the trial"
