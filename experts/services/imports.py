@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -56,10 +56,6 @@ class Outcome:
     errors: list[tuple[int, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
-    @property
-    def may_be_carried_out(self) -> bool:
-        return not self.errors
-
     def as_json(self) -> dict[str, Any]:
         """As it is kept with the run: not more than the first errors, but how many there are."""
         errors = sorted(self.errors)
@@ -88,9 +84,9 @@ class ImportedLine:
             return text
         raise RowError(_("%(column)s is missing.") % {"column": column.name})
 
-    def day(self, name: str = "date") -> date:
+    def day(self) -> date:
         """A date such as 2027-03-10, or 10.03.2027. Not with strokes: nobody knows which is the month."""
-        text = self[name].split(" ")[0] if re.fullmatch(r"\S+ 00:00(:00)?", self[name]) else self[name]
+        text = self["date"].split(" ")[0] if re.fullmatch(r"\S+ 00:00(:00)?", self["date"]) else self["date"]
         for pattern in ("%Y-%m-%d", "%d.%m.%Y"):
             try:
                 found = datetime.strptime(text, pattern).date()
@@ -98,7 +94,7 @@ class ImportedLine:
                 continue
             if found.year >= 2000 and found.year < 2200:
                 return found
-        raise RowError(_("%(column)s is no day such as 2027-03-10.") % {"column": name})
+        raise RowError(_("%(column)s is no day such as 2027-03-10.") % {"column": "date"})
 
     def clock(self, name: str = "time") -> time:
         """A time such as 14:30."""
@@ -204,6 +200,17 @@ def write_lines(
             if done % PROGRESS_EVERY == 0:
                 progress(done)
 
+    _write_in_parts(lines, write_some, outcome, is_trial=is_trial, together=together)
+
+
+def _write_in_parts(
+    lines: list[ImportedLine],
+    write_some: Callable[[list[ImportedLine]], None],
+    outcome: Outcome,
+    *,
+    is_trial: bool,
+    together: Callable[[ImportedLine], Any],
+) -> None:
     if is_trial:
         for _key, some in groupby(lines, key=together):
             with slot_transaction():
@@ -407,7 +414,8 @@ def import_slots(
 ) -> Outcome:
     """Add the slots of a table to an organisation's experts, all or none; a trial adds none. See ``import_experts``.
 
-    A slot is there already if the expert has one at that date and time, however long it is. Raises Busy.
+    A slot is there already if the expert has one at that date and time, however long it is. Slots are added many at
+    once; of those that are refused together halves are tried, until the rows are found that cannot be. Raises Busy.
     """
     outcome = Outcome()
     lines = read_lines(table, SLOT_COLUMNS, outcome)
@@ -415,24 +423,96 @@ def import_slots(
         return outcome
     experts = ExpertNames(organization)
     lines.sort(key=experts.key)
+    done = 0
 
-    def write(line: ImportedLine) -> bool:
-        expert, day, at = experts.find(line), line.day(), line.clock()
-        minutes = line.number_or("minutes", None, LONGEST_MINUTES)
-        seats = line.number_or("seats", None, MOST_SEATS)
-        if Slot.objects.filter(expert=expert, date=day, time=at).exists():
-            return False
-        added = add_slots(expert=expert, starts=[(day, at)], minutes=minutes, capacity=seats, title=line["title"])
-        if not added:
-            raise RowError(_("The clocks skip that time on that day."))
-        return True
+    def write_some(some: list[ImportedLine]) -> None:
+        nonlocal done
+        rows, refused = [], {}
+        for line in some:
+            try:
+                rows.append(_WantedSlot.of(line, experts))
+            except RowError as error:
+                outcome.errors.append((line.number, str(error)))
+        there = set(read_slots_at(row.key for row in rows))
+        new: dict[SlotKey, _WantedSlot] = {}
+        twice = []
+        for row in rows:
+            if row.key in there:
+                outcome.unchanged += 1
+            elif row.key in new:
+                twice.append(row)
+            else:
+                new[row.key] = row
+        for _expert, its in groupby(new.values(), key=lambda row: row.expert):
+            wanted = list(its)
+            refused.update(_add_wanted(wanted, outcome))
+            done += len(wanted)
+            progress(done)
+        for row in twice:
+            if row.key in refused:
+                outcome.errors.append((row.number, refused[row.key]))
+            else:
+                outcome.unchanged += 1
 
-    write_lines(
-        lines,
-        write,
-        outcome,
-        is_trial=is_trial,
-        together=lambda line: experts.key(line)[:2],
-        progress=progress,
-    )
+    _write_in_parts(lines, write_some, outcome, is_trial=is_trial, together=lambda line: experts.key(line)[0])
     return outcome
+
+
+class _WantedSlot(NamedTuple):
+    """What a row says of a slot; ``minutes`` and ``seats`` None for the expert's usual ones."""
+
+    number: int
+    expert: Expert
+    day: date
+    at: time
+    minutes: int | None
+    seats: int | None
+    title: str
+
+    @classmethod
+    def of(cls, line: ImportedLine, experts: ExpertNames) -> "_WantedSlot":
+        return cls(
+            line.number,
+            experts.find(line),
+            line.day(),
+            line.clock(),
+            line.number_or("minutes", None, LONGEST_MINUTES),
+            line.number_or("seats", None, MOST_SEATS),
+            line["title"],
+        )
+
+    @property
+    def key(self) -> SlotKey:
+        return self.expert.pk, self.day, self.at
+
+    @property
+    def terms(self) -> tuple[int | None, int | None, str]:
+        return self.minutes, self.seats, self.title
+
+
+def _add_wanted(rows: list[_WantedSlot], outcome: Outcome) -> dict[SlotKey, str]:
+    """Add the slots of one expert, as far as they can be. Returns why the others cannot."""
+    by_terms: dict[tuple[int | None, int | None, str], list[_WantedSlot]] = {}
+    for row in rows:
+        by_terms.setdefault(row.terms, []).append(row)
+    added: set[tuple[date, time]] = set()
+    try:
+        with errors_of_row():
+            for (minutes, seats, title), its in by_terms.items():
+                starts = [(row.day, row.at) for row in its]
+                slots = add_slots(expert=its[0].expert, starts=starts, minutes=minutes, capacity=seats, title=title)
+                added.update((slot.date, slot.time) for slot in slots)
+    except RowError as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            return _add_wanted(rows[:half], outcome) | _add_wanted(rows[half:], outcome)
+        [row] = rows
+        if read_slots_at([row.key]):
+            outcome.unchanged += 1  # somebody has added it meanwhile
+            return {}
+        outcome.errors.append((row.number, str(error)))
+        return {row.key: str(error)}
+    refused = {row.key: _("The clocks skip that time on that day.") for row in rows if (row.day, row.at) not in added}
+    outcome.added += len(rows) - len(refused)
+    outcome.errors += [(row.number, refused[row.key]) for row in rows if row.key in refused]
+    return refused

@@ -27,6 +27,7 @@ from tests.cast import (
 )
 from tests.private_valkey import PrivateValkey
 from tests.staff import make_member
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 DAY = day_ahead().isoformat()
@@ -400,3 +401,45 @@ def test_the_page_is_told_how_far_it_is(expert):
     assert imports.progress_of(it) == (50, 1200)
     it.status = ImportStatus.IMPORTING
     assert imports.progress_of(it) is None, "that was the trial"
+
+
+def slots_of(experts, number, **wrong):
+    """A table of ``number`` slots of each expert, 30 of one day, some of which are longer."""
+    rows = [["expert", "date", "time", "minutes"]]
+    for expert in experts:
+        for n in range(number):
+            day, place = divmod(n, 30)
+            at = f"{8 + place // 6:02}:{place % 6 * 10:02}"
+            minutes = "10" if n % 2 else "9"
+            rows.append([expert.name, day_ahead(2 + day).isoformat(), at, wrong.get(f"row_{n}", minutes)])
+    return rows
+
+
+@pytest.mark.parametrize("is_trial", [True, False])
+def test_slots_are_added_in_as_many_statements_for_300_rows_as_for_30(expert, is_trial):
+    other = make_expert(name="Ida", organization=expert.organization)
+    asked_of = {}
+    for number in (30, 240):
+        with asked_of_database() as asked:
+            outcome = run(import_slots, expert.organization, *slots_of([expert, other], number), is_trial=is_trial)
+        assert (outcome.added, outcome.errors) == (2 * number, [])
+        asked_of[number] = asked
+        Slot.objects.all().delete()
+    assert asked_of[240].statements <= asked_of[30].statements, asked_of[240]
+
+
+def test_one_wrong_row_among_many_is_found_in_a_few_tries(expert):
+    with asked_of_database() as asked:
+        outcome = run(import_slots, expert.organization, *slots_of([expert], 240, row_100="11"))
+    assert [number for number, _text in outcome.errors] == [2 + 101]
+    assert asked.statements < 240, asked
+    assert not Slot.objects.exists()
+
+
+def test_a_row_that_is_there_twice_is_added_once_or_refused_twice(expert):
+    make_slot(expert, at="11:00")
+    head = ["expert", "date", "time", "minutes"]
+    outcome = run(import_slots, expert.organization, head, *[[expert.name, DAY, "10:00", "30"]] * 2)
+    assert (outcome.added, outcome.unchanged, outcome.errors) == (1, 1, [])
+    outcome = run(import_slots, expert.organization, head, *[[expert.name, DAY, "10:45", "30"]] * 2)
+    assert (outcome.added, [number for number, _text in outcome.errors]) == (0, [2, 3])
