@@ -46,6 +46,14 @@ HOURS = (time(12), time(18))  # until which times are kept, today and tomorrow
 LEAST_KEPT = timedelta(hours=1)
 
 
+class EndField(forms.TypedChoiceField):
+    """Until when times are kept. What was an end when the page was opened, and is none now, is the first there is."""
+
+    def to_python(self, value):
+        value = super().to_python(value)
+        return value if self.valid_value(value) else ""
+
+
 class MessageForm(forms.Form):
     """What goes along with whatever is done: a message for all, why, and until when times are kept."""
 
@@ -61,7 +69,7 @@ class MessageForm(forms.Form):
         choices=[("", gettext_lazy("No, only that it cannot take place")), *RescueReason.choices],
         widget=UnfoldAdminSelectWidget,
     )
-    until = forms.TypedChoiceField(
+    until = EndField(
         label=gettext_lazy("Keep offered times until"),
         required=False,
         coerce=datetime.fromisoformat,
@@ -196,6 +204,7 @@ class RescuePage:
         counts, total = board.counts, len(rows)
         ended = counts[Stage.MOVED] - board.moved
         selects_all = self.request.GET.get("selected") == "all"
+        refused = form is not None and not form.is_valid()
         to_do = [row for row in rows if row.row.stage == Stage.TODO]
         return {
             "staff_live": live,
@@ -222,6 +231,7 @@ class RescuePage:
             "form": form or self.form(),
             "done": done,
             "selects_all": selects_all,
+            "selected": {read_key(key) for key in self.request.POST.getlist("row")} if refused else (),
             "selectable": len(to_do),
             "clock": formatting.zone_name(self.zone),
             "url": self.url,
@@ -471,13 +481,15 @@ def rescue_page(request: HttpRequest) -> HttpResponse:
     form = page.form(request.POST)
     by_script = request.headers.get("X-By-Script") == "1"
     if not form.is_valid():
+        if by_script:
+            return TemplateResponse(request, "admin/rescue/_answer.html", page.context(form), status=422)
         return render_page(request, "admin/rescue/page.html", _("Rescue"), page.context(form), status=422)
     if request.POST.get("act", "").startswith("cancel") and "sure" not in request.POST:
         return _ask(request, page, form)
     done = page.act(form)
     if by_script:
         page.now = timezone.now()
-        return TemplateResponse(request, "admin/rescue/_live.html", page.context(form, done))
+        return TemplateResponse(request, "admin/rescue/_answer.html", page.context(form, done))
     if done.text:
         messages.success(request, done.text)
     for text in done.refused:

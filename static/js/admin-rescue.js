@@ -4,12 +4,14 @@ const form = document.getElementById("rescue");
 const bulk = document.getElementById("rescue-bulk");
 const TOAST_SECONDS = 8;
 const live = () => document.getElementById("rescue-live");
+const message = () => document.getElementById("rescue-message");
+const until = () => document.getElementById("id_until");
 const boxes = () => [...live().querySelectorAll('input[name="row"]')];
 
 // ---------- What is selected ----------
 
 function count() {
-  if (!bulk) return;
+  message().hidden = !live().querySelector(".ebr-row:not(.is-moved)");
   const chosen = boxes().filter((box) => box.checked);
   const movable = chosen.filter((box) => !("without" in box.dataset));
   bulk.hidden = chosen.length === 0;
@@ -63,15 +65,36 @@ async function send(sent) {
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("rescue-live");
-  if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
+  if (answer.redirected) return location.assign(form.dataset.url); // logged out
+  if (!fresh || !(answer.ok || answer.status === 422)) return say(form.dataset.failed);
   const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
+  const times = [...live().querySelectorAll(".ebr-select")].map((list) => list.selectedOptions[0].id);
   const focused = document.activeElement?.closest(".ebr-row")?.id;
   live().replaceWith(document.importNode(fresh, true));
   for (const box of boxes()) box.checked = kept.has(box.value);
+  for (const id of times) if (document.getElementById(id)) document.getElementById(id).selected = true;
+  count();
+  if (!answer.ok) return refused(page);
+  nameEnds(page);
   const row = focused && document.getElementById(focused);
   (row ?? document).querySelector(".ebr-actions button, .ebr-actions a")?.focus({ preventScroll: true });
-  count();
   say(document.getElementById("rescue-toast").textContent);
+}
+
+// The message as it was sent, with what is wrong about it.
+function refused(page) {
+  message().replaceWith(document.importNode(page.getElementById("rescue-message"), true));
+  nameUntil();
+  message().querySelector(":has(> [role=alert]) :is(textarea, select)")?.focus();
+}
+
+// An hour that has passed meanwhile can be chosen no more.
+function nameEnds(page) {
+  const chosen = until().value;
+  until().replaceChildren(...document.importNode(page.getElementById("id_until"), true).children);
+  until().value = chosen;
+  if (until().selectedIndex < 0) until().selectedIndex = 0;
+  nameUntil();
 }
 
 // A live region speaks only what changes.
@@ -85,12 +108,11 @@ function say(text) {
   toastEnds = setTimeout(() => toast.classList.remove("is-shown"), TOAST_SECONDS * 1000);
 }
 
-const until = document.getElementById("id_until");
 function nameUntil() {
-  const words = bulk?.querySelector("[data-until]");
-  if (words && until) words.textContent = words.dataset.until.replace("{when}", until.selectedOptions[0].textContent);
+  const words = bulk.querySelector("[data-until]");
+  words.textContent = words.dataset.until.replace("{when}", until().selectedOptions[0].textContent);
 }
-until?.addEventListener("change", nameUntil);
+document.addEventListener("change", ({ target }) => target.id === "id_until" && nameUntil());
 
 // One menu at a time, and none after a click elsewhere or Escape.
 document.addEventListener("click", ({ target }) => {

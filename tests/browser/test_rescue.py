@@ -126,6 +126,51 @@ def test_selecting_offering_and_waiting_keep_what_was_chosen(open_as_staff, peop
     assert Booking.objects.get(name="Person 1").status == Status.CANCELLED
 
 
+def test_a_page_that_was_opened_early_does_all_and_keeps_what_was_chosen(open_as_staff, people):
+    page = open_as_staff("/admin/rescue/")
+    bulk, message = page.get_by_role("group", name="Do it for all that are selected"), page.locator("#rescue-message")
+    expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
+    expect(message).to_be_hidden()
+    for booking in people[:4]:
+        close(booking)
+    page.get_by_label("Select Person 3").check()
+    expect(bulk).to_contain_text("1 selected")
+    # Another time in a row, and an hour that has passed since.
+    chosen = page.get_by_label("New time for Person 1")
+    last = chosen.locator("option").count() - 1
+    chosen.select_option(index=last)
+    wanted = chosen.input_value()
+    message.locator("summary").click()
+    page.get_by_label("Message for all").fill("Dr Herrera is ill.")
+    page.evaluate("document.getElementById('id_until').options[0].value = '2026-01-05T12:00:00+00:00'")
+    page.get_by_role("button", name="Offer times to Person 0").click()
+    expect(page.locator(".is-waiting .ebr-state")).to_have_count(1)
+    assert "2026-01-05" not in page.locator("#id_until").inner_html()
+    expect(chosen).to_have_value(wanted)
+    expect(page.get_by_label("Select Person 3")).to_be_checked()
+    # What somebody else does reorders the times of the row, and changes nothing of it.
+    chosen.select_option(index=last - 1)
+    wanted = chosen.input_value()
+    with page.expect_response("**/admin/rescue/rows/**"):
+        page.get_by_role("button", name="Move Person 2 to the proposal").click()
+    expect(page.locator(".is-moved .ebr-state")).to_have_count(1)
+    close(people[5])
+    expect(page.get_by_label("Select Person 5")).to_be_visible()
+    expect(chosen).to_have_value(wanted)
+    # What is refused is said where it is, and everything stays.
+    page.evaluate("document.getElementById('id_why').options[1].value = 'because'")
+    page.get_by_label("Tell why").select_option(index=1)
+    page.get_by_role("button", name="Move Person 1 to the proposal").click()
+    expect(message.get_by_role("alert")).to_contain_text("because is not one of the available choices")
+    expect(page.get_by_label("Message for all")).to_have_value("Dr Herrera is ill.")
+    expect(page.get_by_label("Select Person 3")).to_be_checked()
+    expect(chosen).to_have_value(wanted)
+    page.get_by_label("Tell why").select_option(index=0)
+    page.get_by_role("button", name="Move Person 1 to the proposal").click()
+    expect(page.locator(".is-moved .ebr-state")).to_have_count(2)
+    assert Booking.objects.get(name="Person 1").slot_id == int(wanted)
+
+
 def test_all_of_it_works_without_a_script(open_as_staff, people):
     for booking in people[:3]:
         close(booking)
