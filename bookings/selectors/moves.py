@@ -60,7 +60,7 @@ def read_moves(booking: Booking, experts: Sequence[Expert], day: date, zone: Zon
             moves.why_not[expert.pk] = WhyNot.TYPE if booking.second_expert_id is None else WhyNot.TOGETHER
     slots_of = _slots(booking, asked, first, last, terms, now)
     for expert in asked:
-        found = _starts(booking, slots_of[expert.pk], session_type, terms)
+        found = _starts(slots_of[expert.pk], session_type, terms)
         if booking.second_expert_id is not None:
             found = starts_of_both(found, slots_of[booking.second_expert_id])
         free = [
@@ -112,9 +112,7 @@ def _slots(
     return slots_of
 
 
-def _starts(
-    booking: Booking, slots: Sequence[Slot], session_type: SessionType | None, terms: SessionTerms | None
-) -> list[Slot]:
+def _starts(slots: Sequence[Slot], session_type: SessionType | None, terms: SessionTerms | None) -> list[Slot]:
     if session_type is None or terms is None:
         return list(slots)
     return list(sessions_of(slots, session_type, terms))
