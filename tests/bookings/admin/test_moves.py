@@ -207,10 +207,19 @@ def test_a_booking_that_is_over_or_cancelled_is_not_moved(desk):
     assert desk.move(desk.other).status_code == 409
 
 
-@pytest.mark.parametrize("values", [{"slot": ""}, {"slot": "x"}, {"slot": 2**70}, {"slot": 2**40}, {"reason": "\x00"}])
-def test_nonsense_is_refused(desk, values):
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"slot": ""}, 422),
+        ({"slot": "x"}, 422),
+        ({"slot": 2**70}, 422),
+        ({"slot": 2**40}, 409),  # there may have been such a slot
+        ({"reason": "\x00"}, 422),
+    ],
+)
+def test_nonsense_is_refused(desk, values, status):
     data = {"booking": desk.booking.pk, "slot": desk.other.pk, "part": 1} | values
-    assert desk.staff.post(URL, data).status_code in (409, 422)
+    assert desk.staff.post(URL, data).status_code == status
     assert desk.now().slot_id == desk.booking.slot_id
 
 
