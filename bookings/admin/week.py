@@ -277,7 +277,7 @@ def _toast(request: HttpRequest, expert: Expert, day: date) -> dict | None:
         "text": _("Blocked. Whoever is booked in it stays, and is to be told."),
         "icon": "ban",
         "undo_url": reverse("admin:week"),
-        "fields": {"do": "undo", "expert": expert.pk, "day": day, "time_off": kept["time_off"]},
+        "fields": {"do": "undo", "expert": expert.pk, "day": day.isoformat(), "time_off": kept["time_off"]},
     }
 
 
