@@ -74,7 +74,7 @@ def hold_url(slot: Slot) -> str:
     return _slot_url("hold", slot)
 
 
-def extend_url(slot: Slot, extensions: int, *, in_bar=False) -> str:
+def extend_url(slot: Slot, extensions: int, *, in_bar: bool = False) -> str:
     """Return where a hold kept longer so often is kept longer once more (POST). ``in_bar``: the answer is its bar."""
     return _slot_url("extend", slot, {"extensions": str(extensions)} | ({"bar": "1"} if in_bar else {}))
 
