@@ -48,6 +48,8 @@ PAGES = {
     "/experts/": OPEN,
     "/experts/<slug:slug>/": OPEN,
     "/experts/<slug:slug>/card.png": OPEN,
+    "/experts/card.png": OPEN,
+    "/o/<slug:slug>/card.png": OPEN,
     "/media/<path:name>": OPEN,
     "/o/<slug:slug>/": OPEN,
     "/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
