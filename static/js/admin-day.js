@@ -1,11 +1,12 @@
 // The staff's day made smooth: the panel opens beside the day, what is done is done at once, keys do what the mouse does.
 // Each link and form of the page works without this, too.
 
+import { countDown as startCounting } from "./admin-toast.js";
+
 const day = document.getElementById("day");
 const body = () => document.getElementById("day-body");
 const panel = () => document.getElementById("day-panel");
 const toast = () => document.getElementById("day-toast");
-const UNDO_SECONDS = 10;
 const MINUTE = 60_000;
 
 // ---------- What is shown ----------
@@ -150,24 +151,8 @@ function arrive() {
   send(document.getElementById("day-arrive").action.replace("/0/", `/${booking}/`), data);
 }
 
-let counting = 0;
 function countDown() {
-  clearInterval(counting);
-  const shownToast = toast().querySelector(".ebd-toast");
-  if (!shownToast) return;
-  let left = UNDO_SECONDS;
-  const seconds = shownToast.querySelector("[data-seconds]");
-  const tick = () => {
-    if (seconds) seconds.textContent = seconds.dataset.seconds.replace("0", left);
-    if (left <= 0) {
-      clearInterval(counting);
-      if (shownToast.contains(document.activeElement)) focus(document.getElementById(current) ?? document.getElementById("panel-name"));
-      toast().replaceChildren();
-    }
-    if (!shownToast.matches(":hover")) left -= 1; // whoever is about to press it has the time
-  };
-  tick();
-  counting = setInterval(tick, 1000);
+  startCounting(toast(), (had) => had && focus(document.getElementById(current) ?? document.getElementById("panel-name")));
 }
 
 // ---------- Mouse and keys ----------
