@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connections, router
@@ -181,7 +182,7 @@ def nearest_starts(session_type: SessionType, starts_at: datetime, experts: Coll
     return sorted(found, key=lambda start: (abs(start.starts_at - starts_at), start.starts_at))[:MOST_NEAR]
 
 
-def _read_free(sql: str, values: dict[str, object]) -> list[FreeStart]:
+def _read_free(sql: str, values: dict[str, Any]) -> list[FreeStart]:
     with connections[router.db_for_read(Slot)].cursor() as cursor:
         cursor.execute(sql, values)
         return [FreeStart(*row) for row in cursor.fetchall()]
