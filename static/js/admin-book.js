@@ -80,8 +80,9 @@ class Booking {
     if (button) data.set(button.name, button.value);
     const kept = button?.dataset.key ?? document.activeElement?.id;
     const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS }).catch(() => null);
-    if (!answer) return this.lost();
-    if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(answer.url); // such as the log-in
+    if (!(answer?.headers.get("Vary") ?? "").includes("X-Part")) {
+      return answer?.redirected ? location.assign(answer.url) : this.lost(); // to the log-in
+    }
     this.show(await answer.text(), button, kept);
   }
 

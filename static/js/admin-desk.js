@@ -1,6 +1,8 @@
 // Pages of the staff's day that are lists with actions. All of it works without this script, with a page for each step:
 // here links and forms of a part fetch that part alone, what is selected and focused stays, and keys do what buttons do.
 
+import { isTyping } from "./admin-keys.js";
+
 document.documentElement.classList.add("eb-scripted");
 const part = document.querySelector("[data-part]");
 const selected = new Set();
@@ -18,7 +20,7 @@ async function load(url, options = {}) {
       location.assign(response.url); // logged out, or on to another page
       return;
     }
-    if (!response.ok && response.status !== 422) throw new Error(String(response.status));
+    if (!response.ok && response.status !== 422) throw new Error(`the page answered ${response.status}`);
     part.innerHTML = await response.text();
     const shown = new URL(response.url);
     shown.searchParams.delete("undo"); // a page that is loaded again offers what it still can
@@ -26,7 +28,7 @@ async function load(url, options = {}) {
     settle(before);
     if (options.method !== "POST") part.querySelector(".eb-opened, .eb-read")?.scrollIntoView({ block: "nearest" });
   } catch {
-    location.assign(options.method === "POST" ? location.href : url); // as without a script: the browser says what is wrong
+    document.dispatchEvent(new Event("admin:lost")); // what is typed stays
   } finally {
     busy = null;
     part.removeAttribute("aria-busy");
@@ -60,6 +62,8 @@ function settle(before) {
   if (dialog && !dialog.matches(":modal")) {
     dialog.open = false; // without the event of closing, which comes later
     dialog.addEventListener("close", () => {
+      const back = dialog.querySelector("[data-close]")?.href;
+      if (back) history.replaceState(null, "", back);
       dialog.remove();
       focusAgain(before);
     });
@@ -146,7 +150,7 @@ function tick() {
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !part.querySelector(".eb-requests")) return;
-  if (event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable], dialog, .select2-container")) return;
+  if (isTyping(event)) return;
   const key = event.key.toLowerCase();
   const rows = [...part.querySelectorAll(".eb-requests > li")];
   const here = rows.findIndex((row) => row.contains(document.activeElement));

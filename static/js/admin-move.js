@@ -3,6 +3,8 @@
 //
 // Blocks are links with data-booking, in columns with data-expert; anything with data-move="<booking>" picks up, too.
 
+import { isTyping } from "./admin-keys.js";
+
 const URL_OF_MOVES = "/admin/day/moves/";
 const DRAG_FROM = 6; // pixels: less is a click
 const UNDO_SECONDS = 10;
@@ -26,7 +28,8 @@ async function pickUp(booking, from) {
   if (move !== mine) return false; // put back meanwhile
   if (!answer?.ok) {
     putBack();
-    if (answer) toast(answer.html);
+    if (answer?.html) toast(answer.html);
+    else lost();
     return false;
   }
   show(mine, answer.html);
@@ -103,16 +106,12 @@ function speak(text) {
 
 // ---------- By keyboard ----------
 
-function typing({ target }) {
-  return target.closest("input, select, textarea, [contenteditable], dialog");
-}
-
 // Before the page's own keys, which mean other blocks.
 addEventListener(
   "keydown",
   (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector(".ebm-question")) return;
-    if (move ? steer(event.key) : event.key.toLowerCase() === "m" && !typing(event) && pickUpFocused(event.target)) {
+    if (move ? steer(event.key) : event.key.toLowerCase() === "m" && !isTyping(event) && pickUpFocused(event.target)) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -120,17 +119,20 @@ addEventListener(
   true,
 );
 
-// The block that has the focus, else what is open beside the day. Whether there is any.
+// The block that has the focus, else what is open beside the day. Whether there is any. In the list there is nowhere to
+// carry it: there the key leads where the link leads.
 function pickUpFocused(target) {
   const booking = target.closest("[data-booking]")?.dataset.booking ?? document.querySelector("[data-move]")?.dataset.move;
-  if (booking) pickUp(booking, target.closest("a, button")).then((found) => found && aim(nearest(move)));
+  if (!document.querySelector(".ebd-column")) {
+    if (booking) location.assign(`${URL_OF_MOVES}?${new URLSearchParams({ booking })}`);
+  } else if (booking) pickUp(booking, target.closest("a, button")).then((found) => found && aim(nearest(move)));
   return Boolean(booking);
 }
 
 function steer(key) {
   if (key === "Escape") stays();
   else if (key.startsWith("Arrow")) aim(next(key));
-  else return false;
+  else return key.length === 1 && key !== " "; // letters mean the page behind it
   return true;
 }
 
@@ -279,7 +281,8 @@ async function drop(spot) {
   const query = new URLSearchParams({ part: 1, booking: mine.booking, slot: spot.dataset.to });
   const answer = await ask(`${URL_OF_MOVES}?${query}`);
   if (move !== mine) return;
-  if (!answer?.ok) return conflict(answer);
+  if (!answer?.html) return lost(); // it is still in the hand
+  if (!answer.ok) return conflict(answer);
   page.append(answer.html);
   const dialog = document.querySelector(".ebm-question");
   dialog.addEventListener("cancel", (event) => {
@@ -307,7 +310,11 @@ async function send(form) {
   const button = form.querySelector("[type=submit]");
   button.disabled = true; // twice is once
   const answer = await ask(form.getAttribute("action"), new FormData(form));
-  if (!answer?.ok) return move ? conflict(answer) : toast(answer?.html);
+  if (!answer?.html) {
+    button.disabled = false;
+    return lost();
+  }
+  if (!answer.ok) return move ? conflict(answer) : toast(answer.html);
   const booking = form.elements.booking.value;
   putBack({ focus: false });
   toast(answer.html);
@@ -318,7 +325,7 @@ async function send(form) {
 // It is back where it was, with the reason, and the day as it is now.
 function conflict(answer) {
   putBack();
-  if (answer) toast(answer.html);
+  toast(answer.html);
   document.dispatchEvent(new Event("staff-live:refresh"));
 }
 
@@ -336,7 +343,6 @@ function refreshed() {
 let ticking = 0;
 
 function toast(html) {
-  if (!html) return;
   clearInterval(ticking);
   centre();
   for (const old of document.querySelectorAll(".ebm-toast")) old.remove();
@@ -359,6 +365,10 @@ function toast(html) {
   };
   tick();
   ticking = setInterval(tick, 1000);
+}
+
+function lost() {
+  document.dispatchEvent(new Event("admin:lost"));
 }
 
 // An answer as elements; null where there was none.
