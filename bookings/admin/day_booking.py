@@ -187,7 +187,9 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     place = whole_place(booking)
     return {
         "booking": booking,
-        "rescue_url": reverse("admin:rescue") if is_in_danger(booking, now) else "",
+        "rescue_url": reverse("admin:rescue", query={"organization": booking.slot.expert.organization_id})
+        if is_in_danger(booking, now)
+        else "",
         "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
         "status": _status(booking),
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),

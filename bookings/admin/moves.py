@@ -337,9 +337,9 @@ def _may_move_to(booking: Booking, slot: Slot) -> bool:
 
 
 def _day_url(booking: Booking) -> str:
-    zone = ZoneInfo(booking.slot.expert.organization.timezone)
-    day = booking.slot.starts_at.astimezone(zone).date()
-    return f"{reverse('admin:day')}?{urlencode({'day': day, 'booking': booking.pk})}"
+    organization = booking.slot.expert.organization
+    day = booking.slot.starts_at.astimezone(ZoneInfo(organization.timezone)).date()
+    return reverse("admin:day", query={"organization": organization.pk, "day": day, "booking": booking.pk})
 
 
 PAGE = StaffPage(

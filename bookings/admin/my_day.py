@@ -23,7 +23,12 @@ from bookings.admin.day import book_url
 from bookings.admin.my_day_block import Here, block
 from bookings.admin.people_read import read_words
 from bookings.admin.requests import visits_in_words
-from bookings.admin.staff_choice import chosen_organization, organizations_to_choose, wanted_day
+from bookings.admin.staff_choice import (
+    chosen_organization,
+    named_in_addresses,
+    organizations_to_choose,
+    wanted_day,
+)
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused
@@ -110,7 +115,8 @@ def my_day_view(request):
         return render_page(request, "admin/my_day_nobody.html", str(_TITLE), {"organization": organization})
     if request.method == "POST" and "attend" in request.POST:
         return _attend(request)
-    here = Here(request, day, expert)
+    organizations = organizations_to_choose(request, organization)
+    here = Here(request, day, expert, named_in_addresses(organization, organizations))
     found = read_day(organization=organization, experts=[expert], day=day, now=now, reach=reach(request))
     [column] = found.columns
     asks = None
@@ -121,7 +127,7 @@ def my_day_view(request):
         if isinstance(asks, HttpResponseRedirect):
             return asks
     context = _context(request, here, column, now, experts)
-    context |= {"organization": organization, "organizations": organizations_to_choose(request)}
+    context |= {"organization": organization, "organizations": organizations}
     context |= {"staff_live": live, "blocking": asks}
     if request.GET.get("part") == "list":
         return TemplateResponse(request, "admin/_my_day_list.html", context)
@@ -303,7 +309,11 @@ def _opened(request, booking: Booking, visits: Visits | None, now: datetime) -> 
         "buttons": buttons if any(it["is_possible"] for it in buttons) else [],
         "can_undo": may_change and (has_come or status in (Status.COMPLETED, Status.NO_SHOW)),
         "is_request": status == Status.PENDING and may_change,
-        "answer_url": f"{reverse('admin:requests')}#request-{booking.pk}",
+        "answer_url": reverse(
+            "admin:requests",
+            query={"organization": booking.slot.expert.organization_id},
+            fragment=f"request-{booking.pk}",
+        ),
         "phone": booking.phone,
         "phone_shown": booking.phone_shown,
         "url": reverse("admin:bookings_booking_change", args=[booking.pk]),

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.admin.day import draw_column
 from bookings.admin.day_address import DayAddress
-from bookings.admin.staff_choice import chosen_organization, wanted_day
+from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen, read_week
@@ -71,11 +71,13 @@ class OpeningForm(forms.Form):
 
 
 def week_page(request: HttpRequest) -> HttpResponse:
-    organization = chosen_organization(request)
+    # Whose week it is says which organisation's: another may have been chosen in another tab meanwhile.
+    asked = request.POST.get("expert") or request.GET.get("expert", "")
+    organization = organization_of(request, read_key(asked)) if asked else chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     experts = _experts(request, organization)
-    expert = _chosen(request, experts)
+    expert = _chosen(request, experts, asked)
     if expert is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     if request.method == "POST":
@@ -90,9 +92,8 @@ def _experts(request: HttpRequest, organization: Organization) -> list[Expert]:
     return rows[:MOST_TO_CHOOSE]
 
 
-def _chosen(request: HttpRequest, experts: list[Expert]) -> Expert | None:
+def _chosen(request: HttpRequest, experts: list[Expert], asked: str) -> Expert | None:
     """The expert whom the address names, else the own, else the first. Raises Http404 for one whom they do not see."""
-    asked = request.POST.get("expert") or request.GET.get("expert", "")
     if asked:
         found = next((expert for expert in experts if expert.pk == read_key(asked)), None)
         if found is None:
@@ -141,7 +142,7 @@ def _page(
         "today_url": _url(expert, today),
         "here_url": _url(expert, first),
         "is_this_week": first <= today < first + timedelta(days=7),
-        "day_url": f"{reverse('admin:day')}?{urlencode({'day': shown})}",
+        "day_url": _day_url(organization, shown),
         "times": _times(),
         "since": given.get("since", "09:00"),
         "until": given.get("until", "10:00"),
@@ -155,6 +156,14 @@ def _page(
 
 def _url(expert: Expert, day: date) -> str:
     return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day})}"
+
+
+def _day_query(organization: Organization, day: date) -> dict[str, str]:
+    return {"organization": str(organization.pk), "day": day.isoformat()}
+
+
+def _day_url(organization: Organization, day: date) -> str:
+    return reverse("admin:day", query=_day_query(organization, day))
 
 
 def _minutes(span: timedelta) -> int:
@@ -179,13 +188,13 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
     column = found.columns[0]
     opens = found.opens_at.astimezone(column.expert.zone)
     return {
-        **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
+        **draw_column(found, column, DayAddress(QueryDict(), _day_query(found.organization, found.day))),
         "day": found.day,
         "name": formatting.day_name(found.day, today),
         "short": date_format(found.day, "SHORT_DAY_FORMAT"),
         "is_today": found.day == today,
         "is_over": found.day < today,
-        "url": f"{reverse('admin:day')}?{urlencode({'day': found.day})}",
+        "url": _day_url(found.organization, found.day),
         "opens": opens.hour * 60 + opens.minute,
         "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
         "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,

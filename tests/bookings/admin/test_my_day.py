@@ -163,7 +163,7 @@ class TestBlockingTime:
         assert "Aylin" in response.content.decode()
         assert not TimeOff.objects.exists()
 
-    @pytest.mark.parametrize("span", ["", "x", "10:00", "25:00-26:00", "11:00-10:00", "\x00-"])
+    @pytest.mark.parametrize("span", ["", "x", "10:00", "25:00-26:00", "11:00-10:00", "\x00-", "10:00Z-11:00"])
     def test_garbage_blocks_nothing(self, client, expert, span):
         assert send(client, {"span": span}, block=1).status_code == 200
         assert not TimeOff.objects.exists()
@@ -180,6 +180,14 @@ class TestBlockingTime:
 
 
 class TestWhoSeesWhat:
+    def test_a_tab_keeps_its_organisation(self, expert):
+        client, other = logged_in(make_superuser()), make_expert()
+        first = page(client, organization=expert.organization_id)
+        page(client, organization=other.organization_id)
+        for name in ("live_url", "block_url", "tomorrow"):
+            assert client.get(first.context[name]).context["expert"] == expert
+        assert expert.organization in first.context["organizations"]
+
     def test_an_expert_sees_the_own_day_alone(self, client, expert):
         colleague = make_expert(organization=expert.organization, timezone=expert.timezone)
         theirs = make_booking(slot_at(colleague, 30), name="Quorlbath", notes="Wobbleknee")
