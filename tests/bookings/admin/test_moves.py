@@ -70,7 +70,7 @@ def test_a_tile_asks_what_changes_and_a_click_moves_it(desk):
     before = mails()
     answer = desk.move(desk.other, tell="on", part=[])
     assert answer.status_code == 302
-    where = {"organization": desk.okafor.organization_id, "day": day_ahead(), "booking": desk.booking.pk}
+    where = {"organization": desk.clinic.pk, "day": day_ahead(), "booking": desk.booking.pk}
     assert answer["Location"] == reverse("admin:day", query=where)
     assert desk.now().slot_id == desk.other.pk
     assert sorted(mails()) == sorted([*before, "rescheduled", "staff_moved"])
