@@ -74,9 +74,9 @@ def hold_url(slot: Slot) -> str:
     return _slot_url("hold", slot)
 
 
-def extend_url(slot: Slot, extensions: int) -> str:
-    """Return where a hold that was kept longer so often is kept longer once more (POST)."""
-    return _slot_url("extend", slot, {"extensions": str(extensions)})
+def extend_url(slot: Slot, extensions: int, *, in_bar=False) -> str:
+    """Return where a hold kept longer so often is kept longer once more (POST). ``in_bar``: the answer is its bar."""
+    return _slot_url("extend", slot, {"extensions": str(extensions)} | ({"bar": "1"} if in_bar else {}))
 
 
 def release_url(slot: Slot) -> str:

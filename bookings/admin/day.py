@@ -246,9 +246,17 @@ class Drawing:
             "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
             "percent": round(100 * column.seats_taken / column.seats) if column.seats else 0,
             "free": {"time": self.clock(free.starts_at, zone), "url": self._book_url(free)} if free else None,
+            "later": self._later(column),
             "blocks": [self.block(expert, entry) for entry in column.entries if show is None or entry.counts_for(show)],
             "away": [_away(found, expert, stretch, column.entries) for stretch in column.away],
         }
+
+    def _later(self, column: Column) -> dict | None:
+        """Where the day of an expert has nothing left to book: the next day that has."""
+        if (at := column.later_free_at) is None:
+            return None
+        when = formatting.soon(at, column.expert.zone, self.found.now)
+        return {"when": when, "url": self.address.to(day=at.astimezone(self.zone).date())}
 
     def block(self, expert: Expert, entry: Entry) -> Shown:
         zone, look, slot, booking = expert.zone, entry.look, entry.slot, entry.booking

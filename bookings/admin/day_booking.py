@@ -26,6 +26,7 @@ from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
 from bookings.selectors.place import whole_place
+from bookings.selectors.requests import has_room_again
 from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
 from bookings.transitions import TRANSITIONS
 from experts import formatting
@@ -109,13 +110,13 @@ ACTS = {
         asks_message=True,
     ),
     "cancel": Act(
-        services.cancel,
+        partial(services.cancel, can_undo=True),
         gettext_lazy("Cancel booking"),
         "circle-slash",
         gettext_lazy("The booking of %(name)s is cancelled."),
         lambda booking, now: booking.status == Status.CONFIRMED and booking.ends_at > now,
         lambda booking: booking.status == Status.CANCELLED,
-        undone_by="",
+        undone_by="uncancel",
         asks_message=True,
     ),
     "undo": Act(
@@ -135,6 +136,16 @@ ACTS = {
         gettext_lazy("Taken back: %(name)s waits for an answer again."),
         lambda booking, now: False,
         lambda booking: booking.status == Status.PENDING,
+        undone_by="",
+        is_offered=False,
+    ),
+    "uncancel": Act(
+        services.undo_cancellation,
+        gettext_lazy("Undo"),
+        "undo-2",
+        gettext_lazy("Taken back: %(name)s is booked as before."),
+        lambda booking, now: False,
+        lambda booking: booking.is_open,
         undone_by="",
         is_offered=False,
     ),
@@ -311,11 +322,14 @@ def said(request: HttpRequest) -> dict:
     booking, act = _find(request, last.get("booking", 0)), ACTS.get(last.get("act", ""))
     if booking is None or act is None:
         return {}
+    text, may_undo = act.said % {"name": booking.name or booking.reference}, bool(act.undone_by)
+    if may_undo and booking.status in (Status.CANCELLED, Status.REJECTED) and not has_room_again(booking):
+        text, may_undo = f"{text} {_('Somebody else has the seat already.')}", False
     return {
         "toast": {
-            "text": act.said % {"name": booking.name or booking.reference},
+            "text": text,
             "icon": act.icon,
-            "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if act.undone_by else "",
+            "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if may_undo else "",
             "fields": last.get("fields", {}),
         }
     }

@@ -147,6 +147,8 @@ def _page(
         "since": given.get("since", "09:00"),
         "until": given.get("until", "10:00"),
         "on": (stretch.day if stretch else shown).isoformat(),
+        "picked": shown,
+        "kept": {"expert": expert.pk},
         "problem": problem,
         "panel": _panel(request, expert, stretch, given, week) if stretch else None,
         "may_book": False,

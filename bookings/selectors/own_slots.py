@@ -6,18 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zlib import crc32
-from zoneinfo import ZoneInfo
 
 from django.db.models import F, IntegerField, Q, QuerySet, Value
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
-from bookings.addresses import book_url, release_url, type_of
+from bookings.addresses import type_of
 from bookings.models import Booking, Proof, Status, WaitlistEntry
 from bookings.models.booking import BookingQuerySet
 from bookings.selectors.countdown import Countdown
-from experts import formatting
-from experts.models import Session, Slot
+from experts.models import Slot
 
 
 @dataclass(frozen=True)
@@ -77,37 +75,19 @@ def own_slots(
     return found
 
 
-@dataclass(frozen=True)
-class HoldBar:
-    """A viewer's hold, for the bar below the calendar: ``when`` in words, ``url`` to go on booking.
+def find_hold(visitor: str, expert_ids: Collection[int]) -> Booking | None:
+    """Read the viewer's last hold with one of these experts, on whatever day it is, with its slot as ``session``.
 
-    ``what``: the name of the session's type, "" of a slot.
+    ``offer_id`` is set where the waitlist offered it.
     """
-
-    slot: Slot
-    what: str
-    when: str
-    countdown: Countdown
-    url: str
-    release_url: str
-
-
-def find_hold_bar(visitor: str, expert_ids: Collection[int], zone: ZoneInfo) -> HoldBar | None:
-    """Read the viewer's hold with one of these experts, on whatever day it is, with times in ``zone``."""
-    holds = Booking.objects.running_holds(visitor).filter(slot__expert__in=expert_ids)
-    holds = holds.select_related("slot__expert", "session_type", "second_expert")
-    hold = holds.order_by("-pk").first() if visitor else None
-    if hold is None:
+    if not visitor:
         return None
-    slot = hold.session
-    return HoldBar(
-        slot=slot,
-        what=slot.terms.name if isinstance(slot, Session) else "",
-        when=formatting.soon(slot.starts_at, zone, timezone.now()),
-        countdown=Countdown(hold.runs_out_at),
-        url=book_url(slot),
-        release_url=release_url(slot),
-    )
+    holds = Booking.objects.running_holds(visitor).filter(slot__expert__in=expert_ids)
+    holds = holds.select_related("slot__expert__organization", "session_type", "second_expert")
+    hold = holds.annotate(offer_id=F("offer__id")).order_by("-pk").first()  # type: ignore[no-redef]  # as the model says
+    if hold is not None:
+        hold.slot = hold.session
+    return hold
 
 
 def without_hold(slot: Slot, own: Booking | None) -> Slot:

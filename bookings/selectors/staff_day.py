@@ -13,7 +13,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
@@ -143,12 +143,16 @@ def has_arrived(booking: Booking) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """The day of one expert, soonest first. Times in it are told by the clock of ``expert.zone``."""
+    """The day of one expert, soonest first. Times in it are told by the clock of ``expert.zone``.
+
+    ``later_free_at``: where nothing of the day can be booked any more, when the next slot after it starts that can.
+    """
 
     expert: Expert
     slots: list[Slot]
     entries: list[Entry]
     away: list[Stretch]
+    later_free_at: datetime | None = None
 
     @property
     def seats(self) -> int:
@@ -256,7 +260,7 @@ def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[E
 def read_day(
     *, organization: Organization, experts: Sequence[Expert], day: date, now: datetime, reach: Reach
 ) -> StaffDay:
-    """Read the day of these experts, whom ``experts_to_choose`` found. Eight queries at most.
+    """Read the day of these experts, whom ``experts_to_choose`` found. Nine queries at most.
 
     A session is part of each day on which any of it takes place.
     """
@@ -276,10 +280,12 @@ def read_day(
     in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
+    full = [key for key in shown if not any(entry.is_bookable for entry in entries_of[key])]
+    later_of = _first_free_after(end, full)
     columns = []
     for key, expert in shown.items():
         away = _away(slots_of[key], entries_of[key], working_of.get(key), off[key], (opens_at, closes_at))
-        columns.append(Column(expert, slots_of[key], entries_of[key], away))
+        columns.append(Column(expert, slots_of[key], entries_of[key], away, later_of.get(key)))
     return StaffDay(organization, day, now, columns, read_waiting(reach, organization, now), opens_at, closes_at)
 
 
@@ -464,6 +470,16 @@ def hours_instants(row: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetim
     """The instants at which weekly hours start and end on a day of the expert."""
     ends_on = day + timedelta(days=1) if row.end == MIDNIGHT else day
     return edge_of(day, row.start, zone), edge_of(ends_on, row.end, zone)
+
+
+def _first_free_after(end: datetime, experts: Collection[int]) -> dict[int, datetime | None]:
+    """When each of these experts (keys) can be booked next from ``end`` on. One query, none for nobody."""
+    if not experts:
+        return {}
+    # Of each expert up to the first, along the index slot_next_bookable.
+    first = Slot.objects.bookable_of_outer().filter(starts_at__gte=end).order_by("starts_at")
+    rows = Expert.objects.filter(pk__in=experts).order_by()
+    return dict(rows.values_list("pk", Subquery(first.values("starts_at")[:1])))
 
 
 def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datetime) -> frozenset[int]:

@@ -301,6 +301,8 @@ class _Reader:
         if state in ("past", "closed"):
             return None
         text = _words(slot, state, self.now) if state != "outside" or rule is None else str(rule.label)
+        if state == "full" and second is not None:  # nobody can wait for two
+            text = _("Full")
         at = formatting.clock(slot.starts_at, slot.expert.zone)
         shown = formatting.time_span(slot.starts_at, slot.ends_at, slot.expert.zone)
         hint = _("%(time)s with %(expert)s: %(state)s") % {"time": shown, "expert": slot.expert.name, "state": text}

@@ -48,7 +48,7 @@ from bookings.services.rescue import (
 )
 from bookings.services.test_mails import send_test_mail
 from bookings.services.tokens import create_token, revoke_token
-from bookings.services.undo import undo_decision
+from bookings.services.undo import undo_cancellation, undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,
     claim_offer,
@@ -128,6 +128,7 @@ __all__ = [
     "take_place",
     "take_places",
     "undo_attendance",
+    "undo_cancellation",
     "undo_decision",
     "undo_move",
 ]

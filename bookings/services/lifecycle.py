@@ -65,12 +65,14 @@ def cancel(
     reason: str = "",
     cancel_reason: CancelReason | str = "",
     seen_sequence: int | None = None,
+    can_undo: bool = False,
 ) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
     Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer,
     ``cancel_reason``, a CancelReason or "", by staff. The history keeps which of the two cancelled.
-    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
+    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence. ``can_undo``
+    as for ``reject``, until ``undo_cancellation``.
     """
     with pghistory.context(by="customer" if by_customer else "staff"):
         return _decide(
@@ -80,6 +82,7 @@ def cancel(
             reason=reason,
             cancel_reason=CancelReason(cancel_reason).value if cancel_reason else "",
             seen_sequence=seen_sequence,
+            can_undo=can_undo,
         )
 
 

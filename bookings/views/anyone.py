@@ -17,8 +17,8 @@ from bookings.errors import NotFound, Refused
 from bookings.policy import policy_text
 from bookings.selectors.anyone import CalendarOfAny, venue_of_type
 from bookings.selectors.month import length_of_month, read_month
-from bookings.selectors.own_slots import find_hold_bar
 from bookings.selectors.week import is_within_reach, read_day
+from bookings.views.hold_bar import find_hold_bar
 from bookings.views.responses import not_found, see_other
 from experts.embedding import frame_query, let_frame
 from experts.htmx import is_partial
@@ -76,7 +76,7 @@ def _show(request, slug: str, type_slug: str, template: str, frame, *, problem: 
         "problem": problem,
     }
     if frame is None:
-        context["hold_bar"] = find_hold_bar(request.visitor, [offer.expert_id for offer in offers], calendar.zone)
+        context["hold_bar"] = find_hold_bar(request, request.visitor, [offer.expert_id for offer in offers])
     with timezone.override(calendar.zone):
         part = "bookings/_anyone.html" if is_partial(request) else template
         response = render(request, part, context, status=problem.status if problem else 200)

@@ -91,7 +91,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         "form_url": book_url(slot),
         "release_url": release_url(slot),
         "waitlist_url": waitlist_url(slot),
-        **(_countdown(hold) if hold else {"countdown": None}),
+        **(countdown_of(hold) if hold else {"countdown": None}),
         "back_url": expert_url(slot, clocks.leading),
         "step": _STEPS.get(step, "details"),
         "step_template": f"bookings/_book_{step}.html",
@@ -104,7 +104,7 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         return render(request, template, context, status=status)
 
 
-def _countdown(hold: Booking) -> dict[str, Any]:
+def countdown_of(hold: Booking) -> dict[str, Any]:
     """Return for a step how long the hold lasts, and the way to keep it longer, "" where there is none."""
     minutes = hold.slot.policy("hold_minutes")
     return {
@@ -125,7 +125,7 @@ def show_countdowns(request, seen: SlotForVisitor, problem: Refused | None):
     if seen.hold is None:
         context |= {"countdown": Countdown(timezone.now())}
     else:
-        context |= _countdown(seen.hold) | {"has_asked": True, "problem": str(problem or "")}
+        context |= countdown_of(seen.hold) | {"has_asked": True, "problem": str(problem or "")}
     with timezone.override(clocks.leading):
         response = render(request, "bookings/_countdowns.html", context, status=problem.status if problem else 200)
     return with_retry_after(response, problem) if problem else response

@@ -22,9 +22,10 @@ from bookings.selectors.calendar_version import CalendarVersion, read_calendar_v
 from bookings.selectors.expert_calendar import Calendar
 from bookings.selectors.month import length_of_month, read_month
 from bookings.selectors.offered_types import TypeChoice, not_offered
-from bookings.selectors.own_slots import Mark, find_hold_bar, marks_on, own_slots
+from bookings.selectors.own_slots import Mark, marks_on, own_slots
 from bookings.selectors.structured_data import describe_expert
 from bookings.selectors.week import is_within_reach, read_day
+from bookings.views.hold_bar import find_hold_bar
 from bookings.views.responses import not_found
 from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.embedding import frame_query, let_frame
@@ -213,9 +214,7 @@ def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
         return page.response(request, {"hold_bar": ""})
-    bar = find_hold_bar(visitor, [found.expert_id], found.clocks.leading)
-    own = {"hold_bar": render_to_string("bookings/_hold_bar.html", {"hold_bar": bar}, request) if bar else ""}
-    html = page.filled(request, own)
+    html = page.filled(request, {"hold_bar": find_hold_bar(request, visitor, [found.expert_id])})
     beyond = timedelta(days=DAYS_BETWEEN_CLOCKS)  # slots that the page does not show, too
     first, last = asked.shown or (found.day, found.day)
     own = own_slots([visitor], expert_ids=[found.expert_id], first=first - beyond, last=last + beyond)[visitor]

@@ -7,8 +7,8 @@ from bookings import services
 from bookings.access.rate_limits import check_hold_limits
 from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import book_url, expert_url, waitlist_url
-from bookings.errors import Busy, NotAllowed, NotFound, TooMany
-from bookings.selectors.own_slots import find_own_entry
+from bookings.errors import Busy, NotAllowed, NotFound, Refused, TooMany
+from bookings.selectors.own_slots import find_hold, find_own_entry
 from bookings.selectors.slot_for_visitor import SlotForVisitor, find_session, find_slot
 from bookings.views.book import hold_and_show_details, show_step_again
 from bookings.views.booking_flow import (
@@ -26,7 +26,8 @@ from bookings.views.booking_flow import (
     show_waiting,
     type_asked,
 )
-from bookings.views.responses import see_other
+from bookings.views.hold_bar import render_hold_bar
+from bookings.views.responses import see_other, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts.htmx import is_partial
 from experts.models import Slot
@@ -60,7 +61,7 @@ def hold(request, slot_id):
 
 @require_POST
 def extend(request, slot_id):
-    """Keep the visitor's hold longer. Answers the countdowns alone; without script the step that was shown, again."""
+    """Keep the visitor's hold longer. Answers the countdowns or the bar; without script what was shown, again."""
     address, problem = client_address(request), None
     try:
         check_hold_limits(visitor=request.visitor, address=address)
@@ -78,9 +79,23 @@ def extend(request, slot_id):
     if seen is None:
         return show_no_such_slot(request)
     seen = find_session(seen, type_asked(request)) or seen
+    if request.GET.get("bar") == "1" and (is_partial(request) or problem is None):
+        return _show_bar(request, seen.slot, problem)
     if is_partial(request):
         return show_countdowns(request, seen, problem)
     return show_step_again(request, seen, problem)
+
+
+def _show_bar(request, slot: Slot, problem: Refused | None):
+    """Answer the bar of the hold alone; the times load again where there is none any more."""
+    if not is_partial(request):
+        return see_other(expert_url(slot, shown_clocks(request, slot).leading))
+    hold = find_hold(request.visitor, [slot.expert_id])
+    if hold is None:
+        return refresh_grid(HttpResponse(status=204))
+    bar = render_hold_bar(request, hold, was_asked=True, problem=str(problem or ""))
+    response = HttpResponse(bar, status=problem.status if problem else 200)
+    return with_retry_after(response, problem) if problem else response
 
 
 @require_POST

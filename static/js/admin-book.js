@@ -4,6 +4,8 @@
 const HEADERS = { "X-Part": "quick-booking" };
 const QUIET = 180; // ms without a key before what was typed is looked up
 const TOAST = 8000; // ms
+// In which Enter goes on: to what is missing, else it books.
+const TYPED = "#qb-who, #qb-what, :is(.qb-new, .qb-seats, .qb-asks) input:not([type=radio], [type=checkbox])";
 
 export async function openOver(html, { from = document.activeElement } = {}) {
   const dialog = document.createElement("dialog");
@@ -93,7 +95,7 @@ class Booking {
     const form = page.querySelector(".qb");
     for (const part of form.querySelectorAll("[data-part]")) {
       const old = this.find(`#${part.id}`);
-      const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input");
+      const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
       if (!typing) old.replaceWith(document.adoptNode(part));
     }
     const words = form.querySelector("#qb-what");
@@ -114,6 +116,8 @@ class Booking {
   focus(button, kept) {
     const book = this.find("#qb-book");
     const ready = book.getAttribute("aria-disabled") !== "true";
+    const wrong = this.find("#qb-asks [aria-invalid]");
+    if (wrong && button?.name === "book") return wrong.focus();
     if (this.find("[role=alert]")) return this.find(`[data-key="${kept}"]`)?.focus() ?? this.keep(kept);
     if (button?.name === "hold") return (ready ? book : this.find("#qb-who")).focus();
     if (button?.name === "choose" && button.value === "new") {
@@ -173,7 +177,7 @@ class Booking {
   async key(event) {
     const at = event.target;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.key === "Enter" && plain && at.matches("#qb-who, #qb-what, .qb-new input, .qb-seats input")) {
+    if (event.key === "Enter" && plain && at.matches(TYPED)) {
       event.preventDefault();
       await this.settle();
       this.enter(at);

@@ -254,6 +254,7 @@ function neighbour(block, key) {
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll(".ebd-experts[open]")) if (!menu.contains(target)) menu.open = false;
 });
+document.getElementById("day-organization")?.form.classList.add("is-quick");
 document.getElementById("day-organization")?.addEventListener("change", ({ target }) => target.form.requestSubmit());
 document.addEventListener("staff-live:swapped", ({ target }) => target.id === "day-body" && shown());
 

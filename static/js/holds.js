@@ -67,7 +67,8 @@ function countDown() {
     for (const words of element.querySelectorAll("[data-words]")) write(words, left);
     element.querySelector(".countdown-arc")?.setAttribute("stroke-dashoffset", 100 - (100 * left) / (element.dataset.total || left || 1));
     element.toggleAttribute("data-soon", left < 60);
-    const extend = element.parentNode.querySelector(".countdown-extend[hx-post]");
+    const box = element.matches(".hold-bar") ? element : element.parentNode;
+    const extend = box.querySelector(".countdown-extend[hx-post]");
     if (extend) extend.ariaDisabled = String(left >= 60);
     announceTime(element, left);
     if (left === 0) over(element);
@@ -87,7 +88,9 @@ document.addEventListener(
   "click",
   (event) => {
     const button = event.target.closest(".countdown-extend");
-    if (button?.ariaDisabled === "true") event.stopPropagation();
+    if (button?.ariaDisabled !== "true") return;
+    event.stopPropagation();
+    event.preventDefault(); // it is a button of a form, too
   },
   true,
 );

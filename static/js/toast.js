@@ -21,12 +21,13 @@ export function toast(text, kind = "problem") {
   setTimeout(() => item.remove(), 8000);
 }
 
-// Stays until it is acted on: the time of the seat runs on its tile. `book` is called once, by its button.
-export function seatToast(time, left, book) {
+// Stays until it is acted on: the time of the seat runs on its tile. `opened`: a sentence, or what stands in ours;
+// `book` is called once, by its button.
+export function seatToast(opened, left, book) {
   const item = show("seat-toast", (item) => {
-    for (const part of item.querySelectorAll("[data-words]")) {
-      part.textContent = part.dataset.words.replace("TIME", time).replace("LEFT", left);
-    }
+    const [what, time] = item.querySelectorAll("[data-words]");
+    what.textContent = opened.TIME ? what.dataset.words.replace("TIME", opened.TIME) : opened;
+    time.textContent = time.dataset.words.replace("LEFT", left);
   });
   item.querySelector("button").addEventListener("click", () => {
     item.remove();

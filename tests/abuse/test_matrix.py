@@ -152,6 +152,7 @@ ADMIN = {
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
     "week/": "OSEA",
+    "why/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",

@@ -234,6 +234,28 @@ class TestLookingAround:
         assert {hold.slot for hold in held()} == {slot, others[0]}
 
 
+def test_the_bar_keeps_the_hold_longer(page, slot):
+    open_page(page, slot)
+    tile(page, slot).click()
+    dialog(page).get_by_role("link", name="Close").click()
+    more = bar(page).get_by_role("button", name="Keep it 5 more minutes")
+    expect(bar(page)).to_contain_text("14:30 London time")
+    expect(more).to_be_hidden()
+    run_out_in(50)
+    page.reload()
+    more.press("Enter")
+    kept = bar(page).get_by_role("button", name=re.compile("Kept until"))
+    expect(kept).to_be_focused()
+    expect(page.locator("#announcer")).to_have_text(re.compile(r"^Kept until \d\d:\d\d$"))
+    kept.press("Enter")  # pressed twice, it counts once, and lets nothing go
+    expect(bar(page)).to_contain_text(re.compile(r"Held for you 5:\d\d"))
+    expect(tile(page, slot)).to_contain_text(re.compile(r"Yours for 5:\d\d"))
+    assert held().get().extensions == 1
+    expect(kept).to_be_focused()
+    bar(page).get_by_role("button", name="Release time").focus()
+    expect(kept).to_be_hidden()
+
+
 def test_enter_in_a_field_goes_on_and_never_lets_go(page, slot):
     open_page(page, slot)
     tile(page, slot).click()

@@ -123,6 +123,13 @@ def test_a_number_filters_and_a_cancelled_booking_leaves_the_day(desk):
     page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
     page.get_by_role("button", name="Cancel booking").click()
     expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back: Wen Li is booked as before.")
+    assert status_of("Wen Li") == Status.CONFIRMED
+    page.get_by_role("group").filter(has_text="Cancel booking").locator("summary").press("Enter")
+    page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
+    page.get_by_role("button", name="Cancel booking").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
     booking = Booking.objects.get(name="Wen Li")
     assert (booking.status, booking.reason) == (Status.CANCELLED, "Dr Weiss is ill.")
     page.get_by_role("link", name="Close").click()
@@ -214,6 +221,32 @@ def test_all_of_it_works_without_script(desk):
     assert status_of("Karim Aziz") == Status.CONFIRMED
     page.get_by_role("link", name="Close").click()
     expect(page.get_by_role("heading", name="Karim Aziz")).to_have_count(0)
+
+
+def test_a_far_day_is_picked_in_a_calendar_typed_or_sent(desk):
+    page = desk()
+    page.goto("/admin/day/?view=list")
+    field = page.get_by_label("Go to a day")
+    field.fill("2027-03-10")  # as a click in the calendar: opens at once
+    page.wait_for_url("**/admin/day/?*day=2027-03-10*")
+    assert "view=list" in page.url
+    expect(page.get_by_role("button", name="Go", exact=True)).to_be_hidden()
+    field.focus()
+    page.keyboard.press("ArrowUp")  # typing: what is half typed opens nothing
+    expect(page.get_by_role("button", name="Go", exact=True)).to_be_visible()
+    typed = field.input_value()
+    assert typed != "2027-03-10" and "day=2027-03-10" in page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/day/?*day={typed}*")
+    page.goto("/admin/week/")
+    page.get_by_label("Go to a day").fill("2027-03-10")
+    page.wait_for_url("**/admin/week/?*day=2027-03-10*")
+    expect(page.get_by_role("heading", name="8 to 14 March")).to_be_visible()
+    page = desk(java_script_enabled=False)
+    page.goto("/admin/day/")
+    page.get_by_label("Go to a day").fill("2027-03-10")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.get_by_label("Go to a day")).to_have_value("2027-03-10")
 
 
 def test_on_a_phone_the_day_is_a_list(desk):

@@ -1,5 +1,8 @@
 """The waitlist as people use it: joined from a full tile, seen live, left, and the offered seat taken from the mail."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.core import mail
 from playwright.sync_api import expect
@@ -91,6 +94,38 @@ def test_joining_waiting_and_taking_the_offered_seat(page, make_context, slot):
     expect(phone.get_by_role("heading", name="You’re booked")).to_be_visible()
     expect(tile(stranger, slot)).to_contain_text("Full")
     assert WaitlistEntry.objects.get().status == "BOOKED"
+
+
+def test_a_seat_that_came_on_another_day_is_told_once(page, slot):
+    other = make_slot(slot.expert, day=slot.date + timedelta(days=1), at="09:00")
+    open_page(page, slot)
+    tile(page, slot).click()
+    fill(page)
+    page.get_by_role("button", name="Join waitlist", exact=True).click()
+    expect(page.get_by_role("heading", name="Open the link in your email")).to_be_visible()
+    services.take_place(entry_id=WaitlistEntry.objects.get().pk)
+    open_page(page, other)
+    expect(tile(page, slot)).to_have_count(0)
+    page.evaluate(
+        """() => {
+            window.told = [];
+            new MutationObserver((changes) => {
+                for (const { addedNodes } of changes) for (const node of addedNodes) told.push(node.innerText);
+            }).observe(document.getElementById("toasts"), { childList: true });
+        }"""
+    )
+    free_a_seat(slot)
+    toast = page.locator("#toasts .toast")
+    expect(toast).to_contain_text(re.compile(r"A seat opened: \w{3} 14:30 London time\.\s+It’s yours for (30:00|29:)"))
+    # The day it is on: the tile counts, and nothing is told again.
+    page.locator(f".day-strip a[href*='day={slot.date}']").click()
+    expect(tile(page, slot)).to_contain_text("Yours for 29:")
+    page.locator(f".day-strip a[href*='day={other.date}']").click()
+    expect(tile(page, other)).to_be_visible()
+    assert len(page.evaluate("told")) == 1
+    toast.get_by_role("button", name="Book it").click()
+    expect(page.get_by_role("dialog").get_by_label("Full name")).to_have_value("Lena Fischer")
+    expect(toast).to_have_count(0)
 
 
 def test_leaving_is_one_click_and_shows_at_once(page, slot):

@@ -9,9 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import NoteReading, Status
+from experts.formatting import soon
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, join_line, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser
 from tests.statements import asked_of_database
 
@@ -129,6 +130,29 @@ def test_chosen_experts_are_remembered_until_the_choice_is_let_go(clinic, expert
     assert list(blocks_of(client.get(day_url(experts="")))) == ["Amara Okafor", "Hannah Weiss"]
 
 
+def test_whoever_is_full_says_when_they_are_free_next(clinic, experts):
+    amara, hannah = experts
+    for expert in experts:
+        make_booking(make_slot(expert))
+    make_slot(hannah, at="12:00")
+    make_slot(amara, day=day_ahead(3), is_closed=True)
+    make_booking(make_slot(amara, day=day_ahead(4)))
+    soonest = make_slot(amara, day=day_ahead(20), at="09:00")
+    make_slot(amara, day=day_ahead(21))
+    page = logged_in(make_member(clinic)).get(day_url(view="day"))
+    columns = {it["name"]: it for it in page.context["columns"]}
+    assert columns["Hannah Weiss"]["free"]["time"] == "12:00" and columns["Hannah Weiss"]["later"] is None
+    assert columns["Amara Okafor"]["free"] is None
+    later = columns["Amara Okafor"]["later"]
+    assert later["when"] == soon(soonest.starts_at, amara.zone, timezone.now())
+    assert later["url"] == reverse("admin:day", query={"day": soonest.date.isoformat(), "view": "day"})
+    assert f"Amara Okafor is free next {later['when']}: open that day" in page.text
+    yesterday = logged_in(make_member(clinic)).get(day_url(day=day_ahead(-1), experts=amara.pk))
+    assert yesterday.context["columns"][0]["later"]["url"].endswith(f"day={day_ahead(20)}"), (
+        "of a day that is over, too"
+    )
+
+
 # The panel
 
 
@@ -186,6 +210,23 @@ def test_what_is_done_leads_back_to_the_day_which_says_it_once(clinic, experts):
     client.post(page.context["toast"]["undo_url"])
     booking.refresh_from_db()
     assert booking.status == Status.CONFIRMED
+
+
+def test_a_cancellation_is_taken_back_unless_somebody_has_the_seat(clinic, experts):
+    booking = make_booking(make_slot(experts[0]), name="Karim Aziz")
+    client = logged_in(make_member(clinic))
+    client.post(act_url(booking, "cancel"), {"reason": "We are closed.", "seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled."
+    client.post(toast["undo_url"])
+    assert client.get(day_url()).context["toast"]["text"] == "Taken back: Karim Aziz is booked as before."
+    booking.refresh_from_db()
+    assert (booking.status, booking.reason) == (Status.CONFIRMED, "")
+    join_line(booking.slot)
+    client.post(act_url(booking, "cancel"), {"seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled. Somebody else has the seat already."
+    assert toast["undo_url"] == ""
 
 
 def test_what_cannot_be_done_is_said(clinic, experts):

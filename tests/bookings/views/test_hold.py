@@ -1,5 +1,6 @@
 """Holding on pages: a tile that is pressed, the countdown, letting go, and everything that can be in the way."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 from bookings import services
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
+from experts.models import Expert
 from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot, move_slot
 
 pytestmark = pytest.mark.django_db
@@ -30,6 +32,12 @@ def send(client, slot, step, **values):
 
 def expert_page(client, expert, **query):
     return client.get(f"/experts/{expert.slug}/", query)
+
+
+def bar_on(client, expert):
+    """The bar of the hold on the expert's page."""
+    body = expert_page(client, expert).content.decode()
+    return body[body.index('<form class="hold-bar"') :].partition("</form>")[0]
 
 
 def let_run_out():
@@ -381,6 +389,49 @@ class TestTheExpertPage:
         other_day = expert_page(client, slot.expert, day=(slot.date + timedelta(days=14)).isoformat())
         assert f'data-tile="slot-{slot.pk}"' in other_day.content.decode()
         assert "hold-bar" not in expert_page(client, make_expert()).content.decode()
+
+    def test_the_bar_tells_the_time_by_the_clock_of_what_is_held(self, client):
+        client.cookies["zone"] = "Europe/Berlin"
+        expert = make_expert(timezone="Asia/Tokyo", venue="in_person")
+        slot = make_slot(expert, day=day_ahead(2), at="08:30")
+        press(client, slot)
+        bar = bar_on(client, expert)
+        assert "08:30 Tokyo time" in bar
+        assert "00:30 for you in Berlin" in bar or "01:30 for you in Berlin" in bar
+        Expert.objects.filter(pk=expert.pk).update(venue="video")
+        bar = bar_on(client, expert)
+        assert re.search(r"0[01]:30 Berlin time", bar)
+        assert "08:30 in Tokyo" in bar
+
+    def test_the_bar_keeps_the_hold_longer(self, client):
+        slot = make_slot()
+        press(client, slot)
+        url = f"/slots/{slot.pk}/extend/?extensions=0&amp;bar=1"
+        bar = bar_on(client, slot.expert)
+        assert f'formaction="{url}" hx-post="{url}"' in bar
+        assert "Keep it 5 more minutes" in bar
+        before = Booking.objects.get().expires_at
+        url = url.replace("&amp;", "&")
+        answer = client.post(url, headers=PARTIAL).content.decode()
+        until = timezone.localtime(Booking.objects.get().expires_at, slot.expert.zone)
+        assert 'id="hold-bar"' in answer
+        assert f'data-say="Kept until {until:%H:%M}"' in answer
+        again = url.replace("extensions=0", "extensions=1")
+        entry = WaitlistEntry.objects.create(slot=slot, name="Noor", email="noor@example.com")
+        refused = client.post(again, headers=PARTIAL)
+        assert refused.status_code == 409
+        assert 'data-say="Somebody is waiting for this time."' in refused.content.decode()
+        assert "formaction" not in refused.content.decode()
+        assert step(client.post(again)) == "details"
+        entry.delete()
+        # Without script one is back on the page.
+        page = client.post(again)
+        assert (page.status_code, page.url.split("?")[0]) == (303, f"/experts/{slot.expert.slug}/")
+        assert Booking.objects.get().expires_at == before + timedelta(minutes=10)
+        assert "formaction" not in bar_on(client, slot.expert)
+        let_run_out()
+        gone = client.post(url, headers=PARTIAL)
+        assert (gone.status_code, gone["HX-Trigger"]) == (204, "slots-changed")
 
     def test_a_hold_that_ran_out_is_gone(self, client):
         slot = make_slot()
