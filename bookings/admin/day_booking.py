@@ -25,6 +25,7 @@ from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.place import whole_place
 from bookings.selectors.requests import has_room_again
 from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
@@ -318,7 +319,7 @@ def said(request: HttpRequest) -> dict:
     if not isinstance(last, dict):
         return {}
     if text := last.get("problem"):
-        return {"toast": {"text": text, "is_problem": True}}
+        return {"toast": {"text": text, "is_problem": True, "seconds": UNDO_SECONDS, "is_patient": True}}
     booking, act = _find(request, last.get("booking", 0)), ACTS.get(last.get("act", ""))
     if booking is None or act is None:
         return {}
@@ -328,6 +329,9 @@ def said(request: HttpRequest) -> dict:
     return {
         "toast": {
             "text": text,
+            "seconds": UNDO_SECONDS,
+            # Who came is taken back whenever; a decision only until its mail leaves.
+            "is_patient": act.undone_by in ("", "undo"),
             "icon": act.icon,
             "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if may_undo else "",
             "fields": last.get("fields", {}),

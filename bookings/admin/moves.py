@@ -25,6 +25,7 @@ from bookings.admin.staff_choice import wanted_day
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.models import Booking
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
 from bookings.selectors.staff_day import MOST_COLUMNS, experts_to_choose, organization_zone
 from bookings.transitions import in_sentence
@@ -295,14 +296,18 @@ def _taken() -> str:
 
 def _refused(request: HttpRequest, booking: Booking, reason: str, status: int) -> HttpResponse:
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=status)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=status
+        )
     return _spots(request, booking, refusal=reason, status=status)
 
 
 def _too_late(request: HttpRequest, booking: Booking) -> HttpResponse:
     reason = _("This booking is %(status)s. That is not possible now.") % {"status": in_sentence(booking.status)}
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=409)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=409
+        )
     messages.warning(request, reason)
     return HttpResponseRedirect(_day_url(booking))
 
@@ -320,6 +325,7 @@ def _moved(request: HttpRequest, booking: Booking, before: Slot, values: dict) -
         said = _("Moved: %(name)s is now at %(when)s with %(expert)s.") % words
     may_undo = not values["undo"] and _may_move_to(booking, before)
     context = {"said": said, "booking": booking, "slot": before.pk, "tell": values["tell"], "may_undo": may_undo}
+    context["seconds"] = UNDO_SECONDS
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_moved.html", context)
     if may_undo:

@@ -2,12 +2,12 @@
 // Each link and form of the page works without this, too.
 
 import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
 
 const day = document.getElementById("day");
 const body = () => document.getElementById("day-body");
 const panel = () => document.getElementById("day-panel");
 const toast = () => document.getElementById("day-toast");
-const UNDO_SECONDS = 10;
 const MINUTE = 60_000;
 
 // ---------- What is shown ----------
@@ -103,7 +103,7 @@ function place(text) {
   if (newPanel) panel().replaceWith(document.importNode(newPanel, true));
   if (newToast) {
     toast().replaceChildren(...document.importNode(newToast, true).childNodes);
-    countDown();
+    startCounting();
   }
 }
 
@@ -155,24 +155,13 @@ function arrive() {
   send(document.getElementById("day-arrive").action.replace("/0/", `/${booking}/`), data);
 }
 
-let counting = 0;
-function countDown() {
-  clearInterval(counting);
+function startCounting() {
   const shownToast = toast().querySelector(".ebd-toast");
   if (!shownToast) return;
-  let left = UNDO_SECONDS;
-  const seconds = shownToast.querySelector("[data-seconds]");
-  const tick = () => {
-    if (seconds) seconds.textContent = seconds.dataset.seconds.replace("0", left);
-    if (left <= 0) {
-      clearInterval(counting);
-      if (shownToast.contains(document.activeElement)) focus(document.getElementById(current) ?? document.getElementById("panel-name"));
-      toast().replaceChildren();
-    }
-    if (!shownToast.matches(":hover")) left -= 1; // whoever is about to press it has the time
-  };
-  tick();
-  counting = setInterval(tick, 1000);
+  countDown(shownToast, () => {
+    if (shownToast.contains(document.activeElement)) focus(document.getElementById(current) ?? document.getElementById("panel-name"));
+    toast().replaceChildren();
+  });
 }
 
 // ---------- Mouse and keys ----------
@@ -259,4 +248,4 @@ document.getElementById("day-organization")?.addEventListener("change", ({ targe
 document.addEventListener("staff-live:swapped", ({ target }) => target.id === "day-body" && shown());
 
 started();
-countDown();
+startCounting();

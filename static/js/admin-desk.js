@@ -2,6 +2,7 @@
 // here links and forms of a part fetch that part alone, what is selected and focused stays, and keys do what buttons do.
 
 import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
 
 document.documentElement.classList.add("eb-scripted");
 const part = document.querySelector("[data-part]");
@@ -70,7 +71,7 @@ function settle(before) {
     dialog.showModal();
     dialog.querySelector("textarea")?.focus();
   } else if (before) focusAgain(before);
-  tick();
+  startCounting();
   const said = [...part.querySelectorAll("[data-said]")].map((element) => element.textContent.trim()).join(" ");
   const status = document.querySelector("[data-say]");
   if (said && status.textContent !== said) status.textContent = said;
@@ -129,21 +130,15 @@ part.addEventListener("staff-live:swapped", count);
 
 // The seconds in which a decision can be taken back
 
-let clock = 0;
-function tick() {
-  clearInterval(clock);
+let stopCounting = () => {};
+function startCounting() {
+  stopCounting();
   const toast = part.querySelector("[data-seconds]");
   if (!toast) return;
-  const end = performance.now() + Number(toast.dataset.seconds) * 1000;
-  const words = toast.querySelector(".eb-seconds");
-  clock = setInterval(() => {
-    const left = Math.ceil((end - performance.now()) / 1000);
-    if (words) words.textContent = words.textContent.replace(/\d+/, Math.max(left, 0));
-    if (left > 0) return;
-    clearInterval(clock);
+  stopCounting = countDown(toast, () => {
     if (toast.contains(document.activeElement)) part.querySelector("[data-row]")?.focus({ preventScroll: true });
     toast.remove();
-  }, 250);
+  });
 }
 
 // Keys: J and K go from row to row, A and R answer the row, or all that are selected.

@@ -4,10 +4,10 @@
 // Blocks are links with data-booking, in columns with data-expert; anything with data-move="<booking>" picks up, too.
 
 import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
 
 const URL_OF_MOVES = "/admin/day/moves/";
 const DRAG_FROM = 6; // pixels: less is a click
-const UNDO_SECONDS = 10;
 
 const page = document.getElementById("day"); // what is laid over the day is part of it, for its colours
 const day = () => document.getElementById("day-body");
@@ -340,10 +340,7 @@ function refreshed() {
 
 // ---------- What came of it ----------
 
-let ticking = 0;
-
 function toast(html) {
-  clearInterval(ticking);
   centre();
   for (const old of document.querySelectorAll(".ebm-toast")) old.remove();
   page.append(html);
@@ -353,18 +350,7 @@ function toast(html) {
     event.preventDefault();
     send(form);
   });
-  const left = shown.querySelector("[data-left]");
-  let seconds = UNDO_SECONDS;
-  const tick = () => {
-    if (left) left.textContent = String(seconds);
-    // Not under somebody's hand.
-    if (seconds <= 0 && !shown.matches(":hover, :focus-within")) {
-      clearInterval(ticking);
-      shown.remove();
-    } else if (seconds > 0) seconds -= 1;
-  };
-  tick();
-  ticking = setInterval(tick, 1000);
+  countDown(shown, () => shown.remove());
 }
 
 function lost() {
