@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from bookings import services
 from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.moves import moves_url
 from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
@@ -222,9 +223,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
             if ACTS[name].is_offered
         ],
         "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if "undo" in possible else "",
-        "move_url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"])
-        if may_change and booking.is_open and booking.ends_at > now
-        else "",
+        "move_url": moves_url(booking) if may_change and booking.is_open and booking.ends_at > now else "",
         "open_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         "history_url": reverse("admin:bookings_booking_history", args=[booking.pk]),
         "again_url": book_url(person=booking.pk)

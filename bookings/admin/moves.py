@@ -118,7 +118,9 @@ def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
 # Where it can go
 
 
-def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status: int = 200) -> HttpResponse:
+def _spots(
+    request: HttpRequest, booking: Booking, *, refusal: str = "", typed: str = "", status: int = 200
+) -> HttpResponse:
     now = timezone.now()
     organization = booking.slot.expert.organization
     zone = organization_zone(organization)
@@ -135,6 +137,7 @@ def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status:
         "spots": spots,
         "columns": [_column(booking, expert, moves, spots) for expert in experts],
         "refusal": refusal,
+        "typed": typed,
     }
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_spots.html", context, status=status)
@@ -284,9 +287,13 @@ def _move(request: HttpRequest, booking: Booking) -> HttpResponse:
             tell=values["tell"],
         )
     except Refused as refusal:
+        stored = _find_booking(request)
+        if stored.is_open and stored.slot_id == values["slot"] and not _is_part(request):
+            return HttpResponseRedirect(_day_url(stored))  # the second click of a double click
         # A time that went away while somebody chose is a conflict, not an address that does not exist.
         is_taken = isinstance(refusal, SlotTaken | NotFound)
-        return _refused(request, booking, _taken() if is_taken else str(refusal), 409 if is_taken else refusal.status)
+        reason, status = (_taken(), 409) if is_taken else (str(refusal), refusal.status)
+        return _refused(request, booking, reason, status, typed=values["reason"] or "")
     return _moved(request, moved, before, values)
 
 
@@ -294,12 +301,12 @@ def _taken() -> str:
     return _("That time was just taken. The booking stays where it is.")
 
 
-def _refused(request: HttpRequest, booking: Booking, reason: str, status: int) -> HttpResponse:
+def _refused(request: HttpRequest, booking: Booking, reason: str, status: int, *, typed: str = "") -> HttpResponse:
     if _is_part(request):
         return TemplateResponse(
             request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=status
         )
-    return _spots(request, booking, refusal=reason, status=status)
+    return _spots(request, booking, refusal=reason, typed=typed, status=status)
 
 
 def _too_late(request: HttpRequest, booking: Booking) -> HttpResponse:

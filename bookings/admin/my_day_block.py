@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookings.admin.moves import moves_url
 from bookings.errors import Refused
 from bookings.models import Booking
 from bookings.selectors.staff_day import Column, Entry
@@ -153,7 +154,7 @@ def _effect(here: Here, column: Column, start: time | None, end: time | None) ->
             {
                 "time": formatting.clock(booking.slot.starts_at, zone),
                 "name": booking.name,
-                "url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"]),
+                "url": moves_url(booking),
             }
             for booking in hit
         ],

@@ -275,6 +275,8 @@ document.addEventListener("click", (event) => {
 
 // ---------- The question ----------
 
+let typed = null; // the message of a move that did not come about: { booking, text }
+
 async function drop(spot) {
   const mine = move;
   for (const each of mine.spots) each.classList.toggle("is-aimed", each === spot);
@@ -294,6 +296,11 @@ async function drop(spot) {
     event.preventDefault();
     send(event.target);
   });
+  const reason = dialog.querySelector("[name=reason]");
+  if (reason && typed?.booking === mine.booking) {
+    reason.value = typed.text;
+    reason.closest("details").open = Boolean(typed.text);
+  }
   dialog.showModal();
   placeBeside(dialog, spot);
 }
@@ -314,6 +321,7 @@ async function send(form) {
     button.disabled = false;
     return lost();
   }
+  typed = answer.ok ? null : { booking: form.elements.booking.value, text: form.elements.reason?.value ?? "" };
   if (!answer.ok) return move ? conflict(answer) : toast(answer.html);
   const booking = form.elements.booking.value;
   putBack({ focus: false });
