@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.admin.checklist import checklist
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
+from bookings.admin.moves import in_hand
 from bookings.admin.staff_choice import (
     chosen_organization,
     named_in_addresses,
@@ -155,6 +156,8 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
     opened = read_key(request.GET.get("booking", ""))
     today = now.astimezone(zone).date()
     address = DayAddress(request.GET, named | {"experts": ",".join(map(str, wanted))})
+    moving = in_hand(request, organization, day)
+    going_on = {"moving": moving["booking"].pk} if moving else {}  # from day to day
     may_book = may(request, "bookings.booking", ADD)
     drawing = Drawing(found, address, opened=opened, may_book=may_book)
     columns = [drawing.column(column, show) for column in found.columns]
@@ -187,9 +190,11 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "experts": experts,
         "chosen": {expert.pk for expert in chosen},
         "address": address,
-        "earlier_url": address.to(day=day - timedelta(days=1)),
-        "later_url": address.to(day=day + timedelta(days=1)),
-        "today_url": address.to(day=""),
+        "moving": moving,
+        "fields": address.kept | going_on,
+        "earlier_url": address.to(day=day - timedelta(days=1), **going_on),
+        "later_url": address.to(day=day + timedelta(days=1), **going_on),
+        "today_url": address.to(day="", **going_on),
         "grid_url": f"{reverse('admin:day_grid')}?{address.query()}",
         "print_url": f"{reverse('admin:day_print')}?{address.query(day=day, view='', show='', q='')}",
         "week_url": reverse("admin:week", query=named | {"day": day}),

@@ -287,6 +287,7 @@ def class_panel(request: HttpRequest, slot: Slot, address: DayAddress) -> dict:
                 "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
                 "status": _status(booking),
                 "url": address.to(booking=booking.pk),
+                "move_url": moves_url(booking) if may_change and booking.is_open and booking.ends_at > now else "",
                 "acts": [
                     {"label": ACTS[name].label, "url": reverse("admin:day_act", args=[booking.pk, name])}
                     for name in ("arrived", "no-show")

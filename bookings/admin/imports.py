@@ -5,10 +5,12 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET
 
 from bookings.admin.staff_page import StaffPage, render_page
@@ -92,8 +94,18 @@ def _runs(request):
     return rows if mine.everything else rows.filter(organization__in=mine.with_right("experts.importrun", ADD)[0])
 
 
+@csrf_exempt
 def import_view(request):
-    """Choose a file. What it would do is on the page of the import, to which this leads."""
+    """Choose a file. What it would do is on the page of the import, to which this leads.
+
+    The middleware would read the body to find the form's token. Here that is done after the log-in and the right to
+    import were asked for, so that nobody else makes the server take a file.
+    """
+    return _import(request)
+
+
+@csrf_protect
+def _import(request):
     form = ImportForm(request, request.POST or None, request.FILES or None)
     status = 200
     if request.method == "POST":
@@ -152,7 +164,7 @@ def run_view(request, pk):
         return redirect("admin:import_run", pk=run.pk)
     context = _of_run(request, run)
     if request.headers.get("HX-Request"):
-        return render_page(request, "admin/_import_run.html", _("Import"), context)
+        return TemplateResponse(request, "admin/_import_run.html", context)  # asked each second: without the frame
     return render_page(request, "admin/import_run.html", _("Import"), context)
 
 

@@ -24,6 +24,7 @@ from bookings import services
 from bookings.admin.staff_choice import wanted_day
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import NotFound, Refused, SlotTaken
+from bookings.mail.examples import words_of_move
 from bookings.models import Booking
 from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
@@ -32,11 +33,12 @@ from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
-from experts.models import Expert, Session, Slot
+from experts.models import Expert, Organization, Session, Slot
 from experts.permissions import ADD, CHANGE
 from experts.timezones import offset_at
 
 DAYS_TO_CHOOSE = 7
+_MESSAGE = "\ue000"  # stands for what is typed, in the mail that is shown
 
 
 class MoveForm(forms.Form):
@@ -79,6 +81,24 @@ def moves_page(request: HttpRequest) -> HttpResponse:
 def moves_url(booking: Booking, **values) -> str:
     """Where a booking is moved."""
     return f"{reverse('admin:day_moves')}?{urlencode({'booking': booking.pk} | values)}"
+
+
+def in_hand(request: HttpRequest, organization: Organization, day: date) -> dict:
+    """What a page of the day shows of a booking that is being moved (``?moving=``); nothing where it cannot be."""
+    page = admin.site.get_model_admin(Booking)
+    pk = read_key(request.GET.get("moving", ""))
+    booking = page.get_queryset(request).filter(pk=pk).first() if pk else None
+    if booking is None or not booking.is_open or not page.reaches(request, booking, CHANGE):
+        return {}
+    if booking.slot.expert.organization_id != organization.pk:
+        return {}
+    return {
+        "booking": booking,
+        "name": booking.name or booking.reference,
+        "about": _about(booking),
+        "tiles_url": moves_url(booking, day=day),
+        "back_url": _day_url(booking),
+    }
 
 
 def _find_booking(request: HttpRequest) -> Booking:
@@ -130,10 +150,16 @@ def _spots(
     experts = _experts(request, booking, day)
     moves = read_moves(booking, experts, day, zone, now)
     spots = _spots_of(booking, moves)
+    was_at, own_zone = booking.slot.starts_at, booking.slot.expert.zone
     context = {
         "booking": booking,
         "name": booking.name or booking.reference,
-        "was_at": formatting.clock(booking.slot.starts_at, booking.slot.expert.zone),
+        "was_at": formatting.clock(was_at, own_zone) if day == starts_on else formatting.soon(was_at, own_zone, now),
+        "is_elsewhere": day != starts_on,
+        "shown_day": day,
+        "before_url": _going_on(booking, day - timedelta(days=1)) if day > today else "",
+        "after_url": _going_on(booking, day + timedelta(days=1)),
+        "back_url": _day_url(booking),
         "spots": spots,
         "columns": [_column(booking, expert, moves, spots) for expert in experts],
         "refusal": refusal,
@@ -152,9 +178,14 @@ def _spots(
         ],
         "earlier_url": moves_url(booking, day=first - timedelta(days=7)) if first > today else "",
         "later_url": moves_url(booking, day=first + timedelta(days=7)),
-        "back_url": _day_url(booking),
     }
     return render_page(request, "admin/moves/page.html", _("Move this booking"), context, status=status)
+
+
+def _going_on(booking: Booking, day: date) -> str:
+    """A day in columns on which the move goes on."""
+    house = booking.slot.expert.organization_id
+    return reverse("admin:day", query={"organization": house, "day": day, "view": "day", "moving": booking.pk})
 
 
 def _spots_of(booking: Booking, moves: Moves) -> list[Spot]:
@@ -237,6 +268,7 @@ def _question(
         "note": " ".join(_notes(booking, start, same_day=day == old_day)),
         "zone": formatting.zone_label(zone, start.starts_at),
         "may_tell": bool(booking.email),
+        "mail": _mail_of(booking, start) if booking.email else None,
         "first_name": (booking.name or booking.reference).split()[0],
         "refusal": refusal,
         "back_url": moves_url(booking, day=day),
@@ -246,6 +278,13 @@ def _question(
         return TemplateResponse(request, "admin/moves/_question.html", context, status=status)
     title = _("Move %(name)s?") % {"name": context["name"]}
     return render_page(request, "admin/moves/question.html", title, context, status=status)
+
+
+def _mail_of(booking: Booking, start: Slot) -> dict:
+    """What the customer would read: as it is without a message, and what stands before and after one."""
+    subject, text = words_of_move(booking, start)
+    before, _message, after = words_of_move(booking, start, _MESSAGE)[1].partition(_MESSAGE)
+    return {"subject": subject, "text": text, "before": before, "after": after}
 
 
 def _notes(booking: Booking, start: Slot, *, same_day: bool):

@@ -4,6 +4,7 @@ A stretch is chosen by lists, or on the grid by mouse and keyboard (static/js/ad
 address. What is shown in the panel is what is written: its key goes with the form.
 """
 
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
@@ -21,6 +22,7 @@ from bookings.admin.day_address import DayAddress
 from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen, read_week
 from experts import formatting, services
 from experts.admin.base import read_key
@@ -35,6 +37,7 @@ from experts.services import Stretch, StretchPlan
 from experts.timezones import offset_label
 
 FARTHEST = 3660  # days
+_WAY_BACK = "week_way_back"  # in the session: what takes the last block back
 STEP = 15  # minutes between the times that can be chosen
 
 
@@ -152,12 +155,13 @@ def _page(
         "problem": problem,
         "panel": _panel(request, expert, stretch, given, week) if stretch else None,
         "may_book": False,
+        "toast": _toast(request, expert, shown),
     }
     return render_page(request, "admin/week/page.html", title, context, status=status)
 
 
-def _url(expert: Expert, day: date) -> str:
-    return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day})}"
+def _url(expert: Expert, day: date, **said) -> str:
+    return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day} | said)}"
 
 
 def _day_query(organization: Organization, day: date) -> dict[str, str]:
@@ -264,7 +268,49 @@ def _sections(request: HttpRequest, found: StretchPlan) -> list[Section]:
 # What comes of it
 
 
+def _toast(request: HttpRequest, expert: Expert, day: date) -> dict | None:
+    """What was blocked or taken back a moment ago. By the address, as the live page reads this page, too."""
+    if left := request.GET.get("undone", ""):
+        count = read_key(left)
+        text = _("Taken back: it is as before.")
+        if count:
+            text = ngettext(
+                "Taken back. %(count)d slot stays as it is: it was changed meanwhile, or has begun.",
+                "Taken back. %(count)d slots stay as they are: they were changed meanwhile, or have begun.",
+                count,
+            ) % {"count": count}
+        return {"text": text, "icon": "undo-2", "seconds": UNDO_SECONDS, "is_patient": True}
+    kept = request.session.get(_WAY_BACK)
+    if not kept or request.GET.get("blocked", "") != str(kept["time_off"]):
+        return None
+    return {
+        "text": _("Blocked. Whoever is booked in it stays, and is to be told."),
+        "icon": "ban",
+        "seconds": UNDO_SECONDS,
+        "is_patient": True,  # it is taken back as long as the log-in knows of it
+        "undo_url": reverse("admin:week"),
+        "fields": {"do": "undo", "expert": expert.pk, "day": day, "time_off": kept["time_off"]},
+    }
+
+
+def _undo(request: HttpRequest, organization: Organization, experts: list[Expert], expert: Expert) -> HttpResponse:
+    """Take the last block back that this session made. What nobody has changed since is as before."""
+    request.GET = request.POST  # which week is shown
+    kept = request.session.get(_WAY_BACK)
+    if not kept or request.POST.get("time_off", "") != str(kept["time_off"]):
+        problem = _("This cannot be undone any more.")
+        return _page(request, organization, experts, expert, problem=problem, status=409)
+    try:
+        left = services.unblock_stretch(expert_id=expert.pk, way_back=services.WayBack(**kept))
+    except Refused as refusal:
+        return _page(request, organization, experts, expert, problem=str(refusal), status=refusal.status)
+    del request.session[_WAY_BACK]
+    return HttpResponseRedirect(_url(expert, wanted_day(request, organization, timezone.now()), undone=left))
+
+
 def _write(request: HttpRequest, organization: Organization, experts: list[Expert], expert: Expert) -> HttpResponse:
+    if request.POST.get("do") == "undo":
+        return _undo(request, organization, experts, expert)
     stretch = StretchForm(request.POST).stretch()
     opening = OpeningForm(request.POST)
     does_open = request.POST.get("do") == "open"
@@ -274,18 +320,20 @@ def _write(request: HttpRequest, organization: Organization, experts: list[Exper
     try:
         if does_open:
             services.open_stretch(expert_id=expert.pk, stretch=stretch, seen=seen, **opening.cleaned_data)
-            said = _("Opened.")
+            messages.success(request, _("Opened."))
+            said = {}
         else:
             reason = "".join(letter for letter in request.POST.get("reason", "") if letter.isprintable())
-            services.block_stretch(expert_id=expert.pk, stretch=stretch, reason=reason, seen=seen)
-            said = _("Blocked. Whoever is booked in it stays, and is to be told.")
+            way_back = services.block_stretch(expert_id=expert.pk, stretch=stretch, reason=reason, seen=seen).way_back
+            assert way_back is not None, "it was written"
+            request.session[_WAY_BACK] = asdict(way_back)
+            said = {"blocked": way_back.time_off}
     except (StretchPreviewNeeded, PreviewNeeded):
         again = _("Something changed in the meantime. Please look again.")
         return _page(request, organization, experts, expert, problem=again, status=409)
     except Refused as refusal:
         return _page(request, organization, experts, expert, problem=str(refusal), status=refusal.status)
-    messages.success(request, said)
-    return HttpResponseRedirect(_url(expert, stretch.day))
+    return HttpResponseRedirect(_url(expert, stretch.day, **said))
 
 
 PAGE = StaffPage(

@@ -671,8 +671,7 @@ class Booking(models.Model):
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
 # none of them is copied. That notes were changed is told, after what was changed together with them (triggers run in
 # the order of their names); not those that come with the booking itself, nor that they were erased. What is said about
-# the proof does not change but with the status, the second expert but with the slots, the rule that it broke not at
-# all.
+# the proof does not change but with the status, the second expert and the rule that it broke but with the slots.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),

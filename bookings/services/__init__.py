@@ -22,6 +22,7 @@ from bookings.services.lifecycle import (
 )
 from bookings.services.mail import send_again, send_place_link_again, send_proof_again, send_receipt_again
 from bookings.services.mail_events import note_mail_event
+from bookings.services.mail_texts import save_mail_text
 from bookings.services.not_me import (
     allow_notices,
     disown,
@@ -113,6 +114,7 @@ __all__ = [
     "reschedule",
     "revoke_feed",
     "revoke_token",
+    "save_mail_text",
     "save_question",
     "send_again",
     "send_place_link_again",

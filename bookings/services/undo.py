@@ -11,6 +11,7 @@ from bookings.policy import MAIL_WAITS
 from bookings.selectors.requests import MAIL_OF_DECISION
 from bookings.services.effects import publish
 from bookings.services.locking import lock_booking
+from bookings.services.waitlist import lapse_and_serve
 from bookings.transitions import TAKEN_BACK
 from bookings.webhooks.events import queue_webhooks, slot_taken, take_back
 from experts.locking import repeated, slot_transaction
@@ -36,14 +37,14 @@ def undo_decision(*, booking_id: int) -> Booking:
         waiting = _waiting_mail(booking, MAIL_OF_DECISION[was])
         if booking.runs_out_at <= slot.read_at:
             raise NotAllowed(_("The time to answer this request is over, so the decision stays."))
-        if was == Status.REJECTED and not _has_room(slot, booking):
+        if was == Status.REJECTED and not _has_room(lapse_and_serve(slot), booking):
             raise NotAllowed(_("The seat was given to somebody else meanwhile, so the decision stays."))
         _take_back(booking, waiting, _EVENT_OF[was])
         if was == Status.REJECTED:
             # As if it had never ended: calendars have not heard of it.
             booking.sequence -= 1
-        booking.status, booking.reason = Status.PENDING, ""
-        booking.save(update_fields=["status", "reason", "sequence"])
+        booking.status, booking.reason, booking.arrived_at = Status.PENDING, "", None
+        booking.save(update_fields=["status", "reason", "sequence", "arrived_at"])
         if was == Status.REJECTED:
             queue_webhooks(slot_taken(slot, booking.seats))
         publish(booking)
@@ -66,7 +67,7 @@ def undo_cancellation(*, booking_id: int) -> Booking:
         waiting = _waiting_mail(booking, MailKind.CANCELLED)
         if was.status == Status.PENDING and booking.runs_out_at <= slot.read_at:
             raise NotAllowed(_("The time to answer this request is over, so it stays cancelled."))
-        if not _has_room(slot, booking):
+        if not _has_room(lapse_and_serve(slot), booking):
             raise NotAllowed(_("The seat was given to somebody else meanwhile, so it stays cancelled."))
         _take_back(booking, waiting, EventType.BOOKING_CANCELLED)
         for name in _AS_IT_WAS:

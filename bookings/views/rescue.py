@@ -33,6 +33,7 @@ class Choice:
 
     slot: Slot
     expert: Expert
+    with_whom: str
     weekday: str
     day: str
     what: str
@@ -145,10 +146,11 @@ def _choice(it: Proposal, clocks: Clocks, now: datetime, is_wanted: bool) -> Cho
         "start": formatting.clock(slot.starts_at, own),
         "end": formatting.clock(slot.ends_at, own),
     }
-    words = {"day": name, "time": time, "name": slot.expert.name}
+    words = {"day": name, "time": time, "name": it.with_whom}
     return Choice(
         slot=slot,
         expert=slot.expert,
+        with_whom=it.with_whom,
         weekday=date_format(day, "SHORT_WEEKDAY_FORMAT"),
         day=date_format(day, "DAY_OF_MONTH_FORMAT"),
         what=_("%(day)s, same time") % words if same else name,

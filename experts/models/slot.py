@@ -151,7 +151,9 @@ class Slot(models.Model):
 
     objects = SlotQuerySet.as_manager()
     read_at: datetime  # the database's clock when the row was read, where experts/locking.py read it
-    events: Any  # the manager of its history, which pghistory.track below adds
+    # The history, which pghistory.track below adds.
+    events: Any
+    pgh_event_model: Any
 
     class Meta:
         ordering = ["starts_at", "id"]

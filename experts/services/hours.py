@@ -209,7 +209,7 @@ def _write(plan: Plan) -> None:
     removed = [slot.pk for slot in plan.removed]
     slots_deleting(removed)
     Slot.objects.filter(pk__in=removed).delete()
-    closing = [*plan.retired, *(kept.slot for kept in plan.kept if kept.wanted is None and not kept.slot.is_closed)]
+    closing = plan.closing
     Slot.objects.filter(pk__in=[slot.pk for slot in closing]).update(is_closed=True, closed_by_hours=True)
     if plan.moved:
         vouch_for_clocks(expert.timezone)

@@ -122,6 +122,8 @@ class Booking {
     const wrong = this.find("#qb-asks [aria-invalid]");
     if (wrong && button?.name === "book") return wrong.focus();
     if (this.find("[role=alert]")) return this.find(`[data-key="${kept}"]`)?.focus() ?? this.keep(kept);
+    // The questions have come between.
+    if (button?.name === "hold") this.find("[aria-current]")?.scrollIntoView({ block: "nearest" });
     if (button?.name === "hold") return (ready ? book : this.find("#qb-who")).focus();
     if (button?.name === "choose" && button.value === "new") {
       const name = this.find("#qb-name");

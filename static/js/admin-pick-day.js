@@ -2,16 +2,12 @@
 // of a date that somebody types is a date, too.
 
 const TYPING = /^(\d|Arrow.*|Backspace|Delete)$/;
+const formOf = ({ target }) => target.closest?.("[data-pick-day] [type=date]")?.form;
 
-for (const form of document.querySelectorAll("[data-pick-day]")) {
-  const field = form.querySelector("[type=date]");
-  let typed = false;
-  const note = (is) => {
-    typed = is;
-    form.classList.toggle("is-quick", !is); // no button is needed
-  };
-  note(false);
-  field.addEventListener("keydown", ({ key }) => note(TYPING.test(key)));
-  field.addEventListener("pointerdown", () => note(false));
-  field.addEventListener("change", () => typed || form.requestSubmit());
-}
+document.documentElement.classList.add("picks-days"); // no button is needed
+document.addEventListener("keydown", (event) => formOf(event)?.classList.toggle("is-typed", TYPING.test(event.key)));
+document.addEventListener("pointerdown", (event) => formOf(event)?.classList.remove("is-typed"));
+document.addEventListener("change", (event) => {
+  const form = formOf(event);
+  if (form && !form.classList.contains("is-typed")) form.requestSubmit();
+});

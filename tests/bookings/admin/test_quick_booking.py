@@ -12,6 +12,7 @@ from django.utils import timezone
 from bookings.models import Answer, Booking, QuestionKind, Source, Status, WaitlistEntry
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
+from tests.bookings.admin.test_my_day import zone_by_day
 from tests.cast import (
     day_ahead,
     fresh,
@@ -70,10 +71,18 @@ class Form:
 
 @pytest.fixture
 def clinic():
+    return make_clinic()
+
+
+def make_clinic(zone: str = "Europe/London"):
     """Dr Herrera, with free slots from 09:00 to 12:00 in two days; Maya has been with her once."""
-    organization = make_organization(name="Northgate Clinic", timezone="Europe/London")
+    organization = make_organization(name="Northgate Clinic", timezone=zone)
     expert = make_expert(
-        name="Dr Tomás Herrera", organization=organization, category=make_category(name="Health"), headline="GP"
+        name="Dr Tomás Herrera",
+        organization=organization,
+        category=make_category(name="Health"),
+        headline="GP",
+        timezone=zone,
     )
     slots = make_row_of_slots(expert)
     visit = make_slot(expert, at="16:00")
@@ -347,8 +356,8 @@ def test_questions_of_others_are_neither_asked_nor_taken(clinic):
 # Outside the rules
 
 
-def test_a_walk_in_is_offered_to_whom_the_right_is_given_and_marked(clinic, monkeypatch):
-    organization, _expert, slots = clinic
+def test_a_walk_in_is_offered_to_whom_the_right_is_given_and_marked(monkeypatch):
+    organization, _expert, slots = make_clinic(zone_by_day())  # where five minutes ago was today
     move_slot(slots["09:00"], timezone.now() - timedelta(minutes=5))
     Slot.objects.filter(pk=slots["10:00"].pk).update(is_closed=True)
     form = Form(make_member(organization, Role.SCHEDULER))
