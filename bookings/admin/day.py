@@ -280,8 +280,6 @@ class Drawing:
             data += f' data-booking="{booking.pk}"'
         elif look == Look.FREE:
             data += f' data-free-slot="{slot.pk}"'
-        elif entry.is_bookable:
-            data += f' data-seats-left="{slot.capacity - slot.seats_booked}"'
         words = (name, line, self.span(entry.starts_at, entry.ends_at, zone), self.words[look])
         return Shown(
             id=f"{key}-{expert.pk}",

@@ -178,7 +178,6 @@ def _context(request, here: Here, column: Column, now: datetime, experts: list[E
         "done": sum(person.look == Look.DONE for it in earlier for person in it.people),
         "lines": _with_now(later, now) if is_today else later,
         "now_time": formatting.clock(now, zone),
-        "now_last": is_today and all(it.at <= now for it in later),
         "here": here.to(),
         "yesterday": here.to(day=(here.day - timedelta(days=1)).isoformat()),
         "tomorrow": here.to(day=(here.day + timedelta(days=1)).isoformat()),

@@ -154,7 +154,6 @@ def _page(
         "kept": {"expert": expert.pk},
         "problem": problem,
         "panel": _panel(request, expert, stretch, given, week) if stretch else None,
-        "may_book": False,
         "toast": _toast(request, expert, shown),
     }
     return render_page(request, "admin/week/page.html", title, context, status=status)
