@@ -19,7 +19,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 
 from bookings import services
-from bookings.admin.day import book_url
+from bookings.admin.day import ICONS, WORDS
+from bookings.admin.day_address import book_url
 from bookings.admin.my_day_block import Here, block
 from bookings.admin.people_read import read_words
 from bookings.admin.requests import visits_in_words
@@ -41,20 +42,13 @@ from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
 from experts.models import Expert
 from experts.permissions import ADD, CHANGE
+from experts.templatetags.expertbook import icon
 
 ATTEND = {
     "arrived": services.mark_arrived,
     "no_show": services.mark_no_show,
     "done": services.complete,
     "undo": services.undo_attendance,
-}
-_STATES = {
-    Look.CONFIRMED: ("check_circle", gettext_lazy("Confirmed")),
-    Look.ARRIVED: ("how_to_reg", gettext_lazy("Arrived")),
-    Look.DONE: ("done_all", gettext_lazy("Done")),
-    Look.NO_SHOW: ("person_off", gettext_lazy("No-show")),
-    Look.PENDING: ("hourglass_top", gettext_lazy("Pending")),
-    Look.RESCUE: ("sos", gettext_lazy("To rescue")),
 }
 _AWAY = {
     Away.OFF: ("beach_access", gettext_lazy("Time off until %(time)s")),
@@ -75,8 +69,7 @@ class Person:
 
     @property
     def state(self) -> dict:
-        icon, text = _STATES[self.look]
-        return {"icon": icon, "text": text, "css": f"eb-is-{self.look}"}
+        return {"icon": icon(ICONS[self.look]), "text": WORDS[self.look], "css": f"eb-is-{self.look}"}
 
 
 @dataclass
@@ -262,8 +255,8 @@ def _nth_visit(number: int) -> str:
 
 
 def _away_line(stretch: Stretch, zone) -> Line:
-    icon, text = _AWAY[stretch.why]
-    shown = Line("away", stretch.starts_at, stretch.ends_at, formatting.clock(stretch.starts_at, zone), icon=icon)
+    symbol, text = _AWAY[stretch.why]
+    shown = Line("away", stretch.starts_at, stretch.ends_at, formatting.clock(stretch.starts_at, zone), icon=symbol)
     shown.title = text % {"time": formatting.clock(stretch.ends_at, zone)}
     return shown
 

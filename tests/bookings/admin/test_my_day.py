@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bookings.admin.day import WORDS
 from bookings.models import Booking, NoteReading, Status
+from bookings.selectors.staff_day import Look
 from experts.models import Role, Slot, TimeOff
 from tests.bookingsite.isolation import make_hours
 from tests.cast import fresh, make_booking, make_expert, make_organization, make_question, make_slot
@@ -125,6 +127,15 @@ def test_a_class_has_its_list(client, expert):
     send(client, {"attend": "arrived", "booking": people[1].pk}, **{"class": slot.pk})
     people[1].refresh_from_db()
     assert people[1].arrived_at is not None
+
+
+def test_what_became_of_a_booking_is_called_as_on_the_day(client, expert):
+    looks = {Status.COMPLETED: Look.DONE, Status.NO_SHOW: Look.NO_SHOW, Status.PENDING: Look.PENDING}
+    for number, status in enumerate(looks):
+        ends = timezone.now() + timedelta(hours=1) if status == Status.PENDING else None
+        make_booking(slot_at(expert, 30 + 30 * number), status=status, expires_at=ends)
+    states = [person.state for line in page(client).context["lines"] for person in line.people]
+    assert [state["text"] for state in states] == [WORDS[look] for look in looks.values()]
 
 
 class TestBlockingTime:
