@@ -32,7 +32,6 @@ from experts.admin.pictures import picture_of
 from experts.admin.tabs import InTabs, Tab, tabs_of
 from experts.clocks import Clocks
 from experts.models import Organization
-from experts.models.organization import Accent
 
 CHOICE = "_preview"  # which part the frame shows: "" for the page, else a kind of mail
 _FRAME = {"default-src": [SELF], "frame-ancestors": [SELF], "form-action": [NONE], "script-src": [NONE]}
@@ -85,7 +84,6 @@ class WithPreviewOfLook(InTabs):
             context |= {
                 "tabs": tabs_of(self.tabs, list(context["adminform"]), {}, pressed=False),
                 "picture": picture_of(obj) if may_change else None,
-                "accents": Accent if may_change else (),
                 "preview": {
                     "url": reverse("admin:experts_organization_preview", args=[obj.pk]),
                     "test_url": reverse("admin:experts_organization_test_mail", args=[obj.pk]),

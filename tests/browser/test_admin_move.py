@@ -97,7 +97,8 @@ def test_by_mouse_in_two_actions_and_undo_in_one(page, desk):
     expect(page.locator(f".ebd-column[data-expert='{desk.okafor.pk}']").get_by_text("Maya Halloran")).to_be_visible()
 
 
-def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
+def test_by_keyboard_in_five_and_every_place_is_spoken(make_context, desk):
+    page = make_context(loses_sockets=True).new_page()
     log_in(page)
     block(page, desk).focus()
     page.keyboard.press("m")
@@ -124,7 +125,14 @@ def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
         if key != "Enter":
             expect(page.locator(".ebm-spot:focus")).to_be_visible()
     expect(page.get_by_role("button", name="Move booking")).to_be_focused()
-    page.keyboard.press("Enter")
+    page.get_by_text("Add a message").click()
+    page.get_by_label("Message to the customer").fill("See you then.")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not get through")
+    expect(page.get_by_label("Message to the customer")).to_have_value("See you then.")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Move booking").click()
     expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
     assert desk.at() == ("Dr Okafor", "13:00")
     expect(block(page, desk)).to_be_focused()
