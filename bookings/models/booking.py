@@ -83,12 +83,16 @@ class ProofReason(models.TextChoices):
 
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
 _JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
-_NAME = Func("name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField())
+_NAME: "Func[Any]" = Func(
+    "name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField()
+)
 _WORDS_OF_NAME = SearchVector(folded(_NAME), folded_spelt_out(_NAME), config="simple")
-_PHONE = Func("phone", Value(";"), Value(1), function="split_part", output_field=models.TextField())  # no extension
+_PHONE: "Func[Any]" = Func(
+    "phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()
+)  # no extension
 
 
-def _digits_of(phone: Func) -> Func:
+def _digits_of(phone: "Func[Any]") -> "Func[Any]":
     return Func(
         phone,
         Value(r"\D"),
