@@ -26,6 +26,7 @@ from bookings.admin.moves import moves_url
 from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.place import whole_place
 from bookings.selectors.requests import has_room_again
 from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
@@ -199,7 +200,9 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     place = whole_place(booking)
     return {
         "booking": booking,
-        "rescue_url": reverse("admin:rescue") if is_in_danger(booking, now) else "",
+        "rescue_url": reverse("admin:rescue", query={"organization": booking.slot.expert.organization_id})
+        if is_in_danger(booking, now)
+        else "",
         "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
         "status": _status(booking),
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
@@ -316,7 +319,7 @@ def said(request: HttpRequest) -> dict:
     if not isinstance(last, dict):
         return {}
     if text := last.get("problem"):
-        return {"toast": {"text": text, "is_problem": True}}
+        return {"toast": {"text": text, "is_problem": True, "seconds": UNDO_SECONDS, "is_patient": True}}
     booking, act = _find(request, last.get("booking", 0)), ACTS.get(last.get("act", ""))
     if booking is None or act is None:
         return {}
@@ -326,6 +329,9 @@ def said(request: HttpRequest) -> dict:
     return {
         "toast": {
             "text": text,
+            "seconds": UNDO_SECONDS,
+            # Who came is taken back whenever; a decision only until its mail leaves.
+            "is_patient": act.undone_by in ("", "undo"),
             "icon": act.icon,
             "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if may_undo else "",
             "fields": last.get("fields", {}),

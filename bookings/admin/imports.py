@@ -187,7 +187,7 @@ def _of_run(request, run: ImportRun) -> dict:
         "ignored": ", ".join(result.get("ignored", ())),
         "may_confirm": run.status == ImportStatus.CHECKED and not errors and result.get("added", 0) > 0,
         "confirm_text": _confirm(run, result.get("added", 0)),
-        "list_url": _list_url(request, run),
+        "list_url": _list_url(run),
         "again_url": reverse("admin:import"),
         "when": formatting.full_day_and_time(run.created_at, timezone.get_current_timezone()),
     }
@@ -231,7 +231,7 @@ def _confirm(run: ImportRun, number: int) -> str:
     return texts[ImportKind(run.kind)] % {"count": number}
 
 
-def _list_url(request, run: ImportRun) -> str:
+def _list_url(run: ImportRun) -> str:
     return reverse(f"admin:{MODELS[ImportKind(run.kind)].replace('.', '_')}_changelist")
 
 

@@ -26,6 +26,7 @@ from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import NotFound, Refused, SlotTaken
 from bookings.mail.examples import words_of_move
 from bookings.models import Booking
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
 from bookings.selectors.staff_day import MOST_COLUMNS, experts_to_choose, organization_zone
 from bookings.transitions import in_sentence
@@ -137,7 +138,9 @@ def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
 # Where it can go
 
 
-def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status: int = 200) -> HttpResponse:
+def _spots(
+    request: HttpRequest, booking: Booking, *, refusal: str = "", typed: str = "", status: int = 200
+) -> HttpResponse:
     now = timezone.now()
     organization = booking.slot.expert.organization
     zone = organization_zone(organization)
@@ -160,6 +163,7 @@ def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status:
         "spots": spots,
         "columns": [_column(booking, expert, moves, spots) for expert in experts],
         "refusal": refusal,
+        "typed": typed,
     }
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_spots.html", context, status=status)
@@ -180,7 +184,8 @@ def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status:
 
 def _going_on(booking: Booking, day: date) -> str:
     """A day in columns on which the move goes on."""
-    return f"{reverse('admin:day')}?{urlencode({'day': day, 'view': 'day', 'moving': booking.pk})}"
+    house = booking.slot.expert.organization_id
+    return reverse("admin:day", query={"organization": house, "day": day, "view": "day", "moving": booking.pk})
 
 
 def _spots_of(booking: Booking, moves: Moves) -> list[Spot]:
@@ -321,9 +326,13 @@ def _move(request: HttpRequest, booking: Booking) -> HttpResponse:
             tell=values["tell"],
         )
     except Refused as refusal:
+        stored = _find_booking(request)
+        if stored.is_open and stored.slot_id == values["slot"] and not _is_part(request):
+            return HttpResponseRedirect(_day_url(stored))  # the second click of a double click
         # A time that went away while somebody chose is a conflict, not an address that does not exist.
         is_taken = isinstance(refusal, SlotTaken | NotFound)
-        return _refused(request, booking, _taken() if is_taken else str(refusal), 409 if is_taken else refusal.status)
+        reason, status = (_taken(), 409) if is_taken else (str(refusal), refusal.status)
+        return _refused(request, booking, reason, status, typed=values["reason"] or "")
     return _moved(request, moved, before, values)
 
 
@@ -331,16 +340,20 @@ def _taken() -> str:
     return _("That time was just taken. The booking stays where it is.")
 
 
-def _refused(request: HttpRequest, booking: Booking, reason: str, status: int) -> HttpResponse:
+def _refused(request: HttpRequest, booking: Booking, reason: str, status: int, *, typed: str = "") -> HttpResponse:
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=status)
-    return _spots(request, booking, refusal=reason, status=status)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=status
+        )
+    return _spots(request, booking, refusal=reason, typed=typed, status=status)
 
 
 def _too_late(request: HttpRequest, booking: Booking) -> HttpResponse:
     reason = _("This booking is %(status)s. That is not possible now.") % {"status": in_sentence(booking.status)}
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=409)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=409
+        )
     messages.warning(request, reason)
     return HttpResponseRedirect(_day_url(booking))
 
@@ -358,6 +371,7 @@ def _moved(request: HttpRequest, booking: Booking, before: Slot, values: dict) -
         said = _("Moved: %(name)s is now at %(when)s with %(expert)s.") % words
     may_undo = not values["undo"] and _may_move_to(booking, before)
     context = {"said": said, "booking": booking, "slot": before.pk, "tell": values["tell"], "may_undo": may_undo}
+    context["seconds"] = UNDO_SECONDS
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_moved.html", context)
     if may_undo:
@@ -375,9 +389,9 @@ def _may_move_to(booking: Booking, slot: Slot) -> bool:
 
 
 def _day_url(booking: Booking) -> str:
-    zone = ZoneInfo(booking.slot.expert.organization.timezone)
-    day = booking.slot.starts_at.astimezone(zone).date()
-    return f"{reverse('admin:day')}?{urlencode({'day': day, 'booking': booking.pk})}"
+    organization = booking.slot.expert.organization
+    day = booking.slot.starts_at.astimezone(ZoneInfo(organization.timezone)).date()
+    return reverse("admin:day", query={"organization": organization.pk, "day": day, "booking": booking.pk})
 
 
 PAGE = StaffPage(

@@ -175,7 +175,7 @@ class RescuePage:
         return {
             "staff_live": live,
             "organization": self.organization,
-            "organizations": organizations_to_choose(self.request),
+            "organizations": organizations_to_choose(self.request, self.organization),
             "expert": self.expert,
             "away": board.experts,
             "headline": self._headline(board),

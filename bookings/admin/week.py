@@ -19,9 +19,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.admin.day import draw_column
 from bookings.admin.day_address import DayAddress
-from bookings.admin.staff_choice import chosen_organization, wanted_day
+from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen, read_week
 from experts import formatting, services
 from experts.admin.base import read_key
@@ -73,11 +74,13 @@ class OpeningForm(forms.Form):
 
 
 def week_page(request: HttpRequest) -> HttpResponse:
-    organization = chosen_organization(request)
+    # Whose week it is says which organisation's: another may have been chosen in another tab meanwhile.
+    asked = request.POST.get("expert") or request.GET.get("expert", "")
+    organization = organization_of(request, read_key(asked)) if asked else chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     experts = _experts(request, organization)
-    expert = _chosen(request, experts)
+    expert = _chosen(request, experts, asked)
     if expert is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     if request.method == "POST":
@@ -92,9 +95,8 @@ def _experts(request: HttpRequest, organization: Organization) -> list[Expert]:
     return rows[:MOST_TO_CHOOSE]
 
 
-def _chosen(request: HttpRequest, experts: list[Expert]) -> Expert | None:
+def _chosen(request: HttpRequest, experts: list[Expert], asked: str) -> Expert | None:
     """The expert whom the address names, else the own, else the first. Raises Http404 for one whom they do not see."""
-    asked = request.POST.get("expert") or request.GET.get("expert", "")
     if asked:
         found = next((expert for expert in experts if expert.pk == read_key(asked)), None)
         if found is None:
@@ -143,7 +145,7 @@ def _page(
         "today_url": _url(expert, today),
         "here_url": _url(expert, first),
         "is_this_week": first <= today < first + timedelta(days=7),
-        "day_url": f"{reverse('admin:day')}?{urlencode({'day': shown})}",
+        "day_url": _day_url(organization, shown),
         "times": _times(),
         "since": given.get("since", "09:00"),
         "until": given.get("until", "10:00"),
@@ -152,7 +154,6 @@ def _page(
         "kept": {"expert": expert.pk},
         "problem": problem,
         "panel": _panel(request, expert, stretch, given, week) if stretch else None,
-        "may_book": False,
         "toast": _toast(request, expert, shown),
     }
     return render_page(request, "admin/week/page.html", title, context, status=status)
@@ -160,6 +161,14 @@ def _page(
 
 def _url(expert: Expert, day: date, **said) -> str:
     return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day} | said)}"
+
+
+def _day_query(organization: Organization, day: date) -> dict[str, str]:
+    return {"organization": str(organization.pk), "day": day.isoformat()}
+
+
+def _day_url(organization: Organization, day: date) -> str:
+    return reverse("admin:day", query=_day_query(organization, day))
 
 
 def _minutes(span: timedelta) -> int:
@@ -184,13 +193,13 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
     column = found.columns[0]
     opens = found.opens_at.astimezone(column.expert.zone)
     return {
-        **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
+        **draw_column(found, column, DayAddress(QueryDict(), _day_query(found.organization, found.day))),
         "day": found.day,
         "name": formatting.day_name(found.day, today),
         "short": date_format(found.day, "SHORT_DAY_FORMAT"),
         "is_today": found.day == today,
         "is_over": found.day < today,
-        "url": f"{reverse('admin:day')}?{urlencode({'day': found.day})}",
+        "url": _day_url(found.organization, found.day),
         "opens": opens.hour * 60 + opens.minute,
         "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
         "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
@@ -269,15 +278,17 @@ def _toast(request: HttpRequest, expert: Expert, day: date) -> dict | None:
                 "Taken back. %(count)d slots stay as they are: they were changed meanwhile, or have begun.",
                 count,
             ) % {"count": count}
-        return {"text": text, "icon": "undo-2"}
+        return {"text": text, "icon": "undo-2", "seconds": UNDO_SECONDS, "is_patient": True}
     kept = request.session.get(_WAY_BACK)
     if not kept or request.GET.get("blocked", "") != str(kept["time_off"]):
         return None
     return {
         "text": _("Blocked. Whoever is booked in it stays, and is to be told."),
         "icon": "ban",
+        "seconds": UNDO_SECONDS,
+        "is_patient": True,  # it is taken back as long as the log-in knows of it
         "undo_url": reverse("admin:week"),
-        "fields": {"do": "undo", "expert": expert.pk, "day": day, "time_off": kept["time_off"]},
+        "fields": {"do": "undo", "expert": expert.pk, "day": day.isoformat(), "time_off": kept["time_off"]},
     }
 
 

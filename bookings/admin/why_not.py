@@ -68,7 +68,7 @@ def _refuse_strangers(experts, asked: QueryDict) -> None:
 def _answered(asked: dict, now: datetime) -> dict:
     expert, day = asked["expert"], asked["day"]
     answers = why_not(expert, day, asked["at"], now)
-    day_url = DayAddress(QueryDict()).to(day=day, experts=expert.pk)
+    day_url = DayAddress(QueryDict(), {"organization": str(expert.organization_id)}).to(day=day, experts=expert.pk)
     return {
         "expert": expert,
         "time": formatting.wall_clock(asked["at"]),
@@ -94,7 +94,7 @@ def _reason(reason: Reason) -> dict:
 
 
 def _booking(booking: Booking) -> dict:
-    address = DayAddress(QueryDict())
+    address = DayAddress(QueryDict(), {"organization": str(booking.slot.expert.organization_id)})
     start = booking.slot.starts_at.astimezone(booking.slot.expert.zone)
     return {
         "name": booking.name or _("Erased"),

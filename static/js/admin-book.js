@@ -82,8 +82,9 @@ class Booking {
     if (button) data.set(button.name, button.value);
     const kept = button?.dataset.key ?? document.activeElement?.id;
     const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS }).catch(() => null);
-    if (!answer) return this.lost();
-    if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(answer.url); // such as the log-in
+    if (!(answer?.headers.get("Vary") ?? "").includes("X-Part")) {
+      return answer?.redirected ? location.assign(answer.url) : this.lost(); // to the log-in
+    }
     this.show(await answer.text(), button, kept);
   }
 
@@ -95,7 +96,10 @@ class Booking {
     for (const part of form.querySelectorAll("[data-part]")) {
       const old = this.find(`#${part.id}`);
       const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
-      if (!typing) old.replaceWith(document.adoptNode(part));
+      if (typing) continue;
+      // Who listens hears what is new in an element that stays.
+      if (old.matches("[role=status]")) old.replaceChildren(...document.adoptNode(part).childNodes);
+      else old.replaceWith(document.adoptNode(part));
     }
     const words = form.querySelector("#qb-what");
     if (button?.name === "say") this.find("#qb-what").value = words.value;
@@ -167,7 +171,7 @@ class Booking {
   leave() {
     clearInterval(this.clock);
     clearTimeout(this.waits);
-    if (this.done || !this.find("#qb-foot [data-left]")) return;
+    if (this.done || !this.find("#qb-summary [data-left]")) return;
     const data = new FormData(this.form);
     data.set("release", "1");
     fetch(this.form.action, { method: "POST", body: data, headers: HEADERS, keepalive: true }).catch(() => {});

@@ -4,9 +4,11 @@
 // Blocks are links with data-booking, in columns with data-expert; anything with data-move="<booking>" picks up, too. What
 // is picked up is in the address (?moving=), so that links to other days, and whatever loads the page again, go on.
 
+import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
+
 const URL_OF_MOVES = "/admin/day/moves/";
 const DRAG_FROM = 6; // pixels: less is a click
-const UNDO_SECONDS = 10;
 
 const page = document.getElementById("day"); // what is laid over the day is part of it, for its colours
 const day = () => document.getElementById("day-body");
@@ -40,7 +42,8 @@ async function pickUp(booking, from) {
   if (move !== mine) return false; // put back meanwhile
   if (!answer?.ok) {
     putBack();
-    if (answer) toast(answer.html);
+    if (answer?.html) toast(answer.html);
+    else lost();
     return false;
   }
   show(mine, answer.html);
@@ -121,16 +124,12 @@ function speak(text) {
 
 // ---------- By keyboard ----------
 
-function typing({ target }) {
-  return target.closest?.("input, select, textarea, [contenteditable], dialog");
-}
-
 // Before the page's own keys, which mean other blocks.
 addEventListener(
   "keydown",
   (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector(".ebm-question")) return;
-    if (move ? steer(event) : event.key.toLowerCase() === "m" && !typing(event) && pickUpFocused(event.target)) {
+    if (move ? steer(event) : event.key.toLowerCase() === "m" && !isTyping(event) && pickUpFocused(event.target)) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -138,11 +137,13 @@ addEventListener(
   true,
 );
 
-// The block that has the focus, else what is open beside the day. Whether there is any.
+// The block that has the focus, else what is open beside the day. Whether there is any. In the list there is nowhere to
+// carry it: there the key leads where the link leads.
 function pickUpFocused(target) {
   const booking = target.closest("[data-booking]")?.dataset.booking ?? document.querySelector("[data-move]")?.dataset.move;
-  if (!booking || !canLift()) return false;
-  lift(booking, target.closest("a, button"));
+  if (!booking) return false;
+  if (canLift()) lift(booking, target.closest("a, button"));
+  else location.assign(`${URL_OF_MOVES}?${new URLSearchParams({ booking })}`);
   return true;
 }
 
@@ -153,10 +154,10 @@ async function lift(booking, from) {
 function steer(event) {
   const { key } = event;
   if (key === "Escape") stays();
-  else if (typing(event)) return false;
+  else if (isTyping(event)) return false;
   else if (key.startsWith("Arrow")) aim(next(key));
   else if (key === "PageUp" || key === "PageDown") move.bar?.querySelector(`[data-turn="${key}"]`)?.click();
-  else return false;
+  else return key.length === 1 && key !== " "; // letters mean the page behind it
   return true;
 }
 
@@ -323,13 +324,16 @@ document.addEventListener("formdata", ({ target, formData }) => {
 
 // ---------- The question ----------
 
+let typed = null; // the message of a move that did not come about: { booking, text }
+
 async function drop(spot) {
   const mine = move;
   for (const each of mine.spots) each.classList.toggle("is-aimed", each === spot);
   const query = new URLSearchParams({ part: 1, booking: mine.booking, slot: spot.dataset.to });
   const answer = await ask(`${URL_OF_MOVES}?${query}`);
   if (move !== mine) return;
-  if (!answer?.ok) return conflict(answer);
+  if (!answer?.html) return lost(); // it is still in the hand
+  if (!answer.ok) return conflict(answer);
   page.append(answer.html);
   const dialog = document.querySelector(".ebm-question");
   dialog.addEventListener("cancel", (event) => {
@@ -341,10 +345,16 @@ async function drop(spot) {
     event.preventDefault();
     send(event.target);
   });
+  const reason = dialog.querySelector("[name=reason]");
   dialog.showModal();
   placeBeside(dialog, spot);
   dialog.addEventListener("toggle", () => placeBeside(dialog, spot), true); // taller
-  dialog.querySelector("[name=reason]")?.addEventListener("input", ({ target }) => showMessage(dialog, target.value.trim()));
+  reason?.addEventListener("input", ({ target }) => showMessage(dialog, target.value.trim()));
+  if (reason && typed?.text && typed.booking === mine.booking) {
+    reason.value = typed.text;
+    reason.closest("details").open = true;
+    showMessage(dialog, typed.text);
+  }
 }
 
 // In what the customer will read.
@@ -367,7 +377,12 @@ async function send(form) {
   const button = form.querySelector("[type=submit]");
   button.disabled = true; // twice is once
   const answer = await ask(form.getAttribute("action"), new FormData(form));
-  if (!answer?.ok) return move ? conflict(answer) : toast(answer?.html);
+  if (!answer?.html) {
+    button.disabled = false;
+    return lost();
+  }
+  typed = answer.ok ? null : { booking: form.elements.booking.value, text: form.elements.reason?.value ?? "" };
+  if (!answer.ok) return move ? conflict(answer) : toast(answer.html);
   const { booking, slot } = form.elements;
   putBack({ focus: false });
   toast(answer.html);
@@ -380,7 +395,7 @@ async function send(form) {
 async function conflict(answer) {
   const { booking, near } = move;
   putBack();
-  if (answer) toast(answer.html);
+  toast(answer.html);
   if (near) return document.dispatchEvent(new Event("staff-live:refresh"));
   await refreshed();
   lift(booking);
@@ -397,11 +412,7 @@ function refreshed() {
 
 // ---------- What came of it ----------
 
-let ticking = 0;
-
 function toast(html) {
-  if (!html) return;
-  clearInterval(ticking);
   centre();
   for (const old of document.querySelectorAll(".ebm-toast")) old.remove();
   page.append(html);
@@ -411,18 +422,11 @@ function toast(html) {
     event.preventDefault();
     send(form);
   });
-  const left = shown.querySelector("[data-left]");
-  let seconds = UNDO_SECONDS;
-  const tick = () => {
-    if (left) left.textContent = String(seconds);
-    // Not under somebody's hand.
-    if (seconds <= 0 && !shown.matches(":hover, :focus-within")) {
-      clearInterval(ticking);
-      shown.remove();
-    } else if (seconds > 0) seconds -= 1;
-  };
-  tick();
-  ticking = setInterval(tick, 1000);
+  countDown(shown, () => shown.remove());
+}
+
+function lost() {
+  document.dispatchEvent(new Event("admin:lost"));
 }
 
 // An answer as elements; null where there was none.

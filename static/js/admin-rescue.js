@@ -1,5 +1,7 @@
 // Rescue: selecting several rows, and doing things without loading the page. Without it the page is one form.
 
+import { isTyping } from "./admin-keys.js";
+
 const form = document.getElementById("rescue");
 const bulk = document.getElementById("rescue-bulk");
 const TOAST_SECONDS = 8;
@@ -100,11 +102,9 @@ function nameEnds(page) {
   nameUntil();
 }
 
-
 // ---------- By keyboard ----------
 
 const TO_DO = ".is-todo, .is-phone";
-const NOT_IN = "input:not([type=checkbox]), select, textarea, [contenteditable], dialog, .select2-container";
 const STEPS = { j: 1, arrowdown: 1, k: -1, arrowup: -1 };
 let byKey = false; // while a key presses a button
 const rows = () => [...live().querySelectorAll(".ebr-row")].filter((row) => !row.closest("details:not([open])"));
@@ -122,7 +122,7 @@ function firstToDo(place) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(NOT_IN) || !live()) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
   const key = event.key.toLowerCase();
   const here = rows().findIndex((row) => row.contains(document.activeElement));
   if (key in STEPS) {

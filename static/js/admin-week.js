@@ -1,7 +1,7 @@
 // Choosing a stretch of a day: by dragging over its hours, or by keyboard. Arrows walk through the times and days, with
 // Shift the stretch grows, Enter shows what it means; so does the form in the panel, which works without this.
 
-import { countDown } from "./admin-toast.js";
+import { countDown } from "./admin-undo.js";
 
 const STEP = 15; // minutes, as in the lists
 const DRAG_FROM = 6; // pixels: less is a click
@@ -175,6 +175,7 @@ document.addEventListener("submit", (event) => {
   fromForm(event.target);
   ask(true);
 });
+document.getElementById("week-expert")?.form.classList.add("is-quick"); // no button is needed
 document.getElementById("week-expert")?.addEventListener("change", ({ target }) => target.form.requestSubmit());
 
 function fromForm(form) {
@@ -198,10 +199,13 @@ if (toast.firstElementChild) {
   const url = new URL(location.href);
   for (const name of ["blocked", "undone"]) url.searchParams.delete(name);
   history.replaceState(null, "", url);
-  const said = [...toast.childNodes];
+  const said = [...toast.children];
   toast.replaceChildren();
   requestAnimationFrame(() => {
     toast.replaceChildren(...said);
-    countDown(toast, (had) => had && panel().querySelector("#panel-name").focus());
+    countDown(toast.firstElementChild, () => {
+      if (toast.contains(document.activeElement)) panel().querySelector("#panel-name").focus();
+      toast.replaceChildren();
+    });
   });
 }

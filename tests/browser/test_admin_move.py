@@ -97,7 +97,8 @@ def test_by_mouse_in_two_actions_and_undo_in_one(page, desk):
     expect(page.locator(f".ebd-column[data-expert='{desk.okafor.pk}']").get_by_text("Maya Halloran")).to_be_visible()
 
 
-def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
+def test_by_keyboard_in_five_and_every_place_is_spoken(make_context, desk):
+    page = make_context(loses_sockets=True).new_page()
     log_in(page)
     block(page, desk).focus()
     page.keyboard.press("m")
@@ -124,7 +125,14 @@ def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
         if key != "Enter":
             expect(page.locator(".ebm-spot:focus")).to_be_visible()
     expect(page.get_by_role("button", name="Move booking")).to_be_focused()
-    page.keyboard.press("Enter")
+    page.get_by_text("Add a message").click()
+    page.get_by_label("Message to the customer").fill("See you then.")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not get through")
+    expect(page.get_by_label("Message to the customer")).to_have_value("See you then.")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Move booking").click()
     expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
     assert desk.at() == ("Dr Okafor", "13:00")
     expect(block(page, desk)).to_be_focused()
@@ -177,6 +185,8 @@ def test_by_keyboard_to_another_day_with_the_mail_seen_before(page, desk):
     assert not axe_finds(page)
     page.keyboard.press("PageUp")
     expect(page.get_by_text("No time is free for this booking on this day.")).to_be_visible()
+    page.get_by_label("Go to a day").fill(day_ahead(5).isoformat())  # above the day, too
+    expect(page.get_by_label("Another day")).to_have_value(day_ahead(5).isoformat())
     page.get_by_label("Another day").fill(day_ahead(4).isoformat())
     expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
     page.reload()  # it is in the address

@@ -1,5 +1,6 @@
 """A day at the desk in a browser: who is next, who came, who did not. By mouse, by keys, without script, by phone."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -161,6 +162,53 @@ def test_the_keys_walk_the_day(desk):
     expect(page.get_by_role("region", name="1 booking for “0115”")).to_contain_text("Karim Aziz")
 
 
+def test_keys_mean_only_what_is_in_front_and_what_gets_no_answer_loses_nothing(desk):
+    page = desk(loses_sockets=True)
+    page.goto("/admin/day/")
+    block(page, "Karim Aziz").click()
+    expect(page.get_by_role("heading", name="Karim Aziz")).to_be_focused()
+    page.keyboard.press("n")
+    booking = page.get_by_role("dialog", name="New booking")
+    booking.get_by_role("heading", name="New booking").click()
+    page.keyboard.type("anna")
+    page.keyboard.press("Escape")
+    expect(booking).to_have_count(0)
+    block(page, "Karim Aziz").focus()
+    page.keyboard.press("m")
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.type("an")
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert Booking.objects.get(name="Karim Aziz").arrived_at is None
+
+    page.context.set_offline(True)
+    alert = page.get_by_role("alert").filter(has_text="did not get through")
+    for key in ("n", "m"):
+        page.keyboard.press(key)
+        expect(alert).to_be_visible()
+        page.evaluate("document.querySelector('.eb-lost').remove()")
+    page.get_by_role("group").filter(has_text="Cancel booking").locator("summary").click()
+    message = page.get_by_label("Message to the customer")
+    message.fill("Dr Okafor is ill.")
+    page.get_by_role("button", name="Cancel booking").click()
+    expect(alert).to_be_visible()
+    expect(message).to_have_value("Dr Okafor is ill.")
+    page.context.set_offline(False)
+
+    block(page, "1 of 5 seats").click()
+    expect(page.get_by_role("heading", name="Group")).to_be_focused()
+    block(page, "Karim Aziz").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#day-toast")).to_contain_text("Karim Aziz has arrived.")
+    expect(page.get_by_role("heading", name="Group")).to_be_visible()
+
+    page.goto("/admin/day/?view=list")
+    page.locator(".ebd-row").filter(has_text="Maya Halloran").focus()
+    page.keyboard.press("m")
+    expect(page).to_have_url(re.compile(f"/admin/day/moves/.booking={Booking.objects.get(name='Maya Halloran').pk}"))
+    expect(page.get_by_role("heading", name="Move Maya Halloran")).to_be_visible()
+
+
 def test_all_of_it_works_without_script(desk):
     page = desk(java_script_enabled=False)
     page.goto("/admin/day/")
@@ -227,6 +275,7 @@ def test_axe_finds_nothing_on_the_day(desk):
         "panel": {"booking": someone.pk},
         "class": {"slot": class_slot},
         "found": {"q": "karim", "show": "booked"},
+        "moving": {"moving": Booking.objects.get(name="Maya Halloran").pk, "view": "list"},
     }.items():
         page.goto(reverse("admin:day", query=query))
         page.evaluate(AXE)

@@ -1,6 +1,8 @@
 """The page of the staff's day: what it shows to whom, and what is done from it."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.urls import reverse
@@ -264,7 +266,7 @@ def test_whoever_cannot_come_is_led_to_the_rescue_and_is_not_next(clinic, expert
     assert client.get(day_url(booking=booking.pk)).context["panel"]["rescue_url"] == ""
     Slot.objects.filter(pk=slot.pk).update(is_closed=True)
     page = client.get(day_url(booking=booking.pk))
-    assert page.context["panel"]["rescue_url"] == reverse("admin:rescue")
+    assert page.context["panel"]["rescue_url"] == reverse("admin:rescue", query={"organization": clinic.pk})
     assert page.context["next_up"] is None
 
 
@@ -338,3 +340,25 @@ def test_nonsense_in_the_address_is_no_error(clinic, experts, query):
     client = logged_in(make_member(clinic))
     assert client.get(f"{reverse('admin:day')}?{query}").status_code == 200
     assert client.get(f"{reverse('admin:day_panel')}?{query}").status_code == 200
+
+
+def test_two_tabs_each_keep_their_organisation_and_experts(clinic, experts):
+    _amara, hannah = experts
+    other = make_organization(name="Hale and Partners")
+    make_slot(make_expert(organization=other, name="Petra Hale"))
+    for expert in experts:
+        make_booking(make_slot(expert), name=f"Guest of {expert.name}")
+    client = logged_in(make_superuser())
+    first = client.get(day_url(organization=clinic.pk, experts=hannah.pk))
+    second = client.get(day_url(organization=other.pk))
+    by_itself = client.get(first.context["grid_url"], headers={"X-By-Itself": "1"})
+    assert list(blocks_of(by_itself)) == ["Hannah Weiss"]
+    assert client.get(day_url()).context["organization"] == other, "what asks by itself chooses nothing"
+    printed = client.get(unescape(re.search(r'href="([^"]*/day/print/[^"]*)"', first.text)[1]))
+    assert "Guest of Hannah Weiss" in printed.text and "Guest of Amara" not in printed.text
+    for page, house in ((first, clinic), (second, other)):
+        links = [unescape(it) for it in re.findall(r'href="(/admin/(?:day|week)/[^"]*)', page.text)]
+        own = [it for it in links if "?" in it]
+        assert len(own) > 5 and all(f"organization={house.pk}" in it for it in own), own
+    assert client.get(re.search(r'href="([^"]*experts=)"', first.text)[1].replace("&amp;", "&")).status_code == 200
+    assert sorted(blocks_of(client.get(day_url(organization=clinic.pk)))) == ["Amara Okafor", "Hannah Weiss"]

@@ -74,7 +74,8 @@ def test_a_tile_asks_what_changes_and_a_click_moves_it(desk):
     before = mails()
     answer = desk.move(desk.other, tell="on", part=[])
     assert answer.status_code == 302
-    assert answer["Location"] == f"{reverse('admin:day')}?day={day_ahead()}&booking={desk.booking.pk}"
+    where = {"organization": desk.clinic.pk, "day": day_ahead(), "booking": desk.booking.pk}
+    assert answer["Location"] == reverse("admin:day", query=where)
     assert desk.now().slot_id == desk.other.pk
     assert sorted(mails()) == sorted([*before, "rescheduled", "staff_moved"])
     assert "Move it back" in desk.staff.get(answer["Location"]).text
@@ -179,6 +180,38 @@ def test_a_time_that_went_meanwhile_leaves_the_booking_where_it_is(desk):
     page = desk.move(desk.other, part=[])
     assert (page.status_code, tiles(page)) == (409, [str(desk.same.pk)])
     assert desk.now().slot_id == at
+
+
+def test_only_times_that_are_open_to_all_of_a_party_are_tiles(desk):
+    make_slot(desk.amara, at="12:00", is_closed=True)
+    make_slot(at="13:00")
+    party = make_booking(make_slot(desk.amara, at="14:00", capacity=3), seats=3)
+    two = make_slot(desk.amara, at="15:00", capacity=2)
+    room = make_slot(desk.amara, at="16:00", capacity=4)
+    assert sorted(tiles(desk.get())) == sorted(str(slot.pk) for slot in (desk.same, desk.other, two, room))
+    assert tiles(desk.get(booking=party.pk)) == [str(room.pk)]
+
+
+def test_a_message_about_one_move_is_not_read_after_the_next_and_is_shown_again_when_refused(desk):
+    desk.move(desk.same, tell="on", reason=" Dr Okafor comes later. ")
+    assert desk.now().reason == "Dr Okafor comes later."
+    services.reschedule(booking_id=desk.booking.pk, slot_id=make_slot(desk.amara, at="18:00").pk, by_customer=True)
+    assert desk.now().reason == ""
+    answer = desk.move(make_slot(desk.amara, at="17:00"), part=[], reason="Later, please")
+    assert answer.status_code == 409
+    assert "Later, please" in answer.text, "nothing typed is lost"
+
+
+def test_a_double_click_moves_once_and_says_nothing_of_it(desk):
+    for _ in range(2):
+        assert desk.move(desk.same, part=[]).status_code == 302
+    assert desk.now().slot_id == desk.same.pk
+    assert len(mails()) == len(set(mails()))
+
+
+@pytest.mark.parametrize("day", ["nonsense", "0001-01-01", "9999-12-31", ""])
+def test_a_day_that_cannot_be_shown_is_no_error(desk, day):
+    assert desk.get(day=day).status_code == 200
 
 
 def test_a_question_about_what_was_moved_since_moves_nothing(desk):

@@ -12,7 +12,7 @@ from experts import services
 from experts.models import Role, Slot, TimeOff
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
 from tests.experts.services.test_hours import agreed, row
-from tests.staff import logged_in, make_member
+from tests.staff import logged_in, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/week/"
@@ -83,6 +83,7 @@ def test_a_block_is_taken_back_and_only_what_nobody_changed_since(staff, expert)
     toast = page.context["toast"]
     assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30"]
     assert staff.get(page.context["here_url"]).context["toast"] is None, "what the live page reads does not say it"
+    assert f'name="day" value="{DAY.isoformat()}"' in page.text
     answer = staff.post(toast["undo_url"], toast["fields"])
     assert staff.get(answer["Location"]).context["toast"]["text"] == "Taken back: it is as before."
     assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30", "14:00"]
@@ -176,3 +177,14 @@ def test_a_week_costs_as_many_queries_however_full_it_is(staff, expert, django_a
         book(make_slot(expert, day=DAY, at=f"{14 + number}:00"))
     with django_assert_num_queries(len(few)):
         read()
+
+
+def test_a_week_stays_that_of_its_expert_whatever_another_tab_shows(expert):
+    other = make_expert(name="Nora Byrne")
+    client = logged_in(make_superuser())
+    page = client.get(URL, {"expert": expert.pk, "day": DAY.isoformat()})
+    client.get("/admin/day/", {"organization": other.organization_id})
+    for name in ("here_url", "later_url"):
+        answer = client.get(page.context[name], headers={"X-By-Itself": "1"})
+        assert (answer.status_code, answer.context["expert"]) == (200, expert)
+    assert client.get(page.context["day_url"]).context["organization"] == expert.organization
