@@ -41,7 +41,7 @@ def why_page(request: HttpRequest) -> HttpResponse:
         return render_page(request, "admin/day/nobody.html", _("Why is it not offered?"), {})
     experts = experts_seen(reach(request), organization).select_related("organization").order_by("name", "pk")
     asked = request.GET if "at" in request.GET else None
-    form = QuestionForm(asked, initial={"day": timezone.now().date(), **request.GET.dict()})
+    form = QuestionForm(asked, initial={"day": timezone.now().date(), **request.GET.dict()}, label_suffix="")
     form.fields["expert"].queryset = experts[:MOST_TO_CHOOSE] if asked is None else experts
     context = {
         "form": form,
