@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from experts.models import Expert, Session, Slot
+from experts.models import Expert, Session, SessionType, Slot
 
 LONGEST_SLUG = 60  # of a session type
 LONGEST_TYPE = LONGEST_SLUG + 81  # with the second expert
@@ -46,6 +46,17 @@ def day_url(
     query = ({"type": session_type} if session_type else {}) | ({"month": f"{month:%Y-%m}"} if month else {})
     query |= ({"day": day.isoformat()} if day else {}) | (frame_query or {})
     return f"{reverse(name, args=[expert.slug])}?{urlencode(query)}"
+
+
+def again_page(expert: Expert, session_type: SessionType | None) -> tuple[str, ...]:
+    """Return where somebody books instead of what has ended, as the name of a page and its parts.
+
+    With anyone who does the same, as the expert may be away; without a type the expert's page, or that of the
+    organisation where the expert has left.
+    """
+    if session_type is not None and session_type.is_active:
+        return "anyone", expert.organization.slug, session_type.slug
+    return ("expert", expert.slug) if expert.is_active else ("organization", expert.organization.slug)
 
 
 def resync_url(url: str, *, folded: int) -> str:

@@ -10,6 +10,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
 
+# The codes of all countries. PostgreSQL reads it, too, and takes the longest that fits: here no code begins another.
+COUNTRY_CODE = (
+    r"(?:1|7|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]"
+    r"|(?:2[1-689]|3[578]|42|5[09]|6[7-9]|8[03578]|9[679])\d)"
+)
+_RUSSIAN_DIGITS = 11  # of a whole number, with the 8 that leads into the country
 _FEWEST_TO_FIND = 4
 _LIKE_A_NUMBER = re.compile(r"\+?[\d\s()./‑–-]+")
 _FEWEST_DIGITS = 7  # of a national number that the library does not know; those that it knows may be shorter
@@ -36,15 +42,32 @@ def read_phone(text: str, zones: Sequence[str]) -> str:
 def digits_to_find(text: str) -> str:
     """Return the digits by which the end of a typed number is looked for: ``7700900412`` of ``07700 900 412``.
 
-    A whole number without the zeros that lead into its own country or another one. "" where that is no number, or fewer
-    than four digits, with which too many would end.
+    A whole number without the zeros, or the Russian 8, that lead into its own country or another one. "" where that is
+    no number, or fewer than four digits, with which too many would end.
     """
     text = text.strip().replace("(0)", "")
     if not _LIKE_A_NUMBER.fullmatch(text):
         return ""
-    digits = "".join(str(int(letter)) for letter in text if letter.isdecimal())
+    digits = _digits(text)
     if len(digits) >= _FEWEST_DIGITS:
         digits = digits.lstrip("0")
+    if len(digits) == _RUSSIAN_DIGITS:
+        digits = digits.removeprefix("8")
+    return digits if len(digits) >= _FEWEST_TO_FIND else ""
+
+
+def digits_at_home(text: str) -> str:
+    """Return the digits by which the beginning of a typed number is looked for: ``7700900`` of ``+44 7700 900``.
+
+    Without the code of the country, where that is said, and without a zero before the rest. As ``digits_to_find``.
+    """
+    text = text.strip().replace("(0)", "")
+    if not _LIKE_A_NUMBER.fullmatch(text):
+        return ""
+    digits = _digits(text)
+    if text.startswith("+") or digits.startswith("00"):
+        digits = re.sub(f"^{COUNTRY_CODE}", "", digits.lstrip("0"))
+    digits = digits.lstrip("0")
     return digits if len(digits) >= _FEWEST_TO_FIND else ""
 
 
@@ -54,6 +77,10 @@ def show_phone(stored: str) -> str:
         return phonenumbers.format_number(phonenumbers.parse(stored), PhoneNumberFormat.INTERNATIONAL)
     except NumberParseException:
         return stored
+
+
+def _digits(text: str) -> str:
+    return "".join(str(int(letter)) for letter in text if letter.isdecimal())
 
 
 def example_phone(zones: Sequence[str]) -> str:

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from experts import formatting
 from experts.clocks import Clocks
-from experts.models import Expert, Session, SessionType, Slot
+from experts.models import Expert, SessionType, Slot
 from experts.models.organization import MoveApproval
+from experts.models.slot import Obstacle
 
 # How long staff are offered to take a decision about requests back; how long its mail waits, so that a click in the
 # last second is in time; and its webhook, of which no row is locked by whoever sends it: it leaves after the mail.
@@ -35,17 +36,11 @@ def broken_rule(slot: Slot, now: datetime) -> BrokenRule | None:
     None where visitors can book it or need only seats, and where nobody can: it is over, or an expert is hidden. Needs
     the expert with the organisation. Says nothing about seats.
     """
-    state, experts = slot.state_at(now), [slot.expert]
-    if isinstance(slot, Session) and slot.second is not None:
-        experts.append(slot.second.expert)
-    is_hidden = not all(expert.is_active and expert.organization.is_active for expert in experts)
-    if state not in ("past", "closed") or slot.ends_at <= now or is_hidden:
+    obstacles = set(slot.obstacles_at(now))
+    if slot.ends_at <= now or obstacles & {Obstacle.EXPERT_HIDDEN, Obstacle.ORGANIZATION_HIDDEN}:
         return None
-    if slot.starts_at <= now:
-        return BrokenRule.STARTED
-    if slot.is_closed:
-        return BrokenRule.CLOSED
-    return BrokenRule.NOTICE if state == "past" else BrokenRule.HORIZON
+    broken = (Obstacle.STARTED, Obstacle.CLOSED, Obstacle.NOTICE, Obstacle.HORIZON)
+    return next((BrokenRule(obstacle.code) for obstacle in broken if obstacle in obstacles), None)
 
 
 def policy_text(expert: Expert, session_type: SessionType | None = None) -> str:

@@ -47,7 +47,8 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
 }
 
 # What staff may take back in the first seconds, while nobody was told of it and the seats are free: it is a request
-# again (services/undo.py). Nothing else leads out of a status that freed its seats.
+# again, as what was cancelled is what it was before (services/undo.py). Nothing else leads out of a status that freed
+# its seats.
 TAKEN_BACK = frozenset({Status.CONFIRMED, Status.REJECTED})
 
 OCCUPYING = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})

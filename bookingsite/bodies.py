@@ -2,7 +2,6 @@
 
 import re
 
-from django.conf import settings
 from django.core.exceptions import SuspiciousMultipartForm
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpResponse
@@ -14,18 +13,19 @@ KIB = 1024
 FORM, MULTIPART, JSON = "application/x-www-form-urlencoded", "multipart/form-data", "application/json"
 _DIGITS = 15
 WITHOUT_BODY = ("GET", "HEAD", "OPTIONS", "TRACE")
-# The only addresses that take a file (experts/admin/pictures.py): one, of what a picture may have.
-UPLOADS = re.compile(r"/admin/experts/(?:expert|organization)/[0-9]{1,19}/picture/")
+# The only addresses that take a file: one, of what a photo or a logo may have (experts/admin/pictures.py), or a table
+# to import, of 5 MiB (bookings/admin/imports.py). Their views read the body last of all.
+PICTURES = re.compile(r"/admin/experts/(?:expert|organization)/[0-9]{1,19}/picture/")
+TABLES = re.compile(r"/admin/import/")
+UPLOADS = re.compile(f"{PICTURES.pattern}|{TABLES.pattern}")
 # By the beginning of the address, the first that fits: what a body may be, and its most bytes. Of all that people type
 # the notes are longest: 2,000 characters, each of which may take 12 bytes in a form.
-# The one page with a field for a file: a table to import, of 5 MiB (experts/tables.py).
-TAKES_FILES = "/admin/import/"
 EXPECTED = [
-    # A photo or a logo, with what a form needs around it.
-    (UPLOADS, {MULTIPART}, MOST_BYTES + 64 * KIB),
+    # With what a form needs around the file.
+    (PICTURES, {MULTIPART}, MOST_BYTES + 64 * KIB),
+    (TABLES, {FORM, MULTIPART}, 6 * 1024 * KIB),
     # Nothing but JSON: a form of another site is sent without asking us first, JSON is not (CORS).
     ("/api/", {JSON}, 128 * KIB),
-    (TAKES_FILES, {FORM, MULTIPART}, 6 * 1024 * KIB),
     ("/admin/", {FORM, MULTIPART}, 512 * KIB),
     # What mail services tell: each in its own way, some about many mails at once, Amazon as text.
     ("/mail/events/", {FORM, MULTIPART, JSON, "text/plain"}, 1024 * KIB),
@@ -36,8 +36,7 @@ EXPECTED = [
 class BodyMiddleware:
     """Answers 400, 411, 413 or 415 to a body where none belongs, of unknown or too great a length, or of another type.
 
-    A form that brings a file is refused (400), whatever is in it, but at ``UPLOADS`` and, for who is logged in, at
-    ``TAKES_FILES``.
+    A form that brings a file is refused (400), whatever is in it, but at ``UPLOADS``.
     """
 
     def __init__(self, get_response):
@@ -60,8 +59,7 @@ class BodyMiddleware:
         types, most = next((types, most) for where, types, most in EXPECTED if _is_at(request.path, where))
         if request.content_type not in types:
             return _refuse(415, _("We cannot read a body of this type here."))
-        takes_files = request.path == TAKES_FILES and settings.SESSION_COOKIE_NAME in request.COOKIES
-        if request.content_type == MULTIPART and not (takes_files or UPLOADS.fullmatch(request.path)):
+        if request.content_type == MULTIPART and not UPLOADS.fullmatch(request.path):
             request.upload_handlers = [NoFiles(request)]
         if size > most:
             return _refuse(413, _("This is too large to send."))

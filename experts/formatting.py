@@ -1,11 +1,13 @@
 """Write days and times in words, in the active language. Every function is given the zone."""
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format, number_format, time_format
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -255,6 +257,11 @@ def count_label(number: int, is_least: bool = False) -> str:
 
 
 _SYMBOLS = {"EUR": "€", "GBP": "£", "USD": "$"}
+
+
+def listed(items: Iterable[str]) -> str:
+    """``09:00, 09:20 and 09:40``"""
+    return get_text_list(list(items), _("and"))
 
 
 def money(amount: Decimal, currency: str) -> str:

@@ -61,7 +61,7 @@ class PreparedQuery(Generic[Values, Row]):
     def _compiled(self) -> tuple[Any, str, list["_Placeholder"], str | None]:
         """The compiler, which knows what columns mean, the SQL, what to put where it has ``%s``, and the database."""
         marks = [
-            (_MARKS[parameter.annotation](number), _Placeholder(name))
+            (_MARKS[parameter.annotation](number), _Placeholder(name, _ARRAYS.get(parameter.annotation, "")))
             for number, (name, parameter) in enumerate(self._signature.parameters.items())
         ]
         made: Any = self._make(*(mark for mark, _placeholder in marks))  # type: ignore[call-arg]  # positional, all
@@ -122,8 +122,18 @@ class _LoggedCursor(CursorDebugWrapper):
 
 
 class _Placeholder:
-    def __init__(self, name: str) -> None:
-        self.name = name
+    """Where a value goes. ``array`` is PostgreSQL's name of a list's type; "" of what is no list."""
+
+    def __init__(self, name: str, array: str) -> None:
+        self.name, self.array = name, array
+
+    @property
+    def sql(self) -> str:
+        """A list comes through a sub-select, so that PostgreSQL cannot see how long it is and takes it for ten.
+
+        Else it plans anew for each that is shorter, which takes as long as to run it.
+        """
+        return f"((SELECT %s::{self.array})::{self.array})" if self.array else "%s"
 
 
 def _with_literals(sql: str, values: list[Any], compose: Callable[[str, list[Any]], str]) -> str:
@@ -134,8 +144,11 @@ def _with_literals(sql: str, values: list[Any], compose: Callable[[str, list[Any
     following = iter(values)
 
     def written(found: re.Match[str]) -> str:
-        if found[0] == "%%" or isinstance(value := next(following), _Placeholder):
+        if found[0] == "%%":
             return found[0]
+        value = next(following)
+        if isinstance(value, _Placeholder):
+            return value.sql
         return compose("%s", [value]).replace("%", "%%")
 
     return re.sub("%[%s]", written, sql)
@@ -152,6 +165,7 @@ _MARKS: dict[Any, Callable[[int], Any]] = {
     list[datetime]: lambda number: [datetime(1, 1, 1 + number, tzinfo=UTC)],
     list[str]: lambda number: [f"placeholder {number} of a prepared query"],
 }
+_ARRAYS: dict[Any, str] = {list[int]: "bigint[]", list[datetime]: "timestamptz[]", list[str]: "text[]"}
 
 
 @Field.register_lookup

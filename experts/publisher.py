@@ -14,7 +14,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
 from typing import Any
 
 from channels.layers import get_channel_layer
@@ -25,6 +24,7 @@ from experts.models import Slot
 logger = logging.getLogger(__name__)
 GROUP = "live"  # one for all: who shows pages hears everything, by one subscription, and picks what concerns its pages
 MOST_WAITING = 10_000  # messages; beyond that they are dropped, and pages find the change by themselves
+MOST_AT_ONCE = 500  # messages that leave as one: each costs both sides, and Valkey, more than what is in it
 SEND_SECONDS = 2.0
 DRAIN_SECONDS = 2.0  # how long a process that ends waits for its last messages
 _COMPLAIN_EVERY = 30.0  # seconds
@@ -38,6 +38,11 @@ def slot_changed(slot: Slot) -> None:
 def offers_changed(expert_id: int) -> None:
     """After commit, tell the pages that show the expert, on whatever day: what can be booked for is another."""
     publish_on_commit({"type": "offers.changed", "expert": expert_id})
+
+
+def messages_in(heard: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the messages that were heard as one."""
+    return list(heard["messages"]) if heard.get("type") == "several" else [heard]
 
 
 def publish_on_commit(message: dict[str, Any]) -> None:
@@ -87,10 +92,12 @@ class _Publisher:
                 if not messages:
                     self._sending = None
                     return
-            await self._send(messages.values())
+            await self._send(list(messages.values()))
 
-    async def _send(self, messages: Iterable[dict[str, Any]]) -> None:
-        for message in messages:
+    async def _send(self, messages: list[dict[str, Any]]) -> None:
+        for first in range(0, len(messages), MOST_AT_ONCE):
+            together = messages[first : first + MOST_AT_ONCE]
+            message = together[0] if len(together) == 1 else {"type": "several", "messages": together}
             try:
                 layer: Any = get_channel_layer()  # channels-redis has no types
                 async with asyncio.timeout(SEND_SECONDS):

@@ -3,9 +3,10 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
-from django.db.models import BooleanField, F, Func, Value
+from django.db.models import BooleanField, F, Func, TextField, Value
 
 # Letters that Unicode does not decompose into a base letter and an accent.
 _PLAIN = str.maketrans(
@@ -17,6 +18,13 @@ _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å"
 _FILLERS = frozenset(
     "a an and at by for from i in me my near of or speak speaker speaking speaks the to who with".split()  # noqa: SIM905  # read as words
 )
+# For ``folded``, which is ``fold`` in SQL: marks of writings whose letters are there without them, too.
+_MARKS = (
+    "[\u0300-\u036f\u0483-\u0487\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
+    "\u0610-\u061a\u064b-\u065f\u0670\u3099\u309a]+"
+)
+_ONE_FOR_ONE = ("ıøØłŁđĐðÐŧŦħĦςÆŒÞẞ", "ioollddddtthhσæœþß")
+_TWO_FOR_ONE = (("æ", "ae"), ("œ", "oe"), ("þ", "th"), ("ß", "ss"))
 MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 LONGEST_WORD = 64
 
@@ -28,7 +36,7 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
-def _spellings(part: str) -> Iterator[tuple[str, ...]]:
+def spellings(part: str) -> Iterator[tuple[str, ...]]:
     """The ways to write what stands between two spaces, each as folded words, the usual one first.
 
     ``Jörg-Uwe`` -> (jorg, uwe), (joerg, uwe), (jorguwe), (joerguwe)
@@ -42,7 +50,7 @@ def _spellings(part: str) -> Iterator[tuple[str, ...]]:
 
 def searchable(text: str) -> str:
     """Return the words under which a text is found: ``Mei-Ling Müller`` -> ``mei ling meiling muller mueller``."""
-    return " ".join(dict.fromkeys(word for part in text.split() for way in _spellings(part) for word in way))
+    return " ".join(dict.fromkeys(word for part in text.split() for way in spellings(part) for word in way))
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,41 @@ class Typed:
 
 def typed_words(text: str) -> list[Typed]:
     """Return the words that are searched for. Words that only join others are left out where there are others."""
-    typed = [Typed(part, ways) for part in text.split() if (ways := tuple(_spellings(part)))]
+    typed = [Typed(part, ways) for part in text.split() if (ways := tuple(spellings(part)))]
     return ([word for word in typed if word.plain not in _FILLERS] or typed)[:MOST_WORDS]
+
+
+def folded(text: "Func[Any] | F") -> "Func[Any]":
+    """Return an expression of SQL for the words of a text as ``fold`` has them, but for the case of their letters.
+
+    PostgreSQL lowers that itself when it makes words. It can be indexed: nothing in it depends on settings.
+    """
+    return _without_marks(_decomposed(text))
+
+
+def folded_spelt_out(text: "Func[Any] | F") -> "Func[Any]":
+    """Return as ``folded`` what is typed by whoever has no umlauts: ``Müller`` -> ``Mueller``."""
+    plain: Func = _decomposed(text)
+    for letter, spelt in (("ø", "oe"), ("Ø", "Oe")):
+        plain = _text("replace", plain, letter, spelt)
+    for letters, ending in (("([AOUaou])\u0308", r"\1e"), ("([Aa])\u030a", r"\1a")):
+        plain = _text("regexp_replace", plain, letters, ending, "g")
+    return _without_marks(plain)
+
+
+def _decomposed(text: Func | F) -> Func:
+    return Func(text, template="normalize(%(expressions)s, NFKD)", output_field=TextField())
+
+
+def _without_marks(decomposed: Func) -> Func:
+    plain = _text("translate", _text("regexp_replace", decomposed, _MARKS, "", "g"), *_ONE_FOR_ONE)
+    for letter, spelt in _TWO_FOR_ONE:
+        plain = _text("replace", plain, letter, spelt)
+    return plain
+
+
+def _text(function: str, text: Func, *values: str) -> Func:
+    return Func(text, *map(Value, values), function=function, output_field=TextField())
 
 
 def search_vector(field: str = "search_text") -> Func:
@@ -79,11 +120,16 @@ def condition(terms: str, field: str = "search_text") -> Func:
 
 def words_condition(words: Sequence[Sequence[tuple[str, ...]]]) -> Func:
     """Return the condition that each word is there in one of its spellings, as beginnings of stored words."""
+    return condition(words_query(words))
+
+
+def words_query(words: Sequence[Sequence[tuple[str, ...]]]) -> str:
+    """Return, as PostgreSQL writes it, the query of ``words_condition``."""
 
     def begins_with(spelling: tuple[str, ...]) -> str:
         return " & ".join(f"'{part}':*" for part in spelling)  # folded words hold no quote
 
-    return condition(" & ".join(f"({' | '.join(f'({begins_with(way)})' for way in ways)})" for ways in words))
+    return " & ".join(f"({' | '.join(f'({begins_with(way)})' for way in ways)})" for ways in words)
 
 
 def search_condition(text: str) -> Func | None:

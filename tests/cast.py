@@ -52,9 +52,12 @@ def make_session_type(organization: Organization, *experts: Expert, **values) ->
     return session_type
 
 
+_TODAY = timezone.now().date()  # read once: constants of modules and what is made later agree in a run over midnight
+
+
 def day_ahead(days: int = 2) -> date:
     """A day that lies within every notice and horizon."""
-    return timezone.now().date() + timedelta(days=days)
+    return _TODAY + timedelta(days=days)
 
 
 def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str = "10:00", **values) -> Slot:

@@ -106,7 +106,7 @@ def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]
     keys = [f"{settings.REDIS_KEY_PREFIX}:limits:{limit.key_for(action, kind, name)}" for limit, kind, name in limits]
     arguments = [number for limit, _kind, _name in limits for number in (limit.amount, limit.get_expiry())]
     try:
-        wait: Any = _script()(keys, arguments)
+        wait: Any = _ask(keys, arguments)
     except RedisError as error:
         logger.warning("This process counts for itself, Valkey did not answer: %s", type(error).__name__)
         counted = zip(keys, (limit for limit, _kind, _name in limits), strict=True)
@@ -130,6 +130,22 @@ for i, key in ipairs(KEYS) do
 end
 return 0
 """
+
+
+def _ask(keys: list[str], arguments: list[int]) -> Any:
+    """Run the script: by hand, as the client's own way takes twice the CPU, and by that where anything is unusual."""
+    script = _script()
+    client: Any = script.registered_client  # redis has no types for its pool
+    pool = client.connection_pool
+    connection = pool.get_connection()
+    try:
+        connection.send_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        return connection.read_response()
+    except RedisError:
+        connection.disconnect()
+    finally:
+        pool.release(connection)
+    return script(keys, arguments)
 
 
 @cache

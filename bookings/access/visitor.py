@@ -4,6 +4,7 @@ import hashlib
 import ipaddress
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.conf import settings
 from django.core import signing
@@ -99,7 +100,12 @@ def _is_trusted(address: str) -> bool:
     parsed = _parse(address)
     if parsed is None:
         return not address  # a Unix socket has no address; only our own proxy can reach it
-    return any(parsed in ipaddress.ip_network(proxy, strict=False) for proxy in settings.TRUSTED_PROXIES)
+    return any(parsed in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+
+
+@lru_cache(maxsize=16)
+def _networks(proxies: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -7,21 +7,18 @@ from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.admin.decision_forms import DECISIONS, QUESTIONS_ABOUT_SEVERAL, Decision, DecisionForm, who_hears_nothing
-from bookings.errors import NotFound, Refused, SlotTaken
+from bookings.admin.moves import moves_url
+from bookings.errors import NotFound, Refused
 from bookings.models import Booking
-from bookings.selectors.week import Week, parse_day
 from bookings.transitions import in_sentence
-from experts import formatting
 from experts.admin.base import MOST_IN_ONE_ACTION
 from experts.models import Slot
 from experts.permissions import ADD, CHANGE
-from experts.scheduling.fitting import AgreedType
 
 MOST_SHOWN = 100
 
@@ -94,7 +91,8 @@ class DecidingAdmin(admin.ModelAdmin):
     def change_view(self, request, object_id, form_url="", extra_context=None):
         booking = self.get_object(request, object_id)
         offered = self._possible(booking) if booking and self._may_decide(request, booking) else []
-        extra_context = {"decisions": offered, "booking": booking, **(extra_context or {})}
+        move_url = moves_url(booking) if offered and booking.is_open else ""
+        extra_context = {"decisions": offered, "move_url": move_url, "booking": booking, **(extra_context or {})}
         return super().change_view(request, object_id, form_url, extra_context)
 
     def _may_decide(self, request, booking: Booking) -> bool:
@@ -125,15 +123,14 @@ class DecidingAdmin(admin.ModelAdmin):
         if not form.is_valid():
             return self._one_page(request, decision, booking, form, status=422)
         try:
-            self.refuse_other_calendars(request, booking, form.cleaned_data.get("slot_id"))
             decision.act(booking, form.cleaned_data)
         except Refused as refusal:
             stored = self.get_object(request, str(object_id)) or booking
-            if self._is_done(decision, stored, form):
+            if stored.status == decision.to:
                 return HttpResponseRedirect(home)  # the second click of a double click
-            form.add_error(None, _in_words(refusal))
+            form.add_error(None, str(refusal))
             form.data = form.data | {"seen_sequence": stored.sequence}  # what is shown now is seen now
-            return self._one_page(request, decision, stored, form, status=_status(refusal))
+            return self._one_page(request, decision, stored, form, status=refusal.status)
         self.message_user(request, self._said(decision, self.get_object(request, str(object_id))), messages.SUCCESS)
         return HttpResponseRedirect(home)
 
@@ -145,8 +142,6 @@ class DecidingAdmin(admin.ModelAdmin):
             "unheard": who_hears_nothing([booking]),
             "back_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         }
-        if decision.to is None:
-            context["choice"] = _times(booking, request.GET.get("day"), form["slot_id"].value())
         return self._page(request, decision, form, context, status=status)
 
     def _page(self, request, decision: Decision, form: DecisionForm, context: dict, *, status: int):
@@ -175,62 +170,9 @@ class DecidingAdmin(admin.ModelAdmin):
         if slot.expert_id != booking.slot.expert_id and not self.reaches(request, Booking(slot=slot), ADD):
             raise NotFound
 
-    def _is_done(self, decision: Decision, stored: Booking, form: DecisionForm) -> bool:
-        if decision.to is None:
-            return stored.is_open and stored.slot_id == form.cleaned_data["slot_id"]
-        return stored.status == decision.to
-
     def _said(self, decision: Decision, booking: Booking) -> str:
-        if decision.to is None:
-            return _("%(reference)s is now at %(when)s.") % {"reference": booking, "when": self.when(booking)}
         return _("%(reference)s: %(status)s.") % {"reference": booking, "status": booking.get_status_display()}
 
     def _too_late(self, booking: Booking) -> str:
         words = {"status": in_sentence(booking.status)}
         return _("This booking is %(status)s. That is not possible now.") % words
-
-
-def _in_words(refusal: Refused) -> str:
-    if isinstance(refusal, SlotTaken | NotFound):
-        return _("That time was just taken. The booking stays as it is; these times are open now.")
-    return str(refusal)
-
-
-def _status(refusal: Refused) -> int:
-    # A time that went away while somebody chose is a conflict, not an address that does not exist.
-    return 409 if isinstance(refusal, NotFound) else refusal.status
-
-
-def _times(booking: Booking, asked: str | None, chosen) -> dict:
-    """A week of the expert's calendar, and the times of one day of it that the booking could move to.
-
-    Of a session of a type those at which it fits as it was agreed, also over the time that it takes now.
-    """
-    expert = booking.slot.expert
-    wanted = booking.slot.date.isoformat() if asked is None else asked
-    day = parse_day(wanted, expert) or parse_day(None, expert)
-    agreed = AgreedType(booking.session_type, booking.terms) if booking.session_type else None
-    week = Week.around(expert, day, timezone.now(), offered=agreed, without=booking if agreed else None)
-    return {
-        "day": date_format(day, "FULL_DAY_YEAR_FORMAT"),
-        "zone": expert.zone_city,
-        "days": [
-            {
-                "date": item,
-                "text": week.count(item).text,
-                "is_open": bool(week.open_to(booking, item)),
-                "is_shown": item == day,
-            }
-            for item in week.days
-        ],
-        "times": [
-            {
-                "slot": slot,
-                "end": formatting.clock(slot.ends_at, expert.zone) if agreed else "",
-                "is_chosen": str(slot.pk) == str(chosen),
-            }
-            for slot in week.open_to(booking, day)
-        ],
-        "earlier": week.a_week_before(day),
-        "later": week.a_week_after(day),
-    }

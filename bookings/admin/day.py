@@ -21,8 +21,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.admin.checklist import checklist
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import act_on, panel_of, panel_part, runs_out, said
+from bookings.admin.moves import in_hand
 from bookings.admin.staff_choice import (
     chosen_organization,
+    named_in_addresses,
     organizations_to_choose,
     wanted_day,
     wanted_experts,
@@ -142,7 +144,10 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
     live = staff_live(organization, day)
     zone = organization_zone(organization)
     experts = experts_to_choose(mine, organization, day)
-    chosen = choose_columns(experts, wanted_experts(request, organization))
+    wanted = wanted_experts(request, organization)
+    chosen = choose_columns(experts, wanted)
+    organizations = organizations_to_choose(request, organization)
+    named = named_in_addresses(organization, organizations)
     found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)
     view = request.GET.get("view", "")
     view = view if view in VIEWS else ("list" if _is_phone(request) else "day")
@@ -150,7 +155,9 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
     show = Count(show) if show in list(Count) else None
     opened = read_key(request.GET.get("booking", ""))
     today = now.astimezone(zone).date()
-    address = DayAddress(request.GET)
+    address = DayAddress(request.GET, named | {"experts": ",".join(map(str, wanted))})
+    moving = in_hand(request, organization, day)
+    going_on = {"moving": moving["booking"].pk} if moving else {}  # from day to day
     may_book = may(request, "bookings.booking", ADD)
     drawing = Drawing(found, address, opened=opened, may_book=may_book)
     columns = [drawing.column(column, show) for column in found.columns]
@@ -160,7 +167,7 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "staff_day": found,
         "staff_live": live,
         "organization": organization,
-        "organizations": organizations_to_choose(request, organization),
+        "organizations": organizations,
         "today": today,
         "is_today": day == today,
         "view": view,
@@ -178,15 +185,19 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "hour_cycle": formatting.hour_cycle(),
         "offset": offset_label(zone, found.opens_at),
         "numbers": _numbers(found, show, address),
-        "waiting": _waiting(found),
+        "waiting": _waiting(found, named),
         "next_up": _next_up(found, address),
         "experts": experts,
         "chosen": {expert.pk for expert in chosen},
         "address": address,
-        "earlier_url": address.to(day=day - timedelta(days=1)),
-        "later_url": address.to(day=day + timedelta(days=1)),
-        "today_url": address.to(day=""),
+        "moving": moving,
+        "fields": address.kept | going_on,
+        "earlier_url": address.to(day=day - timedelta(days=1), **going_on),
+        "later_url": address.to(day=day + timedelta(days=1), **going_on),
+        "today_url": address.to(day="", **going_on),
         "grid_url": f"{reverse('admin:day_grid')}?{address.query()}",
+        "print_url": f"{reverse('admin:day_print')}?{address.query(day=day, view='', show='', q='')}",
+        "week_url": reverse("admin:week", query=named | {"day": day}),
         "views": [(name, label, address.to(view=name), view == name) for name, label in _views()],
         "may_book": may_book,
         "book_url": book_url(),
@@ -240,9 +251,17 @@ class Drawing:
             "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
             "percent": round(100 * column.seats_taken / column.seats) if column.seats else 0,
             "free": {"time": self.clock(free.starts_at, zone), "url": self._book_url(free)} if free else None,
+            "later": self._later(column),
             "blocks": [self.block(expert, entry) for entry in column.entries if show is None or entry.counts_for(show)],
             "away": [_away(found, expert, stretch, column.entries) for stretch in column.away],
         }
+
+    def _later(self, column: Column) -> dict | None:
+        """Where the day of an expert has nothing left to book: the next day that has."""
+        if (at := column.later_free_at) is None:
+            return None
+        when = formatting.soon(at, column.expert.zone, self.found.now)
+        return {"when": when, "url": self.address.to(day=at.astimezone(self.zone).date())}
 
     def block(self, expert: Expert, entry: Entry) -> Shown:
         zone, look, slot, booking = expert.zone, entry.look, entry.slot, entry.booking
@@ -261,8 +280,6 @@ class Drawing:
             data += f' data-booking="{booking.pk}"'
         elif look == Look.FREE:
             data += f' data-free-slot="{slot.pk}"'
-        elif entry.is_bookable:
-            data += f' data-seats-left="{slot.capacity - slot.seats_booked}"'
         words = (name, line, self.span(entry.starts_at, entry.ends_at, zone), self.words[look])
         return Shown(
             id=f"{key}-{expert.pk}",
@@ -391,7 +408,7 @@ def _numbers(found: StaffDay, show: Count | None, address: DayAddress) -> list[d
     ]
 
 
-def _waiting(found: StaffDay) -> dict | None:
+def _waiting(found: StaffDay, named: dict[str, str]) -> dict | None:
     """The requests of all days, which run out: they lead to where they are answered."""
     waiting = found.waiting
     if waiting.first_ends_at is None:
@@ -399,7 +416,7 @@ def _waiting(found: StaffDay) -> dict | None:
     number = formatting.count_label(min(waiting.count, MOST_COUNTED), waiting.count > MOST_COUNTED)
     span = formatting.duration(waiting.first_ends_at - found.now)
     text = ngettext("request, runs out in %(span)s", "requests, first runs out in %(span)s", waiting.count)
-    return {"number": number, "text": text % {"span": span}, "url": reverse("admin:requests")}
+    return {"number": number, "text": text % {"span": span}, "url": reverse("admin:requests", query=named)}
 
 
 def _found(request: HttpRequest, organization: Organization, found: StaffDay, address: DayAddress) -> dict:

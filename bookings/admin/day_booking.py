@@ -22,10 +22,13 @@ from django.views.decorators.http import require_POST
 
 from bookings import services
 from bookings.admin.day_address import DayAddress, book_url
+from bookings.admin.moves import moves_url
 from bookings.admin.people_read import read_words
 from bookings.errors import Refused
 from bookings.models import Booking, Status
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.place import whole_place
+from bookings.selectors.requests import has_room_again
 from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
 from bookings.transitions import TRANSITIONS
 from experts import formatting
@@ -109,13 +112,13 @@ ACTS = {
         asks_message=True,
     ),
     "cancel": Act(
-        services.cancel,
+        partial(services.cancel, can_undo=True),
         gettext_lazy("Cancel booking"),
         "circle-slash",
         gettext_lazy("The booking of %(name)s is cancelled."),
         lambda booking, now: booking.status == Status.CONFIRMED and booking.ends_at > now,
         lambda booking: booking.status == Status.CANCELLED,
-        undone_by="",
+        undone_by="uncancel",
         asks_message=True,
     ),
     "undo": Act(
@@ -135,6 +138,16 @@ ACTS = {
         gettext_lazy("Taken back: %(name)s waits for an answer again."),
         lambda booking, now: False,
         lambda booking: booking.status == Status.PENDING,
+        undone_by="",
+        is_offered=False,
+    ),
+    "uncancel": Act(
+        services.undo_cancellation,
+        gettext_lazy("Undo"),
+        "undo-2",
+        gettext_lazy("Taken back: %(name)s is booked as before."),
+        lambda booking, now: False,
+        lambda booking: booking.is_open,
         undone_by="",
         is_offered=False,
     ),
@@ -187,7 +200,9 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
     place = whole_place(booking)
     return {
         "booking": booking,
-        "rescue_url": reverse("admin:rescue") if is_in_danger(booking, now) else "",
+        "rescue_url": reverse("admin:rescue", query={"organization": booking.slot.expert.organization_id})
+        if is_in_danger(booking, now)
+        else "",
         "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
         "status": _status(booking),
         "when": formatting.session_in_words(booking.slot.starts_at, booking.ends_at, zone, now),
@@ -208,9 +223,7 @@ def booking_panel(request: HttpRequest, booking: Booking, address: DayAddress) -
             if ACTS[name].is_offered
         ],
         "undo_url": reverse("admin:day_act", args=[booking.pk, "undo"]) if "undo" in possible else "",
-        "move_url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"])
-        if may_change and booking.is_open and booking.ends_at > now
-        else "",
+        "move_url": moves_url(booking) if may_change and booking.is_open and booking.ends_at > now else "",
         "open_url": reverse("admin:bookings_booking_change", args=[booking.pk]),
         "history_url": reverse("admin:bookings_booking_history", args=[booking.pk]),
         "again_url": book_url(person=booking.pk)
@@ -274,6 +287,7 @@ def class_panel(request: HttpRequest, slot: Slot, address: DayAddress) -> dict:
                 "look": "arrived" if has_arrived(booking) else booking.status.lower().replace("_", "-"),
                 "status": _status(booking),
                 "url": address.to(booking=booking.pk),
+                "move_url": moves_url(booking) if may_change and booking.is_open and booking.ends_at > now else "",
                 "acts": [
                     {"label": ACTS[name].label, "url": reverse("admin:day_act", args=[booking.pk, name])}
                     for name in ("arrived", "no-show")
@@ -305,15 +319,21 @@ def said(request: HttpRequest) -> dict:
     if not isinstance(last, dict):
         return {}
     if text := last.get("problem"):
-        return {"toast": {"text": text, "is_problem": True}}
+        return {"toast": {"text": text, "is_problem": True, "seconds": UNDO_SECONDS, "is_patient": True}}
     booking, act = _find(request, last.get("booking", 0)), ACTS.get(last.get("act", ""))
     if booking is None or act is None:
         return {}
+    text, may_undo = act.said % {"name": booking.name or booking.reference}, bool(act.undone_by)
+    if may_undo and booking.status in (Status.CANCELLED, Status.REJECTED) and not has_room_again(booking):
+        text, may_undo = f"{text} {_('Somebody else has the seat already.')}", False
     return {
         "toast": {
-            "text": act.said % {"name": booking.name or booking.reference},
+            "text": text,
+            "seconds": UNDO_SECONDS,
+            # Who came is taken back whenever; a decision only until its mail leaves.
+            "is_patient": act.undone_by in ("", "undo"),
             "icon": act.icon,
-            "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if act.undone_by else "",
+            "undo_url": reverse("admin:day_act", args=[booking.pk, act.undone_by]) if may_undo else "",
             "fields": last.get("fields", {}),
         }
     }

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from bookings.admin.day import WORDS
+from bookings.admin.day_address import DayAddress
 from bookings.admin.staff_choice import chosen_organization, wanted_day, wanted_experts
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status
@@ -41,7 +42,8 @@ def print_view(request: HttpRequest) -> HttpResponse:
     chosen = wanted_experts(request, organization)
     experts = choose_columns(found, chosen) if chosen else [it for it in found if getattr(it, "works", True)]
     read = read_day(organization=organization, experts=experts[:MOST_PAGES], day=day, now=now, reach=reach(request))
-    return TemplateResponse(request, "admin/day_print.html", _context(organization, read))
+    context = _context(organization, read) | {"back_url": DayAddress(request.GET).to()}
+    return TemplateResponse(request, "admin/day_print.html", context)
 
 
 def _context(organization: Organization, read: StaffDay) -> dict:
@@ -49,7 +51,6 @@ def _context(organization: Organization, read: StaffDay) -> dict:
     return {
         "organization": organization,
         "day": date_format(read.day, "FULL_DAY_YEAR_FORMAT"),
-        "iso_day": read.day.isoformat(),
         "pages": [page for page in pages if page["rows"]],
         "printed_at": formatting.full_day_and_time(read.now, organization_zone(organization)),
     }

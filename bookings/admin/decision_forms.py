@@ -16,7 +16,7 @@ from bookings.transitions import TRANSITIONS
 
 @dataclass(frozen=True)
 class Decision:
-    """One thing that staff can decide. ``to`` is the status that follows; a move has none.
+    """One thing that staff can decide. ``to`` is the status that follows.
 
     ``act`` is the service, which has the last word; it is given a booking and what the form holds.
     """
@@ -24,7 +24,7 @@ class Decision:
     name: str
     label: str
     question: str
-    to: Status | None
+    to: Status
     act: Callable[[Booking, dict], Booking]
     done: Callable[[int], str] | None = None
     asks_message: bool = False
@@ -34,8 +34,6 @@ class Decision:
         """Whether it is offered on the booking's page."""
         if booking.status == Status.HELD or self.to == Status.EXPIRED:
             return booking.status == Status.HELD and self.to == Status.EXPIRED
-        if self.to is None:
-            return booking.is_open
         if self.name == "undo":
             return booking.status == Status.NO_SHOW or (booking.is_open and booking.arrived_at is not None)
         if self.to not in TRANSITIONS[booking.status]:
@@ -97,14 +95,6 @@ DECISIONS = {
             lambda n: ngettext("%(count)d hold released.", "%(count)d holds released.", n) % {"count": n},
         ),
         Decision(
-            "move",
-            gettext_lazy("Move"),
-            gettext_lazy("Move this booking"),
-            None,
-            lambda booking, values: services.reschedule(booking_id=booking.pk, by_customer=False, **values),
-            asks_message=True,
-        ),
-        Decision(
             "reject",
             gettext_lazy("Reject"),
             gettext_lazy("Reject this booking?"),
@@ -143,7 +133,7 @@ class DecisionForm(forms.Form):
 
     def __init__(self, decision: Decision, data=None, *, about: Booking | None = None):
         super().__init__(data and data.dict())
-        if about is not None and decision.name in ("cancel", "move"):
+        if about is not None and decision.name == "cancel":
             self.fields["seen_sequence"] = forms.IntegerField(
                 widget=forms.HiddenInput, initial=about.sequence, required=False
             )
@@ -153,10 +143,4 @@ class DecisionForm(forms.Form):
                 label=_("Message to the customer"),
                 help_text=_("They read it in the e-mail and on the page of the booking. It may stay empty."),
                 widget=UnfoldAdminTextareaWidget(attrs={"rows": 4}),
-            )
-        if decision.to is None:
-            self.fields["slot_id"] = forms.IntegerField(
-                min_value=1,
-                max_value=2**63 - 1,
-                error_messages=dict.fromkeys(("required", "invalid", "max_value", "min_value"), _("Choose a time.")),
             )

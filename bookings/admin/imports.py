@@ -5,12 +5,15 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET
 
+from bookings.admin.staff_choice import chosen_organization
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.services import imports
 from experts import formatting, tables
@@ -48,21 +51,23 @@ class ImportForm(forms.Form):
     def __init__(self, request, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.request = request
-        self.fields["kind"].choices = [(kind.value, kind.label) for kind in ImportKind if _houses(request, kind)]
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in ImportKind if _organizations(request, kind)]
         rows = Organization.objects.order_by("name")
         if not reach(request).everything:
-            rows = rows.filter(pk__in=frozenset().union(*(_houses(request, kind) for kind in ImportKind)))
+            rows = rows.filter(pk__in=frozenset().union(*(_organizations(request, kind) for kind in ImportKind)))
         self.fields["organization"].queryset = rows
         self.needs_choice = self.fields["organization"].queryset.count() > 1
-        if not self.needs_choice:
+        if self.needs_choice:
+            self.fields["organization"].initial = chosen_organization(request)
+        else:
             self.fields["organization"].required = False
 
     def clean(self):
         cleaned = super().clean()
         if not self.needs_choice:
             cleaned["organization"] = self.fields["organization"].queryset.first()
-        kind, house = cleaned.get("kind"), cleaned.get("organization")
-        if kind and house and not _may_import(self.request, kind, house.pk):
+        kind, organization = cleaned.get("kind"), cleaned.get("organization")
+        if kind and organization and not _may_import(self.request, kind, organization.pk):
             self.add_error("kind", _("You may not add these to that organisation."))
         file = cleaned.get("file")
         if file is not None and file.size > tables.MOST_BYTES:
@@ -70,7 +75,7 @@ class ImportForm(forms.Form):
         return cleaned
 
 
-def _houses(request, kind: str) -> frozenset[int] | bool:
+def _organizations(request, kind: str) -> frozenset[int] | bool:
     """The organisations into which they may import that; True for all."""
     mine = reach(request)
     if mine.everything:
@@ -81,8 +86,8 @@ def _houses(request, kind: str) -> frozenset[int] | bool:
 
 
 def _may_import(request, kind: str, organization_id: int) -> bool:
-    houses = _houses(request, kind)
-    return houses if isinstance(houses, bool) else organization_id in houses
+    found = _organizations(request, kind)
+    return found if isinstance(found, bool) else organization_id in found
 
 
 def _runs(request):
@@ -92,8 +97,18 @@ def _runs(request):
     return rows if mine.everything else rows.filter(organization__in=mine.with_right("experts.importrun", ADD)[0])
 
 
+@csrf_exempt
 def import_view(request):
-    """Choose a file. What it would do is on the page of the import, to which this leads."""
+    """Choose a file. What it would do is on the page of the import, to which this leads.
+
+    The middleware would read the body to find the form's token. Here that is done after the log-in and the right to
+    import were asked for, so that nobody else makes the server take a file.
+    """
+    return _import(request)
+
+
+@csrf_protect
+def _import(request):
     form = ImportForm(request, request.POST or None, request.FILES or None)
     status = 200
     if request.method == "POST":
@@ -152,7 +167,7 @@ def run_view(request, pk):
         return redirect("admin:import_run", pk=run.pk)
     context = _of_run(request, run)
     if request.headers.get("HX-Request"):
-        return render_page(request, "admin/_import_run.html", _("Import"), context)
+        return TemplateResponse(request, "admin/_import_run.html", context)  # asked each second: without the frame
     return render_page(request, "admin/import_run.html", _("Import"), context)
 
 
@@ -172,7 +187,7 @@ def _of_run(request, run: ImportRun) -> dict:
         "ignored": ", ".join(result.get("ignored", ())),
         "may_confirm": run.status == ImportStatus.CHECKED and not errors and result.get("added", 0) > 0,
         "confirm_text": _confirm(run, result.get("added", 0)),
-        "list_url": _list_url(request, run),
+        "list_url": _list_url(run),
         "again_url": reverse("admin:import"),
         "when": formatting.full_day_and_time(run.created_at, timezone.get_current_timezone()),
     }
@@ -216,7 +231,7 @@ def _confirm(run: ImportRun, number: int) -> str:
     return texts[ImportKind(run.kind)] % {"count": number}
 
 
-def _list_url(request, run: ImportRun) -> str:
+def _list_url(run: ImportRun) -> str:
     return reverse(f"admin:{MODELS[ImportKind(run.kind)].replace('.', '_')}_changelist")
 
 

@@ -24,18 +24,21 @@ from bookings import services
 from bookings.admin.staff_choice import wanted_day
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import NotFound, Refused, SlotTaken
+from bookings.mail.examples import words_of_move
 from bookings.models import Booking
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
 from bookings.selectors.staff_day import MOST_COLUMNS, experts_to_choose, organization_zone
 from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
-from experts.models import Expert, Session, Slot
+from experts.models import Expert, Organization, Session, Slot
 from experts.permissions import ADD, CHANGE
 from experts.timezones import offset_at
 
 DAYS_TO_CHOOSE = 7
+_MESSAGE = "\ue000"  # stands for what is typed, in the mail that is shown
 
 
 class MoveForm(forms.Form):
@@ -80,6 +83,24 @@ def moves_url(booking: Booking, **values) -> str:
     return f"{reverse('admin:day_moves')}?{urlencode({'booking': booking.pk} | values)}"
 
 
+def in_hand(request: HttpRequest, organization: Organization, day: date) -> dict:
+    """What a page of the day shows of a booking that is being moved (``?moving=``); nothing where it cannot be."""
+    page = admin.site.get_model_admin(Booking)
+    pk = read_key(request.GET.get("moving", ""))
+    booking = page.get_queryset(request).filter(pk=pk).first() if pk else None
+    if booking is None or not booking.is_open or not page.reaches(request, booking, CHANGE):
+        return {}
+    if booking.slot.expert.organization_id != organization.pk:
+        return {}
+    return {
+        "booking": booking,
+        "name": booking.name or booking.reference,
+        "about": _about(booking),
+        "tiles_url": moves_url(booking, day=day),
+        "back_url": _day_url(booking),
+    }
+
+
 def _find_booking(request: HttpRequest) -> Booking:
     """The booking that is named. Others' look like none; whoever may only look at it is refused."""
     page = admin.site.get_model_admin(Booking)
@@ -117,7 +138,9 @@ def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
 # Where it can go
 
 
-def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status: int = 200) -> HttpResponse:
+def _spots(
+    request: HttpRequest, booking: Booking, *, refusal: str = "", typed: str = "", status: int = 200
+) -> HttpResponse:
     now = timezone.now()
     organization = booking.slot.expert.organization
     zone = organization_zone(organization)
@@ -127,13 +150,20 @@ def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status:
     experts = _experts(request, booking, day)
     moves = read_moves(booking, experts, day, zone, now)
     spots = _spots_of(booking, moves)
+    was_at, own_zone = booking.slot.starts_at, booking.slot.expert.zone
     context = {
         "booking": booking,
         "name": booking.name or booking.reference,
-        "was_at": formatting.clock(booking.slot.starts_at, booking.slot.expert.zone),
+        "was_at": formatting.clock(was_at, own_zone) if day == starts_on else formatting.soon(was_at, own_zone, now),
+        "is_elsewhere": day != starts_on,
+        "shown_day": day,
+        "before_url": _going_on(booking, day - timedelta(days=1)) if day > today else "",
+        "after_url": _going_on(booking, day + timedelta(days=1)),
+        "back_url": _day_url(booking),
         "spots": spots,
         "columns": [_column(booking, expert, moves, spots) for expert in experts],
         "refusal": refusal,
+        "typed": typed,
     }
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_spots.html", context, status=status)
@@ -148,9 +178,14 @@ def _spots(request: HttpRequest, booking: Booking, *, refusal: str = "", status:
         ],
         "earlier_url": moves_url(booking, day=first - timedelta(days=7)) if first > today else "",
         "later_url": moves_url(booking, day=first + timedelta(days=7)),
-        "back_url": _day_url(booking),
     }
     return render_page(request, "admin/moves/page.html", _("Move this booking"), context, status=status)
+
+
+def _going_on(booking: Booking, day: date) -> str:
+    """A day in columns on which the move goes on."""
+    house = booking.slot.expert.organization_id
+    return reverse("admin:day", query={"organization": house, "day": day, "view": "day", "moving": booking.pk})
 
 
 def _spots_of(booking: Booking, moves: Moves) -> list[Spot]:
@@ -233,6 +268,7 @@ def _question(
         "note": " ".join(_notes(booking, start, same_day=day == old_day)),
         "zone": formatting.zone_label(zone, start.starts_at),
         "may_tell": bool(booking.email),
+        "mail": _mail_of(booking, start) if booking.email else None,
         "first_name": (booking.name or booking.reference).split()[0],
         "refusal": refusal,
         "back_url": moves_url(booking, day=day),
@@ -242,6 +278,13 @@ def _question(
         return TemplateResponse(request, "admin/moves/_question.html", context, status=status)
     title = _("Move %(name)s?") % {"name": context["name"]}
     return render_page(request, "admin/moves/question.html", title, context, status=status)
+
+
+def _mail_of(booking: Booking, start: Slot) -> dict:
+    """What the customer would read: as it is without a message, and what stands before and after one."""
+    subject, text = words_of_move(booking, start)
+    before, _message, after = words_of_move(booking, start, _MESSAGE)[1].partition(_MESSAGE)
+    return {"subject": subject, "text": text, "before": before, "after": after}
 
 
 def _notes(booking: Booking, start: Slot, *, same_day: bool):
@@ -283,9 +326,13 @@ def _move(request: HttpRequest, booking: Booking) -> HttpResponse:
             tell=values["tell"],
         )
     except Refused as refusal:
+        stored = _find_booking(request)
+        if stored.is_open and stored.slot_id == values["slot"] and not _is_part(request):
+            return HttpResponseRedirect(_day_url(stored))  # the second click of a double click
         # A time that went away while somebody chose is a conflict, not an address that does not exist.
         is_taken = isinstance(refusal, SlotTaken | NotFound)
-        return _refused(request, booking, _taken() if is_taken else str(refusal), 409 if is_taken else refusal.status)
+        reason, status = (_taken(), 409) if is_taken else (str(refusal), refusal.status)
+        return _refused(request, booking, reason, status, typed=values["reason"] or "")
     return _moved(request, moved, before, values)
 
 
@@ -293,16 +340,20 @@ def _taken() -> str:
     return _("That time was just taken. The booking stays where it is.")
 
 
-def _refused(request: HttpRequest, booking: Booking, reason: str, status: int) -> HttpResponse:
+def _refused(request: HttpRequest, booking: Booking, reason: str, status: int, *, typed: str = "") -> HttpResponse:
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=status)
-    return _spots(request, booking, refusal=reason, status=status)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=status
+        )
+    return _spots(request, booking, refusal=reason, typed=typed, status=status)
 
 
 def _too_late(request: HttpRequest, booking: Booking) -> HttpResponse:
     reason = _("This booking is %(status)s. That is not possible now.") % {"status": in_sentence(booking.status)}
     if _is_part(request):
-        return TemplateResponse(request, "admin/moves/_refused.html", {"reason": reason}, status=409)
+        return TemplateResponse(
+            request, "admin/moves/_refused.html", {"reason": reason, "seconds": UNDO_SECONDS}, status=409
+        )
     messages.warning(request, reason)
     return HttpResponseRedirect(_day_url(booking))
 
@@ -320,6 +371,7 @@ def _moved(request: HttpRequest, booking: Booking, before: Slot, values: dict) -
         said = _("Moved: %(name)s is now at %(when)s with %(expert)s.") % words
     may_undo = not values["undo"] and _may_move_to(booking, before)
     context = {"said": said, "booking": booking, "slot": before.pk, "tell": values["tell"], "may_undo": may_undo}
+    context["seconds"] = UNDO_SECONDS
     if _is_part(request):
         return TemplateResponse(request, "admin/moves/_moved.html", context)
     if may_undo:
@@ -337,9 +389,9 @@ def _may_move_to(booking: Booking, slot: Slot) -> bool:
 
 
 def _day_url(booking: Booking) -> str:
-    zone = ZoneInfo(booking.slot.expert.organization.timezone)
-    day = booking.slot.starts_at.astimezone(zone).date()
-    return f"{reverse('admin:day')}?{urlencode({'day': day, 'booking': booking.pk})}"
+    organization = booking.slot.expert.organization
+    day = booking.slot.starts_at.astimezone(ZoneInfo(organization.timezone)).date()
+    return reverse("admin:day", query={"organization": organization.pk, "day": day, "booking": booking.pk})
 
 
 PAGE = StaffPage(

@@ -19,11 +19,17 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 
 from bookings import services
-from bookings.admin.day import book_url
+from bookings.admin.day import ICONS, WORDS
+from bookings.admin.day_address import book_url
 from bookings.admin.my_day_block import Here, block
 from bookings.admin.people_read import read_words
 from bookings.admin.requests import visits_in_words
-from bookings.admin.staff_choice import chosen_organization, organizations_to_choose, wanted_day
+from bookings.admin.staff_choice import (
+    chosen_organization,
+    named_in_addresses,
+    organizations_to_choose,
+    wanted_day,
+)
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused
@@ -36,20 +42,13 @@ from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
 from experts.models import Expert
 from experts.permissions import ADD, CHANGE
+from experts.templatetags.expertbook import icon
 
 ATTEND = {
     "arrived": services.mark_arrived,
     "no_show": services.mark_no_show,
     "done": services.complete,
     "undo": services.undo_attendance,
-}
-_STATES = {
-    Look.CONFIRMED: ("check_circle", gettext_lazy("Confirmed")),
-    Look.ARRIVED: ("how_to_reg", gettext_lazy("Arrived")),
-    Look.DONE: ("done_all", gettext_lazy("Done")),
-    Look.NO_SHOW: ("person_off", gettext_lazy("No-show")),
-    Look.PENDING: ("hourglass_top", gettext_lazy("Pending")),
-    Look.RESCUE: ("sos", gettext_lazy("To rescue")),
 }
 _AWAY = {
     Away.OFF: ("beach_access", gettext_lazy("Time off until %(time)s")),
@@ -70,8 +69,7 @@ class Person:
 
     @property
     def state(self) -> dict:
-        icon, text = _STATES[self.look]
-        return {"icon": icon, "text": text, "css": f"eb-is-{self.look}"}
+        return {"icon": icon(ICONS[self.look]), "text": WORDS[self.look], "css": f"eb-is-{self.look}"}
 
 
 @dataclass
@@ -110,7 +108,8 @@ def my_day_view(request):
         return render_page(request, "admin/my_day_nobody.html", str(_TITLE), {"organization": organization})
     if request.method == "POST" and "attend" in request.POST:
         return _attend(request)
-    here = Here(request, day, expert)
+    organizations = organizations_to_choose(request, organization)
+    here = Here(request, day, expert, named_in_addresses(organization, organizations))
     found = read_day(organization=organization, experts=[expert], day=day, now=now, reach=reach(request))
     [column] = found.columns
     asks = None
@@ -121,7 +120,7 @@ def my_day_view(request):
         if isinstance(asks, HttpResponseRedirect):
             return asks
     context = _context(request, here, column, now, experts)
-    context |= {"organization": organization, "organizations": organizations_to_choose(request)}
+    context |= {"organization": organization, "organizations": organizations}
     context |= {"staff_live": live, "blocking": asks}
     if request.GET.get("part") == "list":
         return TemplateResponse(request, "admin/_my_day_list.html", context)
@@ -172,7 +171,6 @@ def _context(request, here: Here, column: Column, now: datetime, experts: list[E
         "done": sum(person.look == Look.DONE for it in earlier for person in it.people),
         "lines": _with_now(later, now) if is_today else later,
         "now_time": formatting.clock(now, zone),
-        "now_last": is_today and all(it.at <= now for it in later),
         "here": here.to(),
         "yesterday": here.to(day=(here.day - timedelta(days=1)).isoformat()),
         "tomorrow": here.to(day=(here.day + timedelta(days=1)).isoformat()),
@@ -257,8 +255,8 @@ def _nth_visit(number: int) -> str:
 
 
 def _away_line(stretch: Stretch, zone) -> Line:
-    icon, text = _AWAY[stretch.why]
-    shown = Line("away", stretch.starts_at, stretch.ends_at, formatting.clock(stretch.starts_at, zone), icon=icon)
+    symbol, text = _AWAY[stretch.why]
+    shown = Line("away", stretch.starts_at, stretch.ends_at, formatting.clock(stretch.starts_at, zone), icon=symbol)
     shown.title = text % {"time": formatting.clock(stretch.ends_at, zone)}
     return shown
 
@@ -303,7 +301,11 @@ def _opened(request, booking: Booking, visits: Visits | None, now: datetime) -> 
         "buttons": buttons if any(it["is_possible"] for it in buttons) else [],
         "can_undo": may_change and (has_come or status in (Status.COMPLETED, Status.NO_SHOW)),
         "is_request": status == Status.PENDING and may_change,
-        "answer_url": f"{reverse('admin:requests')}#request-{booking.pk}",
+        "answer_url": reverse(
+            "admin:requests",
+            query={"organization": booking.slot.expert.organization_id},
+            fragment=f"request-{booking.pk}",
+        ),
         "phone": booking.phone,
         "phone_shown": booking.phone_shown,
         "url": reverse("admin:bookings_booking_change", args=[booking.pk]),

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from bookings.admin.moves import moves_url
 from bookings.errors import Refused
 from bookings.models import Booking
 from bookings.selectors.staff_day import Column, Entry
@@ -25,11 +26,12 @@ NEAR = timedelta(minutes=60)
 
 
 class Here:
-    """Addresses of this page that keep its day and its expert."""
+    """Addresses of this page that keep its day and its expert. ``named`` is part of each."""
 
-    def __init__(self, request, day: date, expert: Expert):
+    def __init__(self, request, day: date, expert: Expert, named: dict[str, str]):
         self.day, self.expert = day, expert
-        self._kept = {name: request.GET[name] for name in ("organization", "expert", "day") if request.GET.get(name)}
+        kept = {name: request.GET[name] for name in ("organization", "expert", "day") if request.GET.get(name)}
+        self._kept = kept | named
 
     def to(self, **changes) -> str:
         values = {name: text for name, text in (self._kept | changes).items() if text}
@@ -74,7 +76,8 @@ def _read_span(text: str) -> tuple[time | None, time | None] | None:
         first, last = (time.fromisoformat(part) if part else None for part in (start, end))
     except ValueError:
         return None
-    return (first, last) if separator else None
+    is_clock = all(at is None or at.tzinfo is None for at in (first, last))
+    return (first, last) if separator and is_clock else None
 
 
 def _choices(here: Here, column: Column, now: datetime) -> list[dict]:
@@ -151,7 +154,7 @@ def _effect(here: Here, column: Column, start: time | None, end: time | None) ->
             {
                 "time": formatting.clock(booking.slot.starts_at, zone),
                 "name": booking.name,
-                "url": reverse("admin:bookings_booking_decide", args=[booking.pk, "move"]),
+                "url": moves_url(booking),
             }
             for booking in hit
         ],

@@ -2,7 +2,19 @@
 
 from django.contrib import admin
 
-from bookings.admin import day, day_print, imports, moves, my_day, quick_booking, reports, requests, rescue, week
+from bookings.admin import (
+    day,
+    day_print,
+    imports,
+    moves,
+    my_day,
+    quick_booking,
+    reports,
+    requests,
+    rescue,
+    week,
+    why_not,
+)
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -13,6 +25,7 @@ STAFF_PAGES: list[StaffPage] = [
     week.PAGE,
     moves.PAGE,
     quick_booking.PAGE,
+    why_not.PAGE,
     reports.REPORTS,
     imports.IMPORTS,
     day_print.PAGE,

@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from bookings import services
+from bookings.admin.caller_answers import CallerAnswers
 from bookings.admin.staff_choice import chosen_organization
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import InvalidDetails, Refused, SlotTaken
@@ -224,6 +225,10 @@ class QuickBooking:
             may_break_rules=lambda expert: may_break_rules(reach(self.request), expert),
         )
 
+    @cached_property
+    def answers(self) -> CallerAnswers:
+        return CallerAnswers.read(self.request.POST, self.organization, self.asked.pick)
+
     # What is done
 
     def act(self) -> HttpResponse:
@@ -294,6 +299,8 @@ class QuickBooking:
     def wait(self, pick: Pick | None) -> None:
         """Put who was chosen on the waitlist: in line once the link is opened that is mailed, as visitors are."""
         assert pick is not None, "else there is no such page"
+        if pick.second_id:  # nobody can wait for two experts together
+            raise Http404
         who = self.who()
         self.full = pick
         if who is None:
@@ -353,6 +360,7 @@ class QuickBooking:
                 idempotency_scope=f"admin:{self.request.user.pk}",
                 beyond_rules=pick.is_beyond,
                 tell=self.asked.tell,
+                answers=self.answers.typed_answers(),
                 **who,
             ).booking
         except Refused as refusal:
@@ -365,7 +373,10 @@ class QuickBooking:
         self.asked.key = new_key()
         if isinstance(refusal, InvalidDetails):
             self.errors = refusal.fields
-            self.problem = " ".join(text for texts in refusal.fields.values() for text in texts)
+            if self.answers.is_valid() and self.answers.add_answer_refusal(refusal):
+                self.problem = self.answers.answers_title
+            else:
+                self.problem = " ".join(text for texts in refusal.fields.values() for text in texts)
         elif isinstance(refusal, SlotTaken):
             slot = refusal.slot
             conflict = Conflict.on_opening(slot, refusal.reason)
@@ -377,6 +388,8 @@ class QuickBooking:
             self.problem = str(refusal)
 
     def _instead_of(self, slot: Slot, pick: Pick | None) -> list[dict]:
+        if pick is not None and pick.second_id:  # the strip has all times at which both are free
+            return []
         kind = pick.type_id if pick else AS_IT_IS
         return [
             {
@@ -452,6 +465,7 @@ class QuickBooking:
             "ideas": self._ideas(),
             "shows_rule": any(tile.state == "outside" for strip in times.strips for tile in strip.tiles),
             "own": self.own,
+            "answers": self.answers,
             "countdown": Countdown(self.own.runs_out_at) if self.own else None,
             "summary": summary,
             "full": self.full,

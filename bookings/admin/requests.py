@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from bookings import services
 from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.admin.people_read import read_words
-from bookings.admin.staff_choice import chosen_organization
+from bookings.admin.staff_choice import chosen_organization, named_in_addresses, organizations_to_choose
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused
@@ -34,6 +34,7 @@ from bookings.selectors.visits import Visits, visits_of
 from bookings.views.responses import see_other
 from experts import formatting
 from experts.admin.base import read_key
+from experts.models import Expert, Organization
 from experts.permissions import CHANGE
 
 SOON = timedelta(hours=2)
@@ -56,18 +57,24 @@ def _may_answer(request) -> QuerySet[Booking]:
 
 def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | None = None, status: int = 200):
     organization = chosen_organization(request)
-    live = staff_live(organization) if organization else None  # before what is shown is read
+    if organization is None:
+        return render_page(request, "admin/day/nobody.html", str(_TITLE), {})
+    live = staff_live(organization)  # before what is shown is read
     now = timezone.now()
     mine = _may_answer(request)
-    every = waiting_requests(mine, now)
+    organizations = organizations_to_choose(request, organization)
+    named = named_in_addresses(organization, organizations)
+    every = waiting_requests(mine, now).filter(slot__expert__organization=organization)
     chosen = read_key(request.GET.get("expert", ""))
+    if chosen and not Expert.objects.filter(pk=chosen, organization=organization).exists():
+        chosen = 0  # of the organisation that was chosen before
     text = request.GET.get("q", "").strip()[:100]
     shown = every.filter(slot__expert=chosen) if chosen else every
     shown = list(with_answers(shown.matching(text) if text else shown)[: MOST_SHOWN + 1])
     has_more, shown = len(shown) > MOST_SHOWN, shown[:MOST_SHOWN]
     visits = visits_of(admin.site.get_model_admin(Booking).get_queryset(request), [row.pk for row in shown])
     opened = next((row for row in shown if row.pk == read_key(request.GET.get("note", ""))), None)
-    here = _address(request)
+    here = _address(request, **named)
     context = {
         "rows": [_row(row, visits.get(row.pk), now, here, is_open=row is opened) for row in shown],
         "read": read_words(request, opened) if opened is not None else None,
@@ -75,11 +82,15 @@ def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | No
         "most_shown": MOST_SHOWN,
         "count": _counted(every),
         "experts": experts_asked(every),
+        "organization": organization,
+        "organizations": organizations,
+        "elsewhere": _elsewhere(waiting_requests(mine, now), organization) if organizations else "",
+        "all_url": reverse("admin:requests", query=named),
         "chosen": chosen,
         "text": text,
         "is_filtered": bool(chosen or text),
         "here": here,
-        "live_url": _address(request, part="list", **({"note": str(opened.pk)} if opened else {})),
+        "live_url": _address(request, part="list", **named, **({"note": str(opened.pk)} if opened else {})),
         "staff_live": live,
         "asks": [_named(booking) for booking in asks] if asks else None,
         "reason": form["reason"] if form else None,
@@ -208,7 +219,7 @@ def _say(request, said: str, refused: list[str]) -> None:
 def _address(request, **more: str) -> str:
     """This page as it is filtered."""
     query = QueryDict(mutable=True)
-    query.update({name: request.GET[name] for name in ("q", "expert") if request.GET.get(name)} | more)
+    query.update({name: request.GET[name] for name in ("organization", "q", "expert") if request.GET.get(name)} | more)
     asked = query.urlencode(safe=",")
     return reverse("admin:requests") + (f"?{asked}" if asked else "")
 
@@ -216,6 +227,16 @@ def _address(request, **more: str) -> str:
 def _counted(rows: QuerySet[Booking]) -> str:
     number = rows.order_by()[: MOST_COUNTED + 1].count()
     return formatting.count_label(min(number, MOST_COUNTED), number > MOST_COUNTED)
+
+
+def _elsewhere(every: QuerySet[Booking], organization: Organization) -> str:
+    """How many wait in the other organisations, which the number in the menu counts, too."""
+    others = every.exclude(slot__expert__organization=organization)
+    number = len(others.order_by().values_list("pk")[: MOST_IN_BADGE + 1])
+    if not number:
+        return ""
+    words = {"count": formatting.count_label(min(number, MOST_IN_BADGE), number > MOST_IN_BADGE)}
+    return ngettext("%(count)s more waits elsewhere.", "%(count)s more wait elsewhere.", number) % words
 
 
 def _numbers(texts: list[str]) -> list[int]:

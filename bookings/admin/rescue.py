@@ -6,9 +6,8 @@ static/js/admin-rescue.js sends the same form and puts the answer in place.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,10 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from bookings import services
 from bookings.admin.decision_forms import who_hears_nothing
+from bookings.admin.offers import OfferForm, ends_to_choose, takers
 from bookings.admin.staff_choice import chosen_organization, organizations_to_choose
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
@@ -38,49 +38,28 @@ from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
 from experts.models import Expert, Organization
-from experts.permissions import ADD, CHANGE
+from experts.permissions import CHANGE
 
 SHOWN_MOVED = 4  # of what is in hand; the rest is folded
 MESSAGE_LASTS = timedelta(hours=4)  # the last message is there again for so long
-HOURS = (time(12), time(18))  # until which times are kept, today and tomorrow
-LEAST_KEPT = timedelta(hours=1)
 
 
-class MessageForm(forms.Form):
+class MessageForm(OfferForm):
     """What goes along with whatever is done: a message for all, why, and until when times are kept."""
 
-    reason = Booking._meta.get_field("reason").formfield(
-        required=False,
-        label=gettext_lazy("Message for all"),
-        help_text=gettext_lazy("Everybody reads it in the e-mail: with new times, a move, or when you cancel."),
-        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-    )
     why = forms.ChoiceField(
         label=gettext_lazy("Tell why"),
         required=False,
         choices=[("", gettext_lazy("No, only that it cannot take place")), *RescueReason.choices],
         widget=UnfoldAdminSelectWidget,
     )
-    until = forms.TypedChoiceField(
-        label=gettext_lazy("Keep offered times until"),
-        required=False,
-        coerce=datetime.fromisoformat,
-        widget=UnfoldAdminSelectWidget,
-    )
 
-    def __init__(self, data=None, *, zone: ZoneInfo, now: datetime, last: str = ""):
-        super().__init__(data, initial={"reason": last})
-        ends = ends_to_choose(zone, now)
-        self.fields["until"].choices = [(at.isoformat(), formatting.soon(at, zone, now)) for at in ends]
-        self.fields["until"].empty_value = ends[0]
-
-
-def ends_to_choose(zone: ZoneInfo, now: datetime) -> list[datetime]:
-    """Return the next hours until which times can be kept, the usual one first."""
-    today = now.astimezone(zone).date()
-    days = (today, today + timedelta(days=1), today + timedelta(days=2))
-    ends = [datetime.combine(day, hour, tzinfo=zone) for day in days for hour in HOURS]
-    return [at for at in ends if at >= now + LEAST_KEPT][:4]
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].label = _("Message for all")
+        self.fields["reason"].help_text = _(
+            "Everybody reads it in the e-mail: with new times, a move, or when you cancel."
+        )
 
 
 @dataclass(frozen=True)
@@ -168,12 +147,7 @@ class RescuePage:
         return self._page.within(self.request, rows, CHANGE)
 
     def takers(self) -> QuerySet[Expert]:
-        """Whom they may give bookings to."""
-        mine, rows = reach(self.request), Expert.objects.filter(organization=self.organization)
-        if mine.everything:
-            return rows
-        everywhere, own = mine.with_right("bookings.booking", ADD)
-        return rows.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=mine.user_id))
+        return takers(self.request, self.organization.pk)
 
     def board(self) -> RescueBoard:
         rescues = Rescue.objects.filter(booking__in=self.bookings().order_by().values("pk"))
@@ -196,11 +170,12 @@ class RescuePage:
         counts, total = board.counts, len(rows)
         ended = counts[Stage.MOVED] - board.moved
         selects_all = self.request.GET.get("selected") == "all"
+        refused = form is not None and not form.is_valid()
         to_do = [row for row in rows if row.row.stage == Stage.TODO]
         return {
             "staff_live": live,
             "organization": self.organization,
-            "organizations": organizations_to_choose(self.request),
+            "organizations": organizations_to_choose(self.request, self.organization),
             "expert": self.expert,
             "away": board.experts,
             "headline": self._headline(board),
@@ -222,6 +197,7 @@ class RescuePage:
             "form": form or self.form(),
             "done": done,
             "selects_all": selects_all,
+            "selected": {read_key(key) for key in self.request.POST.getlist("row")} if refused else (),
             "selectable": len(to_do),
             "clock": formatting.zone_name(self.zone),
             "url": self.url,
@@ -293,7 +269,7 @@ class RescuePage:
             proposal=choices[0].text if choices else "",
             note=self._note(row),
             choices=choices,
-            hand_over=same_time.slot.pk if same_time and same_time is not row.proposals[0] else 0,
+            hand_over=same_time.slot.pk if same_time else 0,
         )
 
     def _note(self, row: RescueRow) -> str:
@@ -303,7 +279,11 @@ class RescuePage:
             return _("None of the offered times suited them")
         if is_about_it and rescue.state == RescueState.OFFERED:
             return _("No answer in time")
-        return row.proposals[0].why if row.proposals else _("No free time was found. Choose one by hand.")
+        if row.proposals:
+            return row.proposals[0].why
+        if row.booking.second_expert_id is not None:
+            return _("It needs two people, and no time was found at which both are free. Choose one by hand.")
+        return _("No free time was found. Choose one by hand.")
 
     def _in_hand(self, row: RescueRow) -> dict:
         rescue, booking = row.rescue, row.booking
@@ -332,7 +312,7 @@ class RescuePage:
 
     def _named(self, proposal: Proposal) -> str:
         slot = proposal.slot
-        words = {"when": formatting.soon(slot.starts_at, slot.expert.zone, self.now), "name": slot.expert.name}
+        words = {"when": formatting.soon(slot.starts_at, slot.expert.zone, self.now), "name": proposal.with_whom}
         return _("%(when)s, %(name)s") % words
 
     def _times(self, kept: Sequence[Proposal]) -> str:
@@ -471,13 +451,15 @@ def rescue_page(request: HttpRequest) -> HttpResponse:
     form = page.form(request.POST)
     by_script = request.headers.get("X-By-Script") == "1"
     if not form.is_valid():
+        if by_script:
+            return TemplateResponse(request, "admin/rescue/_answer.html", page.context(form), status=422)
         return render_page(request, "admin/rescue/page.html", _("Rescue"), page.context(form), status=422)
     if request.POST.get("act", "").startswith("cancel") and "sure" not in request.POST:
         return _ask(request, page, form)
     done = page.act(form)
     if by_script:
         page.now = timezone.now()
-        return TemplateResponse(request, "admin/rescue/_live.html", page.context(form, done))
+        return TemplateResponse(request, "admin/rescue/_answer.html", page.context(form, done))
     if done.text:
         messages.success(request, done.text)
     for text in done.refused:

@@ -18,12 +18,20 @@ _KEY = "staff_choice"
 MOST_LISTED = 100
 
 
-def organizations_to_choose(request: HttpRequest, chosen: Organization | None = None) -> list[Organization]:
+def organizations_to_choose(request: HttpRequest, chosen: Organization) -> list[Organization]:
     """Those to choose from, the chosen one among them; empty where there is nothing to choose."""
     rows = list(organizations_seen(reach(request))[:MOST_LISTED])
-    if chosen is not None and chosen not in rows:
+    if chosen not in rows:
         rows.insert(0, chosen)
     return rows if len(rows) > 1 else []
+
+
+def named_in_addresses(organization: Organization, organizations: list[Organization]) -> dict[str, str]:
+    """What the addresses of a page name where there are several to choose from.
+
+    What was chosen last may have been chosen in another tab: this page is about its own.
+    """
+    return {"organization": str(organization.pk)} if organizations else {}
 
 
 def chosen_organization(request: HttpRequest) -> Organization | None:
@@ -48,14 +56,24 @@ def chosen_organization(request: HttpRequest) -> Organization | None:
     return found
 
 
+def organization_of(request: HttpRequest, expert: int) -> Organization:
+    """The organisation of an expert whom the address names. Raises Http404 for one whose they do not see."""
+    found = organizations_seen(reach(request)).filter(experts=expert).first()
+    if found is None:
+        raise Http404
+    _remember(request, "organization", found.pk)
+    return found
+
+
 def wanted_experts(request: HttpRequest, organization: Organization) -> Collection[int]:
-    """The keys of the experts who are to be shown (``?experts=3&experts=5``), else those of last time.
+    """The keys of the experts who are to be shown (``?experts=3&experts=5``, or ``?experts=3,5``), else the last ones.
 
     Nobody's: whoever works. ``?experts=`` forgets the choice.
     """
     name = f"experts-{organization.pk}"
     if "experts" in request.GET:
-        wanted = [key for key in map(read_key, request.GET.getlist("experts")[:MOST_LISTED]) if key]
+        texts = ",".join(request.GET.getlist("experts")[:MOST_LISTED]).split(",")
+        wanted = [key for key in map(read_key, texts[:MOST_LISTED]) if key]
         _remember(request, name, wanted)
         return wanted
     return _remembered(request).get(name, [])
@@ -78,6 +96,8 @@ def _remembered(request: HttpRequest) -> dict:
 
 
 def _remember(request: HttpRequest, name: str, value) -> None:
-    """Only what has changed: a session that is written costs a statement."""
+    """Only what has changed: a session that is written costs a statement. Not what a page asks for by itself."""
+    if request.headers.get("X-By-Itself"):
+        return
     if _remembered(request).get(name) != value:
         request.session[_KEY] = _remembered(request) | {name: value}

@@ -4,6 +4,7 @@ A stretch is chosen by lists, or on the grid by mouse and keyboard (static/js/ad
 address. What is shown in the panel is what is written: its key goes with the form.
 """
 
+from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
@@ -18,9 +19,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.admin.day import draw_column
 from bookings.admin.day_address import DayAddress
-from bookings.admin.staff_choice import chosen_organization, wanted_day
+from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
+from bookings.policy import UNDO_SECONDS
 from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen, read_week
 from experts import formatting, services
 from experts.admin.base import read_key
@@ -35,6 +37,7 @@ from experts.services import Stretch, StretchPlan
 from experts.timezones import offset_label
 
 FARTHEST = 3660  # days
+_WAY_BACK = "week_way_back"  # in the session: what takes the last block back
 STEP = 15  # minutes between the times that can be chosen
 
 
@@ -71,11 +74,13 @@ class OpeningForm(forms.Form):
 
 
 def week_page(request: HttpRequest) -> HttpResponse:
-    organization = chosen_organization(request)
+    # Whose week it is says which organisation's: another may have been chosen in another tab meanwhile.
+    asked = request.POST.get("expert") or request.GET.get("expert", "")
+    organization = organization_of(request, read_key(asked)) if asked else chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     experts = _experts(request, organization)
-    expert = _chosen(request, experts)
+    expert = _chosen(request, experts, asked)
     if expert is None:
         return render_page(request, "admin/day/nobody.html", _("Week"), {})
     if request.method == "POST":
@@ -90,9 +95,8 @@ def _experts(request: HttpRequest, organization: Organization) -> list[Expert]:
     return rows[:MOST_TO_CHOOSE]
 
 
-def _chosen(request: HttpRequest, experts: list[Expert]) -> Expert | None:
+def _chosen(request: HttpRequest, experts: list[Expert], asked: str) -> Expert | None:
     """The expert whom the address names, else the own, else the first. Raises Http404 for one whom they do not see."""
-    asked = request.POST.get("expert") or request.GET.get("expert", "")
     if asked:
         found = next((expert for expert in experts if expert.pk == read_key(asked)), None)
         if found is None:
@@ -141,20 +145,30 @@ def _page(
         "today_url": _url(expert, today),
         "here_url": _url(expert, first),
         "is_this_week": first <= today < first + timedelta(days=7),
-        "day_url": f"{reverse('admin:day')}?{urlencode({'day': shown})}",
+        "day_url": _day_url(organization, shown),
         "times": _times(),
         "since": given.get("since", "09:00"),
         "until": given.get("until", "10:00"),
         "on": (stretch.day if stretch else shown).isoformat(),
+        "picked": shown,
+        "kept": {"expert": expert.pk},
         "problem": problem,
         "panel": _panel(request, expert, stretch, given, week) if stretch else None,
-        "may_book": False,
+        "toast": _toast(request, expert, shown),
     }
     return render_page(request, "admin/week/page.html", title, context, status=status)
 
 
-def _url(expert: Expert, day: date) -> str:
-    return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day})}"
+def _url(expert: Expert, day: date, **said) -> str:
+    return f"{reverse('admin:week')}?{urlencode({'expert': expert.pk, 'day': day} | said)}"
+
+
+def _day_query(organization: Organization, day: date) -> dict[str, str]:
+    return {"organization": str(organization.pk), "day": day.isoformat()}
+
+
+def _day_url(organization: Organization, day: date) -> str:
+    return reverse("admin:day", query=_day_query(organization, day))
 
 
 def _minutes(span: timedelta) -> int:
@@ -179,13 +193,13 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
     column = found.columns[0]
     opens = found.opens_at.astimezone(column.expert.zone)
     return {
-        **draw_column(found, column, DayAddress(QueryDict(urlencode({"day": found.day})))),
+        **draw_column(found, column, DayAddress(QueryDict(), _day_query(found.organization, found.day))),
         "day": found.day,
         "name": formatting.day_name(found.day, today),
         "short": date_format(found.day, "SHORT_DAY_FORMAT"),
         "is_today": found.day == today,
         "is_over": found.day < today,
-        "url": f"{reverse('admin:day')}?{urlencode({'day': found.day})}",
+        "url": _day_url(found.organization, found.day),
         "opens": opens.hour * 60 + opens.minute,
         "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
         "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
@@ -253,7 +267,49 @@ def _sections(request: HttpRequest, found: StretchPlan) -> list[Section]:
 # What comes of it
 
 
+def _toast(request: HttpRequest, expert: Expert, day: date) -> dict | None:
+    """What was blocked or taken back a moment ago. By the address, as the live page reads this page, too."""
+    if left := request.GET.get("undone", ""):
+        count = read_key(left)
+        text = _("Taken back: it is as before.")
+        if count:
+            text = ngettext(
+                "Taken back. %(count)d slot stays as it is: it was changed meanwhile, or has begun.",
+                "Taken back. %(count)d slots stay as they are: they were changed meanwhile, or have begun.",
+                count,
+            ) % {"count": count}
+        return {"text": text, "icon": "undo-2", "seconds": UNDO_SECONDS, "is_patient": True}
+    kept = request.session.get(_WAY_BACK)
+    if not kept or request.GET.get("blocked", "") != str(kept["time_off"]):
+        return None
+    return {
+        "text": _("Blocked. Whoever is booked in it stays, and is to be told."),
+        "icon": "ban",
+        "seconds": UNDO_SECONDS,
+        "is_patient": True,  # it is taken back as long as the log-in knows of it
+        "undo_url": reverse("admin:week"),
+        "fields": {"do": "undo", "expert": expert.pk, "day": day.isoformat(), "time_off": kept["time_off"]},
+    }
+
+
+def _undo(request: HttpRequest, organization: Organization, experts: list[Expert], expert: Expert) -> HttpResponse:
+    """Take the last block back that this session made. What nobody has changed since is as before."""
+    request.GET = request.POST  # which week is shown
+    kept = request.session.get(_WAY_BACK)
+    if not kept or request.POST.get("time_off", "") != str(kept["time_off"]):
+        problem = _("This cannot be undone any more.")
+        return _page(request, organization, experts, expert, problem=problem, status=409)
+    try:
+        left = services.unblock_stretch(expert_id=expert.pk, way_back=services.WayBack(**kept))
+    except Refused as refusal:
+        return _page(request, organization, experts, expert, problem=str(refusal), status=refusal.status)
+    del request.session[_WAY_BACK]
+    return HttpResponseRedirect(_url(expert, wanted_day(request, organization, timezone.now()), undone=left))
+
+
 def _write(request: HttpRequest, organization: Organization, experts: list[Expert], expert: Expert) -> HttpResponse:
+    if request.POST.get("do") == "undo":
+        return _undo(request, organization, experts, expert)
     stretch = StretchForm(request.POST).stretch()
     opening = OpeningForm(request.POST)
     does_open = request.POST.get("do") == "open"
@@ -263,18 +319,20 @@ def _write(request: HttpRequest, organization: Organization, experts: list[Exper
     try:
         if does_open:
             services.open_stretch(expert_id=expert.pk, stretch=stretch, seen=seen, **opening.cleaned_data)
-            said = _("Opened.")
+            messages.success(request, _("Opened."))
+            said = {}
         else:
             reason = "".join(letter for letter in request.POST.get("reason", "") if letter.isprintable())
-            services.block_stretch(expert_id=expert.pk, stretch=stretch, reason=reason, seen=seen)
-            said = _("Blocked. Whoever is booked in it stays, and is to be told.")
+            way_back = services.block_stretch(expert_id=expert.pk, stretch=stretch, reason=reason, seen=seen).way_back
+            assert way_back is not None, "it was written"
+            request.session[_WAY_BACK] = asdict(way_back)
+            said = {"blocked": way_back.time_off}
     except (StretchPreviewNeeded, PreviewNeeded):
         again = _("Something changed in the meantime. Please look again.")
         return _page(request, organization, experts, expert, problem=again, status=409)
     except Refused as refusal:
         return _page(request, organization, experts, expert, problem=str(refusal), status=refusal.status)
-    messages.success(request, said)
-    return HttpResponseRedirect(_url(expert, stretch.day))
+    return HttpResponseRedirect(_url(expert, stretch.day, **said))
 
 
 PAGE = StaffPage(

@@ -61,7 +61,8 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
 
     Send an ``Idempotency-Key`` to be able to repeat the request safely.
     """
-    check_booking_limits(address=client_address(request))
+    address = client_address(request)
+    check_booking_limits(address=address)
     try:
         answer = services.book(
             slot_id=slot_id,
@@ -69,7 +70,7 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
             session_type=type_at(slot_id, details.session_type),
             idempotency_key=headers.key or "",
             work=headers.work or "",
-            client_address=client_address(request),
+            client_address=address,
             language=translation.get_language() or "en",
             source=Source.API,
         )
@@ -91,7 +92,8 @@ def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: Book
 
     The answer's ``slot`` says with whom. 409 only where nobody is free. Otherwise as the booking of a slot.
     """
-    check_booking_limits(address=client_address(request))
+    address = client_address(request)
+    check_booking_limits(address=address)
     kind = find_type(slug, type_slug)
     values = details.model_dump(exclude={"experts"})
     chosen = find_experts(kind, details.experts) if kind else None
@@ -103,7 +105,7 @@ def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: Book
             **values,
             experts=[expert.pk for expert in chosen],
             idempotency_key=headers.key or "",
-            client_address=client_address(request),
+            client_address=address,
             language=translation.get_language() or "en",
             source=Source.API,
         )

@@ -9,7 +9,8 @@ from bookings.errors import NotFound, SlotTaken
 from bookings.selectors.alternatives import alternatives_to
 from bookings.services import Booked
 from experts.api.schemas import SlotOut
-from experts.models import SessionType
+from experts.crowds import SharedRead
+from experts.models import Session, SessionType, Slot
 
 
 def booked(answer: Booked) -> BookedOut:
@@ -33,6 +34,13 @@ def type_at(slot_id: int, slug: str | None) -> int | None:
 
 def taken(error: SlotTaken) -> Taken:
     """The refusal; to a retry the first one, with alternatives as they are now: old ones may be gone."""
+    slot = error.slot
+    alternatives = _alternatives(slot, slot.session_type.pk if isinstance(slot, Session) else None)
+    return Taken.model_construct(code=error.code, detail=str(error), reason=error.reason, alternatives=alternatives)
+
+
+@SharedRead
+def _alternatives(slot: Slot, session_type: int | None) -> list[SlotOut]:
+    """Put them into words for programs once for all who ask at one moment: thousands may lose a slot."""
     now = timezone.now()
-    alternatives = [SlotOut.of(slot, now) for slot in alternatives_to(error.slot)]
-    return Taken(code=error.code, detail=str(error), reason=error.reason, alternatives=alternatives)
+    return [SlotOut.of(other, now) for other in alternatives_to(slot)]

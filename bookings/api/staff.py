@@ -21,11 +21,14 @@ from bookings.api.staff_schemas import (
     Reason,
     StaffBookIn,
     StaffBookingOut,
+    WhyNotOut,
+    WhyQuery,
 )
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.models.booking import read_reference
 from bookings.selectors.answers import answers_of
+from bookings.selectors.why_not import why_not
 from experts.api.error_schemas import Error, errors
 from experts.api.pagination import count_of, following
 from experts.api.schemas import Followed
@@ -73,6 +76,16 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
     if query.search:
         bookings = bookings.filter(reference=read_reference(query.search))
     return _page(request, bookings, query.after)
+
+
+@router.get(
+    "/experts/{slug:slug}/why-not",
+    response={200: WhyNotOut, **errors(401, 404, 422)},
+    summary="Why a time is not offered",
+)
+def why_a_time_is_not_offered(request: HttpRequest, slug: str, query: Query[WhyQuery]):
+    """For each session type that the expert has, or for the slot itself: what keeps visitors from booking it now."""
+    return WhyNotOut.of(why_not(own_expert(request, slug), query.day, query.at, timezone.now()))
 
 
 @router.post(

@@ -1,15 +1,18 @@
 """What staff's programs send and get about bookings."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut, told
-from bookings.models import Booking, Source
+from bookings.models import Booking, Source, Status
 from bookings.selectors.facts import agreed_facts
 from bookings.selectors.place import whole_place
-from experts.api.schemas import Day, Flag, Input, Line, Slug, Text, Whole, example
+from bookings.selectors.why_not import Answer
+from bookings.selectors.why_not import Reason as WhyNotReason
+from experts.api.schemas import Clock, Day, Flag, Input, Line, Slug, Text, Whole, example
 
 STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
 SlotId = Annotated[Whole, Field(ge=1, le=2**63 - 1)]
@@ -92,3 +95,65 @@ class StaffBookingOut(BookingOut):
         """With all that there is to say about the place, as staff see it."""
         agreed = told(agreed_facts(booking, whole_place(booking)))
         return super().facts(booking, now) | agreed | {"source": booking.source, "created_at": booking.created_at}
+
+
+class WhyQuery(Input):
+    day: Day = Field(description="On the expert's calendar.")
+    at: Clock = Field(description="On the expert's clock: 14:00.")
+
+
+class ReasonOut(BaseModel):
+    """``code`` stays as it is, ``text`` is for people. ``bookings``: references of those that take the seats."""
+
+    code: str
+    text: str
+    bookings: list[str] = []
+
+
+class WhyNotOfType(BaseModel):
+    """Of one session type, or of the slot itself (``null``). ``notes`` hide it from some people only."""
+
+    session_type: str | None = Field(description="The slug of the type.")
+    is_offered: bool
+    reasons: list[ReasonOut]
+    notes: list[ReasonOut]
+
+
+class WhyNotOut(BaseModel):
+    """Whether a time is offered, for each session type of the expert."""
+
+    model_config = example(
+        {
+            "answers": [
+                {
+                    "session_type": "first-visit",
+                    "is_offered": False,
+                    "reasons": [
+                        {"code": "full", "text": "Taken by a booking: 14:00 to 14:20.", "bookings": ["EB-9FD4-K7TQ"]}
+                    ],
+                    "notes": [],
+                }
+            ]
+        }
+    )
+
+    answers: list[WhyNotOfType]
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> "WhyNotOut":
+        return cls(
+            answers=[
+                WhyNotOfType(
+                    session_type=answer.offer.session_type.slug if answer.offer else None,
+                    is_offered=answer.is_offered,
+                    reasons=[_reason_out(reason) for reason in answer.reasons],
+                    notes=[_reason_out(note) for note in answer.notes],
+                )
+                for answer in answers
+            ]
+        )
+
+
+def _reason_out(reason: WhyNotReason) -> ReasonOut:
+    references = [booking.reference for booking in reason.bookings if booking.status != Status.HELD]
+    return ReasonOut(code=reason.code, text=reason.text, bookings=references)

@@ -29,7 +29,7 @@ from bookings.live.staff_rooms import StaffRooms, StaffSocket
 from bookings.live.type_rooms import TypeRooms, TypeSocket
 from bookings.selectors.staff_version import StaffKey
 from bookings.selectors.type_version import TypeKey
-from experts.publisher import GROUP
+from experts.publisher import GROUP, messages_in
 
 logger = logging.getLogger(__name__)
 VALKEY_SECONDS = 2.0  # to wait for Valkey; changes are found without it
@@ -170,9 +170,19 @@ class Hub:
         self._compare_all()  # what was said before nobody has heard
         while True:
             message = await layer.receive(channel)
+            self._hear(message)
+
+    def _hear(self, heard: Any) -> None:
+        """Take one or several messages; whatever anybody may publish must not end the listening, nor hide the rest."""
+        try:
+            messages = messages_in(heard)
+        except Exception:
+            logger.exception("A live message could not be understood")
+            return
+        for message in messages:
             try:
                 self._handle(message)
-            except Exception:  # whatever anybody may publish must not end the listening
+            except Exception:
                 logger.exception("A live message could not be understood")
 
     def _handle(self, message: dict[str, Any]) -> None:

@@ -4,29 +4,34 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Required, TypedDict, Unpack
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bookings.access import links
+from bookings.addresses import again_page
 from bookings.icalendar import event
 from bookings.mail import limits, log
 from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
-from bookings.models import Booking, LookupRequest, MailKind, Rescue, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models import Booking, LookupRequest, MailKind, MailText, Rescue, Status, WaitlistEntry, WebhookEndpoint
+from bookings.models.mail_text import WORDED
+from bookings.placeholders import fill_placeholders
 from bookings.policy import cancel_line
 from bookings.selectors.answers import answers_to, in_staff_mail
 from bookings.selectors.awaited import session_awaited
+from bookings.selectors.mail_texts import MailTexts, mail_texts
 from bookings.selectors.place import place_of, public_place
 from bookings.selectors.rescue_times import Proposal
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
-from experts.formatting import zone_label, zone_line
+from experts.formatting import by_clock_of, zone_label, zone_line
 from experts.models import Invitation, Organization, Slot, User
 from experts.models.organization import Accent
 from experts.timezones import known_zone
@@ -82,23 +87,49 @@ class _About(TypedDict, total=False):
     at: Required[datetime]
     organization: Required[Organization | None]
     message_id: Required[str]
+    texts: MailTexts | None
     reply_to: str
     not_me_url: str
 
 
+class _Letter(NamedTuple):
+    """A mail that is about no booking of its own, before it is built: what it is called, says and is about."""
+
+    name: str
+    kind: MailKind
+    context: dict[str, Any]
+    about: _About
+
+
 def booking_mail(
-    booking: Booking, kind: MailKind, to: str, message_id: str, before: Before = _NOTHING, *, invites: bool = True
+    booking: Booking,
+    kind: MailKind,
+    to: str,
+    message_id: str,
+    before: Before = _NOTHING,
+    *,
+    invites: bool = True,
+    texts: MailTexts | None = None,
 ) -> Mail:
     """Return the mail of that kind about a booking, to its booker or to staff. Needs ``with_slot()``.
 
     Unless it ``invites``, its calendar file is one to open: no program enters an appointment that a stranger made.
+    ``texts``: the words that its organisation has of its own; without them they are read, in one query.
     """
     if kind in FOR_STAFF:
         return _mail_to_staff(booking, kind, to, message_id, before)
-    return _mail_to_booker(booking, kind, to, message_id, before, invites)
+    return _mail_to_booker(booking, kind, to, message_id, before, invites, texts)
 
 
-def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before, invites: bool) -> Mail:
+def _mail_to_booker(
+    booking: Booking,
+    kind: MailKind,
+    to: str,
+    message_id: str,
+    before: Before,
+    invites: bool,
+    texts: MailTexts | None,
+) -> Mail:
     """Return the mail with the link that opens the booking, and a calendar file."""
     slot, expert = booking.session, booking.slot.expert
     clocks = _clocks_of(booking)
@@ -115,10 +146,11 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
             "expert": expert,
             "is_pending": booking.status == Status.PENDING,
             "is_kept": booking.status == Status.HELD,
+            "facts": "emails/_facts.txt" if _has_facts(booking, kind) else "",
             "policy_line": policy_line,
             "place": place_of(booking, timezone.now()),
             "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
-            "again_url": _book_again_url(booking) if kind in _ENDS else "",
+            "again_url": absolute_url(*again_page(expert, booking.session_type)) if kind in _ENDS else "",
         },
         to=to,
         language=booking.language,
@@ -126,6 +158,7 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         at=slot.starts_at,
         organization=expert.organization,
         message_id=message_id,
+        texts=texts,
         reply_to=expert.organization.contact_email,
         not_me_url=links.not_me_url(booking),
     )
@@ -133,6 +166,11 @@ def _mail_to_booker(booking: Booking, kind: MailKind, to: str, message_id: str, 
         method = method if invites else event.PUBLISH
         mail.attach("booking.ics", event.calendar_file(booking, method).decode(), f"text/calendar; method={method}")
     return mail
+
+
+def _has_facts(booking: Booking, kind: MailKind) -> bool:
+    """Say whether the product's first sentence has something that the heading and the lists do not say."""
+    return kind == MailKind.EXPIRED or (kind == MailKind.RESCHEDULED and booking.status == Status.PENDING)
 
 
 def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, before: Before) -> Mail:
@@ -164,21 +202,6 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
     )
 
 
-def _book_again_url(booking: Booking) -> str:
-    """Return where somebody books instead of what has ended: with anyone who does the same, as the expert may be away.
-
-    Needs ``with_slot()``. Without a type, the expert's page, or that of the organisation where the expert has left.
-    """
-    expert, session_type = booking.slot.expert, booking.session_type
-    if session_type is not None and session_type.is_active:
-        return absolute_url("anyone", expert.organization.slug, session_type.slug)
-    return (
-        absolute_url("expert", expert.slug)
-        if expert.is_active
-        else absolute_url("organization", expert.organization.slug)
-    )
-
-
 def _clocks_of(about: Booking | WaitlistEntry) -> Clocks:
     return clocks_for(about.venue, about.slot.expert.zone, known_zone(about.timezone))
 
@@ -207,20 +230,19 @@ def send_lookup_link(request: LookupRequest, url: str, expires_at: datetime) -> 
 
 def send_waitlist_link(entry: WaitlistEntry) -> None:
     """Send the link that puts somebody in line. Needs ``with_slot()``."""
+    _post(_waitlist_link(entry))
+
+
+def waitlist_link_mail(entry: WaitlistEntry, texts: MailTexts) -> Mail:
+    """Return what ``send_waitlist_link`` sends."""
+    return _built(_waitlist_link(entry), texts)
+
+
+def _waitlist_link(entry: WaitlistEntry) -> _Letter:
     slot, expert = session_awaited(entry), entry.slot.expert
-    _send(
-        "waitlist_prove",
-        MailKind.WAITLIST_PROVE,
-        {"entry": entry, "slot": slot, "expert": expert, "url": links.link_url(links.offer_token(entry))},
-        to=entry.email,
-        language=entry.language,
-        clocks=_clocks_of(entry),
-        at=slot.starts_at,
-        organization=expert.organization,
-        message_id=log.waitlist_message_id(entry),
-        reply_to=expert.organization.contact_email,
-        not_me_url=links.not_me_url(entry),
-    )
+    context = {"entry": entry, "slot": slot, "expert": expert, "url": links.link_url(links.offer_token(entry))}
+    about = _about_entry(entry, slot, log.waitlist_message_id(entry))
+    return _Letter("waitlist_prove", MailKind.WAITLIST_PROVE, context, about)
 
 
 def send_waitlist_offer(entry: WaitlistEntry) -> None:
@@ -228,56 +250,74 @@ def send_waitlist_offer(entry: WaitlistEntry) -> None:
 
     Needs ``with_slot()``.
     """
+    _post(_waitlist_offer(entry), booking=entry.hold)
+
+
+def waitlist_offer_mail(entry: WaitlistEntry, texts: MailTexts) -> Mail:
+    """Return what ``send_waitlist_offer`` sends."""
+    return _built(_waitlist_offer(entry), texts)
+
+
+def _waitlist_offer(entry: WaitlistEntry) -> _Letter:
     slot, expert, hold = session_awaited(entry), entry.slot.expert, entry.hold
     assert hold is not None, "nothing was offered"
-    _send(
-        "waitlist",
-        MailKind.WAITLIST_OFFER,
-        {
-            "entry": entry,
-            "slot": slot,
-            "expert": expert,
-            "place": public_place(expert, hold.terms),  # it is not booked yet
-            "until": hold.runs_out_at,
-            "url": links.link_url(links.offer_token(entry)),
-        },
-        to=entry.email,
-        language=entry.language,
-        clocks=_clocks_of(entry),
-        at=slot.starts_at,
-        organization=expert.organization,
-        message_id=log.offer_message_id(entry),
-        reply_to=expert.organization.contact_email,
-        not_me_url=links.not_me_url(entry),
-        booking=hold,
-    )
+    context = {
+        "entry": entry,
+        "slot": slot,
+        "expert": expert,
+        "place": public_place(expert, hold.terms),  # it is not booked yet
+        "until": hold.runs_out_at,
+        "url": links.link_url(links.offer_token(entry)),
+    }
+    return _Letter("waitlist", MailKind.WAITLIST_OFFER, context, _about_entry(entry, slot, log.offer_message_id(entry)))
+
+
+def _about_entry(entry: WaitlistEntry, slot: Slot, message_id: str) -> _About:
+    organization = entry.slot.expert.organization
+    return {
+        "to": entry.email,
+        "language": entry.language,
+        "clocks": _clocks_of(entry),
+        "at": slot.starts_at,
+        "organization": organization,
+        "message_id": message_id,
+        "reply_to": organization.contact_email,
+        "not_me_url": links.not_me_url(entry),
+    }
 
 
 def send_rescue_offer(rescue: Rescue, times: Sequence[Proposal]) -> None:
     """Send the times that are kept for somebody whose session cannot take place. Needs ``with_booking()``."""
+    _post(_rescue_offer(rescue, times), booking=rescue.booking)
+
+
+def rescue_offer_mail(rescue: Rescue, times: Sequence[Proposal], texts: MailTexts) -> Mail:
+    """Return what ``send_rescue_offer`` sends."""
+    return _built(_rescue_offer(rescue, times), texts)
+
+
+def _rescue_offer(rescue: Rescue, times: Sequence[Proposal]) -> _Letter:
     booking, organization = rescue.booking, rescue.booking.slot.expert.organization
     url = links.link_url(links.rescue_token(rescue))
-    _send(
-        "rescue",
-        MailKind.RESCUE_OFFER,
-        {
-            "rescue": rescue,
-            "booking": booking,
-            "slot": booking.session,
-            "times": [(time, f"{url}?time={time.slot.pk}") for time in times],
-            "until": rescue.until,
-            "url": url,
-        },
-        to=booking.email,
-        language=booking.language,
-        clocks=_clocks_of(booking),
-        at=booking.slot.starts_at,
-        organization=organization,
-        message_id=log.rescue_message_id(rescue),
-        reply_to=organization.contact_email,
-        not_me_url=links.not_me_url(booking),
-        booking=booking,
-    )
+    context = {
+        "rescue": rescue,
+        "booking": booking,
+        "slot": booking.session,
+        "times": [(time, f"{url}?time={time.slot.pk}") for time in times],
+        "until": rescue.until,
+        "url": url,
+    }
+    about: _About = {
+        "to": booking.email,
+        "language": booking.language,
+        "clocks": _clocks_of(booking),
+        "at": booking.slot.starts_at,
+        "organization": organization,
+        "message_id": log.rescue_message_id(rescue),
+        "reply_to": organization.contact_email,
+        "not_me_url": links.not_me_url(booking),
+    }
+    return _Letter("rescue", MailKind.RESCUE_OFFER, context, about)
 
 
 def send_invitation(invitation: Invitation, url: str) -> None:
@@ -342,6 +382,15 @@ def send_webhook_paused(endpoint: WebhookEndpoint, to: str) -> None:
     )
 
 
+def _post(letter: _Letter, *, booking: Booking | None = None) -> None:
+    _send(letter.name, letter.kind, letter.context, booking=booking, **letter.about)
+
+
+def _built(letter: _Letter, texts: MailTexts) -> Mail:
+    about = letter.about | {"texts": texts}
+    return _build(letter.name, letter.kind, letter.context, **about)
+
+
 def _send(
     name: str, kind: MailKind, context: dict[str, Any], *, booking: Booking | None = None, **about: Unpack[_About]
 ) -> None:
@@ -379,6 +428,7 @@ def _build(
     at: datetime,
     organization: Organization | None,
     message_id: str,
+    texts: MailTexts | None = None,
     reply_to: str = "",
     not_me_url: str = "",
 ) -> Mail:
@@ -386,8 +436,9 @@ def _build(
 
     In the reader's language, with all times by the leading clock; ``at`` is the instant that the other clock is told
     of, and whose offset from UTC the zone's label shows. Each mail has a link that stops such mails: ``not_me_url``, or
-    one by the mail itself.
+    one by the mail itself. ``texts``: as of ``booking_mail``.
     """
+    own = _own_words(kind, organization, texts)
     not_me_url = not_me_url or links.unwanted_url(message_id, to, organization)
     with translation.override(language), timezone.override(clocks.leading):
         about = {
@@ -399,8 +450,13 @@ def _build(
             "stop_label": _stop_label(kind),
         }
         context = _look(organization) | about | context
+        subject = ""
+        if own is not None:
+            values = _values(context, clocks, at)
+            subject = fill_placeholders(own.subject, values)
+            context["opening"] = fill_placeholders(own.opening, values)
         # Names of experts may hold line breaks, which would end the header.
-        subject = " ".join(render_to_string(f"emails/{name}_subject.txt", context).split())
+        subject = " ".join((subject or render_to_string(f"emails/{name}_subject.txt", context)).split())
         mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))
         mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
     mail.to = [to]
@@ -417,6 +473,29 @@ def _build(
     return mail
 
 
+def _own_words(kind: MailKind, organization: Organization | None, texts: MailTexts | None) -> MailText | None:
+    if organization is None or kind not in WORDED:
+        return None
+    if texts is None:
+        texts = mail_texts([organization.pk])
+    return texts.get((organization.pk, kind))
+
+
+def _values(context: dict[str, Any], clocks: Clocks, at: datetime) -> dict[str, str]:
+    """Return what becomes of the placeholders in an organisation's own words (``PLACEHOLDERS``)."""
+    booking: Booking | None = context.get("booking")
+    values = {
+        "organization": context["organization"].name,
+        "time": by_clock_of(clocks.leading, date_format(at.astimezone(clocks.leading), "BRIEF_DAY_TIME_FORMAT")),
+    }
+    if booking is not None:
+        values |= {"name": booking.name, "expert": booking.with_whom, "reference": booking.reference}
+        return values | {"session": booking.title or _("Session")}
+    entry: WaitlistEntry = context["entry"]
+    title = entry.session_type.name if entry.session_type else entry.slot.title
+    return values | {"name": entry.name, "expert": entry.slot.expert.name, "session": title or _("Session")}
+
+
 def _stop_label(kind: MailKind) -> str:
     """Return what the link is called that stops such mails."""
     if kind in NOTICES:
@@ -429,6 +508,7 @@ def _look(organization: Organization | None) -> dict[str, Any]:
     return {
         "language": translation.get_language(),
         "organization": organization,
+        "logo_url": urljoin(settings.SITE_URL, organization.logo_url) if organization and organization.logo_url else "",
         "accent": light,
         "accent_dark": dark,
         "on_accent_dark": on_dark,

@@ -23,6 +23,7 @@ from bookings.mail.transport import Transport
 from bookings.models import Booking, OutboxMail, Postponed, Status
 from bookings.polling import keep_looking, log_mistake
 from bookings.queue import BackOff
+from bookings.selectors.mail_texts import mail_texts
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     stale: dict[str, log.Delivery] = {}
     of_row: dict[int, list[str]] = defaultdict(list)
     about = [(row, bookings[row.booking_id], MailKind(row.kind)) for row in rows if row.booking_id in bookings]
-    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about])
+    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about], old_slots)
     for (row, booking, kind), addresses in zip(about, to_each, strict=True):
         is_true = still_true(kind, booking, row.sequence, now)
         for to in addresses:
@@ -123,6 +124,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
 def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float) -> _Batch:
     """Build and send mails. One that fails keeps none of the others, unless the mail server is away."""
     batch = _Batch()
+    texts = mail_texts({mail.booking.slot.expert.organization_id for mail in mails}) if mails else {}
     away: log.MailNotSentError | None = None
     with Transport() as transport:
         for mail in mails:
@@ -141,6 +143,7 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float)
                     delivery.message_id,
                     mail.before,
                     invites=standing.invites(mail.booking),
+                    texts=texts,
                 )
                 transport.hand_over(built)
             except log.MailNotSentError as error:

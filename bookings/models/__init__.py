@@ -5,6 +5,7 @@ from bookings.models.erasure import Erasure, RetentionMark
 from bookings.models.feed import CalendarFeed
 from bookings.models.idempotency import Idempotency
 from bookings.models.lookup import LookupLink, LookupRequest
+from bookings.models.mail_text import MailText
 from bookings.models.note_reading import NoteReading
 from bookings.models.notification import MailKind, Notification
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
@@ -33,6 +34,7 @@ __all__ = [
     "LookupRequest",
     "MailAllowance",
     "MailKind",
+    "MailText",
     "NoteReading",
     "NoticesOff",
     "Notification",

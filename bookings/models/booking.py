@@ -17,13 +17,14 @@ from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.proof import Proof
-from bookings.phones import digits_to_find, show_phone
+from bookings.phones import COUNTRY_CODE, digits_at_home, digits_to_find, show_phone
 from bookings.policy import BrokenRule
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
 from experts.models import Expert, Session, SessionTerms, SessionType, Slot
 from experts.models.expert import Venue
+from experts.search import folded, folded_spelt_out, spellings, words_query
 from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
@@ -82,28 +83,38 @@ class ProofReason(models.TextChoices):
 
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
 _JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
-_WORDS_OF_NAME = SearchVector(
-    Func(
-        "name",
-        Value(_JOINTS),
-        Value(" " * len(_JOINTS)),
-        function="translate",
-        output_field=models.TextField(),
-    ),
-    config="simple",
+_NAME: "Func[Any]" = Func(
+    "name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField()
 )
-# The digits of a phone number without its extension, the last one first: in whatever way people say a number, with the
-# country or with a zero before it, or only its end, it ends the same.
-_PHONE_BACKWARDS = Func(
-    Func(
-        Func("phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()),
+_WORDS_OF_NAME = SearchVector(folded(_NAME), folded_spelt_out(_NAME), config="simple")
+_PHONE: "Func[Any]" = Func(
+    "phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()
+)  # no extension
+
+
+def _digits_of(phone: "Func[Any]") -> "Func[Any]":
+    return Func(
+        phone,
         Value(r"\D"),
         Value(""),
         Value("g"),
         function="regexp_replace",
         output_field=models.TextField(),
+    )
+
+
+# The digits of a phone number, the last one first: in whatever way people say a number, with the country or with a zero
+# before it, or only its end, it ends the same.
+_PHONE_BACKWARDS = Func(_digits_of(_PHONE), function="reverse", output_field=models.TextField())
+# Its digits after the code of the country and a zero, in whatever country they are said: as far as they have been said.
+_PHONE_AT_HOME = Func(
+    _digits_of(
+        Func(
+            _PHONE, Value(rf"^\+{COUNTRY_CODE}"), Value(""), function="regexp_replace", output_field=models.TextField()
+        )
     ),
-    function="reverse",
+    Value("0"),
+    function="ltrim",
     output_field=models.TextField(),
 )
 # A booking that awaits its proof is a hold with a name.
@@ -111,8 +122,8 @@ _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
 )
 # A session of a type may end before the slot in which it starts, or with one of those that follow.
-_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
-IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
+ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
+IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(ENDS_AT, Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -149,27 +160,38 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             return self.none()
         return self.exclude(phone="").alias(backwards=_PHONE_BACKWARDS).filter(backwards__startswith=digits[::-1])
 
+    def of_phone_begun(self, text: str) -> Self:
+        """Bookings with a phone number that begins with the digits of ``text``: as ``of_phone``, from the front.
+
+        With the code of a country or a zero before them, or with neither.
+        """
+        digits = digits_at_home(text)
+        if not digits:
+            return self.none()
+        return self.exclude(phone="").alias(at_home=_PHONE_AT_HOME).filter(at_home__startswith=digits)
+
     def matching(self, text: str) -> Self:
         """Bookings with all typed words at the beginning of a word of the name, an address that begins like that, or a
-        phone number that ends like that (``of_phone``).
+        phone number that ends or begins like that (``of_phone``, ``of_phone_begun``).
 
-        All of them when no word was typed. In any case of letters; accents count.
+        All of them when no word was typed. In any case of letters, and whatever their accents are (experts/search.py).
         """
         keys = Booking.objects.keys_matching(text)
         return self if keys is None else self.filter(pk__in=keys)
 
     def keys_matching(self, text: str) -> models.QuerySet[Any] | None:
         """Return the keys of all bookings that match (``matching``), in no order; None when no word was typed."""
-        words = re.findall(r"[^\W_]+", text.lower())[:_MOST_WORDS]
+        words = [ways for part in text.split()[:_MOST_WORDS] if (ways := tuple(spellings(part)))]
         if not words:
             return Booking.objects.none().values("pk") if text.strip() else None
-        query = SearchQuery(" & ".join(f"'{word}':*" for word in words), config="simple", search_type="raw")
+        query = SearchQuery(words_query(words), config="simple", search_type="raw")
         named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
         address = text.replace("\0", "").strip().lower()  # PostgreSQL knows no such character
         written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
-        called = [Booking.objects.order_by().of_phone(text).values("pk")] if digits_to_find(text) else []
+        every = Booking.objects.order_by()
+        called = [every.of_phone(text), every.of_phone_begun(text)] if digits_to_find(text) else []
         # A union rather than an OR: each branch has its index.
-        return named.values("pk").union(written_to.values("pk"), *called, all=True)
+        return named.values("pk").union(written_to.values("pk"), *(rows.values("pk") for rows in called), all=True)
 
     def proven_to(self, visitor: str) -> Self:
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
@@ -226,12 +248,15 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         )
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
-        """By booking, the slot that it had before its last move, by its history; without slots that were deleted."""
+        """By booking, the slot that it had before its last move, with its expert, as its history says.
+
+        Without slots that were deleted.
+        """
         before = self.model.pgh_event_model.objects.filter(
             pgh_obj__in=keys, sequence=F("pgh_obj__sequence") - 1
         ).order_by("pgh_id")
         slot_of = dict(before.values_list("pgh_obj_id", "slot_id"))
-        slots = Slot.objects.in_bulk(set(slot_of.values()))
+        slots = Slot.objects.select_related("expert").in_bulk(set(slot_of.values()))
         return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
 
     def once_approved(self, keys: list[int]) -> set[int]:
@@ -241,7 +266,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def over(self, at: datetime) -> Self:
         """Those whose sessions had ended at that instant: sessions of a type by their own end."""
-        return self.filter(LessThanOrEqual(_ENDS_AT, Value(at, models.DateTimeField())))
+        return self.filter(LessThanOrEqual(ENDS_AT, Value(at, models.DateTimeField())))
 
     def ahead(self) -> Self:
         """Requests and confirmed bookings whose sessions are still to come or going on."""
@@ -461,8 +486,12 @@ class Booking(models.Model):
             models.Index(
                 OpClass(_PHONE_BACKWARDS, name="text_pattern_ops"), name="booking_of_phone", condition=~Q(phone="")
             ),
+            # And for their beginnings.
+            models.Index(
+                OpClass(_PHONE_AT_HOME, name="text_pattern_ops"), name="booking_of_phone_begun", condition=~Q(phone="")
+            ),
             # Not for holds, which nobody has named yet and which come and go most often.
-            GinIndex(_WORDS_OF_NAME, name="booking_in_words", condition=~Q(name="")),
+            GinIndex(_WORDS_OF_NAME, name="booking_in_plain_words", condition=~Q(name="")),
             # Requests that wait for staff; with the holds, what runs out next.
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
@@ -649,8 +678,7 @@ class Booking(models.Model):
 # Notes may hold what only the expert should read, a visitor's identity is a secret, and the network is of use for days:
 # none of them is copied. That notes were changed is told, after what was changed together with them (triggers run in
 # the order of their names); not those that come with the booking itself, nor that they were erased. What is said about
-# the proof does not change but with the status, the second expert but with the slots, the rule that it broke not at
-# all.
+# the proof does not change but with the status, the second expert and the rule that it broke but with the slots.
 pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(),

@@ -11,7 +11,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
-from bookings.transitions import Status
 from bookings.validators import validate_printable
 from experts.constraints import known_value
 from experts.models import Expert, Slot
@@ -121,7 +120,3 @@ class RescueTime(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
-
-    def is_kept_at(self, now: datetime) -> bool:
-        """Whether it is kept at that instant. Needs ``hold``."""
-        return self.hold is not None and self.hold.status == Status.HELD and self.hold.runs_out_at > now

@@ -57,10 +57,11 @@ _SELECT = f"""
     GROUP BY asked.number, asked.address_hash, asked.pair_hash
 """
 _OF_SEVERAL = _SELECT % {
-    "asked": "unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY"
+    "asked": "unnest((SELECT %s::bigint[]), (SELECT %s::text[]), (SELECT %s::text[]), (SELECT %s::text[]),"
+    " (SELECT %s::text[]), (SELECT %s::text[])) WITH ORDINALITY"
 }
-# PostgreSQL keeps the plan for one: behind OFFSET 0 it cannot think that other values had a better one. For lists it
-# does not: it takes them for ten, and plans anew each time, which takes longer than to run it.
+# PostgreSQL keeps the plan for one, as behind OFFSET 0 it cannot think that other values had a better one, and for
+# lists, as it cannot see how long they are. To plan takes longer than to run.
 _OF_ONE = _SELECT % {"asked": "(SELECT %s::bigint, %s::text, %s::text, %s::text, %s::text, %s::text, 1 OFFSET 0)"}
 
 

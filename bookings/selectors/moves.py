@@ -1,7 +1,7 @@
 """Where staff can move a booking on one day: the rule of ``reschedule``, read at once for all experts who are shown."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -60,9 +60,9 @@ def read_moves(booking: Booking, experts: Sequence[Expert], day: date, zone: Zon
             moves.why_not[expert.pk] = WhyNot.TYPE if booking.second_expert_id is None else WhyNot.TOGETHER
     slots_of = _slots(booking, asked, first, last, terms, now)
     for expert in asked:
-        found = _starts(booking, slots_of[expert.pk], session_type, terms)
+        found = _starts(slots_of[expert.pk], session_type, terms)
         if booking.second_expert_id is not None:
-            found = _together(found, slots_of[booking.second_expert_id])
+            found = starts_of_both(found, slots_of[booking.second_expert_id])
         free = [
             start
             for start in found
@@ -112,16 +112,17 @@ def _slots(
     return slots_of
 
 
-def _starts(
-    booking: Booking, slots: Sequence[Slot], session_type: SessionType | None, terms: SessionTerms | None
-) -> list[Slot]:
+def _starts(slots: Sequence[Slot], session_type: SessionType | None, terms: SessionTerms | None) -> list[Slot]:
     if session_type is None or terms is None:
         return list(slots)
     return list(sessions_of(slots, session_type, terms))
 
 
-def _together(found: Sequence[Slot], slots: Sequence[Slot]) -> list[Slot]:
-    """Of the starts of the one expert those at which the second can begin, too."""
+def starts_of_both(found: Iterable[Slot], slots: Sequence[Slot]) -> list[Slot]:
+    """Return, of the starts of one expert, those at which a second can begin, too: as sessions of both together.
+
+    ``slots``: all of the second's, in order of time.
+    """
     at = {slot.starts_at: slot for slot in slots}
     both: list[Slot] = []
     for one in found:

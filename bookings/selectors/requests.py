@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from bookings.models import Answer, Booking, MailKind, OutboxMail, Status
 from bookings.policy import MAIL_WAITS, UNDO_SECONDS
+from experts.models import Slot
 
 MOST_SHOWN = 100
 MOST_COUNTED = 500
@@ -53,3 +55,9 @@ def undoable(bookings: QuerySet[Booking], keys: Collection[int], now: datetime) 
     waiting = [mail.booking_id for mail in mails if mail.kind == mails[0].kind]
     found = list(bookings.filter(pk__in=waiting, status=status).order_by("pk"))
     return Undoable(found, status, seconds) if found and seconds > 0 else None
+
+
+def has_room_again(booking: Booking) -> bool:
+    """Whether the seats that a booking gave back are still free at this moment. One query."""
+    now = timezone.now()
+    return all(slot.seats_left_at(now) >= booking.seats for slot in Slot.objects.filter(pk__in=booking.slot_ids))

@@ -4,16 +4,28 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BooleanField, DateTimeField, Exists, Func, OuterRef, Q, QuerySet
+from django.db.models import (
+    BooleanField,
+    Case,
+    DateTimeField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Coalesce, Now
 
-from bookings.models import Rescue
-from bookings.models.booking import BookingQuerySet
+from bookings.models import Booking, Rescue
+from bookings.models.booking import ENDS_AT, BookingQuerySet
 from bookings.models.rescue import RescueState
+from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff
 
 _LONGEST_SLOT = timedelta(days=1)
-_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
 _IS_ONE_OF_MORE = Func(
     "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
 )
@@ -24,7 +36,8 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
 
     That is: a slot that the session itself touches was closed and its booking kept; or the expert, one of two, or the
     whole organisation took that time off after it was booked. What somebody books in a slot that staff have opened in
-    the time off is meant to take place. So is what staff have settled (``mark_reached`` of services/rescue.py).
+    the time off, and what staff book outside the hours, is meant to take place. So is what staff have settled
+    (``mark_reached`` of services/rescue.py).
 
     ``experts``: those whose bookings they are, so that the slots of all others need not be looked at.
     """
@@ -51,13 +64,32 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
         | Q(expert=OuterRef("second_expert_id"))
         | Q(organization=OuterRef("slot__expert__organization_id"))
     )
+    # Taken after it was booked, or moved there; not only explained or corrected otherwise since.
     written = TimeOff.pgh_event_model.objects.filter(pgh_obj=OuterRef("pk"))  # type: ignore[attr-defined]  # pghistory's
-    during = during.filter(Exists(written.filter(pgh_created_at__gte=OuterRef(OuterRef("created_at")))))
-    is_closed = Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))
+    as_now = written.filter(*(_is_same(name) for name in ("first_day", "last_day", "from_time", "to_time")))
+    placed = OuterRef(OuterRef("placed_at"))
+    during = during.filter(Exists(written.filter(pgh_created_at__gte=placed)))
+    during = during.exclude(Exists(as_now.filter(pgh_created_at__lt=placed)))
+    moves = Booking.pgh_event_model.objects.filter(pgh_obj=OuterRef("pk"), sequence=OuterRef("sequence"))
+    moved_at = Subquery(moves.order_by("pgh_id").values("pgh_created_at")[:1])
+    placed_at = Case(When(sequence=0, then="created_at"), default=Coalesce(moved_at, "created_at"))
+    on_purpose = Q(broken_rule=BrokenRule.CLOSED) & ~Exists(during)
+    is_closed = (Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))) & ~on_purpose
     is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)
     settled = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence"), state=RescueState.SETTLED)
-    lost = bookings.ahead().alias(session_or_slot_ends_at=_ENDS_AT).filter(is_closed | is_away)
+    lost = bookings.ahead().alias(session_or_slot_ends_at=ENDS_AT, placed_at=placed_at).filter(is_closed | is_away)
     return lost.exclude(Exists(settled))
+
+
+def _is_same(name: str) -> Func:
+    """Of an event: whether it has the value that its row has now, which may be none."""
+    return Func(
+        F(name),
+        OuterRef(name),
+        template="(%(expressions)s)",
+        arg_joiner=" IS NOT DISTINCT FROM ",
+        output_field=BooleanField(),
+    )
 
 
 def _off_during(starts: Any, ends: Any, zone: Any) -> QuerySet[TimeOff]:

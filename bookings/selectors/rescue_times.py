@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from bookings.models import Booking, Rescue, RescueTime, Status
+from bookings.selectors.moves import starts_of_both
 from bookings.selectors.rescue import IS_IN_TIME_OFF
 from experts import formatting
 from experts.models import Expert, OfferedType, SessionType, Slot
@@ -38,6 +39,11 @@ class Proposal:
     def is_own(self) -> bool:
         """Whether it is with the same expert."""
         return self.slot.expert_id == self.booking.slot.expert_id
+
+    @property
+    def with_whom(self) -> str:
+        """Whose names are told; of two together both, who stay the same."""
+        return self.booking.with_whom if self.booking.second_expert_id is not None else self.slot.expert.name
 
     @property
     def is_same_time(self) -> bool:
@@ -84,13 +90,15 @@ def who_may_take(bookings: Collection[Booking]) -> QuerySet[Expert]:
     types = {booking.session_type_id for booking in bookings if booking.session_type_id}
     categories = {booking.slot.expert.category_id for booking in bookings if not booking.session_type_id}
     does_the_same = Q(category__in=categories) | Q(pk__in=_offering(types).values("expert"))
-    own = Q(pk__in={booking.slot.expert_id for booking in bookings})
+    own = Q(pk__in={expert.pk for booking in bookings for expert in booking.experts})
     return Expert.objects.active().filter(does_the_same | own, organization__in=organizations)
 
 
 def may_take(booking: Booking, expert_id: int) -> bool:
-    """Say whether a booking could be given to an expert. One query; none for its own."""
-    return booking.slot.expert_id == expert_id or who_may_take([booking]).filter(pk=expert_id).exists()
+    """Say whether a booking could be given to an expert. One query; none for its own, and for one with two experts."""
+    if booking.slot.expert_id == expert_id or booking.second_expert_id is not None:
+        return booking.slot.expert_id == expert_id
+    return who_may_take([booking]).filter(pk=expert_id).exists()
 
 
 def _offering(types: Collection[int]) -> QuerySet[OfferedType]:
@@ -104,11 +112,10 @@ def propose(
     """Return for each booking (its key) up to ``each`` times, the best first, and up to ``more`` besides.
 
     No seat is among the first of two bookings; those besides are nobody's first. In order of their starts, so that who
-    is hit soonest chooses first. ``experts``: those to whom they may be given. Three queries, for any number. Nothing
-    is proposed for a session with two experts. Needs ``with_slot()``.
+    is hit soonest chooses first. ``experts``: those to whom they may be given; a session with two experts stays with
+    both. Three queries, for any number. Needs ``with_slot()``.
     """
     rows = sorted(bookings, key=lambda booking: (booking.slot.starts_at, booking.pk))
-    rows = [booking for booking in rows if booking.second_expert_id is None]
     if not rows:
         return {}
     free = _FreeTimes(rows, experts, now)
@@ -184,14 +191,21 @@ class _FreeTimes:
 
     def _for(self, booking: Booking, *, own: bool = False) -> list[Slot]:
         """Return what bookings of this kind could take, in order of time. Worked out once for each kind."""
-        expert = booking.slot.expert
+        expert, second_id = booking.slot.expert, booking.second_expert_id
+        terms = booking.terms
+        # Of what was agreed only what takes time: each may have a link of its own.
         kind = (
-            (booking.session_type_id, str(booking.agreed)) if booking.terms else (expert.category_id, _minutes(booking))
+            (booking.session_type_id, terms.minutes, terms.buffer_before, terms.buffer_after)
+            if terms
+            else (expert.category_id, _minutes(booking))
         )
-        key = (kind, expert.pk if own else None)
+        own = own or second_id is not None
+        key = (kind, expert.pk if own else None, second_id)
         if key not in self._kept:
             whose = [expert.pk] if own else self._takers(booking)
             found = [slot for pk in whose for slot in self._of(booking, self._slots.get(pk, []))]
+            if second_id is not None:
+                found = starts_of_both(found, self._slots.get(second_id, []))
             bookable = [slot for slot in found if slot.state_at(self._now) in BOOKABLE_STATES]
             self._kept[key] = sorted(bookable, key=lambda slot: (slot.starts_at, slot.pk))
         return self._kept[key]

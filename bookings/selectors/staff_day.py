@@ -13,11 +13,10 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status
-from bookings.models.booking import read_reference
+from bookings.models.booking import ENDS_AT, read_reference
 from bookings.permissions import experts_with
 from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
@@ -27,6 +26,7 @@ from experts.models.hours import MIDNIGHT
 from experts.models.slot import BOOKABLE_STATES
 from experts.permissions import VIEW, Reach
 from experts.scheduling.occurrences import off_instants
+from experts.scheduling.stretches import Stretches, merged, within, without
 from experts.timezones import day_bounds, edge_of
 
 USUAL_COLUMNS, MOST_COLUMNS = 12, 24
@@ -34,7 +34,6 @@ MOST_TO_CHOOSE = 200  # experts in the list of those to choose from
 MOST_FOUND = 30
 MOST_COUNTED = 500  # requests: what is only shown is counted so far
 _LONGEST = timedelta(days=1)  # of a slot and of a session
-Stretches = list[tuple[datetime, datetime]]  # starts and ends
 # Their seats are taken. What was cancelled, rejected or ran out is no part of the day.
 STANDING = (Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
 _CAME_ABOUT = (Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW)
@@ -143,12 +142,16 @@ def has_arrived(booking: Booking) -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """The day of one expert, soonest first. Times in it are told by the clock of ``expert.zone``."""
+    """The day of one expert, soonest first. Times in it are told by the clock of ``expert.zone``.
+
+    ``later_free_at``: where nothing of the day can be booked any more, when the next slot after it starts that can.
+    """
 
     expert: Expert
     slots: list[Slot]
     entries: list[Entry]
     away: list[Stretch]
+    later_free_at: datetime | None = None
 
     @property
     def seats(self) -> int:
@@ -256,7 +259,7 @@ def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[E
 def read_day(
     *, organization: Organization, experts: Sequence[Expert], day: date, now: datetime, reach: Reach
 ) -> StaffDay:
-    """Read the day of these experts, whom ``experts_to_choose`` found. Eight queries at most.
+    """Read the day of these experts, whom ``experts_to_choose`` found. Nine queries at most.
 
     A session is part of each day on which any of it takes place.
     """
@@ -276,10 +279,12 @@ def read_day(
     in_danger = _in_danger(bookings, everybody, now)
     entries_of = {key: _in_lanes(_entries(slots_of[key], bookings_of[key], in_danger, now)) for key in shown}
     opens_at, closes_at = _axis(entries_of.values(), working_of.values(), start, end)
+    full = [key for key in shown if not any(entry.is_bookable for entry in entries_of[key])]
+    later_of = _first_free_after(end, full)
     columns = []
     for key, expert in shown.items():
         away = _away(slots_of[key], entries_of[key], working_of.get(key), off[key], (opens_at, closes_at))
-        columns.append(Column(expert, slots_of[key], entries_of[key], away))
+        columns.append(Column(expert, slots_of[key], entries_of[key], away, later_of.get(key)))
     return StaffDay(organization, day, now, columns, read_waiting(reach, organization, now), opens_at, closes_at)
 
 
@@ -303,7 +308,7 @@ def read_week(*, organization: Organization, expert: Expert, first: date, now: d
         own = [slot for slot in slots if slot.starts_at < day_end and slot.ends_at > day_start]
         taken = [it for it in bookings if it.slot.starts_at < day_end and it.ends_at > day_start]
         entries = _in_lanes(_entries(own, taken, in_danger, now))
-        at_work = None if working is None else _within(working, day_start, day_end)
+        at_work = None if working is None else within(working, day_start, day_end)
         parts.append((day, own, entries, at_work, _axis([entries], [at_work or []], day_start, day_end)))
     used = [it for it in parts if it[2] or it[3]] or parts
     opens = min(it[4][0] - bounds[it[0]][0] for it in used)
@@ -329,7 +334,7 @@ def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
 
     Two queries. Needs ``with_slot()``.
     """
-    seen = Booking.objects.filter(slot__expert__in=experts_seen(reach, booking.slot.expert.organization))
+    seen = Booking.objects.of_experts(experts_seen(reach, booking.slot.expert.organization))
     rows = bookings_of_person(seen, booking.pk).filter(
         status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
     )
@@ -346,11 +351,10 @@ def find_bookings(reach: Reach, organization: Organization, text: str, now: date
 
     Of the newest that match, at most ``MOST_FOUND``. One query.
     """
-    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    rows = Booking.objects.shown().of_experts(experts_seen(reach, organization))
+    matching = Q(pk__any_of=_matching(text))
     if reference := read_reference(text):
-        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
-    else:
-        matching = Q(pk__any_of=_matching(text))
+        matching |= Q(reference=reference)
     found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
     return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
 
@@ -394,7 +398,7 @@ def _bookings(
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
     is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
-        Booking.objects.alias(over_at=Coalesce("session_ends_at", "slot__ends_at"))
+        Booking.objects.alias(over_at=ENDS_AT)
         .filter(
             is_shown,
             slot__starts_at__gt=start - _LONGEST,
@@ -453,7 +457,7 @@ def _working(
     first, last = dates
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return {
-        key: _within(
+        key: within(
             [hours_instants(row, it, experts[key].zone) for it in days for row in rows if row.holds_on(it)], start, end
         )
         for key, rows in rows_of.items()
@@ -464,6 +468,16 @@ def hours_instants(row: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetim
     """The instants at which weekly hours start and end on a day of the expert."""
     ends_on = day + timedelta(days=1) if row.end == MIDNIGHT else day
     return edge_of(day, row.start, zone), edge_of(ends_on, row.end, zone)
+
+
+def _first_free_after(end: datetime, experts: Collection[int]) -> dict[int, datetime | None]:
+    """When each of these experts (keys) can be booked next from ``end`` on. One query, none for nobody."""
+    if not experts:
+        return {}
+    # Of each expert up to the first, along the index slot_next_bookable.
+    first = Slot.objects.bookable_of_outer().filter(starts_at__gte=end).order_by("starts_at")
+    rows = Expert.objects.filter(pk__in=experts).order_by()
+    return dict(rows.values_list("pk", Subquery(first.values("starts_at")[:1])))
 
 
 def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datetime) -> frozenset[int]:
@@ -481,9 +495,10 @@ def _in_danger(bookings: Iterable[Booking], experts: Collection[int], now: datet
 def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[int], now: datetime) -> Iterator[Entry]:
     """What stands in a column: each session once, whatever it takes, and the slots that are not taken whole."""
     starting = {slot.starts_at: slot for slot in slots}
+    own = {slot.pk for slot in slots}
     sessions: dict[tuple[int, datetime], list[Booking]] = defaultdict(list)
     at: dict[tuple[int, datetime], tuple[Slot, datetime]] = {}
-    taken: set[int] = set()
+    taken: set[int] = set()  # by a session, from the start or later
     for booking in bookings:
         slot = starting.get(booking.slot.starts_at, booking.slot)
         # Of a slot of one seat each booking is a session; of several seats those who come together are one.
@@ -492,17 +507,18 @@ def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[in
         at[key] = slot, booking.slot.starts_at
         taken.add(slot.pk)
         taken.update(booking.slot_ids)
+    begun = {slot_id for slot_id, _ends_at in sessions}
     for key, together in sessions.items():
         slot, starts_at = at[key]
         if slot.capacity > 1:
             look = Look.RESCUE if any(it.pk in in_danger for it in together) else Look.CLASS
-            may_book = slot.state_at(now) in BOOKABLE_STATES if slot.pk in {s.pk for s in slots} else False
+            may_book = slot.pk in own and slot.state_at(now) in BOOKABLE_STATES
             yield Entry(look, slot, starts_at, key[1], tuple(together), in_danger, may_book)
         else:
             for booking in together:
                 yield Entry(_look(booking, in_danger), slot, starts_at, key[1], (booking,), in_danger)
     for slot in slots:
-        if slot.is_closed or (slot.pk in taken and (slot.capacity == 1 or _starts(slot, at))):
+        if slot.is_closed or (slot.pk in taken and (slot.capacity == 1 or slot.pk in begun)):
             continue
         state = slot.state_at(now)
         if slot.capacity > 1:
@@ -511,10 +527,6 @@ def _entries(slots: list[Slot], bookings: list[Booking], in_danger: frozenset[in
             yield Entry(Look.FREE, slot, slot.starts_at, slot.ends_at, is_bookable=True)
         elif slot.starts_at > now and state in ("past", "closed"):
             yield Entry(Look.UNBOOKABLE, slot, slot.starts_at, slot.ends_at)
-
-
-def _starts(slot: Slot, at: dict[tuple[int, datetime], tuple[Slot, datetime]]) -> bool:
-    return any(key == slot.pk for key, _ends_at in at)
 
 
 def _look(booking: Booking, in_danger: Collection[int]) -> Look:
@@ -571,49 +583,17 @@ def _away(
 ) -> list[Stretch]:
     """Why nothing can be booked where nothing can: for time off, else outside the hours, else in closed slots."""
     opens_at, closes_at = shown
-    off = _within(off, opens_at, closes_at)
+    off = within(off, opens_at, closes_at)
     busy = [(it.starts_at, it.ends_at) for it in entries]
-    at_work = _merged([*(working or []), *busy])
+    at_work = merged([*(working or []), *busy])
     if working is None and at_work:  # hours are not known: from the first session to the last
         at_work = [(at_work[0][0], at_work[-1][1])]
     stretches = [Stretch(Away.OFF, *it) for it in off]
-    for gap in _without([shown], at_work):
+    for gap in without([shown], at_work):
         is_break = at_work and at_work[0][0] < gap[0] and gap[1] < at_work[-1][1]
         why = Away.BREAK if is_break else Away.NOT_WORKING
-        stretches += [Stretch(why, *it) for it in _without([gap], off)]
-    taken = [*off, *busy, *_without([shown], at_work)]
-    closed = _within([(slot.starts_at, slot.ends_at) for slot in slots if slot.is_closed], opens_at, closes_at)
-    stretches += [Stretch(Away.CLOSED, *it) for it in _without(closed, taken)]
+        stretches += [Stretch(why, *it) for it in without([gap], off)]
+    taken = [*off, *busy, *without([shown], at_work)]
+    closed = within([(slot.starts_at, slot.ends_at) for slot in slots if slot.is_closed], opens_at, closes_at)
+    stretches += [Stretch(Away.CLOSED, *it) for it in without(closed, taken)]
     return sorted(stretches, key=lambda it: it.starts_at)
-
-
-# Stretches of time, in order and apart
-
-
-def _merged(stretches: Stretches) -> Stretches:
-    merged: Stretches = []
-    for start, end in sorted(stretches):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(merged[-1][1], end)
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def _within(stretches: Stretches, first: datetime, last: datetime) -> Stretches:
-    cut = [(max(start, first), min(end, last)) for start, end in stretches]
-    return _merged([(start, end) for start, end in cut if start < end])
-
-
-def _without(stretches: Stretches, taken: Stretches) -> Stretches:
-    left: Stretches = []
-    for start, end in _merged(stretches):
-        at = start
-        for taken_from, taken_until in _merged(taken):
-            if at < taken_until and taken_from < end:
-                if taken_from > at:
-                    left.append((at, taken_from))
-                at = max(at, taken_until)
-        if at < end:
-            left.append((at, end))
-    return left

@@ -1,7 +1,7 @@
 """Read the times that staff can book for somebody: a strip for each expert, also with what no visitor could book."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import combinations
 
@@ -188,7 +188,7 @@ def _soonest(strip: Strip) -> tuple[bool, date, str, str]:
 def _cut(strip: Strip) -> Strip:
     if len(strip.tiles) <= _MOST_TILES:
         return strip
-    return Strip(**{**vars(strip), "tiles": strip.tiles[:_MOST_TILES], "more": len(strip.tiles) - _MOST_TILES})
+    return replace(strip, tiles=strip.tiles[:_MOST_TILES], more=len(strip.tiles) - _MOST_TILES)
 
 
 class _Reader:
@@ -231,7 +231,7 @@ class _Reader:
             slot.expert = by_id[slot.expert_id]
             slots[slot.expert_id].append(slot)
         if self.together is not None:
-            strips = [self._of_two(one, other, self.together, slots) for one, other in combinations(experts, 2)]
+            strips = self._of_two(experts, self.together, slots)
         else:
             strips = [
                 self._strip(expert, None, self._shown(expert, slots[expert.pk], self.kinds[expert.pk]))
@@ -239,12 +239,17 @@ class _Reader:
             ]
         return [strip for strip in strips if strip is not None]
 
-    def _of_two(self, one: Expert, other: Expert, kind: SessionType, slots: dict[int, list[Slot]]) -> Strip | None:
-        """The sessions that two experts hold together, by the clock of the first."""
-        of_other = {it.starts_at: it for it in sessions_of(slots[other.pk], kind, kind.terms)}
-        of_one = sessions_of(slots[one.pk], kind, kind.terms)
-        both = [Session.together(it, of_other[it.starts_at]) for it in of_one if it.starts_at in of_other]
-        return self._strip(one, other, both)
+    def _of_two(self, experts: Sequence[Expert], kind: SessionType, slots: dict[int, list[Slot]]) -> list[Strip | None]:
+        """The sessions that two experts hold together, for each two of them, by the clock of the first."""
+        starts: dict[int, dict[datetime, Session]] = {}
+        for expert in experts:
+            starts[expert.pk] = {it.starts_at: it for it in sessions_of(slots[expert.pk], kind, kind.terms)}
+        strips = []
+        for one, other in combinations(experts, 2):
+            of_other = starts[other.pk]
+            both = [Session.together(it, of_other[at]) for at, it in starts[one.pk].items() if at in of_other]
+            strips.append(self._strip(one, other, both))
+        return strips
 
     def _strip(self, expert: Expert, second: Expert | None, shown: Sequence[Slot]) -> Strip | None:
         kind = self.kinds[expert.pk]
@@ -301,6 +306,8 @@ class _Reader:
         if state in ("past", "closed"):
             return None
         text = _words(slot, state, self.now) if state != "outside" or rule is None else str(rule.label)
+        if state == "full" and second is not None:  # nobody can wait for two
+            text = _("Full")
         at = formatting.clock(slot.starts_at, slot.expert.zone)
         shown = formatting.time_span(slot.starts_at, slot.ends_at, slot.expert.zone)
         hint = _("%(time)s with %(expert)s: %(state)s") % {"time": shown, "expert": slot.expert.name, "state": text}

@@ -22,6 +22,7 @@ from bookings.services.lifecycle import (
 )
 from bookings.services.mail import send_again, send_place_link_again, send_proof_again, send_receipt_again
 from bookings.services.mail_events import note_mail_event
+from bookings.services.mail_texts import save_mail_text
 from bookings.services.not_me import (
     allow_notices,
     disown,
@@ -48,7 +49,7 @@ from bookings.services.rescue import (
 )
 from bookings.services.test_mails import send_test_mail
 from bookings.services.tokens import create_token, revoke_token
-from bookings.services.undo import undo_decision
+from bookings.services.undo import undo_cancellation, undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,
     claim_offer,
@@ -113,6 +114,7 @@ __all__ = [
     "reschedule",
     "revoke_feed",
     "revoke_token",
+    "save_mail_text",
     "save_question",
     "send_again",
     "send_place_link_again",
@@ -128,6 +130,7 @@ __all__ = [
     "take_place",
     "take_places",
     "undo_attendance",
+    "undo_cancellation",
     "undo_decision",
     "undo_move",
 ]

@@ -48,6 +48,7 @@ from bookings.services.sessions import agreed_with, must_be_locked, read_taken, 
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
+from experts.inserting import insert_all
 from experts.locking import (
     lock_free_slots,
     lock_slots,
@@ -482,7 +483,7 @@ def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Ca
 
 
 def _save(bookings: list[Booking]) -> None:
-    Booking.objects.bulk_create([booking for booking in bookings if booking.pk is None])
+    insert_all([booking for booking in bookings if booking.pk is None])
     for booking in bookings:
         if booking._state.adding:
             booking.save(force_update=True)
@@ -551,10 +552,7 @@ def _keep_refusals(refused: list[_Refused]) -> list[_Outcome]:
         TurnedAway(slot_id=slot_id, reason=reason, source=source, people=people)
         for (slot_id, reason, source), people in demand.items()
     ]
-    if len(rows) == 1:
-        rows[0].save(force_insert=True)  # alone it needs no transaction, which bulk_create would open
-    elif rows:
-        TurnedAway.objects.bulk_create(rows)
+    insert_all(rows)
     outcomes: list[_Outcome] = [(it.request, partial(_turn_away, it.slot, it.reason)) for it in new]
     # Another request with the key was answered first, perhaps with the very booking that filled the slot.
     given = find_given(it.request.answer for it in old)

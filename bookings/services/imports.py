@@ -2,36 +2,47 @@
 
 import hashlib
 import logging
-from datetime import date, time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any, Protocol
 
 import pghistory
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from redis.exceptions import RedisError
 
-from bookings.errors import NotAllowed, SlotTaken
+from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.phones import read_phone
 from bookings.queue import defer
 from bookings.selectors.alternatives import Conflict
+from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_for_visitor
 from bookings.services.booking import book
+from bookings.services.idempotency import sha256
+from bookings.services.sessions import must_be_locked, session_wanted
 from bookings.transitions import OCCUPYING, Status
-from experts.errors import Busy
-from experts.locking import LOCK_ORDER, lock_slots, slot_transaction
+from experts.errors import Busy, ChangedMeanwhile
+from experts.locking import lock_slots, repeated, slot_transaction
 from experts.models import (
     Expert,
     ImportedRow,
     ImportKind,
     ImportRun,
     ImportStatus,
+    OfferedType,
     Organization,
     SessionType,
     Slot,
     User,
 )
+from experts.scheduling.fitting import session_at
+from experts.scheduling.sessions import slots_touching
 from experts.services.imports import (
     EXPERT_COLUMNS,
     SLOT_COLUMNS,
@@ -41,9 +52,11 @@ from experts.services.imports import (
     Outcome,
     Progress,
     RowError,
+    SlotKey,
     import_experts,
     import_slots,
     read_lines,
+    read_slots_at,
     write_lines,
 )
 from experts.tables import Table, UnreadableTable, read_table
@@ -51,6 +64,7 @@ from experts.tables import Table, UnreadableTable, read_table
 logger = logging.getLogger(__name__)
 MOST_SEATS = 1000
 PROGRESS_LASTS = 3600  # seconds
+WAIT_FOR_ANOTHER = timedelta(seconds=5)
 
 BOOKING_COLUMNS = (
     *SLOT_COLUMNS[:4],
@@ -91,15 +105,21 @@ def import_bookings(
     By ``book``, so the same rules hold as at the desk: what is full or over is an error of its row. A booking is there
     already if an earlier import has made it of a row with the same reference (or without one the same slot and person),
     whatever became of it, or if that person has a booking in that slot. Customers get no e-mail about it unless
-    ``tell``. Raises Busy.
+    ``tell``. Of an organisation one at a time (``_carry_out``). Raises Busy.
     """
     outcome = Outcome()
     lines = read_lines(table, BOOKING_COLUMNS, outcome)
     if outcome.errors:
         return outcome
     plan = _Plan(organization, lines)
-    # In the order in which everybody locks slots.
-    lines.sort(key=lambda line: plan.slot_key(line) if is_trial is False else plan.experts.key(line))
+    lines.sort(key=plan.experts.key)
+    if is_trial:
+        plan.read_what_is_there(lines)
+
+    def begin(some: list[ImportedLine]) -> None:
+        plan.lock(some)
+        if not is_trial:
+            plan.read_what_is_there(lines)  # what was there before may be as old as the wait
 
     def write(line: ImportedLine) -> bool:
         name = line.need(BOOKING_COLUMNS[4])
@@ -120,6 +140,7 @@ def import_bookings(
                 seats=seats,
                 session_type=kind.pk if kind else None,
                 source=Source.STAFF,
+                seen=plan.see_session(slot_id, kind) if kind else None,
                 tell=tell,
                 agreed=True,
             ).booking
@@ -130,22 +151,15 @@ def import_bookings(
         plan.imported.add(digest)
         return True
 
-    def write_all() -> None:
-        write_lines(
-            lines,
-            write,
-            outcome,
-            is_trial=is_trial,
-            together=lambda line: plan.experts.key(line)[:2],
-            progress=progress,
-        )
-
-    if is_trial:
-        write_all()
-        return outcome
-    with slot_transaction():
-        lock_slots(plan.slot_ids)
-        write_all()
+    write_lines(
+        lines,
+        write,
+        outcome,
+        is_trial=is_trial,
+        together=lambda line: plan.experts.key(line)[:2],
+        progress=progress,
+        begin=begin,
+    )
     return outcome
 
 
@@ -155,19 +169,84 @@ class _Plan:
     def __init__(self, organization: Organization, lines: list[ImportedLine]) -> None:
         self.organization = organization
         self.experts = ExpertNames(organization)
-        self._slots = self._read_slots(lines)
-        self.slot_ids = {slot.pk for slot in self._slots.values()}
+        self._slots = read_slots_at(self._wanted(lines))
         self._types: dict[str, SessionType] = {}
         for kind in SessionType.objects.active().filter(organization=organization):
             self._types |= {kind.slug: kind, kind.name.casefold(): kind}
+        self._takes = self._read_takes(lines)
+        self._locked: set[int] = set()
         self._booked: dict[tuple[int, str], list[tuple[str, str]]] = {}
-        rows = Booking.objects.filter(slot__in=self.slot_ids, status__in=OCCUPYING).exclude(status=Status.HELD)
+        self.imported: set[str] = set()
+        self._references: set[str] = set()
+
+    def lock(self, lines: list[ImportedLine]) -> None:
+        """Lock all slots that the rows' bookings take. Raises ChangedMeanwhile where one is gone."""
+        self._locked = set().union(*(self._takes.get(line.number, ()) for line in lines))
+        try:
+            lock_slots(self._locked)
+        except NotFound as error:
+            raise ChangedMeanwhile from error
+
+    def read_what_is_there(self, lines: list[ImportedLine]) -> None:
+        """Read which rows were imported before, and what is booked."""
+        slot_ids = {slot.pk for slot in self._slots.values()}
+        rows = Booking.objects.filter(slot__in=slot_ids, status__in=OCCUPYING).exclude(status=Status.HELD)
+        self._booked.clear()
         for slot_id, name, email, phone in rows.values_list("slot_id", "name", "email", "phone"):
             self._booked.setdefault((slot_id, name.casefold()), []).append((email.lower(), phone))
         self.imported = self._read_imported(lines)
-        own = Booking.objects.filter(slot__expert__organization=organization)
+        own = Booking.objects.filter(slot__expert__organization=self.organization)
         references = [line["reference"] for line in lines if line["reference"].startswith("EB-")]
         self._references = set(own.filter(reference__in=references).values_list("reference", flat=True))
+
+    def see_session(self, slot_id: int, kind: SessionType) -> SlotForVisitor:
+        """Read the session of a row as it is now, all of it locked. Raises SlotTaken, NotFound, ChangedMeanwhile."""
+        seen = slot_for_visitor(slot_id, "")
+        if seen is None:
+            raise NotFound
+        session = session_wanted(seen.slot, kind.pk)
+        must_be_locked([each.pk for each in session.covered], self._locked)
+        return replace(seen, slot=session)
+
+    def _wanted(self, lines: list[ImportedLine]) -> Iterator[SlotKey]:
+        for line in lines:
+            try:
+                yield self.experts.find(line).pk, line.day(), line.clock()
+            except RowError:
+                continue  # said when the row is written
+
+    def _read_takes(self, lines: list[ImportedLine]) -> dict[int, set[int]]:
+        """The ids of all slots that each row's booking takes, by the row's number: one, or those of a session.
+
+        One query for each expert and day with rows of a type.
+        """
+        takes: dict[int, set[int]] = {}
+        typed: dict[tuple[int, date], list[tuple[ImportedLine, Slot, SessionType]]] = {}
+        for line in lines:
+            try:
+                expert, slot_id = self.find(line)
+                takes[line.number] = {slot_id}
+                if kind := self.type_of(line):
+                    slot = self._slots[expert.pk, line.day(), line.clock()]
+                    typed.setdefault((expert.pk, slot.date), []).append((line, slot, kind))
+            except RowError:
+                continue
+        kinds = {kind.pk for rows in typed.values() for _line, _slot, kind in rows}
+        offers = OfferedType.objects.filter(session_type__in=kinds, expert__in={expert for expert, _day in typed})
+        terms = {(it.expert_id, it.session_type_id): it.terms for it in offers.select_related("session_type")}
+        for (expert_id, _day), rows in typed.items():
+            starts = [
+                (line, slot, kind, offered) for line, slot, kind in rows if (offered := terms.get((expert_id, kind.pk)))
+            ]
+            if not starts:
+                continue
+            begins = min(slot.starts_at - its.before for _line, slot, _kind, its in starts)
+            ends = max(slot.starts_at + its.length + its.after for _line, slot, _kind, its in starts)
+            slots = list(slots_touching(begins, ends, expert_id))
+            for line, slot, kind, its in starts:
+                if session := session_at(slot, slots, kind, its):
+                    takes[line.number] |= {each.pk for each in session.covered}
+        return takes
 
     def _read_imported(self, lines: list[ImportedLine]) -> set[str]:
         """The digests of rows that were imported before."""
@@ -184,26 +263,6 @@ class _Plan:
             found.update(rows.filter(digest__in=digests[start : start + 2000]).values_list("digest", flat=True))
         return found
 
-    def _read_slots(self, lines: list[ImportedLine]) -> dict[tuple[int, date, time], Slot]:
-        wanted = set()
-        for line in lines:
-            try:
-                wanted.add((self.experts.find(line).pk, line.day(), line.clock()))
-            except RowError:
-                continue  # said when the row is written
-        found: dict[tuple[int, date, time], Slot] = {}
-        some = sorted(wanted)
-        for start in range(0, len(some), 500):
-            part = some[start : start + 500]
-            slots = Slot.objects.filter(
-                expert__in={expert for expert, _day, _clock in part},
-                date__in={day for _expert, day, _clock in part},
-                time__in={clock for _expert, _day, clock in part},
-            )
-            for slot in slots.only("expert_id", "date", "time", "starts_at"):
-                found[slot.expert_id, slot.date, slot.time] = slot
-        return {key: slot for key, slot in found.items() if key in wanted}
-
     def find(self, line: ImportedLine) -> tuple[Expert, int]:
         """The expert, and the id of the slot."""
         expert = self.experts.find(line)
@@ -211,15 +270,6 @@ class _Plan:
         if slot is None:
             raise RowError(_("%(name)s has no slot at that date and time.") % {"name": expert.name})
         return expert, slot.pk
-
-    def slot_key(self, line: ImportedLine) -> tuple[Any, ...]:
-        """As LOCK_ORDER; what cannot be found comes first."""
-        try:
-            expert = self.experts.find(line)
-            slot = self._slots[expert.pk, line.day(), line.clock()]
-        except (RowError, KeyError):
-            return (0, 0, line.number)
-        return (1, *(getattr(slot, name).timestamp() if name == "starts_at" else slot.pk for name in LOCK_ORDER))
 
     def type_of(self, line: ImportedLine) -> SessionType | None:
         wanted = line["type"]
@@ -305,21 +355,22 @@ def run_import(*, run_id: int) -> None:
     if outcome is not None and (is_trial or outcome.errors):
         status = ImportStatus.CHECKED if is_trial else ImportStatus.REFUSED
         _finish(run, status, outcome)
-    cache.delete(_progress_key(run_id))
 
 
+@repeated
 def _carry_out(run: ImportRun, is_trial: bool) -> Outcome | None:
-    """The outcome; None where somebody else is at it, or has done it."""
+    """The outcome; None where somebody else is at it, or has done it.
+
+    While another import of the organisation is written, this one is put off: it may take minutes, and nobody waits for
+    it in a worker that has mails to send.
+    """
     importers: dict[str, Import] = {
         ImportKind.EXPERTS: import_experts,
         ImportKind.SLOTS: import_slots,
         ImportKind.BOOKINGS: _tells(run.sends_mails),
     }
     table = read_table(bytes(run.content or b""))
-
-    def progress(done: int) -> None:
-        cache.set(_progress_key(run.pk), [done, len(table.rows)], PROGRESS_LASTS)
-
+    progress = progress_teller(run, len(table.rows))
     progress(0)
     work = importers[run.kind]
     if is_trial:
@@ -328,10 +379,21 @@ def _carry_out(run: ImportRun, is_trial: bool) -> Outcome | None:
         locked = ImportRun.objects.select_for_update(skip_locked=True).filter(pk=run.pk, status=run.status).first()
         if locked is None:
             return None
+        if not _try_lock_imports(run.organization_id):
+            defer("bookings.tasks.run_import", at=timezone.now() + WAIT_FOR_ANOTHER, run_id=run.pk)
+            return None
         outcome = work(organization=run.organization, table=table, is_trial=False, progress=progress)
         if not outcome.errors:
             _finish(run, ImportStatus.DONE, outcome)
     return outcome
+
+
+def _try_lock_imports(organization_id: int) -> bool:
+    """Lock the organisation's imports until the transaction ends; False where another one is being written."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(sha256("imports", organization_id)[:15], 16)])
+        is_locked: bool = cursor.fetchone()[0]
+    return is_locked
 
 
 def _tells(tell: bool) -> Import:
@@ -346,17 +408,42 @@ def _finish(run: ImportRun, status: ImportStatus, outcome: Outcome) -> None:
     changes: dict[str, Any] = {"status": status, "result": outcome.as_json(), "finished_at": Now()}
     if status != ImportStatus.CHECKED or outcome.errors:
         changes["content"] = None
-    ImportRun.objects.filter(pk=run.pk).update(**changes)
+    # Only from what it was: a job may run twice, and end after the other one, or after what came next.
+    ImportRun.objects.filter(pk=run.pk, status=run.status).update(**changes)
+
+
+def progress_teller(run: ImportRun, rows: int) -> Progress:
+    """Return what tells the page of a run how many of its rows are done.
+
+    At best: without Valkey the page shows no number, and the import goes on. It is called while slots are locked, and a
+    Valkey that hangs costs a second each time, so what failed is not tried again.
+    """
+    is_told = True
+
+    def tell(done: int) -> None:
+        nonlocal is_told
+        if is_told:
+            try:
+                cache.set(_progress_key(run), [done, rows], PROGRESS_LASTS)
+            except RedisError as error:
+                is_told = False
+                logger.warning("Import %s goes on without telling how far it is: %s", run.pk, type(error).__name__)
+
+    return tell
 
 
 def progress_of(run: ImportRun) -> tuple[int, int] | None:
-    """How many rows of how many are done; None as long as nobody knows."""
-    found = cache.get(_progress_key(run.pk))
+    """How many rows of how many are done of a run that is running; None as long as nobody knows."""
+    try:
+        found = cache.get(_progress_key(run))
+    except RedisError:
+        return None
     return (found[0], found[1]) if found else None
 
 
-def _progress_key(run_id: int) -> str:
-    return f"import:{run_id}"
+def _progress_key(run: ImportRun) -> str:
+    """Of the trial another than of what is meant."""
+    return f"import:{run.pk}:{run.status}"
 
 
 __all__ = ["COLUMNS", "confirm_import", "import_bookings", "progress_of", "run_import", "start_import"]

@@ -23,7 +23,7 @@ from experts.locking import repeated, slot_transaction
 from experts.models import Slot
 from experts.scheduling.sessions import offers_type
 
-_MOVED_FIELDS = ("sequence", "arrived_at", "reason", "of_expert", "status", "expires_at")
+_MOVED_FIELDS = ("sequence", "arrived_at", "reason", "of_expert", "status", "expires_at", "broken_rule")
 # Whoever is told. That a session is over, or was missed, is nothing to write about.
 _MAIL_OF = {
     Status.CONFIRMED: MailKind.CONFIRMED,
@@ -65,21 +65,26 @@ def cancel(
     reason: str = "",
     cancel_reason: CancelReason | str = "",
     seen_sequence: int | None = None,
+    can_undo: bool = False,
+    at_any_time: bool = False,
 ) -> Booking:
     """Cancel a request or a confirmed booking and free its seats. Locks and raises as ``approve``.
 
-    Customers may do so up to ``cancel_until`` before the start, staff always; ``reason`` is read by the customer,
-    ``cancel_reason``, a CancelReason or "", by staff. The history keeps which of the two cancelled.
-    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence.
+    Customers may do so up to ``cancel_until`` before the start, or ``at_any_time`` what cannot take place; staff
+    always. ``reason`` is read by the customer, ``cancel_reason``, a CancelReason or "", by staff. The history keeps
+    which of the two cancelled.
+    With ``seen_sequence``, NotAllowed when the booking was moved since somebody saw it with that sequence. ``can_undo``
+    as for ``reject``, until ``undo_cancellation``.
     """
     with pghistory.context(by="customer" if by_customer else "staff"):
         return _decide(
             booking_id,
             Status.CANCELLED,
-            within_policy=by_customer,
+            within_policy=by_customer and not at_any_time,
             reason=reason,
             cancel_reason=CancelReason(cancel_reason).value if cancel_reason else "",
             seen_sequence=seen_sequence,
+            can_undo=can_undo,
         )
 
 
@@ -199,7 +204,7 @@ def reschedule(
         _check_seen(booking, seen_sequence)
         if old.pk == new.pk:
             raise NotAllowed(_("Choose another time."))
-        if old.expert_id != new.expert_id:
+        if old.expert_id != new.expert_id and not puts_back:
             check_hand_over(booking, old, new, by_customer=by_customer)
         if by_customer:
             _check_window(old)
@@ -217,6 +222,7 @@ def reschedule(
         booking.agreed = agreed  # with the link that was made for it
         booking.sequence += 1
         booking.arrived_at = None
+        booking.broken_rule = ""  # it was broken at the old time
         booking.reason = reason.strip()
         if booking.of_expert_id is not None:
             booking.of_expert_id = new.expert_id

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import Busy, NotFound
 from bookings.models import Booking, Status
-from bookings.services.sessions import read_taken, session_agreed
+from bookings.services.sessions import must_be_locked, read_taken, session_agreed
 from experts import publisher
 from experts.locking import LOCK_ORDER, lock_slots, read_slot, read_slots
 from experts.models import Session, Slot
@@ -69,15 +69,17 @@ def lock_booking(booking_id: int, *other_slots: int) -> tuple[Booking, Slot]:
 def lock_move(booking_id: int, slot_id: int) -> tuple[Booking, Slot, Slot]:
     """Lock what a booking takes and what it would take if it began with another slot (a key), in order of time.
 
-    Returns the booking, what it takes and what it would take, both read afterwards. Raises as ``lock_booking``, and
-    SlotTaken where a session does not fit there.
+    Returns the booking, what it takes and what it would take, both read afterwards. Raises as ``lock_booking``,
+    SlotTaken where a session does not fit there, and ChangedMeanwhile where it takes other slots by now.
     """
     booking = Booking.objects.select_related("session_type").filter(pk=booking_id).first()
     wanted = [slot_id]
     if booking is not None and booking.session_type is not None:
         wanted += session_agreed(read_slot(slot_id), booking).more_slots
     booking, old = lock_booking(booking_id, *wanted)
-    return booking, old, session_agreed(read_slot(slot_id), booking)
+    new = session_agreed(read_slot(slot_id), booking)
+    must_be_locked((each.pk for each in new.covered), {*booking.slot_ids, *wanted})
+    return booking, old, new
 
 
 class _MovedMeanwhile(Exception):

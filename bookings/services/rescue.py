@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, NotAllowed, NotFound, OfferOver, Refused, SlotTaken
+from bookings.errors import NotAllowed, NotFound, OfferOver, Refused, SlotTaken
 from bookings.mail.rules import MailKind
-from bookings.models import Booking, Rescue, RescueTime, Source, Status
+from bookings.models import Booking, OutboxMail, Rescue, RescueTime, Source, Status
 from bookings.models.rescue import RescueState
 from bookings.queue import defer
 from bookings.selectors.rescue_times import may_take
@@ -29,11 +29,12 @@ from bookings.services.lifecycle import cancel, check_hand_over, reschedule
 from bookings.services.locking import lock_booking
 from bookings.services.sessions import must_be_locked, session_agreed, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
-from experts.locking import read_slot, slot_transaction
+from experts.locking import read_slot, repeated, slot_transaction
 from experts.models import Slot, User
 
 MOST_TIMES = 3  # in one offer
-UNDO_FOR = timedelta(seconds=60)  # after a move; its mail leaves then
+UNDO_FOR = timedelta(seconds=60)  # after a move
+_MAIL_WAITS = UNDO_FOR + timedelta(seconds=2)  # so that a click in the last second is in time
 
 
 class _Locked(NamedTuple):
@@ -46,6 +47,7 @@ class _Locked(NamedTuple):
     locked: frozenset[int]
 
 
+@repeated
 def offer_times(
     *,
     booking_id: int,
@@ -95,6 +97,7 @@ def offer_times(
         return rescue
 
 
+@repeated
 def move_lost(
     *, booking_id: int, slot_id: int, by: User | None, message: str = "", seen_sequence: int | None = None
 ) -> Rescue:
@@ -106,13 +109,14 @@ def move_lost(
         here = _lock(booking_id, [slot_id])
         _check_open(here.booking, seen_sequence)
         booking, others = _move(here, slot_id, message=message)
-        queue_mails([(booking, MailKind.RESCHEDULED)], wait=UNDO_FOR)
+        queue_mails([(booking, MailKind.RESCHEDULED)], wait=_MAIL_WAITS)
         _close(here.offer, RescueState.WITHDRAWN)
         rescue = _note(here, RescueState.MOVED, sequence=booking.sequence, by=by, message=message)
         serve_waitlists(others)
         return rescue
 
 
+@repeated
 def undo_move(*, rescue_id: int) -> Booking:
     """Put a booking back where it was before a move of a moment ago. Its person was not told of the move, and is not.
 
@@ -126,7 +130,10 @@ def undo_move(*, rescue_id: int) -> Booking:
         rescue.refresh_from_db()
         if rescue.state != RescueState.MOVED or rescue.was_slot_id is None or not rescue.is_about(here.booking):
             raise NotAllowed(_("This move cannot be undone any more."))
-        if here.slot.read_at > rescue.created_at + UNDO_FOR:
+        # Not by the clock alone: whoever sends mails may have been faster.
+        unsent = OutboxMail.objects.unsent([MailKind.RESCHEDULED]).filter(booking=rescue.booking_id)
+        deleted, _each = unsent.filter(sequence=rescue.sequence).delete()
+        if not deleted or here.slot.read_at > rescue.created_at + UNDO_FOR:
             raise NotAllowed(_("This move cannot be undone any more: its e-mail has left."))
         booking = reschedule(
             booking_id=rescue.booking_id, slot_id=rescue.was_slot_id, by_customer=False, tell=False, puts_back=True
@@ -135,6 +142,7 @@ def undo_move(*, rescue_id: int) -> Booking:
         return booking
 
 
+@repeated
 def cancel_lost(*, booking_id: int, by: User | None, message: str = "", seen_sequence: int | None = None) -> Rescue:
     """Cancel a booking that cannot take place. Its mail has a link to book again; its offer ends. As ``cancel``."""
     with slot_transaction():
@@ -148,6 +156,7 @@ def cancel_lost(*, booking_id: int, by: User | None, message: str = "", seen_seq
         return rescue
 
 
+@repeated
 def mark_reached(*, booking_id: int, by: User | None) -> Rescue:
     """Note that staff have told the person, or settled it otherwise, so that nothing is left to do about the booking.
 
@@ -167,6 +176,7 @@ def mark_reached(*, booking_id: int, by: User | None) -> Rescue:
         return last
 
 
+@repeated
 def take_back_offer(*, booking_id: int) -> bool:
     """Let the times go that are kept for a booking, so that staff decide anew. False without any. Locks the slots."""
     with slot_transaction():
@@ -178,6 +188,7 @@ def take_back_offer(*, booking_id: int) -> bool:
         return here.offer is not None
 
 
+@repeated
 def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
     """Move a booking to a time that its person has chosen: one that is kept, or any that is free by now.
 
@@ -206,6 +217,7 @@ def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
         return booking
 
 
+@repeated
 def decline_times(*, rescue_id: int) -> bool:
     """Let all times of an offer go, as none suits its person. False if it was over. Locks the slots."""
     rescue = Rescue.objects.offers().filter(pk=rescue_id).first()
@@ -222,6 +234,7 @@ def decline_times(*, rescue_id: int) -> bool:
         return True
 
 
+@repeated
 def cancel_offered(*, rescue_id: int) -> Booking:
     """Cancel a booking that cannot take place, as its person wishes: at any time, whatever the policy is.
 
@@ -236,8 +249,7 @@ def cancel_offered(*, rescue_id: int) -> Booking:
         if rescue.state not in (RescueState.OFFERED, RescueState.DECLINED) or not rescue.is_about(here.booking):
             raise OfferOver
         freed = _let_go(here.kept)
-        with pghistory.context(by="customer"):
-            booking = cancel(booking_id=rescue.booking_id, by_customer=False)
+        booking = cancel(booking_id=rescue.booking_id, by_customer=True, at_any_time=True)
         rescue.sequence = booking.sequence
         _close(rescue, RescueState.CANCELLED)
         serve_waitlists(freed)
@@ -283,8 +295,7 @@ def _lock(booking_id: int, wanted: Collection[int] = ()) -> _Locked:
     booking, slot = lock_booking(booking_id, *others)
     locked = frozenset([*booking.slot_ids, *others])
     kept = _kept_for(booking_id)
-    if not {pk for hold in kept for pk in hold.slot_ids} <= locked:
-        raise Busy  # another offer was made while we waited
+    must_be_locked((pk for hold in kept for pk in hold.slot_ids), locked)  # another offer was made while we waited
     offer = Rescue.objects.offers().filter(booking=booking_id).first()
     return _Locked(booking, slot, offer, kept, locked)
 

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
+from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 from experts.crowds import release_connection
@@ -25,8 +26,8 @@ class Request(Generic[Answer]):
         self.slot_id = slot_id
         self.has_waited = False  # for others: what its caller had read before is old by now
         self._outcome: Callable[[], Answer] | None = None
-        self._task: Callable[[], None] | None = None
-        self._news = threading.Event()
+        # What to do; None when the outcome is there. An Event and a place for the task would take longer to wake.
+        self._news: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
 
     @property
     def is_settled(self) -> bool:
@@ -35,7 +36,7 @@ class Request(Generic[Answer]):
     def settle(self, outcome: Callable[[], Answer]) -> None:
         """End the wait. ``outcome`` returns the answer or raises; it is called in the request's own thread."""
         self._outcome = outcome
-        self._news.set()
+        self._news.put(None)
 
     def fail(self, error: Exception) -> None:
         """End the wait with an error."""
@@ -47,18 +48,15 @@ class Request(Generic[Answer]):
 
     def ask(self, task: Callable[[], None]) -> None:
         """Have the request's own thread do something, which settles it or makes it wait again."""
-        self._task = task
-        self._news.set()
+        self._news.put(task)
 
     def wait(self) -> Answer:
         """Do what the request is asked to do until it is settled. Returns its answer or raises."""
         while self._outcome is None:
-            if not self._news.is_set():
+            if self._news.empty():
                 self.has_waited = True
                 release_connection()
-            self._news.wait()
-            self._news.clear()
-            task, self._task = self._task, None
+            task = self._news.get()
             if task is not None:
                 task()
         return self._outcome()

@@ -42,7 +42,6 @@ class ShownTab:
     is_first: bool = False
     count: int = 0
     has_errors: bool = False
-    note: str = ""
     picture: bool = False
 
 

@@ -91,10 +91,9 @@ class Session(Slot):
         own = super().bookable_until
         return own if self.second is None else min(own, self.second.bookable_until)
 
-    def state_at(self, now: datetime) -> str:
-        if self.second is not None and not self.second.expert.is_active and now < self.bookable_until:
-            return "closed"
-        return super().state_at(now)
+    @property
+    def has_active_experts(self) -> bool:
+        return super().has_active_experts and (self.second is None or self.second.expert.is_active)
 
     @property
     def venue(self) -> str:

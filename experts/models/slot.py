@@ -1,6 +1,7 @@
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from copy import copy
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Self
 
 import pghistory
@@ -19,6 +20,23 @@ from experts.models.expert import Expert, ExpertQuerySet, Venue
 from experts.validators import validate_no_web_address
 
 BOOKABLE_STATES = frozenset({"open", "few"})
+
+
+class Obstacle(Enum):
+    """What keeps visitors from booking a slot, and the state that it is in then."""
+
+    STARTED = "started", "past"
+    NOTICE = "notice", "past"
+    CLOSED = "closed", "closed"
+    EXPERT_HIDDEN = "expert_hidden", "closed"
+    ORGANIZATION_HIDDEN = "organization_hidden", "closed"
+    HORIZON = "horizon", "closed"
+    HELD = "held", "held"
+    FULL = "full", "full"
+
+    def __init__(self, code: str, state: str) -> None:
+        self.code, self.state = code, state
+
 
 # What an index can know of ``bookable``: a hold may run out.
 _MAY_BE_BOOKABLE = Q(is_closed=False) & (
@@ -133,7 +151,9 @@ class Slot(models.Model):
 
     objects = SlotQuerySet.as_manager()
     read_at: datetime  # the database's clock when the row was read, where experts/locking.py read it
-    events: Any  # the manager of its history, which pghistory.track below adds
+    # The history, which pghistory.track below adds.
+    events: Any
+    pgh_event_model: Any
 
     class Meta:
         ordering = ["starts_at", "id"]
@@ -345,16 +365,31 @@ class Slot(models.Model):
 
         Needs the expert and the organisation (``with_expert()``). The same rule as ``SlotQuerySet.bookable``.
         """
-        expert = self.expert
-        if now >= self.bookable_until:
-            return "past"
-        if self.is_closed or not expert.is_active or not expert.organization.is_active or now < self.bookable_from:
-            return "closed"
+        for obstacle in self.obstacles_at(now):
+            return obstacle.state
         left = self.seats_left_at(now)
-        if left <= 0:
-            return "held" if self.may_open_at(now) else "full"
         taken = self.capacity - left
         return "few" if taken >= 1 and (left <= 2 or left * 3 <= self.capacity) else "open"
+
+    def obstacles_at(self, now: datetime) -> Iterator[Obstacle]:
+        """Yield what keeps visitors from booking it at ``now``. The first decides about the state (``state_at``)."""
+        if now >= self.bookable_until:
+            yield Obstacle.STARTED if now >= self.starts_at else Obstacle.NOTICE
+        if self.is_closed:
+            yield Obstacle.CLOSED
+        if not self.has_active_experts:
+            yield Obstacle.EXPERT_HIDDEN
+        if not self.expert.organization.is_active:
+            yield Obstacle.ORGANIZATION_HIDDEN
+        if now < self.bookable_from:
+            yield Obstacle.HORIZON
+        if self.seats_left_at(now) <= 0:
+            yield Obstacle.HELD if self.may_open_at(now) else Obstacle.FULL
+
+    @property
+    def has_active_experts(self) -> bool:
+        """Whether all are shown with whom it takes place. Needs the expert."""
+        return self.expert.is_active
 
     def changes_at(self, now: datetime) -> datetime | None:
         """Return the first instant after ``now`` at which time alone may change ``state_at`` or ``seats_left_at``.

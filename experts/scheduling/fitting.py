@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import NamedTuple, Protocol, TypeVar
 
 from experts.models import Session, SessionTerms, SessionType, Slot
@@ -57,20 +58,34 @@ def covered_slots(place: int, slots: Sequence[Stretch], type_id: int, terms: Ses
 
     The rule of ``session_at``.
     """
+    found = cover(place, slots, type_id, terms)
+    return None if isinstance(found, Misfit) else found
+
+
+class Misfit(Enum):
+    """Why a session of a type cannot begin with a slot."""
+
+    NOTHING_BEFORE = "nothing_before"  # for the minutes that are kept free before it
+    TOO_SHORT = "too_short"  # what follows without a gap
+    OTHER_TYPES = "other_types"  # hours that are only for others
+
+
+def cover(place: int, slots: Sequence[Stretch], type_id: int, terms: SessionTerms) -> list[Stretch] | Misfit:
+    """As ``covered_slots``, or why it does not fit."""
     begins = slots[place].starts_at
     ends = begins + terms.length
     first = last = place
     while slots[first].starts_at > begins - terms.before:
         if first == 0 or slots[first - 1].ends_at != slots[first].starts_at:
-            return None
+            return Misfit.NOTHING_BEFORE
         first -= 1
     while slots[last].ends_at < ends + terms.after:
         if last + 1 == len(slots) or slots[last].ends_at != slots[last + 1].starts_at:
-            return None
+            return Misfit.TOO_SHORT
         last += 1
     for slot in slots[place : last + 1]:
         if slot.for_types and type_id not in slot.for_types and slot.starts_at < ends:
-            return None
+            return Misfit.OTHER_TYPES
     return list(slots[first : last + 1])
 
 

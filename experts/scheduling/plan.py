@@ -87,6 +87,12 @@ class Plan:
     moved: list[tuple[Slot, datetime]] = field(default_factory=list)  # same instant, on the clock of another zone
 
     @property
+    def closing(self) -> list[Slot]:
+        """The slots that it closes."""
+        unwanted = [kept.slot for kept in self.kept if kept.wanted is None]
+        return [*self.retired, *(slot for slot in unwanted if not slot.is_closed)]
+
+    @property
     def is_empty(self) -> bool:
         return not any((self.added, self.removed, self.changed, self.kept, self.retired, self.moved))
 

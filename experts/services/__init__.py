@@ -53,12 +53,22 @@ from experts.services.slots import (
     set_title,
     set_types,
 )
-from experts.services.stretches import Stretch, StretchPlan, block_stretch, open_stretch, plan_block, plan_opening
+from experts.services.stretches import (
+    Stretch,
+    StretchPlan,
+    WayBack,
+    block_stretch,
+    open_stretch,
+    plan_block,
+    plan_opening,
+)
+from experts.services.unblock import unblock_stretch
 
 __all__ = [
     "LONGEST_MINUTES",
     "Stretch",
     "StretchPlan",
+    "WayBack",
     "add_example_types",
     "add_member",
     "add_series",
@@ -107,5 +117,6 @@ __all__ = [
     "set_title",
     "set_types",
     "sync_members",
+    "unblock_stretch",
     "withdraw_invitations",
 ]

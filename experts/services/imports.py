@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from itertools import groupby
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts.errors import Busy, Refused
+from experts.locking import slot_transaction
 from experts.models import Category, Expert, Organization, Slot
 from experts.models.expert import LANGUAGES, Venue
 from experts.services.experts import save_expert
@@ -55,10 +56,6 @@ class Outcome:
     errors: list[tuple[int, str]] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
-    @property
-    def may_be_carried_out(self) -> bool:
-        return not self.errors
-
     def as_json(self) -> dict[str, Any]:
         """As it is kept with the run: not more than the first errors, but how many there are."""
         errors = sorted(self.errors)
@@ -87,9 +84,9 @@ class ImportedLine:
             return text
         raise RowError(_("%(column)s is missing.") % {"column": column.name})
 
-    def day(self, name: str = "date") -> date:
+    def day(self) -> date:
         """A date such as 2027-03-10, or 10.03.2027. Not with strokes: nobody knows which is the month."""
-        text = self[name].split(" ")[0] if re.fullmatch(r"\S+ 00:00(:00)?", self[name]) else self[name]
+        text = self["date"].split(" ")[0] if re.fullmatch(r"\S+ 00:00(:00)?", self["date"]) else self["date"]
         for pattern in ("%Y-%m-%d", "%d.%m.%Y"):
             try:
                 found = datetime.strptime(text, pattern).date()
@@ -97,7 +94,7 @@ class ImportedLine:
                 continue
             if found.year >= 2000 and found.year < 2200:
                 return found
-        raise RowError(_("%(column)s is no day such as 2027-03-10.") % {"column": name})
+        raise RowError(_("%(column)s is no day such as 2027-03-10.") % {"column": "date"})
 
     def clock(self, name: str = "time") -> time:
         """A time such as 14:30."""
@@ -177,16 +174,19 @@ def write_lines(
     is_trial: bool,
     together: Callable[[ImportedLine], Any],
     progress: Progress,
+    begin: Callable[[list[ImportedLine]], None] = lambda lines: None,
 ) -> None:
     """Write all lines, or none where one of them cannot be, or all of it is a trial.
 
     A trial is undone in parts, so that nobody waits for it for long: lines with the same key ``together``, which follow
-    each other, are tried in one transaction. What is meant is written in one.
+    each other, are tried in one transaction. What is meant is written in one. Each begins with ``begin``, for the locks
+    of its lines.
     """
     done = 0
 
-    def write_some(some: Iterable[ImportedLine]) -> None:
+    def write_some(some: list[ImportedLine]) -> None:
         nonlocal done
+        begin(some)
         for line in some:
             try:
                 with errors_of_row():
@@ -200,13 +200,24 @@ def write_lines(
             if done % PROGRESS_EVERY == 0:
                 progress(done)
 
+    _write_in_parts(lines, write_some, outcome, is_trial=is_trial, together=together)
+
+
+def _write_in_parts(
+    lines: list[ImportedLine],
+    write_some: Callable[[list[ImportedLine]], None],
+    outcome: Outcome,
+    *,
+    is_trial: bool,
+    together: Callable[[ImportedLine], Any],
+) -> None:
     if is_trial:
         for _key, some in groupby(lines, key=together):
-            with transaction.atomic():
-                write_some(some)
+            with slot_transaction():
+                write_some(list(some))
                 transaction.set_rollback(True)
         return
-    with transaction.atomic():
+    with slot_transaction():
         write_some(lines)
         if outcome.errors:
             transaction.set_rollback(True)
@@ -375,6 +386,25 @@ class ExpertNames:
             return 0, "", ""
 
 
+SlotKey = tuple[int, date, time]  # expert (id), day and time on the expert's clock
+
+
+def read_slots_at(wanted: Iterable[SlotKey]) -> dict[SlotKey, Slot]:
+    """Read those slots that there are, a few hundred in one query; only where and when they are."""
+    keys = sorted(set(wanted))
+    found: dict[SlotKey, Slot] = {}
+    for start in range(0, len(keys), 500):
+        part = keys[start : start + 500]
+        slots = Slot.objects.filter(
+            expert__in={expert for expert, _day, _clock in part},
+            date__in={day for _expert, day, _clock in part},
+            time__in={clock for _expert, _day, clock in part},
+        )
+        for slot in slots.only("expert_id", "date", "time", "starts_at"):
+            found[slot.expert_id, slot.date, slot.time] = slot
+    return {key: found[key] for key in keys if key in found}
+
+
 def _unknown(name: str) -> NoReturn:
     raise RowError(_("There is no expert %(name)s in this organisation.") % {"name": name[:80] or "–"})
 
@@ -384,7 +414,8 @@ def import_slots(
 ) -> Outcome:
     """Add the slots of a table to an organisation's experts, all or none; a trial adds none. See ``import_experts``.
 
-    A slot is there already if the expert has one at that date and time, however long it is. Raises Busy.
+    A slot is there already if the expert has one at that date and time, however long it is. Slots are added many at
+    once; of those that are refused together halves are tried, until the rows are found that cannot be. Raises Busy.
     """
     outcome = Outcome()
     lines = read_lines(table, SLOT_COLUMNS, outcome)
@@ -392,24 +423,96 @@ def import_slots(
         return outcome
     experts = ExpertNames(organization)
     lines.sort(key=experts.key)
+    done = 0
 
-    def write(line: ImportedLine) -> bool:
-        expert, day, at = experts.find(line), line.day(), line.clock()
-        minutes = line.number_or("minutes", None, LONGEST_MINUTES)
-        seats = line.number_or("seats", None, MOST_SEATS)
-        if Slot.objects.filter(expert=expert, date=day, time=at).exists():
-            return False
-        added = add_slots(expert=expert, starts=[(day, at)], minutes=minutes, capacity=seats, title=line["title"])
-        if not added:
-            raise RowError(_("The clocks skip that time on that day."))
-        return True
+    def write_some(some: list[ImportedLine]) -> None:
+        nonlocal done
+        rows, refused = [], {}
+        for line in some:
+            try:
+                rows.append(_WantedSlot.of(line, experts))
+            except RowError as error:
+                outcome.errors.append((line.number, str(error)))
+        there = set(read_slots_at(row.key for row in rows))
+        new: dict[SlotKey, _WantedSlot] = {}
+        twice = []
+        for row in rows:
+            if row.key in there:
+                outcome.unchanged += 1
+            elif row.key in new:
+                twice.append(row)
+            else:
+                new[row.key] = row
+        for _expert, its in groupby(new.values(), key=lambda row: row.expert):
+            wanted = list(its)
+            refused.update(_add_wanted(wanted, outcome))
+            done += len(wanted)
+            progress(done)
+        for row in twice:
+            if row.key in refused:
+                outcome.errors.append((row.number, refused[row.key]))
+            else:
+                outcome.unchanged += 1
 
-    write_lines(
-        lines,
-        write,
-        outcome,
-        is_trial=is_trial,
-        together=lambda line: experts.key(line)[:2],
-        progress=progress,
-    )
+    _write_in_parts(lines, write_some, outcome, is_trial=is_trial, together=lambda line: experts.key(line)[0])
     return outcome
+
+
+class _WantedSlot(NamedTuple):
+    """What a row says of a slot; ``minutes`` and ``seats`` None for the expert's usual ones."""
+
+    number: int
+    expert: Expert
+    day: date
+    at: time
+    minutes: int | None
+    seats: int | None
+    title: str
+
+    @classmethod
+    def of(cls, line: ImportedLine, experts: ExpertNames) -> "_WantedSlot":
+        return cls(
+            line.number,
+            experts.find(line),
+            line.day(),
+            line.clock(),
+            line.number_or("minutes", None, LONGEST_MINUTES),
+            line.number_or("seats", None, MOST_SEATS),
+            line["title"],
+        )
+
+    @property
+    def key(self) -> SlotKey:
+        return self.expert.pk, self.day, self.at
+
+    @property
+    def terms(self) -> tuple[int | None, int | None, str]:
+        return self.minutes, self.seats, self.title
+
+
+def _add_wanted(rows: list[_WantedSlot], outcome: Outcome) -> dict[SlotKey, str]:
+    """Add the slots of one expert, as far as they can be. Returns why the others cannot."""
+    by_terms: dict[tuple[int | None, int | None, str], list[_WantedSlot]] = {}
+    for row in rows:
+        by_terms.setdefault(row.terms, []).append(row)
+    added: set[tuple[date, time]] = set()
+    try:
+        with errors_of_row():
+            for (minutes, seats, title), its in by_terms.items():
+                starts = [(row.day, row.at) for row in its]
+                slots = add_slots(expert=its[0].expert, starts=starts, minutes=minutes, capacity=seats, title=title)
+                added.update((slot.date, slot.time) for slot in slots)
+    except RowError as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            return _add_wanted(rows[:half], outcome) | _add_wanted(rows[half:], outcome)
+        [row] = rows
+        if read_slots_at([row.key]):
+            outcome.unchanged += 1  # somebody has added it meanwhile
+            return {}
+        outcome.errors.append((row.number, str(error)))
+        return {row.key: str(error)}
+    refused = {row.key: _("The clocks skip that time on that day.") for row in rows if (row.day, row.at) not in added}
+    outcome.added += len(rows) - len(refused)
+    outcome.errors += [(row.number, refused[row.key]) for row in rows if row.key in refused]
+    return refused

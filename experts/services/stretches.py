@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -53,11 +54,24 @@ class Stretch:
 
 
 @dataclass(frozen=True)
+class WayBack:
+    """What ``unblock_stretch`` needs to take a block back: the key of its time off, and keys of entries of the history.
+
+    ``event`` is that of the time off; ``closings`` and ``removals`` those of the slots that it closed and deleted.
+    """
+
+    time_off: int
+    event: int
+    closings: list[int]
+    removals: list[int]
+
+
+@dataclass(frozen=True)
 class StretchPlan:
     """What blocking or opening a stretch does. ``hours``: to the slots that come from weekly hours.
 
     To those that were made by hand: ``closed`` and ``reopened`` ones, and those that are ``added``. ``ended``: time off
-    that is deleted.
+    that is deleted. ``way_back`` of a block that was written.
     """
 
     hours: Plan
@@ -65,6 +79,7 @@ class StretchPlan:
     reopened: list[Slot] = field(default_factory=list)
     added: list[WantedSlot] = field(default_factory=list)
     ended: list[TimeOff] = field(default_factory=list)
+    way_back: WayBack | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -129,22 +144,22 @@ def block_stretch(*, expert_id: int, stretch: Stretch, reason: str = "", seen: s
     ``plan_block`` as it is now, InvalidHours, InvalidSlot, NotFound, Busy.
     """
     with refusals_as_messages(), slot_transaction():
-        expert = _lock(expert_id)
+        expert = lock_calendar(expert_id)
         seen_plan = _must_be_seen(plan_block(expert, stretch), seen)
         before = Calendar.of(expert)
         time_off = _time_off(expert, stretch)
         time_off.reason = reason.strip()[:120]
         time_off.save()
-        carry_out([(expert, before)], key_of([seen_plan.hours]))
+        [done] = carry_out([(expert, before)], key_of([seen_plan.hours]))
         for slot in seen_plan.closed:
             close_slot(slot_id=slot.pk)
-        return seen_plan
+        return replace(seen_plan, way_back=_way_back(time_off, [*done.closing, *seen_plan.closed], done.removed))
 
 
 def open_stretch(*, expert_id: int, stretch: Stretch, minutes: int, capacity: int, seen: str = "") -> StretchPlan:
     """Open the stretch as ``plan_opening`` says, in one transaction. Locks and raises as ``block_stretch``."""
     with refusals_as_messages(), slot_transaction():
-        expert = _lock(expert_id)
+        expert = lock_calendar(expert_id)
         seen_plan = _must_be_seen(plan_opening(expert, stretch, minutes, capacity), seen)
         before = Calendar.of(expert)
         for row in seen_plan.ended:
@@ -158,7 +173,8 @@ def open_stretch(*, expert_id: int, stretch: Stretch, minutes: int, capacity: in
         return seen_plan
 
 
-def _lock(expert_id: int) -> Expert:
+def lock_calendar(expert_id: int) -> Expert:
+    """Lock an expert, then all slots that lie ahead. Raises NotFound, Busy."""
     expert = lock_experts(pk=expert_id).first()
     if expert is None:
         raise NotFound(_("There is no such expert."))
@@ -209,3 +225,15 @@ def _filled(
         if start >= first and not clock.fold:  # a time that the clocks show twice is the first
             yield wanted
         start += length
+
+
+def _way_back(time_off: TimeOff, closed: list[Slot], removed: list[Slot]) -> WayBack:
+    [event] = last_events(TimeOff, [time_off.pk])
+    closings, removals = (last_events(Slot, [slot.pk for slot in slots]) for slots in (closed, removed))
+    return WayBack(time_off.pk, event, closings, removals)
+
+
+def last_events(model: Any, keys: list[int]) -> list[int]:
+    """The keys of the last entries in the history of these rows."""
+    rows = model.pgh_event_model.objects.filter(pgh_obj_id__in=keys).order_by("pgh_obj_id", "-pgh_id")
+    return list(rows.distinct("pgh_obj_id").values_list("pgh_id", flat=True))

@@ -4,6 +4,8 @@
 const HEADERS = { "X-Part": "quick-booking" };
 const QUIET = 180; // ms without a key before what was typed is looked up
 const TOAST = 8000; // ms
+// In which Enter goes on: to what is missing, else it books.
+const TYPED = "#qb-who, #qb-what, :is(.qb-new, .qb-seats, .qb-asks) input:not([type=radio], [type=checkbox])";
 
 export async function openOver(html, { from = document.activeElement } = {}) {
   const dialog = document.createElement("dialog");
@@ -80,8 +82,9 @@ class Booking {
     if (button) data.set(button.name, button.value);
     const kept = button?.dataset.key ?? document.activeElement?.id;
     const answer = await fetch(this.form.action, { method: "POST", body: data, headers: HEADERS }).catch(() => null);
-    if (!answer) return this.lost();
-    if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(answer.url); // such as the log-in
+    if (!(answer?.headers.get("Vary") ?? "").includes("X-Part")) {
+      return answer?.redirected ? location.assign(answer.url) : this.lost(); // to the log-in
+    }
     this.show(await answer.text(), button, kept);
   }
 
@@ -92,8 +95,11 @@ class Booking {
     const form = page.querySelector(".qb");
     for (const part of form.querySelectorAll("[data-part]")) {
       const old = this.find(`#${part.id}`);
-      const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input");
-      if (!typing) old.replaceWith(document.adoptNode(part));
+      const typing = !button && old.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
+      if (typing) continue;
+      // Who listens hears what is new in an element that stays.
+      if (old.matches("[role=status]")) old.replaceChildren(...document.adoptNode(part).childNodes);
+      else old.replaceWith(document.adoptNode(part));
     }
     const words = form.querySelector("#qb-what");
     if (button?.name === "say") this.find("#qb-what").value = words.value;
@@ -113,7 +119,11 @@ class Booking {
   focus(button, kept) {
     const book = this.find("#qb-book");
     const ready = book.getAttribute("aria-disabled") !== "true";
+    const wrong = this.find("#qb-asks [aria-invalid]");
+    if (wrong && button?.name === "book") return wrong.focus();
     if (this.find("[role=alert]")) return this.find(`[data-key="${kept}"]`)?.focus() ?? this.keep(kept);
+    // The questions have come between.
+    if (button?.name === "hold") this.find("[aria-current]")?.scrollIntoView({ block: "nearest" });
     if (button?.name === "hold") return (ready ? book : this.find("#qb-who")).focus();
     if (button?.name === "choose" && button.value === "new") {
       const name = this.find("#qb-name");
@@ -161,7 +171,7 @@ class Booking {
   leave() {
     clearInterval(this.clock);
     clearTimeout(this.waits);
-    if (this.done || !this.find("#qb-foot [data-left]")) return;
+    if (this.done || !this.find("#qb-summary [data-left]")) return;
     const data = new FormData(this.form);
     data.set("release", "1");
     fetch(this.form.action, { method: "POST", body: data, headers: HEADERS, keepalive: true }).catch(() => {});
@@ -172,7 +182,7 @@ class Booking {
   async key(event) {
     const at = event.target;
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (event.key === "Enter" && plain && at.matches("#qb-who, #qb-what, .qb-new input, .qb-seats input")) {
+    if (event.key === "Enter" && plain && at.matches(TYPED)) {
       event.preventDefault();
       await this.settle();
       this.enter(at);

@@ -1,11 +1,13 @@
 // The staff's day made smooth: the panel opens beside the day, what is done is done at once, keys do what the mouse does.
 // Each link and form of the page works without this, too.
 
+import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
+
 const day = document.getElementById("day");
 const body = () => document.getElementById("day-body");
 const panel = () => document.getElementById("day-panel");
 const toast = () => document.getElementById("day-toast");
-const UNDO_SECONDS = 10;
 const MINUTE = 60_000;
 
 // ---------- What is shown ----------
@@ -101,7 +103,7 @@ function place(text) {
   if (newPanel) panel().replaceWith(document.importNode(newPanel, true));
   if (newToast) {
     toast().replaceChildren(...document.importNode(newToast, true).childNodes);
-    countDown();
+    startCounting();
   }
 }
 
@@ -113,9 +115,10 @@ async function send(action, data) {
   try {
     answer = await fetch(action, { method: "POST", body: data, headers: { "X-Day-Part": "1" } });
   } catch {
-    return location.reload();
+    answer = null;
   }
-  if (answer.redirected || ![200, 409].includes(answer.status)) return location.reload();
+  if (answer?.redirected) return location.reload(); // logged out
+  if (![200, 409].includes(answer?.status)) return document.dispatchEvent(new Event("admin:lost"));
   const block = document.activeElement?.closest?.(BLOCKS);
   place(await answer.text());
   if (!block && !document.activeElement?.closest("#day-panel, #day-body")) {
@@ -146,28 +149,19 @@ function arrive() {
   const booking = block ? block.dataset.booking : panel().dataset.opened;
   if (!booking) return;
   const data = new FormData(document.getElementById("day-arrive"));
-  if (panel().dataset.opened) data.set("booking", panel().dataset.opened);
+  const { opened: person, openedSlot } = panel().dataset;
+  if (person) data.set("booking", person);
+  if (openedSlot) data.set("slot", openedSlot);
   send(document.getElementById("day-arrive").action.replace("/0/", `/${booking}/`), data);
 }
 
-let counting = 0;
-function countDown() {
-  clearInterval(counting);
+function startCounting() {
   const shownToast = toast().querySelector(".ebd-toast");
   if (!shownToast) return;
-  let left = UNDO_SECONDS;
-  const seconds = shownToast.querySelector("[data-seconds]");
-  const tick = () => {
-    if (seconds) seconds.textContent = seconds.dataset.seconds.replace("0", left);
-    if (left <= 0) {
-      clearInterval(counting);
-      if (shownToast.contains(document.activeElement)) focus(document.getElementById(current) ?? document.getElementById("panel-name"));
-      toast().replaceChildren();
-    }
-    if (!shownToast.matches(":hover")) left -= 1; // whoever is about to press it has the time
-  };
-  tick();
-  counting = setInterval(tick, 1000);
+  countDown(shownToast, () => {
+    if (shownToast.contains(document.activeElement)) focus(document.getElementById(current) ?? document.getElementById("panel-name"));
+    toast().replaceChildren();
+  });
 }
 
 // ---------- Mouse and keys ----------
@@ -205,7 +199,7 @@ document.addEventListener("keydown", (event) => {
     else if (!document.querySelector("dialog[open]") && close()) event.preventDefault();
     return;
   }
-  if (target.closest?.("input, textarea, select, [contenteditable], dialog")) return;
+  if (isTyping(event) || target.closest?.("details")) return;
   if (key === "/") {
     event.preventDefault();
     document.getElementById("day-search").focus();
@@ -249,8 +243,9 @@ function neighbour(block, key) {
 document.addEventListener("click", ({ target }) => {
   for (const menu of document.querySelectorAll(".ebd-experts[open]")) if (!menu.contains(target)) menu.open = false;
 });
+document.getElementById("day-organization")?.form.classList.add("is-quick");
 document.getElementById("day-organization")?.addEventListener("change", ({ target }) => target.form.requestSubmit());
 document.addEventListener("staff-live:swapped", ({ target }) => target.id === "day-body" && shown());
 
 started();
-countDown();
+startCounting();

@@ -1,6 +1,9 @@
 // Pages of the staff's day that are lists with actions. All of it works without this script, with a page for each step:
 // here links and forms of a part fetch that part alone, what is selected and focused stays, and keys do what buttons do.
 
+import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
+
 document.documentElement.classList.add("eb-scripted");
 const part = document.querySelector("[data-part]");
 const selected = new Set();
@@ -18,7 +21,7 @@ async function load(url, options = {}) {
       location.assign(response.url); // logged out, or on to another page
       return;
     }
-    if (!response.ok && response.status !== 422) throw new Error(String(response.status));
+    if (!response.ok && response.status !== 422) throw new Error(`the page answered ${response.status}`);
     part.innerHTML = await response.text();
     const shown = new URL(response.url);
     shown.searchParams.delete("undo"); // a page that is loaded again offers what it still can
@@ -26,7 +29,7 @@ async function load(url, options = {}) {
     settle(before);
     if (options.method !== "POST") part.querySelector(".eb-opened, .eb-read")?.scrollIntoView({ block: "nearest" });
   } catch {
-    location.assign(options.method === "POST" ? location.href : url); // as without a script: the browser says what is wrong
+    document.dispatchEvent(new Event("admin:lost")); // what is typed stays
   } finally {
     busy = null;
     part.removeAttribute("aria-busy");
@@ -60,13 +63,15 @@ function settle(before) {
   if (dialog && !dialog.matches(":modal")) {
     dialog.open = false; // without the event of closing, which comes later
     dialog.addEventListener("close", () => {
+      const back = dialog.querySelector("[data-close]")?.href;
+      if (back) history.replaceState(null, "", back);
       dialog.remove();
       focusAgain(before);
     });
     dialog.showModal();
     dialog.querySelector("textarea")?.focus();
   } else if (before) focusAgain(before);
-  tick();
+  startCounting();
   const said = [...part.querySelectorAll("[data-said]")].map((element) => element.textContent.trim()).join(" ");
   const status = document.querySelector("[data-say]");
   if (said && status.textContent !== said) status.textContent = said;
@@ -125,28 +130,22 @@ part.addEventListener("staff-live:swapped", count);
 
 // The seconds in which a decision can be taken back
 
-let clock = 0;
-function tick() {
-  clearInterval(clock);
+let stopCounting = () => {};
+function startCounting() {
+  stopCounting();
   const toast = part.querySelector("[data-seconds]");
   if (!toast) return;
-  const end = performance.now() + Number(toast.dataset.seconds) * 1000;
-  const words = toast.querySelector(".eb-seconds");
-  clock = setInterval(() => {
-    const left = Math.ceil((end - performance.now()) / 1000);
-    if (words) words.textContent = words.textContent.replace(/\d+/, Math.max(left, 0));
-    if (left > 0) return;
-    clearInterval(clock);
+  stopCounting = countDown(toast, () => {
     if (toast.contains(document.activeElement)) part.querySelector("[data-row]")?.focus({ preventScroll: true });
     toast.remove();
-  }, 250);
+  });
 }
 
 // Keys: J and K go from row to row, A and R answer the row, or all that are selected.
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !part.querySelector(".eb-requests")) return;
-  if (event.target.closest("input:not([type=checkbox]), select, textarea, [contenteditable], dialog, .select2-container")) return;
+  if (isTyping(event)) return;
   const key = event.key.toLowerCase();
   const rows = [...part.querySelectorAll(".eb-requests > li")];
   const here = rows.findIndex((row) => row.contains(document.activeElement));

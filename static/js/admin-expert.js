@@ -86,7 +86,8 @@ function followHours() {
       const made = new DOMParser().parseFromString(await answer.text(), "text/html");
       if (number !== asked) return; // something was pressed or typed since
       if (button) show(made, button.value);
-      else editor.querySelector("[data-hours-preview]").replaceWith(made.querySelector("[data-hours-preview]"));
+      // Who listens hears what is new in an element that stays.
+      else editor.querySelector("[data-hours-preview]").replaceChildren(...made.querySelector("[data-hours-preview]").childNodes);
     } catch {
       // As without a script: the page itself says what is the matter.
       if (button) HTMLFormElement.prototype.submit.call(withButton(button));

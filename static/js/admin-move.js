@@ -1,24 +1,40 @@
 // Moves a booking on the day, by dragging its block or by keyboard: M picks it up, arrows go to where it may be dropped,
 // Enter drops it and asks, Esc puts it back. Where it may go, and every word, comes from /admin/day/moves/.
 //
-// Blocks are links with data-booking, in columns with data-expert; anything with data-move="<booking>" picks up, too.
+// Blocks are links with data-booking, in columns with data-expert; anything with data-move="<booking>" picks up, too. What
+// is picked up is in the address (?moving=), so that links to other days, and whatever loads the page again, go on.
+
+import { isTyping } from "./admin-keys.js";
+import { countDown } from "./admin-undo.js";
 
 const URL_OF_MOVES = "/admin/day/moves/";
 const DRAG_FROM = 6; // pixels: less is a click
-const UNDO_SECONDS = 10;
 
 const page = document.getElementById("day"); // what is laid over the day is part of it, for its colours
 const day = () => document.getElementById("day-body");
 const blockOf = (booking) => document.querySelector(`.ebd-block[data-booking="${booking}"]`);
 
-let move = null; // what is picked up: { booking, block, bar, spots }
+// What is picked up: { booking, block, near, from, bar, spots }. block: its own, null in a class and on another day; near:
+// where it is now, which a class may be.
+let move = null;
+const narrow = matchMedia("(max-width: 47.99rem)"); // there are no columns
+const canLift = () => Boolean(document.querySelector(".ebd-column")) && !narrow.matches;
+
+// An address of the day as it leads on: with what is in hand, or without.
+function goingOn(url) {
+  const there = new URL(url, location.href);
+  if (move) there.searchParams.set("moving", move.booking);
+  else there.searchParams.delete("moving");
+  return there;
+}
 
 // ---------- Picking up and putting back ----------
 
 async function pickUp(booking, from) {
   if (move) putBack();
   const block = blockOf(booking);
-  const mine = (move = { booking, block, from: from ?? block, bar: null, spots: [] });
+  const mine = (move = { booking, block, near: block, from: from ?? block, bar: null, spots: [] });
+  history.replaceState(null, "", goingOn(location.href));
   day().dataset.busy = ""; // nothing is loaded again under somebody's hand
   const query = new URLSearchParams({ part: 1, booking, day: day().dataset.day });
   for (const column of document.querySelectorAll(".ebd-column")) query.append("experts", column.dataset.expert);
@@ -26,7 +42,8 @@ async function pickUp(booking, from) {
   if (move !== mine) return false; // put back meanwhile
   if (!answer?.ok) {
     putBack();
-    if (answer) toast(answer.html);
+    if (answer?.html) toast(answer.html);
+    else lost();
     return false;
   }
   show(mine, answer.html);
@@ -46,6 +63,8 @@ function show(mine, html) {
   page.append(html);
   mine.bar = document.getElementById("moving");
   document.body.classList.add("is-lifting");
+  mine.near ??= document.querySelector(`.ebd-block[data-slot="${mine.bar.dataset.slot}"]`);
+  if (!mine.block) mine.near?.classList.add("is-source");
   if (mine.block) {
     mine.block.classList.add("is-origin");
     const was = mine.bar.querySelector("[data-origin]").cloneNode(true);
@@ -79,11 +98,13 @@ function putBack({ focus = true, said = "" } = {}) {
   const mine = move;
   move = null;
   if (!mine) return;
+  history.replaceState(null, "", goingOn(location.href));
   endDrag();
   document.querySelector(".ebm-question")?.remove();
   for (const part of [...mine.spots, ...document.querySelectorAll(".ebm-why, .ebm-was")]) part.remove();
   mine.bar?.remove();
   mine.block?.classList.remove("is-origin");
+  mine.near?.classList.remove("is-source");
   document.body.classList.remove("is-lifting");
   delete day().dataset.busy;
   if (focus) (mine.from?.isConnected ? mine.from : blockOf(mine.booking))?.focus();
@@ -103,16 +124,12 @@ function speak(text) {
 
 // ---------- By keyboard ----------
 
-function typing({ target }) {
-  return target.closest("input, select, textarea, [contenteditable], dialog");
-}
-
 // Before the page's own keys, which mean other blocks.
 addEventListener(
   "keydown",
   (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector(".ebm-question")) return;
-    if (move ? steer(event.key) : event.key.toLowerCase() === "m" && !typing(event) && pickUpFocused(event.target)) {
+    if (move ? steer(event) : event.key.toLowerCase() === "m" && !isTyping(event) && pickUpFocused(event.target)) {
       event.preventDefault();
       event.stopPropagation();
     }
@@ -120,22 +137,35 @@ addEventListener(
   true,
 );
 
-// The block that has the focus, else what is open beside the day. Whether there is any.
+// The block that has the focus, else what is open beside the day. Whether there is any. In the list there is nowhere to
+// carry it: there the key leads where the link leads.
 function pickUpFocused(target) {
   const booking = target.closest("[data-booking]")?.dataset.booking ?? document.querySelector("[data-move]")?.dataset.move;
-  if (booking) pickUp(booking, target.closest("a, button")).then((found) => found && aim(nearest(move)));
-  return Boolean(booking);
-}
-
-function steer(key) {
-  if (key === "Escape") stays();
-  else if (key.startsWith("Arrow")) aim(next(key));
-  else return false;
+  if (!booking) return false;
+  if (canLift()) lift(booking, target.closest("a, button"));
+  else location.assign(`${URL_OF_MOVES}?${new URLSearchParams({ booking })}`);
   return true;
 }
 
+async function lift(booking, from) {
+  if (await pickUp(booking, from)) aim(nearest(move));
+}
+
+function steer(event) {
+  const { key } = event;
+  if (key === "Escape") stays();
+  else if (isTyping(event)) return false;
+  else if (key.startsWith("Arrow")) aim(next(key));
+  else if (key === "PageUp" || key === "PageDown") move.bar?.querySelector(`[data-turn="${key}"]`)?.click();
+  else return key.length === 1 && key !== " "; // letters mean the page behind it
+  return true;
+}
+
+// From another day it leads back to where the booking is.
 function stays() {
+  const back = move.bar?.dataset.back;
   putBack({ said: move.bar?.querySelector("[data-stays]").textContent.trim() });
+  if (back) location.assign(back);
 }
 
 function aim(spot) {
@@ -147,9 +177,9 @@ function aim(spot) {
 
 const at = (spot) => Number(spot.style.getPropertyValue("--at"));
 
-function nearest({ spots, block }) {
-  const own = spots.filter((spot) => spot.dataset.expert === block?.dataset.expert);
-  const from = block ? Number(block.style.getPropertyValue("--at")) : 0;
+function nearest({ spots, near }) {
+  const own = spots.filter((spot) => spot.dataset.expert === near?.dataset.expert);
+  const from = near ? at(near) : 0;
   return byDistance(own.length ? own : spots, from)[0];
 }
 
@@ -184,7 +214,7 @@ document.addEventListener("dragstart", (event) => event.target.closest?.(".ebd-b
 
 document.addEventListener("pointerdown", (event) => {
   const block = event.target.closest(".ebd-block[data-booking]");
-  if (!block || move || event.button !== 0 || event.pointerType === "touch") return;
+  if (!block || move || !canLift() || event.button !== 0 || event.pointerType === "touch") return;
   drag = { block, x: event.clientX, y: event.clientY, ghost: null };
 });
 
@@ -192,13 +222,15 @@ document.addEventListener("pointermove", (event) => {
   if (!drag) return;
   if (!drag.ghost) {
     if (Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < DRAG_FROM) return;
-    drag.ghost = lift(drag.block);
+    drag.ghost = ghostOf(drag.block);
     pickUp(drag.block.dataset.booking, drag.block);
   }
   drag.ghost.style.left = `${event.clientX + 8}px`;
   drag.ghost.style.top = `${event.clientY - 10}px`;
   const spot = spotAt(event);
   for (const each of move?.spots ?? []) each.classList.toggle("is-aimed", each === spot);
+  const turn = turnAt(event);
+  for (const each of document.querySelectorAll(TURNS)) each.classList.toggle("is-aimed", each === turn);
   const label = spot?.getAttribute("aria-label") ?? "";
   drag.ghost.lastChild.lastChild.textContent = label;
   if (spot && move?.bar) move.bar.querySelector("[data-said]").textContent = label;
@@ -211,14 +243,15 @@ document.addEventListener("pointerup", (event) => {
     return;
   }
   suppressClick();
-  const spot = spotAt(event);
+  const [spot, turn] = [spotAt(event), turnAt(event)];
   endDrag();
   if (spot) drop(spot);
-  else if (move) stays();
+  else if (turn && move) location.assign(goingOn(turn.href));
+  else if (move && !event.target.closest?.("#moving")) stays(); // over the bar it stays in hand
 });
 document.addEventListener("pointercancel", () => drag && (endDrag(), move && stays()));
 
-function lift(block) {
+function ghostOf(block) {
   const ghost = document.createElement("div");
   ghost.className = "ebm-ghost";
   ghost.style.width = `${block.offsetWidth}px`;
@@ -238,6 +271,13 @@ function endDrag() {
 
 function spotAt(event) {
   return document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.matches(".ebm-spot")) ?? null;
+}
+
+// Dropped on a link to another day, it is carried there.
+const TURNS = ".ebm-days a, .ebd-days a";
+
+function turnAt(event) {
+  return document.elementsFromPoint(event.clientX, event.clientY).find((element) => element.matches("a"))?.closest(TURNS) ?? null;
 }
 
 // A block is a link: what ends a drag is no click on it.
@@ -266,12 +306,25 @@ document.addEventListener("click", (event) => {
   if (event.target.closest("[data-return]")) return move && stays();
   const mover = event.target.closest("[data-move]");
   // Elsewhere, and on small screens where the day is a list, the link leads to the page of tiles.
-  if (!mover || !document.querySelector(".ebd-column") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (!mover || !canLift() || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  pickUp(mover.dataset.move, mover).then((found) => found && aim(nearest(move)));
+  lift(mover.dataset.move, mover);
+});
+
+// Links and forms to another day take along what is in hand, and nothing that was put back.
+document.addEventListener("click", ({ target }) => {
+  const link = target.closest?.(".ebd-days a");
+  if (link) link.href = goingOn(link.href);
+});
+document.addEventListener("formdata", ({ target, formData }) => {
+  if (!target.closest(".ebd-bar .ebd-pick, .ebd-bar .ebd-experts")) return;
+  formData.delete("moving");
+  if (move) formData.set("moving", move.booking);
 });
 
 // ---------- The question ----------
+
+let typed = null; // the message of a move that did not come about: { booking, text }
 
 async function drop(spot) {
   const mine = move;
@@ -279,7 +332,8 @@ async function drop(spot) {
   const query = new URLSearchParams({ part: 1, booking: mine.booking, slot: spot.dataset.to });
   const answer = await ask(`${URL_OF_MOVES}?${query}`);
   if (move !== mine) return;
-  if (!answer?.ok) return conflict(answer);
+  if (!answer?.html) return lost(); // it is still in the hand
+  if (!answer.ok) return conflict(answer);
   page.append(answer.html);
   const dialog = document.querySelector(".ebm-question");
   dialog.addEventListener("cancel", (event) => {
@@ -291,8 +345,24 @@ async function drop(spot) {
     event.preventDefault();
     send(event.target);
   });
+  const reason = dialog.querySelector("[name=reason]");
   dialog.showModal();
   placeBeside(dialog, spot);
+  dialog.addEventListener("toggle", () => placeBeside(dialog, spot), true); // taller
+  reason?.addEventListener("input", ({ target }) => showMessage(dialog, target.value.trim()));
+  if (reason && typed?.text && typed.booking === mine.booking) {
+    reason.value = typed.text;
+    reason.closest("details").open = true;
+    showMessage(dialog, typed.text);
+  }
+}
+
+// In what the customer will read.
+function showMessage(dialog, text) {
+  const mail = dialog.querySelector("[data-mail-with]");
+  mail.querySelector("span").textContent = text;
+  mail.hidden = !text;
+  dialog.querySelector("[data-mail]").hidden = Boolean(text);
 }
 
 function placeBeside(dialog, spot) {
@@ -307,19 +377,28 @@ async function send(form) {
   const button = form.querySelector("[type=submit]");
   button.disabled = true; // twice is once
   const answer = await ask(form.getAttribute("action"), new FormData(form));
-  if (!answer?.ok) return move ? conflict(answer) : toast(answer?.html);
-  const booking = form.elements.booking.value;
+  if (!answer?.html) {
+    button.disabled = false;
+    return lost();
+  }
+  typed = answer.ok ? null : { booking: form.elements.booking.value, text: form.elements.reason?.value ?? "" };
+  if (!answer.ok) return move ? conflict(answer) : toast(answer.html);
+  const { booking, slot } = form.elements;
   putBack({ focus: false });
   toast(answer.html);
   await refreshed();
-  blockOf(booking)?.focus();
+  // Or the class that it is part of now.
+  (blockOf(booking.value) ?? document.querySelector(`a.ebd-block[data-slot="${slot.value}"]`))?.focus();
 }
 
-// It is back where it was, with the reason, and the day as it is now.
-function conflict(answer) {
+// It is back where it was, with the reason, and the day as it is now. On another day it stays in hand.
+async function conflict(answer) {
+  const { booking, near } = move;
   putBack();
-  if (answer) toast(answer.html);
-  document.dispatchEvent(new Event("staff-live:refresh"));
+  toast(answer.html);
+  if (near) return document.dispatchEvent(new Event("staff-live:refresh"));
+  await refreshed();
+  lift(booking);
 }
 
 // Resolves when the day was loaded again; with or without, after a moment.
@@ -333,11 +412,7 @@ function refreshed() {
 
 // ---------- What came of it ----------
 
-let ticking = 0;
-
 function toast(html) {
-  if (!html) return;
-  clearInterval(ticking);
   centre();
   for (const old of document.querySelectorAll(".ebm-toast")) old.remove();
   page.append(html);
@@ -347,18 +422,11 @@ function toast(html) {
     event.preventDefault();
     send(form);
   });
-  const left = shown.querySelector("[data-left]");
-  let seconds = UNDO_SECONDS;
-  const tick = () => {
-    if (left) left.textContent = String(seconds);
-    // Not under somebody's hand.
-    if (seconds <= 0 && !shown.matches(":hover, :focus-within")) {
-      clearInterval(ticking);
-      shown.remove();
-    } else if (seconds > 0) seconds -= 1;
-  };
-  tick();
-  ticking = setInterval(tick, 1000);
+  countDown(shown, () => shown.remove());
+}
+
+function lost() {
+  document.dispatchEvent(new Event("admin:lost"));
 }
 
 // An answer as elements; null where there was none.
@@ -373,3 +441,7 @@ async function ask(url, body) {
     return null;
   }
 }
+
+// What was in hand on another day, or before the page was loaded again.
+const inHand = document.querySelector("[data-in-hand]");
+if (inHand && canLift()) lift(inHand.dataset.inHand);

@@ -32,7 +32,9 @@ export function followPicture() {
       made.querySelector("#picture-file").focus({ preventScroll: true });
       document.dispatchEvent(new Event("picture:changed"));
     } catch {
-      HTMLFormElement.prototype.submit.call(form);
+      place.removeAttribute("aria-busy");
+      document.getElementById("picture-file").value = ""; // so that the same one can be chosen again
+      document.dispatchEvent(new Event("admin:lost"));
     }
   });
 

@@ -1,15 +1,19 @@
 // Rescue: selecting several rows, and doing things without loading the page. Without it the page is one form.
 
+import { isTyping } from "./admin-keys.js";
+
 const form = document.getElementById("rescue");
 const bulk = document.getElementById("rescue-bulk");
 const TOAST_SECONDS = 8;
 const live = () => document.getElementById("rescue-live");
+const message = () => document.getElementById("rescue-message");
+const until = () => document.getElementById("id_until");
 const boxes = () => [...live().querySelectorAll('input[name="row"]')];
 
 // ---------- What is selected ----------
 
 function count() {
-  if (!bulk) return;
+  message().hidden = !live().querySelector(".ebr-row:not(.is-moved)");
   const chosen = boxes().filter((box) => box.checked);
   const movable = chosen.filter((box) => !("without" in box.dataset));
   bulk.hidden = chosen.length === 0;
@@ -51,10 +55,12 @@ form?.addEventListener("submit", (event) => {
     for (const box of boxes()) if (box.checked && !("without" in box.dataset)) sent.append("row", box.value);
   }
   button.setAttribute("aria-busy", "true");
-  before = before.then(() => send(sent)).finally(() => button.removeAttribute("aria-busy"));
+  const next = byKey ? rows().indexOf(button.closest(".ebr-row")) : -1;
+  before = before.then(() => send(sent, next)).finally(() => button.removeAttribute("aria-busy"));
 });
 
-async function send(sent) {
+// ``next``: the place of the row that has the focus afterwards, where a key was pressed; else it stays where it is.
+async function send(sent, next = -1) {
   let answer;
   try {
     answer = await fetch(form.dataset.url, { method: "POST", body: sent, headers: { "X-By-Script": "1" } });
@@ -63,16 +69,75 @@ async function send(sent) {
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.getElementById("rescue-live");
-  if (!answer.ok || answer.redirected || !fresh) return location.assign(form.dataset.url);
+  if (answer.redirected) return location.assign(form.dataset.url); // logged out
+  if (!fresh || !(answer.ok || answer.status === 422)) return say(form.dataset.failed);
   const kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
+  const times = [...live().querySelectorAll(".ebr-select")].map((list) => list.selectedOptions[0].id);
   const focused = document.activeElement?.closest(".ebr-row")?.id;
   live().replaceWith(document.importNode(fresh, true));
   for (const box of boxes()) box.checked = kept.has(box.value);
-  const row = focused && document.getElementById(focused);
-  (row ?? document).querySelector(".ebr-actions button, .ebr-actions a")?.focus({ preventScroll: true });
+  for (const id of times) if (document.getElementById(id)) document.getElementById(id).selected = true;
   count();
+  if (!answer.ok) return refused(page);
+  nameEnds(page);
+  const row = focused && document.getElementById(focused);
+  if (next >= 0) focusRow(row && rows().indexOf(row) === next && row.matches(TO_DO) ? next : firstToDo(next));
+  else (row ?? document).querySelector(".ebr-actions button, .ebr-actions a")?.focus({ preventScroll: true });
   say(document.getElementById("rescue-toast").textContent);
 }
+
+// The message as it was sent, with what is wrong about it.
+function refused(page) {
+  message().replaceWith(document.importNode(page.getElementById("rescue-message"), true));
+  nameUntil();
+  message().querySelector(":has(> [role=alert]) :is(textarea, select)")?.focus();
+}
+
+// An hour that has passed meanwhile can be chosen no more.
+function nameEnds(page) {
+  const chosen = until().value;
+  until().replaceChildren(...document.importNode(page.getElementById("id_until"), true).children);
+  until().value = chosen;
+  if (until().selectedIndex < 0) until().selectedIndex = 0;
+  nameUntil();
+}
+
+// ---------- By keyboard ----------
+
+const TO_DO = ".is-todo, .is-phone";
+const STEPS = { j: 1, arrowdown: 1, k: -1, arrowup: -1 };
+let byKey = false; // while a key presses a button
+const rows = () => [...live().querySelectorAll(".ebr-row")].filter((row) => !row.closest("details:not([open])"));
+
+function focusRow(place) {
+  const all = rows();
+  all[Math.min(Math.max(place, 0), all.length - 1)]?.querySelector("[data-row]").focus();
+}
+
+// The next of which something is to do, from where the last was; else the one that is there now.
+function firstToDo(place) {
+  const all = rows();
+  const later = all.findIndex((row, at) => at >= place && row.matches(TO_DO));
+  return later >= 0 ? later : Math.max(all.findLastIndex((row) => row.matches(TO_DO)), 0);
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
+  const key = event.key.toLowerCase();
+  const here = rows().findIndex((row) => row.contains(document.activeElement));
+  if (key in STEPS) {
+    // Without a row in hand arrows scroll the page.
+    if (here < 0 && key.startsWith("arrow")) return;
+    focusRow(here + STEPS[key]);
+  } else if ("mohc".includes(key) && key.length === 1 && here >= 0) {
+    const button = rows()[here].querySelector(`[data-key="${key}"]`);
+    if (!button) return say(form.dataset.cannot);
+    byKey = true;
+    button.click();
+    byKey = false;
+  } else return;
+  event.preventDefault();
+});
 
 // A live region speaks only what changes.
 let toastEnds = 0;
@@ -85,12 +150,11 @@ function say(text) {
   toastEnds = setTimeout(() => toast.classList.remove("is-shown"), TOAST_SECONDS * 1000);
 }
 
-const until = document.getElementById("id_until");
 function nameUntil() {
-  const words = bulk?.querySelector("[data-until]");
-  if (words && until) words.textContent = words.dataset.until.replace("{when}", until.selectedOptions[0].textContent);
+  const words = bulk.querySelector("[data-until]");
+  words.textContent = words.dataset.until.replace("{when}", until().selectedOptions[0].textContent);
 }
-until?.addEventListener("change", nameUntil);
+document.addEventListener("change", ({ target }) => target.id === "id_until" && nameUntil());
 
 // One menu at a time, and none after a click elsewhere or Escape.
 document.addEventListener("click", ({ target }) => {

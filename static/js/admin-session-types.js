@@ -86,7 +86,12 @@ function followCard() {
   async function ask() {
     const number = ++asked;
     const card = document.querySelector("[data-type-card]");
-    const answer = await fetch(card.dataset.typeCard, { method: "POST", body: new URLSearchParams(new FormData(form)), credentials: "same-origin" });
+    let answer;
+    try {
+      answer = await fetch(card.dataset.typeCard, { method: "POST", body: new URLSearchParams(new FormData(form)), credentials: "same-origin" });
+    } catch {
+      return document.dispatchEvent(new Event("admin:lost"));
+    }
     if (!answer.ok || answer.redirected) return;
     const made = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-type-card]");
     if (number === asked) card.replaceWith(made);

@@ -1,6 +1,8 @@
 // Choosing a stretch of a day: by dragging over its hours, or by keyboard. Arrows walk through the times and days, with
 // Shift the stretch grows, Enter shows what it means; so does the form in the panel, which works without this.
 
+import { countDown } from "./admin-undo.js";
+
 const STEP = 15; // minutes, as in the lists
 const DRAG_FROM = 6; // pixels: less is a click
 
@@ -173,6 +175,7 @@ document.addEventListener("submit", (event) => {
   fromForm(event.target);
   ask(true);
 });
+document.getElementById("week-expert")?.form.classList.add("is-quick"); // no button is needed
 document.getElementById("week-expert")?.addEventListener("change", ({ target }) => target.form.requestSubmit());
 
 function fromForm(form) {
@@ -189,3 +192,20 @@ document.addEventListener("staff-live:swapped", draw);
 const first = panel().querySelector("[data-choose]");
 if (new URLSearchParams(location.search).has("on") && first) fromForm(first);
 else draw();
+
+// What was done is written into the page again, so that it is read out, and once: it is in the address.
+const toast = document.getElementById("day-toast");
+if (toast.firstElementChild) {
+  const url = new URL(location.href);
+  for (const name of ["blocked", "undone"]) url.searchParams.delete(name);
+  history.replaceState(null, "", url);
+  const said = [...toast.children];
+  toast.replaceChildren();
+  requestAnimationFrame(() => {
+    toast.replaceChildren(...said);
+    countDown(toast.firstElementChild, () => {
+      if (toast.contains(document.activeElement)) panel().querySelector("#panel-name").focus();
+      toast.replaceChildren();
+    });
+  });
+}

@@ -83,6 +83,22 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// What was sent by a script and got no answer, or none that says anything: the page stays, with all that was typed.
+(() => {
+  const STAYS = 8000; // ms
+  let told = null;
+  document.addEventListener("admin:lost", () => {
+    told?.remove();
+    told = Object.assign(document.createElement("p"), { className: "eb-lost" });
+    told.setAttribute("role", "alert");
+    // What lies behind an open dialog is neither seen nor heard.
+    ([...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body).append(told);
+    told.textContent = document.querySelector('meta[name="eb-lost"]').content;
+    const mine = told;
+    setTimeout(() => mine.remove(), STAYS);
+  });
+})();
+
 // A new booking over any page: by the key N, or by a link to its page, which is in the menu of those who may book.
 (() => {
   const PAGE = 'a[href$="/admin/book/"], a[href*="/admin/book/?"]';
@@ -113,11 +129,16 @@ document.addEventListener("click", async (event) => {
     const from = document.activeElement;
     try {
       const answer = await fetch(url, { headers: { "X-Part": "quick-booking" } });
-      if (!answer.ok || !(answer.headers.get("Vary") ?? "").includes("X-Part")) return location.assign(url);
+      if (!(answer.headers.get("Vary") ?? "").includes("X-Part")) {
+        if (answer.redirected) return location.assign(url); // to the log-in
+        throw new Error(`the form answered ${answer.status}`);
+      }
       const html = await answer.text();
       const { css, js } = new DOMParser().parseFromString(html, "text/html").querySelector(".qb").dataset;
       const [book] = await Promise.all([import(js), styles(css)]);
       await book.openOver(html, { from });
+    } catch {
+      document.dispatchEvent(new Event("admin:lost"));
     } finally {
       opening = false;
     }
@@ -126,7 +147,13 @@ document.addEventListener("click", async (event) => {
   function styles(href) {
     if (document.querySelector(`link[href="${href}"]`)) return null;
     const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
-    const loaded = new Promise((resolve) => link.addEventListener("load", resolve));
+    const loaded = new Promise((resolve, reject) => {
+      link.addEventListener("load", resolve);
+      link.addEventListener("error", () => {
+        link.remove(); // to be tried again
+        reject(new Error(`${href} did not load`));
+      });
+    });
     document.head.append(link);
     return loaded;
   }

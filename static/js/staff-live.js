@@ -6,7 +6,8 @@
 //                                                                                 of the organisation, on whatever day
 //
 // The address answers with a page or a fragment in which an element has the same id. It is not put in place while
-// somebody types in a form of the part, has a dialog of it open, or it says data-busy; it is then as soon as that is over.
+// somebody types in a form or a field of the part, has a dialog of it open, or it says data-busy; it is then as soon as
+// that is over.
 // Elements with data-keep stay as they are. Afterwards the part gets the event "staff-live:swapped".
 
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
@@ -77,14 +78,24 @@ async function load(part) {
 
 // ---------- Without disturbing anybody ----------
 
-const typedIn = new WeakSet();
-document.addEventListener("input", ({ target }) => target.form && typedIn.add(target.form));
-document.addEventListener("submit", ({ target }) => typedIn.delete(target));
-document.addEventListener("reset", ({ target }) => typedIn.delete(target));
+const typedIn = new WeakSet(); // forms, and fields of them
+document.addEventListener("input", ({ target }) => {
+  if (!target.form) return;
+  typedIn.add(target.form);
+  // What is only ticked stays as it is when the rest of the part is loaded again.
+  if (!target.matches("[type=checkbox], [type=radio]")) typedIn.add(target);
+});
+for (const type of ["submit", "reset"]) {
+  document.addEventListener(type, ({ target }) => {
+    for (const each of [target, ...target.elements]) typedIn.delete(each);
+  });
+}
 
 function isBusy(part) {
   if (part.matches("[data-busy]") || part.querySelector("[data-busy], dialog[open], :popover-open")) return true;
-  return [...part.querySelectorAll("form")].some((form) => typedIn.has(form) && !form.closest("[data-keep]"));
+  // Fields by themselves, too: the form of all may be around the part.
+  const places = [...part.querySelectorAll("form, select, input, textarea")];
+  return places.some((each) => typedIn.has(each) && !each.closest("[data-keep]"));
 }
 
 setInterval(loadDue, 1000);

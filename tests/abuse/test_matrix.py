@@ -154,6 +154,7 @@ ADMIN = {
     "day/grid/": "OSEA",
     "day/moves/": "OSEA",
     "week/": "OSEA",
+    "why/": "OSEA",
     "day/panel/": "OSEA",
     "day/booking/<int:booking_id>/<str:name>/": "OSEA",
     "search/": "OSEA",
@@ -190,6 +191,10 @@ ADMIN = {
     "experts/organization/<int:object_id>/picture/": "OA",
     "experts/organization/<int:object_id>/preview/": "OA",
     "experts/organization/<int:object_id>/test-mail/": "OA",
+    "experts/organization/<int:object_id>/mails/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/preview/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/test/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
     "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type

@@ -35,6 +35,7 @@ BODIES = {
     ("PATCH", "/admin/bookings/{reference}"): {"name": "Changed"},
     ("POST", "/admin/bookings/{reference}/reschedule"): {"slot": "{other_slot_id}"},
 }
+QUERIES = {("GET", "/admin/experts/{slug}/why-not"): "?day={free_day}&at=10:00"}
 
 
 def staff_calls() -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ class Tenant:
         if body is not None:
             body = {name: self._fill(value) for name, value in body.items()}
         words = self.words | ({"slug": self.organization.slug} if path.startswith("/organizations/") else {})
-        return caller.send(method, path.format(**words), body)
+        return caller.send(method, (path + QUERIES.get((method, path), "")).format(**words), body)
 
     def _fill(self, value):
         if not isinstance(value, str) or not re.fullmatch(r"{\w+}", value):

@@ -166,9 +166,9 @@ class TestPages:
 def test_staff_move_it_to_where_it_fits(booking, expert, slots):
     book(slots["10:40"])
     staff = logged_in(make_member(expert.organization))
-    page = staff.get(f"/admin/bookings/booking/{booking.pk}/decide/move/", {"day": slots["09:20"].date})
-    times = [(f"{time['slot'].time:%H:%M}", time["end"]) for time in page.context["choice"]["times"]]
-    assert times == [("09:00", "09:45"), ("09:40", "10:25"), ("11:00", "11:45")], "also over its own time"
+    page = staff.get("/admin/day/moves/", {"booking": booking.pk})
+    times = [(spot.time, spot.minutes) for spot in page.context["spots"]]
+    assert times == [("09:00", 45), ("09:40", 45), ("11:00", 45)], "also over its own time"
 
 
 def test_staff_book_a_type_for_somebody(expert, slots):

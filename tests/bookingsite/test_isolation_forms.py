@@ -112,8 +112,8 @@ def cancel_several(world: World, client: Client):
 
 def move(world: World, client: Client):
     to = Slot.objects.get(expert=world.objects[Expert], date=day_ahead(3))
-    form = {"reason": "", "seen_sequence": 0, "slot_id": to.pk}
-    return client.post(decide_url(world.objects[Booking], "move"), form)
+    form = {"reason": "", "booking": world.objects[Booking].pk, "sequence": 0, "slot": to.pk}
+    return client.post(reverse("admin:day_moves"), form)
 
 
 def correct(world: World, client: Client):
@@ -231,8 +231,9 @@ def test_ones_own_booking_cannot_move_into_another_calendar(world, own):
     client, booking = world.people["stranger"], Booking.objects.get(slot__expert=own)
     before, said = everything_stored(world), []
     for key in (Slot.objects.get(expert=world.objects[Expert], date=day_ahead(3)).pk, MISSING):
-        response = client.post(decide_url(booking, "move"), {"reason": "", "seen_sequence": 0, "slot_id": key})
-        said.append((response.status_code, response.context["form"].errors))
+        form = {"booking": booking.pk, "reason": "", "sequence": 0, "slot": key}
+        response = client.post(reverse("admin:day_moves"), form)
+        said.append((response.status_code, response.context["refusal"]))
         assert not leaks(response, world.words["stranger"])
     assert said[0] == said[1]
     assert everything_stored(world) == before

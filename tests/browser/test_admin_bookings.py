@@ -9,7 +9,7 @@ from bookings.models import Booking, Status
 from experts.models import Slot
 from tests.browser.conftest import PHONE
 from tests.browser.test_admin import log_in, save
-from tests.cast import day_ahead, fresh, make_booking, make_expert, make_slot
+from tests.cast import fresh, make_booking, make_expert, make_slot
 from tests.staff import admin_url, make_superuser
 
 
@@ -85,8 +85,8 @@ def test_several_requests_are_rejected_with_one_message(page, slots):
 def test_the_questions_fit_in_both_themes(make_context, slots):
     booking = make_booking(slots[0], status=Status.PENDING)
     home = admin_url(Booking, "change", booking.pk)
-    paths = [home, *(home.replace("change/", f"decide/{name}/") for name in ("approve", "move", "cancel"))]
-    paths[2] += f"?day={day_ahead()}"
+    paths = [home, *(home.replace("change/", f"decide/{name}/") for name in ("approve", "cancel"))]
+    paths.append(f"/admin/day/moves/?booking={booking.pk}")
     for options in ({}, PHONE | {"color_scheme": "dark"}):
         page = make_context(**options).new_page()
         log_in(page)

@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from bookings.models import Booking
-from experts.models import Role
+from experts import formatting
+from experts.models import Role, Slot
 from tests.browser.conftest import PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
@@ -96,7 +97,8 @@ def test_by_mouse_in_two_actions_and_undo_in_one(page, desk):
     expect(page.locator(f".ebd-column[data-expert='{desk.okafor.pk}']").get_by_text("Maya Halloran")).to_be_visible()
 
 
-def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
+def test_by_keyboard_in_five_and_every_place_is_spoken(make_context, desk):
+    page = make_context(loses_sockets=True).new_page()
     log_in(page)
     block(page, desk).focus()
     page.keyboard.press("m")
@@ -123,7 +125,14 @@ def test_by_keyboard_in_five_and_every_place_is_spoken(page, desk):
         if key != "Enter":
             expect(page.locator(".ebm-spot:focus")).to_be_visible()
     expect(page.get_by_role("button", name="Move booking")).to_be_focused()
-    page.keyboard.press("Enter")
+    page.get_by_text("Add a message").click()
+    page.get_by_label("Message to the customer").fill("See you then.")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not get through")
+    expect(page.get_by_label("Message to the customer")).to_have_value("See you then.")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Move booking").click()
     expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
     assert desk.at() == ("Dr Okafor", "13:00")
     expect(block(page, desk)).to_be_focused()
@@ -162,13 +171,96 @@ def test_dropped_anywhere_else_it_stays_and_a_click_still_opens(page, desk):
     assert page.url.endswith(DAY)
 
 
+def test_by_keyboard_to_another_day_with_the_mail_seen_before(page, desk):
+    far = make_slot(desk.byrne, day=day_ahead(4), at="15:00")
+    log_in(page)
+    block(page, desk).focus()
+    page.keyboard.press("m")
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(page.get_by_role("heading", name=f"{formatting.full_day(day_ahead(3), day_ahead(0))}")).to_be_attached()
+    expect(page.get_by_text("No time is free for this booking on this day.")).to_be_visible()
+    page.keyboard.press("PageDown")
+    expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
+    assert not axe_finds(page)
+    page.keyboard.press("PageUp")
+    expect(page.get_by_text("No time is free for this booking on this day.")).to_be_visible()
+    page.get_by_label("Go to a day").fill(day_ahead(5).isoformat())  # above the day, too
+    expect(page.get_by_label("Another day")).to_have_value(day_ahead(5).isoformat())
+    page.get_by_label("Another day").fill(day_ahead(4).isoformat())
+    expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
+    page.reload()  # it is in the address
+    expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
+    page.keyboard.press("Enter")
+    question = page.get_by_role("dialog", name="Move Maya Halloran?")
+    question.get_by_text("Add a message").press("Enter")
+    question.get_by_label("Message to the customer").fill("Dr Okafor is ill.")
+    question.get_by_text("What Maya will read").press("Enter")
+    mail = question.get_by_role("group", name="The e-mail")
+    for text in ("Hello Maya Halloran", "15:00", "Dr Okafor is ill."):
+        expect(mail).to_contain_text(text)
+    assert question.evaluate("it => it.getBoundingClientRect().bottom <= innerHeight")
+    assert not axe_finds(page)
+    question.get_by_label("Tell Maya by e-mail").uncheck()
+    expect(mail).to_be_hidden()
+    question.get_by_label("Tell Maya by e-mail").check()
+    question.get_by_role("button", name="Move booking").press("Enter")
+    expect(page.get_by_text("Moved: Maya Halloran is now at")).to_be_visible()
+    expect(block(page, desk)).to_be_focused()
+    assert Booking.objects.get(pk=desk.booking.pk).slot_id == far.pk
+    assert "moving" not in page.url
+    page.get_by_role("link", name="The day before").click()
+    expect(page.locator(".ebd-column").first).to_be_visible()
+    assert "moving" not in page.url
+
+
+def test_by_mouse_to_another_day_and_back(page, desk):
+    make_slot(desk.byrne, day=day_ahead(3), at="15:00")
+    log_in(page)
+    carry(page, block(page, desk), page.get_by_role("navigation", name="Day").get_by_role("link", name="The day after"))
+    page.mouse.up()
+    expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
+    book(Slot.objects.get(expert=desk.byrne, date=day_ahead(3)), name="Ines Carvalho")
+    spot(page, "15:00, Dr Byrne, free. 1 of 1.").click()
+    expect(page.get_by_role("alert").filter(has_text="That time was just taken")).to_be_visible()
+    expect(page.get_by_text("No time is free for this booking on this day.")).to_be_visible()  # still in hand
+    page.get_by_role("button", name="return to").click()
+    expect(page.get_by_role("heading", name="Maya Halloran")).to_be_visible()
+    expect(block(page, desk)).to_be_visible()
+    expect(page.locator(".ebm-spot")).to_have_count(0)
+    assert "moving" not in page.url
+    assert desk.at() == ("Dr Okafor", "10:00")
+
+
+def test_of_a_class_each_is_moved_from_the_list(page, desk):
+    group = make_slot(desk.weiss, at="14:00", capacity=3, title="Back class")
+    one, other = (book(group, name=name) for name in ("Ines Carvalho", "Felix Brandt"))
+    log_in(page)
+    page.locator(f".ebd-block[data-slot='{group.pk}']").click()
+    page.get_by_role("link", name="Move Ines Carvalho").click()
+    expect(page.get_by_text("Moving Ines Carvalho")).to_be_visible()
+    spot(page, "13:00, Dr Okafor, free.").click()
+    page.get_by_role("button", name="Move booking").click()
+    expect(page.get_by_text("Moved: Ines Carvalho is now at")).to_be_visible()
+    assert Booking.objects.get(pk=one.pk).slot.expert_id == desk.okafor.pk
+    page.get_by_role("link", name="Felix Brandt", exact=True).focus()
+    page.keyboard.press("m")
+    expect(page.get_by_text("Moving Felix Brandt")).to_be_visible()
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Felix Brandt", exact=True)).to_be_focused()
+    assert Booking.objects.get(pk=other.pk).slot_id == group.pk
+
+
 @pytest.mark.parametrize("options", [{"java_script_enabled": False}, PHONE | {"color_scheme": "dark"}])
-def test_by_tiles_in_three_clicks(make_context, desk, options):
+def test_by_tiles_in_four_clicks(make_context, desk, options):
     page = make_context(**options).new_page()
-    page.goto(f"/admin/day/moves/?booking={desk.booking.pk}")
+    page.goto(f"{DAY}&moving={desk.booking.pk}&view=list")
     page.get_by_label("E-mail address").fill("desk@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("link", name="Times of this day").click()
     page.get_by_role("link", name="11:30, Dr Byrne, free. 4 of 4.").click()
     expect(page.locator("#content").get_by_role("heading", name="Move Maya Halloran?")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") if "is_mobile" in options else True

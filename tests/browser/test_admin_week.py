@@ -56,6 +56,24 @@ def test_by_mouse_a_stretch_is_blocked_in_two_actions(page, slots):
     expect(page.get_by_text("Blocked. Whoever is booked in it stays")).to_be_visible()
     assert closed(slots) == ["10:00", "10:30", "11:00"]
     expect(column(page).get_by_text("Maya Halloran")).to_be_visible()
+    page.reload()  # it is said once
+    expect(page.get_by_text("Blocked. Whoever is booked in it stays")).to_have_count(0)
+
+
+def test_a_block_is_taken_back_by_mouse_and_by_keyboard(page, slots):
+    log_in(page, WEEK)
+    for press in (lambda button: button.click(), lambda button: button.press("Enter")):
+        drag_over(page, slots["10:00"], slots["11:00"])
+        page.get_by_role("button", name="Block this time").click()
+        toast = page.get_by_role("status")
+        expect(toast.get_by_role("button", name="Undo")).to_contain_text("s")
+        assert closed(slots) == ["10:00", "10:30", "11:00"]
+        page.evaluate(AXE)
+        assert not page.evaluate(RUN_AXE, RULES)
+        press(toast.get_by_role("button", name="Undo"))
+        expect(toast).to_contain_text("Taken back: it is as before.")
+        assert closed(slots) == [] and not TimeOff.objects.exists()
+        expect(column(page).get_by_text("Closed")).to_have_count(0)
 
 
 def test_by_keyboard_it_grows_with_shift_and_enter_shows_what_it_means(page, slots):
@@ -102,6 +120,13 @@ def test_by_lists_and_opened_again(make_context, slots, options):
     page.get_by_role("button", name="Block this time").click()
     expect(page.get_by_text("Blocked. Whoever")).to_be_visible()
     assert closed(slots) == ["09:00", "09:30"]
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("Taken back: it is as before.")).to_be_visible()
+    assert closed(slots) == []
+    page.get_by_role("combobox", name="Day", exact=True).select_option(DAY.isoformat())
+    choose()
+    page.get_by_role("button", name="Block this time").click()
+    expect(page.get_by_text("Blocked. Whoever")).to_be_visible()
     page.get_by_role("combobox", name="Day", exact=True).select_option(DAY.isoformat())
     choose()
     page.get_by_role("button", name="Open this time").click()

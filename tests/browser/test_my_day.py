@@ -1,5 +1,6 @@
 """An expert's day on a phone of 390 pixels, with one thumb: notes in one tap, an hour blocked in three."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -75,6 +76,10 @@ def test_the_day_is_worked_through_with_one_thumb(open_day, expert):
 
 def test_an_hour_is_blocked_in_three_taps(open_day, expert):
     page = open_day()
+    page.get_by_role("link", name="Block time").tap()
+    expect(page).to_have_url(re.compile("block=1"))
+    page.keyboard.press("Escape")
+    expect(page).not_to_have_url(re.compile("block=1"))
     page.get_by_role("link", name="Block time").tap()
     page.locator(".eb-spans button").first.tap()
     dialog = page.get_by_role("dialog")

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from bookings.models import Booking, Status
+from bookings.models import Answer, Booking, QuestionKind, Status
 from experts.models import Role
 from tests.browser.conftest import PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
@@ -18,8 +18,10 @@ from tests.cast import (
     make_category,
     make_expert,
     make_organization,
+    make_question,
     make_row_of_slots,
     make_slot,
+    make_type,
     move_slot,
 )
 from tests.staff import PASSWORD, make_member
@@ -161,6 +163,60 @@ def test_by_keyboard_alone_with_somebody_new(page, slots):
     press("Enter")
     expect(page.get_by_role("status").filter(has_text="Booked: hallo Joan")).to_be_visible()
     assert Booking.objects.get(slot=slots["13:20"]).name == "hallo Joan"
+
+
+def test_a_caller_is_asked_what_the_session_needs_and_nothing_of_it_is_lost(make_context, slots):
+    expert = slots["14:20"].expert
+    kind = make_type(expert, name="Skin check", minutes=20)
+    make_question(expert.organization, label="Who sends you?", is_required=True)
+    make_question(expert.organization, label="Where", kind=QuestionKind.CHOICES, choices=["Neck", "Back"])
+    make_question(expert.organization, label="Born on", kind=QuestionKind.NUMBER, session_type=kind)
+    make_question(expert.organization, label="Anything else", kind=QuestionKind.LONG_TEXT)
+    wording = "I agree that you keep a photo of my skin."
+    make_question(expert.organization, label="Photos", kind=QuestionKind.CONSENT, wording=wording)
+    Booking.objects.filter(name="Maya Halloran").update(name="Mája Müller")
+    for options in ({}, {"color_scheme": "dark"}, PHONE):
+        page = make_context(**options).new_page()
+        log_in(page)
+        page.keyboard.press("n")
+        page.get_by_label("Name, phone or e-mail").fill("maja mueller")
+        dialog(page).get_by_role("button", name="Mája Müller").click()
+        page.get_by_label("Expert, session, day, time").fill(WORDS)
+        questions = dialog(page).get_by_role("group", name="3. Questions")
+        expect(dialog(page).get_by_role("button", name=re.compile("^14:20"))).to_be_visible()
+        expect(questions).to_have_count(0)
+        dialog(page).get_by_role("button", name=re.compile("^14:20")).click()
+        expect(page.get_by_role("button", name="Book", exact=True)).to_be_focused()
+        expect(questions).to_be_visible()
+        check(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        questions.get_by_label("Who sends you?").fill("Dr Byrne")
+        questions.get_by_label("Back").check()
+        questions.get_by_label("Born on").fill("long ago")
+        questions.get_by_label("Anything else").fill("Itches")
+        questions.get_by_label("Photos").check()
+        dialog(page).get_by_role("button", name=re.compile("^14:40")).click()
+        expect(dialog(page).get_by_role("button", name=re.compile("^14:40"))).to_have_attribute("aria-current", "true")
+        expect(page.get_by_role("button", name="Book", exact=True)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(questions.get_by_label("Born on")).to_be_focused()
+        expect(questions).to_contain_text("Enter a number, such as 12")
+        check(page)
+        questions.get_by_label("Born on").fill("1990")
+        if options is PHONE:
+            page.keyboard.press("Enter")  # in the field: one action more than without a question
+            expect(page.get_by_role("status").filter(has_text="Booked: Mája Müller")).to_be_visible()
+        else:
+            page.keyboard.press("Escape")
+            expect(dialog(page)).to_have_count(0)
+    given = dict(Answer.objects.filter(booking__slot=slots["14:40"]).values_list("label", "value"))
+    assert given == {
+        "Who sends you?": "Dr Byrne",
+        "Where": ["Back"],
+        "Born on": 1990,
+        "Anything else": "Itches",
+        "Photos": True,
+    }
 
 
 def test_what_was_taken_meanwhile_is_said_with_the_closest_times(page, slots):

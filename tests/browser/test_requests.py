@@ -68,7 +68,7 @@ def test_ten_are_approved_in_two_clicks_and_taken_back_in_one(open_page, request
 
 
 def test_keys_go_through_the_rows_and_say_nothing_in_a_field(open_page, requests):
-    page = open_page()
+    page = open_page(loses_sockets=True)
     page.keyboard.press("j")
     expect(page.get_by_role("link", name="Aylin", exact=True)).to_be_focused()
     page.keyboard.press("j")
@@ -81,6 +81,15 @@ def test_keys_go_through_the_rows_and_say_nothing_in_a_field(open_page, requests
     expect(reason).to_be_focused()
     page.keyboard.type("ajar, kind regards")
     expect(reason).to_have_value("ajar, kind regards")
+    # Behind the dialog nothing is meant, wherever the focus is; and what gets no answer is still there.
+    page.get_by_role("heading", name="Reject the request of Wen?").click()
+    page.keyboard.type("aj")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Reject and send").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not get through")
+    expect(reason).to_have_value("ajar, kind regards")
+    assert left() == 9
+    page.context.set_offline(False)
     page.get_by_role("button", name="Reject and send").click()
     expect(page.locator(".eb-toast")).to_contain_text("Wen rejected.")
     assert Booking.objects.get(name="Wen").reason == "ajar, kind regards"

@@ -12,7 +12,7 @@ from bookings import services
 from bookings.access.links import rescue_token
 from bookings.models import Booking, Rescue, Status
 from experts import services as calendars
-from experts.models import Role
+from experts.models import Role, Slot
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import day_ahead, fresh, make_booking, make_category, make_expert, make_organization, make_slot
@@ -124,6 +124,101 @@ def test_selecting_offering_and_waiting_keep_what_was_chosen(open_as_staff, peop
     page.get_by_role("button", name="Cancel and tell them").click()
     expect(page.get_by_text("3 of 4 in hand")).to_be_visible()
     assert Booking.objects.get(name="Person 1").status == Status.CANCELLED
+
+
+def test_a_page_that_was_opened_early_does_all_and_keeps_what_was_chosen(open_as_staff, people):
+    page = open_as_staff("/admin/rescue/")
+    bulk, message = page.get_by_role("group", name="Do it for all that are selected"), page.locator("#rescue-message")
+    expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
+    expect(message).to_be_hidden()
+    for booking in people[:4]:
+        close(booking)
+    page.get_by_label("Select Person 3").check()
+    expect(bulk).to_contain_text("1 selected")
+    # Another time in a row, and an hour that has passed since.
+    chosen = page.get_by_label("New time for Person 1")
+    last = chosen.locator("option").count() - 1
+    chosen.select_option(index=last)
+    wanted = chosen.input_value()
+    message.locator("summary").click()
+    page.get_by_label("Message for all").fill("Dr Herrera is ill.")
+    page.evaluate("document.getElementById('id_until').options[0].value = '2026-01-05T12:00:00+00:00'")
+    page.get_by_role("button", name="Offer times to Person 0").click()
+    expect(page.locator(".is-waiting .ebr-state")).to_have_count(1)
+    assert "2026-01-05" not in page.locator("#id_until").inner_html()
+    expect(chosen).to_have_value(wanted)
+    expect(page.get_by_label("Select Person 3")).to_be_checked()
+    # What somebody else does reorders the times of the row, and changes nothing of it.
+    chosen.select_option(index=last - 1)
+    wanted = chosen.input_value()
+    with page.expect_response("**/admin/rescue/rows/**"):
+        page.get_by_role("button", name="Move Person 2 to the proposal").click()
+    expect(page.locator(".is-moved .ebr-state")).to_have_count(1)
+    close(people[5])
+    expect(page.get_by_label("Select Person 5")).to_be_visible()
+    expect(chosen).to_have_value(wanted)
+    # What is refused is said where it is, and everything stays.
+    page.evaluate("document.getElementById('id_why').options[1].value = 'because'")
+    page.get_by_label("Tell why").select_option(index=1)
+    page.get_by_role("button", name="Move Person 1 to the proposal").click()
+    expect(message.get_by_role("alert")).to_contain_text("because is not one of the available choices")
+    expect(page.get_by_label("Message for all")).to_have_value("Dr Herrera is ill.")
+    expect(page.get_by_label("Select Person 3")).to_be_checked()
+    expect(chosen).to_have_value(wanted)
+    page.get_by_label("Tell why").select_option(index=0)
+    page.get_by_role("button", name="Move Person 1 to the proposal").click()
+    expect(page.locator(".is-moved .ebr-state")).to_have_count(2)
+    assert Booking.objects.get(name="Person 1").slot_id == int(wanted)
+
+
+def test_four_people_in_hand_by_keys_alone(open_as_staff, people, colleague):
+    for booking in people[:5]:
+        close(booking)
+    page = open_as_staff("/admin/rescue/")
+    keys = []
+
+    def press(key):
+        keys.append(key)
+        page.keyboard.press(key)
+
+    link = lambda number: page.get_by_role("link", name=f"Person {number}", exact=True)  # noqa: E731  # short to read
+    press("j")
+    expect(link(0)).to_be_focused()
+    press("ArrowDown")
+    press("k")
+    expect(link(0)).to_be_focused()
+    press("m")
+    expect(page.get_by_text("1 of 5 in hand")).to_be_visible()
+    expect(link(1)).to_be_focused()
+    press("h")
+    expect(page.get_by_text("2 of 5 in hand")).to_be_visible()
+    expect(link(2)).to_be_focused()
+    press("o")
+    expect(page.locator(".is-waiting .ebr-state")).to_have_count(1)
+    expect(link(3)).to_be_focused()
+    # What is typed is typed, what is chosen in a list is chosen, and a key of the browser is the browser's.
+    page.get_by_text("what they read, and until when").click()
+    page.get_by_label("Message for all").fill("")
+    page.get_by_label("Message for all").press_sequentially("come home, mohc jk")
+    expect(page.get_by_label("Message for all")).to_have_value("come home, mohc jk")
+    page.get_by_label("New time for Person 3").focus()
+    page.keyboard.press("m")
+    link(3).focus()
+    page.keyboard.press("Control+o")
+    expect(page.get_by_text("3 of 5 in hand")).to_be_visible()
+    link(0).focus()  # it is moved by now
+    page.keyboard.press("o")
+    expect(page.get_by_role("status").filter(has_text="That is not possible with this row.")).to_be_visible()
+    link(3).focus()
+    press("c")
+    expect(page.get_by_role("heading", name="Cancel this booking?")).to_be_visible()
+    page.get_by_role("button", name="Cancel and tell them").click()
+    expect(page.get_by_text("4 of 5 in hand")).to_be_visible()
+    assert len(keys) == 7
+    assert Booking.objects.get(name="Person 0").slot.expert == colleague
+    same_time = Slot.objects.get(expert=colleague, starts_at=people[1].slot.starts_at)
+    assert Booking.objects.get(name="Person 1").slot == same_time
+    assert Booking.objects.get(name="Person 3").status == Status.CANCELLED
 
 
 def test_all_of_it_works_without_a_script(open_as_staff, people):

@@ -1,5 +1,6 @@
 """A day at the desk in a browser: who is next, who came, who did not. By mouse, by keys, without script, by phone."""
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -122,6 +123,13 @@ def test_a_number_filters_and_a_cancelled_booking_leaves_the_day(desk):
     page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
     page.get_by_role("button", name="Cancel booking").click()
     expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
+    page.get_by_role("status").get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back: Wen Li is booked as before.")
+    assert status_of("Wen Li") == Status.CONFIRMED
+    page.get_by_role("group").filter(has_text="Cancel booking").locator("summary").press("Enter")
+    page.get_by_label("Message to the customer").fill("Dr Weiss is ill.")
+    page.get_by_role("button", name="Cancel booking").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("The booking of Wen Li is cancelled.")
     booking = Booking.objects.get(name="Wen Li")
     assert (booking.status, booking.reason) == (Status.CANCELLED, "Dr Weiss is ill.")
     page.get_by_role("link", name="Close").click()
@@ -154,6 +162,53 @@ def test_the_keys_walk_the_day(desk):
     expect(page.get_by_role("region", name="1 booking for “0115”")).to_contain_text("Karim Aziz")
 
 
+def test_keys_mean_only_what_is_in_front_and_what_gets_no_answer_loses_nothing(desk):
+    page = desk(loses_sockets=True)
+    page.goto("/admin/day/")
+    block(page, "Karim Aziz").click()
+    expect(page.get_by_role("heading", name="Karim Aziz")).to_be_focused()
+    page.keyboard.press("n")
+    booking = page.get_by_role("dialog", name="New booking")
+    booking.get_by_role("heading", name="New booking").click()
+    page.keyboard.type("anna")
+    page.keyboard.press("Escape")
+    expect(booking).to_have_count(0)
+    block(page, "Karim Aziz").focus()
+    page.keyboard.press("m")
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.type("an")
+    expect(page.locator(".ebm-spot:focus")).to_be_visible()
+    page.keyboard.press("Escape")
+    assert Booking.objects.get(name="Karim Aziz").arrived_at is None
+
+    page.context.set_offline(True)
+    alert = page.get_by_role("alert").filter(has_text="did not get through")
+    for key in ("n", "m"):
+        page.keyboard.press(key)
+        expect(alert).to_be_visible()
+        page.evaluate("document.querySelector('.eb-lost').remove()")
+    page.get_by_role("group").filter(has_text="Cancel booking").locator("summary").click()
+    message = page.get_by_label("Message to the customer")
+    message.fill("Dr Okafor is ill.")
+    page.get_by_role("button", name="Cancel booking").click()
+    expect(alert).to_be_visible()
+    expect(message).to_have_value("Dr Okafor is ill.")
+    page.context.set_offline(False)
+
+    block(page, "1 of 5 seats").click()
+    expect(page.get_by_role("heading", name="Group")).to_be_focused()
+    block(page, "Karim Aziz").focus()
+    page.keyboard.press("a")
+    expect(page.locator("#day-toast")).to_contain_text("Karim Aziz has arrived.")
+    expect(page.get_by_role("heading", name="Group")).to_be_visible()
+
+    page.goto("/admin/day/?view=list")
+    page.locator(".ebd-row").filter(has_text="Maya Halloran").focus()
+    page.keyboard.press("m")
+    expect(page).to_have_url(re.compile(f"/admin/day/moves/.booking={Booking.objects.get(name='Maya Halloran').pk}"))
+    expect(page.get_by_role("heading", name="Move Maya Halloran")).to_be_visible()
+
+
 def test_all_of_it_works_without_script(desk):
     page = desk(java_script_enabled=False)
     page.goto("/admin/day/")
@@ -166,6 +221,32 @@ def test_all_of_it_works_without_script(desk):
     assert status_of("Karim Aziz") == Status.CONFIRMED
     page.get_by_role("link", name="Close").click()
     expect(page.get_by_role("heading", name="Karim Aziz")).to_have_count(0)
+
+
+def test_a_far_day_is_picked_in_a_calendar_typed_or_sent(desk):
+    page = desk()
+    page.goto("/admin/day/?view=list")
+    field = page.get_by_label("Go to a day")
+    field.fill("2027-03-10")  # as a click in the calendar: opens at once
+    page.wait_for_url("**/admin/day/?*day=2027-03-10*")
+    assert "view=list" in page.url
+    expect(page.get_by_role("button", name="Go", exact=True)).to_be_hidden()
+    field.focus()
+    page.keyboard.press("ArrowUp")  # typing: what is half typed opens nothing
+    expect(page.get_by_role("button", name="Go", exact=True)).to_be_visible()
+    typed = field.input_value()
+    assert typed != "2027-03-10" and "day=2027-03-10" in page.url
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/admin/day/?*day={typed}*")
+    page.goto("/admin/week/")
+    page.get_by_label("Go to a day").fill("2027-03-10")
+    page.wait_for_url("**/admin/week/?*day=2027-03-10*")
+    expect(page.get_by_role("heading", name="8 to 14 March")).to_be_visible()
+    page = desk(java_script_enabled=False)
+    page.goto("/admin/day/")
+    page.get_by_label("Go to a day").fill("2027-03-10")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.get_by_label("Go to a day")).to_have_value("2027-03-10")
 
 
 def test_on_a_phone_the_day_is_a_list(desk):
@@ -194,6 +275,7 @@ def test_axe_finds_nothing_on_the_day(desk):
         "panel": {"booking": someone.pk},
         "class": {"slot": class_slot},
         "found": {"q": "karim", "show": "booked"},
+        "moving": {"moving": Booking.objects.get(name="Maya Halloran").pk, "view": "list"},
     }.items():
         page.goto(reverse("admin:day", query=query))
         page.evaluate(AXE)

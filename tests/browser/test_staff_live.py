@@ -96,7 +96,9 @@ def test_what_happened_meanwhile_is_caught_up_with(make_page, clinic):
 
 def test_nothing_comes_to_whoever_no_longer_works_there(make_page, clinic):
     page = log_in(make_page(check_seconds="0.2", statuses=[403]))
+    colleague = log_in(make_page(check_seconds="0.2"), "noah")
     Membership.objects.filter(user__email="maya@example.com").delete()
     live(page, "stopped")
     book(clinic)
+    expect(colleague.get_by_text("1 of 5 seats")).to_be_visible()
     expect(page.get_by_text("1 of 5 seats")).to_have_count(0)

@@ -129,6 +129,17 @@ def test_postgresql_keeps_the_plan_and_not_what_it_found(fresh_connection):
     assert len([plan for plan in kept_plans() if "capacity" in plan and "timezone" in plan]) == 1
 
 
+def test_a_short_list_is_planned_once_as_well(fresh_connection):
+    for length in (1, 2, 3) * 5:
+        slots_among(list(range(length)), ["First visit"])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%%title%%'"
+        )
+        [(generic, custom)] = cursor.fetchall()
+    assert generic >= 3 and custom <= 5
+
+
 def test_no_plan_is_kept_where_that_is_turned_off(fresh_connection):
     fresh_connection.prepare_threshold = None  # DATABASE_PREPARED=off
     for _ in range(9):

@@ -23,7 +23,7 @@ async def heard(layer, channel) -> list[dict]:
     """Everything up to the message "last"."""
     messages = []
     while not messages or messages[-1]["type"] != "last":
-        messages.append(await asyncio.wait_for(layer.receive(channel), 10))
+        messages += publisher.messages_in(await asyncio.wait_for(layer.receive(channel), 10))
     return messages[:-1]
 
 
@@ -55,6 +55,24 @@ def test_what_is_said_again_after_it_has_left_leaves_again():
             for _ in range(3):
                 publisher._publisher().send({"type": "slot.changed", "expert": 7, "day": "2026-11-24"})
                 assert (await asyncio.wait_for(layer.receive(channel), 10))["day"] == "2026-11-24"
+        finally:
+            await layer.group_discard(publisher.GROUP, channel)
+
+    asyncio.run(run())
+
+
+def test_what_waits_together_leaves_as_few_messages(held):
+    async def run():
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        await layer.group_add(publisher.GROUP, channel)
+        try:
+            for expert in range(publisher.MOST_AT_ONCE + 1):
+                publisher._publisher().send({"type": "slot.changed", "expert": expert, "day": "2026-11-24"})
+            held.set()
+            first, second = [await asyncio.wait_for(layer.receive(channel), 10) for _ in range(2)]
+            assert len(publisher.messages_in(first)) == publisher.MOST_AT_ONCE
+            assert second == {"type": "slot.changed", "expert": publisher.MOST_AT_ONCE, "day": "2026-11-24"}
         finally:
             await layer.group_discard(publisher.GROUP, channel)
 

@@ -102,6 +102,8 @@ _SESSION_TYPE = (
     " is_group experts_needed audience colour position requires_approval min_notice horizon_days cancel_until max_party"
 )
 IMPERSONAL |= {
+    "bookings_mailtext": "subject opening",
+    "bookings_mailtextevent": "subject opening",
     "bookings_question": f"{_QUESTION} position worded_at",
     "bookings_questionevent": _QUESTION,
     "experts_offeredtype": _OFFERED,

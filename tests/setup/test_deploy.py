@@ -1,5 +1,6 @@
 """What runs in production is what the Procfile says, on one machine as in containers; nobody runs as root."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -50,7 +51,7 @@ def test_every_line_of_the_procfile_is_a_unit_that_the_target_starts():
 def test_systemd_understands_the_units(tmp_path):
     for path in SYSTEMD.iterdir():
         text = path.read_text().replace("/opt/expertbook/.venv/bin/", "/bin/")
-        text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", text, flags=re.MULTILINE)
+        text = re.sub(r"^(ExecStart(?:Pre)?=)\S+", r"\1/bin/true", text, flags=re.MULTILINE)
         (tmp_path / path.name).write_text(text)
     units = sorted(str(path) for path in tmp_path.iterdir())
     said = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False).stderr
@@ -97,3 +98,48 @@ def test_the_configuration_is_complete_and_new_each_time():
     assert first["ALLOWED_HOSTS"] == "book.example.org"
     known = set(re.findall(r"^#?(\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert first.keys() - known == {"WEB_THREADS"}
+
+
+def a_program(folder, name: str, text: str) -> dict[str, str]:
+    """Surroundings in which a program of that name is found first."""
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("processors", [1, 2, 6, 7, 16, 64, 200])
+def test_all_processes_together_keep_fewer_connections_than_postgresql_has(tmp_path, processors):
+    around = a_program(tmp_path, "getconf", f"echo {processors}")
+    made = subprocess.run(
+        [ROOT / "deploy" / "configure", "book.example.org"], capture_output=True, text=True, check=True, env=around
+    )
+    settings = dict(re.findall(r"^(\w+)=(.*)$", made.stdout, re.MULTILINE))
+    assert settings["WEB_CONCURRENCY"] == str(processors)
+    pool = int(settings["DATABASE_POOL"])
+    assert 1 <= pool <= 10
+    assert (processors + 3) * pool <= 90 or pool == 1
+
+
+@pytest.mark.parametrize(("answers", "status", "asked"), [("2 1 0", 0, 3), ("3", 0, 1), ("2 2 2 2", 1, 4)])
+def test_a_release_waits_for_a_postgresql_that_starts_and_not_for_ever(tmp_path, answers, status, asked):
+    """``pg_isready`` says 0 for yes, 1 for "it is starting", 2 for "nobody answers", 3 for nonsense."""
+    [wait] = lines_of(SYSTEMD / "expertbook-release.service", "ExecStartPre")
+    assert wait.split()[0] == "/opt/expertbook/deploy/wait-for-postgres"
+    (tmp_path / "answers").write_text("\n".join(answers.split()) + "\n")
+    around = a_program(
+        tmp_path,
+        "pg_isready",
+        f'echo "$*" >> {tmp_path}/asked; code=$(head -n 1 {tmp_path}/answers)\n'
+        f"sed -i 1d {tmp_path}/answers; exit $code",
+    )
+    around |= {"DATABASE_URL": "postgresql:///expertbook", "WAIT_SECONDS": "0"}
+    done = subprocess.run([ROOT / "deploy" / "wait-for-postgres", "3"], env=around, capture_output=True, check=False)
+    assert done.returncode == status
+    lines = (tmp_path / "asked").read_text().splitlines()
+    assert len(lines) == asked
+    assert all("--dbname=postgresql:///expertbook" in line for line in lines)
+
+
+def test_containers_are_told_how_many_processes_and_connections():
+    for name in ("WEB_CONCURRENCY", "WEB_THREADS", "DATABASE_POOL"):
+        assert COMPOSE["web"]["environment"][name].startswith(f"${{{name}:-")

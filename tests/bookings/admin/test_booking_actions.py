@@ -10,7 +10,7 @@ from bookings import services
 from bookings.models import Booking, Status
 from experts import permissions
 from experts.models import Role
-from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, make_booking, make_expert, make_slot
 from tests.mail import waiting
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
@@ -164,9 +164,9 @@ def test_names_in_messages_stay_text(staff):
 
 
 def test_only_what_is_possible_now_is_offered(staff):
-    assert offered(staff, request()) == ["approve", "move", "reject", "cancel"]
-    assert offered(staff, make_booking(make_slot())) == ["move", "cancel"]
-    assert offered(staff, over()) == ["complete", "no_show", "move", "cancel"]
+    assert offered(staff, request()) == ["approve", "reject", "cancel"]
+    assert offered(staff, make_booking(make_slot())) == ["cancel"]
+    assert offered(staff, over()) == ["complete", "no_show", "cancel"]
     assert offered(staff, over(status=Status.COMPLETED)) == ["no_show"]
     assert offered(staff, make_booking(make_slot(), status=Status.CANCELLED)) == []
     assert offered(staff, make_booking(make_slot(), status=Status.HELD, name="", email="")) == ["release"]
@@ -235,7 +235,9 @@ def test_an_old_question_does_not_cancel_what_was_moved_since(staff):
     assert now_is(booking, status=Status.CANCELLED)
 
 
-@pytest.mark.parametrize("address", ["999999/decide/cancel/", "9" * 30 + "/decide/cancel/", "{}/decide/nonsense/"])
+@pytest.mark.parametrize(
+    "address", ["999999/decide/cancel/", "9" * 30 + "/decide/cancel/", "{}/decide/nonsense/", "{}/decide/move/"]
+)
 def test_what_does_not_exist_is_no_error(staff, address):
     booking = book(make_slot())
     answer = staff.get(admin_url(Booking) + address.format(booking.pk))
@@ -246,93 +248,9 @@ def test_who_may_only_look_decides_nothing(monkeypatch):
     booking = request()
     monkeypatch.setitem(permissions.RIGHTS, "bookings.booking", {Role.SCHEDULER: {"view"}})
     client = logged_in(make_member(booking.slot.expert.organization, Role.SCHEDULER))
-    for action in ("approve", "reject", "cancel", "complete", "no_show", "move"):
+    for action in ("approve", "reject", "cancel", "complete", "no_show"):
         run_action(client, Booking, action, [booking], post="yes")
         assert client.get(decide_url(booking, action)).status_code == 403
         assert client.post(decide_url(booking, action)).status_code == 403
     assert offered(client, booking) == []
     assert now_is(booking, status=Status.PENDING)
-
-
-# Moving
-
-
-@pytest.fixture
-def booking():
-    return book(make_slot(make_expert(), at="10:00"), name="Lena Fischer")
-
-
-def times(response):
-    return [row["slot"] for row in response.context["choice"]["times"]]
-
-
-def test_a_booking_is_moved_to_an_open_time_of_its_expert(staff, booking):
-    expert = booking.slot.expert
-    open_slot, full = make_slot(expert, at="15:00"), make_slot(expert, at="12:00")
-    make_booking(full)
-    make_slot(expert, at="13:00", is_closed=True)
-    make_slot(make_expert(), at="16:00")
-    assert times(staff.get(decide_url(booking, "move"), {"day": f"{day_ahead()}"})) == [open_slot]
-    answer = decide(staff, booking, "move", slot_id=open_slot.pk, reason=" Dr Okafor comes later. ")
-    assert answer["Location"] == admin_url(Booking, "change", booking.pk)
-    assert messages_of(answer)[0].endswith("15:00 London.")
-    assert now_is(booking, slot_id=open_slot.pk, reason="Dr Okafor comes later.", reference=booking.reference)
-    assert fresh(booking.slot).seats_booked == 0
-    assert mails() == ["confirmed", "rescheduled", "staff_moved"]
-
-
-def test_a_message_about_one_move_is_not_read_after_the_next(staff, booking):
-    expert = booking.slot.expert
-    first, second = make_slot(expert, at="15:00"), make_slot(expert, at="16:00")
-    decide(staff, booking, "move", slot_id=first.pk, reason="Later, please")
-    services.reschedule(booking_id=booking.pk, slot_id=second.pk, by_customer=True)
-    assert now_is(booking, reason="")
-
-
-def test_a_time_that_was_taken_meanwhile_leaves_the_booking_where_it_is(staff, booking):
-    other = make_slot(booking.slot.expert, at="15:00")
-    make_booking(other)
-    answer = decide(staff, booking, "move", slot_id=other.pk, reason="Later, please")
-    assert answer.status_code == 409
-    assert "That time was just taken." in answer.text
-    assert "Later, please" in answer.text, "nothing typed is lost"
-    assert now_is(booking, slot_id=booking.slot_id)
-
-
-@pytest.mark.parametrize("slot", ["", "nonsense", "0", "-1", "9" * 30])
-def test_a_choice_that_is_none_is_told_at_the_field(staff, booking, slot):
-    answer = decide(staff, booking, "move", slot_id=slot)
-    assert answer.status_code == 422
-    assert answer.context["form"].errors["slot_id"] == ["Choose a time."]
-
-
-def test_a_slot_of_somebody_else_is_refused(staff, booking):
-    for slot_id, status in ((make_slot(at="15:00").pk, 409), (10**12, 409)):
-        assert decide(staff, booking, "move", slot_id=slot_id).status_code == status
-    assert now_is(booking, slot_id=booking.slot_id)
-
-
-@pytest.mark.parametrize("day", ["nonsense", "0001-01-01", "9999-12-31", ""])
-def test_a_day_that_cannot_be_shown_is_the_next_open_one(staff, booking, day):
-    other = make_slot(booking.slot.expert, day=day_ahead(3))
-    assert times(staff.get(decide_url(booking, "move"), {"day": day})) == [other]
-
-
-def test_a_party_sees_times_with_room_for_all(staff):
-    expert = make_expert()
-    party = make_booking(make_slot(expert, at="10:00", capacity=3), seats=3)
-    make_slot(expert, at="11:00", capacity=2)
-    room = make_slot(expert, at="12:00", capacity=4)
-    assert times(staff.get(decide_url(party, "move"), {"day": f"{day_ahead()}"})) == [room]
-
-
-def test_a_booking_is_moved_to_a_colleague_only_by_who_may_book_with_them():
-    booking = book(make_slot())
-    own = booking.slot.expert
-    slot = make_slot(make_expert(organization=own.organization), at="15:00")
-    own.user = make_member(own.organization, Role.EXPERT)
-    own.save()
-    scheduler = make_member(own.organization, Role.SCHEDULER)
-    for user, status, expected in ((own.user, 409, booking.slot), (scheduler, 302, slot)):
-        answer = logged_in(user).post(decide_url(booking, "move"), {"slot_id": slot.pk})
-        assert (answer.status_code, Booking.objects.get(pk=booking.pk).slot) == (status, expected)

@@ -78,7 +78,7 @@ def test_a_search_reads_no_list_from_end_to_end(staff):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN " + sql.replace("%", "%%"), ())
         plan = str(cursor.fetchall())
-    assert "booking_in_words" in plan
+    assert "booking_in_plain_words" in plan
     assert "booking_of_address" in plan
 
 

@@ -1,15 +1,18 @@
 """The page of the staff's day: what it shows to whom, and what is done from it."""
 
+import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from bookings.models import NoteReading, Status
+from experts.formatting import soon
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import day_ahead, join_line, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser
 from tests.statements import asked_of_database
 
@@ -127,6 +130,29 @@ def test_chosen_experts_are_remembered_until_the_choice_is_let_go(clinic, expert
     assert list(blocks_of(client.get(day_url(experts="")))) == ["Amara Okafor", "Hannah Weiss"]
 
 
+def test_whoever_is_full_says_when_they_are_free_next(clinic, experts):
+    amara, hannah = experts
+    for expert in experts:
+        make_booking(make_slot(expert))
+    make_slot(hannah, at="12:00")
+    make_slot(amara, day=day_ahead(3), is_closed=True)
+    make_booking(make_slot(amara, day=day_ahead(4)))
+    soonest = make_slot(amara, day=day_ahead(20), at="09:00")
+    make_slot(amara, day=day_ahead(21))
+    page = logged_in(make_member(clinic)).get(day_url(view="day"))
+    columns = {it["name"]: it for it in page.context["columns"]}
+    assert columns["Hannah Weiss"]["free"]["time"] == "12:00" and columns["Hannah Weiss"]["later"] is None
+    assert columns["Amara Okafor"]["free"] is None
+    later = columns["Amara Okafor"]["later"]
+    assert later["when"] == soon(soonest.starts_at, amara.zone, timezone.now())
+    assert later["url"] == reverse("admin:day", query={"day": soonest.date.isoformat(), "view": "day"})
+    assert f"Amara Okafor is free next {later['when']}: open that day" in page.text
+    yesterday = logged_in(make_member(clinic)).get(day_url(day=day_ahead(-1), experts=amara.pk))
+    assert yesterday.context["columns"][0]["later"]["url"].endswith(f"day={day_ahead(20)}"), (
+        "of a day that is over, too"
+    )
+
+
 # The panel
 
 
@@ -186,6 +212,23 @@ def test_what_is_done_leads_back_to_the_day_which_says_it_once(clinic, experts):
     assert booking.status == Status.CONFIRMED
 
 
+def test_a_cancellation_is_taken_back_unless_somebody_has_the_seat(clinic, experts):
+    booking = make_booking(make_slot(experts[0]), name="Karim Aziz")
+    client = logged_in(make_member(clinic))
+    client.post(act_url(booking, "cancel"), {"reason": "We are closed.", "seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled."
+    client.post(toast["undo_url"])
+    assert client.get(day_url()).context["toast"]["text"] == "Taken back: Karim Aziz is booked as before."
+    booking.refresh_from_db()
+    assert (booking.status, booking.reason) == (Status.CONFIRMED, "")
+    join_line(booking.slot)
+    client.post(act_url(booking, "cancel"), {"seen_sequence": booking.sequence})
+    toast = client.get(day_url()).context["toast"]
+    assert toast["text"] == "The booking of Karim Aziz is cancelled. Somebody else has the seat already."
+    assert toast["undo_url"] == ""
+
+
 def test_what_cannot_be_done_is_said(clinic, experts):
     booking = now_booked(experts[0], minutes=60 * 24 * 3)
     client = logged_in(make_member(clinic))
@@ -223,7 +266,7 @@ def test_whoever_cannot_come_is_led_to_the_rescue_and_is_not_next(clinic, expert
     assert client.get(day_url(booking=booking.pk)).context["panel"]["rescue_url"] == ""
     Slot.objects.filter(pk=slot.pk).update(is_closed=True)
     page = client.get(day_url(booking=booking.pk))
-    assert page.context["panel"]["rescue_url"] == reverse("admin:rescue")
+    assert page.context["panel"]["rescue_url"] == reverse("admin:rescue", query={"organization": clinic.pk})
     assert page.context["next_up"] is None
 
 
@@ -297,3 +340,25 @@ def test_nonsense_in_the_address_is_no_error(clinic, experts, query):
     client = logged_in(make_member(clinic))
     assert client.get(f"{reverse('admin:day')}?{query}").status_code == 200
     assert client.get(f"{reverse('admin:day_panel')}?{query}").status_code == 200
+
+
+def test_two_tabs_each_keep_their_organisation_and_experts(clinic, experts):
+    _amara, hannah = experts
+    other = make_organization(name="Hale and Partners")
+    make_slot(make_expert(organization=other, name="Petra Hale"))
+    for expert in experts:
+        make_booking(make_slot(expert), name=f"Guest of {expert.name}")
+    client = logged_in(make_superuser())
+    first = client.get(day_url(organization=clinic.pk, experts=hannah.pk))
+    second = client.get(day_url(organization=other.pk))
+    by_itself = client.get(first.context["grid_url"], headers={"X-By-Itself": "1"})
+    assert list(blocks_of(by_itself)) == ["Hannah Weiss"]
+    assert client.get(day_url()).context["organization"] == other, "what asks by itself chooses nothing"
+    printed = client.get(unescape(re.search(r'href="([^"]*/day/print/[^"]*)"', first.text)[1]))
+    assert "Guest of Hannah Weiss" in printed.text and "Guest of Amara" not in printed.text
+    for page, house in ((first, clinic), (second, other)):
+        links = [unescape(it) for it in re.findall(r'href="(/admin/(?:day|week)/[^"]*)', page.text)]
+        own = [it for it in links if "?" in it]
+        assert len(own) > 5 and all(f"organization={house.pk}" in it for it in own), own
+    assert client.get(re.search(r'href="([^"]*experts=)"', first.text)[1].replace("&amp;", "&")).status_code == 200
+    assert sorted(blocks_of(client.get(day_url(organization=clinic.pk)))) == ["Amara Okafor", "Hannah Weiss"]

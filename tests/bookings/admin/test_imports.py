@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -15,6 +16,7 @@ from experts.models import Expert, ImportKind, ImportRun, Role, Slot
 from tests.bookings.services.test_imports import DAY, HEAD, content
 from tests.cast import make_category, make_expert, make_organization, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/import/"
@@ -66,7 +68,9 @@ def test_rows_that_need_a_fix_are_named(expert):
     page = client.get(response["Location"])
     assert "1 row needs a fix" in page.text and "Row 3" in page.text and "has no slot at that date" in page.text
     assert "Import 1 booking" not in page.text
-    fragment = client.get(response["Location"], headers={"HX-Request": "true"}).text
+    with asked_of_database() as asked:
+        fragment = client.get(response["Location"], headers={"HX-Request": "true"}).text
+    assert not any("bookings_rescue" in sql or "PENDING" in sql for sql, _callers in asked.sent), "no menu is made"
     assert "<html" not in fragment and "Row 3" in fragment and "hx-get" not in fragment
 
 
@@ -166,12 +170,34 @@ def test_what_was_exported_can_be_imported_and_changes_nothing(expert):
             assert (run.result["added"], run.result["unchanged"]) == (0, model.objects.count()), (kind, file_format)
 
 
-def test_no_other_page_takes_a_file_and_this_one_only_of_who_is_logged_in(expert):
+def test_no_other_page_takes_a_file(expert):
     client = logged_in(make_member(expert.organization))
     file = {"file": a_file(HEAD)}
     assert client.post("/admin/experts/slot/add/", file).status_code == 400
-    assert Client().post(URL, {"file": a_file(HEAD)}).status_code == 400
+    send(client, HEAD, row(expert))
+    run_url = reverse("admin:import_run", args=[ImportRun.objects.get().pk])
+    assert client.post(run_url, {"file": a_file(HEAD)}).status_code == 400
     large = SimpleUploadedFile("large.csv", b"name\n" + b"x" * (7 * 1024 * 1024))
     assert client.post(URL, {"kind": "slots", "file": large}).status_code == 413
     larger_than_a_table = SimpleUploadedFile("large.csv", b"name\n" + b"x\n" * (2_700_000))
     assert "larger than 5 MB" in client.post(URL, {"kind": "slots", "file": larger_than_a_table}).text
+
+
+def test_the_file_of_who_may_not_import_is_not_read(expert):
+    nobody = Client()
+    nobody.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32  # anybody can send one of that name
+    for client, status in (
+        (nobody, 302),
+        (logged_in(make_member(expert.organization, Role.EXPERT)), 403),
+    ):
+        response = send(client, HEAD, row(expert))
+        assert response.status_code == status
+        assert not response.wsgi_request._read_started
+    # Without the token of the form nothing is read in, either, for whoever may.
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(make_member(expert.organization), "django.contrib.auth.backends.ModelBackend")
+    assert send(strict, HEAD, row(expert)).status_code == 403
+    assert not ImportRun.objects.exists()
+    strict.get(URL)
+    assert send(strict, HEAD, row(expert), csrfmiddlewaretoken=strict.cookies["csrftoken"].value).status_code == 302
+    assert ImportRun.objects.exists()

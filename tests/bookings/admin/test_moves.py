@@ -4,9 +4,13 @@ import re
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from bookings import services
+from bookings.access import links
+from bookings.mail import outbox
 from bookings.models import Booking, OutboxMail, Status
+from experts.formatting import soon
 from experts.models import Role, Slot
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_organization, make_slot
 from tests.cast import make_session_type as make_type_of
@@ -70,10 +74,75 @@ def test_a_tile_asks_what_changes_and_a_click_moves_it(desk):
     before = mails()
     answer = desk.move(desk.other, tell="on", part=[])
     assert answer.status_code == 302
-    assert answer["Location"] == f"{reverse('admin:day')}?day={day_ahead()}&booking={desk.booking.pk}"
+    where = {"organization": desk.clinic.pk, "day": day_ahead(), "booking": desk.booking.pk}
+    assert answer["Location"] == reverse("admin:day", query=where)
     assert desk.now().slot_id == desk.other.pk
     assert sorted(mails()) == sorted([*before, "rescheduled", "staff_moved"])
     assert "Move it back" in desk.staff.get(answer["Location"]).text
+
+
+def test_the_question_shows_the_mail_and_gives_nobody_its_links(desk, mailoutbox):
+    desk.clinic.mail_footer = "Northgate Clinic, 4 Harbour Street"
+    desk.clinic.save()
+    before = mails()
+    page = desk.get(slot=desk.other.pk)
+    mail = page.context["mail"]
+    assert "Moved:" in mail["subject"] and "Nora Byrne" in mail["subject"]
+    for text in ("Hello Maya Halloran", "11:30", "Before:", "10:00", desk.booking.reference, "4 Harbour Street"):
+        assert text in mail["text"], text
+    assert "Northgate Clinic writes:" not in mail["text"]
+    assert mail["before"].endswith("Northgate Clinic writes:\n") and "11:30" in mail["after"]
+    assert mail["text"].count("/…") == 2, "the links are there, and lead nowhere"
+    for token in (links.booking_token(desk.booking), links.not_me_url(desk.booking)):
+        assert token.partition(".")[2].rstrip("/") not in page.text
+    assert "SAMP" not in page.text
+    assert desk.move(desk.other, tell="on").status_code == 200
+    assert mails() == sorted([*before, "rescheduled", "staff_moved"]), "nothing was sent before"
+    OutboxMail.objects.exclude(kind="rescheduled").delete()
+    outbox.send_due()
+    [sent] = mailoutbox
+    assert sent.subject == mail["subject"]
+    assert re.sub(r"(?<=/)[^/\s]+\.[\w-]{20,}", "…", sent.body) == mail["text"]
+
+
+def test_a_move_goes_on_from_day_to_day(desk):
+    day = reverse("admin:day")
+    page = desk.staff.get(day, {"moving": desk.booking.pk, "day": day_ahead(5), "view": "day"})
+    assert page.context["moving"]["name"] == "Maya Halloran"
+    for url in (page.context["earlier_url"], page.context["later_url"], page.context["today_url"]):
+        assert f"moving={desk.booking.pk}" in url
+    assert f'name="moving" value="{desk.booking.pk}"' in page.text
+    assert f"{URL}?booking={desk.booking.pk}&amp;day={day_ahead(5)}" in page.text
+    part = desk.get(part=1, day=day_ahead(5))
+    assert f"day={day_ahead(6)}&amp;view=day&amp;moving={desk.booking.pk}" in part.text
+    assert f"day={day_ahead(4)}&amp;view=day&amp;moving={desk.booking.pk}" in part.text
+    assert soon(desk.booking.slot.starts_at, desk.amara.zone, timezone.now()) in part.text
+    assert "The day before" not in desk.get(part=1, day=day_ahead(0)).text
+
+
+def test_nobody_has_in_hand_what_they_may_not_move(desk):
+    day = reverse("admin:day")
+    elsewhere = make_booking(make_slot())
+    over = make_booking(make_slot(desk.nora, at="15:00"), status=Status.CANCELLED)
+    for moving in ("x", "0", elsewhere.pk, over.pk):
+        page = desk.staff.get(day, {"moving": moving})
+        assert page.status_code == 200 and not page.context["moving"]
+        assert "moving=" not in page.context["later_url"]
+    root = logged_in(make_superuser())
+    assert not root.get(day, {"moving": elsewhere.pk, "organization": desk.clinic.pk}).context["moving"]
+    user = make_member(desk.clinic, Role.EXPERT)
+    desk.nora.user = user
+    desk.nora.save()
+    assert not logged_in(user).get(day, {"moving": desk.booking.pk}).context["moving"]
+
+
+def test_each_of_a_class_can_be_moved(desk):
+    slot = make_slot(desk.amara, at="13:00", capacity=3)
+    one = book(slot, name="Ines Carvalho")
+    book(slot, name="Petra Vogel")
+    page = desk.staff.get(reverse("admin:day"), {"day": day_ahead(), "slot": slot.pk})
+    assert next(it["move_url"] for it in page.context["class"]["people"]) == f"{URL}?booking={one.pk}"
+    assert f'data-move="{one.pk}"' in page.text
 
 
 def test_without_the_tick_nobody_is_written_to_but_staff(desk):
@@ -113,6 +182,38 @@ def test_a_time_that_went_meanwhile_leaves_the_booking_where_it_is(desk):
     assert desk.now().slot_id == at
 
 
+def test_only_times_that_are_open_to_all_of_a_party_are_tiles(desk):
+    make_slot(desk.amara, at="12:00", is_closed=True)
+    make_slot(at="13:00")
+    party = make_booking(make_slot(desk.amara, at="14:00", capacity=3), seats=3)
+    two = make_slot(desk.amara, at="15:00", capacity=2)
+    room = make_slot(desk.amara, at="16:00", capacity=4)
+    assert sorted(tiles(desk.get())) == sorted(str(slot.pk) for slot in (desk.same, desk.other, two, room))
+    assert tiles(desk.get(booking=party.pk)) == [str(room.pk)]
+
+
+def test_a_message_about_one_move_is_not_read_after_the_next_and_is_shown_again_when_refused(desk):
+    desk.move(desk.same, tell="on", reason=" Dr Okafor comes later. ")
+    assert desk.now().reason == "Dr Okafor comes later."
+    services.reschedule(booking_id=desk.booking.pk, slot_id=make_slot(desk.amara, at="18:00").pk, by_customer=True)
+    assert desk.now().reason == ""
+    answer = desk.move(make_slot(desk.amara, at="17:00"), part=[], reason="Later, please")
+    assert answer.status_code == 409
+    assert "Later, please" in answer.text, "nothing typed is lost"
+
+
+def test_a_double_click_moves_once_and_says_nothing_of_it(desk):
+    for _ in range(2):
+        assert desk.move(desk.same, part=[]).status_code == 302
+    assert desk.now().slot_id == desk.same.pk
+    assert len(mails()) == len(set(mails()))
+
+
+@pytest.mark.parametrize("day", ["nonsense", "0001-01-01", "9999-12-31", ""])
+def test_a_day_that_cannot_be_shown_is_no_error(desk, day):
+    assert desk.get(day=day).status_code == 200
+
+
 def test_a_question_about_what_was_moved_since_moves_nothing(desk):
     sequence = desk.booking.sequence
     desk.move(desk.same)
@@ -139,10 +240,19 @@ def test_a_booking_that_is_over_or_cancelled_is_not_moved(desk):
     assert desk.move(desk.other).status_code == 409
 
 
-@pytest.mark.parametrize("values", [{"slot": ""}, {"slot": "x"}, {"slot": 2**70}, {"slot": 2**40}, {"reason": "\x00"}])
-def test_nonsense_is_refused(desk, values):
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [
+        ({"slot": ""}, 422),
+        ({"slot": "x"}, 422),
+        ({"slot": 2**70}, 422),
+        ({"slot": 2**40}, 409),  # there may have been such a slot
+        ({"reason": "\x00"}, 422),
+    ],
+)
+def test_nonsense_is_refused(desk, values, status):
     data = {"booking": desk.booking.pk, "slot": desk.other.pk, "part": 1} | values
-    assert desk.staff.post(URL, data).status_code in (409, 422)
+    assert desk.staff.post(URL, data).status_code == status
     assert desk.now().slot_id == desk.booking.slot_id
 
 

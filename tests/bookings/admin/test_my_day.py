@@ -9,7 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from bookings.admin.day import WORDS
 from bookings.models import Booking, NoteReading, Status
+from bookings.selectors.staff_day import Look
 from experts.models import Role, Slot, TimeOff
 from tests.bookingsite.isolation import make_hours
 from tests.cast import fresh, make_booking, make_expert, make_organization, make_question, make_slot
@@ -127,6 +129,15 @@ def test_a_class_has_its_list(client, expert):
     assert people[1].arrived_at is not None
 
 
+def test_what_became_of_a_booking_is_called_as_on_the_day(client, expert):
+    looks = {Status.COMPLETED: Look.DONE, Status.NO_SHOW: Look.NO_SHOW, Status.PENDING: Look.PENDING}
+    for number, status in enumerate(looks):
+        ends = timezone.now() + timedelta(hours=1) if status == Status.PENDING else None
+        make_booking(slot_at(expert, 30 + 30 * number), status=status, expires_at=ends)
+    states = [person.state for line in page(client).context["lines"] for person in line.people]
+    assert [state["text"] for state in states] == [WORDS[look] for look in looks.values()]
+
+
 class TestBlockingTime:
     def span(self, expert, minutes, length=60):
         """``10:00-11:00``, from so many minutes ahead."""
@@ -163,7 +174,7 @@ class TestBlockingTime:
         assert "Aylin" in response.content.decode()
         assert not TimeOff.objects.exists()
 
-    @pytest.mark.parametrize("span", ["", "x", "10:00", "25:00-26:00", "11:00-10:00", "\x00-"])
+    @pytest.mark.parametrize("span", ["", "x", "10:00", "25:00-26:00", "11:00-10:00", "\x00-", "10:00Z-11:00"])
     def test_garbage_blocks_nothing(self, client, expert, span):
         assert send(client, {"span": span}, block=1).status_code == 200
         assert not TimeOff.objects.exists()
@@ -180,6 +191,14 @@ class TestBlockingTime:
 
 
 class TestWhoSeesWhat:
+    def test_a_tab_keeps_its_organisation(self, expert):
+        client, other = logged_in(make_superuser()), make_expert()
+        first = page(client, organization=expert.organization_id)
+        page(client, organization=other.organization_id)
+        for name in ("live_url", "block_url", "tomorrow"):
+            assert client.get(first.context[name]).context["expert"] == expert
+        assert expert.organization in first.context["organizations"]
+
     def test_an_expert_sees_the_own_day_alone(self, client, expert):
         colleague = make_expert(organization=expert.organization, timezone=expert.timezone)
         theirs = make_booking(slot_at(colleague, 30), name="Quorlbath", notes="Wobbleknee")

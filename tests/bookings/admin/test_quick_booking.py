@@ -9,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings.models import Booking, Source, Status, WaitlistEntry
+from bookings.models import Answer, Booking, QuestionKind, Source, Status, WaitlistEntry
 from experts.models import Role, Slot
 from experts.permissions import RIGHTS
+from tests.bookings.admin.test_my_day import zone_by_day
 from tests.cast import (
     day_ahead,
     fresh,
@@ -70,10 +71,18 @@ class Form:
 
 @pytest.fixture
 def clinic():
+    return make_clinic()
+
+
+def make_clinic(zone: str = "Europe/London"):
     """Dr Herrera, with free slots from 09:00 to 12:00 in two days; Maya has been with her once."""
-    organization = make_organization(name="Northgate Clinic", timezone="Europe/London")
+    organization = make_organization(name="Northgate Clinic", timezone=zone)
     expert = make_expert(
-        name="Dr Tomás Herrera", organization=organization, category=make_category(name="Health"), headline="GP"
+        name="Dr Tomás Herrera",
+        organization=organization,
+        category=make_category(name="Health"),
+        headline="GP",
+        timezone=zone,
     )
     slots = make_row_of_slots(expert)
     visit = make_slot(expert, at="16:00")
@@ -242,19 +251,113 @@ def test_two_experts_together_are_booked_in_both_calendars(clinic):
     assert fresh(theirs["10:20"]).seats_booked == fresh(slots["10:40"]).seats_booked == 1
 
 
-def test_required_questions_may_wait_as_in_the_other_form(clinic):
+def test_nobody_waits_for_two_experts_together(clinic):
+    organization, expert, _slots = clinic
+    other = make_expert(name="Dr Okafor", organization=organization)
+    theirs = make_row_of_slots(other)
+    kind = make_session_type(organization, expert, other, name="Both of us", experts_needed=2, minutes=20)
+    for at in ("09:00", "09:20"):
+        make_booking(theirs[at])
+    form = Form(make_member(organization))
+    form.press(who="900412", what=f"{day_ahead().isoformat()}", of_type=str(kind.pk))
+    form.press(kind=str(kind.pk))
+    full = form.tiles["09:00"]
+    assert (full.state, full.text) == ("full", "Full")
+    form.press(full=str(full.pick))
+    assert "Nobody can wait for two people together" in form.page.content.decode()
+    assert "waitlist" not in form.page.content.decode().partition("qb-instead")[2].partition("qb-strip")[0]
+    assert form.press(wait=str(full.pick)).status_code == 404
+    assert not WaitlistEntry.objects.exists()
+
+
+# What is asked
+
+
+def test_nothing_is_asked_where_there_is_no_question_and_before_a_time_is_picked(clinic):
+    organization, _expert, slots = clinic
+    form = Form(make_member(organization))
+    form.press(who="900412", hold=f"{slots['09:00'].pk}-0-0-0")
+    assert "3. Questions" not in form.page.content.decode()
+    make_question(organization, label="Who sends you?")
+    form = Form(make_member(organization))
+    form.press(who="900412")
+    assert "3. Questions" not in form.page.content.decode()
+    form.press(hold=f"{slots['09:20'].pk}-0-0-0")
+    assert "3. Questions" in form.page.content.decode()
+    assert "Who sends you?" in form.page.content.decode()
+
+
+def test_required_questions_may_be_left_out(clinic):
     organization, _expert, slots = clinic
     make_question(organization, is_required=True)
     form = Form(make_member(organization))
     form.press(who="900412", hold=f"{slots['09:00'].pk}-0-0-0")
+    assert "required online" in form.page.content.decode()
+    assert form.book() is not None
+
+
+def test_what_a_caller_says_is_kept_until_it_is_booked_and_written_then(clinic):
+    organization, expert, slots = clinic
+    kind, other = make_type(expert, name="Skin check"), make_type(expert, name="Long talk")
+    everybody = make_question(organization, label="Who sends you?")
+    born = make_question(organization, label="Born on", kind=QuestionKind.DATE, session_type=kind)
+    since = make_question(organization, label="Since when", session_type=other)
+    pains = make_question(
+        organization, label="Where", kind=QuestionKind.CHOICES, choices=["Neck", "Back"], session_type=kind
+    )
+    name = {question.label: f"answer-{question.pk}" for question in (everybody, born, since, pains)}
+    form = Form(make_member(organization))
+    form.press(who="900412", hold=f"{slots['09:00'].pk}-{kind.pk}-0-0")
+    assert [it.question for it in form.page.context["answers"].asked_questions] == [everybody, born, pains]
+    typed = {name["Who sends you?"]: "Dr Byrne", name["Born on"]: "yesterday", name["Where"]: ["Neck", "Back"]}
+    form.press(**typed, hold=f"{slots['10:00'].pk}-{kind.pk}-0-0")
+    assert form.fields[name["Who sends you?"]] == "Dr Byrne"
+    assert form.press(**typed, book="1").status_code == 422
+    assert "Enter a date such as" in form.page.content.decode()
+    assert form.page.context["problem"] == "One answer needs a fix."
+    # Another type asks something else; what was said is there again when they come back to the first.
+    form.press(**typed, hold=f"{slots['10:00'].pk}-{other.pk}-0-0")
+    assert [it.question for it in form.page.context["answers"].asked_questions] == [everybody, since]
+    form.press(hold=f"{slots['10:00'].pk}-{kind.pk}-0-0", **{name["Where"]: ["Neck", "Back"]})
+    assert form.fields[name["Born on"]] == "yesterday"
+    form.press(**{name["Born on"]: "1990-02-03", name["Where"]: ["Neck", "Back"]})
+    response = form.press(book="1", **{name["Where"]: ["Neck", "Back"]})
+    booking = form.client.get(response["Location"]).context["booking"]
+    answers = dict(Answer.objects.filter(booking=booking).values_list("label", "value"))
+    assert answers == {"Who sends you?": "Dr Byrne", "Born on": "1990-02-03", "Where": ["Neck", "Back"]}
+
+
+def test_answers_stay_when_the_time_is_taken(clinic):
+    organization, _expert, slots = clinic
+    question = make_question(organization)
+    form = Form(make_member(organization))
+    form.press(who="900412", pick=f"{slots['09:00'].pk}-0-0-0")
+    make_booking(slots["09:00"])
+    answers = {f"answer-{question.pk}": "Since March"}
+    assert form.press(pick=f"{slots['09:00'].pk}-0-0-0", book="1", **answers).status_code == 409
+    assert form.fields == form.fields | answers
+    form.press(what="herrera")
+    assert form.fields == form.fields | answers, "though nothing is picked"
+    form.press(hold=f"{slots['09:20'].pk}-0-0-0")
+    assert form.fields == form.fields | answers
+    assert Answer.objects.get(booking=form.book()).value == "Since March"
+
+
+def test_questions_of_others_are_neither_asked_nor_taken(clinic):
+    organization, _expert, slots = clinic
+    theirs = make_question()
+    make_question(organization)
+    form = Form(make_member(organization))
+    form.press(who="900412", hold=f"{slots['09:00'].pk}-0-0-0", **{f"answer-{theirs.pk}": "mine"})
+    assert f"answer-{theirs.pk}" not in form.fields
     assert form.book() is not None
 
 
 # Outside the rules
 
 
-def test_a_walk_in_is_offered_to_whom_the_right_is_given_and_marked(clinic, monkeypatch):
-    organization, _expert, slots = clinic
+def test_a_walk_in_is_offered_to_whom_the_right_is_given_and_marked(monkeypatch):
+    organization, _expert, slots = make_clinic(zone_by_day())  # where five minutes ago was today
     move_slot(slots["09:00"], timezone.now() - timedelta(minutes=5))
     Slot.objects.filter(pk=slots["10:00"].pk).update(is_closed=True)
     form = Form(make_member(organization, Role.SCHEDULER))

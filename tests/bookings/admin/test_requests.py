@@ -150,6 +150,18 @@ class TestWhoSeesWhat:
         send(client, approve="selected", booking=[own.pk, theirs.pk])
         assert status_of(own, theirs) == [Status.CONFIRMED, Status.PENDING]
 
+    def test_requests_of_one_organisation_at_a_time_where_there_are_several(self, expert):
+        client, other = logged_in(make_superuser()), make_expert(name="Dr Byrne")
+        mine, theirs = ask(expert), ask(other)
+        first = page(client, organization=expert.organization_id)
+        assert names(first) == [mine.name] and "1 more waits elsewhere" in first.text
+        second = page(client, organization=other.organization_id, expert=expert.pk)
+        assert names(second) == [theirs.name], "an expert of another one is no filter"
+        assert names(client.get(first.context["live_url"])) == [mine.name]
+        answer = client.post(first.context["here"], {"approve": mine.pk})
+        assert f"organization={expert.organization_id}" in answer.headers["Location"]
+        assert status_of(mine) == [Status.CONFIRMED]
+
     def test_whoever_has_no_role_gets_no_page(self, expert):
         assert page(logged_in(make_member(make_organization(), is_staff=False))).status_code == 302
         assert page(logged_in(make_superuser())).status_code == 200

@@ -1,7 +1,7 @@
 """The page where staff rescue what cannot take place: who is on it, what each button does, and how one gets there."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -236,8 +236,9 @@ def test_closing_slots_leads_there_too(staff, away):
 
 def test_the_menu_says_how_many_are_to_do(staff, away):
     lose(away)
-    menu = staff.get(admin_url(Booking)).text
-    assert re.search(r"Rescue.{0,900}?\b1\b", menu, re.DOTALL)
+    groups = staff.get(admin_url(Booking)).context["sidebar_navigation"]
+    [item] = [item for group in groups for item in group["items"] if item["link"] == reverse("admin:rescue")]
+    assert str(item["badge"]) == "1"
 
 
 def test_rows_cost_no_statement_each(staff, away, colleague):
@@ -259,14 +260,32 @@ def test_rows_cost_no_statement_each(staff, away, colleague):
     services.move_lost(booking_id=lose(away, "09:00").pk, slot_id=slots[1].pk, by=None)
     page_of(staff)
     few = cost()
-    for minutes in range(10):
-        lose(away, f"{10 + minutes}:00")
-    for booking in Booking.objects.filter(status=Status.CONFIRMED, slot__is_closed=True)[:4]:
+    more = [lose(away, f"{10 + hours}:00") for hours in range(10)]
+    for number, booking in enumerate(more[:4]):
         services.offer_times(
             booking_id=booking.pk,
-            slot_ids=[slots[booking.pk % 8 + 3].pk, slots[(booking.pk + 3) % 8 + 3].pk],
+            slot_ids=[slots[2 + 2 * number].pk, slots[3 + 2 * number].pk],
             until=timezone.now() + timedelta(hours=3),
             by=None,
         )
-    assert Rescue.objects.filter(state=RescueState.OFFERED).count() >= 3
+    assert Rescue.objects.filter(state=RescueState.OFFERED).count() == 5
     assert cost() == few
+
+
+@pytest.mark.parametrize("until", ["2026-01-05T12:00:00+00:00", "noon", ""], ids=["past", "nonsense", "none"])
+def test_an_hour_that_cannot_be_chosen_any_more_is_the_first_that_can(staff, away, colleague, until):
+    lost, slot = lose(away, name="Vera Lund"), make_slot(colleague, at="10:00")
+    page = page_of(staff)
+    first = page.context["form"].fields["until"].choices[0][0]
+    assert press(staff, f"offer:{lost.pk}", until=until, **{f"to-{lost.pk}": slot.pk}).status_code == 302
+    assert Rescue.objects.get().until.isoformat() == datetime.fromisoformat(first).astimezone(UTC).isoformat()
+
+
+def test_what_cannot_be_sent_is_said_at_its_field_and_keeps_what_was_chosen(staff, away, colleague):
+    lost = [lose(away, at, name=f"Person {at}") for at in ("09:00", "10:00")]
+    for at in ("09:00", "10:00"):
+        make_slot(colleague, at=at)
+    page = press(staff, "offer", lost[1], why="because")
+    assert page.status_code == 422
+    assert "because is not one of the available choices" in page.text
+    assert re.findall(r'id="row-(\d+)" checked', page.text) == [str(lost[1].pk)]

@@ -67,7 +67,7 @@ def test_the_second_finds_opens_and_changes_it_and_a_colleague_does_not(booking)
     assert list(theirs.get(admin_url(Booking)).context["cl"].result_list) == []
     page = mine.get(url)
     assert "Left knee" in page.text
-    assert [decision.name for decision in page.context["decisions"]] == ["approve", "move", "reject", "cancel"]
+    assert [decision.name for decision in page.context["decisions"]] == ["approve", "reject", "cancel"]
     assert mine.post(reverse("admin:bookings_booking_decide", args=[booking.pk, "approve"])).status_code == 302
     booking.refresh_from_db()
     assert booking.status == "CONFIRMED"

@@ -12,7 +12,7 @@ from experts import services
 from experts.models import Role, Slot, TimeOff
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
 from tests.experts.services.test_hours import agreed, row
-from tests.staff import logged_in, make_member, messages_of
+from tests.staff import logged_in, make_member, make_superuser
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/week/"
@@ -64,11 +64,52 @@ def test_a_stretch_says_what_it_means_and_blocking_does_it(staff, expert):
     assert not TimeOff.objects.exists()
     answer = staff.post(URL, asked(do="block", seen=keys(page)[0], expert=expert.pk, reason="Dentist"))
     assert answer.status_code == 302
-    assert "Blocked" in messages_of(answer)[0]
+    assert "Blocked. Whoever is booked in it stays" in staff.get(answer["Location"]).text
     assert open_at(expert) == ["09:00", "09:30", "11:00", "11:30"]
     assert TimeOff.objects.get().reason == "Dentist"
     booking.refresh_from_db()
     assert booking.is_open
+
+
+def block(staff, expert, since="10:00", until="11:00"):
+    """Where it leads."""
+    seen = keys(staff.get(URL, asked(since, until, expert=expert.pk)))[0]
+    return staff.post(URL, asked(since, until, do="block", seen=seen, expert=expert.pk))["Location"]
+
+
+def test_a_block_is_taken_back_and_only_what_nobody_changed_since(staff, expert):
+    by_hand = make_slot(expert, day=DAY, at="14:00")
+    page = staff.get(block(staff, expert, "11:00", "15:00"))
+    toast = page.context["toast"]
+    assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30"]
+    assert staff.get(page.context["here_url"]).context["toast"] is None, "what the live page reads does not say it"
+    assert f'name="day" value="{DAY.isoformat()}"' in page.text
+    answer = staff.post(toast["undo_url"], toast["fields"])
+    assert staff.get(answer["Location"]).context["toast"]["text"] == "Taken back: it is as before."
+    assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30", "14:00"]
+    again = staff.post(toast["undo_url"], toast["fields"])
+    assert again.status_code == 409 and "cannot be undone any more" in again.text
+    toast = staff.get(block(staff, expert, "11:00", "15:00")).context["toast"]
+    services.set_capacity(slot_id=by_hand.pk, capacity=2)
+    answer = staff.post(toast["undo_url"], toast["fields"])
+    assert "1 slot stays as it is" in staff.get(answer["Location"]).text
+    assert open_at(expert)[-1] == "11:30"
+
+
+def test_nobody_takes_back_what_another_has_blocked(staff, expert):
+    toast = staff.get(block(staff, expert)).context["toast"]
+    colleague = logged_in(make_member(expert.organization, Role.SCHEDULER))
+    assert colleague.post(URL, toast["fields"]).status_code == 409
+    assert logged_in(make_member(make_organization())).post(URL, toast["fields"]).status_code == 404
+    assert open_at(expert) == ["09:00", "09:30", "11:00", "11:30"]
+
+
+def test_time_off_that_was_changed_since_is_not_taken_back(staff, expert):
+    toast = staff.get(block(staff, expert)).context["toast"]
+    TimeOff.objects.update(reason="Dentist")
+    answer = staff.post(URL, toast["fields"])
+    assert answer.status_code == 409 and "It was changed meanwhile" in answer.text
+    assert TimeOff.objects.exists()
 
 
 def test_opening_fills_what_is_free(staff, expert):
@@ -97,8 +138,8 @@ def test_what_has_changed_meanwhile_is_shown_again(staff, expert):
     "values", [{"since": "11:00", "until": "11:00"}, {"since": "x"}, {"on": "nonsense"}, {"on": "0001-01-01"}]
 )
 def test_a_stretch_that_is_none_is_refused(staff, values):
-    for answer in (staff.get(URL, asked() | values), staff.post(URL, asked(do="block") | values)):
-        assert answer.status_code in (422, 409)
+    assert staff.get(URL, asked() | values).status_code == 422
+    assert staff.post(URL, asked(do="block") | values).status_code == 422
     assert not TimeOff.objects.exists()
 
 
@@ -117,9 +158,10 @@ def test_everybody_has_their_own_part(staff, expert):
     assert nora.get(URL).context["expert"] == colleague
     assert staff.get(URL, {"expert": colleague.pk}).context["expert"] == colleague
     for client in (nora, stranger):
-        assert client.get(URL, {"expert": expert.pk}).status_code in (200, 404)
-        assert "Okafor" not in client.get(URL, {"expert": expert.pk}).text
-        client.post(URL, asked(do="block", expert=expert.pk))
+        answer = client.get(URL, {"expert": expert.pk})
+        assert answer.status_code == 404
+        assert "Okafor" not in answer.text
+        assert client.post(URL, asked(do="block", expert=expert.pk)).status_code == 404
     assert not TimeOff.objects.exists()
 
 
@@ -135,3 +177,14 @@ def test_a_week_costs_as_many_queries_however_full_it_is(staff, expert, django_a
         book(make_slot(expert, day=DAY, at=f"{14 + number}:00"))
     with django_assert_num_queries(len(few)):
         read()
+
+
+def test_a_week_stays_that_of_its_expert_whatever_another_tab_shows(expert):
+    other = make_expert(name="Nora Byrne")
+    client = logged_in(make_superuser())
+    page = client.get(URL, {"expert": expert.pk, "day": DAY.isoformat()})
+    client.get("/admin/day/", {"organization": other.organization_id})
+    for name in ("here_url", "later_url"):
+        answer = client.get(page.context[name], headers={"X-By-Itself": "1"})
+        assert (answer.status_code, answer.context["expert"]) == (200, expert)
+    assert client.get(page.context["day_url"]).context["organization"] == expert.organization

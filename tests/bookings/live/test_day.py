@@ -118,6 +118,8 @@ class TestOrder:
                 {"type": "slot.changed", "expert": slot.expert_id, "day": "nonsense"},
                 {"type": "slot.changed", "expert": ["nobody"], "day": str(slot.date)},
                 {"type": "unknown"},
+                {"type": "several"},
+                {"type": "several", "messages": [7, {"type": "slot.changed"}]},
             ):
                 await get_channel_layer().group_send(GROUP, stale)
             assert await page.receive_nothing(timeout=0.3)

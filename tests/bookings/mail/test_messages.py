@@ -9,6 +9,7 @@ import pytest
 from bookings.mail.messages import ACCENT_COLOURS
 from bookings.models import Booking, LookupLink, LookupRequest, Status
 from bookings.tasks import send_lookup_link
+from experts.models import Organization
 from experts.models.organization import Accent
 from tests.cast import make_booking, make_expert, make_organization, make_slot
 from tests.mail import send_mail
@@ -57,6 +58,19 @@ def html_of(mail) -> str:
     [(html, kind)] = mail.alternatives
     assert kind == "text/html"
     return html
+
+
+def test_the_logo_stands_above_with_its_size_and_an_address_for_everywhere(mailoutbox, settings):
+    settings.SITE_URL = "https://book.example.org/"
+    organization = make_organization(name="Hale <&> Partners")
+    slot = make_slot(make_expert(organization=organization))
+    send_mail(make_booking(slot), "confirmed", 0)
+    assert "<img" not in html_of(mailoutbox[0])
+    Organization.objects.filter(pk=organization.pk).update(logo=f"logos/{organization.pk}/{'a' * 32}-288x96.png")
+    send_mail(make_booking(make_slot(slot.expert, at="15:00")), "confirmed", 0)
+    [picture] = re.findall(r"<img[^>]*>", html_of(mailoutbox[1]))
+    assert f'src="https://book.example.org/media/logos/{organization.pk}/{"a" * 32}-288x96.png"' in picture
+    assert 'width="144" height="48" alt="Logo of Hale &lt;&amp;&gt; Partners"' in picture
 
 
 class TestTextAndHtml:

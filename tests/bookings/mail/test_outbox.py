@@ -53,11 +53,11 @@ def test_any_number_of_mails_is_queued_by_one_statement(django_assert_num_querie
 
 
 @pytest.mark.parametrize("count", [1, 20])
-def test_a_batch_takes_seven_statements_whatever_its_size(django_assert_num_queries, mailoutbox, settings, count):
+def test_a_batch_takes_eight_statements_whatever_its_size(django_assert_num_queries, mailoutbox, settings, count):
     settings.RATE_LIMITS = True
     make_batch(count)
-    # claim, read, log that it begins, who is proven or spared, count, log that it was sent, delete
-    with django_assert_num_queries(7):
+    # claim, read, log that it begins, who is proven or spared, count, read words, log that it was sent, delete
+    with django_assert_num_queries(8):
         assert outbox.send_due() == count
     assert len(mailoutbox) == count
     with django_assert_num_queries(1):
@@ -73,7 +73,7 @@ def test_staff_and_old_times_are_read_for_all_at_once(django_assert_num_queries,
         request = make_booking(make_slot(expert, at="09:00"), status=Status.PENDING)
         services.reschedule(booking_id=request.pk, slot_id=make_slot(expert, at="15:00").pk, by_customer=True)
     with django_assert_num_queries(
-        10
+        11
     ):  # as above, uncounted; who answers; history and slots of before; what was approved once
         outbox.send_due()
     assert len(mailoutbox) == 2 * count

@@ -5,6 +5,7 @@ from datetime import time, timedelta
 import pytest
 from django.utils import timezone
 
+from bookings import services as calls
 from bookings.models import Booking, Status
 from bookings.selectors.rescue import cannot_take_place
 from experts import services
@@ -93,6 +94,27 @@ def test_time_off_takes_what_was_made_by_hand_and_booked_before():
     Booking.objects.filter(pk=later.pk).update(created_at=timezone.now() + timedelta(minutes=1))
     assert lost() == {booking}, "who books what staff left open is meant to come"
     assert not {evening, of_colleague, later} & lost()
+
+
+def test_time_off_that_is_only_explained_better_hits_nobody_who_booked_in_it():
+    expert = make_expert()
+    slot, other = make_slot(expert, at="10:00"), make_slot(expert, day=day_ahead(9))
+    row = take_off(expert)
+    written = row.pgh_event_model.objects.filter(pgh_obj=row)
+    written.update(pgh_created_at=timezone.now() - timedelta(days=2))
+    booking, moved = book(slot), book(other)
+    Booking.objects.filter(pk=booking.pk).update(created_at=timezone.now() - timedelta(days=1))
+    row.reason = "Conference"
+    row.save()
+    assert lost() == set(), "they were booked into the open slot on purpose"
+    # Staff move somebody there who had booked before.
+    Booking.objects.filter(pk=moved.pk).update(created_at=timezone.now() - timedelta(days=3))
+    free = make_slot(expert, at="12:00")
+    calls.reschedule(booking_id=moved.pk, slot_id=free.pk, by_customer=False)
+    assert lost() == set()
+    row.to_time = time(11)
+    row.save()
+    assert lost() == {booking}, "it was changed after that was booked"
 
 
 def test_a_holiday_is_read_on_the_clock_of_each_expert():

@@ -10,9 +10,11 @@ from django.utils import timezone
 from bookings import services
 from bookings.errors import NotAllowed, SlotTaken
 from bookings.models import Booking, Source, Status
-from experts.models import Expert, Slot
+from bookings.selectors.rescue import cannot_take_place
+from experts.models import Expert, Slot, TimeOff
 from tests.api.caller import LENA, Caller, make_token
 from tests.cast import (
+    day_ahead,
     details,
     fresh,
     make_booking,
@@ -153,3 +155,20 @@ def test_no_field_of_pages_and_programs_makes_it_happen(client, rule):
     answer = Caller(token).post("/admin/bookings", {"slot": slot.pk, "name": "Lena"} | typed)
     assert answer.status_code in (409, 422)
     assert not Booking.objects.exists()
+
+
+def test_what_staff_book_outside_the_hours_is_meant_to_take_place():
+    """Until its expert takes that time off later; and once it is moved, it is as any other."""
+    slot = make_outside("closed")
+    booking = book(slot)
+    assert not cannot_take_place(Booking.objects.all()).exists()
+    # A test's transaction is all of one moment.
+    Booking.objects.update(created_at=timezone.now() - timedelta(days=1))
+    TimeOff.objects.create(expert=slot.expert, first_day=slot.date, last_day=slot.date)
+    assert cannot_take_place(Booking.objects.all()).exists()
+    other = make_slot(slot.expert, day=day_ahead(5))
+    moved = services.reschedule(booking_id=booking.pk, slot_id=other.pk, by_customer=False)
+    moved.refresh_from_db()
+    assert moved.broken_rule == ""
+    Slot.objects.filter(pk=other.pk).update(is_closed=True)
+    assert cannot_take_place(Booking.objects.all()).exists()

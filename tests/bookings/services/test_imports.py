@@ -5,7 +5,6 @@ import io
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 
 from bookings import services
 from bookings.models import Booking, OutboxMail, Source, Status, TurnedAway
@@ -26,7 +25,9 @@ from tests.cast import (
     make_session_type,
     make_slot,
 )
+from tests.private_valkey import PrivateValkey
 from tests.staff import make_member
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 DAY = day_ahead().isoformat()
@@ -338,7 +339,7 @@ def test_a_file_is_tried_and_then_imported_as_a_whole(expert):
     assert (it.status, it.result["added"], it.content) == (ImportStatus.DONE, 1, None)
     assert fresh(slot).seats_booked == 1
     imports.run_import(run_id=it.pk)  # jobs may run twice
-    assert Booking.objects.count() == 1 and cache.get(f"import:{it.pk}") is None
+    assert Booking.objects.count() == 1
     with pytest.raises(services.lifecycle.NotAllowed):
         imports.confirm_import(run_id=it.pk)
     event = Booking.objects.get().events.get()
@@ -372,3 +373,73 @@ def test_errors_are_told_up_to_a_number(expert):
     imports.run_import(run_id=it.pk)
     it.refresh_from_db()
     assert it.result["error_count"] == 300 and len(it.result["errors"]) == 200
+
+
+def test_an_import_needs_no_valkey(expert, settings, tmp_path, caplog):
+    for minute in range(10, 60):
+        make_slot(expert, at=f"10:{minute}", minutes=1)
+    rows = [[expert.name, DAY, f"10:{minute}", f"Lena {minute}", "", "", "", ""] for minute in range(10, 60)]
+    server = PrivateValkey(tmp_path)
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": server.url}}
+    it = start(expert, HEAD, *rows)
+    server.stop()
+    imports.run_import(run_id=it.pk)
+    assert imports.progress_of(it) is None
+    imports.confirm_import(run_id=it.pk)
+    caplog.clear()
+    imports.run_import(run_id=it.pk)
+    it.refresh_from_db()
+    assert (it.status, it.result["added"]) == (ImportStatus.DONE, 50)
+    assert len(caplog.records) == 1, "it is told once, and not tried again under the locks"
+
+
+def test_the_page_is_told_how_far_it_is(expert):
+    it = start(expert, HEAD)
+    tell = imports.progress_teller(it, 1200)
+    assert imports.progress_of(it) is None
+    tell(50)
+    assert imports.progress_of(it) == (50, 1200)
+    it.status = ImportStatus.IMPORTING
+    assert imports.progress_of(it) is None, "that was the trial"
+
+
+def slots_of(experts, number, **wrong):
+    """A table of ``number`` slots of each expert, 30 of one day, some of which are longer."""
+    rows = [["expert", "date", "time", "minutes"]]
+    for expert in experts:
+        for n in range(number):
+            day, place = divmod(n, 30)
+            at = f"{8 + place // 6:02}:{place % 6 * 10:02}"
+            minutes = "10" if n % 2 else "9"
+            rows.append([expert.name, day_ahead(2 + day).isoformat(), at, wrong.get(f"row_{n}", minutes)])
+    return rows
+
+
+@pytest.mark.parametrize("is_trial", [True, False])
+def test_slots_are_added_in_as_many_statements_for_300_rows_as_for_30(expert, is_trial):
+    other = make_expert(name="Ida", organization=expert.organization)
+    asked_of = {}
+    for number in (30, 240):
+        with asked_of_database() as asked:
+            outcome = run(import_slots, expert.organization, *slots_of([expert, other], number), is_trial=is_trial)
+        assert (outcome.added, outcome.errors) == (2 * number, [])
+        asked_of[number] = asked
+        Slot.objects.all().delete()
+    assert asked_of[240].statements <= asked_of[30].statements, asked_of[240]
+
+
+def test_one_wrong_row_among_many_is_found_in_a_few_tries(expert):
+    with asked_of_database() as asked:
+        outcome = run(import_slots, expert.organization, *slots_of([expert], 240, row_100="11"))
+    assert [number for number, _text in outcome.errors] == [2 + 101]
+    assert asked.statements < 240, asked
+    assert not Slot.objects.exists()
+
+
+def test_a_row_that_is_there_twice_is_added_once_or_refused_twice(expert):
+    make_slot(expert, at="11:00")
+    head = ["expert", "date", "time", "minutes"]
+    outcome = run(import_slots, expert.organization, head, *[[expert.name, DAY, "10:00", "30"]] * 2)
+    assert (outcome.added, outcome.unchanged, outcome.errors) == (1, 1, [])
+    outcome = run(import_slots, expert.organization, head, *[[expert.name, DAY, "10:45", "30"]] * 2)
+    assert (outcome.added, [number for number, _text in outcome.errors]) == (0, [2, 3])

@@ -11,24 +11,27 @@ from bookings.errors import NotAllowed, OfferOver, Refused, SlotTaken
 from bookings.models import Booking, OutboxMail, Rescue, Status
 from bookings.models.rescue import RescueState
 from bookings.selectors.rescue import cannot_take_place
-from bookings.selectors.rescue_times import kept_times, propose, who_may_take
+from bookings.selectors.rescue_times import kept_times, may_take, propose, who_may_take
 from bookings.services.catch_up import settle_overdue
 from bookings.tasks import send_rescue_offer
 from experts import services as calendars
-from experts.models import TimeOff
+from experts.models import Role, TimeOff
 from tests.cast import (
     book,
     day_ahead,
     fresh,
     join_line,
+    make_booking,
     make_category,
     make_expert,
     make_organization,
     make_row_of_slots,
+    make_session_type,
     make_slot,
     make_type,
 )
 from tests.mail import send_mails, waiting
+from tests.staff import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -236,6 +239,44 @@ class TestMoves:
             services.undo_move(rescue_id=again.pk)
         assert now_is(lost).slot_id == to.pk
 
+    def test_nobody_is_put_back_who_was_told_of_the_new_time(self, lost, colleague, mailoutbox):
+        to = make_slot(colleague, at="10:00")
+        rescue = services.move_lost(booking_id=lost.pk, slot_id=to.pk, by=None)
+        make_all_due()
+        send_mails()
+        with pytest.raises(NotAllowed, match="has left"):
+            services.undo_move(rescue_id=rescue.pk)
+        assert now_is(lost).slot_id == to.pk
+
+    def test_a_move_is_undone_whatever_the_first_expert_offers_by_now(self, away, colleague):
+        kind = make_type(away, minutes=30)
+        offered = colleague.offered_types.create(session_type=kind)
+        own = make_slot(away, at="10:00")
+        booking = book(own, session_type=kind.pk)
+        calendars.close_slot(slot_id=own.pk)
+        rescue = services.move_lost(booking_id=booking.pk, slot_id=make_slot(colleague, at="10:00").pk, by=None)
+        away.offered_types.all().delete()
+        assert services.undo_move(rescue_id=rescue.pk).slot_id == own.pk
+        assert offered.expert_id == colleague.pk
+
+    def test_who_cancels_from_the_mail_is_the_one_who_cancelled(self, lost, colleague):
+        rescue = offer(lost, make_slot(colleague, at="10:00"))
+        services.cancel_offered(rescue_id=rescue.pk)
+        last = lost.events.order_by("pgh_id").last()
+        assert (last.status, last.pgh_context.metadata["by"]) == (Status.CANCELLED, "customer")
+
+    def test_who_loses_a_session_to_a_colleague_is_told(self, house, mailoutbox):
+        old, new = (make_expert(organization=house) for _ in range(2))
+        for expert, address in ((old, "old@example.com"), (new, "new@example.com")):
+            expert.user = make_member(house, Role.EXPERT, email=address)
+            expert.save()
+        booking = book(make_slot(old))
+        send_mails()
+        mailoutbox.clear()
+        services.reschedule(booking_id=booking.pk, slot_id=make_slot(new, at="15:00").pk, by_customer=False)
+        send_mails()
+        assert {mail.to[0] for mail in mailoutbox} == {booking.email, "old@example.com", "new@example.com"}
+
     def test_a_form_that_is_too_old_moves_nobody(self, lost, colleague):
         to = make_slot(colleague, at="10:00")
         with pytest.raises(NotAllowed):
@@ -285,6 +326,30 @@ class TestProposals:
         assert found[0].slot.pk == theirs[0].pk
         assert own.pk in {it.slot.pk for it in found}
         assert len({it.slot.pk for it in found}) == 3
+
+    def test_two_experts_together_are_proposed_where_both_are_free(self, away, colleague, mailoutbox):
+        kind = make_session_type(away.organization, away, colleague, experts_needed=2, minutes=40)
+        own, theirs = make_row_of_slots(away), make_row_of_slots(colleague)
+        make_booking(theirs["10:00"])
+        lost = book(own["09:00"], session_type=kind.pk, second_expert=colleague.pk)
+        calendars.close_slot(slot_id=theirs["09:20"].pk)
+        row = now_is(lost)
+        found = propose([row], who_may_take([row]), timezone.now(), each=3)[lost.pk]
+        # From 09:40 the colleague is taken at 10:00; of the rest no two overlap.
+        assert [(it.slot.pk, it.with_whom, it.is_own) for it in found] == [
+            (own["10:20"].pk, "Tomás Herrera and Liv Sørby", True),
+            (own["11:00"].pk, "Tomás Herrera and Liv Sørby", True),
+        ]
+        assert not may_take(row, colleague.pk)
+        rescue = offer(lost, *(it.slot for it in found))
+        assert fresh(own["10:40"]).seats_held == fresh(theirs["10:40"]).seats_held == 1
+        send_rescue_offer(rescue_id=rescue.pk)
+        assert "Tomás Herrera and Liv Sørby" in mailoutbox[-1].body
+        moved = services.choose_time(rescue_id=rescue.pk, slot_id=own["11:00"].pk)
+        assert (moved.slot, moved.second_expert) == (own["11:00"], colleague)
+        assert [fresh(slot).seats_booked for slot in (own["11:20"], theirs["11:00"], theirs["11:20"])] == [1, 1, 1]
+        assert fresh(own["10:20"]).seats_held == fresh(theirs["10:20"]).seats_held == 0
+        assert services.undo_move(rescue_id=services.move_lost(booking_id=lost.pk, slot_id=own["10:20"].pk, by=None).pk)
 
     def test_nothing_in_the_time_off_is_proposed(self, lost, away):
         calendars.save_time_off(time_off=time_off_of(away))

@@ -119,3 +119,25 @@ def test_programs_hear_of_the_seat_as_it_is(request_):
     services.undo_decision(booking_id=request_.pk)
     types = WebhookDelivery.objects.order_by("pk").values_list("type", flat=True)
     assert list(types) == [EventType.SLOT_FREED, EventType.SLOT_FULL]
+
+
+def test_who_has_arrived_is_no_obstacle():
+    now = timezone.now()
+    slot = make_slot(starts_at=now - timedelta(minutes=1))
+    request = make_booking(slot, status=Status.PENDING, expires_at=now + timedelta(minutes=5))
+    services.approve(booking_id=request.pk, can_undo=True)
+    services.mark_arrived(booking_id=request.pk)
+    services.undo_decision(booking_id=request.pk)
+    assert Booking.objects.values_list("status", "arrived_at").get() == (Status.PENDING, None)
+
+
+def test_a_seat_that_was_held_anew_is_not_taken_from_who_holds_it():
+    """Of two seats one hold has just run out; the seat of the rejected request is held by another."""
+    slot = make_slot(capacity=2)
+    request = make_booking(slot, status=Status.PENDING)
+    old = services.hold_slot(slot_id=slot.pk, visitor="a" * 32)
+    services.reject(booking_id=request.pk, can_undo=True)
+    services.hold_slot(slot_id=slot.pk, visitor="b" * 32)
+    Booking.objects.filter(pk=old.pk).update(expires_at=timezone.now())
+    services.undo_decision(booking_id=request.pk)
+    assert (fresh(slot).seats_held, fresh(slot).seats_booked) == (1, 1)

@@ -1,0 +1,77 @@
+"""Insert many rows of a model at once, by SQL that is put together once.
+
+Django writes a statement with each value of each row in it, which it, psycopg and PostgreSQL go through part by part:
+four times the CPU of this for a booking among 32 (docs/decisions/0055-fewer-microseconds.md).
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from django.db.models.expressions import DatabaseDefault
+
+# What JSON says in the way in which PostgreSQL reads it into the column.
+_SAYABLE = (
+    models.BooleanField,
+    models.CharField,
+    models.DateTimeField,
+    models.ForeignKey,
+    models.GenericIPAddressField,
+    models.IntegerField,
+    models.JSONField,
+    models.TextField,
+    ArrayField,
+)
+
+
+def insert_all(rows: Sequence[models.Model]) -> None:
+    """Insert unsaved rows of one model in one statement and give them their keys, as ``bulk_create`` does.
+
+    Without the latter's transaction, and only for models whose fields hold what they are given: raises TypeError for
+    others, and where a value is no number, text, instant, list or dict. What the first row leaves to the database's
+    defaults, all do.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    left_out = frozenset(name for name, value in vars(rows[0]).items() if isinstance(value, DatabaseDefault))
+    sql, names, values_of = _prepared(model, left_out)
+    said = _say([dict(zip(names, values_of(row), strict=True)) for row in rows])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [said])
+        keys = cursor.fetchall()
+    for row, (key,) in zip(rows, keys, strict=True):
+        row.pk = key
+        row._state.adding, row._state.db = False, connection.alias
+
+
+@cache
+def _prepared(model: type[models.Model], left_out: frozenset[str]) -> tuple[str, list[str], Any]:
+    """The statement, the columns that it takes, and what reads their values from a row."""
+    fields = [it for it in model._meta.concrete_fields if not it.primary_key and it.attname not in left_out]
+    for field in fields:
+        changes_it = ("auto_now", "auto_now_add", "encoder")
+        if not isinstance(field, _SAYABLE) or any(getattr(field, name, None) for name in changes_it):
+            raise TypeError(f"insert_all does not know how to write {field}")
+    quoted = connection.ops.quote_name
+    names = [str(field.column) for field in fields]
+    table, columns = quoted(model._meta.db_table), ", ".join(map(quoted, names))
+    sql = (
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
+        f" RETURNING {quoted(str(model._meta.pk.column))}"
+    )
+    return sql, names, attrgetter(*(field.attname for field in fields))
+
+
+def _instant(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"insert_all does not know how to write a {type(value).__name__}")
+
+
+_say = json.JSONEncoder(default=_instant, check_circular=False, separators=(",", ":")).encode
