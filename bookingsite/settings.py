@@ -315,6 +315,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 if DEBUG:
+    WHITENOISE_MAX_AGE = 5  # for as long as a page is loading: parts that come later name the same icons
     from bookingsite.devserver.static_files import set_weak_etag as WHITENOISE_ADD_HEADERS_FUNCTION  # noqa: F401
 # Photos and logos (experts/pictures.py): all processes read and write the same folder, on whatever machine they run.
 MEDIA_URL = "/media/"

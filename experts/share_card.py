@@ -74,7 +74,7 @@ def _draw(card: ShareCard) -> bytes:
     canvas = _Canvas(ImageDraw.Draw(picture))
     canvas.fill((0, 0, WIDTH, 14), 0, line)
     canvas.write((WIDTH - MARGIN, 92), "ExpertBook", _Type(34, 620, INK), anchor="r")
-    if _is_drawable(card.initials):
+    if card.initials and _is_drawable(card.initials):
         canvas.fill((MARGIN, 72, MARGIN + 136, 208), 68, soft)
         canvas.write((MARGIN + 68, 140), card.initials, _Type(54, 600, line), anchor="m")
     name, *others = [it for it in (card.name, card.headline, card.organization) if it and _is_drawable(it)] or [""]

@@ -47,15 +47,15 @@ def list_card(request, slug=None):
     everybody = Selection(experts, MOST_LISTED + 1, is_all=found is None, organization_id=found.pk if found else None)
     first = with_next_start(experts.filter(pk__in=everybody.soonest(PAGE_SIZE)))
     free = [(row.next_slot_at, row) for row in correct_starts(first) if row.next_slot_at]
-    next_free = _("No times are free right now")
+    next_free, soonest = _("No times are free right now"), ""
     if free:
         starts_at, expert = min(free, key=lambda it: it[0])
         when = formatting.day_and_time(starts_at, expert.zone)
-        next_free = _("Next free: %(when)s, with %(name)s") % {"when": when, "name": expert.name}
+        next_free, soonest = _("Next free: %(when)s") % {"when": when}, _("Soonest: %(name)s") % {"name": expert.name}
     card = ShareCard(
         name=found.name if found else _("Book time with an expert"),
         headline=_("See what is free now, pick a time, and book it."),
-        organization="",
+        organization=soonest,
         initials="",
         next_free=next_free,
         accent=found.accent if found else Accent.PETROL,

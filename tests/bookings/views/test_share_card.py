@@ -65,8 +65,9 @@ def test_a_list_says_who_is_free_soonest(client, drawn):
         assert client.get(path, headers={"If-None-Match": response["ETag"]}).status_code == 304
     site, organization = drawn
     assert (site.name, organization.name, organization.accent) == ("Book time with an expert", "Northgate", "plum")
-    assert re.fullmatch(r"Next free: .*, 11:00 London, with Vic", site.next_free)
-    assert re.fullmatch(r"Next free: .*, 09:00 Tokyo, with Ann", organization.next_free)
+    assert (site.organization, organization.organization) == ("Soonest: Vic", "Soonest: Ann")
+    assert re.fullmatch(r"Next free: .*, 11:00 London", site.next_free)
+    assert re.fullmatch(r"Next free: .*, 09:00 Tokyo", organization.next_free)
     Slot.objects.update(is_closed=True)
     client.get("/o/north/card.png")
     assert drawn[-1].next_free == "No times are free right now"
