@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser import chromium
 
@@ -19,8 +19,6 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A page of a test lives for seconds: to compile its scripts into the fastest code takes longer than that saves.
-    "--js-flags=--no-opt --no-maglev",
 ]
 DESKTOP = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
 # Drawing what moves takes a third of Chromium's work. The way to a booking is walked with it (test_booking.py).
@@ -29,6 +27,9 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 # Answers that are part of the product (taken, invalid, too many, busy); Chromium writes each to the console.
 EXPECTED_STATUSES = frozenset({409, 422, 429, 503})
 LOST_CONNECTION = re.compile(r"WebSocket connection to|htmx:ws:error|htmx:error|net::ERR_|Failed to fetch")
+# As long as for what is clicked. A machine that does much else takes longer than the usual five seconds.
+PATIENCE = 10_000
+expect.set_options(timeout=PATIENCE)
 FAILED_LOAD = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
 
 
@@ -70,7 +71,7 @@ def make_context(browser, live_site):
 
     def make(*, statuses=(), loses_sockets=False, **options):
         context = browser.new_context(**{"base_url": live_site.url} | DESKTOP | STILL | options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         expected = EXPECTED_STATUSES | set(statuses)
 
         def on_console(message):
