@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.urls import reverse
 
-from experts.models import Expert, Session, Slot
+from experts.models import Expert, Session, SessionType, Slot
 
 LONGEST_SLUG = 60  # of a session type
 LONGEST_TYPE = LONGEST_SLUG + 81  # with the second expert
@@ -48,6 +48,17 @@ def day_url(
     return f"{reverse(name, args=[expert.slug])}?{urlencode(query)}"
 
 
+def again_page(expert: Expert, session_type: SessionType | None) -> tuple[str, ...]:
+    """Return where somebody books instead of what has ended, as the name of a page and its parts.
+
+    With anyone who does the same, as the expert may be away; without a type the expert's page, or that of the
+    organisation where the expert has left.
+    """
+    if session_type is not None and session_type.is_active:
+        return "anyone", expert.organization.slug, session_type.slug
+    return ("expert", expert.slug) if expert.is_active else ("organization", expert.organization.slug)
+
+
 def resync_url(url: str, *, folded: int) -> str:
     """Return where an open page of a day loads it again; ``folded``: the last slot that it folded away, 0 for none."""
     return f"{url}&{urlencode({'folded': folded})}"
@@ -74,7 +85,7 @@ def hold_url(slot: Slot) -> str:
     return _slot_url("hold", slot)
 
 
-def extend_url(slot: Slot, extensions: int, *, in_bar=False) -> str:
+def extend_url(slot: Slot, extensions: int, *, in_bar: bool = False) -> str:
     """Return where a hold kept longer so often is kept longer once more (POST). ``in_bar``: the answer is its bar."""
     return _slot_url("extend", slot, {"extensions": str(extensions)} | ({"bar": "1"} if in_bar else {}))
 

@@ -8,6 +8,7 @@ from experts.models import Slot
 __all__ = [
     "Blocked",
     "Busy",
+    "ChangedByOthers",
     "Forbidden",
     "IdempotencyMismatch",
     "InvalidDetails",
@@ -98,6 +99,14 @@ class InvalidDetails(Refused):
     def __init__(self, fields: dict[str, list[str]]) -> None:
         super().__init__()
         self.fields = fields
+
+
+class ChangedByOthers(Refused):
+    """What somebody changes is not what they saw any more: somebody else has changed it meanwhile."""
+
+    code = "changed_by_others"
+    status = 409
+    message = _("Somebody changed this meanwhile. Please look at it again.")
 
 
 class IdempotencyMismatch(Refused):

@@ -78,7 +78,31 @@ class _EmailField(forms.EmailField):
             raise forms.ValidationError(_("Enter an address like name@example.com."), code="invalid") from error
 
 
-class BookingForm(AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
+def _as_meant(data: QueryDict | None) -> QueryDict | None:
+    """Return what was sent, with the address that was suggested where the answer was yes."""
+    return _changed(data, email=data["meant"]) if data and data.get("meant") else data
+
+
+class _AsksAboutSlips:
+    """Part of a form with an ``email`` and a hidden ``asked``: asks once whether an address was mistyped."""
+
+    data: Any
+    cleaned_data: dict[str, Any]
+    suggestion = ""  # what it was probably meant to be, where the form has to ask
+
+    def has_to_ask(self) -> bool:
+        """Whether the address of a valid form may be mistyped, and nobody was asked about it yet: it asks once.
+
+        It has a ``suggestion`` then.
+        """
+        email = self.cleaned_data["email"]
+        if self.cleaned_data["asked"] != email:
+            self.suggestion = suggest_address(email)
+            self.data = _changed(self.data, asked=email)
+        return bool(self.suggestion)
+
+
+class BookingForm(_AsksAboutSlips, AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # Django's takes none when it runs
     """Name, e-mail, phone, notes, seats and consent, with the one-time ``key`` that travels through all steps.
 
     So do the answers to what the organisation asks, in fields of their own.
@@ -95,7 +119,6 @@ class BookingForm(AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # 
     again = forms.CharField(widget=forms.HiddenInput, required=False)
     # The address that was asked about, as it may have been mistyped.
     asked = forms.CharField(widget=forms.HiddenInput, required=False, initial="")
-    suggestion = ""  # what it was probably meant to be, where the form has to ask
 
     class Meta:
         model = Booking
@@ -132,9 +155,7 @@ class BookingForm(AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # 
 
         ``for_waitlist``: no seat has to be free.
         """
-        if data and data.get("meant"):  # the answer to the question was yes
-            data = _changed(data, email=data["meant"])
-        super().__init__(data, **kwargs)
+        super().__init__(_as_meant(data), **kwargs)
         expert = slot.expert
         self._zones = [expert.timezone, *([zone.key] if zone else [])]
         self._asks_phone = not for_waitlist  # whose form only carries on what was typed before
@@ -166,17 +187,6 @@ class BookingForm(AsksQuestions, forms.ModelForm):  # type: ignore[type-arg]  # 
     def clean_phone(self) -> str:
         typed: str = self.cleaned_data["phone"]
         return read_phone(typed, self._zones) if self._asks_phone else typed
-
-    def has_to_ask(self) -> bool:
-        """Whether the address of a valid form may be mistyped, and nobody was asked about it yet: it asks once.
-
-        It has a ``suggestion`` then.
-        """
-        email = self.cleaned_data["email"]
-        if self.cleaned_data["asked"] != email:
-            self.suggestion = suggest_address(email)
-            self.data = _changed(self.data, asked=email)
-        return bool(self.suggestion)
 
     def _post_clean(self) -> None:
         """As Django's, but for constraints: it would put each together as a query, to find it about other columns."""
@@ -240,7 +250,7 @@ class CancelForm(forms.Form):
         self.fields["reason"].help_text = _("%(organization)s sees this.") % {"organization": organization.name}
 
 
-class AddressForm(forms.Form):
+class AddressForm(_AsksAboutSlips, forms.Form):
     """The address that a booking's mails are to go to."""
 
     email = _EmailField(
@@ -250,6 +260,10 @@ class AddressForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
         error_messages={"required": gettext_lazy("Enter your email address.")},
     )
+    asked = forms.CharField(widget=forms.HiddenInput, required=False, initial="")
+
+    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
+        super().__init__(_as_meant(data), **kwargs)
 
 
 class EraseForm(forms.Form):
@@ -287,7 +301,7 @@ class EraseForm(forms.Form):
         return [row for row in self._organizations if str(row.pk) in keys]
 
 
-class LookupForm(forms.Form):
+class LookupForm(_AsksAboutSlips, forms.Form):
     """An e-mail address, and a reference when one booking is to be opened at once."""
 
     email = _EmailField(
@@ -303,6 +317,11 @@ class LookupForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "placeholder": "EB-9FD4-K7TQ"}),
     )
+
+    asked = forms.CharField(widget=forms.HiddenInput, required=False, initial="")
+
+    def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
+        super().__init__(_as_meant(data), **kwargs)
 
     def clean_reference(self) -> str:
         typed = self.cleaned_data["reference"]

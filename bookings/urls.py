@@ -5,6 +5,8 @@ from bookings import views
 urlpatterns = [
     path("experts/<slug:slug>/", views.expert, name="expert"),
     path("experts/<slug:slug>/card.png", views.share_card, name="share_card"),
+    path("experts/card.png", views.list_card, name="list_card"),
+    path("o/<slug:slug>/card.png", views.list_card, name="organization_card"),
     path("embed/expert/<slug:slug>/", views.embed_expert, name="embed_expert"),
     path("o/<slug:slug>/book/<slug:type_slug>/", views.anyone, name="anyone"),
     path("o/<slug:slug>/book/<slug:type_slug>/hold/", views.hold_anyone, name="hold_anyone"),

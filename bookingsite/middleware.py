@@ -5,6 +5,7 @@ import logging
 import re
 
 import csp.middleware
+import django.middleware.locale
 import pghistory.middleware
 from csp.constants import HEADER as POLICY
 from csp.utils import build_policy
@@ -13,7 +14,7 @@ from django.db import OperationalError, connection
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import get_conditional_response, patch_cache_control, patch_vary_headers, set_response_etag
 from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
@@ -147,6 +148,19 @@ class ApiMiddleware:
         body = {"code": CODES.get(response.status_code, "error"), "detail": text}
         kept = {name: response[name] for name in KEPT_HEADERS if name in response}
         return JsonResponse(body, status=response.status_code, headers=kept)
+
+
+class LocaleMiddleware(django.middleware.locale.LocaleMiddleware):
+    """As Django's, which also looks, with each request and each answer, for a language in addresses: ours have none."""
+
+    def process_request(self, request):
+        translation.activate(translation.get_language_from_request(request))
+        request.LANGUAGE_CODE = translation.get_language()
+
+    def process_response(self, request, response):
+        patch_vary_headers(response, ("Accept-Language",))
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
 
 
 class NotFoundMiddleware:

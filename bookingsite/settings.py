@@ -184,7 +184,7 @@ MIDDLEWARE = [
     "bookingsite.middleware.UnchangedPageMiddleware",
     "bookingsite.middleware.CSPMiddleware",
     "bookingsite.page_middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "bookingsite.middleware.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "bookingsite.page_middleware.AuthenticationMiddleware",

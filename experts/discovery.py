@@ -322,9 +322,9 @@ def read_listing(
     query = Query.from_request(
         request, categories=[it.slug for it in categories], organizations=[it.slug for it in organizations]
     )
-    finder = _Finder(categories, organizations, organization_id, zone)
+    finder = _Finder(categories, organizations, organization_id, zone, now)
     selection, meant = finder.select(query)
-    times = query.times(zone)
+    times = query.times(zone, now)
     ids, count, is_least, number = _page(query, selection, request.GET.get("page"), times)
     rows, open_counts = _rows(ids, now, times, zone) if ids else ([], ())
     return Listing(
@@ -350,6 +350,7 @@ class _Finder:
     organizations: tuple[Choice, ...]
     organization_id: int | None
     zone: ZoneInfo | None
+    now: datetime
 
     def select(self, query: Query) -> tuple[Selection, tuple[str, ...]]:
         """All that match, whenever they are free; and what was meant, where nobody matches what was typed."""
@@ -397,7 +398,7 @@ class _Finder:
     def _way(self, left_out: str, query: Query) -> Iterator[WayOut]:
         selection, _meant = self.select(query)
         count = min(selection.count, MOST_LISTED + 1)
-        if count and (times := query.times(self.zone)):
+        if count and (times := query.times(self.zone, self.now)):
             count = len(selection.soonest_within(times, AHEAD))
         if count:
             yield WayOut(left_out, query, count)

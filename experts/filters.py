@@ -21,6 +21,7 @@ PARTS["morning"] = range(NIGHT.hours.start, PARTS["morning"].stop)
 SORTS = ("soonest", "name")
 LONGEST_SEARCH = 100
 FARTHEST = timedelta(days=730)  # the longest horizon
+SHOWN = timedelta(days=14)  # in which a part of any day is looked for
 
 
 @dataclass(frozen=True)
@@ -74,21 +75,26 @@ class Query:
         """``when``, if it is a date."""
         return "" if self.when in WHEN else self.when
 
-    def times(self, zone: ZoneInfo | None) -> Times | None:
-        """When one has to be free, for a visitor in a zone, if that is known. None: whenever it is."""
+    def times(self, zone: ZoneInfo | None, now: datetime) -> Times | None:
+        """When one has to be free, for a visitor in a zone, if that is known. None: whenever it is.
+
+        Without a day it is one of the coming two weeks, of which cards speak.
+        """
         if not self.when and not self.part:
             return None
-        hours = [hour for part in self.part for hour in PARTS[part]]
-        first, last = self.days(today_in(zone)) if self.when else (None, None)
-        return Times(first, last, tuple(hours) if len(hours) < 24 else (), zone)
+        hours = sorted(hour for part in self.part for hour in PARTS[part])
+        first, last = self.days(today_in(zone, now))
+        return Times(first, last, tuple(hours) if len(hours) < 24 else (), zone, None if self.other_day else now)
 
     def days(self, today: date) -> tuple[date, date]:
         """The first and the last day that ``when`` means."""
-        if self.when == WEEK:
-            return today, today + timedelta(days=6)
-        is_named = self.when in WHEN
-        day = today + timedelta(days=WHEN.index(self.when)) if is_named else date.fromisoformat(self.when)
-        return day, day
+        if self.when in WHEN[:2]:
+            day = today + timedelta(days=WHEN.index(self.when))
+            return day, day
+        if self.when and self.when != WEEK:
+            day = date.fromisoformat(self.when)
+            return day, day
+        return today, today + (timedelta(days=6) if self.when else SHOWN - timedelta(days=1))
 
     def parameters(self, **changes: Any) -> list[tuple[str, str]]:
         """The address's query with some filters changed: what is empty, or as it is by default, is left out."""

@@ -24,7 +24,8 @@ _OFFERS = f"""
     JOIN {Expert._meta.db_table} e ON e.id = f.expert_id
     JOIN {Organization._meta.db_table} o ON o.id = e.organization_id
     CROSS JOIN LATERAL (
-        SELECT make_interval(mins => coalesce(f.minutes, t.minutes)) AS lasts,
+        -- What two do together has one length: the type's.
+        SELECT make_interval(mins => coalesce(CASE t.experts_needed WHEN 1 THEN f.minutes END, t.minutes)) AS lasts,
                make_interval(mins => t.buffer_before) AS before,
                make_interval(mins => t.buffer_after) AS after
     ) w

@@ -59,12 +59,13 @@ def _prepared(model: type[models.Model], left_out: frozenset[str]) -> tuple[str,
         if not isinstance(field, _SAYABLE) or any(getattr(field, name, None) for name in changes_it):
             raise TypeError(f"insert_all does not know how to write {field}")
     quoted = connection.ops.quote_name
-    table, columns = quoted(model._meta.db_table), ", ".join(quoted(field.column) for field in fields)
+    names = [str(field.column) for field in fields]
+    table, columns = quoted(model._meta.db_table), ", ".join(map(quoted, names))
     sql = (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
-        f" RETURNING {quoted(model._meta.pk.column)}"
+        f" RETURNING {quoted(str(model._meta.pk.column))}"
     )
-    return sql, [field.column for field in fields], attrgetter(*(field.attname for field in fields))
+    return sql, names, attrgetter(*(field.attname for field in fields))
 
 
 def _instant(value: object) -> str:

@@ -70,6 +70,7 @@ def of_listing(
         title=title,
         description=_short(f"{category.name}: {about % where}" if category else about % where),
         url=f"{url}?{address}" if address else url,
+        image_url=absolute_url("organization_card", organization.slug) if organization else absolute_url("list_card"),
         is_indexed=not query.search and set(query.filters) <= {"organization"},
     )
 

@@ -4,21 +4,36 @@ Who is free soonest is read along an index of open slots by their start (``slot_
 expert that is wanted. A few experts are asked one by one instead, as the slots of others would have to be passed over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import F, Func, IntegerField, OuterRef, Q, QuerySet, Subquery, Value
+from django.db import connections
+from django.db.models import (
+    Case,
+    DateField,
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
 
 from experts.clocks import DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
-from experts.models.expert import ExpertQuerySet
+from experts.models.expert import ExpertQuerySet, Venue
 from experts.models.slot import SlotQuerySet
 from experts.prepared import PreparedValues
 from experts.selectors import with_next_slot
@@ -39,23 +54,28 @@ Ref = Callable[[str], Any]  # makes of a field's name what stands for it in a qu
 
 @dataclass(frozen=True)
 class Times:
-    """When a slot has to start: on a day from ``first`` to ``last``, if they are given, at one of ``hours``, if any.
+    """When a slot has to start: on a day from ``first`` to ``last``, at one of ``hours``, if any are given.
 
-    On the clock that leads (experts/clocks.py) for a visitor in a ``zone``, None where it is not known.
+    On the clock that leads (experts/clocks.py) for a visitor in a ``zone``, None where it is not known. Days that are
+    counted from today, at the instant ``now``, are counted from what is today on each clock; ``first`` and ``last`` are
+    those of the visitor's. Without ``now`` they are these dates on every clock.
     """
 
-    first: date | None
-    last: date | None
+    first: date
+    last: date
     hours: tuple[int, ...]
     zone: ZoneInfo | None
+    now: datetime | None = None
 
     def allow(self, slot: Ref, expert: Ref) -> Q:
         """The condition, of fields of a slot and of its expert."""
         leading = leading_zone(self.zone.key if self.zone else "", expert)
-        found = Q()
-        if self.first and self.last:
-            day = DayThere(slot("starts_at"), leading)
-            found &= Q(GreaterThanOrEqual(day, self.first)) & Q(LessThanOrEqual(day, self.last))
+        day, first, last = (
+            DayThere(slot("starts_at"), leading),
+            self._said(self.first, leading),
+            self._said(self.last, leading),
+        )
+        found = Q(GreaterThanOrEqual(day, first)) & Q(LessThanOrEqual(day, last))
         if self.hours:
             found &= Q(In(_HourThere(slot("starts_at"), leading), self.hours))
         return found
@@ -63,8 +83,8 @@ class Times:
     def has(self, instant: datetime, leading: ZoneInfo) -> bool:
         """As ``allow``, of an instant by the clock that leads."""
         there = instant.astimezone(leading)
-        is_on = not (self.first and self.last) or self.first <= there.date() <= self.last
-        return is_on and (not self.hours or there.hour in self.hours)
+        later = self._later_in(leading)
+        return self.first + later <= there.date() <= self.last + later and (not self.hours or there.hour in self.hours)
 
     def narrow(self, slots: SlotQuerySet) -> SlotQuerySet:
         """Leave out slots at hours that are not asked for on either clock, before anything is read of their experts."""
@@ -79,43 +99,97 @@ class Times:
     @property
     def widest(self) -> "Stretch":
         """All instants at which such a slot may start, wherever it is."""
-        if self.first is None or self.last is None:
-            return EVER
-        start, end = _midnight(self.first, UTC), _midnight(self.last + _A_DAY, UTC)
-        return Stretch(start - _MOST_AHEAD, end + _MOST_BEHIND)
+        since, until = self.first, self.last
+        if self.now:
+            since += (self.now - _MOST_BEHIND).astimezone(UTC).date() - self._today
+            until += (self.now + _MOST_AHEAD).astimezone(UTC).date() - self._today
+        return Stretch(_midnight(since, UTC) - _MOST_AHEAD, _midnight(until + _A_DAY, UTC) + _MOST_BEHIND)
 
-    def stretches(self, now: datetime) -> Iterator["Stretch"]:
-        """``widest`` in pieces that follow each other: around the visitor's days only other places have those days."""
-        widest = self.widest
-        if self.first is None or self.last is None:
-            yield widest
-            return
-        if self.zone is None:
-            yield replace(widest, since=self.first, until=self.last)
-            return
-        start, end = _midnight(self.first, self.zone), _midnight(self.last + _A_DAY, self.zone)
-        pieces = [
-            Stretch(widest.first, start, self.first, self.last),
-            Stretch(start, end),
-            Stretch(end, widest.last, self.first, self.last),
-        ]
-        yield from (piece for piece in pieces if now < piece.last)
+    def stretches(self, now: datetime, zones: Iterable[str]) -> tuple[list["Stretch"], set[str]]:
+        """All instants from ``now`` on, in pieces that follow each other, and the ``zones`` with instants of their own.
+
+        When it is then for the visitor, and in between where it is only in one of the zones, of places elsewhere.
+        """
+        here = list(self._instants_in(self.here))
+        others = {zone: found for zone in zones if (found := list(self._instants_in(ZoneInfo(zone)))) != here}
+        turns = [(at, True, by) for start, end in here for at, by in ((start, 1), (end, -1))]
+        for found in others.values():
+            turns += [(at, False, by) for start, end in found for at, by in ((start, 1), (end, -1))]
+        pieces: list[Stretch] = []
+        open_here = open_elsewhere = 0
+        for (at, is_here, by), (until, _is_here, _by) in pairwise(sorted(turns)):
+            open_here, open_elsewhere = open_here + by * is_here, open_elsewhere + by * (not is_here)
+            if at == until or until <= now or not (open_here or open_elsewhere):
+                continue
+            if pieces and pieces[-1].last == at and pieces[-1].is_elsewhere == (not open_here):
+                pieces[-1] = replace(pieces[-1], last=until)
+            else:
+                pieces.append(Stretch(at, until, is_elsewhere=not open_here))
+        later = [self._later_in(ZoneInfo(zone)) for zone in others]
+        if later:
+            since, until_day = self.first + min(later), self.last + max(later)
+            pieces = [replace(it, since=since, until=until_day) if it.is_elsewhere else it for it in pieces]
+        return pieces, set(others)
+
+    @property
+    def here(self) -> ZoneInfo:
+        """The visitor's zone; that of the site, where it is not known."""
+        return self.zone or ZoneInfo(timezone.get_default_timezone_name())
+
+    @property
+    def _today(self) -> date:
+        assert self.now is not None, "for days that are counted from today"
+        return self.now.astimezone(self.here).date()
+
+    def _later_in(self, zone: ZoneInfo) -> timedelta:
+        """How much later the days are in a zone: a day where it is tomorrow already."""
+        return self.now.astimezone(zone).date() - self._today if self.now else timedelta(0)
+
+    def _said(self, day: date, leading: Case) -> Any:
+        """Say a day in a query, on the clock that leads."""
+        if self.now is None:
+            return Value(day)
+        today = DayThere(Value(self.now, DateTimeField()), leading)
+        return ExpressionWrapper(today + Value((day - self._today).days, IntegerField()), output_field=DateField())
+
+    def _instants_in(self, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+        """When it is such a day and hour in a zone: from when until when."""
+        later, start, end = self._later_in(zone), None, None
+        for n in range((self.last - self.first).days + 1):
+            day = self.first + later + n * _A_DAY
+            for hour in self.hours or (0,):
+                begins = _hour(day, hour, zone)
+                if end != begins:
+                    if start and end:
+                        yield start, end
+                    start = begins
+                end = _hour(day, hour + 1 if self.hours else 24, zone)
+        if start and end:
+            yield start, end
 
 
 @dataclass(frozen=True)
 class Stretch:
     """From ``first`` until before ``last``; of slots of the days from ``since`` to ``until``, if they are given.
 
-    The days are those of the places: an index passes over all others.
+    The days are those of the places: an index passes over all others. ``is_elsewhere``: there only places are meant
+    at which another clock leads than the visitor's; None: any may be.
     """
 
     first: datetime
     last: datetime
+    is_elsewhere: bool | None = None
     since: date | None = None
     until: date | None = None
 
 
 EVER = Stretch(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+def _hour(day: date, hour: int, zone: ZoneInfo) -> datetime:
+    """When an hour of a day begins, in UTC; the 25th is the first of the next day."""
+    day, hour = (day, hour) if hour < 24 else (day + _A_DAY, 0)
+    return datetime.combine(day, time(hour), tzinfo=zone).astimezone(UTC)
 
 
 def _midnight(day: date, zone: Any) -> datetime:
@@ -160,12 +234,29 @@ class Selection:
 
     def soonest_within(self, times: Times, upto: int) -> list[int]:
         """As ``soonest``, of those who have a bookable slot at such times, by the first of these."""
+        # At places their clocks lead; without the visitor's zone everywhere.
+        zones = {zone for venue, zone in _zones() if venue == Venue.IN_PERSON or times.zone is None}
+        stretches, others = times.stretches(timezone.now(), zones - {times.here.key})
         found: dict[int, None] = {}
-        for stretch in times.stretches(timezone.now()):
-            found |= dict.fromkeys(self._soonest_in(stretch, times, upto))
+        elsewhere: Selection | None = None  # read where it is needed
+        for stretch in stretches:
+            among = self
+            if stretch.is_elsewhere:
+                elsewhere = among = elsewhere or self._in_zones(sorted(others), times)
+            if among.count:
+                found |= dict.fromkeys(among._soonest_in(stretch, times, upto))
             if len(found) >= upto:
                 break
         return list(found)[:upto]
+
+    def _in_zones(self, zones: list[str], times: Times) -> "Selection":
+        """Those of zones of whom the times are told by the clocks there; by their ids if they are few."""
+        there = self.experts.filter(timezone__in=zones)
+        there = there.filter(venue=Venue.IN_PERSON) if times.zone else there
+        ids = list(there.order_by().values_list("pk", flat=True)[: FEW + 1])
+        if len(ids) > FEW:
+            return Selection(there, MOST_LISTED + 1, organization_id=self.organization_id)
+        return Selection(there, len(ids), ids=ids, organization_id=self.organization_id)
 
     def _soonest_in(self, stretch: Stretch, times: Times | None, upto: int) -> list[int]:
         found: dict[int, None] = {}
@@ -221,10 +312,13 @@ class Selection:
         if stretch.since and stretch.until:
             slots = slots.filter(date__range=(stretch.since, stretch.until))
         if times is not None:
-            slots, experts = times.narrow(slots), experts.filter(times.allow(OuterRef, F))
+            # When it is then for the visitor, hardly a slot is passed over.
+            slots = slots if stretch.is_elsewhere is False else times.narrow(slots)
+            experts = experts.filter(times.allow(OuterRef, F))
         # Where the experts are many, and no slot is passed over, the end is not told: PostgreSQL does not know how many
         # slots are left of an evening, and would put all of them in order.
-        is_dense = self.ids is None and not stretch.since and not (times and times.hours)
+        passes_over = stretch.is_elsewhere or (times and times.hours and stretch.is_elsewhere is None)
+        is_dense = self.ids is None and not passes_over
         last = EVER.last if is_dense else stretch.last
         rows = list(_slots_after(slots, experts, self.organization_id, first, expert_id, last)[:limit])
         return [row for row in rows if row[1] < stretch.last]
@@ -276,6 +370,28 @@ def _walk_named_of(limit: int) -> PreparedValues[[list[int], int, datetime, int,
         return _slots_after(named, Expert.objects.all(), organization_id, first, expert_id, last)[:limit]
 
     return PreparedValues(slots)
+
+
+# Along ``expert_places``, one row of the index for each that there is.
+_ZONES = """
+    WITH RECURSIVE found (venue, timezone) AS (
+        (SELECT venue, timezone FROM experts_expert WHERE is_active ORDER BY venue, timezone LIMIT 1)
+        UNION ALL
+        SELECT following.* FROM found CROSS JOIN LATERAL (
+            SELECT venue, timezone FROM experts_expert
+            WHERE is_active AND (experts_expert.venue, experts_expert.timezone) > (found.venue, found.timezone)
+            ORDER BY venue, timezone LIMIT 1
+        ) AS following
+    )
+    SELECT venue, timezone FROM found
+"""
+
+
+def _zones() -> list[tuple[str, str]]:
+    """Return how one sees active experts, and in which zones they are: pairs of a venue and a zone's name."""
+    with connections[Expert.objects.db].cursor() as cursor:
+        cursor.execute(_ZONES)
+        return list(cursor.fetchall())
 
 
 def _with_freedom(experts: QuerySet[Expert], times: Times) -> QuerySet[Any]:

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import BooleanField, F, Func, TextField, Value
@@ -70,7 +71,7 @@ def typed_words(text: str) -> list[Typed]:
     return ([word for word in typed if word.plain not in _FILLERS] or typed)[:MOST_WORDS]
 
 
-def folded(text: Func | F) -> Func:
+def folded(text: "Func[Any] | F") -> "Func[Any]":
     """Return an expression of SQL for the words of a text as ``fold`` has them, but for the case of their letters.
 
     PostgreSQL lowers that itself when it makes words. It can be indexed: nothing in it depends on settings.
@@ -78,7 +79,7 @@ def folded(text: Func | F) -> Func:
     return _without_marks(_decomposed(text))
 
 
-def folded_spelt_out(text: Func | F) -> Func:
+def folded_spelt_out(text: "Func[Any] | F") -> "Func[Any]":
     """Return as ``folded`` what is typed by whoever has no umlauts: ``Müller`` -> ``Mueller``."""
     plain: Func = _decomposed(text)
     for letter, spelt in (("ø", "oe"), ("Ø", "Oe")):

@@ -96,7 +96,7 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
 
     def make() -> Page:
         starts = starts_of_cards(listing.with_types, request.zone, now)
-        times = listing.query.times(request.zone)
+        times = listing.query.times(request.zone, now)
         found, until = cards(listing.rows, listing.open_counts, request.zone, now, starts, times)
         if starts and listing.query.sort == "soonest":
             # They were put in order by their slots, of which not each is a start.

@@ -135,7 +135,8 @@ return 0
 def _ask(keys: list[str], arguments: list[int]) -> Any:
     """Run the script: by hand, as the client's own way takes twice the CPU, and by that where anything is unusual."""
     script = _script()
-    pool: Any = script.registered_client.connection_pool  # redis has no types for it
+    client: Any = script.registered_client  # redis has no types for its pool
+    pool = client.connection_pool
     connection = pool.get_connection()
     try:
         connection.send_command("EVALSHA", script.sha, len(keys), *keys, *arguments)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import action
 
+from bookings.admin.mail_texts import WithMailTexts
 from bookings.admin.organization_preview import WithPreviewOfLook
 from bookings.admin.rescue_leads import LeadsToRescue, lead_to_rescue
 from bookings.models import ApiToken
@@ -112,7 +113,7 @@ class OrganizationForm(PolicyForm):
 
 
 @admin.register(Organization)
-class OrganizationWithFeedAdmin(WithPreviewOfLook, WithCalendarFeed, OrganizationAdmin):
+class OrganizationWithFeedAdmin(WithMailTexts, WithPreviewOfLook, WithCalendarFeed, OrganizationAdmin):
     form = OrganizationForm
 
     def get_fieldsets(self, request, obj=None):

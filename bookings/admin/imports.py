@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_GET
 
+from bookings.admin.staff_choice import chosen_organization
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.services import imports
 from experts import formatting, tables
@@ -50,21 +51,23 @@ class ImportForm(forms.Form):
     def __init__(self, request, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.request = request
-        self.fields["kind"].choices = [(kind.value, kind.label) for kind in ImportKind if _houses(request, kind)]
+        self.fields["kind"].choices = [(kind.value, kind.label) for kind in ImportKind if _organizations(request, kind)]
         rows = Organization.objects.order_by("name")
         if not reach(request).everything:
-            rows = rows.filter(pk__in=frozenset().union(*(_houses(request, kind) for kind in ImportKind)))
+            rows = rows.filter(pk__in=frozenset().union(*(_organizations(request, kind) for kind in ImportKind)))
         self.fields["organization"].queryset = rows
         self.needs_choice = self.fields["organization"].queryset.count() > 1
-        if not self.needs_choice:
+        if self.needs_choice:
+            self.fields["organization"].initial = chosen_organization(request)
+        else:
             self.fields["organization"].required = False
 
     def clean(self):
         cleaned = super().clean()
         if not self.needs_choice:
             cleaned["organization"] = self.fields["organization"].queryset.first()
-        kind, house = cleaned.get("kind"), cleaned.get("organization")
-        if kind and house and not _may_import(self.request, kind, house.pk):
+        kind, organization = cleaned.get("kind"), cleaned.get("organization")
+        if kind and organization and not _may_import(self.request, kind, organization.pk):
             self.add_error("kind", _("You may not add these to that organisation."))
         file = cleaned.get("file")
         if file is not None and file.size > tables.MOST_BYTES:
@@ -72,7 +75,7 @@ class ImportForm(forms.Form):
         return cleaned
 
 
-def _houses(request, kind: str) -> frozenset[int] | bool:
+def _organizations(request, kind: str) -> frozenset[int] | bool:
     """The organisations into which they may import that; True for all."""
     mine = reach(request)
     if mine.everything:
@@ -83,8 +86,8 @@ def _houses(request, kind: str) -> frozenset[int] | bool:
 
 
 def _may_import(request, kind: str, organization_id: int) -> bool:
-    houses = _houses(request, kind)
-    return houses if isinstance(houses, bool) else organization_id in houses
+    found = _organizations(request, kind)
+    return found if isinstance(found, bool) else organization_id in found
 
 
 def _runs(request):

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from csp.decorators import csp_replace
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -34,8 +35,25 @@ from experts.models import Organization
 
 CHOICE = "_preview"  # which part the frame shows: "" for the page, else a kind of mail
 _FRAME = {"default-src": [SELF], "frame-ancestors": [SELF], "form-action": [NONE], "script-src": [NONE]}
-# A mail carries its own style, and nothing else is let in.
-_MAIL = {"default-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": [SELF], "frame-ancestors": [SELF]}
+
+
+def policy_of_mail() -> dict[str, list[str]]:
+    """A mail carries its own style, and the address of the logo as it is for everybody; nothing else is let in."""
+    pictures = [SELF, settings.SITE_URL.rstrip("/")]
+    return {"default-src": [NONE], "style-src": [SELF, UNSAFE_INLINE], "img-src": pictures, "frame-ancestors": [SELF]}
+
+
+def framed(admin_view, inner):
+    """A page of the admin that may stand in a frame of this site, with its own ``policy_of_frame``. No other may."""
+    inner = xframe_options_sameorigin(admin_view(inner))
+
+    def view(request, **place):
+        response = inner(request, **place)
+        policy = getattr(response, "policy_of_frame", None)
+        # Last of all: the admin's own policy would take its place.
+        return csp_replace(policy)(lambda _request: response)(request) if policy else response
+
+    return view
 
 
 class WithPreviewOfLook(InTabs):
@@ -55,22 +73,10 @@ class WithPreviewOfLook(InTabs):
     def get_urls(self):
         view = self.admin_site.admin_view
         own = [
-            path("<int:object_id>/preview/", self.preview_address(view), name="experts_organization_preview"),
+            path("<int:object_id>/preview/", framed(view, self.preview_view), name="experts_organization_preview"),
             path("<int:object_id>/test-mail/", view(self.test_mail_view), name="experts_organization_test_mail"),
         ]
         return [*own, *super().get_urls()]
-
-    def preview_address(self, view):
-        """Only here a page of the admin may stand in a frame, and only in one of this site."""
-        inner = xframe_options_sameorigin(view(self.preview_view))
-
-        def framed(request, **place):
-            response = inner(request, **place)
-            policy = getattr(response, "policy_of_frame", None)
-            # Last of all: the admin's own policy would take its place.
-            return csp_replace(policy)(lambda _request: response)(request) if policy else response
-
-        return framed
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         if obj is not None:
@@ -81,6 +87,7 @@ class WithPreviewOfLook(InTabs):
                 "preview": {
                     "url": reverse("admin:experts_organization_preview", args=[obj.pk]),
                     "test_url": reverse("admin:experts_organization_test_mail", args=[obj.pk]),
+                    "words_url": reverse("admin:experts_organization_mails", args=[obj.pk]),
                     "mails": [(kind.value, kind.label) for kind in SHOWN],
                     "to": request.user.email,
                 }
@@ -90,7 +97,7 @@ class WithPreviewOfLook(InTabs):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def preview_view(self, request, object_id):
-        organization = self._changeable(request, object_id)
+        organization = changeable(self, request, object_id)
         mistakes = []
         if request.method == "POST":
             mistakes = self._typed(request, organization)
@@ -111,28 +118,15 @@ class WithPreviewOfLook(InTabs):
         """Send the mail that is shown, as it is saved, to whoever asks for it. To nobody else, whatever was sent."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        organization = self._changeable(request, object_id)
+        organization = changeable(self, request, object_id)
         asked = request.POST.get(CHOICE, "") or MailKind.CONFIRMED.value
         if asked not in {kind.value for kind in SHOWN}:
             raise Http404
-        text, level = _("A test is on its way to %(address)s, as the organisation is saved now."), messages.SUCCESS
-        text %= {"address": request.user.email}
-        try:
-            services.send_test_mail(organization=organization, user=request.user, kind=MailKind(asked))
-        except Refused as refusal:
-            text, level = str(refusal), messages.ERROR
+        text, level = send_test(request, organization, MailKind(asked))
         if request.headers.get("HX-Request"):  # the page stays, with all that is typed
             return HttpResponse(text, content_type="text/plain; charset=utf-8")
         self.message_user(request, text, level)
         return HttpResponseRedirect(reverse("admin:experts_organization_change", args=[organization.pk]))
-
-    def _changeable(self, request, object_id) -> Organization:
-        organization = self.get_object(request, str(object_id))
-        if organization is None:
-            raise Http404
-        if not self.has_change_permission(request, organization):
-            raise PermissionDenied
-        return organization
 
     def _typed(self, request, organization: Organization) -> list[str]:
         """Give the object in memory what was typed, where that can be understood; return the names of the rest."""
@@ -144,11 +138,31 @@ class WithPreviewOfLook(InTabs):
         return [str(form.fields[name].label) for name in form.errors if name in form.fields]
 
 
+def changeable(page, request, object_id) -> Organization:
+    """Return the organisation if its settings may be changed; else 404 or 403."""
+    organization = page.get_object(request, str(object_id))
+    if organization is None:
+        raise Http404
+    if not page.has_change_permission(request, organization):
+        raise PermissionDenied
+    return organization
+
+
+def send_test(request, organization: Organization, kind: MailKind) -> tuple[str, int]:
+    """Send whoever asks a mail of that kind as it is saved; return what to tell of it, and how serious that is."""
+    try:
+        services.send_test_mail(organization=organization, user=request.user, kind=kind)
+    except Refused as refusal:
+        return str(refusal), messages.ERROR
+    text = _("A test is on its way to %(address)s, as the organisation is saved now.")
+    return text % {"address": request.user.email}, messages.SUCCESS
+
+
 def _mail_response(request, organization: Organization, kind: MailKind, now: datetime) -> HttpResponse:
     mail = example_mail(organization, kind, request.user.email, "<example@expertbook>", now)
     [(html, _type)] = mail.alternatives
     response = HttpResponse(html)
-    response.policy_of_frame = _MAIL
+    response.policy_of_frame = policy_of_mail()
     return response
 
 

@@ -1,43 +1,32 @@
 """Reports: a period and its experts in numbers, each of which leads to the list of what it has counted."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import cached_property, partial
+from functools import partial
 from urllib.parse import urlencode
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from bookings.admin.report_export import export_view
+from bookings.admin.report_question import FIRST_COLUMN, GROUPINGS, PERIODS, Answer, Asked, bounds, moved, read_question
+from bookings.admin.staff_choice import organizations_to_choose
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.selectors import reports
-from bookings.selectors.reports import LONGEST, Demand, Figures, Report, Scope
-from experts import formatting, services
-from experts.admin.exports import table_response
-from experts.admin.report_filters import numbers_in
+from bookings.selectors.reports import LONGEST, Demand, Figures, Report
+from bookings.selectors.staff_day import organization_zone
+from experts import formatting
 from experts.admin.scoping import may, reach
-from experts.models import Expert, ExportFormat, Organization, SessionType
-from experts.permissions import ADD, VIEW
-from experts.tables import Cell, Row
+from experts.models import Expert
+from experts.permissions import ADD
 
 MOST_ROWS = 400  # shown in the table: as many as a report has days at most
 MOST_CHOICES = 300  # experts to tick
-MOST_HOUSES = 200
 MOST_DEMAND = 5
 STEPS = 5  # of the colours of the heat table
-PERIODS = {
-    "week": gettext_lazy("Week"),
-    "month": gettext_lazy("Month"),
-    "quarter": gettext_lazy("Quarter"),
-    "own": gettext_lazy("Own dates"),
-}
-GROUPINGS = {"day": gettext_lazy("By day"), "expert": gettext_lazy("By expert"), "type": gettext_lazy("By type")}
-FIRST_COLUMN = {"day": gettext_lazy("Day"), "expert": gettext_lazy("Expert"), "type": gettext_lazy("Session type")}
 # What each number means. docs/reports.md says the same at more length.
 MEANINGS = {
     "booked": (
@@ -80,143 +69,22 @@ MEANINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a report is asked about, as its address says it."""
-
-    period: str
-    first: date
-    last: date
-    today: date
-    by: str
-    house: Organization
-    chosen: tuple[int, ...]  # ids of experts; none for all
-    is_cut: bool = False  # whether more days were asked for than a report has
-
-    @property
-    def before(self) -> tuple[date, date]:
-        """The period before, of the same kind."""
-        return _moved(self, -1)
-
-    def query(self, **changes: object) -> str:
-        """The part of an address that asks this, with changes."""
-        asked = replace(self, **changes)
-        values: dict[str, object] = {"period": asked.period, "by": asked.by, "house": asked.house.pk}
-        if asked.period == "own":
-            values |= {"from": asked.first, "to": asked.last}
-        else:
-            values["day"] = asked.first
-        if asked.chosen:
-            values["experts"] = ",".join(map(str, asked.chosen))
-        return urlencode(values)
-
-
-class Books:
-    """What one person may see in a report: the organisations and experts within reach."""
-
-    def __init__(self, request) -> None:
-        self.mine = reach(request)
-        self.everywhere, self.own = self.mine.with_right("bookings.booking", VIEW)
-
-    @cached_property
-    def houses(self) -> list[Organization]:
-        rows = Organization.objects.order_by("name", "pk")
-        if not self.mine.everything:
-            rows = rows.filter(pk__in=self.everywhere | self.own)
-        return list(rows[:MOST_HOUSES])
-
-    def house(self, text: str) -> Organization:
-        """The organisation that the address names, else the first. PermissionDenied where there is none."""
-        for key in numbers_in(text):
-            rows = Organization.objects.filter(pk=key)
-            found = rows if self.mine.everything else rows.filter(pk__in=self.everywhere | self.own)
-            if house := found.first():
-                return house
-        if not self.houses:
-            raise PermissionDenied
-        return self.houses[0]
-
-    def experts(self, house: Organization) -> list[Expert]:
-        """The experts of an organisation, or among them one's own."""
-        rows = Expert.objects.filter(organization=house).order_by("name", "pk").defer("bio", "search_text")
-        if not (self.mine.everything or house.pk in self.everywhere):
-            rows = rows.filter(user=self.mine.user_id)
-        return list(rows)
-
-
-def read_question(request) -> Asked:
-    """What the address asks for; what it says wrongly is as if it said nothing."""
-    given = request.GET
-    books = Books(request)
-    house = books.house(given.get("house", ""))
-    today = timezone.now().astimezone(_zone(house)).date()
-    period = given.get("period") if given.get("period") in PERIODS else "month"
-    by = given.get("by") if given.get("by") in GROUPINGS else "expert"
-    chosen = tuple(dict.fromkeys(numbers_in(",".join(given.getlist("experts")))))
-    day = _day(given.get("day")) or today
-    first, last = _bounds(period, day)
-    is_cut = False
-    if period == "own":
-        first = _day(given.get("from")) or today.replace(day=1)
-        last = max(_day(given.get("to")) or today, first)
-        is_cut = (last - first).days >= LONGEST
-        last = min(last, first + timedelta(days=LONGEST - 1))
-    return Asked(period, first, last, today, by, house, chosen, is_cut)
-
-
-def _zone(house: Organization):
-    return Expert(timezone=house.timezone).zone
-
-
-def _day(text: str | None) -> date | None:
-    """A day in an address; none that is so far away that periods before or after it are not days any more."""
-    try:
-        found = date.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return found if 1900 <= found.year <= 2200 else None
-
-
-def _bounds(period: str, day: date) -> tuple[date, date]:
-    if period == "week":
-        first = formatting.week_start(day)
-        return first, first + timedelta(days=6)
-    months = 3 if period == "quarter" else 1
-    first = date(day.year, day.month - (day.month - 1) % months, 1)
-    return first, _month_after(first, months) - timedelta(days=1)
-
-
-def _month_after(first: date, months: int) -> date:
-    number = first.year * 12 + first.month - 1 + months
-    return date(number // 12, number % 12 + 1, 1)
-
-
-def _moved(asked: Asked, steps: int) -> tuple[date, date]:
-    if asked.period in ("month", "quarter"):
-        return _bounds(asked.period, _month_after(asked.first, steps * (3 if asked.period == "quarter" else 1)))
-    length = (asked.last - asked.first).days + 1
-    return asked.first + timedelta(days=steps * length), asked.last + timedelta(days=steps * length)
-
-
-# The page
-
-
 def reports_view(request):
     asked = read_question(request)
     if asked.is_cut:
         text = ngettext("A report has at most %(count)d day.", "A report has at most %(count)d days.", LONGEST)
         messages.warning(request, text % {"count": LONGEST})
-    experts, report = read(request, asked)
-    names = names_of_rows(asked, experts, report)
-    links = Links(request, asked, _chosen(asked, experts))
+    answer = Answer(request, asked)
+    report = answer.report
+    links = Links(request, answer)
     context = {
         "asked": asked,
         "cards": _cards(report, links),
         "heat": _heat(report, links),
-        "demand": _demand(request, asked, report, experts, links),
-        "table": _table(asked, report, names, links),
-        "experts": _choices(asked, experts),
-        "houses": Books(request).houses,
+        "demand": _demand(request, answer, links),
+        "table": _table(answer, links),
+        "experts": _choices(answer),
+        "organizations": organizations_to_choose(request, asked.organization),
         "periods": [(label, asked.period == key, _period_url(asked, key)) for key, label in PERIODS.items()],
         "groupings": [(label, asked.by == key, f"?{asked.query(by=key)}#table") for key, label in GROUPINGS.items()],
         "span": formatting.period(asked.first, asked.last, asked.today),
@@ -225,46 +93,23 @@ def reports_view(request):
         "later": _moved_url(asked, 1),
         "query": asked.query(),
         "meanings": MEANINGS.values(),
-        "printed_at": formatting.full_day_and_time(timezone.now(), _zone(asked.house)),
+        "printed_at": formatting.full_day_and_time(timezone.now(), organization_zone(asked.organization)),
     }
     return render_page(request, "admin/reports.html", _("Reports"), context)
-
-
-def read(request, asked: Asked) -> tuple[list[Expert], Report]:
-    """The experts that can be chosen, and the numbers of those that were."""
-    experts = Books(request).experts(asked.house)
-    ids = _chosen(asked, experts)
-    return experts, reports.read_report(Scope(ids, asked.first, asked.last), Scope(ids, *asked.before), asked.by)
-
-
-def _chosen(asked: Asked, experts: Iterable[Expert]) -> list[int]:
-    return [expert.pk for expert in experts if not asked.chosen or expert.pk in asked.chosen]
-
-
-def names_of_rows(asked: Asked, experts: Iterable[Expert], report: Report) -> dict[object, str]:
-    """The keys of the table's rows in their order, with what they are called: experts without numbers, too."""
-    if asked.by == "day":
-        return {day: formatting.full_day(day, asked.today) for day in sorted(report.rows)}
-    if asked.by == "expert":
-        return {expert.pk: expert.name for expert in experts if not asked.chosen or expert.pk in asked.chosen}
-    types = SessionType.objects.filter(pk__in=[key for key in report.rows if key]).order_by("position", "name")
-    names: dict[object, str] = {kind.pk: kind.name for kind in types}
-    return names | ({None: _("Without a type")} if None in report.rows else {})
 
 
 class Links:
     """Addresses of the lists that numbers have counted."""
 
-    def __init__(self, request, asked: Asked, ids: list[int]) -> None:
-        self.asked = asked
+    def __init__(self, request, answer: Answer) -> None:
+        self.asked = asked = answer.asked
         mine = reach(request)
         self.common: dict[str, object] = {}
         if mine.everything or len(frozenset().union(*mine.organizations.values())) > 1:
-            self.common["house"] = asked.house.pk
-        sees_all = mine.everything or asked.house.pk in Books(request).everywhere
+            self.common["organization"] = asked.organization.pk
         # Of those who see their own calendar only, lists have sessions, too, in which they are the second of two.
-        if asked.chosen or not sees_all:
-            self.common["experts"] = ",".join(map(str, ids))
+        if asked.chosen or not answer.sees_all:
+            self.common["experts"] = ",".join(map(str, answer.expert_ids))
 
     def of(self, model: str, path: str, days: tuple[date, date] | None = None, **values: object) -> str:
         """The list of a model on some days, all of the report by default. ``path`` leads to the slot: "slot__"."""
@@ -298,12 +143,12 @@ def _period_url(asked: Asked, period: str) -> str:
     if period == "own":
         return f"?{asked.query(period=period)}"
     day = asked.today if asked.first <= asked.today <= asked.last else asked.first
-    first, last = _bounds(period, day)
+    first, last = bounds(period, day)
     return f"?{asked.query(period=period, first=first, last=last)}"
 
 
 def _moved_url(asked: Asked, steps: int) -> str:
-    first, last = _moved(asked, steps)
+    first, last = moved(asked, steps)
     return f"?{asked.query(first=first, last=last)}"
 
 
@@ -407,8 +252,9 @@ def _cell(figures: Figures | None, weekday: int, hour: int, links: Links) -> dic
     }
 
 
-def _demand(request, asked: Asked, report: Report, experts: list[Expert], links: Links) -> dict:
-    by_id = {expert.pk: expert for expert in experts}
+def _demand(request, answer: Answer, links: Links) -> dict:
+    report = answer.report
+    by_id = answer.experts_named({it.expert_id for it in report.demand[:MOST_DEMAND]})
     most = [(by_id[it.expert_id], it) for it in report.demand[:MOST_DEMAND]]
     now = timezone.now()
     may_add = may(request, "experts.slot", ADD) and bool(most)
@@ -442,19 +288,23 @@ def _add_url(expert: Expert, demand: Demand, place) -> str:
     return f"{reverse('admin:experts_slot_add')}?{urlencode(values)}"
 
 
-def _table(asked: Asked, report: Report, names: dict[object, str], links: Links) -> dict:
-    rows = [_row(name, report.rows.get(key, Figures()), links, **links.of_row(key)) for key, name in names.items()]
+def _table(answer: Answer, links: Links) -> dict:
+    by, report = answer.asked.by, answer.report
+    names = answer.names_of_rows(MOST_ROWS)
+    number = answer.chosen.count() if by == "expert" and len(names) == MOST_ROWS else len(names)
+    shown = list(names.items())[:MOST_ROWS]
+    rows = [_row(name, report.rows.get(key, Figures()), links, **links.of_row(key)) for key, name in shown]
     total = _row(_("All together"), report.total, links)
-    if asked.by == "type":
+    if by == "type":
         for row in (*rows, total):
             row["use"], row["turned_away"] = None, None
     return {
-        "title": GROUPINGS[asked.by],
-        "first": FIRST_COLUMN[asked.by],
-        "rows": rows[:MOST_ROWS],
-        "more": max(len(rows) - MOST_ROWS, 0),
+        "title": GROUPINGS[by],
+        "first": FIRST_COLUMN[by],
+        "rows": rows,
+        "more": number - len(rows),
         "total": total,
-        "has_slots": asked.by != "type",
+        "has_slots": by != "type",
     }
 
 
@@ -479,60 +329,13 @@ def _row(name: str, figures: Figures, links: Links, **values) -> dict:
     }
 
 
-def _choices(asked: Asked, experts: list[Expert]) -> dict:
-    number = len([expert for expert in experts if expert.pk in asked.chosen]) or len(experts)
-    text = ngettext("%(count)d expert", "%(count)d experts", number) % {"count": number}
-    rows = [(expert, expert.pk in asked.chosen) for expert in experts[:MOST_CHOICES]]
-    return {"text": text, "rows": rows if len(experts) > 1 else [], "is_cut": len(experts) > MOST_CHOICES}
-
-
-# Exports
-
-
-def export_view(request, file_format):
-    """The table as it is shown, with all rows and minutes instead of parts; a workbook has hours and demand, too."""
-    asked = read_question(request)
-    experts, report = read(request, asked)
-    names = names_of_rows(asked, experts, report)
-    services.log_export(
-        user=request.user,
-        subject="reports",
-        filters=asked.query(),
-        file_format=file_format,
-        rows={asked.house.pk: len(names)},
-    )
-    sheets = [(str(GROUPINGS[asked.by]), _lines(asked, report, names))]
-    if file_format == ExportFormat.XLSX:
-        sheets += [
-            (_("Used seats by hour"), _lines_of_heat(report)),
-            (_("Demand you turned away"), _lines_of_demand(report, {expert.pk: expert for expert in experts})),
-        ]
-    return table_response(file_format, "report", sheets)
-
-
-def _lines(asked: Asked, report: Report, names: dict[object, str]) -> Iterator[Row]:
-    head = [_("From"), _("To"), str(FIRST_COLUMN[asked.by])]
-    head += [_("Booked"), _("Attended"), _("No-shows"), _("Cancelled")]
-    yield [*head, _("Offered minutes"), _("Used minutes"), _("Turned away"), _("Lead time in days")]
-    keyed = [(name, report.rows.get(key, Figures())) for key, name in names.items()]
-    for name, it in [*keyed, (_("All together"), report.total)]:
-        by_slot: list[Cell] = [it.offered, it.used, it.turned_away] if asked.by != "type" else [None, None, None]
-        lead = round(it.lead / timedelta(days=1), 2) if it.lead is not None else None
-        counted = [it.booked, it.attended, it.no_shows, it.cancelled]
-        yield [asked.first, asked.last, name, *counted, *by_slot, lead]
-
-
-def _lines_of_heat(report: Report) -> Iterator[Row]:
-    yield [_("Weekday"), _("Hour"), _("Offered minutes"), _("Used minutes")]
-    for (weekday, hour), it in sorted(report.heat.items()):
-        yield [date_format(date(2024, 1, weekday), "WEEKDAY_FORMAT"), hour, it.offered, it.used]
-
-
-def _lines_of_demand(report: Report, experts: dict[int, Expert]) -> Iterator[Row]:
-    yield [_("Expert"), _("Time zone"), _("Hours"), _("Turned away")]
-    for it in report.demand:
-        expert, when = experts[it.expert_id], formatting.hour_of_weekday(it.weekday, it.first_hour, it.last_hour)
-        yield [expert.name, expert.timezone, when, it.people]
+def _choices(answer: Answer) -> dict:
+    chosen = set(answer.expert_ids) if answer.asked.chosen else set()
+    number = answer.experts.count()
+    count = len(chosen) or number
+    text = ngettext("%(count)d expert", "%(count)d experts", count) % {"count": count}
+    rows = [(expert, expert.pk in chosen) for expert in answer.experts[:MOST_CHOICES]] if number > 1 else []
+    return {"text": text, "rows": rows, "is_cut": number > MOST_CHOICES}
 
 
 REPORTS = StaffPage(

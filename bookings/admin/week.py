@@ -288,7 +288,7 @@ def _toast(request: HttpRequest, expert: Expert, day: date) -> dict | None:
         "seconds": UNDO_SECONDS,
         "is_patient": True,  # it is taken back as long as the log-in knows of it
         "undo_url": reverse("admin:week"),
-        "fields": {"do": "undo", "expert": expert.pk, "day": day, "time_off": kept["time_off"]},
+        "fields": {"do": "undo", "expert": expert.pk, "day": day.isoformat(), "time_off": kept["time_off"]},
     }
 
 

@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from bookings.access import links
+from bookings.addresses import again_page
 from bookings.icalendar import event
 from bookings.mail import limits, log
 from bookings.mail.rules import FOR_STAFF, NOTICES
@@ -149,7 +150,7 @@ def _mail_to_booker(
             "policy_line": policy_line,
             "place": place_of(booking, timezone.now()),
             "url": links.link_url(links.keeping_token(booking) if keeps else links.booking_token(booking)),
-            "again_url": _book_again_url(booking) if kind in _ENDS else "",
+            "again_url": absolute_url(*again_page(expert, booking.session_type)) if kind in _ENDS else "",
         },
         to=to,
         language=booking.language,
@@ -198,21 +199,6 @@ def _mail_to_staff(booking: Booking, kind: MailKind, to: str, message_id: str, b
         at=slot.starts_at,
         organization=expert.organization,
         message_id=message_id,
-    )
-
-
-def _book_again_url(booking: Booking) -> str:
-    """Return where somebody books instead of what has ended: with anyone who does the same, as the expert may be away.
-
-    Needs ``with_slot()``. Without a type, the expert's page, or that of the organisation where the expert has left.
-    """
-    expert, session_type = booking.slot.expert, booking.session_type
-    if session_type is not None and session_type.is_active:
-        return absolute_url("anyone", expert.organization.slug, session_type.slug)
-    return (
-        absolute_url("expert", expert.slug)
-        if expert.is_active
-        else absolute_url("organization", expert.organization.slug)
     )
 
 

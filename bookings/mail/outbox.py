@@ -106,7 +106,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     stale: dict[str, log.Delivery] = {}
     of_row: dict[int, list[str]] = defaultdict(list)
     about = [(row, bookings[row.booking_id], MailKind(row.kind)) for row in rows if row.booking_id in bookings]
-    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about])
+    to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about], old_slots)
     for (row, booking, kind), addresses in zip(about, to_each, strict=True):
         is_true = still_true(kind, booking, row.sequence, now)
         for to in addresses:

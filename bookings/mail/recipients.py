@@ -1,10 +1,10 @@
 """Choose who gets an e-mail."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from bookings.mail.rules import FOR_STAFF, MailKind
+from bookings.mail.rules import ABOUT_MOVES, FOR_STAFF, MailKind
 from bookings.models import Booking
-from experts.models import Expert, Membership, Organization, Role
+from experts.models import Expert, Membership, Organization, Role, Slot
 
 
 def recipients(booking: Booking, kind: MailKind) -> list[str]:
@@ -12,15 +12,25 @@ def recipients(booking: Booking, kind: MailKind) -> list[str]:
     return recipients_of_each([(booking, kind)])[0]
 
 
-def recipients_of_each(mails: Sequence[tuple[Booking, MailKind]]) -> list[list[str]]:
-    """Return what ``recipients`` does for each, in one query at most."""
-    for_staff = [booking for booking, kind in mails if kind in FOR_STAFF]
-    for booking in for_staff:
-        if booking.second_expert is not None:  # of the same organisation, which was read with the first
-            booking.second_expert.organization = booking.slot.expert.organization
-    staff = staff_recipients({expert for booking in for_staff for expert in booking.experts})
+def recipients_of_each(
+    mails: Sequence[tuple[Booking, MailKind]], left: Mapping[int, Slot] | None = None
+) -> list[list[str]]:
+    """Return what ``recipients`` does for each, in one query at most.
+
+    ``left``: by booking, the slot that it had before it was moved, with its expert, who is told of that as well.
+    """
+    concerned: dict[tuple[int, MailKind], list[Expert]] = {}
+    for booking, kind in mails:
+        if kind in FOR_STAFF:
+            experts = list(booking.experts)
+            if kind in ABOUT_MOVES and left is not None and booking.pk in left:
+                experts.append(left[booking.pk].expert)
+            for expert in experts:
+                expert.organization = booking.slot.expert.organization  # all are of one, which was read with the first
+            concerned[booking.pk, kind] = experts
+    staff = staff_recipients({expert for experts in concerned.values() for expert in experts})
     return [
-        list(dict.fromkeys(address for expert in booking.experts for address in staff[expert]))
+        list(dict.fromkeys(address for expert in concerned[booking.pk, kind] for address in staff[expert]))
         if kind in FOR_STAFF
         else [booking.email]
         if booking.email

@@ -83,12 +83,16 @@ class ProofReason(models.TextChoices):
 
 # Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
 _JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
-_NAME = Func("name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField())
+_NAME: "Func[Any]" = Func(
+    "name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField()
+)
 _WORDS_OF_NAME = SearchVector(folded(_NAME), folded_spelt_out(_NAME), config="simple")
-_PHONE = Func("phone", Value(";"), Value(1), function="split_part", output_field=models.TextField())  # no extension
+_PHONE: "Func[Any]" = Func(
+    "phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()
+)  # no extension
 
 
-def _digits_of(phone: Func) -> Func:
+def _digits_of(phone: "Func[Any]") -> "Func[Any]":
     return Func(
         phone,
         Value(r"\D"),
@@ -118,8 +122,8 @@ _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
 )
 # A session of a type may end before the slot in which it starts, or with one of those that follow.
-_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
-IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(_ENDS_AT, Now()))
+ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
+IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(ENDS_AT, Now()))
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
@@ -244,12 +248,15 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         )
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
-        """By booking, the slot that it had before its last move, by its history; without slots that were deleted."""
+        """By booking, the slot that it had before its last move, with its expert, as its history says.
+
+        Without slots that were deleted.
+        """
         before = self.model.pgh_event_model.objects.filter(
             pgh_obj__in=keys, sequence=F("pgh_obj__sequence") - 1
         ).order_by("pgh_id")
         slot_of = dict(before.values_list("pgh_obj_id", "slot_id"))
-        slots = Slot.objects.in_bulk(set(slot_of.values()))
+        slots = Slot.objects.select_related("expert").in_bulk(set(slot_of.values()))
         return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
 
     def once_approved(self, keys: list[int]) -> set[int]:
@@ -259,7 +266,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def over(self, at: datetime) -> Self:
         """Those whose sessions had ended at that instant: sessions of a type by their own end."""
-        return self.filter(LessThanOrEqual(_ENDS_AT, Value(at, models.DateTimeField())))
+        return self.filter(LessThanOrEqual(ENDS_AT, Value(at, models.DateTimeField())))
 
     def ahead(self) -> Self:
         """Requests and confirmed bookings whose sessions are still to come or going on."""

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 from django.db.models.functions import Lower, Now
+from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status
-from bookings.models.booking import IS_AHEAD, BookingQuerySet
+from bookings.models.booking import ENDS_AT, IS_AHEAD, BookingQuerySet
 from bookings.phones import digits_to_find, show_phone
 
 MOST_PEOPLE = 8
@@ -29,7 +30,7 @@ _DIGITS_SHOWN = 6
 # Confirmed sessions are completed within the hour after their end.
 _CAME = (
     Q(status=Status.COMPLETED)
-    | Q(status=Status.CONFIRMED, slot__ends_at__lte=Now())
+    | (Q(status=Status.CONFIRMED) & Q(LessThanOrEqual(ENDS_AT, Now())))
     | Q(status=Status.CONFIRMED, arrived_at__isnull=False)
 )
 

@@ -42,30 +42,38 @@ COUNTED = {
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose sessions a report is about, and when: from ``first`` to ``last``, days of their own calendars."""
+    """Whose sessions a report is about, and when: from ``first`` to ``last``, days of their own calendars.
 
-    experts: Collection[int]  # ids
+    Those of ``experts`` (ids), or of all of an ``organization`` (an id).
+    """
+
+    experts: Collection[int]
     first: date
     last: date
+    organization: int | None = None
 
     def bookings(self) -> QuerySet[Booking]:
         """Bookings whose session begins on one of the days; of two experts together those of the first."""
-        return Booking.objects.order_by().filter(
-            slot__expert__in=list(self.experts), slot__date__range=(self.first, self.last)
-        )
+        return Booking.objects.order_by().filter(self._is_in("slot__"))
 
     def slots(self) -> QuerySet[Slot]:
-        return Slot.objects.order_by().filter(expert__in=list(self.experts), date__range=(self.first, self.last))
+        return Slot.objects.order_by().filter(self._is_in(""))
 
     def turned_away(self) -> QuerySet[TurnedAway]:
-        return TurnedAway.objects.order_by().filter(
-            slot__expert__in=list(self.experts), slot__date__range=(self.first, self.last)
-        )
+        return TurnedAway.objects.order_by().filter(self._is_in("slot__"))
 
     def waitlist(self) -> QuerySet[WaitlistEntry]:
         """Whoever joined a line, whatever came of it."""
         joined = WaitlistEntry.objects.order_by().filter(is_echo=False).exclude(status=WaitlistEntry.Status.UNPROVEN)
-        return joined.filter(slot__expert__in=list(self.experts), slot__date__range=(self.first, self.last))
+        return joined.filter(self._is_in("slot__"))
+
+    def _is_in(self, path: str) -> Q:
+        """What is true of rows of the scope; ``path`` leads to their slot."""
+        if self.organization is None:
+            whose = Q(**{f"{path}expert__in": list(self.experts)})
+        else:
+            whose = Q(**{f"{path}expert__organization": self.organization})
+        return whose & Q(**{f"{path}date__range": (self.first, self.last)})
 
 
 @dataclass

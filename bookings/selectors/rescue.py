@@ -20,13 +20,12 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Now
 
 from bookings.models import Booking, Rescue
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking import ENDS_AT, BookingQuerySet
 from bookings.models.rescue import RescueState
 from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff
 
 _LONGEST_SLOT = timedelta(days=1)
-_ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
 _IS_ONE_OF_MORE = Func(
     "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
 )
@@ -81,7 +80,7 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     is_closed = (Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))) & ~on_purpose
     is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)
     settled = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence"), state=RescueState.SETTLED)
-    lost = bookings.ahead().alias(session_or_slot_ends_at=_ENDS_AT, placed_at=placed_at).filter(is_closed | is_away)
+    lost = bookings.ahead().alias(session_or_slot_ends_at=ENDS_AT, placed_at=placed_at).filter(is_closed | is_away)
     return lost.exclude(Exists(settled))
 
 

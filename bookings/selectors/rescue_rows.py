@@ -99,12 +99,13 @@ def read_board(
     staff may give bookings to.
     """
     lost = list(cannot_take_place(bookings, experts).with_slot().order_by("slot__starts_at", "pk")[: MOST_ROWS + 1])
-    done = rescues.exclude(state=RescueState.WITHDRAWN).filter(expert__in=experts.order_by().values("pk"))
-    done = done.filter(was_at__gt=now - _STAYS).with_booking().order_by("-pk")[: 2 * MOST_ROWS]  # type: ignore[attr-defined]  # of RescueQuerySet
-    last: dict[int, Rescue] = {}
-    for rescue in done:
-        last.setdefault(rescue.booking_id, rescue)
     found = {booking.pk: booking for booking in lost[:MOST_ROWS]}
+    done = rescues.exclude(state=RescueState.WITHDRAWN).with_booking()  # type: ignore[attr-defined]  # of RescueQuerySet
+    of_found = done.filter(booking__in=found).order_by("booking_id", "-pk").distinct("booking_id")
+    lately = done.filter(expert__in=experts.order_by().values("pk"), was_at__gt=now - _STAYS).exclude(booking__in=found)
+    last: dict[int, Rescue] = {}
+    for rescue in (*of_found, *lately.order_by("-pk")[: 2 * MOST_ROWS]):
+        last.setdefault(rescue.booking_id, rescue)
     others = {key: rescue.booking for key, rescue in last.items() if key not in found and _is_shown(rescue, now)}
     unreachable = _cannot_be_mailed([*found.values(), *others.values()])
     kept = _kept([rescue for rescue in last.values() if rescue.state == RescueState.OFFERED], now)

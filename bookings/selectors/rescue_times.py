@@ -192,8 +192,12 @@ class _FreeTimes:
     def _for(self, booking: Booking, *, own: bool = False) -> list[Slot]:
         """Return what bookings of this kind could take, in order of time. Worked out once for each kind."""
         expert, second_id = booking.slot.expert, booking.second_expert_id
+        terms = booking.terms
+        # Of what was agreed only what takes time: each may have a link of its own.
         kind = (
-            (booking.session_type_id, str(booking.agreed)) if booking.terms else (expert.category_id, _minutes(booking))
+            (booking.session_type_id, terms.minutes, terms.buffer_before, terms.buffer_after)
+            if terms
+            else (expert.category_id, _minutes(booking))
         )
         own = own or second_id is not None
         key = (kind, expert.pk if own else None, second_id)

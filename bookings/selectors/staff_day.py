@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
 
 from bookings.models import Booking, Status
-from bookings.models.booking import read_reference
+from bookings.models.booking import ENDS_AT, read_reference
 from bookings.permissions import experts_with
 from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
@@ -335,7 +334,7 @@ def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
 
     Two queries. Needs ``with_slot()``.
     """
-    seen = Booking.objects.filter(slot__expert__in=experts_seen(reach, booking.slot.expert.organization))
+    seen = Booking.objects.of_experts(experts_seen(reach, booking.slot.expert.organization))
     rows = bookings_of_person(seen, booking.pk).filter(
         status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
     )
@@ -352,11 +351,10 @@ def find_bookings(reach: Reach, organization: Organization, text: str, now: date
 
     Of the newest that match, at most ``MOST_FOUND``. One query.
     """
-    rows = Booking.objects.shown().filter(slot__expert__in=experts_seen(reach, organization))
+    rows = Booking.objects.shown().of_experts(experts_seen(reach, organization))
+    matching = Q(pk__any_of=_matching(text))
     if reference := read_reference(text):
-        matching = Q(reference=reference) | Q(pk__any_of=_matching(text))
-    else:
-        matching = Q(pk__any_of=_matching(text))
+        matching |= Q(reference=reference)
     found = rows.filter(matching).select_related("slot__expert").order_by("-pk")[:MOST_FOUND]
     return sorted(found, key=lambda booking: (booking.ends_at <= now, abs(booking.slot.starts_at - now)))
 
@@ -400,7 +398,7 @@ def _bookings(
     """All that take seats of these experts, as the first or the second of two, in order of time. Two queries."""
     is_shown = Q(status__in=STANDING) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
-        Booking.objects.alias(over_at=Coalesce("session_ends_at", "slot__ends_at"))
+        Booking.objects.alias(over_at=ENDS_AT)
         .filter(
             is_shown,
             slot__starts_at__gt=start - _LONGEST,

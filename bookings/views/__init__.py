@@ -11,7 +11,7 @@ from bookings.views.link import link
 from bookings.views.my_bookings import my_bookings, sign_out
 from bookings.views.not_me import not_me, unwanted
 from bookings.views.reschedule import reschedule
-from bookings.views.share_card import share_card
+from bookings.views.share_card import list_card, share_card
 from bookings.views.waitlist import waitlist
 from bookings.views.your_data import download_data, erase_data, read_data, your_data
 
@@ -33,6 +33,7 @@ __all__ = [
     "hold",
     "hold_anyone",
     "link",
+    "list_card",
     "my_bookings",
     "not_me",
     "read_data",

@@ -28,6 +28,8 @@ def correct_address(request, reference):
     form = AddressForm(request.POST)
     if not form.is_valid():
         return _show(request, booking, form, status=422)
+    if form.has_to_ask():
+        return _show(request, booking, form)
     try:
         check_change_limits(visitor=request.visitor, address=client_address(request), booking_id=booking.pk)
         services.change_details(booking_id=booking.pk, email=form.cleaned_data["email"], by_customer=True)

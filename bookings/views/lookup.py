@@ -32,6 +32,8 @@ def answer_form(request):
     form = LookupForm(request.POST)
     if not form.is_valid():
         return show_form(request, form=form, status=422)
+    if form.has_to_ask():
+        return show_form(request, form=form)
     visitor, email = ensure_visitor(request), form.cleaned_data["email"]
     try:
         check_lookup_limits(visitor=visitor, address=client_address(request))

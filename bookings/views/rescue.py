@@ -11,9 +11,10 @@ from django.utils.translation import gettext as _
 
 from bookings import services
 from bookings.access import proofs
-from bookings.access.links import booking_token, read_rescue_token
+from bookings.access.links import booking_token, link_url, read_rescue_token
 from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address, ensure_visitor
+from bookings.addresses import again_page
 from bookings.errors import Busy, InvalidDetails, LinkUnknown, NotAllowed, NotFound, OfferOver, SlotTaken, TooMany
 from bookings.models import Rescue
 from bookings.models.rescue import RescueReason, RescueState
@@ -109,10 +110,26 @@ def _show(request, found: Rescue, *, problem: str = "", status: int = 200):
         "zone_line": formatting.zone_line(clocks, session.starts_at),
         "choices": [_choice(it, clocks, now, it.slot.pk == wanted) for it in free],
         "problem": problem,
-        "booking_url": reverse("booking", args=[booking.reference]),
-        "again_url": _again_url(found),
+        # By a link of the booking, as whoever only looks has not shown to this browser that the address is theirs.
+        "booking_url": link_url(booking_token(booking)),
+        "again_url": _page_url(*again_page(expert, booking.session_type)),
+        "outcome": _outcome(found, now),
     }
     return render(request, "bookings/rescue.html", context, status=status)
+
+
+def _page_url(name: str, *parts: str) -> str:
+    return reverse(name, args=parts)
+
+
+def _outcome(found: Rescue, now: datetime) -> str:
+    """What has become of the booking, where there is nothing to choose any more: moved, ended, over or nothing yet."""
+    booking = found.booking
+    if not booking.is_open:
+        return "ended"
+    if booking.ends_at <= now:
+        return "over"
+    return "waits" if found.is_about(booking) and found.state != RescueState.CHOSEN else "moved"
 
 
 def _nearest(found: Rescue, now: datetime) -> list[Proposal]:
@@ -165,11 +182,3 @@ def _until(instant: datetime, clocks: Clocks, now: datetime) -> str:
     is_today = instant.astimezone(clocks.leading).date() == clocks.today(now)
     when = formatting.clock if is_today else formatting.full_day_and_time
     return formatting.deadline(instant, clocks, when(instant, clocks.leading))
-
-
-def _again_url(found: Rescue) -> str:
-    booking = found.booking
-    session_type, expert = booking.session_type, booking.slot.expert
-    if session_type is not None and session_type.is_active:
-        return reverse("anyone", args=[expert.organization.slug, session_type.slug])
-    return reverse("expert", args=[expert.slug])

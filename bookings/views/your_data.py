@@ -100,6 +100,8 @@ def _send_link(request):
     if not form.is_valid():
         context = {"form": form, "proofs": _proofs(request)}
         return render(request, "bookings/your_data.html", context, status=422)
+    if form.has_to_ask():
+        return render(request, "bookings/your_data.html", {"form": form, "proofs": _proofs(request)})
     visitor = ensure_visitor(request)
     try:
         check_lookup_limits(visitor=visitor, address=client_address(request))

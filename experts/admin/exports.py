@@ -69,12 +69,12 @@ class WithExport(admin.ModelAdmin):
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{back}?e=1")
         rows = changelist.queryset
-        if rows.order_by().values("pk")[: MOST_EXPORTED + 1].count() > MOST_EXPORTED:
+        keys = list(rows.values_list("pk", flat=True)[: MOST_EXPORTED + 1])
+        if len(keys) > MOST_EXPORTED:
             text = _("There are more than %(count)s rows. Filter the list first, and export it in parts.")
             messages.warning(request, text % {"count": count_label(MOST_EXPORTED)})
             query = f"?{request.GET.urlencode()}" if request.GET else ""
             return HttpResponseRedirect(back + query)
-        keys = list(rows.values_list("pk", flat=True))
         services.log_export(
             user=request.user,
             subject=self.opts.label_lower,

@@ -1,6 +1,6 @@
 """What became of an object, read from the event rows that PostgreSQL's triggers wrote (django-pghistory)."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -25,7 +25,9 @@ PARTS: dict[type[Model], dict[type[Model], str]] = {
     SessionType: {OfferedType: "session_type"},
 }
 # What the first words about a part say already.
-_NAMED = {WeeklyHours: ("expert",), OfferedType: ("expert", "session_type")}
+NAMED = {WeeklyHours: ("expert",), OfferedType: ("expert", "session_type")}
+# Parts that other apps know: how their events are called.
+CALLED: dict[type[Model], Callable[[Any], str]] = {}
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def _fields(event: Model) -> list[Field]:
 
 def _entry(event: Model, before: Model | None, words: "_Words") -> Entry:
     changes = []
-    named = _NAMED.get(event.pgh_tracked_model, ())
+    named = NAMED.get(event.pgh_tracked_model, ())
     for field in _fields(event):
         if field.name in named:
             continue
@@ -177,6 +179,8 @@ class _Words:
                 named = {"expert": self._names[Expert].get(event.expert_id, f"#{event.expert_id}")}
                 named["type"] = self._names[SessionType].get(event.session_type_id, f"#{event.session_type_id}")
                 return _("%(type)s with %(expert)s: %(what)s") % {**named, "what": text}
+        if called := CALLED.get(event.pgh_tracked_model):
+            return _("%(part)s: %(what)s") % {"part": called(event), "what": text}
         return text
 
     def who(self, event: Model) -> str:

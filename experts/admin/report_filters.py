@@ -55,11 +55,11 @@ def of_experts(path: str) -> type[ShownWhileUsed]:
 
 
 def of_organization(path: str) -> type[ShownWhileUsed]:
-    """A filter by one organisation, ``?house=1``, for who works in several; ``path`` leads from a row to it."""
+    """A filter by one organisation, ``?organization=1``, for who works in several; ``path`` leads from a row to it."""
 
     class OfOrganization(ShownWhileUsed):
         title = gettext_lazy("organisation")
-        parameter_name = "house"
+        parameter_name = "organization"
 
         def name_of(self, text: str) -> str:
             return _("One organisation")

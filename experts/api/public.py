@@ -20,7 +20,7 @@ from experts.free_starts import correct_starts, with_next_start
 from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.replicas import may_read_replica
-from experts.scheduling.anyone import find_experts, find_type, offers_of, starts_of_any, starts_with
+from experts.scheduling.anyone import find_experts, find_type, free_starts
 from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import offered_by
 from experts.search import search_condition
@@ -213,7 +213,7 @@ def get_slot(request: HttpRequest, slot_id: int):
 def list_starts(request: HttpRequest, slug: str, type_slug: str, query: Query[StartQuery]):
     """What ``POST …/book`` takes: instants at which somebody who offers the type is free, or two where it needs two.
 
-    Days are those of the organisation's time zone. Soonest first, all in one answer.
+    Days are those of the organisation’s time zone. Soonest first, all in one answer: the first 2,000 of them.
     """
     kind = find_type(slug, type_slug)
     experts = find_experts(kind, query.experts) if kind else None
@@ -222,8 +222,7 @@ def list_starts(request: HttpRequest, slug: str, type_slug: str, query: Query[St
     now, zone = timezone.now(), ZoneInfo(kind.organization.timezone)
     first, last = days_of(query.from_, query.to, now.astimezone(zone).date(), most=MOST_DAYS_OF_STARTS)
     begins, ends = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
-    found = starts_of_any(kind, offers_of(kind), begins, ends, now)
-    free = [it for it in starts_with(found, [expert.pk for expert in experts], kind) if it.free]
+    free = free_starts(kind, begins, ends, [expert.pk for expert in experts])
     return Listed[StartOut].model_construct(items=[StartOut.of(it) for it in free], count=len(free))
 
 

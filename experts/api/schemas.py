@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from experts.models import Audience, Expert, OfferedType, Slot
 from experts.models.expert import Venue
-from experts.scheduling.anyone import Start
+from experts.scheduling.anyone import FreeStart
 from experts.slot_facts import slot_facts
 
 Item = TypeVar("Item")
@@ -168,10 +168,9 @@ class StartOut(BaseModel):
     experts: list[str]
 
     @classmethod
-    def of(cls, start: Start) -> "StartOut":
-        slugs = [session.expert.slug for session in start.free]
+    def of(cls, start: FreeStart) -> "StartOut":
         starts_at, ends_at = start.starts_at.astimezone(UTC), start.ends_at.astimezone(UTC)
-        return cls.model_construct(starts_at=starts_at, ends_at=ends_at, experts=slugs)
+        return cls.model_construct(starts_at=starts_at, ends_at=ends_at, experts=start.experts)
 
 
 class SessionTypeOut(BaseModel):

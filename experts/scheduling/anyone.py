@@ -5,11 +5,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
+from django.db import connections, router
 from django.db.models import F, Func, IntegerField, OuterRef, QuerySet
 from django.utils import timezone
 
+from experts.free_starts import FREE_STARTS
 from experts.locking import with_clock
 from experts.models import Expert, OfferedType, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
@@ -17,6 +20,7 @@ from experts.scheduling.fitting import sessions_of, shown_sessions
 from experts.scheduling.sessions import slots_touching
 
 MOST_NEAR = 3
+MOST_STARTS = 2000  # of an answer
 _NEAR = timedelta(days=7)
 
 
@@ -123,13 +127,65 @@ def starts_with(starts: Iterable[Start], experts: Collection[int], session_type:
     return [Start(start.starts_at, found, start.now) for start, found in with_them if found]
 
 
-def nearest_starts(session_type: SessionType, starts_at: datetime, experts: Collection[int]) -> list[Start]:
-    """Read the starts near an instant at which somebody is free, with these experts (ids) or anyone: closest first."""
+# Of type ``t``, by one or, where it needs two, by all who are free; ``with_whom``: keys of experts, none for anyone.
+_FREE_STARTS = f"""
+    SELECT s.starts_at, max(s.starts_at + w.lasts), array_agg(e.slug ORDER BY e.name, e.id)
+    {FREE_STARTS} AND t.id = %(type)s AND s.starts_at >= %(begins)s AND s.starts_at < %(ends)s
+      AND (t.experts_needed = 2 OR %(with_whom)s::bigint[] = '{{}}' OR e.id = ANY(%(with_whom)s::bigint[]))
+    GROUP BY s.starts_at
+    HAVING count(*) >= max(t.experts_needed)
+       AND (max(t.experts_needed) = 1 OR array_agg(e.id::bigint) @> %(with_whom)s::bigint[])
+"""
+
+
+@dataclass(frozen=True)
+class FreeStart:
+    """An instant at which a session of a type can be booked: until when at the longest, and with whom (slugs)."""
+
+    starts_at: datetime
+    ends_at: datetime
+    experts: Sequence[str]
+
+
+def free_starts(
+    session_type: SessionType, begins: datetime, ends: datetime, experts: Collection[int] = ()
+) -> list[FreeStart]:
+    """Read when somebody is free from one instant until before another, or these experts (ids). Soonest first.
+
+    The first ``MOST_STARTS``. One query; no slot of those who are not free is read out of the database.
+    """
+    return _read_free(
+        f"{_FREE_STARTS} ORDER BY s.starts_at LIMIT {MOST_STARTS}",
+        {"type": session_type.pk, "begins": begins, "ends": ends, "with_whom": list(experts)},
+    )
+
+
+def nearest_starts(session_type: SessionType, starts_at: datetime, experts: Collection[int]) -> list[FreeStart]:
+    """Read the starts near an instant at which somebody is free, with these experts (ids) or anyone: closest first.
+
+    One query.
+    """
     now = timezone.now()
-    begins, ends = max(now, starts_at - _NEAR), max(now, starts_at) + _NEAR
-    starts = starts_of_any(session_type, offers_of(session_type), begins, ends, now)
-    free = [start for start in starts_with(starts, experts, session_type) if start.free]
-    return sorted(free, key=lambda start: (abs(start.starts_at - starts_at), start.starts_at))[:MOST_NEAR]
+    before = _FREE_STARTS.replace("%(ends)s", "%(at)s")
+    after = _FREE_STARTS.replace("%(begins)s", "%(at)s")
+    found = _read_free(
+        f"""({before} ORDER BY s.starts_at DESC LIMIT {MOST_NEAR}) UNION ALL
+            ({after} ORDER BY s.starts_at LIMIT {MOST_NEAR})""",
+        {
+            "type": session_type.pk,
+            "begins": max(now, starts_at - _NEAR),
+            "at": starts_at,
+            "ends": max(now, starts_at) + _NEAR,
+            "with_whom": list(experts),
+        },
+    )
+    return sorted(found, key=lambda start: (abs(start.starts_at - starts_at), start.starts_at))[:MOST_NEAR]
+
+
+def _read_free(sql: str, values: dict[str, Any]) -> list[FreeStart]:
+    with connections[router.db_for_read(Slot)].cursor() as cursor:
+        cursor.execute(sql, values)
+        return [FreeStart(*row) for row in cursor.fetchall()]
 
 
 def sessions_at(session_type: SessionType, offers: Iterable[OfferedType], starts_at: datetime) -> list[Session]:

@@ -57,26 +57,30 @@ def preview_hours(*, expert: Expert, hours: list[WeeklyHours]) -> tuple[Plan, st
 def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, seen: str = "") -> list[Plan]:
     """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``.
 
-    ``fields``: names of those that were changed; without it all are written.
+    ``fields``: names of those that were changed, of a row that there still is (else NotFound); without it all are
+    written.
     """
-    stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk and fields is not None else None
-    if stored is not None and fields is not None:
-        for name in fields:
-            setattr(stored, name, getattr(time_off, name))
-        time_off = stored
-    try:
-        time_off.full_clean(validate_constraints=False)
-    except ValidationError as error:
-        field = next(iter(error.message_dict))
-        raise InvalidHours(" ".join(error.message_dict[field]), field=field) from error
     with refusals_as_messages(), slot_transaction():
+        if time_off.pk and fields is not None:
+            # Two changes of one row run one after the other, and each writes what it is about.
+            stored = TimeOff.objects.select_for_update().filter(pk=time_off.pk).first()
+            if stored is None:
+                raise NotFound(_("There is no such time off."))
+            for name in fields:
+                setattr(stored, name, getattr(time_off, name))
+            time_off = stored
+        try:
+            time_off.full_clean(validate_constraints=False)
+        except ValidationError as error:
+            field = next(iter(error.message_dict))
+            raise InvalidHours(" ".join(error.message_dict[field]), field=field) from error
         return _change_time_off(time_off, time_off.save, seen)
 
 
 def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
     """Delete time off, and make the slots on those days again. As ``apply_hours``."""
     with refusals_as_messages(), slot_transaction():
-        time_off = TimeOff.objects.filter(pk=time_off_id).first()
+        time_off = TimeOff.objects.select_for_update().filter(pk=time_off_id).first()
         if time_off is None:
             raise NotFound(_("There is no such time off."))
         return _change_time_off(time_off, time_off.delete, seen)

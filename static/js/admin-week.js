@@ -175,6 +175,7 @@ document.addEventListener("submit", (event) => {
   fromForm(event.target);
   ask(true);
 });
+document.getElementById("week-expert")?.form.classList.add("is-quick"); // no button is needed
 document.getElementById("week-expert")?.addEventListener("change", ({ target }) => target.form.requestSubmit());
 
 function fromForm(form) {

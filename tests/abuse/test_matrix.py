@@ -48,6 +48,8 @@ PAGES = {
     "/experts/": OPEN,
     "/experts/<slug:slug>/": OPEN,
     "/experts/<slug:slug>/card.png": OPEN,
+    "/experts/card.png": OPEN,
+    "/o/<slug:slug>/card.png": OPEN,
     "/media/<path:name>": OPEN,
     "/o/<slug:slug>/": OPEN,
     "/o/<slug:slug>/book/<slug:type_slug>/": OPEN,
@@ -189,6 +191,10 @@ ADMIN = {
     "experts/organization/<int:object_id>/picture/": "OA",
     "experts/organization/<int:object_id>/preview/": "OA",
     "experts/organization/<int:object_id>/test-mail/": "OA",
+    "experts/organization/<int:object_id>/mails/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/preview/": "OA",
+    "experts/organization/<int:object_id>/mails/<slug:kind>/test/": "OA",
     "experts/expert/<path:object_id>/calendar_feed/": "OSEA",
     "experts/organization/<path:object_id>/calendar_feed/": "OSEA",  # leads on to the form of a new feed
     "experts/sessiontype/<path:object_id>/copy/": "OSA",  # leads on to the form of a new type

@@ -5,6 +5,7 @@ import pytest
 from bookings.models import Booking, Source
 from tests.api.caller import LENA, Caller
 from tests.bookings.services.test_anyone import House
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +109,19 @@ def test_starts_of_two_together():
 
 def house_at(house) -> str:
     return house.at().isoformat().replace("+00:00", "Z")
+
+
+def test_starts_of_many_cost_as_much_as_of_one():
+    """The type, and one statement for all starts, of which nothing but the answer is read."""
+    few, many = House(experts=1), House(experts=6)
+    for house in (few, many):
+        with asked_of_database() as asked:
+            assert starts(house).json()["items"]
+        assert asked.statements == 2, asked
+    for number in range(6):
+        book(many, key=f"{number}" * 16)
+    with asked_of_database() as asked:
+        refused = book(many)
+    assert refused.json()["alternatives"]
+    of_slots = [sql for sql, callers in asked.sent if "nearest_starts" in callers]
+    assert len(of_slots) == 1, asked

@@ -295,6 +295,8 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
     model = Booking if "booking_id" in address.names else address.model
     pk = key or world.objects[model].pk
     asked = {name: pk for name in KEYS}
+    if "/mails/" in address.pattern:
+        return [address.filled(**asked, kind=kind) for kind in (MailKind.CONFIRMED, MailKind.PASSWORD, "nonsense")]
     if "kind" in address.names:  # of where a booking comes from
         return [address.filled(**asked, kind=kind) for kind in (*BlockKind.values, "nonsense")]
     if "name" in address.names:  # of a decision about a booking

@@ -19,6 +19,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A page of a test lives for seconds: to compile its scripts into the fastest code takes longer than that saves.
+    "--js-flags=--no-opt --no-maglev",
 ]
 DESKTOP = {"viewport": {"width": 1280, "height": 860}, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
 # Drawing what moves takes a third of Chromium's work. The way to a booking is walked with it (test_booking.py).

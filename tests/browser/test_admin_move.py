@@ -185,6 +185,8 @@ def test_by_keyboard_to_another_day_with_the_mail_seen_before(page, desk):
     assert not axe_finds(page)
     page.keyboard.press("PageUp")
     expect(page.get_by_text("No time is free for this booking on this day.")).to_be_visible()
+    page.get_by_label("Go to a day").fill(day_ahead(5).isoformat())  # above the day, too
+    expect(page.get_by_label("Another day")).to_have_value(day_ahead(5).isoformat())
     page.get_by_label("Another day").fill(day_ahead(4).isoformat())
     expect(spot(page, "15:00, Dr Byrne, free. 1 of 1.")).to_be_focused()
     page.reload()  # it is in the address

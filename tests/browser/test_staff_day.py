@@ -275,6 +275,7 @@ def test_axe_finds_nothing_on_the_day(desk):
         "panel": {"booking": someone.pk},
         "class": {"slot": class_slot},
         "found": {"q": "karim", "show": "booked"},
+        "moving": {"moving": Booking.objects.get(name="Maya Halloran").pk, "view": "list"},
     }.items():
         page.goto(reverse("admin:day", query=query))
         page.evaluate(AXE)

@@ -357,7 +357,8 @@ def test_the_number_of_queries_is_constant(client, django_assert_num_queries, ex
         expert = make_expert(category=category)
         make_slot(expert, at="09:00")
         make_slot(expert, at="10:00", capacity=5)
-    asked = 5 if query else 4  # categories, organisations, list, what its cards show; how many match
+    # Categories, organisations, list, what its cards show; how many match, and in which zones somebody is.
+    asked = 6 if query else 4
     with django_assert_num_queries(asked + 2):  # experts and slots for the cards
         assert len(names(client, **query)) == experts
     with django_assert_num_queries(asked + 2 if "search" in query else asked):  # what is no search is kept

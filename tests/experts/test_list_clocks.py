@@ -10,6 +10,7 @@ from django.utils import timezone
 from experts.models.expert import Venue
 from tests.cast import make_expert, make_organization, make_slot
 from tests.kept import body_of
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 TOKYO, LOS_ANGELES, LONDON = ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Los_Angeles"), ZoneInfo("Europe/London")
@@ -68,3 +69,47 @@ def test_today_is_that_of_the_card_and_of_the_filter(client, organization, monke
         assert f"Next: Today {start[0]:02}:{start[1]:02}" in words_of(client, zone.key, **query)["Vic"]
         assert "1 left today" in words_of(client, zone.key, **query)["Vic"]
     assert "Vic" not in words_of(client, zone.key, when="tomorrow")
+
+
+def test_today_is_that_of_the_place_where_one_goes(client, organization, monkeypatch):
+    """Seen from Berlin at 23:30, when it is tomorrow in Tokyo: the filter means what the card calls today."""
+    berlin, day = ZoneInfo("Europe/Berlin"), timezone.now().date() + timedelta(days=3)
+    place = make_expert(organization=organization, name="Ann", venue=Venue.IN_PERSON, timezone="Asia/Tokyo")
+    call = make_expert(organization=organization, name="Vic", venue=Venue.VIDEO, timezone="Asia/Tokyo")
+    for expert in (place, call):
+        make_slot(expert, starts_at=at(TOKYO, day, 10))
+    late = at(berlin, day - timedelta(days=1), 23, 30)
+    assert late.astimezone(TOKYO).date() == day
+    monkeypatch.setattr(timezone, "now", lambda: late)
+    assert "Next: Today 10:00" in words_of(client, "Europe/Berlin", when="today")["Ann"]
+    for query in ({"when": "today"}, {"when": "today", "part": "morning"}, {"when": "today", "sort": "name"}):
+        assert set(words_of(client, "Europe/Berlin", **query)) == {"Ann"}
+    assert re.search(r"Next: Tomorrow 0[23]:00", words_of(client, "Europe/Berlin", when="tomorrow")["Vic"])
+    assert set(words_of(client, "Europe/Berlin", when="tomorrow")) == {"Vic"}
+    assert set(words_of(client, "Europe/Berlin", when="week")) == {"Ann", "Vic"}
+    # A date is that date on each clock.
+    assert set(words_of(client, "Europe/Berlin", when=f"{day}")) == {"Ann", "Vic"}
+
+
+def test_a_part_of_any_day_is_looked_for_in_two_weeks_and_says_so(client, organization):
+    today = timezone.now().astimezone(LONDON).date()
+    for days, name in ((13, "Soon"), (14, "Late")):
+        expert = make_expert(organization=organization, name=name, venue=Venue.VIDEO)
+        make_slot(expert, starts_at=at(LONDON, today + timedelta(days=days), 19))
+    assert set(words_of(client, "Europe/London", part="evening")) == {"Soon"}
+    assert "in the coming two weeks" in body_of(client.get("/experts/", {"part": "evening"}))
+    assert set(words_of(client, "Europe/London", part="evening", when=f"{today + timedelta(days=14)}")) == {"Late"}
+
+
+def test_an_hour_that_nobody_offers_is_not_looked_for_among_all_others(client, organization):
+    """Two weeks of evenings are read, each along the index, and not what lies between them."""
+    today = timezone.now().astimezone(LONDON).date()
+    expert = make_expert(organization=organization, venue=Venue.VIDEO)
+    for days in range(1, 14):
+        make_slot(expert, starts_at=at(LONDON, today + timedelta(days=days), 9))
+    client.cookies["zone"] = "Europe/London"
+    with asked_of_database() as asked:
+        client.get("/experts/", {"part": "evening"})
+    walks = [sql for sql, callers in asked.sent if "_walk" in callers]
+    assert len(walks) == 14
+    assert asked.statements <= 14 + 12, asked

@@ -86,7 +86,11 @@ def first_slots(slots: list[Slot], times: Times | None = None) -> dict[int, date
 def is_at(times: Times, slot: Slot) -> bool:
     """Whether a slot starts at such times, by what pages show of it."""
     shown = slot.starts_at.astimezone(clocks_for(slot.expert.venue, slot.expert.zone, times.zone).leading)
-    is_on_day = times.first is None or times.first <= shown.date() <= times.last
+    days = shown.date() - times.first
+    if times.now:  # days from today, which is another date on another clock
+        here = times.zone or ZoneInfo(timezone.get_default_timezone_name())
+        days -= times.now.astimezone(shown.tzinfo).date() - times.now.astimezone(here).date()
+    is_on_day = timedelta(0) <= days <= times.last - times.first
     return is_on_day and (not times.hours or shown.hour in times.hours)
 
 
@@ -122,17 +126,19 @@ def test_at_some_times_only_those_who_are_free_then(seed, monkeypatch):
     monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)
     today = timezone.now().date()
     evening = tuple(range(17, 24))
-    days_and_hours = [
-        (today, today, ()),
-        (today + timedelta(days=1), today + timedelta(days=1), ()),
-        (today, today + timedelta(days=2), evening),
-        (None, None, evening),
+    tomorrow, now = today + timedelta(days=1), timezone.now()
+    asked = [  # with the instant from which days are counted, or of dates
+        (today, today, (), now),
+        (tomorrow, tomorrow, (), None),
+        (tomorrow, tomorrow, (), now),
+        (today, today + timedelta(days=2), evening, now),
+        (today, tomorrow, (9, 10, 22, 23), None),
     ]
     bookable = bookable_slots()
     chosen = list(selections(Expert.objects.active().order_by("-pk")[0].organization_id))
     by_name = [list(selection.experts.order_by("name", "pk").values_list("pk", flat=True)) for selection in chosen]
-    for zone, (first_day, last_day, hours) in product((None, "Europe/Berlin", "America/Los_Angeles"), days_and_hours):
-        times = Times(first_day, last_day, hours, zone and ZoneInfo(zone))
+    for zone, (first_day, last_day, hours, counted) in product((None, "Europe/Berlin", "America/Los_Angeles"), asked):
+        times = Times(first_day, last_day, hours, zone and ZoneInfo(zone), counted)
         first = first_slots(bookable, times)
         in_order = sorted(first, key=lambda pk: (first[pk], pk))
         for (selection, names), upto in product(zip(chosen, by_name, strict=True), (1, 100)):

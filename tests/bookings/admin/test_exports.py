@@ -121,6 +121,8 @@ def test_rows_are_read_together(world, monkeypatch):
             lines_of(client.get(url_of(Booking)))
         counts.append(asked.statements)
     assert counts[0] == counts[1], asked
+    keys = [sql for sql, _callers in asked.sent if f"LIMIT {exports.MOST_EXPORTED + 1}" in sql]
+    assert len(keys) == 1 and "COUNT(" not in keys[0], "the keys are read, and not counted before"
 
 
 def test_nobody_changes_the_log(world):

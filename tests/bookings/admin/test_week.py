@@ -83,6 +83,7 @@ def test_a_block_is_taken_back_and_only_what_nobody_changed_since(staff, expert)
     toast = page.context["toast"]
     assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30"]
     assert staff.get(page.context["here_url"]).context["toast"] is None, "what the live page reads does not say it"
+    assert f'name="day" value="{DAY.isoformat()}"' in page.text
     answer = staff.post(toast["undo_url"], toast["fields"])
     assert staff.get(answer["Location"]).context["toast"]["text"] == "Taken back: it is as before."
     assert open_at(expert) == ["09:00", "09:30", "10:00", "10:30", "11:00", "11:30", "14:00"]

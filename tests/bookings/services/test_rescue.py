@@ -15,7 +15,7 @@ from bookings.selectors.rescue_times import kept_times, may_take, propose, who_m
 from bookings.services.catch_up import settle_overdue
 from bookings.tasks import send_rescue_offer
 from experts import services as calendars
-from experts.models import TimeOff
+from experts.models import Role, TimeOff
 from tests.cast import (
     book,
     day_ahead,
@@ -31,6 +31,7 @@ from tests.cast import (
     make_type,
 )
 from tests.mail import send_mails, waiting
+from tests.staff import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -263,6 +264,18 @@ class TestMoves:
         services.cancel_offered(rescue_id=rescue.pk)
         last = lost.events.order_by("pgh_id").last()
         assert (last.status, last.pgh_context.metadata["by"]) == (Status.CANCELLED, "customer")
+
+    def test_who_loses_a_session_to_a_colleague_is_told(self, house, mailoutbox):
+        old, new = (make_expert(organization=house) for _ in range(2))
+        for expert, address in ((old, "old@example.com"), (new, "new@example.com")):
+            expert.user = make_member(house, Role.EXPERT, email=address)
+            expert.save()
+        booking = book(make_slot(old))
+        send_mails()
+        mailoutbox.clear()
+        services.reschedule(booking_id=booking.pk, slot_id=make_slot(new, at="15:00").pk, by_customer=False)
+        send_mails()
+        assert {mail.to[0] for mail in mailoutbox} == {booking.email, "old@example.com", "new@example.com"}
 
     def test_a_form_that_is_too_old_moves_nobody(self, lost, colleague):
         to = make_slot(colleague, at="10:00")

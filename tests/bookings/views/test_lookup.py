@@ -139,6 +139,21 @@ class TestTheSameAnswer:
         assert ProcrastinateJob.objects.count() == 1
 
 
+@pytest.mark.parametrize("path", ["/bookings/", "/bookings/data/"])
+def test_a_slip_in_the_address_is_asked_about_once(client, path):
+    """Whoever mistypes it waits for a mail that goes to somebody else."""
+    page = client.post(path, {"email": "lena@gmial.com"})
+    assert page.status_code == 200
+    body = page.content.decode()
+    assert "Did you mean lena@gmail.com?" in body
+    assert work() == 0
+    sent = {"email": "lena@gmial.com", "asked": page.context["form"]["asked"].value()}
+    assert client.post(path, sent).status_code == 303
+    assert LookupRequest.objects.latest("pk").email == "lena@gmial.com"
+    assert client.post(path, sent | {"meant": "lena@gmail.com"}).status_code == 303
+    assert LookupRequest.objects.latest("pk").email == "lena@gmail.com"
+
+
 class TestTheWorker:
     def test_sends_a_link_to_a_known_address(self, booking, client):
         ask(client, "LENA@example.com")

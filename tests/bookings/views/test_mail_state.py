@@ -60,6 +60,10 @@ def test_a_stranger_sees_no_difference_between_sent_and_held_back(client, visito
     assert MailAllowance.objects.exists()
 
 
+def fresh_booking(booking):
+    return type(booking).objects.get(pk=booking.pk)
+
+
 def test_an_address_that_is_wrong_is_corrected_by_who_booked(client, visitor, booking, mailoutbox):
     send_mails()
     Notification.objects.update(status="bounced")
@@ -68,6 +72,9 @@ def test_an_address_that_is_wrong_is_corrected_by_who_booked(client, visitor, bo
     path = f"/bookings/{booking.reference}/address/"
     assert f'href="{path}"' in page
     assert client.post(path, {"email": "lena@"}).status_code == 422
+    asked = client.post(path, {"email": "lena@gmial.com"})
+    assert (asked.status_code, "Did you mean lena@gmail.com?" in asked.content.decode()) == (200, True)
+    assert fresh_booking(booking).email == "lena@example.com"
     assert client.post(path, {"email": "lena.fischer@example.com"}).status_code == 303
     send_mails()
     assert mailoutbox[-1].to == ["lena.fischer@example.com"]

@@ -11,6 +11,7 @@ from bookings.access.links import rescue_token
 from bookings.models import Booking, Rescue, Status
 from bookings.models.rescue import RescueState
 from experts import services as calendars
+from experts.models import Expert
 from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +135,25 @@ def test_what_was_decided_otherwise_meanwhile_is_said(client, offered, lost, tim
     assert "You have a new time" in refused.text
     services.cancel(booking_id=lost.pk, by_customer=False)
     assert "This booking is not open any more" in client.get(url_of(offered)).text
+
+
+def test_an_offer_that_staff_took_back_promises_no_new_time(client, offered, lost):
+    services.take_back_offer(booking_id=lost.pk)
+    page = client.get(url_of(offered))
+    assert "not kept for you any more" in page.text
+    assert "new time" not in page.text
+    assert "/bookings/link/" in page.context["booking_url"], "which opens the booking in this browser, too"
+    Booking.objects.filter(pk=lost.pk).update(status="EXPIRED")
+    assert "This booking is not open any more" in client.get(url_of(offered)).text
+
+
+def test_where_the_expert_has_left_one_books_with_somebody_else(client, offered, lost):
+    expert = lost.slot.expert
+    services.cancel(booking_id=lost.pk, by_customer=False)
+    Expert.objects.filter(pk=expert.pk).update(is_active=False)
+    url = client.get(url_of(offered)).context["again_url"]
+    assert url == f"/o/{expert.organization.slug}/"
+    assert client.get(url).status_code == 200
 
 
 def test_a_forged_link_and_nonsense_open_nothing(client, offered, lost):

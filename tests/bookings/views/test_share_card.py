@@ -1,16 +1,17 @@
 """The picture beside a link to an expert's page."""
 
 import io
+import re
 
 import pytest
 from PIL import Image
 
 from experts import share_card
 from experts.errors import Busy
-from experts.models import Expert
+from experts.models import Expert, Slot
 from experts.models.organization import Accent
 from experts.share_card import ACCENTS, HEIGHT, WIDTH, ShareCard
-from tests.cast import book, make_expert, make_slot
+from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
 
 pytestmark = pytest.mark.django_db
 PATH = "/experts/amara/card.png"
@@ -51,6 +52,25 @@ def test_it_says_who_it_is_and_when_they_are_free_next_by_their_clock(client, ex
     book(later)
     client.get(PATH)
     assert drawn[2].next_free == "No times are free right now"
+
+
+def test_a_list_says_who_is_free_soonest(client, drawn):
+    north = make_organization(slug="north", name="Northgate", accent="plum")
+    make_slot(make_expert(organization=north, name="Ann", timezone="Asia/Tokyo"), day=day_ahead(4), at="09:00")
+    make_slot(make_expert(name="Vic"), day=day_ahead(3), at="11:00")
+    for page, path in (("/", "/experts/card.png"), ("/o/north/", "/o/north/card.png")):
+        assert f'content="http://localhost:8000{path}"' in client.get(page).content.decode()
+        response = client.get(path)
+        assert response["Content-Type"] == "image/png"
+        assert client.get(path, headers={"If-None-Match": response["ETag"]}).status_code == 304
+    site, organization = drawn
+    assert (site.name, organization.name, organization.accent) == ("Book time with an expert", "Northgate", "plum")
+    assert re.fullmatch(r"Next free: .*, 11:00 London, with Vic", site.next_free)
+    assert re.fullmatch(r"Next free: .*, 09:00 Tokyo, with Ann", organization.next_free)
+    Slot.objects.update(is_closed=True)
+    client.get("/o/north/card.png")
+    assert drawn[-1].next_free == "No times are free right now"
+    assert client.get("/o/nobody/card.png").status_code == 404
 
 
 def test_who_has_it_is_not_sent_it_again_until_it_changes(client, expert, drawn):
