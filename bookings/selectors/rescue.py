@@ -72,7 +72,10 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     during = during.exclude(Exists(as_now.filter(pgh_created_at__lt=placed)))
     moves = Booking.pgh_event_model.objects.filter(pgh_obj=OuterRef("pk"), sequence=OuterRef("sequence"))
     moved_at = Subquery(moves.order_by("pgh_id").values("pgh_created_at")[:1])
-    placed_at = Case(When(sequence=0, then="created_at"), default=Coalesce(moved_at, "created_at"))
+    # Put back by the undo of a rescue they are where they were before the time off.
+    undone = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence") - 1, until=None)
+    put_back = Exists(undone.filter(state=RescueState.WITHDRAWN, was_slot=OuterRef("slot")))
+    placed_at = Case(When(Q(sequence=0) | put_back, then="created_at"), default=Coalesce(moved_at, "created_at"))
     on_purpose = Q(broken_rule=BrokenRule.CLOSED) & ~Exists(during)
     is_closed = (Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))) & ~on_purpose
     is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)

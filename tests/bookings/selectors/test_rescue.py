@@ -117,6 +117,19 @@ def test_time_off_that_is_only_explained_better_hits_nobody_who_booked_in_it():
     assert lost() == {booking}, "it was changed after that was booked"
 
 
+def test_whoever_is_put_back_after_a_move_is_lost_again():
+    expert = make_expert()
+    booking, free = book(make_slot(expert, at="10:00")), make_slot(expert, day=day_ahead(9))
+    row = take_off(expert)
+    row.pgh_event_model.objects.filter(pgh_obj=row).update(pgh_created_at=timezone.now() - timedelta(hours=1))
+    for _ in range(2):
+        assert lost() == {booking}
+        rescue = calls.move_lost(booking_id=booking.pk, slot_id=free.pk, by=None)
+        assert lost() == set()
+        calls.undo_move(rescue_id=rescue.pk)
+    assert lost() == {booking}, "nobody has moved them into the time off on purpose"
+
+
 def test_a_holiday_is_read_on_the_clock_of_each_expert():
     one = make_expert(timezone="Europe/London")
     two = make_expert(organization=one.organization, timezone="Pacific/Auckland")
