@@ -124,6 +124,8 @@ def _nearest(found: Rescue, now: datetime) -> list[Proposal]:
 def _why(found: Rescue) -> str:
     """What is told of the reason: only what staff chose to tell."""
     name = {"name": found.booking.with_whom}
+    if found.of_request:
+        return _("%(name)s cannot take your request for that time.") % name
     if found.why == RescueReason.ILL:
         return _("%(name)s is ill.") % name
     if found.why == RescueReason.AWAY:
