@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db.models import BooleanField, F, Func, TextField, Value
@@ -70,7 +71,7 @@ def typed_words(text: str) -> list[Typed]:
     return ([word for word in typed if word.plain not in _FILLERS] or typed)[:MOST_WORDS]
 
 
-def folded(text: Func | F) -> Func:
+def folded(text: "Func[Any] | F") -> Func:
     """Return an expression of SQL for the words of a text as ``fold`` has them, but for the case of their letters.
 
     PostgreSQL lowers that itself when it makes words. It can be indexed: nothing in it depends on settings.
@@ -78,9 +79,9 @@ def folded(text: Func | F) -> Func:
     return _without_marks(_decomposed(text))
 
 
-def folded_spelt_out(text: Func | F) -> Func:
+def folded_spelt_out(text: "Func[Any] | F") -> Func:
     """Return as ``folded`` what is typed by whoever has no umlauts: ``Müller`` -> ``Mueller``."""
-    plain: Func = _decomposed(text)
+    plain: Func[Any] = _decomposed(text)
     for letter, spelt in (("ø", "oe"), ("Ø", "Oe")):
         plain = _text("replace", plain, letter, spelt)
     for letters, ending in (("([AOUaou])\u0308", r"\1e"), ("([Aa])\u030a", r"\1a")):
@@ -88,18 +89,18 @@ def folded_spelt_out(text: Func | F) -> Func:
     return _without_marks(plain)
 
 
-def _decomposed(text: Func | F) -> Func:
+def _decomposed(text: "Func[Any] | F") -> Func:
     return Func(text, template="normalize(%(expressions)s, NFKD)", output_field=TextField())
 
 
-def _without_marks(decomposed: Func) -> Func:
+def _without_marks(decomposed: "Func[Any]") -> Func:
     plain = _text("translate", _text("regexp_replace", decomposed, _MARKS, "", "g"), *_ONE_FOR_ONE)
     for letter, spelt in _TWO_FOR_ONE:
         plain = _text("replace", plain, letter, spelt)
     return plain
 
 
-def _text(function: str, text: Func, *values: str) -> Func:
+def _text(function: str, text: "Func[Any]", *values: str) -> Func:
     return Func(text, *map(Value, values), function=function, output_field=TextField())
 
 

@@ -88,7 +88,7 @@ _WORDS_OF_NAME = SearchVector(folded(_NAME), folded_spelt_out(_NAME), config="si
 _PHONE = Func("phone", Value(";"), Value(1), function="split_part", output_field=models.TextField())  # no extension
 
 
-def _digits_of(phone: Func) -> Func:
+def _digits_of(phone: "Func[Any]") -> "Func[Any]":
     return Func(
         phone,
         Value(r"\D"),
