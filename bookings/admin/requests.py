@@ -16,10 +16,11 @@ from django.views.decorators.cache import never_cache
 from bookings import services
 from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.admin.people_read import read_words
+from bookings.admin.request_offers import AskedOffer, ask_offer, offer_form, offer_instead, offers_of
 from bookings.admin.staff_choice import chosen_organization, named_in_addresses, organizations_to_choose
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
-from bookings.errors import Refused
+from bookings.errors import Refused, SlotTaken
 from bookings.models import Booking, Status
 from bookings.selectors.requests import (
     MOST_COUNTED,
@@ -55,7 +56,14 @@ def _may_answer(request) -> QuerySet[Booking]:
     return page.within(request, page.get_queryset(request), CHANGE)
 
 
-def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | None = None, status: int = 200):
+def _page(
+    request,
+    *,
+    asks: list[Booking] | None = None,
+    form: DecisionForm | None = None,
+    offer: AskedOffer | None = None,
+    status: int = 200,
+):
     organization = chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", str(_TITLE), {})
@@ -73,10 +81,14 @@ def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | No
     shown = list(with_answers(shown.matching(text) if text else shown)[: MOST_SHOWN + 1])
     has_more, shown = len(shown) > MOST_SHOWN, shown[:MOST_SHOWN]
     visits = visits_of(admin.site.get_model_admin(Booking).get_queryset(request), [row.pk for row in shown])
+    offers = offers_of(shown, now)
     opened = next((row for row in shown if row.pk == read_key(request.GET.get("note", ""))), None)
     here = _address(request, **named)
     context = {
-        "rows": [_row(row, visits.get(row.pk), now, here, is_open=row is opened) for row in shown],
+        "rows": [
+            _row(row, visits.get(row.pk), now, here, is_open=row is opened) | {"offered": offers.get(row.pk, "")}
+            for row in shown
+        ],
         "read": read_words(request, opened) if opened is not None else None,
         "has_more": has_more,
         "most_shown": MOST_SHOWN,
@@ -94,6 +106,7 @@ def _page(request, *, asks: list[Booking] | None = None, form: DecisionForm | No
         "staff_live": live,
         "asks": [_named(booking) for booking in asks] if asks else None,
         "reason": form["reason"] if form else None,
+        "offer": offer,
         "undo": _undo(undoable(mine, _numbers(request.GET.get("undo", "").split(",")), now)),
     }
     if request.GET.get("part") == "list":  # something has changed: what is asked and said meanwhile stays
@@ -120,6 +133,7 @@ def _row(booking: Booking, visits: Visits | None, now: datetime, here: str, *, i
         "expert": booking.with_whom,
         "what": booking.title_and_length,
         "seats": booking.seats if booking.seats > 1 else 0,
+        "has_address": bool(booking.email),
         "has_note": bool(booking.notes) or booking.has_answers,
         "is_open": is_open,
         "note_url": f"{here}{'&' if '?' in here else '?'}{urlencode({'note': booking.pk})}#request-{booking.pk}",
@@ -176,6 +190,8 @@ def _answer(request):
         said = ngettext("%(count)d request waits again.", "%(count)d requests wait again.", len(done))
         _say(request, said % {"count": len(done)} if done else "", refused)
         return see_other(_address(request))
+    if "offer" in request.POST or "back" in request.POST:
+        return _offer(request, mine)
     name = "approve" if "approve" in request.POST else "reject"
     wanted = request.POST.getlist(name)
     keys = _numbers(request.POST.getlist("booking") if ALL_SELECTED in wanted else wanted)
@@ -197,13 +213,40 @@ def _answer(request):
     return see_other(_address(request, undo=",".join(str(booking.pk) for booking in done)))
 
 
+def _offer(request, mine: QuerySet[Booking]):
+    """Ask which times are offered instead of a request; with the answer offer them, or take back what was offered."""
+    name = "back" if "back" in request.POST else "offer"
+    rows = list(mine.with_slot().filter(pk=read_key(request.POST[name]), status=Status.PENDING))
+    if not rows:
+        messages.warning(request, _("This is no request any more."))
+        return see_other(_address(request))
+    if name == "back":
+        done, refused = _each(rows, lambda booking: services.take_back_offer(booking_id=booking.pk))
+        said = _("The times are not kept for %(name)s any more.")
+        _say(request, said % {"name": done[0].name} if done else "", refused)
+        return see_other(_address(request))
+    [booking], now = rows, timezone.now()
+    if "until" not in request.POST:
+        return _page(request, offer=ask_offer(request, booking, now))
+    form = offer_form(booking, now, request.POST)
+    if form.is_valid() and "time" not in request.POST:
+        form.add_error(None, _("Choose at least one time."))
+    if not form.is_valid():
+        return _page(request, offer=ask_offer(request, booking, now, form), status=422)
+    done, refused = _each(rows, lambda each: offer_instead(request, each, form))
+    said = _("Other times are kept for %(name)s, and an e-mail is on its way. The request stays open meanwhile.")
+    _say(request, said % {"name": booking.name} if done else "", refused)
+    return see_other(_address(request))
+
+
 def _each(rows: list[Booking], act) -> tuple[list[Booking], list[str]]:
     done, refused = [], []
     for booking in rows:
         try:
             act(booking)
         except Refused as refusal:
-            refused.append(_("%(name)s: %(why)s") % {"name": booking.name, "why": refusal})
+            why = _("That time was just taken.") if isinstance(refusal, SlotTaken) else refusal
+            refused.append(_("%(name)s: %(why)s") % {"name": booking.name, "why": why})
         else:
             done.append(booking)
     return done, refused

@@ -24,7 +24,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from bookings import services
 from bookings.admin.decision_forms import who_hears_nothing
 from bookings.admin.offers import OfferForm, ends_to_choose, takers
-from bookings.admin.staff_choice import chosen_organization, organizations_to_choose
+from bookings.admin.staff_choice import chosen_organization, organizations_to_choose, remembered_organization
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import NotFound, Refused, SlotTaken
@@ -507,13 +507,21 @@ def _ask(request: HttpRequest, page: RescuePage, form: MessageForm) -> HttpRespo
 
 
 def to_do(request: HttpRequest) -> int | None:
-    """The badge of the menu: for how many nobody has done anything. Whoever sees every organisation gets no count."""
-    mine = reach(request)
+    """The badge of the menu: for how many nobody has done anything. One query.
+
+    Whoever sees every organisation gets the count of the one that they chose last, if they chose any.
+    """
+    mine, bookings, experts = reach(request), Booking.objects.all(), Expert.objects.all()
     if mine.everything:
-        return None
-    everywhere, own = mine.with_right("bookings.booking", CHANGE)
-    experts = Expert.objects.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=mine.user_id))
-    bookings = admin.site.get_model_admin(Booking).within(request, Booking.objects.all(), CHANGE)
+        chosen = remembered_organization(request)
+        if chosen is None:
+            return None
+        bookings = bookings.filter(slot__expert__organization=chosen)
+        experts = experts.filter(organization=chosen)
+    else:
+        everywhere, own = mine.with_right("bookings.booking", CHANGE)
+        experts = experts.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=mine.user_id))
+        bookings = admin.site.get_model_admin(Booking).within(request, bookings, CHANGE)
     return count_to_do(bookings, experts, timezone.now()) or None
 
 

@@ -65,6 +65,12 @@ def organization_of(request: HttpRequest, expert: int) -> Organization:
     return found
 
 
+def remembered_organization(request: HttpRequest) -> int | None:
+    """The key of the organisation that was chosen last, without a query: they may not see it any more."""
+    key = _remembered(request).get("organization")
+    return key if isinstance(key, int) else None
+
+
 def wanted_experts(request: HttpRequest, organization: Organization) -> Collection[int]:
     """The keys of the experts who are to be shown (``?experts=3&experts=5``, or ``?experts=3,5``), else the last ones.
 

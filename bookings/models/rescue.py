@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from bookings.transitions import Status
 from bookings.validators import validate_printable
 from experts.constraints import known_value
 from experts.models import Expert, Slot
@@ -53,7 +54,7 @@ class RescueQuerySet(models.QuerySet["Rescue"]):
 
 
 class Rescue(models.Model):
-    """One step to rescue a booking that cannot take place. Written by bookings/services/rescue.py only.
+    """One step to rescue a booking that cannot take place, or a request. Written by bookings/services/rescue.py only.
 
     ``expert``, ``was_slot`` and ``was_at`` say what it was, whatever the booking is now. It is about the booking for as
     long as that has ``sequence``.
@@ -73,6 +74,8 @@ class Rescue(models.Model):
     message = models.TextField(
         _("message to the customer"), blank=True, validators=[MaxLengthValidator(1000), validate_printable]
     )
+    # Whether it was offered instead of a request that staff cannot take: it is about that for as long as it is one.
+    of_request = models.BooleanField(default=False, db_default=False, editable=False)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -98,7 +101,8 @@ class Rescue(models.Model):
 
     def is_about(self, booking: Booking) -> bool:
         """Whether the booking is still as it was then."""
-        return booking.sequence == self.sequence and booking.is_open
+        is_as_it_was = booking.status == Status.PENDING if self.of_request else booking.is_open
+        return is_as_it_was and booking.sequence == self.sequence
 
     def is_running(self, booking: Booking, now: datetime) -> bool:
         """Whether times may still be kept for its person."""

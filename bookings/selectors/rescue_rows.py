@@ -106,7 +106,9 @@ def read_board(
     last: dict[int, Rescue] = {}
     for rescue in (*of_found, *lately.order_by("-pk")[: 2 * MOST_ROWS]):
         last.setdefault(rescue.booking_id, rescue)
-    others = {key: rescue.booking for key, rescue in last.items() if key not in found and _is_shown(rescue, now)}
+    # What was offered instead of a request stands with the requests.
+    shown = {key: it for key, it in last.items() if key not in found and not it.of_request and _is_shown(it, now)}
+    others = {key: rescue.booking for key, rescue in shown.items()}
     unreachable = _cannot_be_mailed([*found.values(), *others.values()])
     kept = _kept([rescue for rescue in last.values() if rescue.state == RescueState.OFFERED], now)
     board = RescueBoard(is_cut=len(lost) > MOST_ROWS)

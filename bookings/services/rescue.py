@@ -1,5 +1,7 @@
 """Rescue what cannot take place: offer other times, move to one, cancel with a way to book again, note who was reached.
 
+Other times are offered instead of a request, too, which staff cannot take as it is.
+
 An offered time is a hold that belongs to the offer, so that the counters and the database keep it like any other; it
 ends by itself, and so nobody has to be awake for it. Everything about one booking happens under the locks of its slots
 and of all that is kept for it, in one transaction.
@@ -25,7 +27,7 @@ from bookings.queue import defer
 from bookings.selectors.rescue_times import may_take
 from bookings.services.checks import refusal_of
 from bookings.services.effects import publish, queue_mails
-from bookings.services.lifecycle import cancel, check_hand_over, reschedule
+from bookings.services.lifecycle import approve, cancel, check_hand_over, reschedule
 from bookings.services.locking import lock_booking
 from bookings.services.sessions import must_be_locked, session_agreed, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
@@ -57,18 +59,25 @@ def offer_times(
     message: str = "",
     why: str = "",
     seen_sequence: int | None = None,
+    of_request: bool = False,
 ) -> Rescue:
     """Keep up to three times for the person of a booking until an instant, and mail a link that takes each by a click.
 
     Of the times (keys of slots) those that are still free are kept, in that order; an earlier offer is taken back. Who
     has no e-mail address is not written to. ``why``: a RescueReason to tell, or "". Locks the slots of the booking, of
     all times and of an earlier offer. Raises SlotTaken where none is free, NotAllowed, NotFound, Busy.
+
+    ``of_request``: instead of a request that staff cannot take. It stays one for as long as the times are kept, and
+    staff may still answer it, which ends the offer. One of these times is confirmed once it is chosen.
     """
     with slot_transaction():
         here = _lock(booking_id, slot_ids)
         booking = here.booking
         _check_open(booking, seen_sequence)
-        until = min(until, booking.ends_at)
+        if of_request and (booking.status != Status.PENDING or booking.runs_out_at <= here.slot.read_at):
+            raise NotAllowed(_("This is no request any more."))
+        # A request runs out when it begins, at the latest.
+        until = min(until, here.slot.starts_at if of_request else booking.ends_at)
         if until <= here.slot.read_at:
             raise NotAllowed(_("Choose a later time until which they are kept."))
         freed = _let_go(here.kept)
@@ -85,7 +94,10 @@ def offer_times(
                 refusal = error
         if not holds:
             raise refusal or SlotTaken(here.slot, "full")
-        rescue = _note(here, RescueState.OFFERED, by=by, until=until, message=message, why=why)
+        if of_request and booking.runs_out_at < until:
+            booking.expires_at = until
+            booking.save(update_fields=["expires_at"])
+        rescue = _note(here, RescueState.OFFERED, by=by, until=until, message=message, why=why, of_request=of_request)
         RescueTime.objects.bulk_create(
             RescueTime(rescue=rescue, slot_id=hold.slot_id, hold=hold, position=place)
             for place, hold in enumerate(holds)
@@ -192,8 +204,9 @@ def take_back_offer(*, booking_id: int) -> bool:
 def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
     """Move a booking to a time that its person has chosen: one that is kept, or any that is free by now.
 
-    All that was kept besides goes at once. Chosen twice, the same again. Raises OfferOver where the booking is not what
-    the offer was about any more, SlotTaken, NotAllowed, NotFound, Busy; the booking stays as it is then.
+    All that was kept besides goes at once. A request is confirmed with a time that staff have offered; with any other
+    it stays a request. Chosen twice, the same again. Raises OfferOver where the booking is not what the offer was about
+    any more, SlotTaken, NotAllowed, NotFound, Busy; the booking stays as it is then.
     """
     rescue = Rescue.objects.filter(pk=rescue_id).first()
     if rescue is None:
@@ -201,7 +214,8 @@ def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
     with slot_transaction(), pghistory.context(by="customer"):
         here = _lock(rescue.booking_id, [slot_id])
         rescue.refresh_from_db()
-        if rescue.state == RescueState.CHOSEN and rescue.is_about(here.booking) and here.booking.slot_id == slot_id:
+        is_done = here.booking.is_open and here.booking.sequence == rescue.sequence and here.booking.slot_id == slot_id
+        if rescue.state == RescueState.CHOSEN and is_done:
             return here.booking
         if rescue.state not in (RescueState.OFFERED, RescueState.DECLINED) or not rescue.is_about(here.booking):
             raise OfferOver
@@ -210,7 +224,10 @@ def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
         if not may_take(here.booking, expert_id):
             raise NotFound
         booking, others = _move(here, slot_id, message=rescue.message)
-        queue_mails([(booking, MailKind.RESCHEDULED)])
+        if rescue.of_request and rescue.times.filter(slot=slot_id).exists():
+            booking = approve(booking_id=booking.pk)
+        else:
+            queue_mails([(booking, MailKind.RESCHEDULED)])
         rescue.sequence = booking.sequence
         _close(rescue, RescueState.CHOSEN)
         serve_waitlists(others)
@@ -262,6 +279,7 @@ def let_stale_offers_go() -> int:
     Nothing depends on it: an offer counts only while its booking is as it was, and its holds end by themselves.
     """
     is_stale = ~Q(booking__sequence=F("sequence")) | ~Q(booking__status__in=[Status.PENDING, Status.CONFIRMED])
+    is_stale |= Q(of_request=True) & ~Q(booking__status=Status.PENDING)
     stale = Rescue.objects.offers().filter(is_stale, until__gt=Now()).values_list("booking_id", flat=True)
     count = 0
     for booking_id in stale[:_MOST_AT_ONCE]:
@@ -379,6 +397,7 @@ def _note(
     until: datetime | None = None,
     message: str = "",
     why: str = "",
+    of_request: bool = False,
 ) -> Rescue:
     """Write down what was done about a booking as it was under the locks."""
     rescue: Rescue = Rescue.objects.create(
@@ -391,6 +410,7 @@ def _note(
         until=until,
         message=message.strip(),
         why=why,
+        of_request=of_request,
         created_by=by,
     )
     return rescue

@@ -16,7 +16,7 @@ from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import again_page
 from bookings.errors import Busy, InvalidDetails, LinkUnknown, NotAllowed, NotFound, OfferOver, SlotTaken, TooMany
-from bookings.models import Rescue
+from bookings.models import Rescue, Status
 from bookings.models.rescue import RescueReason, RescueState
 from bookings.selectors.rescue_times import Proposal, kept_times, propose, who_may_take
 from bookings.views.responses import see_other, with_retry_after
@@ -123,13 +123,17 @@ def _page_url(name: str, *parts: str) -> str:
 
 
 def _outcome(found: Rescue, now: datetime) -> str:
-    """What has become of the booking, where there is nothing to choose any more: moved, ended, over or nothing yet."""
+    """What has become of the booking, where there is nothing to choose any more."""
     booking = found.booking
     if not booking.is_open:
         return "ended"
+    if booking.status == Status.PENDING:
+        return "request"
     if booking.ends_at <= now:
         return "over"
-    return "waits" if found.is_about(booking) and found.state != RescueState.CHOSEN else "moved"
+    if booking.sequence == found.sequence and found.state != RescueState.CHOSEN:
+        return "answered" if found.of_request else "waits"
+    return "moved"
 
 
 def _nearest(found: Rescue, now: datetime) -> list[Proposal]:
@@ -141,6 +145,8 @@ def _nearest(found: Rescue, now: datetime) -> list[Proposal]:
 def _why(found: Rescue) -> str:
     """What is told of the reason: only what staff chose to tell."""
     name = {"name": found.booking.with_whom}
+    if found.of_request:
+        return _("%(name)s cannot take your request for that time.") % name
     if found.why == RescueReason.ILL:
         return _("%(name)s is ill.") % name
     if found.why == RescueReason.AWAY:

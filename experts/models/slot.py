@@ -191,6 +191,8 @@ class Slot(models.Model):
             # may start at one instant; with what tells whose they are, on which day, and which are over, so that others
             # are passed over in the index.
             models.Index("starts_at", "id", "ends_at", "date", "expert", name="slot_by_start_and_day"),
+            # What is closed and booked all the same. Of no counter: updates of these need not touch the index.
+            models.Index("expert", "starts_at", name="slot_closed", condition=Q(is_closed=True)),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through

@@ -141,7 +141,7 @@ function startCounting() {
   });
 }
 
-// Keys: J and K go from row to row, A and R answer the row, or all that are selected.
+// Keys: J and K go from row to row, A and R answer the row, or all that are selected, O offers other times.
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || !part.querySelector(".eb-requests")) return;
@@ -156,6 +156,8 @@ document.addEventListener("keydown", (event) => {
     const name = key === "a" ? "approve" : "reject";
     const place = selected.size ? part.querySelector(".eb-bulk") : rows[here];
     place?.querySelector(`[name=${name}]`)?.click();
+  } else if (key === "o" && here >= 0) {
+    rows[here].querySelector("[name=offer]")?.click();
   } else if (key === "x" && here >= 0) {
     rows[here].querySelector("input").click();
   } else return;

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from bookings import services
-from bookings.models import Booking, OutboxMail, Status
+from bookings.models import Booking, OutboxMail, Rescue, Status
 from experts.models import Role
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
@@ -99,6 +99,28 @@ def test_keys_go_through_the_rows_and_say_nothing_in_a_field(open_page, requests
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Reject Nora")).to_be_focused()
     assert left() == 8
+
+
+@pytest.mark.parametrize("look", [{}, DESKTOP | {"color_scheme": "dark"}, PHONE], ids=["light", "dark", "phone"])
+def test_other_times_are_offered_instead_in_two_clicks(open_page, requests, look):
+    for hour in ("19", "20", "21"):
+        make_slot(requests[0].slot.expert, at=f"{hour}:00", minutes=30)
+    page = open_page(**look)
+    page.get_by_role("button", name="Offer other times instead, Aylin").click()
+    dialog = page.get_by_role("dialog", name="Offer Aylin other times instead?")
+    expect(dialog.get_by_role("checkbox", checked=True)).to_have_count(3)
+    page.evaluate(AXE)
+    assert not page.evaluate(RUN_AXE, RULES)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    dialog.get_by_role("button", name="Offer and send").click()
+    expect(page.get_by_role("status").filter(has_text="Other times are kept for Aylin")).to_have_count(1)
+    expect(page.get_by_text("Other times kept until")).to_be_visible()
+    assert left() == len(NAMES), "it stays a request"
+    assert Rescue.objects.get().times.count() == 3
+    assert not page.evaluate(RUN_AXE, RULES)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Take the offer back, Aylin").click()
+    expect(page.get_by_role("button", name="Offer other times instead, Aylin")).to_be_visible()
 
 
 def test_all_of_it_works_without_a_script(open_page, requests):

@@ -13,8 +13,8 @@ from bookings.errors import Refused
 from bookings.models import Booking, Rescue, RescueTime, Status
 from bookings.services.catch_up import settle_overdue
 from experts import services as calendars
-from tests.cast import book, fresh, make_category, make_expert, make_organization, make_slot
-from tests.concurrency.contention import address, held_row, run_together
+from tests.cast import book, fresh, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.concurrency.contention import address, held_row, pile_up, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MANY = 8
@@ -113,6 +113,36 @@ def test_choosing_while_staff_move_the_same_booking(away, colleague):
     assert sum(fresh(slot).seats_booked for slot in slots) == 1
     assert [fresh(slot).seats_held for slot in slots] == [0, 0]
     assert Booking.objects.get(pk=lost.pk).sequence == 1
+
+
+@pytest.mark.parametrize("answer", [services.approve, services.reject])
+def test_a_request_is_answered_or_moved_and_never_both(away, answer):
+    request = make_booking(
+        make_slot(away, at="08:00"), status=Status.PENDING, expires_at=timezone.now() + timedelta(hours=1)
+    )
+    kept = make_slot(away, at="10:00")
+    until = timezone.now() + timedelta(hours=2)
+    rescue = services.offer_times(booking_id=request.pk, slot_ids=[kept.pk], until=until, by=None, of_request=True)
+
+    def act(number: int):
+        try:
+            if number:
+                return answer(booking_id=request.pk)
+            return services.choose_time(rescue_id=rescue.pk, slot_id=kept.pk)
+        except Refused as refusal:
+            return refusal
+
+    chosen, answered = pile_up(act, behind=request.slot, count=2)
+    now = Booking.objects.get(pk=request.pk)
+    if isinstance(chosen, Refused):
+        assert now.slot == request.slot
+        assert now.status in (Status.CONFIRMED, Status.REJECTED)
+    else:
+        assert (now.slot, now.status) == (kept, Status.CONFIRMED)
+        assert isinstance(answered, Refused) or answer is services.approve
+    settle_overdue()
+    assert fresh(kept).seats_held == 0
+    assert fresh(kept).seats_booked + fresh(request.slot).seats_booked == (now.status == Status.CONFIRMED)
 
 
 def test_who_is_killed_between_two_steps_has_offered_all_or_nothing(away, colleague):

@@ -49,7 +49,7 @@ IMPERSONAL = {
     "bookings_outboxmail": "priority due_at by_visitor",
     "bookings_proven": "proven_at",
     "bookings_remindermark": "until",
-    "bookings_rescue": "state was_slot_id was_at until why changed_at reached_at",
+    "bookings_rescue": "state was_slot_id was_at until why of_request changed_at reached_at",
     "bookings_rescuetime": "rescue_id position",
     "bookings_retentionmark": "until",
     "bookings_spentwork": "nonce",

@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import services
-from bookings.models import Booking, NoteReading, OutboxMail, Status
-from experts.models import Role
+from bookings.models import Booking, NoteReading, OutboxMail, Rescue, Status
+from experts.models import Role, Slot
 from tests.cast import join_line, make_booking, make_expert, make_organization, make_question, make_slot
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
@@ -200,6 +200,60 @@ class TestTheirWords:
         make_booking(elsewhere, status=Status.COMPLETED, email="lena@example.com")
         [row] = page(client).context["rows"]
         assert (row["pk"], row["visits"]) == (booking.pk, "1 no-show, 2 visits")
+
+
+class TestOfferInstead:
+    def test_three_times_are_offered_in_two_steps_and_taken_back(self, client, expert, mailoutbox):
+        booking = ask(expert, minutes=30)
+        free = [make_slot(expert, at=f"1{hour}:00", minutes=20) for hour in range(2, 6)]
+        asked = send(client, offer=booking.pk)
+        offer = asked.context["offer"]
+        assert [it.is_chosen for it in offer.choices] == [True, True, True, False]
+        assert not Rescue.objects.exists()
+        until = offer.form.fields["until"].choices[0][0]
+        times = [it.slot for it in offer.choices[:2]]
+        response = send(client, offer=booking.pk, time=times, reason="I leave at ten.", until=until)
+        assert "Other times are kept for" in response.text
+        [row] = response.context["rows"]
+        assert row["offered"]
+        rescue = Rescue.objects.get()
+        assert (rescue.of_request, rescue.message, [it.slot_id for it in rescue.times.all()]) == (
+            True,
+            "I leave at ten.",
+            times,
+        )
+        assert status_of(booking) == [Status.PENDING]
+        assert client.get(reverse("admin:rescue")).context["rows"] == [], "it stands with the requests alone"
+        response = send(client, back=booking.pk)
+        assert not response.context["rows"][0]["offered"]
+        assert not Slot.objects.filter(pk__in=[slot.pk for slot in free], seats_held__gt=0).exists()
+
+    def test_no_time_is_said(self, client, expert):
+        booking = ask(expert)
+        until = send(client, offer=booking.pk).context["offer"].form.fields["until"].choices[0][0]
+        response = client.post(reverse("admin:requests"), {"offer": booking.pk, "until": until})
+        assert response.status_code == 422
+        assert not Rescue.objects.exists()
+
+    def test_times_and_requests_of_others_are_nobodys(self, client, expert):
+        booking, theirs = ask(expert), ask(make_expert())
+        elsewhere, free = make_slot(), make_slot(expert, at="14:00", minutes=20)
+        until = send(client, offer=booking.pk).context["offer"].form.fields["until"].choices[0][0]
+        for pk, slot in ((booking.pk, elsewhere), (theirs.pk, free), ("x", free)):
+            send(client, offer=pk, time=[slot.pk], until=until)
+        assert not Rescue.objects.exists()
+
+    def test_an_expert_offers_the_own_times_alone(self, expert):
+        mine = make_expert(
+            organization=expert.organization,
+            category=expert.category,
+            user=make_member(expert.organization, Role.EXPERT),
+        )
+        booking = ask(mine)
+        own = make_slot(mine, at="15:00", minutes=20)
+        make_slot(expert, at="09:00", minutes=20)
+        offer = send(logged_in(mine.user), offer=booking.pk).context["offer"]
+        assert [it.slot for it in offer.choices] == [own.pk]
 
 
 def test_the_number_of_statements_does_not_grow(client, expert, django_assert_num_queries):

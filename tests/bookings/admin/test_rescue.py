@@ -10,13 +10,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bookings import services
+from bookings.admin.rescue import to_do
 from bookings.models import Booking, Notification, Rescue, Status
 from bookings.models.rescue import RescueState
 from experts import services as calendars
-from experts.models import Role, TimeOff
+from experts.admin.scoping import reach
+from experts.models import Role, Slot, TimeOff
 from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_slot
 from tests.mail import send_mails
-from tests.staff import admin_url, logged_in, make_member, messages_of, run_action
+from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
 pytestmark = pytest.mark.django_db
 
@@ -239,6 +241,35 @@ def test_the_menu_says_how_many_are_to_do(staff, away):
     groups = staff.get(admin_url(Booking)).context["sidebar_navigation"]
     [item] = [item for group in groups for item in group["items"] if item["link"] == reverse("admin:rescue")]
     assert str(item["badge"]) == "1"
+
+
+def test_the_menu_counts_in_one_statement_that_reads_closed_slots_alone(staff, away, rf):
+    lose(away)
+    first = timezone.now() + timedelta(days=3)
+    starts = [first + timedelta(hours=number) for number in range(2000)]
+    Slot.objects.bulk_create(
+        Slot(expert=away, date=at.date(), time=at.time(), starts_at=at, ends_at=at + timedelta(minutes=30))
+        for at in starts
+    )
+    request = rf.get("/")
+    request.user = make_member(away.organization)
+    request.session = {}
+    reach(request)
+    with CaptureQueriesContext(connection) as captured:
+        assert to_do(request) == 1
+    [statement] = captured.captured_queries
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE experts_slot")
+        cursor.execute("EXPLAIN " + statement["sql"].replace("%", "%%"), ())
+        assert "slot_closed" in str(cursor.fetchall())
+
+
+def test_whoever_sees_all_organisations_gets_the_count_of_the_chosen_one(away):
+    lose(away), lose(make_expert())
+    client = logged_in(make_superuser())
+    page_of(client, organization=away.organization_id)
+    menu = client.get(admin_url(Booking)).text
+    assert re.search(r"Rescue.{0,900}?\b1\b", menu, re.DOTALL)
 
 
 def test_rows_cost_no_statement_each(staff, away, colleague):

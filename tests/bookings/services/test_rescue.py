@@ -303,6 +303,74 @@ class TestMoves:
         assert services.mark_reached(booking_id=lost.pk, by=None).state == RescueState.MOVED
 
 
+class TestInsteadOfARequest:
+    @pytest.fixture
+    def request_(self, away):
+        """A request that runs out in half an hour."""
+        return make_booking(
+            make_slot(away, at="09:00"),
+            status=Status.PENDING,
+            expires_at=timezone.now() + timedelta(minutes=30),
+            email="vera@example.com",
+        )
+
+    def test_it_stays_one_while_times_are_kept_and_is_confirmed_with_one_of_them(
+        self, request_, away, colleague, mailoutbox
+    ):
+        times = make_slot(away, at="12:00"), make_slot(colleague, at="10:00")
+        rescue = offer(request_, *times, of_request=True, message="I leave at ten.")
+        waits = now_is(request_)
+        assert (waits.status, waits.expires_at, waits.sequence) == (Status.PENDING, rescue.until, request_.sequence)
+        assert [fresh(it).seats_held for it in times] == [1, 1]
+        send_rescue_offer(rescue_id=rescue.pk)
+        [mail] = mailoutbox
+        assert "I leave at ten." in mail.body
+        assert "cannot take place" not in mail.body.lower()
+        assert "Your request stays open" in mail.body
+        moved = services.choose_time(rescue_id=rescue.pk, slot_id=times[1].pk)
+        assert (moved.status, moved.slot, moved.reference) == (Status.CONFIRMED, times[1], request_.reference)
+        assert [fresh(it).seats_held for it in times] == [0, 0]
+        assert fresh(request_.slot).seats_booked == 0
+        assert services.choose_time(rescue_id=rescue.pk, slot_id=times[1].pk) == moved, "a second click"
+        send_mails()
+        assert [it.to for it in mailoutbox].count(["vera@example.com"]) == 2
+        assert mailoutbox[-1].subject.startswith("You're booked: Liv Sørby")
+
+    def test_none_of_these_leaves_it_with_staff(self, request_, away):
+        kept, free = make_slot(away, at="12:00"), make_slot(away, at="13:00")
+        rescue = offer(request_, kept, of_request=True)
+        assert services.decline_times(rescue_id=rescue.pk)
+        assert fresh(kept).seats_held == 0
+        assert now_is(request_).status == Status.PENDING
+        moved = services.choose_time(rescue_id=rescue.pk, slot_id=free.pk)
+        assert (moved.slot, moved.status) == (free, Status.PENDING), "staff have not offered that"
+
+    @pytest.mark.parametrize("answer", ["approve", "reject"])
+    def test_whatever_staff_answer_meanwhile_ends_it(self, request_, away, answer):
+        kept = make_slot(away, at="12:00")
+        rescue = offer(request_, kept, of_request=True)
+        getattr(services, answer)(booking_id=request_.pk)
+        with pytest.raises(OfferOver):
+            services.choose_time(rescue_id=rescue.pk, slot_id=kept.pk)
+        settle_overdue()
+        assert fresh(kept).seats_held == 0
+        assert now_is(request_).slot == request_.slot
+
+    def test_only_of_what_is_a_request_still(self, request_, away, lost):
+        kept = make_slot(away, at="12:00")
+        with pytest.raises(NotAllowed, match="no request any more"):
+            offer(lost, kept, of_request=True)
+        Booking.objects.filter(pk=request_.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+        with pytest.raises(NotAllowed, match="no request any more"):
+            offer(request_, kept, of_request=True)
+        assert fresh(kept).seats_held == 0
+
+    def test_it_never_outlives_what_was_asked_for(self, request_, away):
+        late = request_.slot.starts_at + timedelta(hours=4)
+        rescue = offer(request_, make_slot(away, day=day_ahead(4)), of_request=True, until=late)
+        assert rescue.until == now_is(request_).expires_at == request_.slot.starts_at
+
+
 class TestProposals:
     def test_each_time_goes_to_one_and_the_soonest_chooses_first(self, away, colleague, django_assert_num_queries):
         lost, at = [], ("10:00", "10:30", "11:00")
