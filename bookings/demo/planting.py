@@ -12,6 +12,7 @@ from django.utils import timezone
 from bookings.demo import hours
 from bookings.demo.diary import Diary
 from bookings.demo.organizations import categories, organizations
+from bookings.demo.pairs import bookings_of_two
 from bookings.demo.profiles import Profile, profiles
 from bookings.demo.questions import questions
 from bookings.demo.types import session_types
@@ -162,6 +163,10 @@ def _fill_diaries(
             _write(waiting, closed)
         note(place + 1)
     _write(waiting, closed)
+    of_two = [offer for mine in offers.values() for offer in mine if offer.session_type.experts_needed == 2]
+    together = bookings_of_two(of_two, now=now, seed=SEED)
+    bookings += len(together)
+    _write(together, [])
     return slots, bookings
 
 

@@ -3,7 +3,9 @@
 import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Generic, TypeVar
+from urllib.parse import urljoin
 
+from django.conf import settings
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from experts.models import Audience, Expert, OfferedType, Slot
@@ -88,6 +90,11 @@ EXPERT = {
     "venue": "in_person",
     "requires_approval": False,
     "max_party": 1,
+    "photo": {
+        "small": "https://book.example.org/media/experts/7/5f1c0c4e-96.webp",
+        "medium": "https://book.example.org/media/experts/7/5f1c0c4e-192.webp",
+        "large": "https://book.example.org/media/experts/7/5f1c0c4e-640.webp",
+    },
     "next_slot_at": "2026-03-12T16:15:00Z",
 }
 
@@ -208,6 +215,21 @@ class SessionTypeOut(BaseModel):
         )
 
 
+class PhotoOut(BaseModel):
+    """Whole addresses of one photo, a square of 96, 192 and 640 pixels (WebP). Another photo has others."""
+
+    small: str
+    medium: str
+    large: str
+
+    @classmethod
+    def of(cls, expert: Expert) -> "PhotoOut | None":
+        if not expert.photo:
+            return None
+        sizes = {"small": expert.photo_small, "medium": expert.photo_medium, "large": expert.photo_large}
+        return cls.model_construct(**{name: urljoin(settings.SITE_URL, url) for name, url in sizes.items()})
+
+
 class ExpertOut(BaseModel):
     """Somebody who can be booked. ``next_slot_at`` (UTC) is the start of the first slot that is bookable, if any.
 
@@ -227,6 +249,7 @@ class ExpertOut(BaseModel):
     venue: str = Field(json_schema_extra={"enum": ["in_person", "phone", "video"]})
     requires_approval: bool
     max_party: int
+    photo: PhotoOut | None
     next_slot_at: datetime | None
 
     @classmethod
@@ -237,6 +260,7 @@ class ExpertOut(BaseModel):
             "organization": expert.organization.slug,
             "requires_approval": expert.policy("requires_approval"),
             "max_party": expert.policy("max_party"),
+            "photo": PhotoOut.of(expert),
         }
 
     @classmethod

@@ -39,7 +39,7 @@ _PLAIN = (
     "is_active",
     *_POLICY,
 )
-STAFF_EXPERT = {name: value for name, value in EXPERT.items() if name != "next_slot_at"} | {
+STAFF_EXPERT = {name: value for name, value in EXPERT.items() if name not in ("photo", "next_slot_at")} | {
     "bio": "Helps people move again.",
     "default_capacity": 1,
     "venue_note": "12 High Street",

@@ -3,6 +3,7 @@
 import { followLook } from "./admin-look.js";
 
 followLook();
+document.querySelector(".ebl-kinds [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 let last = document.querySelector("#id_opening");
 for (const field of document.querySelectorAll("#id_subject, #id_opening")) field.addEventListener("focus", () => (last = field));

@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from experts.api import pagination
+from experts.models import Expert
 from tests.api.caller import Caller
 from tests.cast import make_booking, make_category, make_expert, make_organization, make_slot
 
@@ -40,11 +41,26 @@ def test_experts_are_listed_with_what_a_program_needs(api):
                 "venue": "in_person",
                 "requires_approval": False,
                 "max_party": 1,
+                "photo": None,
                 "next_slot_at": f"{slot.starts_at:%Y-%m-%dT%H:%M:%SZ}",
             }
         ],
         "count": 1,
     }
+
+
+def test_a_photo_is_told_in_its_sizes_wherever_an_expert_is(api, settings):
+    settings.SITE_URL = "https://book.example.org/"
+    expert = make_expert()
+    name = f"experts/{expert.pk}/{'a' * 32}"
+    Expert.objects.filter(pk=expert.pk).update(photo=f"{name}-640.webp")
+    sizes = {"small": 96, "medium": 192, "large": 640}
+    photo = {size: f"https://book.example.org/media/{name}-{side}.webp" for size, side in sizes.items()}
+    assert api.get("/experts").json()["items"][0]["photo"] == photo
+    assert api.get("/experts", {"search": expert.name}).json()["items"][0]["photo"] == photo
+    assert api.get(f"/experts/{expert.slug}").json()["photo"] == photo
+    Expert.objects.filter(pk=expert.pk).update(photo="")
+    assert api.get(f"/experts/{expert.slug}").json()["photo"] is None
 
 
 def test_experts_can_be_searched_and_filtered(api):

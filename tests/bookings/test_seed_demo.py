@@ -98,6 +98,18 @@ class TestSite:
             assert [slot.seats_held, slot.seats_booked, slot.next_hold_expiry] == counted[slot.pk]
             assert slot.seats_held + slot.seats_booked <= slot.capacity
 
+    def test_some_are_with_two_experts_who_both_offer_it(self):
+        pairs = list(Booking.objects.exclude(second_expert=None).with_slot())
+        assert len(pairs) >= 2
+        for booking in pairs:
+            assert booking.slot.starts_at > NOW
+            assert booking.session_type.experts_needed == 2
+            names = {booking.slot.expert_id, booking.second_expert_id}
+            assert len(names) == 2
+            assert booking.session_type.offers.filter(expert__in=names).count() == 2
+            slots = Slot.objects.filter(pk__in=booking.slot_ids)
+            assert set(slots.values_list("expert", flat=True)) == names
+
     def test_two_organisations_book_by_type_and_the_third_by_slot(self):
         of_types = Booking.objects.exclude(session_type=None)
         asking = set(of_types.values_list("slot__expert__organization__slug", flat=True))
