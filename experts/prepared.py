@@ -34,6 +34,8 @@ class PreparedQuery(Generic[Values, Row]):
     give, with what it joins, defers and annotates, from the database that it names with ``using``, if it does.
     """
 
+    hides_length = True  # of lists, so that one plan is kept for all
+
     def __init__(self, make: Callable[Values, QuerySet[Row]]) -> None:
         self._make = make
         self._signature = inspect.signature(make)
@@ -60,8 +62,9 @@ class PreparedQuery(Generic[Values, Row]):
     @cached_property
     def _compiled(self) -> tuple[Any, str, list["_Placeholder"], str | None]:
         """The compiler, which knows what columns mean, the SQL, what to put where it has ``%s``, and the database."""
+        arrays = _ARRAYS if self.hides_length else {}
         marks = [
-            (_MARKS[parameter.annotation](number), _Placeholder(name, _ARRAYS.get(parameter.annotation, "")))
+            (_MARKS[parameter.annotation](number), _Placeholder(name, arrays.get(parameter.annotation, "")))
             for number, (name, parameter) in enumerate(self._signature.parameters.items())
         ]
         made: Any = self._make(*(mark for mark, _placeholder in marks))  # type: ignore[call-arg]  # positional, all
@@ -78,8 +81,11 @@ class PreparedQuery(Generic[Values, Row]):
 class PreparedValues(PreparedQuery[Values, Row]):
     """As ``PreparedQuery``, for a queryset of ``values_list``; the rows are its tuples, in the order of the SELECT.
 
-    That is: what the list names of the model's fields first, then what it annotates.
+    That is: what the list names of the model's fields first, then what it annotates. How long a list is may decide how
+    it is read here (experts/ordering.py walks an index for many experts), so PostgreSQL sees it.
     """
+
+    hides_length = False
 
     def __call__(self, *args: Values.args, **kwargs: Values.kwargs) -> list[Any]:
         return list(self._bind(*args, **kwargs).results_iter(tuple_expected=True))
