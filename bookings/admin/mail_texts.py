@@ -26,6 +26,8 @@ PARTS[Organization] = {MailText: "organization"}
 NAMED[MailText] = ("organization", "kind")
 CALLED[MailText] = lambda event: _("E-mail “%(kind)s”") % {"kind": MailKind(event.kind).label}
 
+# Their first sentences say what people have to know, and stay.
+_EXPLAINED = {MailKind.PROVE, MailKind.WAITLIST_PROVE, MailKind.WAITLIST_OFFER, MailKind.RESCUE_OFFER}
 _TEXT = "text"  # the part of a mail that is shown, else it is the one with its looks
 
 
@@ -43,9 +45,10 @@ class MailTextForm(forms.ModelForm):
     def __init__(self, *args, standard: tuple[str, str], **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["subject"].help_text = _("Empty: “%(words)s”") % {"words": standard[0]}
-        self.fields["opening"].help_text = _("In place of the greeting and the first sentence. Empty: “%(words)s”") % {
-            "words": standard[1]
-        }
+        opens = _("In place of the greeting and the first sentence. Empty: “%(words)s”")
+        if self.instance.kind in _EXPLAINED:
+            opens = _("In place of the greeting; the rest follows. Empty: “%(words)s”")
+        self.fields["opening"].help_text = opens % {"words": standard[1]}
 
     def _post_clean(self):
         # Without words it is no row, which the service knows.
