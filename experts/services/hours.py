@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from experts import publisher
-from experts.errors import InvalidHours, NotFound, PreviewNeeded
+from experts.errors import ChangedMeanwhile, InvalidHours, NotFound, PreviewNeeded
 from experts.hooks import SlotChange, slots_changed, slots_deleting
-from experts.locking import LOCK_ORDER, slot_transaction, vouch_for_clocks
+from experts.locking import LOCK_ORDER, repeated, slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
@@ -54,36 +54,39 @@ def preview_hours(*, expert: Expert, hours: list[WeeklyHours]) -> tuple[Plan, st
     return wanted, key_of([wanted])
 
 
+@repeated
 def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, seen: str = "") -> list[Plan]:
     """Add or change time off, and remove or bring back the slots on those days. As ``apply_hours``.
 
     ``fields``: names of those that were changed, of a row that there still is (else NotFound); without it all are
     written.
     """
-    with refusals_as_messages(), slot_transaction():
-        if time_off.pk and fields is not None:
-            # Two changes of one row run one after the other, and each writes what it is about.
-            stored = TimeOff.objects.select_for_update().filter(pk=time_off.pk).first()
-            if stored is None:
-                raise NotFound(_("There is no such time off."))
+
+    def write(stored: TimeOff | None) -> None:
+        row = time_off
+        if stored is not None and fields is not None:
+            row = stored
             for name in fields:
-                setattr(stored, name, getattr(time_off, name))
-            time_off = stored
+                setattr(row, name, getattr(time_off, name))
         try:
-            time_off.full_clean(validate_constraints=False)
+            row.full_clean(validate_constraints=False)
         except ValidationError as error:
             field = next(iter(error.message_dict))
             raise InvalidHours(" ".join(error.message_dict[field]), field=field) from error
-        return _change_time_off(time_off, time_off.save, seen)
+        row.save()
+
+    with refusals_as_messages(), slot_transaction():
+        return _change_time_off(time_off, write, seen)
 
 
+@repeated
 def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
     """Delete time off, and make the slots on those days again. As ``apply_hours``."""
     with refusals_as_messages(), slot_transaction():
-        time_off = TimeOff.objects.select_for_update().filter(pk=time_off_id).first()
+        time_off = TimeOff.objects.filter(pk=time_off_id).first()
         if time_off is None:
             raise NotFound(_("There is no such time off."))
-        return _change_time_off(time_off, time_off.delete, seen)
+        return _change_time_off(time_off, lambda stored: stored and stored.delete(), seen)
 
 
 def extend_horizon(*, expert_id: int) -> int:
@@ -194,7 +197,8 @@ def key_of(plans: list[Plan]) -> str:
     return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""
 
 
-def _change_time_off(time_off: TimeOff, write: Callable[[], object], seen: str) -> list[Plan]:
+def _change_time_off(time_off: TimeOff, write: Callable[[TimeOff | None], object], seen: str) -> list[Plan]:
+    """Lock the experts and the row, which ``write`` is given as it is then, and carry out what the change means."""
     stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk else None
     both = [row for row in (stored, time_off) if row is not None]
     concerned = Expert.objects.filter(pk__in=[row.expert_id for row in both]) | Expert.objects.filter(
@@ -202,7 +206,14 @@ def _change_time_off(time_off: TimeOff, write: Callable[[], object], seen: str) 
     )
     with_hours = WeeklyHours.objects.filter(expert__in=concerned.values("pk")).values("expert")
     changes = [(expert, Calendar.of(expert)) for expert in lock_experts(pk__in=with_hours)]
-    write()
+    row = None
+    if time_off.pk:
+        row = TimeOff.objects.select_for_update().filter(pk=time_off.pk).first()
+        if row is None or stored is None:
+            raise NotFound(_("There is no such time off."))
+        if (row.expert_id, row.organization_id) != (stored.expert_id, stored.organization_id):
+            raise ChangedMeanwhile
+    write(row)
     return carry_out(changes, seen)
 
 

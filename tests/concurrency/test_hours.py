@@ -8,7 +8,7 @@ from bookings.errors import NotFound
 from bookings.models import Booking
 from experts import services
 from experts.errors import PreviewNeeded
-from experts.models import Slot, WeeklyHours
+from experts.models import Slot, TimeOff, WeeklyHours
 from tests.cast import book, day_ahead, make_expert
 from tests.concurrency.contention import line_up, run_together
 from tests.experts.services.test_hours import row, starts, work
@@ -71,3 +71,25 @@ def test_two_changes_and_two_nights_at_once_follow_each_other(expert):
     assert not [each for each in results if isinstance(each, Exception)]
     assert starts(expert, day_ahead(DAY)) == ["13:00", "14:00"]
     assert WeeklyHours.objects.count() == 1
+
+
+def test_two_change_one_time_off_and_nobody_writes_the_other_ones_values_back():
+    """Each reads it before the other has written: what they write is read under the lock."""
+    time_off = TimeOff.objects.create(expert=make_expert(), first_day=day_ahead(3), last_day=day_ahead(3))
+
+    def change(**values):
+        mine = TimeOff.objects.get(pk=time_off.pk)
+        for name, value in values.items():
+            setattr(mine, name, value)
+        return lambda: services.save_time_off(time_off=mine, fields=list(values))
+
+    results = line_up(change(last_day=day_ahead(5)), change(reason="Conference"), behind=time_off)
+    assert not [result for result in results if isinstance(result, BaseException)], results
+    time_off.refresh_from_db()
+    assert (time_off.last_day, time_off.reason) == (day_ahead(5), "Conference")
+    deleted, changed = line_up(
+        lambda: services.delete_time_off(time_off_id=time_off.pk), change(reason="Holiday"), behind=time_off
+    )
+    assert not isinstance(deleted, BaseException)
+    assert isinstance(changed, NotFound), "it is not written anew"
+    assert not TimeOff.objects.exists()
