@@ -54,10 +54,15 @@ class AdminSite(UnfoldAdminSite):
     def __init__(self, name="admin"):
         super().__init__(name)
         self.pages = []
+        self.live_of = lambda request: None
 
     def add_pages(self, pages) -> None:
         """Register pages that belong to no model (bookings/admin/staff_page.py), in the order of the menu."""
         self.pages.extend(pages)
+
+    def make_lists_live(self, live_of) -> None:
+        """Register what tells of a request what an open list needs to hear of changes (admin/_staff_live.html)."""
+        self.live_of = live_of
 
     def get_urls(self):
         pages = [url for page in self.pages for url in page.urls(self)]

@@ -32,6 +32,7 @@ from bookings.selectors.place import whole_place
 from bookings.selectors.reports import COUNTED
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
 from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.live_list import LiveList
 from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
 from experts.admin.scoping import WithinReach, may, only_organization, reach
 from experts.admin.slots import DaysFilter
@@ -162,7 +163,7 @@ class UntypedFilter(ShownWhileUsed):
 
 
 @admin.register(Booking)
-class BookingAdmin(WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
+class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     person_path = ("slot__expert__user_id", "second_expert__user_id")

@@ -325,7 +325,7 @@ def said(request: HttpRequest) -> dict:
         return {}
     text, may_undo = act.said % {"name": booking.name or booking.reference}, bool(act.undone_by)
     if may_undo and booking.status in (Status.CANCELLED, Status.REJECTED) and not has_room_again(booking):
-        text, may_undo = f"{text} {_('Somebody else has the seat already.')}", False
+        text, may_undo = _("%(said)s Somebody else has the seat already.") % {"said": text}, False
     return {
         "toast": {
             "text": text,

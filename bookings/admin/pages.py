@@ -15,6 +15,7 @@ from bookings.admin import (
     week,
     why_not,
 )
+from bookings.admin.staff_live import live_of_lists
 from bookings.admin.staff_page import StaffPage
 
 STAFF_PAGES: list[StaffPage] = [
@@ -32,3 +33,4 @@ STAFF_PAGES: list[StaffPage] = [
 ]
 
 admin.site.add_pages(STAFF_PAGES)
+admin.site.make_lists_live(live_of_lists)

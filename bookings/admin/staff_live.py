@@ -8,6 +8,9 @@ import json
 from datetime import date
 from urllib.parse import urlencode
 
+from django.http import HttpRequest
+
+from bookings.admin.staff_choice import chosen_organization
 from bookings.selectors.staff_version import StaffKey, read_staff_versions
 from experts.models import Organization
 
@@ -21,3 +24,9 @@ def staff_live(organization: Organization, day: date | None = None) -> dict[str,
     version = read_staff_versions([StaffKey(organization.pk, day)])[StaffKey(organization.pk, day)]
     query = f"?{urlencode({'day': day.isoformat()})}" if day else ""
     return {"socket": f"/ws/staff/{organization.slug}/{query}", "keys": json.dumps(version.keys)}
+
+
+def live_of_lists(request: HttpRequest) -> dict[str, str] | None:
+    """As ``staff_live``, for a list: of the organisation that they chose last, where they see several, if of any."""
+    organization = chosen_organization(request)
+    return staff_live(organization) if organization is not None else None

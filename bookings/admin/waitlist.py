@@ -9,6 +9,7 @@ from bookings import services
 from bookings.models import WaitlistEntry
 from experts.admin.base import ServiceAdmin, instant, label
 from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.live_list import LiveList
 from experts.admin.report_filters import ShownWhileUsed, of_experts, of_organization
 from experts.admin.scoping import WithinReach
 from experts.admin.slots import DaysFilter
@@ -34,7 +35,7 @@ class JoinedFilter(ShownWhileUsed):
 
 
 @admin.register(WaitlistEntry)
-class WaitlistAdmin(WithExport, ServiceAdmin):
+class WaitlistAdmin(LiveList, WithExport, ServiceAdmin):
     """Who waits for a seat, to read; people join and are served by themselves. Somebody can be taken off."""
 
     organization_path = "slot__expert__organization_id"

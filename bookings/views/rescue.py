@@ -16,7 +16,7 @@ from bookings.access.rate_limits import check_change_limits
 from bookings.access.visitor import client_address, ensure_visitor
 from bookings.addresses import again_page
 from bookings.errors import Busy, InvalidDetails, LinkUnknown, NotAllowed, NotFound, OfferOver, SlotTaken, TooMany
-from bookings.models import Rescue, Status
+from bookings.models import Booking, Rescue, Status
 from bookings.models.rescue import RescueReason, RescueState
 from bookings.selectors.rescue_times import Proposal, kept_times, propose, who_may_take
 from bookings.views.responses import see_other, with_retry_after
@@ -110,12 +110,18 @@ def _show(request, found: Rescue, *, problem: str = "", status: int = 200):
         "zone_line": formatting.zone_line(clocks, session.starts_at),
         "choices": [_choice(it, clocks, now, it.slot.pk == wanted) for it in free],
         "problem": problem,
-        # By a link of the booking, as whoever only looks has not shown to this browser that the address is theirs.
-        "booking_url": link_url(booking_token(booking)),
+        "booking_url": "" if can_choose else _booking_url(request.visitor, booking),
         "again_url": _page_url(*again_page(expert, booking.session_type)),
         "outcome": _outcome(found, now),
     }
     return render(request, "bookings/rescue.html", context, status=status)
+
+
+def _booking_url(visitor: str, booking: Booking) -> str:
+    """Where the booking is shown: at once in a browser that may see it, else by its link, which asks for a button."""
+    if Booking.objects.proven_to(visitor).filter(pk=booking.pk).exists():
+        return reverse("booking", args=[booking.reference])
+    return link_url(booking_token(booking))
 
 
 def _page_url(name: str, *parts: str) -> str:

@@ -19,6 +19,7 @@ from unfold.utils import parse_date_str
 from experts import services
 from experts.admin.base import ServiceAdmin, label, without_menu
 from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.live_list import LiveList
 from experts.admin.preview import WithPreview
 from experts.admin.report_filters import at_hour, of_experts, of_organization
 from experts.admin.scoping import WithinReach, reach
@@ -98,7 +99,7 @@ class DaysFilter(RangeDateFilter):
 
 
 @admin.register(Slot)
-class SlotAdmin(WithExport, WithPreview, ServiceAdmin):
+class SlotAdmin(LiveList, WithExport, WithPreview, ServiceAdmin):
     form = ChangeSlotForm
     organization_path = "expert__organization_id"
     person_path = "expert__user_id"

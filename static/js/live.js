@@ -216,12 +216,12 @@ function noticeChanges() {
   }
 }
 
-// Of the time that somebody is on, whatever changes; of others that they can be had.
+// Of the time that somebody is on, whatever changes, but for what comes of pressing it; of others that they can be had.
 function tellChange(state) {
   const tile = state.parentNode;
   const time = tile.querySelector("time")?.textContent ?? "";
   if (state.dataset.change === "opened") announce("opened", { TIME: time });
-  else if (tile === document.activeElement) announce("changed", { TIME: time, STATE: state.innerText.trim() });
+  else if (tile === document.activeElement && !tile.matches(".htmx-request")) announce("changed", { TIME: time, STATE: state.innerText.trim() });
 }
 
 document.addEventListener("htmx:ws:after:message:incoming", noticeChanges);

@@ -6,8 +6,8 @@
 //                                                                                 of the organisation, on whatever day
 //
 // The address answers with a page or a fragment in which an element has the same id. It is not put in place while
-// somebody types in a form or a field of the part, has a dialog of it open, or it says data-busy; it is then as soon as
-// that is over.
+// somebody types in a form or a field of the part, has ticked rows or a dialog of it open, or it says data-busy; it is
+// then as soon as that is over. data-staff-every="5": so many seconds at least from one loading to the next.
 // Elements with data-keep stay as they are. Afterwards the part gets the event "staff-live:swapped".
 
 const BEAT_SECONDS = 5; // bookings/live/hub.py sends one that often
@@ -26,6 +26,7 @@ const kindsOf = (part) => (part.dataset.staffOn ?? "day requests").split(" ");
 let known = JSON.parse(place.dataset.keys || "{}");
 const due = new Set(); // ids of parts
 const loading = new Map(); // id -> what ends the loading
+const mayLoadAt = new Map(); // id -> from when on: what is a whole page is not loaded for each change of a busy day
 
 function hear(keys) {
   // "any" is not known before the first message, and what was shown before is as old as the other keys.
@@ -44,7 +45,7 @@ function loadDue() {
   for (const id of due) {
     const part = document.getElementById(id);
     if (!part) due.delete(id);
-    else if (!isBusy(part)) load(part);
+    else if (!isBusy(part) && Date.now() >= (mayLoadAt.get(id) ?? 0)) load(part);
   }
 }
 
@@ -52,6 +53,7 @@ function loadDue() {
 async function load(part) {
   const { id } = part;
   due.delete(id);
+  mayLoadAt.set(id, Date.now() + 1000 * (part.dataset.staffEvery ?? 0));
   loading.get(id)?.abort();
   const control = new AbortController();
   loading.set(id, control);
@@ -91,8 +93,10 @@ for (const type of ["submit", "reset"]) {
   });
 }
 
+const BUSY = "[data-busy], dialog[open], :popover-open, .action-select:checked"; // ticked rows are meant as they stand
+
 function isBusy(part) {
-  if (part.matches("[data-busy]") || part.querySelector("[data-busy], dialog[open], :popover-open")) return true;
+  if (part.matches("[data-busy]") || part.querySelector(BUSY)) return true;
   // Fields by themselves, too: the form of all may be around the part.
   const places = [...part.querySelectorAll("form, select, input, textarea")];
   return places.some((each) => typedIn.has(each) && !each.closest("[data-keep]"));
