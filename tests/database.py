@@ -1,17 +1,8 @@
-"""The databases of a test run: migrated once, copied for each of xdist's workers, emptied after a test that commits.
+"""The databases of a test run: migrated once, copied for each of xdist's workers, emptied after a test that commits."""
 
-To migrate an empty database takes longer than most files of tests. What it was the last time is kept as a dump in
-.pytest_cache, under the name of all that it depends on, and is good for as long as none of that changes.
-"""
-
-import contextlib
-import hashlib
 import os
-import sys
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-import django
 import psycopg
 from django.core.management import call_command
 from django.db import OperationalError, connection
@@ -19,16 +10,9 @@ from django.db.models import Model
 from psycopg import sql
 from psycopg.errors import DeadlockDetected
 
-from bookingsite.devserver import paths, servers
-from bookingsite.startup import CannotStartError
-
 # What migrations write, and what Django adds after them. Its own flush makes content types and permissions anew, which
 # takes longer than most tests, and with other keys than those that a running site remembers.
 KEPT = ["auth_permission", "django_content_type", "django_migrations"]
-
-DUMPS = paths.BASE_DIR / ".pytest_cache"
-# Migrations, models (Django adds a permission and a type of content for each), and all that migrations import of ours.
-DEPENDS_ON = ("*/migrations/**/*.py", "*/models/**/*.py", "experts/*.py", "bookings/*.py", "bookingsite/*.py")
 
 
 def address_of(name: str) -> str:
@@ -48,49 +32,12 @@ def create(worker: str) -> None:
         if not server.execute("SELECT FROM pg_database WHERE datname = %s", [template]).rowcount:
             _run(server, "DROP DATABASE IF EXISTS {}", unfinished)
             _run(server, "CREATE DATABASE {}", unfinished)
-            _fill(server, unfinished)
+            connection.settings_dict["NAME"] = unfinished
+            call_command("migrate", interactive=False, verbosity=0)
+            connection.close()
             _run(server, "ALTER DATABASE {} RENAME TO {}", unfinished, template)
         _run(server, "CREATE DATABASE {} TEMPLATE {}", name, template)
     connection.settings_dict["NAME"] = name
-
-
-def _fill(server: psycopg.Connection, name: str) -> None:
-    """Bring an empty database to what all migrations make of it."""
-    url, where = address_of(name), paths.place()
-    [(whose,)] = server.execute("SELECT concat(current_user, ' ', version())").fetchall()
-    dump = DUMPS / f"migrated-{fingerprint(whose)}.sql"
-    if dump.exists():
-        options = ["--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1"]
-        servers.run_postgres_program(where, "psql", *options, "--dbname", url, input=dump.read_text())
-        return
-    connection.settings_dict["NAME"] = name
-    call_command("migrate", interactive=False, verbosity=0)
-    connection.close()
-    if urlsplit(url).password is not None:  # a server from elsewhere: everybody on the machine would read it
-        return
-    with contextlib.suppress(CannotStartError):  # there are no programs, or older ones than the server
-        _keep(dump, servers.run_postgres_program(where, "pg_dump", "--dbname", url))
-
-
-def fingerprint(*more: str, project: Path = paths.BASE_DIR) -> str:
-    """What a migrated database depends on, in short: our files, what is installed, and ``more``."""
-    digest = hashlib.sha256()
-    installed = (path.name for path in Path(django.__file__).parents[1].glob("*.dist-info"))
-    for text in (sys.version, *more, *sorted(installed)):
-        digest.update(f"{text}\0".encode())
-    for path in sorted({path for pattern in DEPENDS_ON for path in project.glob(pattern)}):
-        digest.update(f"{path.relative_to(project)}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:24]
-
-
-def _keep(dump: Path, text: str) -> None:
-    """Write it in one step, in the place of those of before."""
-    DUMPS.mkdir(exist_ok=True)
-    unfinished = dump.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(text)
-    for old in DUMPS.glob("migrated-*.sql"):
-        old.unlink(missing_ok=True)
-    unfinished.rename(dump)
 
 
 def drop_all() -> None:
