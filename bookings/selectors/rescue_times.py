@@ -101,6 +101,11 @@ def may_take(booking: Booking, expert_id: int) -> bool:
     return who_may_take([booking]).filter(pk=expert_id).exists()
 
 
+def is_alike(slot: Slot, booking: Booking) -> bool:
+    """Say whether a slot can stand for that of a booking without a type: it is as long, and not kept for types."""
+    return slot.minutes == _minutes(booking) and not slot.for_types
+
+
 def _offering(types: Collection[int]) -> QuerySet[OfferedType]:
     active = SessionType.objects.active().filter(pk__in=types, experts_needed=1)
     return OfferedType.objects.order_by().filter(session_type__in=active.order_by().values("pk"))
@@ -219,7 +224,7 @@ class _FreeTimes:
     def _of(self, booking: Booking, slots: list[Slot]) -> Iterable[Slot]:
         terms = booking.terms
         if terms is None or booking.session_type is None:
-            return (slot for slot in slots if slot.minutes == _minutes(booking) and not slot.for_types)
+            return (slot for slot in slots if is_alike(slot, booking))
         return sessions_of(slots, booking.session_type, terms)
 
 

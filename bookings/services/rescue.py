@@ -24,7 +24,7 @@ from bookings.mail.rules import MailKind
 from bookings.models import Booking, OutboxMail, Rescue, RescueTime, Source, Status
 from bookings.models.rescue import RescueState
 from bookings.queue import defer
-from bookings.selectors.rescue_times import may_take
+from bookings.selectors.rescue_times import is_alike, may_take
 from bookings.services.checks import refusal_of
 from bookings.services.effects import publish, queue_mails
 from bookings.services.lifecycle import approve, cancel, check_hand_over, reschedule
@@ -219,9 +219,11 @@ def choose_time(*, rescue_id: int, slot_id: int) -> Booking:
             return here.booking
         if rescue.state not in (RescueState.OFFERED, RescueState.DECLINED) or not rescue.is_about(here.booking):
             raise OfferOver
-        expert_id = Slot.objects.filter(pk=slot_id).values_list("expert_id", flat=True).get()
-        here.booking.slot = here.slot
-        if not may_take(here.booking, expert_id):
+        if here.booking.ends_at <= here.slot.read_at:
+            raise OfferOver
+        chosen = Slot.objects.get(pk=slot_id)
+        fits = here.booking.session_type_id is not None or is_alike(chosen, here.booking)
+        if not (fits and may_take(here.booking, chosen.expert_id)):
             raise NotFound
         booking, others = _move(here, slot_id, message=rescue.message)
         if rescue.of_request and rescue.times.filter(slot=slot_id).exists():

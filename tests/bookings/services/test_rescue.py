@@ -7,7 +7,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
-from bookings.errors import NotAllowed, OfferOver, Refused, SlotTaken
+from bookings.errors import NotAllowed, NotFound, OfferOver, Refused, SlotTaken
 from bookings.models import Booking, OutboxMail, Rescue, Status
 from bookings.models.rescue import RescueState
 from bookings.selectors.rescue import cannot_take_place
@@ -15,7 +15,7 @@ from bookings.selectors.rescue_times import kept_times, may_take, propose, who_m
 from bookings.services.catch_up import settle_overdue
 from bookings.tasks import send_rescue_offer
 from experts import services as calendars
-from experts.models import Role, TimeOff
+from experts.models import Role, Slot, TimeOff
 from tests.cast import (
     book,
     day_ahead,
@@ -178,6 +178,16 @@ class TestOffers:
         rescue = offer(lost, own)
         for slot in (other_field, other_house):
             with pytest.raises(Refused):
+                services.choose_time(rescue_id=rescue.pk, slot_id=slot.pk)
+        assert now_is(lost).slot_id == lost.slot_id
+
+    def test_nobody_takes_another_kind_of_slot_by_its_number(self, lost, away, colleague):
+        rescue = offer(lost, make_slot(colleague, at="10:00"))
+        long = make_slot(colleague, at="13:00", minutes=120)
+        for_types = make_slot(colleague, at="16:00")
+        Slot.objects.filter(pk=for_types.pk).update(for_types=[make_type(colleague).pk])
+        for slot in (long, for_types):
+            with pytest.raises(NotFound):
                 services.choose_time(rescue_id=rescue.pk, slot_id=slot.pk)
         assert now_is(lost).slot_id == lost.slot_id
 
