@@ -64,7 +64,9 @@ def save_time_off(*, time_off: TimeOff, fields: Collection[str] | None = None, s
 
     def write(stored: TimeOff | None) -> None:
         row = time_off
-        if stored is not None and fields is not None:
+        if time_off.pk and fields is not None:
+            if stored is None:
+                raise NotFound(_("There is no such time off."))
             row = stored
             for name in fields:
                 setattr(row, name, getattr(time_off, name))
@@ -86,7 +88,7 @@ def delete_time_off(*, time_off_id: int, seen: str = "") -> list[Plan]:
         time_off = TimeOff.objects.filter(pk=time_off_id).first()
         if time_off is None:
             raise NotFound(_("There is no such time off."))
-        return _change_time_off(time_off, lambda stored: stored and stored.delete(), seen)
+        return _change_time_off(time_off, _delete, seen)
 
 
 def extend_horizon(*, expert_id: int) -> int:
@@ -197,8 +199,17 @@ def key_of(plans: list[Plan]) -> str:
     return hashlib.sha256("".join(keys).encode()).hexdigest() if keys else ""
 
 
+def _delete(time_off: TimeOff | None) -> None:
+    if time_off is None:
+        raise NotFound(_("There is no such time off."))
+    time_off.delete()
+
+
 def _change_time_off(time_off: TimeOff, write: Callable[[TimeOff | None], object], seen: str) -> list[Plan]:
-    """Lock the experts and the row, which ``write`` is given as it is then, and carry out what the change means."""
+    """Lock the experts and the row, if there is one, and carry out what the change means.
+
+    ``write`` is given the row as it is then.
+    """
     stored = TimeOff.objects.filter(pk=time_off.pk).first() if time_off.pk else None
     both = [row for row in (stored, time_off) if row is not None]
     concerned = Expert.objects.filter(pk__in=[row.expert_id for row in both]) | Expert.objects.filter(
@@ -209,9 +220,7 @@ def _change_time_off(time_off: TimeOff, write: Callable[[TimeOff | None], object
     row = None
     if time_off.pk:
         row = TimeOff.objects.select_for_update().filter(pk=time_off.pk).first()
-        if row is None or stored is None:
-            raise NotFound(_("There is no such time off."))
-        if (row.expert_id, row.organization_id) != (stored.expert_id, stored.organization_id):
+        if row and stored and (row.expert_id, row.organization_id) != (stored.expert_id, stored.organization_id):
             raise ChangedMeanwhile
     write(row)
     return carry_out(changes, seen)
