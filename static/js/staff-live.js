@@ -44,7 +44,7 @@ function loadDue() {
   if (document.hidden) return; // it is when the page is shown
   for (const id of due) {
     const part = document.getElementById(id);
-    if (!part) due.delete(id);
+    if (!part?.dataset.staffLive) due.delete(id); // closed meanwhile
     else if (!isBusy(part) && Date.now() >= (mayLoadAt.get(id) ?? 0)) load(part);
   }
 }
@@ -52,6 +52,7 @@ function loadDue() {
 // The newest answer wins: an older one that is still on its way may have been read before the change.
 async function load(part) {
   const { id } = part;
+  const url = part.dataset.staffLive;
   due.delete(id);
   mayLoadAt.set(id, Date.now() + 1000 * (part.dataset.staffEvery ?? 0));
   loading.get(id)?.abort();
@@ -59,14 +60,15 @@ async function load(part) {
   loading.set(id, control);
   try {
     const headers = { "X-By-Itself": "1" }; // no sign that anybody is there
-    const answer = await fetch(part.dataset.staffLive, { headers, signal: control.signal });
+    const answer = await fetch(url, { headers, signal: control.signal });
     if (answer.redirected || answer.status === 403 || answer.status === 404) return stop(); // they may not look any more
     if (!answer.ok) throw new Error(answer.status);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const shown = document.getElementById(id);
     const fresh = page.getElementById(id);
     if (!shown || !fresh) return;
-    if (isBusy(shown)) due.add(id);
+    // Somebody has opened something meanwhile, and the part shows another address.
+    if (isBusy(shown) || shown.dataset.staffLive !== url) due.add(id);
     else {
       become(shown, fresh);
       shown.dispatchEvent(new CustomEvent("staff-live:swapped", { bubbles: true }));

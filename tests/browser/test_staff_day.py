@@ -136,6 +136,24 @@ def test_a_number_filters_and_a_cancelled_booking_leaves_the_day(desk):
     expect(page.get_by_role("complementary")).to_have_count(0)
 
 
+def test_what_is_closed_while_it_is_loaded_again_stays_closed(desk):
+    page, held = desk(), []
+    page.goto("/admin/day/")
+    expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
+    block(page, "Wen Li").click()
+    expect(page.get_by_role("complementary")).to_be_visible()
+    page.route("**/admin/day/panel/**", lambda route: held.append(route))  # noqa: PLW0108  # playwright wants a function
+    with page.expect_request("**/admin/day/panel/**"):
+        page.evaluate("document.dispatchEvent(new CustomEvent('staff-live:refresh'))")
+    page.get_by_role("link", name="Close").click()
+    expect(page.get_by_role("complementary")).to_have_count(0)
+    with page.expect_response("**/admin/day/panel/**") as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.evaluate("new Promise((done) => setTimeout(done))")  # after whatever the script does with it
+    expect(page.get_by_role("complementary")).to_have_count(0)
+
+
 def test_the_keys_walk_the_day(desk):
     page = desk()
     page.goto("/admin/day/")
