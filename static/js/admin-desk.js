@@ -8,10 +8,14 @@ document.documentElement.classList.add("eb-scripted");
 const part = document.querySelector("[data-part]");
 const selected = new Set();
 let busy = null;
+let next = null; // what is to be looked at when that is done
 
-// One step after another: a second click waits for nothing and does nothing.
+// One step after another: what is done twice is done once, and whatever is looked at meanwhile comes after it.
 async function load(url, options = {}) {
-  if (busy) return;
+  if (busy) {
+    if (options.method !== "POST") next = url;
+    return;
+  }
   busy = new AbortController();
   part.setAttribute("aria-busy", "true");
   const before = whereFocusIs();
@@ -33,6 +37,9 @@ async function load(url, options = {}) {
   } finally {
     busy = null;
     part.removeAttribute("aria-busy");
+    const following = next;
+    next = null;
+    if (following) load(following);
   }
 }
 
