@@ -13,6 +13,7 @@ from django.conf import settings
 from limits import RateLimitItem, parse
 from redis.commands.core import Script
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bookings.access.process_counts import ProcessCounts
 from bookings.errors import TooMany
@@ -133,7 +134,10 @@ return 0
 
 
 def _ask(keys: list[str], arguments: list[int]) -> Any:
-    """Run the script: by hand, as the client's own way takes twice the CPU, and by that where anything is unusual."""
+    """Run the script: by hand, as the client's own way takes twice the CPU, and by that where anything is unusual.
+
+    A Valkey that does not answer in time is not asked again: everybody would wait twice as long.
+    """
     script = _script()
     client: Any = script.registered_client  # redis has no types for its pool
     pool = client.connection_pool
@@ -141,8 +145,10 @@ def _ask(keys: list[str], arguments: list[int]) -> Any:
     try:
         connection.send_command("EVALSHA", script.sha, len(keys), *keys, *arguments)
         return connection.read_response()
-    except RedisError:
+    except RedisError as error:
         connection.disconnect()
+        if isinstance(error, RedisTimeoutError):
+            raise
     finally:
         pool.release(connection)
     return script(keys, arguments)

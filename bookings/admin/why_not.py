@@ -15,8 +15,9 @@ from bookings.models import Booking, Status
 from bookings.selectors.staff_day import MOST_TO_CHOOSE, experts_seen
 from bookings.selectors.why_not import Answer, Reason, why_not
 from experts import formatting
+from experts.admin.base import read_key
 from experts.admin.scoping import reach
-from experts.models import Expert, Organization
+from experts.models import Expert
 
 FARTHEST = 3660  # days
 
@@ -42,7 +43,9 @@ def why_page(request: HttpRequest) -> HttpResponse:
     experts = experts_seen(reach(request), organization).select_related("organization").order_by("name", "pk")
     asked = request.GET if "at" in request.GET else None
     form = QuestionForm(asked, initial={"day": timezone.now().date(), **request.GET.dict()}, label_suffix="")
-    form.fields["expert"].queryset = experts[:MOST_TO_CHOOSE] if asked is None else experts
+    chosen = read_key(request.GET.get("expert", ""))
+    listed = experts.values_list("pk", flat=True)[:MOST_TO_CHOOSE]
+    form.fields["expert"].queryset = experts.filter(pk__in=[*listed, chosen])
     context = {
         "form": form,
         "organization": organization,
@@ -50,7 +53,9 @@ def why_page(request: HttpRequest) -> HttpResponse:
     }
     status = 200
     if asked is not None:
-        _refuse_strangers(experts, asked)
+        # An expert whom they do not see is as one that there is not.
+        if asked.get("expert") and not experts.filter(pk=chosen).exists():
+            raise Http404
         if form.is_valid():
             context |= _answered(form.cleaned_data, timezone.now())
         else:
@@ -58,28 +63,24 @@ def why_page(request: HttpRequest) -> HttpResponse:
     return render_page(request, "admin/why_not.html", _("Why is it not offered?"), context, status=status)
 
 
-def _refuse_strangers(experts, asked: QueryDict) -> None:
-    """An expert whom they do not see is as one that there is not."""
-    key = asked.get("expert", "")
-    if key and not (key.isascii() and key.isdecimal() and len(key) < 19 and experts.filter(pk=key).exists()):
-        raise Http404
-
-
 def _answered(asked: dict, now: datetime) -> dict:
     expert, day = asked["expert"], asked["day"]
     answers = why_not(expert, day, asked["at"], now)
-    day_url = DayAddress(QueryDict(), {"organization": str(expert.organization_id)}).to(day=day, experts=expert.pk)
     return {
         "expert": expert,
         "time": formatting.wall_clock(asked["at"]),
         "day": formatting.full_day(day, now.astimezone(expert.zone).date()),
         "zone": formatting.zone_label_of_day(expert.zone, day),
-        "day_url": day_url,
-        "answers": [_answer(answer, expert.organization) for answer in answers],
+        "day_url": _address(expert).to(day=day, experts=expert.pk),
+        "answers": [_answer(answer) for answer in answers],
     }
 
 
-def _answer(answer: Answer, organization: Organization) -> dict:
+def _address(expert: Expert) -> DayAddress:
+    return DayAddress(QueryDict(), {"organization": str(expert.organization_id)})
+
+
+def _answer(answer: Answer) -> dict:
     offer = answer.offer
     return {
         "title": offer.session_type.name if offer else "",
@@ -94,12 +95,11 @@ def _reason(reason: Reason) -> dict:
 
 
 def _booking(booking: Booking) -> dict:
-    address = DayAddress(QueryDict(), {"organization": str(booking.slot.expert.organization_id)})
     start = booking.slot.starts_at.astimezone(booking.slot.expert.zone)
     return {
         "name": booking.name or _("Erased"),
         "state": booking.get_status_display(),
-        "url": address.to(day=start.date(), booking=booking.pk),
+        "url": _address(booking.slot.expert).to(day=start.date(), booking=booking.pk),
     }
 
 
