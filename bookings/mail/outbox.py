@@ -126,7 +126,7 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float)
     batch = _Batch()
     texts = mail_texts({mail.booking.slot.expert.organization_id for mail in mails}) if mails else {}
     away: log.MailNotSentError | None = None
-    with Transport() as transport:
+    with Transport(may_send=True) as transport:  # nothing was claimed otherwise
         for mail in mails:
             delivery = mail.delivery
             if away is not None:
