@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import redis
 from django.conf import settings
 from django.core import checks
+from django.core.files.storage import default_storage
 from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -133,7 +134,17 @@ def of_migrations(_fix: bool) -> Iterator[Finding]:
 
 
 def of_disks(_fix: bool) -> Iterator[Finding]:
-    places = {"pictures": settings.MEDIA_ROOT, "backups": settings.BACKUP_DIR, "temporary files": "/tmp"}
+    if settings.MEDIA_S3_URL:
+        try:
+            default_storage.listdir("logos")
+        except OSError as error:
+            yield wrong(
+                f"Pictures cannot be read or stored. {error}.", "Check MEDIA_S3_URL, and the rights of its key."
+            )
+        else:
+            yield well("The bucket of pictures answers.")
+    places = {} if settings.MEDIA_S3_URL else {"pictures": settings.MEDIA_ROOT}
+    places |= {"backups": settings.BACKUP_DIR, "temporary files": "/tmp"}
     for name, place in places.items():
         folder = Path(place)
         while not folder.exists():
