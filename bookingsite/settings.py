@@ -33,7 +33,9 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_REPLICA_URL: list[str] = env.list("DATABASE_REPLICA_URL", [])
     DATABASE_REPLICA_LAG = env.float("DATABASE_REPLICA_LAG", 3)
-    DATABASE_POOL = env.int("DATABASE_POOL", 10)
+    DATABASE_POOL = env.int("DATABASE_POOL", 6)
+    DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", 10)
+    SLOW_QUERY_SECONDS = env.float("SLOW_QUERY_SECONDS", 1)
     DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)
     REDIS_URL = env.str("REDIS_URL", "")
     WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
@@ -90,12 +92,15 @@ def _database(setting: str, url: str) -> dict[str, Any]:
     except ValueError as error:
         raise ImproperlyConfigured(f"{setting} cannot be read. {error}") from error
     # A pool serves the many threads of one web process. Server-side cursors and session state do not survive PgBouncer.
-    pool = {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}}
+    # One connection that was not needed is closed after each half minute.
+    pool = {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10, "max_idle": 30}}
+    # A network that has gone silent: given up after so long, where TCP's own answer takes a quarter of an hour.
+    silence = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 5000}
     # How often a connection is asked the same (experts/prepared.py) before PostgreSQL keeps its plan.
     plans = {"prepare_threshold": 5 if DATABASE_PREPARED else None}
-    options = plans | found.get("OPTIONS", {}) | (pool if DATABASE_POOL else {"connect_timeout": 5})
+    options = plans | silence | {"connect_timeout": 3} | found.get("OPTIONS", {}) | (pool if DATABASE_POOL else {})
     return found | {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "experts.postgresql",
         "CONN_MAX_AGE": 0,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": options,
@@ -108,7 +113,7 @@ def _replica(url: str) -> dict[str, Any]:
     keepalives = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 2, "tcp_user_timeout": 2000}
     found["OPTIONS"] |= {"connect_timeout": 2} | keepalives
     if DATABASE_POOL:
-        found["OPTIONS"]["pool"] |= {"timeout": 2, "reconnect_timeout": 2, "min_size": 0}
+        found["OPTIONS"]["pool"] |= {"timeout": 2, "min_size": 0}
     return found
 
 
@@ -425,8 +430,12 @@ LOGGING = {
             "style": "{",
         }
     },
-    "filters": {"refusals": {"()": "bookingsite.logs.WithoutRefusals"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "refusals": {"()": "bookingsite.logs.WithoutRefusals"},
+        # They say once a second that Valkey or PostgreSQL is away.
+        "seldom": {"()": "bookingsite.logs.OnceAMinute", "loggers": ["channels_redis", "psycopg.pool"]},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
     "loggers": {
         # Django's own handlers would print addresses of links with their tokens, and everything twice.

@@ -12,6 +12,7 @@ from psycopg.errors import DeadlockDetected
 
 from experts.errors import Busy, ChangedMeanwhile, NotFound
 from experts.models import Slot
+from experts.outages import busy_for
 from experts.prepared import PreparedQuery
 
 # In which everybody locks slots, so that nobody waits for whoever waits for them; the trigger on Booking does so, too.
@@ -31,8 +32,8 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
 
     Without ``waits`` its first statement sets that time for what follows: ``lock_free_slots``, or one of the caller's.
 
-    Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
-    database connection is to be had.
+    Raises Busy, with nothing written, when a lock does not come in time or PostgreSQL breaks a deadlock, and
+    Unavailable, which is one, where the database is away or broken.
     """
     try:
         with transaction.atomic():
@@ -42,7 +43,7 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
                     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
             yield
     except OperationalError as error:
-        raise Busy from error
+        raise busy_for(error) from error
 
 
 def may_be_repeated(busy: Busy) -> bool:

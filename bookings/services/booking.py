@@ -59,6 +59,7 @@ from experts.locking import (
     violated_constraint,
 )
 from experts.models import Slot
+from experts.outages import busy_for
 
 PROOF_LASTS = timedelta(minutes=15)
 # Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
@@ -230,7 +231,7 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
                 raise
             wait = True  # for all that it takes by now
         except OperationalError as error:
-            raise Busy from error
+            raise busy_for(error) from error
     raise Busy
 
 
