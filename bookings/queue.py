@@ -17,6 +17,8 @@ from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
+from experts import sending
+
 logger = logging.getLogger(__name__)
 FIRST = 10  # a priority; 0 is the usual one
 
@@ -31,6 +33,8 @@ class BackOff(BaseRetryStrategy):
     MOST_ATTEMPTS = 60
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if getattr(exception, "is_held", False):  # a restored copy, in which nothing is sent yet (experts/sending.py)
+            return RetryDecision(retry_in={"seconds": sending.WAIT})
         if not self.goes_on(job.attempts, exception):
             return None
         return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})

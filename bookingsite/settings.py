@@ -53,6 +53,11 @@ try:
     HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
     MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media" if DEBUG else BASE_DIR / "media")
+    MEDIA_S3_URL = env.str("MEDIA_S3_URL", "")
+    BACKUP_DIR = env.path("BACKUP_DIR", DATA_DIR / "backups" if DEBUG else BASE_DIR / "backups")
+    BACKUP_KEY = env.str("BACKUP_KEY", "")
+    BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", "")
+    POSTGRES_PROGRAMS = env.str("POSTGRES_PROGRAMS", "")
     TWO_FACTOR = env.str("TWO_FACTOR", "nobody")
     OIDC_ISSUER = env.str("OIDC_ISSUER", "").rstrip("/")
     OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
@@ -77,6 +82,12 @@ if DEBUG:
 for name, values in {"SECRET_KEY": [SECRET_KEY], "SECRET_KEY_FALLBACKS": SECRET_KEY_FALLBACKS}.items():
     if not DEBUG and any(key and (len(key) < 50 or len(set(key)) < 5) for key in values):
         raise ImproperlyConfigured(f"{name} is too weak. Use at least 50 random characters.")
+if MEDIA_S3_URL and not re.fullmatch(
+    r"https?://[^:/@\s]+:[^/@\s]+@[^/@\s]+/[a-z0-9.-]+(/[\w./-]+)?(\?region=[\w-]+)?", MEDIA_S3_URL
+):
+    raise ImproperlyConfigured("MEDIA_S3_URL must look like https://key:secret@host/bucket?region=eu-central-1")
+if BACKUP_KEY and (len(BACKUP_KEY) < 40 or len(set(BACKUP_KEY)) < 10):
+    raise ImproperlyConfigured("BACKUP_KEY is too weak. Use at least 40 random characters.")
 for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set it (see .env.example), or set DEBUG=on on a laptop.")
@@ -311,7 +322,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "experts.s3.S3Storage" if MEDIA_S3_URL else "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -38,12 +38,22 @@ class Delivery:
 class MailNotSentError(Exception):
     """A mail that could not be sent, without the words of the error: mail servers repeat the address in them.
 
+    ``is_held`` where nothing may be sent at all (experts/sending.py).
+
     ``code`` is the mail server's, if it gave one; ``for_good`` when it refuses the address for ever, so that nobody
     should try again; ``is_away`` when there is no mail server to be reached, so that no other mail would fare better.
     """
 
-    def __init__(self, text: str, *, code: int | str = "", for_good: bool = False, is_away: bool = False):
-        self.code, self.for_good, self.is_away = code, for_good, is_away
+    def __init__(
+        self,
+        text: str,
+        *,
+        code: int | str = "",
+        for_good: bool = False,
+        is_away: bool = False,
+        is_held: bool = False,
+    ):
+        self.code, self.for_good, self.is_away, self.is_held = code, for_good, is_away, is_held
         super().__init__(text)
 
 

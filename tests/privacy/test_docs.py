@@ -63,6 +63,8 @@ IMPERSONAL = {
     "django_admin_log": "action_time object_id action_flag",
     "django_content_type": "app_label model",
     "django_session": "expire_date",
+    "experts_backup": "finished_at file size seconds pictures is_encrypted",
+    "experts_sendingheld": "since why",
     "experts_category": "name slug icon position is_medical",
     "experts_exportlog": "at subject filters format rows",
     "experts_importedrow": "object_id",
