@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
@@ -23,6 +24,7 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool
 
 from bookings.mail import outbox
+from bookings.queue import under_its_request
 from bookings.services import expiry, jobs
 from bookingsite.version import version
 
@@ -186,12 +188,13 @@ def _do_what_is_due(queues) -> None:
 
 
 async def _do_jobs(pool, connector: PatientConnector, stopping: asyncio.Task, options) -> None:
+    usual: dict[str, Any] = {"install_signal_handlers": False, "worker_middleware": [under_its_request]}
     async with pool:
         await connector.open_async(pool)
         with app.replace_connector(connector):
             while not stopping.done():
                 connector.came_back.clear()
-                worker = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+                worker = asyncio.create_task(app.run_worker_async(**usual | options))
                 back = asyncio.create_task(connector.came_back.wait())
                 await asyncio.wait({worker, back, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 back.cancel()

@@ -1,5 +1,6 @@
 """What operators ask: do workers live, how long do things wait, what has failed. Few statements, whatever the size."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,11 +18,15 @@ MOST_WAITING = 100_000  # that are counted
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits in a queue and could be done now: how many, and for how long the oldest has, in seconds."""
+    """What waits in a queue and could be done now: how many, and for how long the oldest has, in seconds.
+
+    ``first`` is the number of the oldest job that has no time, None without one: nothing tells since when it waits.
+    """
 
     name: str
     waiting: int
     age: float
+    first: int | None = None
 
 
 @dataclass(frozen=True)
@@ -40,18 +45,17 @@ class FailedJob:
 def queues_waiting() -> list[Queue]:
     """Read what is due in each of QUEUES and in the outbox of mails ("outbox"). Two statements."""
     with connection.cursor() as cursor:
-        # A job without a time is as old as the first thing that is known of it. The one with the lowest number has
-        # waited longest, as jobs that are tried again have a time.
         cursor.execute(
             "WITH due AS (SELECT queue_name, scheduled_at, id FROM procrastinate_jobs"
             "  WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now()) LIMIT %s),"
             " oldest AS (SELECT queue_name, count(*) AS waiting, min(scheduled_at) AS due_at,"
             "  min(id) FILTER (WHERE scheduled_at IS NULL) AS first FROM due GROUP BY queue_name)"
-            " SELECT queue_name, waiting, coalesce(extract(epoch FROM now() - least(due_at,"
-            "  (SELECT min(at) FROM procrastinate_events WHERE job_id = first AND type = 'deferred'))), 0) FROM oldest",
+            " SELECT queue_name, waiting, coalesce(extract(epoch FROM now() - due_at), 0), first FROM oldest",
             [MOST_WAITING],
         )
-        found = {name: Queue(name, waiting, max(float(age), 0)) for name, waiting, age in cursor.fetchall()}
+        found = {
+            name: Queue(name, waiting, max(float(age), 0), first) for name, waiting, age, first in cursor.fetchall()
+        }
         cursor.execute(
             "SELECT count(*), coalesce(extract(epoch FROM now() - min(due_at)), 0) FROM ("
             " SELECT due_at FROM bookings_outboxmail WHERE due_at <= now() LIMIT %s) AS due",
@@ -100,4 +104,5 @@ def failed_jobs() -> list[FailedJob]:
             " WHERE status = 'failed' ORDER BY job.id DESC LIMIT %s",
             [MOST_SHOWN],
         )
-        return [FailedJob(*row) for row in cursor.fetchall()]
+        # Django has JSON come as text.
+        return [FailedJob(*row[:3], json.loads(row[3]), *row[4:]) for row in cursor.fetchall()]
