@@ -38,7 +38,8 @@ class Docs(DocsBase):
 
     @csp_update({"img-src": [SELF, "data:"]})
     def render_page(self, request, api, **kwargs):
-        metadata = Metadata(_("The API, call by call"), str(api.description), absolute_url("api:openapi-view"))
+        about = _("Find experts and their slots, book and cancel; with a staff token, manage an organisation.")
+        metadata = Metadata(_("The API, call by call"), about, absolute_url("api:openapi-view"))
         return render(request, "api/docs.html", {"metadata": metadata})
 
 

@@ -1,10 +1,17 @@
-"""While the database hangs: probes are answered, pages are calm and soon there, and the log names the cause once."""
+"""While the database hangs: probes are answered, pages are calm and soon there, and the log names the cause once.
+
+And which thread of `web` answers whom.
+"""
 
 import http.client
+import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from django.db import connection
@@ -94,3 +101,37 @@ def test_threads_that_wait_for_nothing_are_used_first(site_with, transactional_d
     silent.request("GET", "/healthz")
     assert silent.getresponse().read() == b"ok"
     silent.close()
+
+
+def wakes_of_main_thread(site) -> int:
+    """How often the first thread of the one worker of `web` has waited for something until now."""
+    [worker] = psutil.Process(site.process.pid).children()
+    status = Path(f"/proc/{worker.pid}/task/{worker.pid}/status").read_text()
+    return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.MULTILINE)[1])
+
+
+def test_a_thread_stays_with_a_connection_that_asks_again_at_once(site_with, transactional_db):
+    site = site_with("web")
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", site.port), timeout=30) as client:
+        client.sendall(asked)
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 ")
+        before = wakes_of_main_thread(site)
+        client.sendall(asked * 200)
+        came = b""
+        while came.count(b"HTTP/1.1 200 ") < 200 or not came.endswith(b"ok"):
+            came += client.recv(65536)
+        woken = wakes_of_main_thread(site) - before
+    assert woken < 50, "the main thread was asked for each"
+
+
+def test_nobody_waits_for_a_thread_that_stays(site_with, transactional_db):
+    """Three times as many connections as threads, all kept, each asking when all others have: all are answered."""
+    site = site_with("web")
+    clients = [http.client.HTTPConnection("127.0.0.1", site.port, timeout=30) for _client in range(12)]
+    for _round in range(5):
+        for client in clients:
+            client.request("GET", "/healthz")
+        assert [client.getresponse().read() for client in clients] == [b"ok"] * 12
+    for client in clients:
+        client.close()
