@@ -1,21 +1,52 @@
 """How logs are written: without tokens of addresses, each of which opens bookings, and without crowds of lines."""
 
+import json
 import logging
 import re
 import threading
 import time
+from datetime import UTC, datetime
+
+from experts import request_ids
 
 _TOKEN = re.compile(r"(/bookings/link/|/start/invitation/|/feeds/)[^/\s\"'?]+")
+
+
+def without_tokens(text: str) -> str:
+    """Return the text with ``…`` in place of tokens of addresses."""
+    return _TOKEN.sub(r"\1…", text)
 
 
 class TokenlessFormatter(logging.Formatter):
     """Writes ``…`` in place of tokens, wherever they come from: Django's messages about requests quote the path.
 
+    At the end of each line stands the name of the request that it is about (experts/request_ids.py).
+
     A formatter and not a filter, so that it sees the whole text, tracebacks included.
     """
 
     def format(self, record):
-        return _TOKEN.sub(r"\1…", super().format(record))
+        text = without_tokens(super().format(record))
+        name = request_ids.current.get()
+        return f"{text} [{name}]" if name else text
+
+
+class JsonFormatter(logging.Formatter):
+    """Writes each line as one object of JSON, for programs that collect logs. Without tokens, too."""
+
+    def format(self, record):
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": without_tokens(record.getMessage()),
+            "process": record.process,
+        }
+        if name := request_ids.current.get():
+            line["request_id"] = name
+        if record.exc_info:
+            line["traceback"] = without_tokens(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
 
 
 class WithoutRefusals(logging.Filter):

@@ -10,6 +10,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import DateTimeField, Func, QuerySet, TextField, Value
 from psycopg.errors import DeadlockDetected
 
+from experts import metrics
 from experts.errors import Busy, ChangedMeanwhile, NotFound
 from experts.models import Slot
 from experts.outages import busy_for
@@ -88,7 +89,9 @@ def lock_slots(slot_ids: Iterable[int]) -> None:
     """
     wanted = set(slot_ids)
     rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by(*LOCK_ORDER).values_list("pk")
-    if len(rows) < len(wanted):
+    with metrics.timed(metrics.lock_seconds):
+        found = len(rows)
+    if found < len(wanted):
         raise NotFound
 
 
@@ -103,7 +106,8 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
     """
-    locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
+    with metrics.timed(metrics.lock_seconds):
+        locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
     for slot in locked.values():
         slot.expert = slots[slot.pk].expert
     return locked

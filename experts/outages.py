@@ -11,6 +11,7 @@ from django.db import Error, InterfaceError, OperationalError
 from psycopg import errors
 from psycopg_pool import PoolTimeout
 
+from experts import metrics
 from experts.errors import Busy, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ def is_outage(error: BaseException) -> bool:
 
 def note_refusal(cause: str) -> None:
     """Log why a request is refused."""
+    metrics.refusals.labels(cause).inc()
     logger.error("Requests are refused: %s.", cause, extra=SELDOM)
 
 

@@ -109,7 +109,7 @@ class _PreparingConnection:
         connection.validate_thread_sharing()
         connection.ensure_connection()
         with connection.wrap_database_errors:
-            cursor = ServerBindingCursor(connection.connection)
+            cursor = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # psycopg's, which the stubs omit
         return _LoggedCursor(cursor, connection) if connection.queries_logged else CursorWrapper(cursor, connection)
 
 

@@ -48,6 +48,7 @@ from bookings.services.sessions import agreed_with, must_be_locked, read_taken, 
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
+from experts import metrics
 from experts.inserting import insert_all
 from experts.locking import (
     lock_free_slots,
@@ -67,6 +68,7 @@ _SETTLED_BY_LOOKING_AGAIN = {"idempotency_key_once_per_scope", "bookings_booking
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
+@metrics.count_outcome
 def book(
     *,
     slot_id: int,

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.db.backends.base.base import NO_DB_ALIAS
 from django.db.backends.postgresql import base
 from django.db.utils import DEFAULT_DB_ALIAS
 
@@ -34,24 +35,27 @@ class _Timed:
                 logger.warning("A statement took %.2f s: %s", took, _words(query))
 
 
-class Cursor(_Timed, base.Cursor):  # type: ignore[name-defined,misc]  # psycopg's, which the stubs omit
+class Cursor(_Timed, base.Cursor):
     """A cursor for which psycopg puts values into the statement."""
 
 
-class ServerBindingCursor(_Timed, base.ServerBindingCursor):  # type: ignore[name-defined,misc]  # as above
+class ServerBindingCursor(_Timed, base.ServerBindingCursor):
     """A cursor that sends values apart from the statement."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's connection to PostgreSQL."""
 
+    _connection_pools: dict[str, Pool]
+    _configure_connection: Any
+
     @property
     def pool(self) -> Any:
         """Return the pool of this database, shared by all threads; None where there is none."""
         options = self.settings_dict["OPTIONS"].get("pool")
-        if self.alias == base.NO_DB_ALIAS or not options:
+        if self.alias == NO_DB_ALIAS or not options:
             return None
-        pools: dict[str, Pool] = self._connection_pools
+        pools = self._connection_pools
         if self.alias not in pools:
             parameters = self.get_connection_params() | {"autocommit": True}  # Django sets it later
             pool = Pool(kwargs=parameters, open=False, configure=self._configure_connection, **options)
