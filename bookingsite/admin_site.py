@@ -234,5 +234,13 @@ def navigation(request):
             _("Accounts"),
             [item(_("Users"), "account_circle", "experts", "user"), item(_("Groups"), "groups", "auth", "group")],
         ),
+        (
+            _("Site"),
+            [
+                page.menu_item(request) | {"icon": "monitor_heart"}
+                for page in admin.site.pages
+                if page.name == "operations"
+            ],
+        ),
     ]
     return [{"title": title, "items": items, "separator": number > 0} for number, (title, items) in enumerate(groups)]

@@ -1,6 +1,7 @@
 """Hand mails over to the mail server."""
 
 import contextlib
+import logging
 import smtplib
 from types import TracebackType
 from typing import Any, Self
@@ -9,6 +10,9 @@ from django.core.mail import EmailMessage, get_connection
 
 from bookings.mail.log import MailNotSentError
 from experts import sending
+from experts.outages import SELDOM
+
+logger = logging.getLogger(__name__)
 
 CLOSING = 421  # the mail server ends the connection, and has not taken the mail (RFC 5321 3.8)
 
@@ -57,7 +61,11 @@ class Transport:
             self._connection.send_messages([mail])
         except Exception as error:
             self._close()
-            raise _without_words(error, is_away=is_away) from None
+            failure = _without_words(error, is_away=is_away)
+            if not failure.for_good:
+                where = "The mail server cannot be reached" if is_away else "The mail server did not take a mail"
+                logger.warning("%s, it is tried again: %s.", where, failure, extra=SELDOM)
+            raise failure from None
         self._has_carried = True
 
     def _close(self) -> None:

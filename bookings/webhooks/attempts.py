@@ -15,7 +15,7 @@ from bookings.models import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.queue import defer
 from bookings.webhooks.events import queue_attempts
 from bookings.webhooks.http_client import Outcome
-from experts import sending
+from experts import metrics, sending
 
 # The example schedule of Standard Webhooks: after each failure, and 75 hours in all.
 DELAYS = [
@@ -62,6 +62,9 @@ def end_attempt(*, delivery: WebhookDelivery, outcome: Outcome) -> None:
 
     An endpoint to which nothing came through for three days, or that answers 410, is paused, and its owners are told.
     """
+    metrics.webhooks.labels(
+        "delivered" if outcome.is_success else f"answered {outcome.status}" if outcome.status else "no answer"
+    ).inc()
     with transaction.atomic():
         endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=delivery.endpoint_id).first()
         if endpoint is None:

@@ -42,6 +42,7 @@ IMPERSONAL = {
     "bookings_calendarfeedevent": "created_by_id",
     "bookings_erasure": "asked_by stage counts asked_at finished_at",
     "bookings_idempotency": "refusal",
+    "bookings_leftbehind": "job_id times last_at",
     "bookings_lookuprequest": "is_for_data",
     "bookings_notification": "audience last_attempt_at sent_at last_error",
     "bookings_mailallowance": "purse used ends_at",
@@ -55,6 +56,7 @@ IMPERSONAL = {
     "bookings_spentwork": "nonce",
     "bookings_suppression": "reason",
     "bookings_turnedaway": "reason people",
+    "bookings_workersign": "name queues version started_at seen_at",
     "bookings_waitlistentry": "is_echo in_line_at session_type_id more_slots",
     "bookings_webhookdelivery": "event_id next_attempt_at last_attempt_at response_status error",
     "bookings_webhookendpoint": "url event_types sends_contacts secret old_secret old_secret_until failing_since"

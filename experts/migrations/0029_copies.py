@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('experts', '0027_closed_slots'),
+        ('experts', '0028_expert_cities'),
     ]
 
     operations = [
