@@ -20,7 +20,7 @@ from bookings.services import jobs
 from bookings.views.responses import see_other
 from bookingsite import health
 from bookingsite.version import version
-from experts import formatting
+from experts import formatting, selectors
 from experts.admin.base import read_key
 
 # What a job is called in words, by the last part of its task's name; others are shown by that name.
@@ -178,7 +178,8 @@ def _facts(now: datetime) -> list[dict]:
 
 def last_backup() -> datetime | None:
     """When the last backup was finished, as this database knows."""
-    return None
+    found = selectors.last_backup()
+    return None if found is None else found.finished_at
 
 
 def _span(seconds: float) -> str:

@@ -33,7 +33,7 @@ from experts.valkey import connection_pool
 OLDEST_POSTGRESQL = 14
 CLOCKS_DIFFER = 2.0  # seconds
 LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
-USUAL_POOL = 10  # as bookingsite/settings.py has it where nobody has set it
+USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
 BACKUP_EVERY = timedelta(hours=36)
 WAITS_TOO_LONG = timedelta(minutes=10)  # of a mail or a job that is due
 OWN_TO_A_WORKER = 5  # connections that procrastinate's worker keeps beside the pool
