@@ -40,7 +40,7 @@ try:
     REDIS_URL = env.str("REDIS_URL", "")
     METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", ["127.0.0.0/8", "::1"])
     METRICS_DIR = env.path("METRICS_DIR", None)
-    LOG_FORMAT = env.str("LOG_FORMAT", "line")
+    LOG_STYLE = env.str("LOG_STYLE", "line")
     SENTRY_DSN = env.str("SENTRY_DSN", "")
     WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
@@ -150,8 +150,8 @@ try:
         ipaddress.ip_network(network, strict=False)
 except ValueError as error:
     raise ImproperlyConfigured(f"METRICS_NETWORKS must be addresses or networks like 10.0.0.0/8. {error}") from error
-if LOG_FORMAT not in ("line", "json"):
-    raise ImproperlyConfigured("LOG_FORMAT must be line or json")
+if LOG_STYLE not in ("line", "json"):
+    raise ImproperlyConfigured("LOG_STYLE must be line or json")
 if SENTRY_DSN and not find_spec("sentry_sdk"):
     raise ImproperlyConfigured("SENTRY_DSN needs the package sentry-sdk (docs/operations.md)")
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
@@ -460,7 +460,7 @@ LOGGING = {
         # They say once a second that Valkey or PostgreSQL is away.
         "seldom": {"()": "bookingsite.logs.OnceAMinute", "loggers": ["channels_redis", "psycopg.pool"]},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["seldom"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_STYLE, "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
     "loggers": {
         # Django's own handlers would print addresses of links with their tokens, and everything twice.
