@@ -10,7 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.services.counters import BATCH, WrongCounters, mend_counters, wrong_counters
-from bookings.services.expiry import overdue
+from bookings.services.expiry import end_all_due, overdue
 from bookingsite.copies.backup import stored_pictures
 from bookingsite.doctor.findings import FIX, Finding, well, wrong
 from experts.errors import Refused
@@ -102,7 +102,11 @@ def of_orphans(fix: bool) -> Iterator[Finding]:
                 yield wrong(
                     f"{len(rows)} {words}: {_some(rows)}.", "Look at them in the admin, and move or cancel them."
                 )
-    late = overdue(timezone.now() - timedelta(minutes=10)).count()
+    before = timezone.now() - timedelta(minutes=10)
+    if (late := overdue(before).count()) and fix:
+        end_all_due()
+        ended, late = late, overdue(before).count()
+        yield well(f"Ended {ended - late} holds and requests that had run out.")
     if late:
         clean = False
         yield wrong(f"{late} holds and requests ran out more than ten minutes ago.", "Is a worker of `expiry` running?")

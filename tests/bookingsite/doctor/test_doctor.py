@@ -159,6 +159,9 @@ def test_a_hold_that_nobody_ended_and_a_mail_that_nobody_sent_are_told():
     )
     assert found("mail") == ["1 mails wait since more than ten minutes."]
     assert "1 holds and requests ran out more than ten minutes ago." in found("orphans")
+    assert "Ended 1 holds and requests that had run out." in found("orphans", fix=True, level=Level.WELL)
+    booking.refresh_from_db()
+    assert (booking.status, found("orphans")) == ("EXPIRED", [])
     services.hold_sending(why="This is a copy.")
     assert found("mail") == ["This is a copy. No mail and no webhook leaves."]
 
