@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test chaos fuzz
+.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test upgrade-test chaos fuzz
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -114,3 +114,8 @@ weight: .venv/installed
 # Where the time of one booking goes.
 profile: .venv/installed
 	@exec $(PY) -m bench.profile
+
+# Tests of the version before on the schema of this one, as both run for some minutes of an upgrade: of BASE=<commit>, else
+# of the last release (tests/upgrade/). TESTS="..." chooses others than those of what people do most.
+upgrade-test: .venv/installed
+	@exec $(PY) -m tests.upgrade

@@ -11,10 +11,9 @@ from zoneinfo import ZoneInfo
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db.models import BigIntegerField, F, Func, OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db import connections, router
+from django.db.models import BigIntegerField, F, Func, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -29,10 +28,13 @@ from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
 from experts.prepared import PreparedValues
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
-from experts.timezones import city, next_midnight
+from experts.timezones import next_midnight
 
 PAGE_SIZE = 9
 MOST_WAYS_OUT = 3
+MOST_TIMES = 3  # that a card tells
+FEW_LEFT = 2  # times of today
+MOST_CITIES = 200  # to choose from, beside those of organisations; others are found by their names
 AHEAD = 3 * PAGE_SIZE  # how far beyond a page experts are counted where only finding them tells how many they are
 
 
@@ -45,17 +47,18 @@ class Choice:
     name: str
     icon: str = ""
     expert_count: int = 0  # counted to MOST_LISTED + 1
+    city: str = ""  # of an organisation
 
 
 @dataclass(frozen=True)
 class Row:
-    """An expert of a page, its first bookable slot, and versions of all that its card shows.
+    """An expert of a page, its first bookable slots up to MOST_TIMES, and versions of all that its card shows.
 
     Of an expert with session types: the slot in which the first session begins that visitors can book.
     """
 
     expert_id: int
-    next_slot_id: int | None
+    next_slot_ids: tuple[int, ...]
     version: Hashable
     has_types: bool = False
 
@@ -89,10 +92,10 @@ class Starts:
         """Tell whether one of them is on a day up to this one, on any clock."""
         return any(session.starts_at < datetime.combine(last, time.min, tzinfo=UTC) for session in self.sessions)
 
-    def first(self, times: Times | None, clocks: Clocks) -> Session | None:
-        """Return the first at such times; the first of all where there is none then."""
+    def first(self, times: Times | None, clocks: Clocks) -> list[Session]:
+        """Return the first at such times, up to MOST_TIMES; the first of all where there is none then."""
         wanted = (it for it in self.sessions if times is None or times.has(it.starts_at, clocks.leading))
-        return next(wanted, None) or next(iter(self.sessions), None)
+        return list(islice(wanted, MOST_TIMES)) or list(self.sessions[:MOST_TIMES])
 
 
 @dataclass(frozen=True)
@@ -118,42 +121,49 @@ def weeks_of_cards(now: datetime) -> Weeks:
 
 
 @dataclass(frozen=True)
-class WeekDay:
-    letter: str
-    label: str
-    is_open: bool
+class NextTime:
+    """One of the next times on a card, by the slot in which it begins, and how the card writes it.
+
+    ``is_few``: whether it, or its day, has hardly anything left.
+    """
+
+    slot: Slot
+    text: str
+    is_few: bool
 
 
 @dataclass(frozen=True)
 class Card:
     """An expert in the list, with days and times by the leading one of ``clocks``.
 
-    ``other_clock``: what the visitor's shows at the start of the next slot, ``15:00 in Berlin``, where the place's
-    leads and they differ; else "". ``minutes``: how long a session is, or the shortest and the longest of several
+    ``next_times``: the first of the first day that has any, which is ``next_day`` and is called ``day_name``.
+    ``other_clock``: what the visitor's shows at the first of them, ``14:00 is 15:00 in Berlin``, where the place's
+    leads and they differ; else "". ``note``: how many more there are on that day, or how few are left of it.
+    ``minutes``: how long a session is, or the shortest and the longest of several
     types; "" where there are types, but none to choose. ``has_choice``: whether visitors choose
     one before they see times.
     """
 
     expert: Expert
-    next_slot: Slot | None
+    next_times: list[NextTime]
     clocks: Clocks
+    day_name: str
     next_label: str
     other_clock: str
-    week: list[WeekDay]
     note: str
-    note_is_few: bool
+    is_few: bool
     pips: Slot | None
     minutes: str
     has_choice: bool
 
     @property
+    def next_slot(self) -> Slot | None:
+        return self.next_times[0].slot if self.next_times else None
+
+    @property
     def next_day(self) -> str:
         """The day of the next slot, as addresses have it."""
         return self.next_slot.starts_at.astimezone(self.clocks.leading).date().isoformat() if self.next_slot else ""
-
-    @property
-    def zone_city(self) -> str:
-        return city(self.clocks.leading)
 
     @property
     def zone_name(self) -> str:
@@ -177,7 +187,7 @@ def cards(
         .defer("search_text")
         .in_bulk([row.expert_id for row in rows])
     )
-    slots = Slot.objects.with_expert().in_bulk([row.next_slot_id for row in rows if row.next_slot_id])
+    slots = Slot.objects.with_expert().in_bulk([pk for row in rows for pk in row.next_slot_ids])
     by_day: dict[int, dict[date, int]] = defaultdict(dict)
     for expert_id, day, count in counts:
         by_day[expert_id][day] = count
@@ -185,53 +195,56 @@ def cards(
     for row in rows:
         # Whoever was deleted since the rows were read is left out.
         if expert := experts.get(row.expert_id):
-            slot = slots.get(row.next_slot_id) if row.next_slot_id else None
+            following: Sequence[Slot] = [slots[pk] for pk in row.next_slot_ids if pk in slots]
             clocks = clocks_for(expert.venue, expert.zone, zone)
             found = starts.get(expert.pk)
             if found:
                 clocks = found.clocks or clocks
-                slot = found.first(times, clocks) or slot
+                following = found.first(times, clocks) or following
                 by_day[expert.pk] = found.counted(clocks)
                 if found.changes_at:
                     changes.append(found.changes_at)
-            made.append(_card(expert, slot, clocks, by_day[expert.pk], now, found))
+            made.append(_card(expert, following, clocks, by_day[expert.pk], now, found))
             changes.append(next_midnight(now, made[-1].clocks.leading))
-            if slot and (change := slot.changes_at(now)):
-                changes.append(change)
+            changes += [change for slot in following if (change := slot.changes_at(now))]
     return made, min(changes)
 
 
 def _card(
-    expert: Expert, slot: Slot | None, clocks: Clocks, counts: dict[date, int], now: datetime, starts: Starts | None
+    expert: Expert,
+    following: Sequence[Slot],
+    clocks: Clocks,
+    counts: dict[date, int],
+    now: datetime,
+    starts: Starts | None,
 ) -> Card:
-    today = clocks.today(now)
-    monday = today - timedelta(days=today.weekday())
-    week = [monday + timedelta(days=n) for n in range(7)]
+    """``following``: the next slots, of which those of the first day are told."""
+
+    def day_of(slot: Slot) -> date:
+        return slot.starts_at.astimezone(clocks.leading).date()
+
+    first, today = following[0] if following else None, clocks.today(now)
+    of_day = [slot for slot in following if day_of(slot) == day_of(following[0])]
     # The seats of a session are known only where all of its slots were read.
-    has_seats = slot is not None and slot.capacity > 1 and (starts is None or isinstance(slot, Session))
-    group = slot if slot and has_seats and slot.state_at(now) == "few" else None
-    today_open = counts.get(today, 0)
+    has_seats = first is not None and first.capacity > 1 and (starts is None or isinstance(first, Session))
+    group = first if first and has_seats and first.state_at(now) == "few" else None
+    note, is_few = "", False
     if group:
-        note, few = _("%(left)d of %(all)d left") % {"left": group.seats_left_at(now), "all": group.capacity}, True
-    elif today_open:
-        few = today_open <= 2
-        text = (
-            ngettext("%(count)d left today", "%(count)d left today", today_open)
-            if few
-            else ngettext("%(count)d open today", "%(count)d open today", today_open)
-        )
-        note = text % {"count": today_open}
-    else:
-        few, note = False, _later_note(counts, week)
+        note, is_few = _("%(left)d of %(all)d left") % {"left": group.seats_left_at(now), "all": group.capacity}, True
+    elif first:
+        note, is_few = _note(day_of(first), today, counts.get(day_of(first), 0), len(of_day))
     return Card(
         expert=expert,
-        next_slot=slot,
+        next_times=[
+            NextTime(slot, formatting.clock(slot.starts_at, clocks.leading), is_few and (not group or slot is group))
+            for slot in of_day
+        ],
         clocks=clocks,
-        next_label=formatting.soon(slot.starts_at, clocks.leading, now) if slot else "",
-        other_clock=formatting.visitors_clock(clocks, slot.starts_at) if slot else "",
-        week=[_week_day(day, counts.get(day, 0)) for day in week],
+        day_name=formatting.day_name(day_of(first), today) if first else "",
+        next_label=formatting.soon(first.starts_at, clocks.leading, now) if first else "",
+        other_clock=formatting.visitors_clock(clocks, first.starts_at) if first else "",
         note=note,
-        note_is_few=few,
+        is_few=is_few,
         pips=group if group and group.capacity <= 8 else None,
         minutes=_minutes(starts.minutes if starts else (expert.session_minutes, expert.session_minutes)),
         has_choice=starts is not None and starts.is_choice,
@@ -247,20 +260,20 @@ def _minutes(range_of: tuple[int, int] | None) -> str:
     return _("%(least)s–%(most)s min") % {"least": least, "most": most}
 
 
-def _later_note(counts: dict[date, int], week: list[date]) -> str:
-    this_week = sum(counts.get(day, 0) for day in week)
-    if this_week:
-        return ngettext("%(count)d open this week", "%(count)d open this week", this_week) % {"count": this_week}
-    next_week = sum(counts.get(day + timedelta(days=7), 0) for day in week)
-    if next_week:
-        return ngettext("%(count)d open next week", "%(count)d open next week", next_week) % {"count": next_week}
-    return ""
-
-
-def _week_day(day: date, count: int) -> WeekDay:
-    name = date_format(day, "WEEKDAY_FORMAT")
-    label = _("%(day)s: %(count)d open") if count else _("%(day)s: none open")
-    return WeekDay(letter=name[0].upper(), label=label % {"day": name, "count": count}, is_open=bool(count))
+def _note(day: date, today: date, count: int, told: int) -> tuple[str, bool]:
+    """Say how many times a day has beside those that are told, or that today has few; and whether it has."""
+    if day == today and 0 < count <= FEW_LEFT:
+        return ngettext("%(count)d left today", "%(count)d left today", count) % {"count": count}, True
+    more = count - told
+    if more <= 0:
+        return "", False
+    if day == today:
+        text = ngettext("%(count)d more today", "%(count)d more today", more)
+    elif day == today + timedelta(days=1):
+        text = ngettext("%(count)d more tomorrow", "%(count)d more tomorrow", more)
+    else:
+        text = ngettext("%(count)d more that day", "%(count)d more that day", more)
+    return text % {"count": more}, False
 
 
 @dataclass(frozen=True)
@@ -286,6 +299,7 @@ class Listing:
 
     categories: tuple[Choice, ...]
     organizations: tuple[Choice, ...]
+    cities: tuple[str, ...]
     query: Query
     count: int
     is_least: bool
@@ -318,11 +332,19 @@ def read_listing(
     organization_id = organization.pk if organization else None
     found = _categories_of(organization_id) if organization_id else _categories()
     categories = tuple(choice for row in found if (choice := Choice(*row)).expert_count)
-    organizations = () if organization else tuple(Choice(*row) for row in _organizations())
+    every = [] if organization else _organizations()
+    organizations = tuple(Choice(pk, slug, name, city=there) for pk, slug, name, there in every)
+    houses = organizations
+    if organization:
+        houses = (Choice(organization.pk, organization.slug, organization.name, city=organization.city),)
+    cities = tuple(sorted({*_own_cities(organization_id), *(it.city for it in houses)} - {""}))
     query = Query.from_request(
-        request, categories=[it.slug for it in categories], organizations=[it.slug for it in organizations]
+        request,
+        categories=[it.slug for it in categories],
+        organizations=[it.slug for it in organizations],
+        cities=cities,
     )
-    finder = _Finder(categories, organizations, organization_id, zone, now)
+    finder = _Finder(categories, houses, organization_id, zone, now)
     selection, meant = finder.select(query)
     times = query.times(zone, now)
     ids, count, is_least, number = _page(query, selection, request.GET.get("page"), times)
@@ -330,6 +352,7 @@ def read_listing(
     return Listing(
         categories=categories,
         organizations=organizations,
+        cities=cities,
         query=query,
         count=count,
         is_least=is_least,
@@ -362,13 +385,17 @@ class _Finder:
         asked |= {"venue__in": query.venue, "languages__contains": query.language and [query.language]}
         asked = {name: value for name, value in asked.items() if value}
         experts = Expert.objects.active().filter(**asked)
+        if query.city:
+            # By their ids, so that PostgreSQL finds both along one index.
+            there = [it.pk for it in self.organizations if it.city == query.city]
+            experts = experts.filter(Q(city=query.city) | Q(city="", organization__id__any_of=there))
         words = search_condition(query.search)
         if words is None:
             if query.search:
                 return Selection(experts.none(), 0), ()
-            if not asked:
+            if not asked and not query.city:
                 return Selection(experts, _total(self.categories), is_all=True), ()
-            is_counted = not query.organization and not query.venue and not query.language
+            is_counted = set(query.filters) <= {"when", "part"}
             if query.sort == "name" and not query.when and not query.part and is_counted:
                 # The ids are not needed, and the number is known.
                 return Selection(experts, category.expert_count if category else _total(self.categories)), ()
@@ -391,7 +418,7 @@ class _Finder:
         for word in words if len(words) > 1 else ():
             ways = [*self._way("words", replace(query, search=word.written))]
             yield from ways or self._way("words", Query(search=word.written))
-        for name in ("venue", "language", "organization", "category", "search"):
+        for name in ("venue", "language", "city", "organization", "category", "search"):
             if getattr(query, name):
                 yield from self._way(name, query.without(name))
 
@@ -441,7 +468,7 @@ def _page(
 def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | None) -> tuple[list[Row], Counts]:
     """Rows in the order of the ids, and how many slots can be booked on the days that their cards speak of.
 
-    The next slot is the first at such times.
+    The next slots are the first at such times.
 
     Whoever is not active any more is left out. The days are those of this week, or of the next one for those who have
     nothing in this. One query, two where somebody has nothing this week, and one more where somebody has session types,
@@ -457,12 +484,13 @@ def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | N
     rows, days = [], {}
     for pk in ids:
         if pk in read:
-            *version, (slot_id, slot_version), types, open_days = read[pk]
+            *version, next_slots, types, open_days = read[pk]
             if pk in typed:
                 starts_version, slot_id = typed[pk]
-                rows.append(Row(pk, slot_id, (*version, types, starts_version), has_types=True))
+                rows.append(Row(pk, (slot_id,) if slot_id else (), (*version, types, starts_version), has_types=True))
             else:
-                rows.append(Row(pk, slot_id, (*version, slot_version)))
+                versions = tuple((slot_id, slot_version) for slot_id, slot_version in next_slots)
+                rows.append(Row(pk, tuple(slot_id for slot_id, _version in versions), (*version, versions)))
                 days[pk] = open_days
     if others := sorted(pk for pk in days if not days[pk]):
         second_week = (weeks.sunday + timedelta(days=1), weeks.next_sunday, weeks.next_ends, visitor_zone)
@@ -482,7 +510,7 @@ def _after(last: date) -> datetime:
 
 @PreparedValues
 def _cards(expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str) -> QuerySet[Any]:
-    """Of each: versions of what its card shows, [id, version] of its first bookable slot, and ``_open_days``."""
+    """Of each: versions of what its card shows, [id, version] of its first bookable slots, and ``_open_days``."""
     return _cards_within(expert_ids, first, last, end, visitor_zone, None)
 
 
@@ -498,19 +526,19 @@ def _cards_within(
         template="ARRAY[%(expressions)s::bigint]",
         output_field=ArrayField(BigIntegerField()),
     )
-    next_slot = Subquery(slots.annotate(found=id_and_version).values("found")[:1])
+    next_slots = ArraySubquery(slots.annotate(found=id_and_version).values("found")[:MOST_TIMES])
     experts = Expert.objects.active().filter(pk__any_of=expert_ids).order_by()
     versioned = experts.annotate(
         expert_version=row_version(Expert),
         organization_version=row_version(Organization),
         category_version=row_version(Category),
-        next_slot=Coalesce(next_slot, Value([None, None]), output_field=ArrayField(BigIntegerField())),
+        next_slots=next_slots,
         types=types_version(),
         days=_days_of(first, last, end, visitor_zone),
     )
     # The slugs are read so that their tables are joined.
     columns = ("pk", "organization__slug", "category__slug", "expert_version", "organization_version")
-    return versioned.values_list(*columns, "category_version", "next_slot", "types", "days")
+    return versioned.values_list(*columns, "category_version", "next_slots", "types", "days")
 
 
 @PreparedValues
@@ -545,4 +573,28 @@ def _with_counts(experts: QuerySet[Expert]) -> QuerySet[Any]:
 
 @PreparedValues
 def _organizations() -> QuerySet[Any]:
-    return Organization.objects.filter(is_active=True).order_by("name").values_list("pk", "slug", "name")
+    return Organization.objects.filter(is_active=True).order_by("name").values_list("pk", "slug", "name", "city")
+
+
+# Along ``expert_cities``, one row of the index for each that there is.
+_CITIES = """
+    WITH RECURSIVE found (city) AS (
+        (SELECT city FROM experts_expert WHERE is_active AND city > '' ORDER BY city LIMIT 1)
+        UNION ALL
+        SELECT following.city FROM found CROSS JOIN LATERAL (
+            SELECT city FROM experts_expert
+            WHERE is_active AND experts_expert.city > found.city ORDER BY city LIMIT 1
+        ) AS following
+    )
+    SELECT city FROM found WHERE EXISTS (
+        SELECT FROM experts_expert e JOIN experts_organization o ON o.id = e.organization_id
+        WHERE e.city = found.city AND e.is_active AND o.is_active AND (%s::bigint IS NULL OR e.organization_id = %s)
+    ) LIMIT %s
+"""
+
+
+def _own_cities(organization_id: int | None) -> list[str]:
+    """Return cities of experts, of one organisation or all, who are in another one than their organisation."""
+    with connections[router.db_for_read(Expert)].cursor() as cursor:
+        cursor.execute(_CITIES, [organization_id, organization_id, MOST_CITIES])
+        return [city for (city,) in cursor.fetchall()]

@@ -34,6 +34,7 @@ class Query:
     search: str = ""
     category: str = ""
     organization: str = ""
+    city: str = ""
     venue: tuple[str, ...] = ()
     language: str = ""
     when: str = ""
@@ -41,7 +42,14 @@ class Query:
     sort: str = "soonest"
 
     @classmethod
-    def from_request(cls, request: HttpRequest, *, categories: Iterable[str], organizations: Iterable[str]) -> "Query":
+    def from_request(
+        cls,
+        request: HttpRequest,
+        *,
+        categories: Iterable[str],
+        organizations: Iterable[str],
+        cities: Iterable[str],
+    ) -> "Query":
         """Read it from an address; ``categories`` and ``organizations`` are the slugs that there are."""
 
         def last_of(name: str, allowed: Container[str], default: str = "") -> str:
@@ -57,6 +65,7 @@ class Query:
             search=search[:LONGEST_SEARCH],
             category=last_of("category", set(categories)),
             organization=last_of("organization", set(organizations)),
+            city=last_of("city", set(cities)),
             venue=some_of("venue", Venue.values),
             language=last_of("language", LANGUAGES),
             when=_known_day([value for value in request.GET.getlist("when") if value]),
@@ -67,7 +76,7 @@ class Query:
     @property
     def filters(self) -> tuple[str, ...]:
         """The names of those filters, beside search and category, that leave somebody out."""
-        names = ("organization", "venue", "language", "when", "part")
+        names = ("organization", "city", "venue", "language", "when", "part")
         return tuple(name for name in names if getattr(self, name))
 
     @property

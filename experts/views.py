@@ -130,6 +130,7 @@ def _context(listing: Listing, found, organization, base_url: str, frame: dict[s
         "base_url": base_url,
         "organization": organization,
         "organizations": listing.organizations,
+        "cities": listing.cities if len(listing.cities) > 1 else (),
         "categories": listing.categories,
         "total": listing.total,
         "page": page,

@@ -87,13 +87,14 @@ CATEGORIES = """
 # Every tenth works for the first organisation, the others anywhere; one in fifty is away.
 EXPERTS = """
     INSERT INTO experts_expert (organization_id, category_id, name, slug, headline, bio, photo, timezone, languages,
-                                session_minutes, default_capacity, venue, venue_note, is_active, search_text,
+                                session_minutes, default_capacity, venue, venue_note, city, is_active, search_text,
                                 slots_until)
     SELECT organization.id, category.id, named.name, 'expert-' || n, 'Adviser',
            repeat('Listens, and knows the field. ', 8), '', (%(zones)s::text[])[1 + n %% 8],
            CASE WHEN n %% 300 = 7 THEN '{en,cs}'::text[] WHEN n %% 7 = 0 THEN '{en,de}' ELSE '{en}' END, 45,
            CASE WHEN n %% 10 = 3 THEN 5 ELSE 1 END,
            CASE n %% 20 WHEN 1 THEN 'phone' WHEN 4 THEN 'video' ELSE 'in_person' END, '',
+           CASE WHEN n %% 9 = 4 THEN 'City ' || n %% 40 ELSE '' END,
            n %% 50 <> 49, lower(named.name || ' adviser ' || category.name || ' ' || organization.name
                                 || ' listens and knows the english in person'),
            current_date + 62

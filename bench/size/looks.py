@@ -58,6 +58,8 @@ def discovery() -> Iterator[tuple[str, Look]]:
         ),
         ("experts of a rare language", "/experts/", {"language": "cs"}),
         ("experts of a frequent language", "/experts/", {"language": "en"}),
+        ("experts of a city", "/experts/", {"city": "City 5"}),
+        ("experts of a city free tomorrow", "/experts/", {"city": "City 5", "when": "tomorrow"}),
         ("an organisation", f"/o/{usual}/", {}),
         ("a large organisation", f"/o/{large}/", {}),
         ("search, a first name", "/experts/", {"search": "yuki"}),

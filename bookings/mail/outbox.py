@@ -118,7 +118,9 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
             message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
             delivery = log.Delivery(message_id, kind, to, booking.pk)
             if is_true:
-                before = Before(old_slots.get(booking.pk), booking.pk in once_approved)
+                old = old_slots.get(booking.pk)
+                # The same slot at another instant (services/zone_updates.py): its clock shows what it has shown.
+                before = Before(old if old and old.pk != booking.slot_id else None, booking.pk in once_approved)
                 mails[message_id] = _Mail(row, delivery, booking, before)
                 of_row[row.pk].append(message_id)
             else:
@@ -135,7 +137,7 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, la
     texts = mail_texts({mail.booking.slot.expert.organization_id for mail in mails}) if mails else {}
     away: log.MailNotSentError | None = None
     stale: set[str] = set()
-    with Transport() as transport:
+    with Transport(may_send=True) as transport:  # nothing was claimed otherwise
         for number, mail in enumerate(mails):
             delivery = mail.delivery
             if away is None and time.monotonic() > read_at + LOOK_AGAIN:

@@ -128,6 +128,8 @@ def refusing_nonsense():
 
 
 class AddPasskeyForm(AddWebAuthnForm):
+    name = forms.CharField(label=_("Name"), required=False)  # allauth's is not to be translated
+
     def clean(self):
         with refusing_nonsense():
             return super().clean()

@@ -235,6 +235,8 @@ class Expert(models.Model):
             models.Index(
                 "organization", "min_notice", name="expert_by_notice_of_house", condition=Q(min_notice__isnull=False)
             ),
+            # In which cities somebody is who is in another one than the organisation (experts/discovery.py).
+            models.Index("city", "organization", name="expert_cities", condition=Q(is_active=True)),
             # To count them, from the index alone: few different pairs, which make it small.
             models.Index("category", "organization", name="expert_counts", condition=Q(is_active=True)),
         ]

@@ -148,14 +148,14 @@ class FreeStart:
 
 
 def free_starts(
-    session_type: SessionType, begins: datetime, ends: datetime, experts: Collection[int] = ()
+    session_type: SessionType, begins: datetime, ends: datetime, experts: Collection[int] = (), most: int = MOST_STARTS
 ) -> list[FreeStart]:
     """Read when somebody is free from one instant until before another, or these experts (ids). Soonest first.
 
-    The first ``MOST_STARTS``. One query; no slot of those who are not free is read out of the database.
+    The first ``most``. One query; no slot of those who are not free is read out of the database.
     """
     return _read_free(
-        f"{_FREE_STARTS} ORDER BY s.starts_at LIMIT {MOST_STARTS}",
+        f"{_FREE_STARTS} ORDER BY s.starts_at LIMIT {most}",
         {"type": session_type.pk, "begins": begins, "ends": ends, "with_whom": list(experts)},
     )
 

@@ -10,8 +10,10 @@ from tests.cast import day_ahead, make_category, make_expert, make_slot
 def make_experts():
     """Three who can be found, of whom two are dermatologists; the first slot is that of the one by video."""
     skin = make_category(slug="skin", name="Skin")
-    for name, venue, day in [("Tomás Herrera", "in_person", 4), ("Zeynep Arslan", "video", 3)]:
-        expert = make_expert(name=name, headline="Dermatologist", venue=venue, languages=["en"], category=skin)
+    for name, venue, day, city in [("Tomás Herrera", "in_person", 4, "Leeds"), ("Zeynep Arslan", "video", 3, "York")]:
+        expert = make_expert(
+            name=name, headline="Dermatologist", venue=venue, languages=["en"], category=skin, city=city
+        )
         slot = make_slot(expert, day=day_ahead(day), at="14:00")
     make_expert(name="Ada Obi", languages=["de"])
     return slot
@@ -50,6 +52,22 @@ def test_words_and_filters_together_on_a_phone(phone_page):
     expect(page.locator(f"#slot-{slot.pk}")).to_be_in_viewport()
 
 
+def test_a_city_is_chosen_and_a_time_on_a_card_leads_to_it(phone_page):
+    slot, page = make_experts(), phone_page
+    other = make_slot(slot.expert, day=slot.date, at="16:30")
+    page.goto("/")
+    page.locator("summary", has_text="Filters").click()
+    page.locator("#search-city").select_option("York")
+    expect(page.locator(".expert-name")).to_have_text(["Zeynep Arslan"])
+    expect(page).to_have_url(re.compile(r"/experts/\?city=York$"))
+    card = page.locator(".expert-card")
+    expect(card.locator(".next-time")).to_have_text(["15:00", "17:30"])  # by video: the clock of the visitor
+    expect(card).to_contain_text("Berlin time")
+    assert card.locator(".next-time").first.bounding_box()["height"] >= 44
+    card.get_by_role("link", name=re.compile("^17:30, .*, with Zeynep Arslan$")).click()
+    expect(page.locator(f"#slot-{other.pk}")).to_be_in_viewport()
+
+
 def test_words_and_filters_together_without_script(page_without_js):
     make_experts()
     page = page_without_js
@@ -62,11 +80,12 @@ def test_words_and_filters_together_without_script(page_without_js):
     page.get_by_role("link", name="Video").click()
     page.get_by_role("link", name="Afternoon").click()
     page.get_by_label("Another day").fill(f"{day_ahead(3)}")
+    page.locator("#search-city").select_option("York")
     page.get_by_role("button", name="Search").click()
     expect(names).to_have_text(["Zeynep Arslan"])
     page.get_by_role("link", name="dermatologist", exact=True).click()
     expect(page.get_by_text("Did you mean")).to_have_count(0)
     expect(names).to_have_text(["Zeynep Arslan"])
     expect(page).to_have_url(
-        re.compile(rf"/experts/\?search=dermatologist&venue=video&when={day_ahead(3)}&part=afternoon$")
+        re.compile(rf"/experts/\?search=dermatologist&city=York&venue=video&when={day_ahead(3)}&part=afternoon$")
     )

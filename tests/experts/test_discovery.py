@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from experts import discovery, ordering
+from experts import discovery, formatting, ordering
 from experts.models import Category, Expert, Organization
 from experts.search import fold
 from experts.templatetags import expertbook
@@ -21,6 +21,11 @@ def names(client, path="/experts/", **query):
     """The experts listed, in order."""
     listed = re.findall(r'class="stretched" href="[^"]*">([^<]*)</a>', body_of(client.get(path, query)))
     return [unescape(name) for name in listed]
+
+
+def times_of(client, **query):
+    """The next times on the first card."""
+    return re.findall(r'class="next-time[ "][^>]*>([^<]*)<', body_of(client.get("/", query)).partition("</article>")[0])
 
 
 class TestSearch:
@@ -134,6 +139,11 @@ class TestOrder:
         assert "Three experts match on other days" in body_of(client.get("/experts/", {"when": "today"}))
 
 
+def cities(client, path="/"):
+    """Those that one can choose."""
+    return re.findall(r"<option(?: selected)?>([^<]+)<", body_of(client.get(path)))
+
+
 def zoned(day: date, at: str, zone: str) -> datetime:
     return datetime.combine(day, time.fromisoformat(at), tzinfo=ZoneInfo(zone))
 
@@ -149,6 +159,27 @@ class TestFilters:
         assert names(client, language="de") == ["Bo", "Cy"]
         assert names(client, language="de", venue="phone", search="cy") == ["Cy"]
         assert names(client, language="xx", venue="pigeon") == ["Ann", "Bo", "Cy"]
+
+    def test_city(self, client):
+        """That of the expert, else of the organisation; told by its own list."""
+        berlin = make_organization(slug="berlin", city="Berlin")
+        make_expert(name="Ann", organization=berlin)
+        make_expert(name="Bo", organization=berlin, city="München", venue="video")
+        make_expert(name="Cy", organization=make_organization(city=""), city="Berlin")
+        make_expert(name="Di", organization=berlin, city="Paris", is_active=False)
+        assert cities(client) == ["Berlin", "München"]
+        assert names(client, city="Berlin") == ["Ann", "Cy"]
+        assert names(client, city="München") == ["Bo"]
+        assert names(client, city="München", venue="video", sort="name") == ["Bo"]
+        assert names(client, city="Paris") == ["Ann", "Bo", "Cy"]  # nobody is there
+        assert cities(client, "/o/berlin/") == ["Berlin", "München"]
+        assert names(client, "/o/berlin/", city="Berlin") == ["Ann"]
+        assert cities(client, f"/o/{make_organization(city='Rome').slug}/") == []  # nothing to choose
+        nobody = body_of(client.get("/", {"city": "Berlin", "venue": "video"}))
+        assert "In any city (1)" in nobody
+        chosen = body_of(client.get("/", {"city": "Berlin"}))
+        assert "<option selected>Berlin</option>" in chosen
+        assert "/experts/?city=Berlin&amp;venue=video" in chosen
 
     @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
     def test_days_and_hours_are_those_of_the_clock_that_leads(self, client, zone):
@@ -172,8 +203,8 @@ class TestFilters:
         expert = make_expert()
         make_slot(expert, at="09:00")
         make_slot(expert, at="19:15")
-        assert re.search(r"Next: <strong[^>]*>[^<]* 09:00<", body_of(client.get("/")))
-        assert re.search(r"Next: <strong[^>]*>[^<]* 19:15<", body_of(client.get("/", {"part": "evening"})))
+        assert times_of(client)[0] == "09:00"
+        assert times_of(client, part="evening") == ["19:15"]
 
     def test_what_is_chosen_is_shown_can_be_taken_back_and_is_carried_on(self, client):
         make_expert(category=make_category(slug="health", name="Health"), venue="video")
@@ -311,9 +342,24 @@ class TestCards:
     def test_next_time_in_the_experts_zone_until_the_visitors_is_known(self, client):
         expert = make_expert(timezone="Asia/Kathmandu", venue="video")
         make_slot(expert, day=day_ahead(3), at="09:00")
-        assert re.search(r"Next: <strong[^>]*>[^<]* 09:00<", body_of(client.get("/")))
+        assert times_of(client)[0] == "09:00"
         client.cookies["zone"] = "UTC"
-        assert re.search(r"Next: <strong[^>]*>[^<]* 03:15<", body_of(client.get("/")))
+        assert times_of(client) == ["03:15"]
+
+    def test_the_next_times_of_the_next_day_lead_to_them(self, client):
+        expert = make_expert(name="Amara", slug="amara")
+        first = make_slot(expert, day=day_ahead(3), at="09:00")
+        later = [make_slot(expert, day=day_ahead(3), at=at) for at in ("10:00", "11:00", "12:00", "13:00")]
+        make_slot(expert, day=day_ahead(4), at="08:00")
+        body = body_of(client.get("/"))
+        assert times_of(client) == ["09:00", "10:00", "11:00"]
+        assert "2 more that day" in body
+        assert f'href="/experts/amara/?day={first.date}#slot-{first.pk}"' in body
+        assert f"09:00, {formatting.day_name(first.date, expert.today())}, with Amara" in body
+        for slot in later:
+            make_booking(slot)
+        assert times_of(client) == ["09:00"]  # another day is another heading
+        assert "more that day" not in body_of(client.get("/"))
 
     def test_group_with_few_seats_left(self, client):
         slot = make_slot(capacity=5)
@@ -357,8 +403,9 @@ def test_the_number_of_queries_is_constant(client, django_assert_num_queries, ex
         expert = make_expert(category=category)
         make_slot(expert, at="09:00")
         make_slot(expert, at="10:00", capacity=5)
-    # Categories, organisations, list, what its cards show; how many match, and in which zones somebody is.
-    asked = 6 if query else 4
+        make_slot(expert, at="11:00")
+    # Categories, organisations, cities, list, what its cards show; how many match, and in which zones somebody is.
+    asked = 7 if query else 5
     with django_assert_num_queries(asked + 2):  # experts and slots for the cards
         assert len(names(client, **query)) == experts
     with django_assert_num_queries(asked + 2 if "search" in query else asked):  # what is no search is kept
