@@ -36,7 +36,7 @@ LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
 USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
 BACKUP_EVERY = timedelta(hours=36)
 WAITS_TOO_LONG = timedelta(minutes=10)  # of a mail or a job that is due
-OWN_TO_A_WORKER = 5  # connections that procrastinate's worker keeps beside the pool
+OWN_TO_A_WORKER = 8  # connections beside the pool
 BY_HAND = 5  # connections that backups, `psql` and commands like this one want
 
 

@@ -59,7 +59,7 @@ def test_the_sum_of_all_connections_is_compared_with_what_postgresql_lets_in(set
         cursor.execute("SHOW max_connections")
         most = int(cursor.fetchall()[0][0])
     assert found("connections", level=Level.WELL)[0].startswith(
-        "4 web processes, live, worker and webhooks may open 80"
+        "4 web processes, live, worker and webhooks may open 86"
     )
     settings.DATABASE_POOL = most
     [finding] = [it for _name, it in examine(fix=False, only=frozenset({"connections"}))]
@@ -78,10 +78,10 @@ def test_the_pool_is_that_of_the_site_and_not_of_commands(settings, monkeypatch,
     monkeypatch.setenv("POOL_OF_COMMANDS", "on")
     settings.DATABASE_POOL = 0
     words = "1 web processes, live, worker and webhooks may open"
-    assert found("connections", level=Level.WELL)[0].startswith(f"{words} {4 * surroundings.USUAL_POOL + 10} ")
+    assert found("connections", level=Level.WELL)[0].startswith(f"{words} {4 * surroundings.USUAL_POOL + 16} ")
     (tmp_path / "settings").write_text("DATABASE_POOL=3\n")
     monkeypatch.setenv("ENV_FILE", str(tmp_path / "settings"))
-    assert found("connections", level=Level.WELL)[0].startswith(f"{words} 22 ")
+    assert found("connections", level=Level.WELL)[0].startswith(f"{words} 28 ")
 
 
 def test_hours_without_slots_are_told_and_made():
