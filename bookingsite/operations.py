@@ -193,5 +193,4 @@ PAGE = OperatorsPage(
     route="operations/",
     view=operations_page,
     title=gettext_lazy("Operations"),
-    badge=lambda request: operations.count_failed_jobs() or None,
 )
