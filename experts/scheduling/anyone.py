@@ -87,6 +87,8 @@ def find_experts(session_type: SessionType, slugs: Collection[str]) -> list[Expe
     """Read experts who offer the type by their slugs, in that order; None where one of them does not."""
     if not slugs:
         return []
+    if any("\0" in slug for slug in slugs):  # PostgreSQL knows no such character
+        return None
     found = Expert.objects.active().filter(offered_types__session_type=session_type, slug__in=slugs)
     experts = {expert.slug: expert for expert in found}
     return [experts[slug] for slug in slugs] if experts.keys() >= set(slugs) else None

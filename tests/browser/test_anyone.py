@@ -67,6 +67,7 @@ def test_a_time_that_somebody_gives_back_is_marked_for_some_seconds(make_context
     expect(flag).to_have_text("Just opened", timeout=2_000)
     expect(page.locator("#announcer")).to_have_text("09:00 just opened")  # the first start that it makes possible again
     expect(page.locator(".tile-flag")).to_have_count(3)
+    assert problems(page, "just opened") == []
     # What else happens meanwhile loads the times again: the mark stays for its time, and nothing else gets one.
     book(house.slots[1]["10:20"])
     expect(tile(page, house, "10:00")).not_to_contain_text("2 free", timeout=2_000)
