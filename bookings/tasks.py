@@ -144,7 +144,8 @@ def catch_up(timestamp: int) -> None:
 async def recover(timestamp: int) -> None:
     """Every minute: have the jobs of workers that died in the middle of them done by others, but not for ever."""
     seconds: Any = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
+    stalled: Any = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds)
+    for job in stalled:
         if await sync_to_async(jobs.take_back)(job_id=job.id):
             logger.error(
                 "Job %s (%s) was put aside: its workers died %s times.", job.id, job.task_name, jobs.MOST_DEATHS

@@ -86,9 +86,7 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     failed = operations.failed_jobs() if found.knows_queues else []
     context = {
         "state": {"title": title, "tone": tone},
-        "parts": [
-            {"name": _PARTS[part.name], "why": _why(part, found), "is_well": part.is_well} for part in found.parts
-        ],
+        "parts": [_part(part, found) for part in found.parts],
         "queues": [_queue(queue) for queue in found.queues],
         "workers": [_worker(sign, now) for sign in found.workers],
         "failed": [_failed(job, now) for job in failed],
@@ -114,6 +112,12 @@ def _act(request: HttpRequest) -> HttpResponse:
         done = {"retry": _("The job is tried again."), "aside": _("The job is put aside.")}
         messages.success(request, done[verb])
     return see_other(reverse("admin:operations"))
+
+
+def _part(part: health.Part, found: health.Health) -> dict:
+    why = _why(part, found)
+    # Of the database and Valkey it is what the log says, too.
+    return {"name": _PARTS[part.name], "why": why, "is_well": part.is_well, "is_code": why == part.why}
 
 
 def _why(part: health.Part, found: health.Health) -> str:
@@ -170,10 +174,18 @@ def _facts(now: datetime) -> list[dict]:
     backup = last_backup()
     zone = timezone.get_current_timezone()
     return [
-        {"name": _("Version"), "value": version()},
-        {"name": _("Python and Django"), "value": f"{platform.python_version()}, {django.get_version()}"},
-        {"name": _("PostgreSQL"), "value": health.postgresql_version()},
-        {"name": _("Newest migrations"), "value": ", ".join(f"{app} {name}" for app, name in newest.items())},
+        {"name": _("Version"), "value": version(), "is_code": True},
+        {
+            "name": _("Python and Django"),
+            "value": f"{platform.python_version()}, {django.get_version()}",
+            "is_code": True,
+        },
+        {"name": _("PostgreSQL"), "value": health.postgresql_version(), "is_code": True},
+        {
+            "name": _("Newest migrations"),
+            "value": ", ".join(f"{app} {name}" for app, name in newest.items()),
+            "is_code": True,
+        },
         {
             "name": _("Last backup"),
             "value": formatting.lately(backup.finished_at, zone, now) if backup else _("None yet known"),
@@ -193,5 +205,4 @@ PAGE = OperatorsPage(
     route="operations/",
     view=operations_page,
     title=gettext_lazy("Operations"),
-    badge=lambda request: operations.count_failed_jobs() or None,
 )

@@ -38,8 +38,10 @@ if FOLDER:  # prometheus_client looks for it when it is imported
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FOLDER)
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values  # noqa: E402 (see above)
+from prometheus_client.core import Metric  # noqa: E402
 from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
+from prometheus_client.registry import Collector  # noqa: E402
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -119,13 +121,13 @@ def everything() -> CollectorRegistry:
     return together
 
 
-class _Collected:
+class _Collected(Collector):
     """Metrics as a collector, read while nobody folds files."""
 
-    def __init__(self, metrics: list[object]) -> None:
+    def __init__(self, metrics: list[Metric]) -> None:
         self._metrics = metrics
 
-    def collect(self) -> list[object]:
+    def collect(self) -> list[Metric]:
         return self._metrics
 
 

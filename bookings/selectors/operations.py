@@ -111,5 +111,8 @@ def failed_jobs() -> list[FailedJob]:
             f" WHERE {_FAILED} ORDER BY job.id DESC LIMIT %s",
             [MOST_SHOWN],
         )
-        # Django has JSON come as text.
-        return [FailedJob(*row[:3], json.loads(row[3]), *row[4:]) for row in cursor.fetchall()]
+        return [
+            # Django has JSON come as text.
+            FailedJob(pk, task, queue, json.loads(arguments), attempts, failed_at, times)
+            for pk, task, queue, arguments, attempts, failed_at, times in cursor.fetchall()
+        ]

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Collection
-from datetime import timedelta
 
 from django.db import connection, transaction
 
@@ -12,7 +11,7 @@ MOST_DEATHS = 5  # of workers by one job; it is put aside then, as failed, and s
 # Jobs that were left behind together are done again apart, so that those beside the guilty one come through. Seconds,
 # times how often it was so.
 SPREAD = 20
-FORGOTTEN_AFTER = timedelta(days=1)  # a worker of which nothing was heard
+FORGOTTEN_AFTER = 24  # hours; a worker of which nothing was heard
 
 
 def take_back(*, job_id: int) -> bool:
@@ -76,5 +75,6 @@ def sign_off(*, name: str) -> None:
     """Write down that a worker has ended as it should. Those of which nothing was heard for a day are forgotten."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM bookings_workersign WHERE name = %s OR seen_at < now() - %s", [name, FORGOTTEN_AFTER]
+            "DELETE FROM bookings_workersign WHERE name = %s OR seen_at < now() - make_interval(hours => %s)",
+            [name, FORGOTTEN_AFTER],
         )

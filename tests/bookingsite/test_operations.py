@@ -57,7 +57,7 @@ def test_it_tells_what_works_what_waits_and_what_has_failed():
     assert "Nobody works: Housekeeping and Webhooks" in page
     assert "machine:7" in page
     assert "abc123" in page
-    assert "delivery_id 7 · request r-1" in " ".join(page.split())
+    assert "<code>delivery_id 7</code> · request <code>r-1</code>" in " ".join(page.split())
     assert "None yet known" in page
     assert URL in page  # the menu
 

@@ -97,11 +97,14 @@ def test_a_server_that_wants_a_new_connection_gets_one(server):
     assert log() == [("sent", 1, "")] * 5
 
 
-def test_a_server_that_is_away_is_asked_once_for_a_batch(server):
+def test_a_server_that_is_away_is_asked_once_for_a_batch_and_named_in_the_log(server, caplog):
     server.mode = "refuses"
     make_batch(3)
     assert outbox.send_due() == 3
     assert server.connections == 1
+    [record] = caplog.records
+    assert record.getMessage() == "The mail server cannot be reached, it is tried again: SMTPConnectError 421."
+    assert record.seldom  # once a minute
     assert log() == [("failed", 1, "SMTPConnectError 421")] * 3
     for mail in OutboxMail.objects.all():
         assert timedelta(0) < mail.due_at - timezone.now() < timedelta(seconds=3)
