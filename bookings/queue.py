@@ -23,7 +23,7 @@ from experts import metrics, request_ids, sending
 
 logger = logging.getLogger(__name__)
 FIRST = 10  # a priority; 0 is the usual one
-REQUEST_ID = "request_id"  # among the arguments of a job, until it is done
+REQUEST_ID = "of_request"  # among the arguments of a job, until it is done
 
 
 class BackOff(BaseRetryStrategy):

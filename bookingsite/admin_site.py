@@ -104,7 +104,8 @@ class AdminSite(UnfoldAdminSite):
     def each_context(self, request):
         # The colours are in static/css/admin.css: unfold would write them into the page, as an inline style.
         context = super().each_context(request) | {"colors": None}
-        if request.user.is_authenticated and sessions.staff_session(request).is_sending_held:
+        session = sessions.staff_session(request) if request.user.is_authenticated else None
+        if session and session.is_sending_held:
             context["sending_held"] = SendingHeld.objects.first()
         return context
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache
 
 import redis
@@ -18,6 +19,7 @@ from django.db.migrations.loader import MigrationLoader
 from bookings.models import WorkerSign
 from bookings.selectors import operations
 from experts.outages import cause_of
+from experts.selectors import last_backup
 from experts.valkey import connection_pool
 
 # Without these nothing goes: 503. Without any other one people can book, and /readyz says "degraded" with 200.
@@ -49,6 +51,7 @@ class Health:
     workers: list[WorkerSign] = field(default_factory=list)
     failed_jobs: int = 0
     knows_queues: bool = False  # whether the database could be asked
+    backed_up_at: datetime | None = None
 
     @property
     def state(self) -> str:
@@ -81,7 +84,7 @@ def _look() -> Health:
                 migrations = Part("migrations", f"not applied: {', '.join(missing[:5])}")
                 return Health([Part("database"), migrations, channel])
             queues, workers = _with_ages(operations.queues_waiting()), operations.worker_signs()
-            failed = operations.count_failed_jobs()
+            failed, backup = operations.count_failed_jobs(), last_backup()
     except Error as error:
         unknown = [Part(name, "unknown, as the database was not reached") for name in ("workers", "queues")]
         return Health([Part("database", cause_of(error)), Part("migrations"), channel, *unknown])
@@ -94,7 +97,8 @@ def _look() -> Health:
         Part("workers", f"nobody works: {', '.join(idle)}" if idle else ""),
         Part("queues", f"something waits in {', '.join(late)}" if late else ""),
     ]
-    return Health(parts, queues, workers, failed, knows_queues=True)
+    backed_up_at = backup.finished_at if backup else None
+    return Health(parts, queues, workers, failed, knows_queues=True, backed_up_at=backed_up_at)
 
 
 def is_late(queue: operations.Queue) -> bool:

@@ -14,8 +14,12 @@ class ObservingMiddleware:
         self.get_response = get_response
 
     def __call__(self, request):
-        if probe := PROBES.get(request.path):
-            return probe(request)
+        if (probe := PROBES.get(request.path)) and not request.META.get("CONTENT_LENGTH"):
+            response = probe(request)
+            # Nothing else of what is on the way of other answers sees this one.
+            for name, value in {"Content-Length": str(len(response.content)), **_OF_PROBES}.items():
+                response.headers[name] = value
+            return response
         name = request_ids.make(_given_name(request))
         token = request_ids.current.set(name)
         began = time.perf_counter()
@@ -43,4 +47,9 @@ def _count(request, response, seconds: float) -> None:
     metrics.request_seconds.labels(kind).observe(seconds)
 
 
+_OF_PROBES = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

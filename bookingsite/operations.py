@@ -22,6 +22,7 @@ from bookingsite import health
 from bookingsite.version import version
 from experts import formatting
 from experts.admin.base import read_key
+from experts.selectors import last_backup
 
 # What a job is called in words, by the last part of its task's name; others are shown by that name.
 _NAMES = {
@@ -64,6 +65,9 @@ _STATES = {
 }
 
 
+BACKUP_IS_OLD = timedelta(days=2)
+
+
 class OperatorsPage(StaffPage):
     """A page for superusers alone."""
 
@@ -77,6 +81,8 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         return _act(request)
     now, found = timezone.now(), health.look()
     title, tone = _STATES[found.state]
+    if found.state == "ready" and found.failed_jobs:
+        title, tone = _("Everything works, and some jobs have failed"), "warn"
     failed = operations.failed_jobs() if found.knows_queues else []
     context = {
         "state": {"title": title, "tone": tone},
@@ -170,15 +176,10 @@ def _facts(now: datetime) -> list[dict]:
         {"name": _("Newest migrations"), "value": ", ".join(f"{app} {name}" for app, name in newest.items())},
         {
             "name": _("Last backup"),
-            "value": formatting.lately(backup, zone, now) if backup else _("None yet known"),
-            "is_bad": backup is None,
+            "value": formatting.lately(backup.finished_at, zone, now) if backup else _("None yet known"),
+            "is_bad": backup is None or now - backup.finished_at > BACKUP_IS_OLD,
         },
     ]
-
-
-def last_backup() -> datetime | None:
-    """When the last backup was finished, as this database knows."""
-    return None
 
 
 def _span(seconds: float) -> str:

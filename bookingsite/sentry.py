@@ -19,6 +19,7 @@ def start(**options: Any) -> None:
         release=version(),
         send_default_pii=False,
         include_local_variables=False,
+        include_source_context=False,
         max_request_body_size="never",
         max_breadcrumbs=0,  # they hold statements and lines of the log
         before_send=without_people,

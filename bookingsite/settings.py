@@ -40,7 +40,7 @@ try:
     REDIS_URL = env.str("REDIS_URL", "")
     METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", ["127.0.0.0/8", "::1"])
     METRICS_DIR = env.path("METRICS_DIR", None)
-    LOG_FORMAT = env.str("LOG_FORMAT", "line")
+    LOG_STYLE = env.str("LOG_STYLE", "line")
     SENTRY_DSN = env.str("SENTRY_DSN", "")
     WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
@@ -150,8 +150,8 @@ try:
         ipaddress.ip_network(network, strict=False)
 except ValueError as error:
     raise ImproperlyConfigured(f"METRICS_NETWORKS must be addresses or networks like 10.0.0.0/8. {error}") from error
-if LOG_FORMAT not in ("line", "json"):
-    raise ImproperlyConfigured("LOG_FORMAT must be line or json")
+if LOG_STYLE not in ("line", "json"):
+    raise ImproperlyConfigured("LOG_STYLE must be line or json")
 if SENTRY_DSN and not find_spec("sentry_sdk"):
     raise ImproperlyConfigured("SENTRY_DSN needs the package sentry-sdk (docs/operations.md)")
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
@@ -372,6 +372,9 @@ CORS_URLS_REGEX = r"^/api/v1/(?!admin/)"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "idempotency-key", "if-none-match"]
 CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
+# Other sites are told nothing, so that none learns from a link on it which private page somebody looked at. Not
+# "no-referrer": the Origin of our own forms would be "null", and the CSRF check would refuse them. Pages whose address
+# is a key keep it from our own logs, too (bookings/views/link.py).
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = HTTPS
@@ -460,7 +463,7 @@ LOGGING = {
         # They say once a second that Valkey or PostgreSQL is away.
         "seldom": {"()": "bookingsite.logs.OnceAMinute", "loggers": ["channels_redis", "psycopg.pool"]},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["seldom"]}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_STYLE, "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
     "loggers": {
         # Django's own handlers would print addresses of links with their tokens, and everything twice.

@@ -60,7 +60,7 @@ class Worker(ThreadWorker):
         return self._looks if start.startswith(LOOKS) else self.tpool
 
     def handle(self, conn: TConn) -> Any:
-        """Answer the requests of a connection that follow each other closely. Called in a usual thread or a probe's."""
+        """Answer the requests of a connection that follow each other closely. Called in a usual thread."""
         result = super().handle(conn)
         while result is True and self._is_asked_again(conn):
             result = super().handle(conn)
@@ -78,7 +78,8 @@ class Worker(ThreadWorker):
     def _submit(self, conn: TConn, threads: Any) -> None:
         is_usual = threads is self.tpool
         self._under_way += is_usual
-        future = threads.submit(self.handle, conn)
+        # A probe's thread stays with nobody: the next request of the connection may be one that waits.
+        future = threads.submit(self.handle if is_usual else super().handle, conn)
         future.add_done_callback(lambda done: self.method_queue.defer(self._finish, conn, done, is_usual))
 
     def _finish(self, conn: TConn, done: "Future[Any]", is_usual: bool) -> None:

@@ -6,6 +6,7 @@ them up. Without METRICS_DIR a process knows only what it has counted itself. No
 
 import contextlib
 import fcntl
+import logging
 import os
 import socket
 import time
@@ -16,20 +17,35 @@ from typing import ParamSpec, TypeVar
 
 from django.conf import settings
 
-if settings.METRICS_DIR:
-    # Where prometheus_client looks for it, when it is imported.
-    Path(settings.METRICS_DIR).mkdir(parents=True, exist_ok=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(settings.METRICS_DIR)
+logger = logging.getLogger(__name__)
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values
-from prometheus_client.mmap_dict import MmapedDict
-from prometheus_client.multiprocess import MultiProcessCollector
+
+def _folder() -> Path | None:
+    """METRICS_DIR, if this process may count there. No process has to do without its work because of that."""
+    if not settings.METRICS_DIR:
+        return None
+    try:
+        Path(settings.METRICS_DIR).mkdir(parents=True, exist_ok=True)
+        Path(settings.METRICS_DIR, "lock").touch()
+    except OSError as error:
+        logger.warning("This process counts for itself: METRICS_DIR cannot be written (%s).", error.strerror)
+        return None
+    return Path(settings.METRICS_DIR)
+
+
+FOLDER = _folder()
+if FOLDER:  # prometheus_client looks for it when it is imported
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(FOLDER)
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, values  # noqa: E402 (see above)
+from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
+from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 _HOST = socket.gethostname().replace("_", "-")  # containers that share a folder count their processes from 1 each
 _GONE = f"{_HOST}-gone"
-if settings.METRICS_DIR:
+if FOLDER:
     values.ValueClass = values.MultiProcessValue(lambda: f"{_HOST}-{os.getpid()}")
 
 registry = CollectorRegistry()  # of this process
@@ -91,9 +107,9 @@ def count_outcome(act: Callable[Given, Result]) -> Callable[Given, Result]:
 
 def everything() -> CollectorRegistry:
     """Return a registry with what all processes of this machine have counted, those that have ended included."""
-    if not settings.METRICS_DIR:
+    if FOLDER is None:
         return registry
-    folder = Path(settings.METRICS_DIR)
+    folder = FOLDER
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _fold(folder)
@@ -121,7 +137,7 @@ def _fold(folder: Path) -> None:
             continue
         if not kind.startswith("gauge"):
             into, dead = MmapedDict(str(folder / f"{kind}_{_GONE}.db")), MmapedDict(str(path), read_mode=True)
-            for key, value, _timestamp, _position in dead.read_all_values():
+            for key, value, _timestamp in dead.read_all_values():
                 before, _at = into.read_value(key)
                 into.write_value(key, before + value, 0.0)
             into.close()

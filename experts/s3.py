@@ -1,7 +1,7 @@
 """Keep photos and logos in a bucket that speaks S3 (AWS, MinIO, Ceph, R2 …) instead of a folder.
 
 Five calls of a protocol that does not change, signed by AWS Signature Version 4, over the HTTP client that is here
-anyway (docs/decisions/0061-pictures-in-a-bucket.md). Names are ours (experts/pictures.py): letters, digits, `/`, `-`
+anyway (docs/decisions/0058-pictures-in-a-bucket.md). Names are ours (experts/pictures.py): letters, digits, `/`, `-`
 and `.`.
 """
 
@@ -73,10 +73,10 @@ class S3Storage(Storage):
             files += [it.text or "" for it in page.iterfind(f"{_NAMES}Contents/{_NAMES}Key")]
         return [it.removeprefix(prefix).rstrip("/") for it in folders], [it.removeprefix(prefix) for it in files]
 
-    def _open(self, name: str, mode: str = "rb") -> File:
+    def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
         return ContentFile(self._ask("GET", name).content, name)
 
-    def _save(self, name: str, content: File) -> str:
+    def _save(self, name: str, content: "File[bytes]") -> str:
         self._ask("PUT", name, body=content.read())
         return name
 

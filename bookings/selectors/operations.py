@@ -16,6 +16,13 @@ MOST_SHOWN = 100
 MOST_WAITING = 100_000  # that are counted
 
 
+# What is done every minute or hour anyway is not told of for longer than an hour: the next one has done it.
+_FAILED = (
+    "job.status = 'failed'"
+    " AND coalesce(to_timestamp((job.args->>'timestamp')::bigint) > now() - interval '1 hour', true)"
+)
+
+
 @dataclass(frozen=True)
 class Queue:
     """What waits in a queue and could be done now: how many, and for how long the oldest has, in seconds.
@@ -88,7 +95,7 @@ def count_failed_jobs() -> int:
     """How many jobs were given up and not put aside, up to a thousand."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM (SELECT FROM procrastinate_jobs WHERE status = 'failed' LIMIT 1000) AS few"
+            f"SELECT count(*) FROM (SELECT FROM procrastinate_jobs AS job WHERE {_FAILED} LIMIT 1000) AS few"
         )
         [number] = cursor.fetchone()
     return int(number)
@@ -101,7 +108,7 @@ def failed_jobs() -> list[FailedJob]:
             "SELECT job.id, task_name, queue_name, args, attempts,"
             " (SELECT max(at) FROM procrastinate_events WHERE job_id = job.id), coalesce(behind.times, 0)"
             " FROM procrastinate_jobs AS job LEFT JOIN bookings_leftbehind AS behind ON behind.job_id = job.id"
-            " WHERE status = 'failed' ORDER BY job.id DESC LIMIT %s",
+            f" WHERE {_FAILED} ORDER BY job.id DESC LIMIT %s",
             [MOST_SHOWN],
         )
         # Django has JSON come as text.

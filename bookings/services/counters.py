@@ -7,6 +7,7 @@ wrong all the same where it did not run: rows that were loaded past it, or a tab
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -111,7 +112,7 @@ def mend_counters(*, slot_ids: Collection[int]) -> int:
         return len(wrong)
 
 
-def _counted(which: str, values: list[object]) -> list[WrongCounters]:
+def _counted(which: str, values: list[Any]) -> list[WrongCounters]:
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED.format(which=which), values)
         return [WrongCounters(*row) for row in cursor.fetchall()]

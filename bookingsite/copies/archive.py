@@ -43,9 +43,8 @@ class Writer:
 
     def __init__(self, file: BinaryIO, key: str, about: dict[str, Any]) -> None:
         self._sealer = sealing.Sealer(file, key) if key else None
-        self._tar = tarfile.open(  # noqa: SIM115 (``finish`` closes it)
-            fileobj=self._sealer or file, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK
-        )
+        into = self._sealer or file
+        self._tar = tarfile.open(fileobj=into, mode="w|", bufsize=_BLOCK)  # noqa: SIM115 (``finish`` closes it)
         self._digest, self.totals = hashlib.sha256(), Totals()
         self._add("about.json", json.dumps(about).encode())
 

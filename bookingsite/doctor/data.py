@@ -12,7 +12,7 @@ from django.utils import timezone
 from bookings.services.counters import BATCH, WrongCounters, mend_counters, wrong_counters
 from bookings.services.expiry import overdue
 from bookingsite.copies.backup import stored_pictures
-from bookingsite.doctor.findings import FIX, Finding, note, well, wrong
+from bookingsite.doctor.findings import FIX, Finding, well, wrong
 from experts.errors import Refused
 from experts.models import Expert, Organization
 from experts.selectors import behind_horizon
@@ -139,16 +139,17 @@ def _pictures(fix: bool) -> Iterator[Finding]:
 
 def of_projections(fix: bool) -> Iterator[Finding]:
     """What is kept twice so that it is found quickly: slots of hours, words of searches, whether anything is asked."""
-    behind = behind_horizon(Expert.objects.active()).count()
+    # Those of the last hours are left to the hourly job.
+    since = timezone.now() - timedelta(days=2)
+    behind = behind_horizon(Expert.objects.active(), since).count()
     if behind and fix:
         done = extend_horizons()
-        left = behind_horizon(Expert.objects.active()).count()
+        left = behind_horizon(Expert.objects.active(), since).count()
         yield well(f"Made {done.slots} slots of weekly hours.")
         if left:
             yield wrong(f"{left} experts still have days without slots.", "See the log: it says why.")
     elif behind:
-        # The hourly job does this; a day that has just begun is no fault yet.
-        yield note(f"{behind} experts have hours on days for which no slots were made yet.", FIX)
+        yield wrong(f"{behind} experts have hours on days for which no slots were made.", FIX)
     texts = list(wrong_search_texts())
     if texts and fix:
         yield well(f"Mended the words of {_mend_texts(texts)} experts.")

@@ -19,6 +19,7 @@ from django.core.mail import get_connection
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
+from dotenv import dotenv_values
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.models import OutboxMail
@@ -32,6 +33,7 @@ from experts.valkey import connection_pool
 OLDEST_POSTGRESQL = 14
 CLOCKS_DIFFER = 2.0  # seconds
 LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
+USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
 BACKUP_EVERY = timedelta(hours=36)
 WAITS_TOO_LONG = timedelta(minutes=10)  # of a mail or a job that is due
 OWN_TO_A_WORKER = 5  # connections that procrastinate's worker keeps beside the pool
@@ -97,7 +99,7 @@ def of_postgresql(_fix: bool) -> Iterator[Finding]:
 def of_connections(_fix: bool) -> Iterator[Finding]:
     web = int(os.environ.get("WEB_CONCURRENCY") or 2)
     threads = int(os.environ.get("WEB_THREADS") or 64)
-    each = settings.DATABASE_POOL or threads
+    each = _pool() or threads
     wanted = (web + 3) * each + 2 * OWN_TO_A_WORKER
     with connection.cursor() as cursor:
         cursor.execute(
@@ -115,6 +117,13 @@ def of_connections(_fix: bool) -> Iterator[Finding]:
         )
     else:
         yield well(f"{words} of {allowed}; {open_now} are open now.")
+
+
+def _pool() -> int:
+    """Return DATABASE_POOL as the processes of the site have it: manage.py takes another for commands."""
+    if "POOL_OF_COMMANDS" not in os.environ:
+        return settings.DATABASE_POOL
+    return int(dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env")).get("DATABASE_POOL") or USUAL_POOL)
 
 
 def of_migrations(_fix: bool) -> Iterator[Finding]:

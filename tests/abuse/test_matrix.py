@@ -149,6 +149,7 @@ MODELS = {
     "bookings/webhookdelivery": ("OA", "", "OA", "OA", ""),
 }
 ADMIN = {
+    "operations/": "A",
     "": "OSEA",
     "book/": "OSEA",
     "day/": "OSEA",

@@ -7,6 +7,7 @@ from bookings.models import LeftBehind
 from bookings.services import jobs
 from bookingsite import health
 from experts.models import Role
+from experts.services import record_backup
 from tests.cast import make_organization
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 
@@ -105,3 +106,10 @@ def test_those_beside_it_are_done_again_apart_from_it():
             [spread] = cursor.fetchone()
             cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
     assert spread > 5
+
+
+def test_it_tells_when_the_last_backup_was_finished():
+    record_backup(file="/b", size=1, seconds=1, pictures=0, is_encrypted=True)
+    page = logged_in(make_superuser()).get(URL).content.decode()
+    assert "Last backup" in page
+    assert "None yet known" not in page

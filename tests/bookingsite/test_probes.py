@@ -120,7 +120,9 @@ def test_a_thread_stays_with_a_connection_that_asks_again_at_once(site_with, tra
         client.sendall(asked * 200)
         came = b""
         while came.count(b"HTTP/1.1 200 ") < 200 or not came.endswith(b"ok"):
-            came += client.recv(65536)
+            part = client.recv(65536)
+            assert part, came[-300:]
+            came += part
         woken = wakes_of_main_thread(site) - before
     assert woken < 50, "the main thread was asked for each"
 

@@ -1,10 +1,14 @@
 """While sending is held, staff can see it on every page of the admin, and operators how to let it go."""
 
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from bookings.mail.log import MailNotSentError
 from bookings.mail.messages import send_password_link
+from bookings.queue import BackOff, new_job
 from experts import services
 from experts.models import Role
 from tests.cast import make_organization
@@ -33,6 +37,10 @@ def test_no_link_to_a_password_leaves_while_sending_is_held(mailoutbox):
         send_password_link(user, "http://localhost/", "now")
     assert refused.value.is_held
     assert mailoutbox == []
+    job = new_job("bookingsite.accounts.tasks.send_password_link", user_id=user.pk, asked_at="now")
+    again = BackOff().get_retry_decision(exception=refused.value, job=job.evolve(attempts=500))
+    assert again is not None, "however often it was tried: nobody has given it up"
+    assert again.retry_at > timezone.now() + timedelta(minutes=4)
     services.let_send()
     send_password_link(user, "http://localhost/", "now")
     assert len(mailoutbox) == 1

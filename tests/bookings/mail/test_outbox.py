@@ -141,6 +141,24 @@ def test_what_there_is_no_time_for_is_left_to_others_and_was_no_attempt(monkeypa
     assert log() == [("sent", 1, "")] * 2
 
 
+def test_what_stops_being_true_behind_a_slow_mail_of_its_batch_is_not_sent(monkeypatch, mailoutbox):
+    first, second, third = make_batch(3)
+    send = EmailBackend.send_messages
+
+    def send_and_let_time_pass(backend, mails):
+        services.cancel(booking_id=second.pk, by_customer=True)
+        OutboxMail.objects.filter(kind=MailKind.CANCELLED).delete()
+        monkeypatch.setattr(EmailBackend, "send_messages", send)
+        return send(backend, mails)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send_and_let_time_pass)
+    monkeypatch.setattr(outbox, "LOOK_AGAIN", -1.0)
+    send_mails()
+    assert [mail.to for mail in mailoutbox] == [[first.email], [third.email]]
+    assert log() == [("sent", 1, ""), ("skipped", 0, ""), ("sent", 1, "")]
+    assert waiting() == []
+
+
 def test_a_hanging_server_cannot_outlast_a_claim(settings):
     """The last mail begins a minute before the claim ends."""
     left = outbox.LEASE.total_seconds() - outbox.LAST_BEGIN

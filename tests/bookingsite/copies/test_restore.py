@@ -62,6 +62,11 @@ def manage(copy, tmp_path):
     return run
 
 
+@pytest.fixture(autouse=True)
+def _pictures_of_its_own(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
 @pytest.fixture
 def sealed_by_key(settings):
     settings.BACKUP_KEY = KEY

@@ -18,7 +18,7 @@ from bookingsite.doctor import surroundings
 from bookingsite.doctor.examine import CHECKS, examine
 from bookingsite.doctor.findings import Level
 from experts import services
-from experts.models import Backup, Expert, Organization, Slot
+from experts.models import Backup, Expert, Organization, Slot, WeeklyHours
 from tests.bookings.services.test_counters import behind_its_back
 from tests.cast import book, make_expert, make_organization, make_slot
 
@@ -69,6 +69,28 @@ def test_the_sum_of_all_connections_is_compared_with_what_postgresql_lets_in(set
     assert found("connections") == []
     settings.DATABASE_POOL = pool + 1
     assert found("connections") != []
+
+
+def test_the_pool_is_that_of_the_site_and_not_of_commands(settings, monkeypatch, tmp_path):
+    source = Path(settings.BASE_DIR, "bookingsite", "settings.py").read_text()
+    assert f'env.int("DATABASE_POOL", {surroundings.USUAL_POOL})' in source
+    monkeypatch.setenv("WEB_CONCURRENCY", "1")
+    monkeypatch.setenv("POOL_OF_COMMANDS", "on")
+    settings.DATABASE_POOL = 0
+    words = "1 web processes, live, worker and webhooks may open"
+    assert found("connections", level=Level.WELL)[0].startswith(f"{words} {4 * surroundings.USUAL_POOL + 10} ")
+    (tmp_path / "settings").write_text("DATABASE_POOL=3\n")
+    monkeypatch.setenv("ENV_FILE", str(tmp_path / "settings"))
+    assert found("connections", level=Level.WELL)[0].startswith(f"{words} 22 ")
+
+
+def test_hours_without_slots_are_told_and_made():
+    expert = make_expert()
+    WeeklyHours.objects.create(expert=expert, weekday=0, start="09:00", end="12:00", slot_minutes=30, capacity=1)
+    assert "1 experts have hours on days for which no slots were made." in found("projections")
+    assert found("projections", fix=True) == []
+    assert found("projections") == []
+    assert Slot.objects.filter(expert=expert).exists()
 
 
 def test_a_migration_that_is_missing_and_one_from_the_future_are_told():
