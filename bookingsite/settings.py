@@ -343,8 +343,8 @@ CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "idempotency-key", "if-none-match"]
 CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
 # Other sites are told nothing, so that none learns from a link on it which private page somebody looked at. Not
-# "no-referrer": the Origin of our own forms would be "null", and the CSRF check would refuse them. Pages whose address is
-# a key keep it from our own logs, too (bookings/views/link.py).
+# "no-referrer": the Origin of our own forms would be "null", and the CSRF check would refuse them. Where the address
+# is a key, our own logs do not get it either (bookings/views/link.py).
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = HTTPS
