@@ -58,7 +58,7 @@ def test_the_whole_job(make_context, slot):
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_text("1 expert", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile("search=amara"))
-    page.get_by_role("link", name="Dr Amara Okafor").click()
+    page.get_by_role("link", name="Dr Amara Okafor", exact=True).click()
 
     expect(heading(page, "Dr Amara Okafor")).to_be_visible()
     expect(tile(page, slot)).to_contain_text("14:30")  # in London, where the visitor from Berlin will be
@@ -94,7 +94,7 @@ def test_the_whole_job(make_context, slot):
     dialog.get_by_role("link", name="View booking").click()
 
     expect(page).to_have_url(re.compile(f"/bookings/{booking.reference}/$"))
-    expect(page.get_by_role("link", name="Dr Amara Okafor")).to_be_visible()
+    expect(page.get_by_role("link", name="Dr Amara Okafor", exact=True)).to_be_visible()
     expect(page.get_by_text("Confirmed")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.get_by_role("heading", level=1)).to_contain_text("14:30 London time")
@@ -107,7 +107,7 @@ def test_the_whole_job_without_javascript(page_without_js, slot):
     page.goto("/")
     page.get_by_role("searchbox").fill("okafor")
     page.get_by_role("button", name="Search").click()
-    page.get_by_role("link", name="Dr Amara Okafor").click()
+    page.get_by_role("link", name="Dr Amara Okafor", exact=True).click()
     expect(tile(page, slot)).to_contain_text("14:30")  # the expert's time: the visitor's zone is not known
     tile(page, slot).click()
     expect(heading(page, "Your details")).to_be_visible()

@@ -139,11 +139,11 @@ def test_from_the_list_to_an_expert_and_back(page, host, live_site, expert):
     make_slot(expert)
     frame = embed(page, host, live_site, 'data-organization="northgate"')
     fits(page, frame)
-    frame.get_by_role("link", name="Amara Okafor").click()
+    frame.get_by_role("link", name="Amara Okafor", exact=True).click()
     expect(frame.get_by_role("heading", name="Choose a time")).to_be_visible()
     fits(page, frame)
     frame.get_by_role("link", name="All experts").click()
-    expect(frame.get_by_role("link", name="Amara Okafor")).to_be_visible()
+    expect(frame.get_by_role("link", name="Amara Okafor", exact=True)).to_be_visible()
     fits(page, frame)
 
 

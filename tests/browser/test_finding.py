@@ -52,6 +52,23 @@ def test_words_and_filters_together_on_a_phone(phone_page):
     expect(page.locator(f"#slot-{slot.pk}")).to_be_in_viewport()
 
 
+def test_with_the_keyboard_filters_are_skipped(page):
+    """Some forty stops lie before the first expert."""
+    slot = make_experts()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the experts")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#sort")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="See this time")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=slot.expert.name, exact=True)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator(".next-time").first).to_be_focused()
+
+
 def test_a_city_is_chosen_and_a_time_on_a_card_leads_to_it(phone_page):
     slot, page = make_experts(), phone_page
     other = make_slot(slot.expert, day=slot.date, at="16:30")
