@@ -25,7 +25,7 @@ def add_job(status: str = "failed", task: str = "bookings.tasks.deliver_webhook"
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, attempts)"
-            ' VALUES (%s, %s, \'{"delivery_id": 7, "request_id": "r-1"}\', %s, 3) RETURNING id',
+            ' VALUES (%s, %s, \'{"delivery_id": 7, "of_request": "r-1"}\', %s, 3) RETURNING id',
             [queue, task, status],
         )
         return cursor.fetchone()[0]
