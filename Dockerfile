@@ -14,15 +14,19 @@ RUN SECRET_KEY=only-while-the-image-is-built-and-never-when-it-runs-000000000000
 FROM python:3.13-slim-bookworm
 RUN groupadd --gid 10001 expertbook \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin expertbook \
-    && install -d -o expertbook -g expertbook /media
+    && install -d -o expertbook -g expertbook /media /backups /metrics
+# pg_dump and pg_restore of the version that compose.yaml runs, from PostgreSQL's own packages: Debian's are older.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -y -qq --no-install-recommends postgresql-client-18 && rm -rf /var/lib/apt/lists/*
 COPY --from=build /venv /venv
 COPY --from=build /static /static
 COPY --from=build /app /app
 WORKDIR /app
-# Nothing is written but to MEDIA_ROOT and /tmp: the root file system may be read-only.
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATIC_ROOT=/static MEDIA_ROOT=/media
+# Nothing is written but to MEDIA_ROOT, BACKUP_DIR, METRICS_DIR and /tmp: the root file system may be read-only.
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STATIC_ROOT=/static MEDIA_ROOT=/media BACKUP_DIR=/backups
 USER 10001:10001
-VOLUME /media
+VOLUME /media /backups /metrics
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(r.Request(f\"http://127.0.0.1:{os.environ.get('PORT', 8000)}/healthz\", headers={'Host': os.environ['ALLOWED_HOSTS'].split(',')[0]}), timeout=2)"]
 CMD ["sh", "-c", "exec gunicorn bookingsite.wsgi --bind 0.0.0.0:${PORT:-8000} --workers ${WEB_CONCURRENCY:-2} --threads ${WEB_THREADS:-64} --no-control-socket"]

@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test
+.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test upgrade-test chaos fuzz
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -97,6 +97,16 @@ cluster-test: .venv/installed
 pgbouncer-test: .venv/installed
 	@exec $(PY) -m tests.cluster.through_pgbouncer
 
+# Every part of a site is killed, slowed or filled up in turn while people book, and then all that was promised is looked
+# for; five minutes, of which `make test` has a short form. RUNS=5 adds a report of each of five runs to docs/chaos.md,
+# ONLY="Valkey|disk" has only the faults whose names fit, KEEP=folder keeps what all parts have said.
+chaos: .venv/installed
+	@RUNS="$(RUNS)" exec $(PY) -m tests.chaos
+
+# What nobody expects, sent to every address in every way for so long, with counts of the answers; other things each time.
+fuzz: .venv/installed
+	@FUZZ_MINUTES="$(or $(MINUTES),30)" exec $(PY) -m pytest -n 0 -p no:logging -rP tests/fuzz
+
 # How heavy pages of a site that runs are, on a slow phone (bench/weight.py). URL=https://... measures another than `make run`.
 weight: .venv/installed
 	@URL="$(URL)" PAGES="$(PAGES)" RUNS="$(RUNS)" exec $(PY) -m bench.weight
@@ -104,3 +114,8 @@ weight: .venv/installed
 # Where the time of one booking goes.
 profile: .venv/installed
 	@exec $(PY) -m bench.profile
+
+# Tests of the version before on the schema of this one, as both run for some minutes of an upgrade: of BASE=<commit>, else
+# of the last release (tests/upgrade/). TESTS="..." chooses others than those of what people do most.
+upgrade-test: .venv/installed
+	@exec $(PY) -m tests.upgrade

@@ -10,7 +10,8 @@ def main() -> None:
     gc.disable()  # until all is loaded (bookingsite/apps.py)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookingsite.settings")
     # A command uses one connection. A pool would wait for a database that is down, and then not say why.
-    os.environ.setdefault("DATABASE_POOL", "0")
+    if "DATABASE_POOL" not in os.environ:
+        os.environ |= {"DATABASE_POOL": "0", "POOL_OF_COMMANDS": "on"}  # the doctor asks for that of the site
     from django.conf import settings
     from django.core.management import execute_from_command_line
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from experts.outages import SELDOM, cause_of
+
 logger = logging.getLogger(__name__)
 PAUSE = 1.0  # seconds between two looks that find nothing, or not much
 
@@ -16,16 +18,12 @@ def keep_looking(name: str, look: Callable[[], bool], stop: threading.Event) -> 
 
     Waits while the database is away. What goes wrong is logged, with ``name``, and ``look`` is called again.
     """
-    in_order = True
     while not stop.is_set():
         is_more = False
         try:
             is_more = look()
-            in_order = True
         except (DatabaseError, InterfaceError) as error:
-            if in_order:
-                logger.warning("%s waits (%s).", name, type(error).__name__)
-            in_order = False
+            logger.warning("%s waits: %s.", name, cause_of(error), extra=SELDOM)
             connection.close()
         except Exception as error:
             log_mistake(f"{name} waits", error)
@@ -37,4 +35,4 @@ def keep_looking(name: str, look: Callable[[], bool], stop: threading.Event) -> 
 def log_mistake(what: str, error: Exception) -> None:
     """Log a mistake of ours, and where it happened, without its words: they may hold an address."""
     where = "".join(traceback.format_tb(error.__traceback__))
-    logger.error("%s: %s\n%s", what, type(error).__name__, where)
+    logger.error("%s: %s\n%s", what, type(error).__name__, where, extra=SELDOM)

@@ -5,6 +5,7 @@ tests/bookings/test_queue.py holds every name in the code against the tasks that
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +14,16 @@ from procrastinate import RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.exceptions import ConnectorException
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy
 
+from experts import metrics, request_ids, sending
+
 logger = logging.getLogger(__name__)
 FIRST = 10  # a priority; 0 is the usual one
+REQUEST_ID = "of_request"  # among the arguments of a job, until it is done
 
 
 class BackOff(BaseRetryStrategy):
@@ -31,6 +36,8 @@ class BackOff(BaseRetryStrategy):
     MOST_ATTEMPTS = 60
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if getattr(exception, "is_held", False):  # a restored copy, in which nothing is sent yet (experts/sending.py)
+            return RetryDecision(retry_in={"seconds": sending.WAIT})
         if not self.goes_on(job.attempts, exception):
             return None
         return RetryDecision(retry_in={"seconds": self.wait_after(job.attempts)})
@@ -50,7 +57,26 @@ def new_job(task: str, *, at: datetime | None = None, **arguments: Any) -> Job:
     ``at`` is the instant from which it may run, by default now; ``arguments`` are ids and plain values (JSON). Raises
     procrastinate's TaskNotFound for a name that no task has.
     """
-    return app.configure_task(task, allow_unknown=False, schedule_at=at).make_new_job(**arguments)
+    deferrer = app.configure_task(task, allow_unknown=False, schedule_at=at)
+    # A worker of before does not know it: only where such a failure is tried again.
+    if (name := request_ids.current.get()) and app.tasks[task].retry_strategy is not None:
+        arguments[REQUEST_ID] = name
+    return deferrer.make_new_job(**arguments)
+
+
+async def under_its_request(do: Callable[[], Awaitable[Any]], context: JobContext, worker: object) -> Any:
+    """A middleware of workers: does a job under the name of the request that caused it, and counts what came of it."""
+    name = str(context.job.task_kwargs.pop(REQUEST_ID, ""))
+    token = request_ids.current.set(name)
+    try:
+        result = await do()
+    except Exception:
+        metrics.jobs.labels(context.job.task_name, "failed").inc()
+        raise
+    finally:
+        request_ids.current.reset(token)
+    metrics.jobs.labels(context.job.task_name, "done").inc()
+    return result
 
 
 def defer(task: str, *, at: datetime | None = None, **arguments: Any) -> None:

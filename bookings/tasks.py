@@ -7,6 +7,7 @@ a mail server that hangs holds nothing up. Mails about bookings are no jobs: boo
 import logging
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.utils import timezone
 from procrastinate.contrib.django import app
@@ -20,7 +21,7 @@ from bookings.privacy import erasing
 from bookings.privacy.retention import erase_what_is_over
 from bookings.queue import FIRST, BackOff
 from bookings.selectors.rescue_times import kept_times
-from bookings.services import imports
+from bookings.services import imports, jobs
 from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
@@ -141,10 +142,14 @@ def catch_up(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(queue="housekeeping", priority=FIRST)
 async def recover(timestamp: int) -> None:
-    """Every minute: have the jobs of workers that died in the middle of them done by others."""
+    """Every minute: have the jobs of workers that died in the middle of them done by others, but not for ever."""
     seconds: Any = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds):
-        await app.job_manager.retry_job(job)
+    stalled: Any = await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=seconds)
+    for job in stalled:
+        if await sync_to_async(jobs.take_back)(job_id=job.id):
+            logger.error(
+                "Job %s (%s) was put aside: its workers died %s times.", job.id, job.task_name, jobs.MOST_DEATHS
+            )
 
 
 @app.task(queue="housekeeping", retry=BackOff())

@@ -12,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from bookingsite import operations
 from bookingsite.onboarding.admin import InvitationAdmin
 from experts import services
 from experts.admin.scoping import Scoped
@@ -57,3 +58,5 @@ class GroupAdmin(Scoped, DjangoGroupAdmin, ModelAdmin):
 
 
 __all__ = ["GroupAdmin", "InvitationAdmin", "UserAdmin"]
+
+admin.site.add_pages([operations.PAGE])

@@ -24,7 +24,8 @@ from bookings.models import Booking
 from bookings.models.booking import read_reference
 from bookings.selectors.people import find_people
 from bookings.views.responses import see_other
-from experts.models import Expert
+from bookingsite.accounts import sessions
+from experts.models import Expert, SendingHeld
 from experts.permissions import reach_of
 
 # Why each is needed: docs/decisions/0006-admin-with-unfold.md. Scripts and style sheets come from this site alone.
@@ -102,7 +103,11 @@ class AdminSite(UnfoldAdminSite):
 
     def each_context(self, request):
         # The colours are in static/css/admin.css: unfold would write them into the page, as an inline style.
-        return super().each_context(request) | {"colors": None}
+        context = super().each_context(request) | {"colors": None}
+        session = sessions.staff_session(request) if request.user.is_authenticated else None
+        if session and session.is_sending_held:
+            context["sending_held"] = SendingHeld.objects.first()
+        return context
 
     def search(self, request, extra_context=None):
         """Pages, experts, people who booked, and a booking by its reference.
@@ -229,6 +234,14 @@ def navigation(request):
         (
             _("Accounts"),
             [item(_("Users"), "account_circle", "experts", "user"), item(_("Groups"), "groups", "auth", "group")],
+        ),
+        (
+            _("Site"),
+            [
+                page.menu_item(request) | {"icon": "monitor_heart"}
+                for page in admin.site.pages
+                if page.name == "operations"
+            ],
         ),
     ]
     return [{"title": title, "items": items, "separator": number > 0} for number, (title, items) in enumerate(groups)]

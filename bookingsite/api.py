@@ -5,7 +5,7 @@ import logging
 import django.core.exceptions
 from csp.constants import SELF
 from csp.decorators import csp_update
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError
 from django.http import Http404, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -26,8 +26,9 @@ from experts.addresses import absolute_url
 from experts.api.error_schemas import CODES
 from experts.api.session_types import TypePreview
 from experts.api.staff_schemas import Preview
-from experts.errors import Busy, PreviewNeeded, Refused, TypePreviewNeeded
+from experts.errors import PreviewNeeded, Refused, TypePreviewNeeded
 from experts.metadata import Metadata
+from experts.outages import busy_for, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -149,14 +150,10 @@ def _conflict(request, error):
     return problem(409, _("Somebody changed that at the same moment. Look again, and repeat it if need be."))
 
 
-@api.exception_handler(OperationalError)
-def _busy(request, error):
-    logger.error("The database did not answer: %s", type(error.__cause__ or error).__name__)
-    return _refused(request, Busy())
-
-
 @api.exception_handler(Exception)
 def _failed(request, error):
-    """A mistake of ours. It is in the log, with its traceback; the caller learns nothing of it."""
+    """A part that is broken; or a mistake of ours: in the log, with its traceback, and the caller learns nothing."""
+    if is_outage(error):
+        return _refused(request, busy_for(error))
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return problem(500, _("Something went wrong on our side."))

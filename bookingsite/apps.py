@@ -2,6 +2,7 @@ import gc
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
@@ -21,6 +22,8 @@ class ProjectConfig(AppConfig):
         process is ready, and it need not be gone through afterwards.
         """
         import_module("bookingsite.accounts.receivers")
+        if settings.SENTRY_DSN:
+            import_module("bookingsite.sentry").start()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
         gc.enable()

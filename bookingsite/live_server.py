@@ -8,6 +8,7 @@ as it is (bookings/live/sockets.py, docs/decisions/0026-the-server-of-sockets.md
 
 import argparse
 import gc
+import os
 import resource
 import socket
 from typing import Any
@@ -47,11 +48,20 @@ class SocketServer(uvicorn.Server):
                     same.listen(WAITING)
 
 
+def given_socket() -> int | None:
+    """Return the socket on which systemd listens for this process (deploy/systemd/expertbook-live.socket), if it does.
+
+    It goes on while one process follows another, so that nobody who dials meanwhile is turned away.
+    """
+    is_ours = os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1"
+    return 3 if is_ours else None  # the first that is passed on, by sd_listen_fds(3)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bookingsite.live_server")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8001)
-    parser.add_argument("--fd", type=int, help="listen on this open socket instead")
+    parser.add_argument("--fd", type=int, default=given_socket(), help="listen on this open socket instead")
     options = parser.parse_args()
     gc.disable()  # until all is loaded (bookingsite/apps.py)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

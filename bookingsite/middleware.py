@@ -10,7 +10,7 @@ import pghistory.middleware
 from csp.constants import HEADER as POLICY
 from csp.utils import build_policy
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
@@ -23,8 +23,9 @@ from django.views.defaults import page_not_found
 from bookingsite.bodies import UPLOADS
 from bookingsite.errors import bad_request
 from experts.api.error_schemas import CODES
-from experts.errors import Busy
+from experts.errors import Busy, Unavailable
 from experts.locking import slot_transaction
+from experts.outages import busy_for, is_outage
 from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ API = "/api/v1/"
 
 
 class BusyMiddleware:
-    """A database that is away or overloaded is answered by 503 "please retry", not by a traceback."""
+    """A database that is away, broken or overloaded is answered by 503 "please retry", not by a traceback."""
 
     def __init__(self, get_response):
         self.get_response = get_response
@@ -42,11 +43,11 @@ class BusyMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request, exception):
-        if not isinstance(exception, OperationalError):
+        if not is_outage(exception):
             return None
-        logger.error("The database did not answer: %s", type(exception.__cause__ or exception).__name__)
-        response = render(request, "503.html", status=503)
-        response["Retry-After"] = "5"
+        busy = busy_for(exception)
+        response = render(request, "503.html", {"is_crowd": not isinstance(busy, Unavailable)}, status=503)
+        response["Retry-After"] = str(busy.retry_after)
         return response
 
 
@@ -143,9 +144,9 @@ class ApiMiddleware:
             412: _("Somebody has changed this meanwhile. Look at it again first."),
             413: _("The body is too large."),
             415: _("Send JSON, with Content-Type: application/json."),
-            503: _("We are very busy. Please try again in a moment."),
+            503: Unavailable.message,
         }.get(response.status_code, _("This request cannot be fulfilled."))
-        body = {"code": CODES.get(response.status_code, "error"), "detail": text}
+        body = {"code": CODES.get(response.status_code, "error"), "detail": str(text)}
         kept = {name: response[name] for name in KEPT_HEADERS if name in response}
         return JsonResponse(body, status=response.status_code, headers=kept)
 

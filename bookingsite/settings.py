@@ -33,9 +33,15 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_REPLICA_URL: list[str] = env.list("DATABASE_REPLICA_URL", [])
     DATABASE_REPLICA_LAG = env.float("DATABASE_REPLICA_LAG", 3)
-    DATABASE_POOL = env.int("DATABASE_POOL", 10)
+    DATABASE_POOL = env.int("DATABASE_POOL", 6)
+    DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", 10)
+    SLOW_QUERY_SECONDS = env.float("SLOW_QUERY_SECONDS", 1)
     DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)
     REDIS_URL = env.str("REDIS_URL", "")
+    METRICS_NETWORKS: list[str] = env.list("METRICS_NETWORKS", ["127.0.0.0/8", "::1"])
+    METRICS_DIR = env.path("METRICS_DIR", None)
+    LOG_STYLE = env.str("LOG_STYLE", "line")
+    SENTRY_DSN = env.str("SENTRY_DSN", "")
     WEBHOOKS_ALLOW_PRIVATE = env.bool("WEBHOOKS_ALLOW_PRIVATE", False)
     LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", 2.5)
     REDIS_KEY_PREFIX = env.str("REDIS_KEY_PREFIX", "expertbook")
@@ -51,6 +57,11 @@ try:
     HSTS_PRELOAD = env.bool("HSTS_PRELOAD", False)
     STATIC_ROOT = env.path("STATIC_ROOT", BASE_DIR / "staticfiles")
     MEDIA_ROOT = env.path("MEDIA_ROOT", DATA_DIR / "media" if DEBUG else BASE_DIR / "media")
+    MEDIA_S3_URL = env.str("MEDIA_S3_URL", "")
+    BACKUP_DIR = env.path("BACKUP_DIR", DATA_DIR / "backups" if DEBUG else BASE_DIR / "backups")
+    BACKUP_KEY = env.str("BACKUP_KEY", "")
+    BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", "")
+    POSTGRES_PROGRAMS = env.str("POSTGRES_PROGRAMS", "")
     TWO_FACTOR = env.str("TWO_FACTOR", "nobody")
     OIDC_ISSUER = env.str("OIDC_ISSUER", "").rstrip("/")
     OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
@@ -75,6 +86,12 @@ if DEBUG:
 for name, values in {"SECRET_KEY": [SECRET_KEY], "SECRET_KEY_FALLBACKS": SECRET_KEY_FALLBACKS}.items():
     if not DEBUG and any(key and (len(key) < 50 or len(set(key)) < 5) for key in values):
         raise ImproperlyConfigured(f"{name} is too weak. Use at least 50 random characters.")
+if MEDIA_S3_URL and not re.fullmatch(
+    r"https?://[^:/@\s]+:[^/@\s]+@[^/@\s]+/[a-z0-9.-]+(/[\w./-]+)?(\?region=[\w-]+)?", MEDIA_S3_URL
+):
+    raise ImproperlyConfigured("MEDIA_S3_URL must look like https://key:secret@host/bucket?region=eu-central-1")
+if BACKUP_KEY and (len(BACKUP_KEY) < 40 or len(set(BACKUP_KEY)) < 10):
+    raise ImproperlyConfigured("BACKUP_KEY is too weak. Use at least 40 random characters.")
 for name, value in {"SECRET_KEY": SECRET_KEY, "DATABASE_URL": DATABASE_URL, "REDIS_URL": REDIS_URL}.items():
     if not value:
         raise ImproperlyConfigured(f"{name} is missing. Set it (see .env.example), or set DEBUG=on on a laptop.")
@@ -90,12 +107,15 @@ def _database(setting: str, url: str) -> dict[str, Any]:
     except ValueError as error:
         raise ImproperlyConfigured(f"{setting} cannot be read. {error}") from error
     # A pool serves the many threads of one web process. Server-side cursors and session state do not survive PgBouncer.
-    pool = {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10}}
+    # One connection that was not needed is closed after each half minute.
+    pool = {"pool": {"min_size": 1, "max_size": DATABASE_POOL, "timeout": 10, "max_idle": 30}}
+    # A network that has gone silent: given up after so long, where TCP's own answer takes a quarter of an hour.
+    silence = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 5000}
     # How often a connection is asked the same (experts/prepared.py) before PostgreSQL keeps its plan.
     plans = {"prepare_threshold": 5 if DATABASE_PREPARED else None}
-    options = plans | found.get("OPTIONS", {}) | (pool if DATABASE_POOL else {"connect_timeout": 5})
+    options = plans | silence | {"connect_timeout": 3} | found.get("OPTIONS", {}) | (pool if DATABASE_POOL else {})
     return found | {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "experts.postgresql",
         "CONN_MAX_AGE": 0,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": options,
@@ -108,7 +128,7 @@ def _replica(url: str) -> dict[str, Any]:
     keepalives = {"keepalives_idle": 2, "keepalives_interval": 1, "keepalives_count": 2, "tcp_user_timeout": 2000}
     found["OPTIONS"] |= {"connect_timeout": 2} | keepalives
     if DATABASE_POOL:
-        found["OPTIONS"]["pool"] |= {"timeout": 2, "reconnect_timeout": 2, "min_size": 0}
+        found["OPTIONS"]["pool"] |= {"timeout": 2, "min_size": 0}
     return found
 
 
@@ -125,6 +145,15 @@ try:
         ipaddress.ip_network(proxy, strict=False)
 except ValueError as error:
     raise ImproperlyConfigured(f"TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8. {error}") from error
+try:
+    for network in METRICS_NETWORKS:
+        ipaddress.ip_network(network, strict=False)
+except ValueError as error:
+    raise ImproperlyConfigured(f"METRICS_NETWORKS must be addresses or networks like 10.0.0.0/8. {error}") from error
+if LOG_STYLE not in ("line", "json"):
+    raise ImproperlyConfigured("LOG_STYLE must be line or json")
+if SENTRY_DSN and not find_spec("sentry_sdk"):
+    raise ImproperlyConfigured("SENTRY_DSN needs the package sentry-sdk (docs/operations.md)")
 if not all(re.fullmatch(r"https?://[^/\s*]+|\*", origin) for origin in API_CORS_ORIGINS):
     raise ImproperlyConfigured("API_CORS_ORIGINS must look like https://www.example.org, or * for all")
 if TWO_FACTOR not in ("nobody", "owners", "everybody"):
@@ -174,6 +203,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "bookingsite.observing.ObservingMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "bookingsite.page_middleware.WhiteNoiseMiddleware",
     "django_http_compression.middleware.HttpCompressionMiddleware",
@@ -206,7 +236,7 @@ WSGI_APPLICATION = "bookingsite.wsgi.application"
 
 if DEBUG:
     # Static files are served from their sources, and packed for each request: none was packed beforehand.
-    MIDDLEWARE[1:3] = MIDDLEWARE[2:0:-1]
+    MIDDLEWARE[2:4] = MIDDLEWARE[3:1:-1]
     MIDDLEWARE.append("bookingsite.middleware.NotFoundMiddleware")
 
 TEMPLATES = [
@@ -306,7 +336,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "experts.s3.S3Storage" if MEDIA_S3_URL else "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -343,12 +373,11 @@ CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "idempotency-key", "if-none-match"]
 CORS_EXPOSE_HEADERS = ["ETag", "Retry-After"]
 # Other sites are told nothing, so that none learns from a link on it which private page somebody looked at. Not
-# "no-referrer": the Origin of our own forms would be "null", and the CSRF check would refuse them. Where the address
-# is a key, our own logs do not get it either (bookings/views/link.py).
+# "no-referrer": the Origin of our own forms would be "null", and the CSRF check would refuse them. Pages whose address
+# is a key keep it from our own logs, too (bookings/views/link.py).
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = HSTS_SECONDS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HSTS_INCLUDE_SUBDOMAINS
 SECURE_HSTS_PRELOAD = HSTS_PRELOAD
@@ -426,10 +455,15 @@ LOGGING = {
             "()": "bookingsite.logs.TokenlessFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "bookingsite.logs.JsonFormatter"},
     },
-    "filters": {"refusals": {"()": "bookingsite.logs.WithoutRefusals"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "refusals": {"()": "bookingsite.logs.WithoutRefusals"},
+        # They say once a second that Valkey or PostgreSQL is away.
+        "seldom": {"()": "bookingsite.logs.OnceAMinute", "loggers": ["channels_redis", "psycopg.pool"]},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_STYLE, "filters": ["seldom"]}},
     "root": {"handlers": ["console"], "level": "INFO" if DEBUG else "WARNING"},
     "loggers": {
         # Django's own handlers would print addresses of links with their tokens, and everything twice.

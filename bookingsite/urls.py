@@ -2,15 +2,16 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from bookingsite import sitemaps, views
+from bookingsite import probes, sitemaps, views
 from bookingsite.api import api
 from bookingsite.onboarding import views as onboarding
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("account/", include("bookingsite.accounts.urls")),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics_page, name="metrics"),
     path("robots.txt", sitemaps.robots, name="robots"),
     path("sitemap.xml", sitemaps.index, name="sitemap"),
     path("sitemap-<slug:kind>-<int:number>.xml", sitemaps.section, name="sitemap_section"),

@@ -1,11 +1,9 @@
-"""What belongs to the site as a whole: health checks and a person's preferences."""
+"""What belongs to the site as a whole: a person's preferences."""
 
 from django.conf import settings
-from django.db import connection
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from bookingsite.middleware import THEMES
@@ -13,19 +11,6 @@ from experts.htmx import is_partial
 from experts.timezones import zone_names
 
 ONE_YEAR = 365 * 24 * 3600
-
-
-def healthz(request):
-    """The process answers."""
-    return HttpResponse("ok", content_type="text/plain")
-
-
-@never_cache
-def readyz(request):
-    """The process can do its work: the database answers. Valkey is not asked, booking works without it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return HttpResponse("ready", content_type="text/plain")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -7,11 +7,16 @@ Procrastinate's own worker ends for good when a statement of its own fails: afte
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import psycopg
+from django.db import DatabaseError, InterfaceError, connection
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
@@ -19,7 +24,9 @@ from procrastinate.exceptions import ConnectorException
 from psycopg_pool import AsyncConnectionPool
 
 from bookings.mail import outbox
-from bookings.services import expiry
+from bookings.queue import under_its_request
+from bookings.services import expiry, jobs
+from bookingsite.version import version
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +98,36 @@ class PatientConnector(PsycopgConnector):
             logger.warning("The database answers again.")
 
 
+class Pulse:
+    """Writes down that this worker lives (WorkerSign), for as long as its event loop goes round."""
+
+    BEAT, SIGN = 2.0, 10.0  # seconds between two beats of the loop, and two signs
+    STOPPED_AFTER = 15.0  # seconds without a beat
+
+    def __init__(self, queues: Iterable[str] | None) -> None:
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
+        self._queues = list(queues or [])
+        self._beat_at = time.monotonic()
+
+    async def keep_beating(self) -> None:
+        while True:
+            self._beat_at = time.monotonic()
+            await asyncio.sleep(self.BEAT)
+
+    def keep_signing(self, stop: threading.Event) -> None:
+        """For a thread, until ``stop`` is set. Says nothing of a database that is away: others do."""
+        while not stop.is_set():
+            if time.monotonic() - self._beat_at < self.STOPPED_AFTER:
+                self._write(lambda: jobs.sign(name=self.name, queues=self._queues, version=version()))
+            stop.wait(self.SIGN)
+        self._write(lambda: jobs.sign_off(name=self.name))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            write()
+        connection.close()
+
+
 async def work(**options) -> None:
     """Do jobs until SIGTERM or SIGINT, or with ``wait=False`` until there are none. ``options`` are procrastinate's.
 
@@ -103,19 +140,23 @@ async def work(**options) -> None:
     """
     # It says at each attempt what we say once.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-    connector, stopping = PatientConnector(), asyncio.create_task(_asked_to_stop())
+    connector, stopping, pulse = PatientConnector(), asyncio.create_task(_asked_to_stop()), Pulse(options.get("queues"))
     stopping.add_done_callback(lambda _task: connector.give_up())
     queues, waits = options.get("queues") or [MAIL, EXPIRY], options.get("wait", True)
     looking = [outbox.keep_sending] * SENDERS * (MAIL in queues) + [expiry.keep_ending] * (EXPIRY in queues)
+    beating = asyncio.create_task(pulse.keep_beating())
     pool = AsyncConnectionPool(
         kwargs={"connect_timeout": CONNECT_TIMEOUT} | connector_params(),
+        min_size=1,
+        max_size=4,
         timeout=POOL_TIMEOUT,
         reconnect_timeout=POOL_TIMEOUT,
         check=AsyncConnectionPool.check_connection,
         open=False,
     )
-    with _looking(looking if waits else [], stopping):
+    with _looking([*looking, pulse.keep_signing] if waits else [], stopping):
         await _do_jobs(pool, connector, stopping, options)
+    beating.cancel()
     if not waits:
         await asyncio.to_thread(_do_what_is_due, queues)
     if not stopping.done() and waits:
@@ -147,12 +188,13 @@ def _do_what_is_due(queues) -> None:
 
 
 async def _do_jobs(pool, connector: PatientConnector, stopping: asyncio.Task, options) -> None:
+    usual: dict[str, Any] = {"install_signal_handlers": False, "worker_middleware": [under_its_request]}
     async with pool:
         await connector.open_async(pool)
         with app.replace_connector(connector):
             while not stopping.done():
                 connector.came_back.clear()
-                worker = asyncio.create_task(app.run_worker_async(install_signal_handlers=False, **options))
+                worker = asyncio.create_task(app.run_worker_async(**usual | options))
                 back = asyncio.create_task(connector.came_back.wait())
                 await asyncio.wait({worker, back, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 back.cancel()

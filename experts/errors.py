@@ -31,12 +31,19 @@ class Refused(Exception):
 
 
 class Busy(Refused):
-    """A lock did not come in time, or the database is away. The same request may be sent again."""
+    """A lock did not come in time. The same request may be sent again."""
 
     code = "busy"
     status = 503
     retry_after = 2
     message = _("Many people are booking right now. Please try again in a moment.")
+
+
+class Unavailable(Busy):
+    """A part without which nothing can be written is broken or away. The same request may be sent again."""
+
+    retry_after = 5
+    message = _("Something on our side does not work at the moment. Nothing was changed. Please try again soon.")
 
 
 class ChangedMeanwhile(Busy):

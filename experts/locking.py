@@ -10,8 +10,10 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import DateTimeField, Func, QuerySet, TextField, Value
 from psycopg.errors import DeadlockDetected
 
+from experts import metrics
 from experts.errors import Busy, ChangedMeanwhile, NotFound
 from experts.models import Slot
+from experts.outages import busy_for
 from experts.prepared import PreparedQuery
 
 # In which everybody locks slots, so that nobody waits for whoever waits for them; the trigger on Booking does so, too.
@@ -31,8 +33,8 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
 
     Without ``waits`` its first statement sets that time for what follows: ``lock_free_slots``, or one of the caller's.
 
-    Raises Busy, with nothing written, when a lock does not come in time, PostgreSQL breaks a deadlock, or no
-    database connection is to be had.
+    Raises Busy, with nothing written, when a lock does not come in time or PostgreSQL breaks a deadlock, and
+    Unavailable, which is one, where the database is away or broken.
     """
     try:
         with transaction.atomic():
@@ -42,7 +44,7 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
                     cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
             yield
     except OperationalError as error:
-        raise Busy from error
+        raise busy_for(error) from error
 
 
 def may_be_repeated(busy: Busy) -> bool:
@@ -87,7 +89,9 @@ def lock_slots(slot_ids: Iterable[int]) -> None:
     """
     wanted = set(slot_ids)
     rows = Slot.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by(*LOCK_ORDER).values_list("pk")
-    if len(rows) < len(wanted):
+    with metrics.timed(metrics.lock_seconds):
+        found = len(rows)
+    if found < len(wanted):
         raise NotFound
 
 
@@ -102,7 +106,8 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
     """
-    locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
+    with metrics.timed(metrics.lock_seconds):
+        locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
     for slot in locked.values():
         slot.expert = slots[slot.pk].expert
     return locked

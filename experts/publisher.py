@@ -27,7 +27,7 @@ MOST_WAITING = 10_000  # messages; beyond that they are dropped, and pages find 
 MOST_AT_ONCE = 500  # messages that leave as one: each costs both sides, and Valkey, more than what is in it
 SEND_SECONDS = 2.0
 DRAIN_SECONDS = 2.0  # how long a process that ends waits for its last messages
-_COMPLAIN_EVERY = 30.0  # seconds
+_COMPLAIN_EVERY = 60.0  # seconds
 
 
 def slot_changed(slot: Slot) -> None:

@@ -22,7 +22,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from experts.clocks import leading_day
-from experts.models import Expert, Slot, WeeklyHours
+from experts.models import Backup, Expert, Slot, WeeklyHours
 from experts.prepared import PreparedQuery
 
 # In SQL, of slots ``s``: whatever of what pages show of them changes, this does, too.
@@ -101,3 +101,8 @@ def behind_horizon(experts: QuerySet[Expert], now: datetime | None = None) -> Qu
     )
     with_hours = Exists(WeeklyHours.objects.filter(expert=OuterRef("pk")))
     return experts.filter(with_hours).filter(Q(slots_until=None) | Q(slots_until__lt=last))
+
+
+def last_backup() -> Backup | None:
+    """Return the backup that was finished last (`manage.py backup`), as this database knows; None without one."""
+    return Backup.objects.first()

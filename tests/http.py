@@ -1,11 +1,13 @@
 """A visitor without a browser: plain HTTP to a running server, with cookies, and no redirects followed."""
 
+import http.client
 import http.cookiejar
 import re
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,34 @@ class Visitor:
             response = error
         with response:
             return Answer(response.status, dict(response.headers), response.read().decode())
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a request: a status, or instead of one the name of the error when there was no answer."""
+
+    status: int | str
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
+
+
+def ask(
+    port: int,
+    method: str,
+    path: str,
+    body: str | bytes = "",
+    headers: Mapping[str, str] | None = None,
+    *,
+    seconds: float = 20,
+) -> Told:
+    """Send one request to 127.0.0.1, on a connection of its own. Never raises for what becomes of it."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        said = {name.lower(): value for name, value in answer.getheaders()}
+        return Told(answer.status, answer.read(), said)
+    except (OSError, http.client.HTTPException) as error:
+        return Told(type(error).__name__)
+    finally:
+        connection.close()

@@ -10,13 +10,14 @@ class MailServer:
     """Listens on 127.0.0.1. ``mode``: ``takes`` mails, ``refuses`` all connections, or ``hangs`` at the end of a mail.
 
     ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung. It also hangs once it has
-    taken ``most`` mails, and ends each of its ``connections`` after ``most_in_one``.
+    taken ``most`` mails, and ends each of its ``connections`` after ``most_in_one``. A mail takes it ``delay`` seconds.
     """
 
     def __init__(self, mode: str = "takes"):
         self.mode = mode
         self.most: int | None = None
         self.most_in_one: int | None = None
+        self.delay = 0.0
         self.connections = 0
         self.taken: list[EmailMessage] = []
         self.unanswered: list[EmailMessage] = []
@@ -34,6 +35,8 @@ class MailServer:
             self.unanswered.append(mail)
             self._over.wait()
             return False
+        if self.delay:
+            self._over.wait(self.delay)
         self.taken.append(mail)
         return True
 

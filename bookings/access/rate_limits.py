@@ -17,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bookings.access.process_counts import ProcessCounts
 from bookings.errors import TooMany
+from experts.outages import SELDOM
 from experts.valkey import connection_pool
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,8 @@ def _count(action: str, who: Mapping[str, tuple[str, tuple[RateLimitItem, ...]]]
     try:
         wait: Any = _ask(keys, arguments)
     except RedisError as error:
-        logger.warning("This process counts for itself, Valkey did not answer: %s", type(error).__name__)
+        name = type(error).__name__
+        logger.warning("This process counts for itself, Valkey did not answer: %s", name, extra=SELDOM)
         counted = zip(keys, (limit for limit, _kind, _name in limits), strict=True)
         wait = _own_counts.count([(key, limit.amount, limit.get_expiry()) for key, limit in counted])
     if wait:

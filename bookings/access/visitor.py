@@ -88,7 +88,7 @@ def client_address(request: HttpRequest) -> str:
 def address_behind_proxies(address: str, forwarded_for: str) -> str:
     """As ``client_address``, for a peer's address and its X-Forwarded-For header."""
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
-    while hops and _is_trusted(address):
+    while hops and is_trusted_proxy(address):
         address = hops.pop()
     parsed = _parse(address)
     if parsed is None:
@@ -96,7 +96,8 @@ def address_behind_proxies(address: str, forwarded_for: str) -> str:
     return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else str(parsed)
 
 
-def _is_trusted(address: str) -> bool:
+def is_trusted_proxy(address: str) -> bool:
+    """Whether a peer's address is one of TRUSTED_PROXIES, whose headers are believed."""
     parsed = _parse(address)
     if parsed is None:
         return not address  # a Unix socket has no address; only our own proxy can reach it

@@ -186,9 +186,9 @@ class QuestionAdmin(ServiceAdmin):
     def about(self, question):
         return question.session_type or _("Every booking")
 
-    @display(description=gettext_lazy("required"), boolean=True)
+    @display(description=gettext_lazy("required"))
     def required(self, question):
-        return question.is_required
+        return _("Required") if question.is_required else _("Optional")
 
     @display(description=gettext_lazy("status"))
     def state(self, question):

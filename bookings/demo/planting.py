@@ -18,6 +18,7 @@ from bookings.demo.questions import questions
 from bookings.demo.types import session_types
 from bookings.models import Booking, Question, TurnedAway
 from experts import services
+from experts.inserting import insert_all
 from experts.models import (
     Category,
     Expert,
@@ -228,12 +229,12 @@ def _turn_away(now: datetime) -> None:
         if luck < (0.3 if slot.time.hour >= 16 else 0.05):
             at = min(now, slot.starts_at) - timedelta(hours=hours_before)
             rows.append(TurnedAway(slot=slot, reason="full", source="web", people=people, created_at=at))
-    TurnedAway.objects.bulk_create(rows, batch_size=_BATCH)
+    insert_all(rows)
 
 
 def _write(bookings: list[Booking], closed: list[Slot]) -> None:
     """Write and forget. Not through bookings.services: what is made up must not send e-mail."""
-    Booking.objects.bulk_create(bookings, batch_size=_BATCH)
+    insert_all(bookings)
     Slot.objects.filter(pk__in=[slot.pk for slot in closed]).update(is_closed=True)
     bookings.clear()
     closed.clear()

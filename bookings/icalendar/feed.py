@@ -1,7 +1,7 @@
 """Write the bookings of an expert or an organisation as a calendar to subscribe to (RFC 5545, RFC 7986).
 
-Subscribed calendars are copied to phones and to other companies' servers. An entry therefore holds name, seats, time
-and place; e-mail, phone and notes stay in the admin, which the entry links to.
+Subscribed calendars are copied to phones and to other companies' servers. An entry therefore holds name, seats, time,
+place and price; e-mail, phone and notes stay in the admin, which the entry links to.
 """
 
 import hashlib
@@ -147,4 +147,5 @@ def _summary(booking: Booking, feed: CalendarFeed) -> str:
 def _description(booking: Booking) -> str:
     page = absolute_url("admin:bookings_booking_change", booking.pk)
     reference = _("Reference: %(reference)s") % {"reference": booking.reference}
-    return "\n".join([str(booking.get_status_display()), reference, page])
+    price = [_("Price: %(price)s") % {"price": booking.price}] if booking.price else []
+    return "\n".join([str(booking.get_status_display()), reference, *price, page])

@@ -9,6 +9,7 @@ anybody.
 
 import asyncio
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import date
@@ -29,6 +30,7 @@ from bookings.live.staff_rooms import StaffRooms, StaffSocket
 from bookings.live.type_rooms import TypeRooms, TypeSocket
 from bookings.selectors.staff_version import StaffKey
 from bookings.selectors.type_version import TypeKey
+from experts import metrics
 from experts.publisher import GROUP, messages_in
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,7 @@ class Hub:
         self._days: dict[Address, asyncio.Task[FoundDay | None]] = {}
         self._per_owner: Counter[str] = Counter()
         self.hears = False  # what is published
+        self._heard_at: float | None = None  # the first message that no reading has taken up
         self._is_fresh = True
         works = (self._listen, self._keep_reading, self._check, self._beat)
         self._tasks = {asyncio.create_task(work()) for work in works}
@@ -72,10 +75,12 @@ class Hub:
         if self._per_owner[owner] >= most:
             return False
         self._per_owner[owner] += 1
+        metrics.sockets.inc()
         return True
 
     def dismiss(self, owner: str) -> None:
         self._per_owner[owner] -= 1
+        metrics.sockets.dec()
         if self._per_owner[owner] <= 0:
             del self._per_owner[owner]
 
@@ -179,6 +184,7 @@ class Hub:
         except Exception:
             logger.exception("A live message could not be understood")
             return
+        self._heard_at = self._heard_at or time.perf_counter()
         for message in messages:
             try:
                 self._handle(message)
@@ -232,9 +238,12 @@ class Hub:
             await self._wake.wait()
             self._wake.clear()
             order = self._take_order()
+            heard_at, self._heard_at = self._heard_at, None
             try:
                 answer = await database_sync_to_async(reading.read)(order)
                 self._take(order, answer)
+                if heard_at is not None:
+                    metrics.push_seconds.observe(time.perf_counter() - heard_at)
             except DatabaseError as error:
                 # The pages keep what they have and are told, by the beat, that it may be old.
                 self._note_trouble(error)

@@ -19,6 +19,7 @@ from django.db.models.functions import Lower, Now
 from bookings.mail.rules import FOR_STAFF, MailKind
 from bookings.models import LookupRequest, Notification, Rescue, WaitlistEntry, WebhookEndpoint
 from bookings.models.notification import HoldReason, MailStatus
+from experts import metrics
 from experts.models import Invitation, User
 
 _Status = Notification.Status
@@ -38,12 +39,22 @@ class Delivery:
 class MailNotSentError(Exception):
     """A mail that could not be sent, without the words of the error: mail servers repeat the address in them.
 
+    ``is_held`` where nothing may be sent at all (experts/sending.py).
+
     ``code`` is the mail server's, if it gave one; ``for_good`` when it refuses the address for ever, so that nobody
     should try again; ``is_away`` when there is no mail server to be reached, so that no other mail would fare better.
     """
 
-    def __init__(self, text: str, *, code: int | str = "", for_good: bool = False, is_away: bool = False):
-        self.code, self.for_good, self.is_away = code, for_good, is_away
+    def __init__(
+        self,
+        text: str,
+        *,
+        code: int | str = "",
+        for_good: bool = False,
+        is_away: bool = False,
+        is_held: bool = False,
+    ):
+        self.code, self.for_good, self.is_away, self.is_held = code, for_good, is_away, is_held
         super().__init__(text)
 
 
@@ -103,18 +114,22 @@ def begin(deliveries: Iterable[Delivery]) -> dict[str, Begun]:
 
 def skip(deliveries: Iterable[Delivery]) -> None:
     """Log that mails were not sent because they are out of date."""
-    _write(deliveries, _Status.SKIPPED, attempts=0)
+    rows = list(deliveries)
+    metrics.mails.labels("out of date").inc(len(rows))
+    _write(rows, _Status.SKIPPED, attempts=0)
 
 
 def sent(message_ids: Collection[str]) -> None:
     """Log that the mail server has taken the mails."""
     if message_ids:
+        metrics.mails.labels("sent").inc(len(message_ids))
         _rows(message_ids).update(status=_Status.SENT, sent_at=Now(), last_error="")
 
 
 def failed(errors: Mapping[str, Exception]) -> None:
     """Log which attempts failed, and why, without the mail server's words, which may hold the address."""
     by_words: dict[str, list[str]] = defaultdict(list)
+    metrics.mails.labels("failed").inc(len(errors))
     for message_id, error in errors.items():
         by_words[words_of(error)[:100]].append(message_id)
     for words, message_ids in by_words.items():
@@ -135,6 +150,7 @@ def not_attempted(message_ids: Collection[str]) -> None:
 
 def held_back(reasons: Mapping[str, HoldReason]) -> None:
     """Log which mails do not leave now, by Message-ID. Their attempts did not begin."""
+    metrics.mails.labels("held back").inc(len(reasons))
     by_reason: dict[HoldReason, list[str]] = defaultdict(list)
     for message_id, reason in reasons.items():
         by_reason[reason].append(message_id)

@@ -32,6 +32,8 @@ LEASE = timedelta(minutes=2)
 # No mail of a batch is begun later than this after its rows were claimed: what is left of the lease is more than a mail
 # server that hangs can take up.
 LAST_BEGIN = 60.0  # seconds
+# What has been read longer ago than this is read again before it is said: a slow mail server can keep a batch for long.
+LOOK_AGAIN = 1.0  # seconds
 _BACK_OFF = BackOff()
 
 
@@ -42,6 +44,7 @@ class _Batch:
     errors: dict[str, Exception] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     not_attempted: list[str] = field(default_factory=list)
+    stale: list[log.Delivery] = field(default_factory=list)
 
 
 def send_due(most: int = BATCH) -> int:
@@ -49,7 +52,7 @@ def send_due(most: int = BATCH) -> int:
 
     In no transaction: each step is committed on its own.
     """
-    rows = OutboxMail.objects.claim(most, LEASE)
+    rows, read_at = OutboxMail.objects.claim(most, LEASE), time.monotonic()
     last_begin = time.monotonic() + LAST_BEGIN
     if not rows:
         return 0
@@ -65,10 +68,12 @@ def send_due(most: int = BATCH) -> int:
     standing = limits.read_standing(asked)
     held = limits.hold_back(asked, standing)
     log.held_back({message_id: refusal.reason for message_id, refusal in held.items()})
-    batch = _hand_over([mail for mail in mails if mail.delivery.message_id not in held], standing, last_begin)
+    mails = [mail for mail in mails if mail.delivery.message_id not in held]
+    batch = _hand_over(mails, standing, read_at, last_begin)
     log.sent(batch.sent)
     log.failed(batch.errors)
-    log.not_attempted(batch.not_attempted)
+    log.not_attempted(batch.not_attempted + [delivery.message_id for delivery in batch.stale])
+    log.skip(batch.stale)
     _settle(rows, of_row, batch, held)
     return len(rows)
 
@@ -113,7 +118,9 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
             message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
             delivery = log.Delivery(message_id, kind, to, booking.pk)
             if is_true:
-                before = Before(old_slots.get(booking.pk), booking.pk in once_approved)
+                old = old_slots.get(booking.pk)
+                # The same slot at another instant (services/zone_updates.py): its clock shows what it has shown.
+                before = Before(old if old and old.pk != booking.slot_id else None, booking.pk in once_approved)
                 mails[message_id] = _Mail(row, delivery, booking, before)
                 of_row[row.pk].append(message_id)
             else:
@@ -121,14 +128,23 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     return list(mails.values()), list(stale.values()), of_row
 
 
-def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float) -> _Batch:
-    """Build and send mails. One that fails keeps none of the others, unless the mail server is away."""
+def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, last_begin: float) -> _Batch:
+    """Build and send mails. One that fails keeps none of the others, unless the mail server is away.
+
+    ``read_at``: when they were found to be true (time.monotonic()). One that is not any more is left out.
+    """
     batch = _Batch()
     texts = mail_texts({mail.booking.slot.expert.organization_id for mail in mails}) if mails else {}
     away: log.MailNotSentError | None = None
-    with Transport() as transport:
-        for mail in mails:
+    stale: set[str] = set()
+    with Transport(may_send=True) as transport:  # nothing was claimed otherwise
+        for number, mail in enumerate(mails):
             delivery = mail.delivery
+            if away is None and time.monotonic() > read_at + LOOK_AGAIN:
+                read_at, stale = time.monotonic(), _stale(mails[number:])
+            if delivery.message_id in stale:
+                batch.stale.append(delivery)
+                continue
             if away is not None:
                 batch.errors[delivery.message_id] = away
                 continue
@@ -155,6 +171,18 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, last_begin: float)
             else:
                 batch.sent.append(delivery.message_id)
     return batch
+
+
+def _stale(mails: list[_Mail]) -> set[str]:
+    """Read the bookings of mails again. Returns the Message-IDs of what is not true any more."""
+    bookings = Booking.objects.shown_or_awaiting().for_mails().in_bulk([mail.booking.pk for mail in mails])
+    now = timezone.now()
+    return {
+        mail.delivery.message_id
+        for mail in mails
+        if (booking := bookings.get(mail.booking.pk)) is None
+        or not still_true(mail.delivery.kind, booking, mail.row.sequence, now)
+    }
 
 
 def _settle(

@@ -1,6 +1,7 @@
 """Hand mails over to the mail server."""
 
 import contextlib
+import logging
 import smtplib
 from types import TracebackType
 from typing import Any, Self
@@ -8,6 +9,10 @@ from typing import Any, Self
 from django.core.mail import EmailMessage, get_connection
 
 from bookings.mail.log import MailNotSentError
+from experts import sending
+from experts.outages import SELDOM
+
+logger = logging.getLogger(__name__)
 
 CLOSING = 421  # the mail server ends the connection, and has not taken the mail (RFC 5321 3.8)
 
@@ -18,9 +23,11 @@ class Transport:
     Opened for the first mail, and again after a failure. Each step of the conversation is bounded by EMAIL_TIMEOUT.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_send: bool = False) -> None:
+        """``may_send``: whoever found the mails has asked whether any may be sent (experts/sending.py)."""
         self._connection = get_connection()
         self._has_carried = False  # a mail, over the connection that is open
+        self._may_send = may_send
 
     def __enter__(self) -> Self:
         return self
@@ -31,7 +38,11 @@ class Transport:
         self._close()
 
     def hand_over(self, mail: EmailMessage) -> None:
-        """Give the mail to the mail server. Raises MailNotSentError, whatever went wrong."""
+        """Give the mail to the mail server. Raises MailNotSentError, whatever went wrong, and while sending is held."""
+        if not self._may_send:
+            if sending.is_held():
+                raise MailNotSentError("Sending is held", is_away=True, is_held=True)
+            self._may_send = True
         had_carried = self._has_carried
         try:
             self._send(mail)
@@ -50,7 +61,11 @@ class Transport:
             self._connection.send_messages([mail])
         except Exception as error:
             self._close()
-            raise _without_words(error, is_away=is_away) from None
+            failure = _without_words(error, is_away=is_away)
+            if not failure.for_good:
+                where = "The mail server cannot be reached" if is_away else "The mail server did not take a mail"
+                logger.warning("%s, it is tried again: %s.", where, failure, extra=SELDOM)
+            raise failure from None
         self._has_carried = True
 
     def _close(self) -> None:

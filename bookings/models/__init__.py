@@ -8,6 +8,7 @@ from bookings.models.lookup import LookupLink, LookupRequest
 from bookings.models.mail_text import MailText
 from bookings.models.note_reading import NoteReading
 from bookings.models.notification import MailKind, Notification
+from bookings.models.operations import LeftBehind, WorkerSign
 from bookings.models.outbox import OutboxMail, Postponed, ReminderMark
 from bookings.models.proof import Proof
 from bookings.models.proven import Proven
@@ -30,6 +31,7 @@ __all__ = [
     "Erasure",
     "EventType",
     "Idempotency",
+    "LeftBehind",
     "LookupLink",
     "LookupRequest",
     "MailAllowance",
@@ -59,4 +61,5 @@ __all__ = [
     "WaitlistEntry",
     "WebhookDelivery",
     "WebhookEndpoint",
+    "WorkerSign",
 ]

@@ -10,6 +10,7 @@ from django.db.models.functions import Lower, Now
 from bookings.models.booking import Booking
 from bookings.models.notification import MailKind, MailStatus, Notification
 from experts.constraints import known_value
+from experts.sending import HELD
 
 
 class Postponed(NamedTuple):
@@ -41,12 +42,13 @@ class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
 
         They are due again when ``lease`` is over, unless they are deleted or postponed before: so what a worker leaves
         behind is done by another. Several workers share the rows without waiting for each other. Returns the rows in
-        the order in which they were queued.
+        the order in which they were queued. None while nothing may be sent (experts/sending.py).
         """
         # A plain IN (SELECT … LIMIT) may be worked out several times, and would then lock more than ``most``.
         rows = self.model.objects.raw(
             "WITH due AS MATERIALIZED ("
             " SELECT id FROM bookings_outboxmail WHERE due_at <= clock_timestamp()"
+            f" AND NOT {HELD}"
             " ORDER BY priority, due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
             " UPDATE bookings_outboxmail AS mail SET due_at = clock_timestamp() + %s, attempts = mail.attempts + 1"
             " FROM due WHERE mail.id = due.id RETURNING mail.*",

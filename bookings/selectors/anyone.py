@@ -22,7 +22,7 @@ from experts.clocks import Clocks, clocks_for
 from experts.models import Expert, OfferedType, SessionType
 from experts.models.slot import BOOKABLE_STATES
 from experts.parts_of_day import part_of_day
-from experts.scheduling.anyone import Start, starts_of_any, starts_with
+from experts.scheduling.anyone import Start, free_starts, starts_of_any, starts_with
 from experts.timezones import city, day_bounds
 
 LOOK_AHEAD = timedelta(days=14)  # in which the next free time of each person is looked for
@@ -103,7 +103,8 @@ class CalendarOfAny:
     """A type's week around ``day``, of all who offer it, or with those of ``chosen``, by the leading clock.
 
     Four queries at most, for any number of experts: two of its version, one of the days ahead, and one of a week beyond
-    them. ``frame_query``: what addresses carry in a frame on another site; None on a page of our own.
+    them, or of what is free later where these have nothing. ``frame_query``: what addresses carry in a frame on another
+    site; None on a page of our own.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class CalendarOfAny:
         horizon = timedelta(
             days=max((session_type.policy("horizon_days", offer.expert) for offer in offers), default=0)
         )
+        self._begins, self._horizon = begins, horizon
         self.week = WeekOfStarts(first, self.zone, shown, self.now, horizon, length)
         if month and day is None:
             self.day = self.week.first_open_day or max(first, min(today, last))
@@ -186,6 +188,16 @@ class CalendarOfAny:
             return self._url(None, self.chosen, day.replace(day=1))
 
         return Month.of(self.week, self.day, self.url, month_url) if self._month else None
+
+    @cached_property
+    def later_url(self) -> str:
+        """The address of the first free day beyond those ahead, where none of these has a time; "" for none at all."""
+        if self.soonest is not None:
+            return ""
+        experts = [expert.pk for expert in self.chosen]
+        begins, ends = self._begins + LOOK_AHEAD, self._begins + self._horizon + timedelta(days=1)
+        found = free_starts(self.type, begins, ends, experts, most=1)
+        return self._url(found[0].starts_at.astimezone(self.zone).date(), self.chosen) if found else ""
 
     @property
     def socket_url(self) -> str:
@@ -227,7 +239,7 @@ class CalendarOfAny:
 
     def _brief(self, at: datetime | None) -> str:
         if at is None:
-            return _("later")
+            return _("Later")
         day = at.astimezone(self.zone).date()
         is_near = day <= self.week.today + timedelta(days=1)
         return formatting.day_name(day, self.week.today) if is_near else date_format(day, "BRIEF_MONTH_DAY_FORMAT")

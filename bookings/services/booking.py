@@ -48,6 +48,7 @@ from bookings.services.sessions import agreed_with, must_be_locked, read_taken, 
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
+from experts import metrics
 from experts.inserting import insert_all
 from experts.locking import (
     lock_free_slots,
@@ -59,6 +60,7 @@ from experts.locking import (
     violated_constraint,
 )
 from experts.models import Slot
+from experts.outages import busy_for
 
 PROOF_LASTS = timedelta(minutes=15)
 # Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
@@ -66,6 +68,7 @@ _SETTLED_BY_LOOKING_AGAIN = {"idempotency_key_once_per_scope", "bookings_booking
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
+@metrics.count_outcome
 def book(
     *,
     slot_id: int,
@@ -230,7 +233,7 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
                 raise
             wait = True  # for all that it takes by now
         except OperationalError as error:
-            raise Busy from error
+            raise busy_for(error) from error
     raise Busy
 
 

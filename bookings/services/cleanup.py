@@ -19,6 +19,7 @@ from bookings.models import (
     Booking,
     Erasure,
     Idempotency,
+    LeftBehind,
     LookupRequest,
     MailAllowance,
     NoteReading,
@@ -99,6 +100,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "log-ins": SignIn.objects.filter(at__lt=now - KEPT["log-ins"]),
         "invitations": Invitation.objects.filter(expires_at__lt=now - KEPT["invitations"]),
         "erasures": Erasure.objects.filter(finished_at__lt=now - KEPT["erasures"]),
+        "jobs left behind": LeftBehind.objects.filter(last_at__lt=now - KEPT["failed jobs"]),
         "staff log": LogEntry.objects.filter(action_time__lt=now - KEPT["staff log"]),
     }
     deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}

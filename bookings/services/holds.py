@@ -7,7 +7,7 @@ from django.db import OperationalError, connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy, NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
+from bookings.errors import NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, WaitlistEntry
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
@@ -21,6 +21,7 @@ from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
 from experts.locking import LOCK_ORDER, repeated, slot_transaction
 from experts.models import Slot
+from experts.outages import busy_for
 from experts.prepared import PreparedQuery
 
 MOST_HOLDS = 2  # of one visitor, with different experts
@@ -205,7 +206,7 @@ def _look(slot_id: int, visitor: str) -> SlotForVisitor:
     try:
         seen = slot_for_visitor(slot_id, visitor)
     except OperationalError as error:
-        raise Busy from error
+        raise busy_for(error) from error
     if seen is None:
         raise NotFound
     return seen

@@ -60,6 +60,7 @@ from bookings.views.booking_flow import (
     show_too_many_holds,
     show_waiting,
     shown_as,
+    terms_shown,
     type_asked,
     values_as_typed,
 )
@@ -244,10 +245,11 @@ def _type_ids(slot: Slot) -> dict[str, int | None]:
     return {"session_type": slot.session_type.pk, "second_expert": second}
 
 
-def _review(request, seen, *, asks=False):
+def _review(request, seen, *, asks=False, has_changed=False):
     """Show the last step, after holding the seats that were chosen, so that they are still there at the confirmation.
 
     Before it comes what the organisation asks, if it does: where it ``asks`` now, or an answer cannot be accepted.
+    ``has_changed``: it was shown with other terms before.
     """
     slot, hold, challenge = seen.slot, seen.hold, {}
     form = BookingForm(request.POST, slot=slot, zone=request.zone, questions=seen.questions)
@@ -289,10 +291,10 @@ def _review(request, seen, *, asks=False):
         return show_retry(request, slot, form, error, retry="review", hold=hold)
     except NotFound:
         return show_no_such_slot(request)
-    return _show_review(request, seen, form, hold, challenge, asks=asks)
+    return _show_review(request, seen, form, hold, challenge, asks=asks, has_changed=has_changed)
 
 
-def _show_review(request, seen, form, hold, challenge, *, asks):
+def _show_review(request, seen, form, hold, challenge, *, asks, has_changed):
     """Show what is to be booked; before that the questions, where that is meant, or answers cannot be accepted."""
     slot, context = seen.slot, {"form": form, "details": form.details()} | challenge
     if asks and seen.questions:
@@ -303,12 +305,16 @@ def _show_review(request, seen, form, hold, challenge, *, asks):
     except InvalidDetails as error:
         form.add_answer_refusal(error)
         return show_step(request, slot, "questions", context, hold=hold, status=422)
-    return show_step(request, slot, "review", context | {"answers": answers}, hold=hold)
+    context |= {"answers": answers, "terms_shown": terms_shown(slot), "has_changed": has_changed}
+    return show_step(request, slot, "review", context, hold=hold, status=409 if has_changed else 200)
 
 
 def _confirm(request, seen):
-    """Book, and show the result or why it was refused."""
+    """Book, and show the result or why it was refused; or the review again, where the terms are others by now."""
     slot = seen.slot
+    # Whoever has booked it sends the form a second time, and gets the first answer.
+    if _has_changed(request, slot) and (seen.hold is not None or not seen.has_booked):
+        return _review(request, seen, has_changed=True)
     form = BookingForm(request.POST, slot=slot, zone=request.zone, questions=seen.questions)
     if not form.is_valid():
         return show_step(request, slot, "details", {"form": form}, hold=seen.hold, status=422)
@@ -351,6 +357,11 @@ def _confirm(request, seen):
     if is_partial(request) or booking.slot_id != slot.pk:  # a repeated request whose booking was moved since
         return refresh_grid(_done(request, slot, booking))
     return redirect(book_url(slot, query={"booking": booking.reference}), permanent=False)
+
+
+def _has_changed(request, slot) -> bool:
+    """Whether the session was reviewed with other terms than it has now. A form that says nothing of them was not."""
+    return request.POST.get("terms", terms_shown(slot)) != terms_shown(slot)
 
 
 def _expired(request, seen):

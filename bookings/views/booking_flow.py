@@ -49,7 +49,16 @@ def show_choice(request, slot: Slot, kind: str = ""):
 
 def type_asked(request) -> str:
     """Return the type (a slug) that the address names, "" without one."""
-    return request.GET.get("type", "")[:LONGEST_TYPE]
+    return request.GET.get("type", "")[:LONGEST_TYPE].replace("\0", "~")  # PostgreSQL knows no such character
+
+
+def terms_shown(slot: Slot) -> str:
+    """Return a key of what somebody agrees to who books the session, as it is now; "" for a slot."""
+    if not isinstance(slot, Session):
+        return ""
+    terms = slot.terms
+    told = (terms.name, terms.minutes, terms.price, slot.venue, terms.note_with(slot.expert))
+    return f"{crc32(repr(told).encode()):08x}"
 
 
 def new_values(seen: SlotForVisitor, *, again=False) -> dict[str, Any]:

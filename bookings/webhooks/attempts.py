@@ -15,6 +15,7 @@ from bookings.models import EventType, WebhookDelivery, WebhookEndpoint
 from bookings.queue import defer
 from bookings.webhooks.events import queue_attempts
 from bookings.webhooks.http_client import Outcome
+from experts import metrics, sending
 
 # The example schedule of Standard Webhooks: after each failure, and 75 hours in all.
 DELAYS = [
@@ -31,13 +32,19 @@ _Status = WebhookDelivery.Status
 
 
 def begin_attempt(*, delivery_id: int, due: str) -> WebhookDelivery | None:
-    """The delivery whose attempt was due then, with its endpoint; None when there is nothing to do any more."""
+    """The delivery whose attempt was due then, with its endpoint; None when there is nothing to do any more.
+
+    While nothing may be sent (experts/sending.py) it is put off, and not counted.
+    """
     waiting = WebhookDelivery.objects.select_related("endpoint").filter(
         pk=delivery_id, status=_Status.WAITING, next_attempt_at=datetime.fromisoformat(due)
     )
-    row = waiting.first()
+    row = waiting.annotate(is_held=sending.held()).first()
     if row is not None and not row.endpoint.is_sending:
         waiting.update(status=_Status.KEPT, next_attempt_at=None)
+        return None
+    if row is not None and row.is_held:
+        put_off(delivery=row, seconds=sending.WAIT)
         return None
     return row
 
@@ -55,6 +62,9 @@ def end_attempt(*, delivery: WebhookDelivery, outcome: Outcome) -> None:
 
     An endpoint to which nothing came through for three days, or that answers 410, is paused, and its owners are told.
     """
+    metrics.webhooks.labels(
+        "delivered" if outcome.is_success else f"answered {outcome.status}" if outcome.status else "no answer"
+    ).inc()
     with transaction.atomic():
         endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=delivery.endpoint_id).first()
         if endpoint is None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from bookings.models import WebhookDelivery, WebhookEndpoint
 from bookings.webhooks import http_client, signing
 from bookings.webhooks.attempts import begin_attempt, end_attempt, put_off
+from experts import request_ids
 
 MOST_AT_ONCE = 20  # as many as the worker's --concurrency
 MOST_TO_ONE = 4  # of these to one endpoint: one that hangs must leave room for the others
@@ -32,7 +33,7 @@ async def deliver(delivery_id: int, due: str) -> None:
         return
     _under_way[endpoint_id] += 1
     try:
-        outcome = await asyncio.get_running_loop().run_in_executor(_threads, _send, delivery)
+        outcome = await asyncio.get_running_loop().run_in_executor(_threads, _send, delivery, request_ids.current.get())
     finally:
         _under_way[endpoint_id] -= 1
         if not _under_way[endpoint_id]:
@@ -40,11 +41,13 @@ async def deliver(delivery_id: int, due: str) -> None:
     await sync_to_async(end_attempt)(delivery=delivery, outcome=outcome)
 
 
-def _send(delivery: WebhookDelivery) -> http_client.Outcome:
+def _send(delivery: WebhookDelivery, name: str) -> http_client.Outcome:
     """Without the database: connections belong to threads."""
     endpoint = delivery.endpoint
     body = json.dumps(delivery.payload, separators=(",", ":")).encode()
     headers = signing.headers(_secrets(endpoint), delivery.event_id, int(time.time()), body)
+    if name:
+        headers["X-Request-ID"] = name
     return http_client.post(endpoint.url, body, headers)
 
 

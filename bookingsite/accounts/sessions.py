@@ -16,6 +16,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from bookingsite.accounts.oidc import is_still_welcome
+from experts import sending
 from experts.models import Means, Membership, Role, StaffSession, TwoFactor, User
 from experts.prepared import PreparedQuery
 
@@ -123,5 +124,6 @@ def _sessions(session_id: int, user_id: int) -> QuerySet[StaffSession]:
             is_asked_with_owners=Exists(as_owner.filter(organization__two_factor=TwoFactor.OWNERS)),
             is_asked_with_everybody=Exists(memberships.filter(organization__two_factor=TwoFactor.EVERYBODY)),
             has_second=Exists(seconds),
+            is_sending_held=sending.held(),
         )
     )

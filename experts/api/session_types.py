@@ -15,6 +15,7 @@ from experts.api.staff_schemas import Minutes
 from experts.errors import NotFound, TypePreviewNeeded
 from experts.models import Audience, Expert, OfferedType, SessionType
 from experts.models.session_type import LONGEST_SESSION
+from experts.scheduling.type_plan import TogetherChange
 
 router = Router(tags=["Staff: session types"])
 MOST_EXPERTS = 200
@@ -110,8 +111,22 @@ class StartsOut(BaseModel):
     after: int | None
 
 
+class TogetherOut(BaseModel):
+    """At how many times in the next two weeks two who offer the type are free."""
+
+    before: int
+    after: int
+
+    @classmethod
+    def of(cls, change: TogetherChange) -> "TogetherOut":
+        return cls(before=change.starts_before, after=change.starts_after)
+
+
 class TypePreview(BaseModel):
-    """Nothing was written yet: this is what it means. The same request with ``seen`` does it."""
+    """Nothing was written yet: this is what it means. The same request with ``seen`` does it.
+
+    Of a type of two experts ``together`` counts, else it is null.
+    """
 
     model_config = example(
         {
@@ -119,6 +134,7 @@ class TypePreview(BaseModel):
             "detail": "This changes which times can be booked. Look at it, then send the same again with “seen”.",
             "seen": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
             "starts": [{"expert": "amara-okafor", "before": 120, "after": 80}],
+            "together": None,
         }
     )
 
@@ -126,6 +142,7 @@ class TypePreview(BaseModel):
     detail: str
     seen: str
     starts: list[StartsOut]
+    together: TogetherOut | None
 
     @classmethod
     def of(cls, needed: TypePreviewNeeded) -> "TypePreview":
@@ -137,6 +154,7 @@ class TypePreview(BaseModel):
                 StartsOut(expert=change.expert.slug, before=change.starts_before, after=change.starts_after)
                 for change in needed.plan.changes
             ],
+            together=next((TogetherOut.of(change) for change in needed.plan.together), None),
         )
 
 

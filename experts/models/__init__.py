@@ -1,3 +1,4 @@
+from experts.models.copies import Backup, SendingHeld
 from experts.models.expert import Category, Expert
 from experts.models.export_log import ExportFormat, ExportLog
 from experts.models.hours import TimeOff, WeeklyHours
@@ -14,6 +15,7 @@ from experts.models.user import User
 
 __all__ = [
     "Audience",
+    "Backup",
     "Category",
     "Expert",
     "ExportFormat",
@@ -30,6 +32,7 @@ __all__ = [
     "Outcome",
     "Role",
     "SearchWord",
+    "SendingHeld",
     "Session",
     "SessionTerms",
     "SessionType",

@@ -87,6 +87,8 @@ def find_experts(session_type: SessionType, slugs: Collection[str]) -> list[Expe
     """Read experts who offer the type by their slugs, in that order; None where one of them does not."""
     if not slugs:
         return []
+    if any("\0" in slug for slug in slugs):  # PostgreSQL knows no such character
+        return None
     found = Expert.objects.active().filter(offered_types__session_type=session_type, slug__in=slugs)
     experts = {expert.slug: expert for expert in found}
     return [experts[slug] for slug in slugs] if experts.keys() >= set(slugs) else None
@@ -148,14 +150,14 @@ class FreeStart:
 
 
 def free_starts(
-    session_type: SessionType, begins: datetime, ends: datetime, experts: Collection[int] = ()
+    session_type: SessionType, begins: datetime, ends: datetime, experts: Collection[int] = (), most: int = MOST_STARTS
 ) -> list[FreeStart]:
     """Read when somebody is free from one instant until before another, or these experts (ids). Soonest first.
 
-    The first ``MOST_STARTS``. One query; no slot of those who are not free is read out of the database.
+    The first ``most``. One query; no slot of those who are not free is read out of the database.
     """
     return _read_free(
-        f"{_FREE_STARTS} ORDER BY s.starts_at LIMIT {MOST_STARTS}",
+        f"{_FREE_STARTS} ORDER BY s.starts_at LIMIT {most}",
         {"type": session_type.pk, "begins": begins, "ends": ends, "with_whom": list(experts)},
     )
 

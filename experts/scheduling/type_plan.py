@@ -10,6 +10,7 @@ from django.utils import timezone
 from experts.hooks import sessions_booked
 from experts.models import Expert, OfferedType, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.scheduling.anyone import starts_of_any
 from experts.scheduling.fit import Fit, fit_into
 from experts.scheduling.fitting import sessions_of
 
@@ -23,8 +24,8 @@ Offers = dict[tuple[int, int], OfferedType]  # by expert and type
 class OfferChange:
     """What an expert offers otherwise than before; None where the type is not offered then.
 
-    ``starts_before`` and ``starts_after`` are the starts in the next ``COUNTED_DAYS`` that can be booked now, and
-    ``fit`` is how the type fits into the slots of these days; all are None where nobody counted.
+    ``starts_before`` and ``starts_after`` are the starts in the next ``COUNTED_DAYS`` that can be booked with the
+    expert alone, and ``fit`` is how the type fits into the slots of these days; all are None where nobody counted.
     """
 
     expert: Expert
@@ -36,15 +37,33 @@ class OfferChange:
     fit: Fit | None = None
 
 
+@dataclass(frozen=True)
+class TogetherChange:
+    """What a change means for a type that two experts do together, before it or after it.
+
+    ``needed_before`` and ``needed_after`` say how many experts a session takes, 0 where nobody offers it; ``experts``
+    how many offer it from now on. ``starts_before`` and ``starts_after`` are the times in the next ``COUNTED_DAYS`` at
+    which enough of them are free, by the first ``MOST_COUNTED`` of them.
+    """
+
+    session_type: SessionType
+    needed_before: int
+    needed_after: int
+    experts: int
+    starts_before: int
+    starts_after: int
+
+
 @dataclass
 class TypePlan:
     """What a change of session types means. ``booked``: sessions ahead that stay as they were booked.
 
-    ``begin``: experts who took bookings of their slots as they are until now, and from now on of types; ``end``: the
-    other way round.
+    ``together``: what it means for those of two experts, of which ``changes`` count nothing. ``begin``: experts who
+    took bookings of their slots as they are until now, and from now on of types; ``end``: the other way round.
     """
 
     changes: list[OfferChange] = field(default_factory=list)
+    together: list[TogetherChange] = field(default_factory=list)
     begin: list[Expert] = field(default_factory=list)
     end: list[Expert] = field(default_factory=list)
     booked: int = 0
@@ -57,7 +76,9 @@ class TypePlan:
             for change in self.changes
         ]
         never = sorted(change.expert.pk for change in self.changes if change.fit is not None and change.fit.never)
-        return hashlib.sha256(repr((sorted(rows, key=repr), never)).encode()).hexdigest()
+        pairs = [(each.session_type.name, each.needed_before, each.needed_after) for each in self.together]
+        agreed = (sorted(rows, key=repr), never, *([sorted(pairs)] if pairs else []))
+        return hashlib.sha256(repr(agreed).encode()).hexdigest()
 
 
 def read_offers(*, experts: Collection[int] = (), types: Collection[int] = ()) -> Offers:
@@ -71,17 +92,19 @@ def read_offers(*, experts: Collection[int] = (), types: Collection[int] = ()) -
 
 
 def plan_offers(before: Offers, after: Offers, now: datetime | None = None) -> TypePlan:
-    """Work out what the change means where lengths differ, or a type is offered or not any more. Writes nothing.
+    """Work out what the change means where lengths differ, a type is offered or not any more, or takes more experts.
 
-    ``after`` must be what the database has now: the other types of the experts are read.
+    Writes nothing. ``after`` must be what the database has now: the other types of the experts are read, and who else
+    offers a type of two.
     """
     now = now or timezone.now()
     plan = TypePlan()
-    keys = [key for key in {**before, **after} if _lengths_of(before.get(key)) != _lengths_of(after.get(key))]
+    keys = [key for key in {**before, **after} if _needs(before.get(key)) != _needs(after.get(key))]
     if not keys:
         return plan
     offers = {key: after.get(key) or before[key] for key in keys}
     _say_who_begins(plan, before, after, offers.values())
+    plan.together = _changes_together(keys, before, after, now)
     slots = _slots_of([offer.expert for offer in list(offers.values())[:MOST_COUNTED]], now)
     for key, offer in offers.items():
         old, new = before.get(key), after.get(key)
@@ -92,14 +115,45 @@ def plan_offers(before: Offers, after: Offers, now: datetime | None = None) -> T
 
 def _say_who_begins(plan: TypePlan, before: Offers, after: Offers, offers: Iterable[OfferedType]) -> None:
     experts = {offer.expert_id: offer.expert for offer in offers}
-    offering = set(read_offers(experts=list(experts)))
+    offering = _alone(read_offers(experts=list(experts)))
     for expert_id, expert in experts.items():
         now_offered = {key for key in offering if key[0] == expert_id}
-        then = {key for key in before if key[0] == expert_id} | (now_offered - set(after))
+        then = {key for key in _alone(before) if key[0] == expert_id} | (now_offered - set(after))
         if now_offered and not then:
             plan.begin.append(expert)
         elif then and not now_offered:
             plan.end.append(expert)
+
+
+def _alone(offers: Offers) -> set[tuple[int, int]]:
+    """Of what is offered what is booked on the experts' own pages."""
+    return {key for key, offer in offers.items() if offer.session_type.experts_needed == 1}
+
+
+def _changes_together(
+    keys: Iterable[tuple[int, int]], before: Offers, after: Offers, now: datetime
+) -> list[TogetherChange]:
+    pairs = {key[1] for key in keys for offers in (before, after) if key in offers and key not in _alone(offers)}
+    if not pairs:
+        return []
+    others = {key: offer for key, offer in read_offers(types=pairs).items() if key not in after and key not in before}
+    return [_change_together(type_id, {**others, **before}, {**others, **after}, now) for type_id in sorted(pairs)]
+
+
+def _change_together(type_id: int, before: Offers, after: Offers, now: datetime) -> TogetherChange:
+    old, new = ([offer for key, offer in offers.items() if key[1] == type_id] for offers in (before, after))
+    (needed_before, starts_before), (needed_after, starts_after) = (_count_of_any(each, now) for each in (old, new))
+    kind = (new or old)[0].session_type
+    return TogetherChange(kind, needed_before, needed_after, len(new), starts_before, starts_after)
+
+
+def _count_of_any(offers: list[OfferedType], now: datetime) -> tuple[int, int]:
+    """Return how many experts a session takes, and at how many times so many of these are free. One query."""
+    if not offers:
+        return 0, 0
+    kind = offers[0].session_type
+    starts = starts_of_any(kind, offers[:MOST_COUNTED], now, now + timedelta(days=COUNTED_DAYS), now)
+    return kind.experts_needed, sum(bool(start.free) for start in starts)
 
 
 def _change(
@@ -111,10 +165,12 @@ def _change(
     now: datetime,
 ) -> OfferChange:
     expert, session_type = offer.expert, offer.session_type
-    old = before.terms if before else None
-    new = after.terms if after else None
+    old, new = _terms(before), _terms(after)
     if slots is None:
         return OfferChange(expert, session_type, old, new)
+    if any(each is not None and each.session_type.experts_needed > 1 for each in (before, after)):
+        fit = fit_into(slots, session_type.pk, new) if new else None
+        return OfferChange(expert, session_type, old, new, fit=fit)
 
     def starts(offered: OfferedType | None, without_types: bool) -> int:
         if offered is None:
@@ -151,8 +207,16 @@ def _count(slots: list[Slot], offer: OfferedType, now: datetime) -> int:
     return sum(session.state_at(now) in BOOKABLE_STATES for session in sessions)
 
 
-def _lengths_of(offer: OfferedType | None) -> tuple[int, int, int] | None:
-    return _lengths(offer.terms) if offer else None
+def _needs(offer: OfferedType | None) -> tuple[int, tuple[int, int, int] | None] | None:
+    """How many experts a session takes, and how long it takes them."""
+    return (offer.session_type.experts_needed, _lengths(_terms(offer))) if offer else None
+
+
+def _terms(offer: OfferedType | None) -> SessionTerms | None:
+    """What a session is with the expert; of two together what the type says."""
+    if offer is None:
+        return None
+    return offer.terms if offer.session_type.experts_needed == 1 else offer.session_type.terms
 
 
 def _lengths(terms: SessionTerms | None) -> tuple[int, int, int] | None:

@@ -3,6 +3,7 @@
 Bookings are written by bookings/services/; a slot's counters of taken seats by a trigger only.
 """
 
+from experts.services.copies import hold_sending, let_send, record_backup
 from experts.services.experts import ensure_category, save_expert, save_organization
 from experts.services.exports import log_export
 from experts.services.horizons import extend_horizons
@@ -92,7 +93,9 @@ __all__ = [
     "extend_horizon",
     "extend_horizons",
     "forget_tries",
+    "hold_sending",
     "hours_values",
+    "let_send",
     "log_export",
     "log_lock",
     "log_sign_in",
@@ -101,6 +104,7 @@ __all__ = [
     "plan_block",
     "plan_opening",
     "preview_hours",
+    "record_backup",
     "remove_logo",
     "remove_member",
     "remove_photo",

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from experts import publisher
 from experts.errors import ChangedMeanwhile, InvalidHours, NotFound, PreviewNeeded
 from experts.hooks import SlotChange, slots_changed, slots_deleting
+from experts.inserting import insert_all
 from experts.locking import LOCK_ORDER, repeated, slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
@@ -289,7 +290,8 @@ def insert(expert: Expert, wanted: list[tuple[WantedSlot, bool]], *, from_hours:
     ]
     if slots:
         vouch_for_clocks(expert.timezone)
-    return Slot.objects.bulk_create(slots, batch_size=_BATCH)
+    insert_all(slots)
+    return slots
 
 
 def tell(slots: list[Slot]) -> None:

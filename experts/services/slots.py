@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from experts import publisher
 from experts.errors import InvalidSlot, NotFound
 from experts.hooks import SlotChange, slots_changed, slots_deleting, slots_in_use
+from experts.inserting import insert_all
 from experts.locking import lock_slot, slot_transaction, violated_constraint, vouch_for_clocks
 from experts.models import Expert, SessionType, Slot
 from experts.timezones import instant_of
@@ -75,10 +76,10 @@ def add_slots(
         slots.append(slot)
     with refusals_as_messages(), slot_transaction():
         vouch_for_clocks(expert.timezone)
-        added = Slot.objects.bulk_create(slots, batch_size=1000)
-        for slot in {slot.date: slot for slot in added}.values():  # one message a day is enough
+        insert_all(slots)
+        for slot in {slot.date: slot for slot in slots}.values():  # one message a day is enough
             publisher.slot_changed(slot)
-        return added
+        return slots
 
 
 def close_slot(*, slot_id: int) -> Slot:

@@ -204,16 +204,24 @@ document.addEventListener("htmx:after:swap", (event) => {
 
 const FLAG_SECONDS = 6;
 
-function noticeChanges() {
-  for (const state of document.querySelectorAll("[data-change]:not([data-noticed])")) {
-    state.dataset.noticed = "";
-    if (!modal.open) tellChange(state);
-    setTimeout(() => {
-      state.querySelector(".tile-flag")?.remove();
-      delete state.dataset.change;
-      delete state.dataset.noticed;
-    }, FLAG_SECONDS * 1000);
+export function noticeChanges() {
+  const changed = [...document.querySelectorAll("[data-change]:not([data-noticed])")];
+  // What opens together is announced by the first of it.
+  const first = changed.find((state) => state.dataset.change === "opened");
+  for (const state of changed) {
+    if (!modal.open && (state === first || state.dataset.change !== "opened")) tellChange(state);
+    flag(state, Date.now() + FLAG_SECONDS * 1000);
   }
+}
+
+export function flag(state, until) {
+  state.dataset.noticed = until;
+  setTimeout(() => {
+    if (Number(state.dataset.noticed) !== until) return; // it changed again since
+    state.querySelector(".tile-flag")?.remove();
+    delete state.dataset.change;
+    delete state.dataset.noticed;
+  }, until - Date.now());
 }
 
 // Of the time that somebody is on, whatever changes, but for what comes of pressing it; of others that they can be had.

@@ -4,6 +4,7 @@ import { setCookie } from "./cookies.js";
 import "./dialog.js";
 import { root, toasts } from "./elements.js";
 import "./live.js";
+import "./opened.js";
 import "./holds.js";
 import "./seats.js";
 import "./types.js";

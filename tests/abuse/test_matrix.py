@@ -112,6 +112,7 @@ PAGES = {
     "/sitemap-<slug:kind>-<int:number>.xml": OPEN,
     "/healthz": OPEN,
     "/readyz": OPEN,
+    "/metrics": OPEN,
     "/api/v1/": OPEN,
     "/api/v1/docs": OPEN,
     "/api/v1/openapi.json": OPEN,
@@ -148,6 +149,7 @@ MODELS = {
     "bookings/webhookdelivery": ("OA", "", "OA", "OA", ""),
 }
 ADMIN = {
+    "operations/": "A",
     "": "OSEA",
     "book/": "OSEA",
     "day/": "OSEA",

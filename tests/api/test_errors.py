@@ -99,7 +99,7 @@ def test_a_database_that_is_away(api, monkeypatch, caplog):
     monkeypatch.setattr(experts.api.public, "count_of", _raising(OperationalError("secret address")))
     answer = api.get("/experts")
     check(answer, 503, "busy")
-    assert answer["Retry-After"] == "2"
+    assert answer["Retry-After"] == "5"
     assert "secret" not in caplog.text
 
 

@@ -34,6 +34,17 @@ def test_a_type_is_added_once_it_was_seen_what_it_means(staff, expert):
     assert shown == {"slug": "first-visit", "minutes": 40, "price_amount": "60.00", "experts": ["amara"]}
 
 
+def test_of_a_type_of_two_times_are_counted_at_which_both_are_free(staff, expert):
+    other = make_expert(slug="hannah", organization=expert.organization)
+    make_row_of_slots(expert, end="11:00")
+    make_row_of_slots(other, start="10:00", end="12:00")
+    wanted = {"name": "Couples", "minutes": 40, "experts_needed": 2, "experts": ["amara", "hannah"]}
+    answer = staff.post("/admin/session-types", wanted).json()
+    assert answer["together"] == {"before": 0, "after": 2}
+    assert [each["after"] for each in answer["starts"]] == [None, None]
+    assert staff.post("/admin/session-types", wanted | {"seen": answer["seen"]}).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("values", "status"),
     [({"minutes": 0}, 422), ({"slug": "taken"}, 422), ({"experts": ["stranger"]}, 404), ({"buffer_after": 1440}, 422)],

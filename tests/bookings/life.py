@@ -2,8 +2,9 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.db import transaction
@@ -23,6 +24,23 @@ VISITORS = [letter * 32 for letter in "abcde"]
 # A status -> the mail about it.
 CUSTOMER_MAILS = {"pending", "confirmed", "rejected", "cancelled", "rescheduled", "expired"}
 MAIL_ABOUT = {"PENDING": "pending", "CONFIRMED": "confirmed", "REJECTED": "rejected", "CANCELLED": "cancelled"}
+
+
+def news_of(booking: Booking) -> Iterator[tuple[str, int, datetime]]:
+    """Each thing that became of a booking and that its customer is written of: kind of the mail, sequence, when."""
+    before = was_in = None
+    history = booking.events.order_by("pgh_id").values_list("status", "slot", "sequence", "pgh_created_at")
+    for status, slot, sequence, at in history:
+        kind = ""
+        if status == "EXPIRED":
+            kind = "expired" if before == "PENDING" else ""  # a hold that ran out is no news
+        elif slot != was_in and before in ("PENDING", "CONFIRMED"):
+            kind = "rescheduled"  # also where a moved booking is a request again
+        elif status != before:
+            kind = MAIL_ABOUT.get(status, "")
+        if kind:
+            yield kind, sequence, at
+        before, was_in = status, slot
 
 
 @dataclass
@@ -247,18 +265,7 @@ class World:
         """Each thing that became of a booking has its one mail in the outbox, and there is none about anything else."""
         expected = Counter()
         for booking in Booking.objects.filter(slot__in=self.slots):
-            before = was_in = None
-            for status, slot, sequence in booking.events.order_by("pgh_id").values_list("status", "slot", "sequence"):
-                kind = ""
-                if status == "EXPIRED":
-                    kind = "expired" if before == "PENDING" else ""  # a hold that ran out is no news
-                elif slot != was_in and before in ("PENDING", "CONFIRMED"):
-                    kind = "rescheduled"  # also where a moved booking is a request again
-                elif status != before:
-                    kind = MAIL_ABOUT.get(status, "")
-                if kind:
-                    expected[booking.pk, kind, sequence] += 1
-                before, was_in = status, slot
+            expected.update((booking.pk, kind, sequence) for kind, sequence, _at in news_of(booking))
         queued = {key: n for key, n in Counter(waiting()).items() if key[1] in CUSTOMER_MAILS}
         mine = set(Booking.objects.filter(slot__in=self.slots).values_list("pk", flat=True))
         assert {key: n for key, n in queued.items() if key[0] in mine} == expected

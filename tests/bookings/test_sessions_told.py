@@ -1,6 +1,8 @@
 """Everywhere where a session of a type is told: by its type, its end, its place and its price, as agreed."""
 
 from datetime import timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
@@ -15,6 +17,7 @@ from bookings.models import Booking, CalendarFeed, MailKind, Status, WebhookDeli
 from bookings.privacy.export import export
 from bookings.privacy.registry import Subject
 from bookings.selectors.place import place_of
+from experts.formatting import clock
 from experts.models import OfferedType, SessionType
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type, make_webhook, move_slot
 from tests.mail import send_mail
@@ -115,6 +118,7 @@ class TestCalendars:
         feed, _secret = services.create_feed(organization=expert.organization, expert=expert, created_by=owner)
         text = calendar_feed.calendar(CalendarFeed.objects.get(pk=feed.pk)).decode().replace("\r\n ", "")
         assert "SUMMARY:First visit: Lena Fischer" in text
+        assert "\\nPrice: €60\\n" in text
         assert f"LOCATION:{LINK}{booking.reference}" in text
         end = booking.slot.starts_at.astimezone(expert.zone) + timedelta(minutes=45)
         assert f"DTEND;TZID=Europe/London:{end:%Y%m%dT%H%M%S}" in text
@@ -126,7 +130,11 @@ class TestPages:
         assert page.context["slot"].ends_at == booking.ends_at
         for text in ("First visit, 45 minutes", "€60", "Video call", LINK + booking.reference):
             assert text in page.text, text
-        [row] = client.get("/bookings/").context["coming"]
+        mine = client.get("/bookings/")
+        [row] = mine.context["coming"]
+        for text in ("First visit with Amara Okafor", row.when.text, "Join the call", "€60"):
+            assert text in unescape(mine.text), text
+        assert f" to {clock(booking.ends_at, ZoneInfo('Asia/Kolkata'))} Kolkata" in row.when.text
         assert (row.booking.session_name, row.note, row.join_url) == (
             "First visit with Amara Okafor",
             "Video call",

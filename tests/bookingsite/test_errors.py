@@ -52,9 +52,3 @@ def test_what_is_not_there_looks_the_same_on_a_laptop(client, settings, path):
 def words(response) -> str:
     """The text of an answer: names of static files have no hash with DEBUG on."""
     return re.sub(r"<[^>]*>", "", response.content.decode())
-
-
-@pytest.mark.django_db
-def test_health(client):
-    assert client.get("/healthz").content == b"ok"
-    assert client.get("/readyz").content == b"ready"

@@ -4,17 +4,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from procrastinate.schema import SchemaManager
 
 from bookingsite.devserver import paths, processes
+from bookingsite.worker import Pulse
 from tests.private_postgres import PrivatePostgres
 
 pytestmark = pytest.mark.processes
 AWAY = "The database does not answer"
 BACK = "The database answers again."
 SECONDS = 60
+# Of ours, that a worker writes to whatever its queues are.
+TABLES = (
+    "CREATE TABLE bookings_leftbehind (job_id bigint PRIMARY KEY, times int, last_at timestamptz DEFAULT now())",
+    "CREATE TABLE bookings_workersign (name text PRIMARY KEY, queues text, version text,"
+    " started_at timestamptz DEFAULT now(), seen_at timestamptz DEFAULT now())",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +42,8 @@ def postgres(_lasting_postgres):
     _lasting_postgres.execute("DROP SCHEMA public CASCADE")
     _lasting_postgres.execute("CREATE SCHEMA public")
     _lasting_postgres.execute(SchemaManager.get_schema())
+    for table in TABLES:
+        _lasting_postgres.execute(table)
     return _lasting_postgres
 
 
@@ -148,3 +158,23 @@ def test_a_program_that_does_not_fit_the_database_is_told_apart(postgres, tmp_pa
     worker = Worker(postgres.url, tmp_path / "worker.log")
     assert worker.process.wait(SECONDS) != 0
     assert AWAY not in worker.log.read_text()
+
+
+def test_it_writes_down_that_it_lives_and_that_it_has_ended(postgres, worker):
+    worker.wait_for(lambda: postgres.execute("SELECT FROM bookings_workersign"))
+    [(name, queues)] = postgres.execute("SELECT name, queues FROM bookings_workersign")
+    assert name.endswith(f":{worker.process.pid}")
+    assert queues == "tests"
+    assert worker.stop() == 0
+    assert not postgres.execute("SELECT FROM bookings_workersign")
+
+
+def test_one_whose_loop_stands_still_gives_no_sign(monkeypatch):
+    """Though its threads go on."""
+    written, stop = [], threading.Event()
+    pulse = Pulse(["mail"])
+    monkeypatch.setattr(pulse, "_write", lambda write: (written.append(write), stop.set()))
+    pulse._beat_at -= Pulse.STOPPED_AFTER
+    monkeypatch.setattr(stop, "wait", lambda seconds: stop.set())
+    pulse.keep_signing(stop)
+    assert len(written) == 1  # that it has ended

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from bookings import services
 from bookings.models import Booking
 from experts.models import Expert
 from tests.bookings.services.test_anyone import House
@@ -54,6 +55,26 @@ def test_somebody_is_held_and_named_and_another_page_loses_the_start(make_contex
     expect(dialog.get_by_role("heading", name=re.compile("booked", re.IGNORECASE))).to_be_visible()
     held.refresh_from_db()
     assert (held.status, held.session_type) == ("CONFIRMED", house.type)
+
+
+def test_a_time_that_somebody_gives_back_is_marked_for_some_seconds(make_context, house):
+    taken = [book(slots["09:20"], session_type=house.type.pk) for slots in house.slots]
+    page = open_page(make_context().new_page(), house)
+    expect(tile(page, house, "10:00")).to_contain_text("2 free")
+    expect(tile(page, house, "09:20")).to_have_count(0)
+    services.cancel(booking_id=taken[0].pk, by_customer=True)
+    flag = tile(page, house, "09:20").locator(".tile-flag")
+    expect(flag).to_have_text("Just opened", timeout=2_000)
+    expect(page.locator("#announcer")).to_have_text("09:00 just opened")  # the first start that it makes possible again
+    expect(page.locator(".tile-flag")).to_have_count(3)
+    assert problems(page, "just opened") == []
+    # What else happens meanwhile loads the times again: the mark stays for its time, and nothing else gets one.
+    book(house.slots[1]["10:20"])
+    expect(tile(page, house, "10:00")).not_to_contain_text("2 free", timeout=2_000)
+    expect(flag).to_be_visible()
+    expect(page.locator(".tile-flag")).to_have_count(3)
+    expect(flag).to_have_count(0)
+    expect(tile(page, house, "09:20")).to_be_visible()
 
 
 def test_it_works_without_javascript(page_without_js, house):

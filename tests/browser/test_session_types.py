@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from bookings import services
 from bookings.models import Booking, Status
 from tests.browser.test_accessibility import LOOKS, problems
 from tests.cast import book, make_expert, make_organization, make_row_of_slots, make_type
@@ -73,6 +74,20 @@ def test_what_for_and_when_and_others_lose_what_became_impossible(make_context, 
     other.wait_for_function(gone, arg=f"slot-{slots['10:40'].pk}", timeout=WITHIN_A_SECOND)
     expect(tile(other, slots["10:20"])).to_be_visible()
     expect(tile(other, slots["11:20"])).to_be_visible()
+
+
+def test_starts_that_become_possible_again_are_marked(page, expert, slots):
+    taken = book(slots["10:00"], session_type=expert.visit.pk)
+    page.goto("/experts/amara-okafor/?type=first-visit")
+    live(page)
+    expect(tile(page, slots["11:00"])).to_be_visible()
+    expect(tile(page, slots["10:20"])).to_have_count(0)
+    services.cancel(booking_id=taken.pk, by_customer=True)
+    expect(tile(page, slots["10:20"]).locator(".tile-flag")).to_have_text("Just opened")
+    # This one was there, as one could wait for it. The day that brings the others leaves its mark as it is.
+    expect(tile(page, slots["10:00"]).locator(".tile-flag")).to_have_text("Just opened")
+    expect(tile(page, slots["11:00"]).locator(".tile-flag")).to_have_count(0)
+    expect(page.locator(".tile-flag")).to_have_count(0)
 
 
 def test_with_the_keyboard_answers_are_a_group_of_radio_buttons(page, expert, slots):

@@ -1,17 +1,17 @@
 """People who book through a cluster without pause, and a ledger of what they were told."""
 
-import http.client
 import itertools
 import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psycopg
 
 from bookingsite.devserver.processes import wait_until
+from tests.http import ask
 
 PATIENCE = 60  # seconds in which somebody sends the same booking again and again
 
@@ -23,6 +23,12 @@ class Acknowledged:
     at: float
     slot_id: int
     reference: str
+
+
+def longest_gap(times: Iterable[float], start: float, end: float) -> float:
+    """The longest stretch between ``start`` and ``end`` in which none of ``times`` lies."""
+    inside = [start, *sorted(at for at in times if start <= at <= end), end]
+    return max(after - before for before, after in itertools.pairwise(inside))
 
 
 class Ledger:
@@ -58,8 +64,7 @@ class Ledger:
 
     def longest_gap(self, start: float, end: float) -> float:
         """The longest time without a booking, of those that touch the stretch from ``start`` to ``end``."""
-        times = [start, *sorted(one.at for one in self.acknowledged if start <= one.at <= end), end]
-        return max(after - before for before, after in itertools.pairwise(times))
+        return longest_gap((one.at for one in self.acknowledged), start, end)
 
     def missing(self, database_url: str) -> list[str]:
         """What is wrong in the database: bookings that are lost, there twice, or too many for their slots."""
@@ -83,8 +88,7 @@ class Ledger:
                 return
             self._book(slot_id, f"198.51.{number}.{turn % 250}")
             if turn % 4 == 0:
-                status, _body = self._ask("GET", "/api/v1/experts?page=2")
-                self.looks[status] += 1
+                self.looks[ask(self._port, "GET", "/api/v1/experts?page=2").status] += 1
 
     def _book(self, slot_id: int, address: str) -> None:
         who = json.dumps({"name": "Lena", "email": f"lena{slot_id}@example.com"})
@@ -95,24 +99,10 @@ class Ledger:
         }
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            status, body = self._ask("POST", f"/api/v1/slots/{slot_id}/book", who, headers)
-            if status == 201:
-                self.acknowledged.append(Acknowledged(time.monotonic(), slot_id, json.loads(body)["reference"]))
+            told = ask(self._port, "POST", f"/api/v1/slots/{slot_id}/book", who, headers)
+            if told.status == 201:
+                self.acknowledged.append(Acknowledged(time.monotonic(), slot_id, json.loads(told.body)["reference"]))
                 return
-            self.refused[str(status)] += 1
+            self.refused[str(told.status)] += 1
             self._over.wait(0.05)
-        self.given_up.append(f"given up: slot {slot_id}, at last {status}")
-
-    def _ask(
-        self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None
-    ) -> tuple[int | str, bytes]:
-        """The status and body of an answer; instead of a status the name of the error when there was none."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            return type(error).__name__, b""
-        finally:
-            connection.close()
+        self.given_up.append(f"given up: slot {slot_id}, at last {told.status}")

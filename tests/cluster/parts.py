@@ -22,13 +22,13 @@ class Part:
         self, name: str, command: list[str], log: Path, *, port: int = 0, environ: Mapping[str, str] | None = None
     ):
         self.name, self.port, self.log = name, port, log
-        self._command, self._environ = command, dict(environ or os.environ)
+        self.command, self._environ = command, dict(environ or os.environ)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self.log.open("a") as output:
             self.process = stage.start(
-                self._command,
+                self.command,
                 cwd=BASE_DIR,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,

@@ -225,7 +225,7 @@ def walk_account(reader):
 
 # What has no words of its own.
 WITHOUT_WORDS = {
-    **dict.fromkeys(("/healthz", "/readyz", "/robots.txt", "/sitemap.xml"), "for programs"),
+    **dict.fromkeys(("/healthz", "/readyz", "/metrics", "/robots.txt", "/sitemap.xml"), "for programs"),
     "/sitemap-<slug:kind>-<int:number>.xml": "for programs",
     "/bookings/data/<int:proof_id>/data.json": "for programs: the names of fields",
     "/media/<path:name>": "a picture",

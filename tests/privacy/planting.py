@@ -20,6 +20,7 @@ from experts.models import Expert, Slot
 from experts.models.organization import ProofPolicy
 from tests.api.caller import Caller, make_token, with_key
 from tests.cast import book, details, make_expert, make_organization, make_question, make_slot, make_webhook, move_slot
+from tests.jobs import arguments_of
 from tests.mail import send_mails
 from tests.staff import logged_in, make_member
 
@@ -159,7 +160,7 @@ def work() -> None:
 
 def run_job(name: str, arguments: dict) -> None:
     function = app.tasks[name].func
-    (async_to_sync(function) if name.endswith("deliver_webhook") else function)(**arguments)
+    (async_to_sync(function) if name.endswith("deliver_webhook") else function)(**arguments_of(arguments))
 
 
 def let_erasing_end() -> None:

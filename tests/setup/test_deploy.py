@@ -15,7 +15,9 @@ PROCFILE = dict(
     line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines() if line and not line.startswith("#")
 )
 SYSTEMD = ROOT / "deploy" / "systemd"
-SERVICES = sorted(SYSTEMD.glob("*.service"))
+# Those that go on running, and not what a timer starts.
+SERVICES = sorted(path for path in SYSTEMD.glob("*.service") if not path.with_suffix(".timer").exists())
+TIMERS = sorted(SYSTEMD.glob("*.timer"))
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 OURS = [name for name, service in COMPOSE.items() if service["image"] == "expertbook"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -44,7 +46,27 @@ def test_units_run_what_the_procfile_says_as_nobody_special(path):
 def test_every_line_of_the_procfile_is_a_unit_that_the_target_starts():
     assert {path.stem.removeprefix("expertbook-") for path in SERVICES} == PROCFILE.keys()
     [wanted] = lines_of(SYSTEMD / "expertbook.target", "Wants")
-    assert set(wanted.split()) == {path.name for path in SERVICES} - {"expertbook-release.service"}
+    names = {path.name for path in SERVICES} - {"expertbook-release.service"} | {path.name for path in TIMERS}
+    assert set(wanted.split()) == names
+
+
+def test_each_night_there_is_a_backup_by_nobody_special():
+    [timer] = TIMERS
+    service = timer.with_suffix(".service")
+    [command] = lines_of(service, "ExecStart")
+    assert plain(command) == "python manage.py backup --keep 14"
+    assert lines_of(service, "User") == ["expertbook"]
+    assert lines_of(service, "EnvironmentFile") == ["/etc/expertbook.env"]
+    assert lines_of(timer, "Persistent") == ["true"]
+
+
+@pytest.mark.parametrize("name", ["web", "live"])
+def test_who_asks_meanwhile_waits_at_the_address_that_the_process_has(name):
+    [address] = lines_of(SYSTEMD / f"expertbook-{name}.socket", "ListenStream")
+    [command] = lines_of(SYSTEMD / f"expertbook-{name}.service", "ExecStart")
+    host, port = address.split(":")
+    assert f"--bind {address} " in command or f"--host {host} --port {port}" in command
+    assert f"expertbook-{name}.socket" in lines_of(SYSTEMD / f"expertbook-{name}.service", "Requires")[0].split()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd here")
@@ -143,3 +165,8 @@ def test_a_release_waits_for_a_postgresql_that_starts_and_not_for_ever(tmp_path,
 def test_containers_are_told_how_many_processes_and_connections():
     for name in ("WEB_CONCURRENCY", "WEB_THREADS", "DATABASE_POOL"):
         assert COMPOSE["web"]["environment"][name].startswith(f"${{{name}:-")
+
+
+def test_the_image_has_the_programs_of_the_postgresql_that_runs_beside_it():
+    [version] = re.findall(r"^postgres:(\d+)", COMPOSE["db"]["image"])
+    assert f"postgresql-client-{version} " in DOCKERFILE

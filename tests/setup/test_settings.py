@@ -35,7 +35,7 @@ def strict_transport_security(environ: dict) -> str:
     code = (
         "import django; django.setup()\n"
         "from django.test import Client\n"
-        "answer = Client().get('/healthz', secure=True, headers={'host': 'localhost'})\n"
+        "answer = Client().get('/robots.txt', secure=True, headers={'host': 'localhost'})\n"
         "print(answer.status_code, answer.get('Strict-Transport-Security'))"
     )
     return in_a_new_python(code, {"HTTPS": "on"} | environ).strip()

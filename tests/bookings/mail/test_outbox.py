@@ -97,11 +97,14 @@ def test_a_server_that_wants_a_new_connection_gets_one(server):
     assert log() == [("sent", 1, "")] * 5
 
 
-def test_a_server_that_is_away_is_asked_once_for_a_batch(server):
+def test_a_server_that_is_away_is_asked_once_for_a_batch_and_named_in_the_log(server, caplog):
     server.mode = "refuses"
     make_batch(3)
     assert outbox.send_due() == 3
     assert server.connections == 1
+    [record] = caplog.records
+    assert record.getMessage() == "The mail server cannot be reached, it is tried again: SMTPConnectError 421."
+    assert record.seldom  # once a minute
     assert log() == [("failed", 1, "SMTPConnectError 421")] * 3
     for mail in OutboxMail.objects.all():
         assert timedelta(0) < mail.due_at - timezone.now() < timedelta(seconds=3)
@@ -139,6 +142,24 @@ def test_what_there_is_no_time_for_is_left_to_others_and_was_no_attempt(monkeypa
     monkeypatch.undo()
     send_mails()
     assert log() == [("sent", 1, "")] * 2
+
+
+def test_what_stops_being_true_behind_a_slow_mail_of_its_batch_is_not_sent(monkeypatch, mailoutbox):
+    first, second, third = make_batch(3)
+    send = EmailBackend.send_messages
+
+    def send_and_let_time_pass(backend, mails):
+        services.cancel(booking_id=second.pk, by_customer=True)
+        OutboxMail.objects.filter(kind=MailKind.CANCELLED).delete()
+        monkeypatch.setattr(EmailBackend, "send_messages", send)
+        return send(backend, mails)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send_and_let_time_pass)
+    monkeypatch.setattr(outbox, "LOOK_AGAIN", -1.0)
+    send_mails()
+    assert [mail.to for mail in mailoutbox] == [[first.email], [third.email]]
+    assert log() == [("sent", 1, ""), ("skipped", 0, ""), ("sent", 1, "")]
+    assert waiting() == []
 
 
 def test_a_hanging_server_cannot_outlast_a_claim(settings):

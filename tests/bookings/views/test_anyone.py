@@ -11,7 +11,7 @@ from django.utils import timezone
 from bookings.models import Booking
 from experts.models import Organization
 from tests.bookings.services.test_anyone import House
-from tests.cast import book, details, make_expert, make_organization, make_slot, make_type
+from tests.cast import book, day_ahead, details, make_expert, make_organization, make_row_of_slots, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
 
@@ -64,6 +64,22 @@ def test_what_is_taken_with_everybody_is_not_in_the_way(client, house):
                 book(slot)
     day = next(iter(house.slots[0].values())).date.isoformat()
     assert "All times of this day are taken" in shown(client, house, f"?day={day}")
+
+
+def test_where_two_weeks_have_nothing_it_leads_to_the_first_free_day(client, house):
+    for slots in house.slots:
+        for slot in slots.values():
+            book(slot)
+    assert "Next free time" not in shown(client, house)
+    later = make_row_of_slots(house.experts[0], day=day_ahead(20))
+    book(later["09:00"], session_type=house.type.pk)
+    html = shown(client, house)
+    assert re.search(rf'id="next-free" href="([^"]*\?day={day_ahead(20)})"', html)
+    assert "See everybody" not in html
+    assert "Next free time" not in shown(client, house, f"?with={house.experts[1].slug}")
+    day = shown(client, house, f"?day={day_ahead(20)}")
+    assert hold_url(house, day) is None
+    assert re.search(r'formaction="[^"]*/hold/', day)
 
 
 def test_a_person_narrows_the_times(client, house):

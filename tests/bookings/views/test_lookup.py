@@ -18,6 +18,7 @@ from bookings.access import proofs, rate_limits
 from bookings.models import Booking, Idempotency, LookupLink, LookupRequest, MailAllowance, Notification, Proof, Status
 from bookings.services import cleanup
 from tests.cast import book, fresh, join_line, make_booking, make_expert, make_organization, make_slot, move_slot
+from tests.jobs import arguments_of
 
 pytestmark = pytest.mark.django_db
 KNOWN, UNKNOWN = "lena@example.com", "none@example.com"  # of one length: it is in a header
@@ -47,8 +48,8 @@ def work():
     arguments = list(jobs.order_by("id").values_list("args", flat=True))
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
-    for arguments_of_job in arguments:
-        tasks.send_lookup_link(**arguments_of_job)
+    for given in arguments:
+        tasks.send_lookup_link(**arguments_of(given))
     return len(arguments)
 
 
@@ -62,7 +63,7 @@ def shape(response, email) -> tuple:
     body = re.sub(r'(csrfmiddlewaretoken" value="|X-CSRFToken":")[^"]+', r"\1TOKEN", body)
     cookies = {name: morsel.OutputString().replace(morsel.coded_value, "") for name, morsel in response.cookies.items()}
     cookies = {name: re.sub("expires=[^;]+", "", text) for name, text in cookies.items()}
-    headers = {name: value for name, value in response.headers.items() if name != "Expires"}
+    headers = {name: value for name, value in response.headers.items() if name not in ("Expires", "X-Request-ID")}
     return response.status_code, headers, cookies, body
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -223,11 +224,54 @@ class TestBooking:
         assert dialog["HX-Redirect"].startswith(f"/experts/{expert.slug}/")
         assert not Booking.objects.exists()
 
+    @pytest.mark.parametrize("odd", ["\0", "first-visit~\0", "first-visit~", "~", "x" * 9000, "😀", "' OR 1=1"])
+    def test_what_is_no_type_leads_to_the_choice(self, client, expert, slots, visit, odd):
+        for step in ("hold", "book", "waitlist"):
+            address = f"/slots/{slots['10:00'].pk}/{step}/?{urlencode({'type': odd})}"
+            assert client.post(address, details(step="confirm")).status_code == 303, step
+        assert page(client, expert, type=odd).status_code == 404
+        whom = f"/o/{expert.organization.slug}/book/first-visit/"
+        assert client.get(whom, {"with": odd}).status_code == 404
+        assert client.post(f"{whom}hold/?{urlencode({'with': odd, 'at': '2030-01-01T10:00Z'})}").status_code == 404
+        assert not Booking.objects.exists()
+
+    def test_the_type_of_another_organisation_is_none(self, client, expert, slots, visit):
+        stranger = make_expert()
+        make_type(stranger, name="Elsewhere", slug="elsewhere")
+        for step in ("hold", "book"):
+            answer = client.post(f"/slots/{slots['10:00'].pk}/{step}/?type=elsewhere", details(), follow=True)
+            assert answer.status_code == 404
+            assert "Elsewhere" not in answer.text
+        house = f"/o/{expert.organization.slug}/book"
+        assert client.get(f"{house}/elsewhere/").status_code == 404
+        assert client.get(f"{house}/first-visit/", {"with": stranger.slug}).status_code == 404
+        assert not Booking.objects.exists()
+
     def test_a_retired_type_leads_to_the_choice(self, client, expert, slots, visit):
         SessionType.objects.update(is_active=False)
         answer = client.post(url(slots["10:00"], "hold"), follow=True)
         assert answer.status_code == 404
         assert "does not offer this any more" in answer.content.decode()
+
+    def test_what_changed_since_it_was_looked_at_is_looked_at_again(self, client, expert, slots, visit):
+        client.post(url(slots["10:00"], "hold"))
+        review = client.post(url(slots["10:00"]), details(step="review"))
+        looked_at = {"terms": re.search(r'name="terms" value="([^"]+)"', body_of(review))[1]}
+        SessionType.objects.update(colour="plum", buffer_after=20)  # nothing that the visitor agrees to
+        assert client.post(url(slots["10:00"]), details(step="review")).status_code == 200
+        SessionType.objects.update(minutes=60, price_words="€90")
+        again = client.post(url(slots["10:00"]), details(step="confirm") | looked_at)
+        assert again.status_code == 409
+        for words in ("has changed meanwhile", "10:00 to 11:00", "€90", "Lena Fischer"):
+            assert words in again.text, words
+        assert Booking.objects.get().status == Status.HELD
+        looked_at = {"terms": re.search(r'name="terms" value="([^"]+)"', again.text)[1]}
+        for _ in range(2):
+            sent = client.post(url(slots["10:00"]), details(step="confirm") | looked_at)
+            assert "10:00 to 11:00" in body_of(client.get(sent["Location"]))
+            SessionType.objects.update(price_words="€120")  # a form that is sent again gets its first answer
+        booking = Booking.objects.get()
+        assert (booking.status, booking.price) == (Status.CONFIRMED, "€90")
 
     def test_a_start_at_which_it_does_not_fit_is_refused(self, client, expert, slots, visit):
         answer = client.post(url(slots["11:40"], "hold"))

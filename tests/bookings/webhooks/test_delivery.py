@@ -17,6 +17,7 @@ from bookings.services import cleanup
 from bookings.webhooks import attempts, endpoints, http_client, signing
 from bookings.webhooks import worker as webhook_worker
 from tests.cast import book, make_expert, make_slot, make_webhook
+from tests.jobs import arguments_of
 from tests.receiver import Receiver, drip, hang, say
 
 pytestmark = pytest.mark.django_db
@@ -61,7 +62,7 @@ def test_from_a_booking_to_the_receiver():
         endpoint = make_webhook(slot.expert.organization, url=receiver.url, event_types=["booking.created"])
         booking = book(slot)
         [job] = jobs()
-        run_job(**job.args)
+        run_job(**arguments_of(job))
         [got] = receiver.received
     row = WebhookDelivery.objects.get()
     assert got.path == "/hook"
@@ -316,7 +317,7 @@ def test_resumed_it_sends_what_was_kept_if_that_is_wanted():
         with pytest.raises(NotAllowed):
             endpoints.resume_webhook(endpoint_id=endpoint.pk, sends_kept=True)
         for job in jobs():
-            run_job(**job.args)
+            run_job(**arguments_of(job))
         assert [got.headers["webhook-id"] for got in receiver.received] == ["msg_0", "msg_1"]
     assert {WebhookDelivery.objects.get(pk=row.pk).status for row in kept} == {"delivered"}
 
@@ -339,7 +340,7 @@ def test_sent_again_with_the_same_id_and_content_and_all_its_attempts():
         with pytest.raises(NotAllowed, match="on its way"):
             endpoints.send_webhook_again(delivery_id=delivery.pk)
         [job] = jobs()
-        run_job(**job.args)
+        run_job(**arguments_of(job))
         one, other = receiver.received
     assert one.body == other.body
     assert one.headers["webhook-id"] == other.headers["webhook-id"]

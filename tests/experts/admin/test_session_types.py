@@ -88,6 +88,29 @@ def test_other_minutes_are_seen_first_and_back_keeps_them(staff, organization, e
     assert SessionType.objects.get().minutes == 150
 
 
+def test_that_a_type_takes_two_experts_is_seen_first(staff, organization, expert):
+    other = make_expert(name="Dr Hannah Weiss", organization=organization)
+    make_row_of_slots(other, start="10:00", end="11:00")
+    kind = make_session_type(organization, expert, other, name="First visit", slug="first")
+    url = admin_url(SessionType, "change", kind.pk)
+    form = type_form(organization, slug="first", experts_needed=2)
+    response = staff.post(url, form)
+    assert sections(response) == {"Two experts together from now on": 1, "Booked as they are from now on": 2}
+    assert "5 before, 2 after" in response.text
+    assert press(staff, response, url).status_code == 302
+    response = staff.post(url, form | {"experts_needed": 1})
+    assert sections(response) == {"One expert from now on": 1, "Asked what it is for from now on": 2}
+    assert "2 before, 5 after" in response.text
+    other.offered_types.all().delete()
+    assert press(staff, response, url).status_code == 200  # something else than what was seen
+    kind.refresh_from_db()
+    kind.offers.exclude(expert=expert).delete()
+    response = staff.post(url, form | {"minutes": 20})
+    assert sections(response) == {"Too few experts": 1, "Times that can be booked": 1}
+    assert "1 expert offers it" in response.text
+    assert "Until a second one offers it, nobody can book it." in response.text
+
+
 def test_who_offers_it_is_ticked_with_minutes_and_price_of_their_own(staff, organization, expert):
     other, third = (make_expert(name=name, organization=organization) for name in ("Dr Hannah Weiss", "Dr Tove Lund"))
     kind = make_session_type(organization, other, name="First visit", slug="first")

@@ -123,6 +123,35 @@ class TestWhatItMeans:
         [change] = plan(services.save_session_type, session_type=kind, fields=["minutes"]).changes
         assert (change.starts_before, change.starts_after) == (5, 4)
 
+    def test_from_one_expert_to_two_and_back(self, expert):
+        """Alone 5 and 2 starts, at 5 times; together at the 2 that both have."""
+        other = make_expert(organization=expert.organization, session_minutes=20)
+        services.add_slots(expert=other, starts=[(day_ahead(), time(10, minute)) for minute in (0, 20, 40)])
+        kind = make_session_type(expert.organization, expert, other, minutes=40)
+        kind.experts_needed = 2
+        seen = plan(services.save_session_type, session_type=kind, fields=["experts_needed"])
+        [both] = seen.together
+        assert (both.needed_before, both.needed_after, both.experts) == (1, 2, 2)
+        assert (both.starts_before, both.starts_after) == (5, 2)
+        assert {change.starts_after for change in seen.changes} == {None}
+        assert {each.pk for each in seen.end} == {expert.pk, other.pk}  # they offer nothing alone any more
+        agreed(services.save_session_type, session_type=kind, fields=["experts_needed"])
+        kind.experts_needed = 1
+        seen = plan(services.save_session_type, session_type=kind, fields=["experts_needed"])
+        assert (seen.together[0].starts_before, seen.together[0].starts_after) == (2, 5)
+        assert {each.pk for each in seen.begin} == {expert.pk, other.pk}
+
+    def test_of_two_own_minutes_mean_nothing_and_who_stops_takes_times_from_all(self, expert):
+        other = make_expert(organization=expert.organization, session_minutes=20)
+        services.add_slots(expert=other, starts=[(day_ahead(), time(9, 0))])
+        kind = make_session_type(expert.organization, expert, other, minutes=20, experts_needed=2)
+        own = OfferedType(expert=expert, session_type=kind, minutes=40)
+        services.save_offers(expert_id=expert.pk, offered=[own])
+        seen = plan(services.save_offers, expert_id=expert.pk, withdrawn=[kind.pk])
+        [both] = seen.together
+        assert (both.needed_after, both.experts, both.starts_before, both.starts_after) == (2, 1, 1, 0)
+        assert not seen.end
+
 
 class TestRefusals:
     @pytest.mark.parametrize(
