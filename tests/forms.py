@@ -1,31 +1,52 @@
 """What a browser sends with a form: read from the page, changed by name, posted."""
 
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 from django.http import QueryDict
 
 
+@dataclass
+class Form:
+    """One form of a page: ``method`` in lower case, where it is sent ("" is the page itself), and its named buttons."""
+
+    method: str
+    action: str
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
 class _Fields(HTMLParser):
-    """The fields of the forms that are sent by POST, as a browser sends them: without buttons and what is disabled."""
+    """The fields of a page's forms, as a browser sends them: without what is disabled. ``sent``: of those by POST."""
 
     def __init__(self):
         super().__init__()
-        self.sent: list[tuple[str, str]] = []
-        self._is_read, self._select, self._options, self._textarea = False, None, [], None
+        self.forms: list[Form] = []
+        self._form, self._select, self._options, self._textarea = None, None, [], None
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        return [pair for form in self.forms if form.method == "post" for pair in form.fields]
 
     def handle_starttag(self, tag, attrs):
         at = dict(attrs)
         if tag == "form":
-            self._is_read = at.get("method", "").lower() == "post" and "logout" not in at.get("action", "")
-        if not self._is_read or "disabled" in at:
+            self._form = Form(at.get("method", "get").lower(), at.get("action", ""))
+            if "logout" not in self._form.action:
+                self.forms.append(self._form)
+        if self._form is None or "disabled" in at:
+            return
+        if tag in ("button", "input") and at.get("type", "submit" if tag == "button" else "") == "submit":
+            if at.get("name"):
+                self._form.buttons.append((at["name"], at.get("value") or ""))
             return
         if tag == "input" and at.get("name"):
             kind = at.get("type", "text")
             if kind in ("checkbox", "radio"):
                 if "checked" in at:
-                    self.sent.append((at["name"], at.get("value", "on")))
+                    self._form.fields.append((at["name"], at.get("value", "on")))
             elif kind not in ("submit", "button", "file", "image", "reset"):
-                self.sent.append((at["name"], at.get("value") or ""))
+                self._form.fields.append((at["name"], at.get("value") or ""))
         elif tag == "select" and at.get("name"):
             self._select, self._options = (at["name"], "multiple" in at), []
         elif tag == "option" and self._select:
@@ -35,23 +56,30 @@ class _Fields(HTMLParser):
 
     def handle_endtag(self, tag):
         if tag == "form":
-            self._is_read = False
-        elif tag == "select" and self._select:
+            self._form = None
+        elif tag == "select" and self._select and self._form:
             name, is_multiple = self._select
             chosen = [value for value, is_selected in self._options if is_selected]
             if not is_multiple:
                 chosen = chosen[-1:] or [value for value, _is_selected in self._options[:1]]
-            self.sent += [(name, value) for value in chosen]
+            self._form.fields += [(name, value) for value in chosen]
             self._select = None
-        elif tag == "textarea" and self._textarea:
+        elif tag == "textarea" and self._textarea and self._form:
             name, text = self._textarea
             # The first line break after the tag is none of the text, and browsers send CRLF.
-            self.sent.append((name, text.removeprefix("\n").replace("\r\n", "\n").replace("\n", "\r\n")))
+            self._form.fields.append((name, text.removeprefix("\n").replace("\r\n", "\n").replace("\n", "\r\n")))
             self._textarea = None
 
     def handle_data(self, data):
         if self._textarea:
             self._textarea = (self._textarea[0], self._textarea[1] + data)
+
+
+def forms_of(html: str) -> list[Form]:
+    """All forms of a page but the one that logs out."""
+    parser = _Fields()
+    parser.feed(html)
+    return parser.forms
 
 
 def filled_in(html: str, **changes: object) -> dict[str, str | list[str]]:

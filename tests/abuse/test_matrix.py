@@ -165,7 +165,6 @@ ADMIN = {
     "password_change/done/": "OSEA",
     "logout/": "OSEA",
     "autocomplete/": "",  # nothing without the name of a field
-    "r/<path:content_type_id>/<path:object_id>/": "",  # no row of ours has a page of its own on the site
     "<app_label>/": "A",  # asked about "auth", of which all is for superusers
     "<url>": "",
     "my-day/": "OSEA",

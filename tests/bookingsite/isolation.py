@@ -10,7 +10,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
-from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 from django.test import Client
 from django.urls import URLResolver
@@ -276,12 +275,6 @@ def calls(address: Address, world: World, key: Any = None) -> list[str]:
     Raises KeyError for a part of an address that nobody has told this how to fill in, or a model of which there is
     nothing in the world: tell it, and the walk goes there.
     """
-    if address.names == ("content_type_id", "object_id"):
-        kinds = ContentType.objects.get_for_models(*world.objects)
-        return [
-            address.filled(content_type_id=kinds[model].pk, object_id=key or obj.pk)
-            for model, obj in world.objects.items()
-        ]
     if address.names == ("app_label",):
         return [address.filled(app_label=label) for label in sorted({m._meta.app_label for m in admin.site._registry})]
     if address.names == ("url",):

@@ -70,11 +70,11 @@ class Run:
         requests, answers = self.ledger.requests(), self.ledger.by_status()
         with fault.during(self.site):
             # Twice, as what waits for the database at its death is one thing, and what comes later another.
-            self.wrong += [] if self.pace.is_short else fault.check(self.site)
+            self.wrong += fault.check(self.site)
             self.wait_until(lambda: False, self.pace.fault * fault.seconds)
             if fault.books and not self.is_booked_again(20):
                 self.wrong.append(f"{fault.name}: nobody could book meanwhile")
-            self.wrong += [] if self.pace.is_short else fault.check(self.site)
+            self.wrong += fault.check(self.site)
         if not self.is_booked_again(60):
             self.wrong.append(f"{fault.name}: nobody can book afterwards")
         end = time.monotonic()
@@ -224,10 +224,12 @@ def compare(run: Run) -> list[str]:
         wrong += [f"waits still: {what}" for what in waits()]
         say("\n".join(queue_at_work()))
     run.wait_until(lambda: not found.wrong_pages(run.pages.pages), 20)
+    run.wait_until(lambda: not found.missing_offers(list(site.mail.came)), 20)
     run.pages.stop()
     if site.deaths > MOST_TRIES:
         wrong.append(f"a job has killed its worker {site.deaths} times")
     wrong += found.wrong_bookings(run.ledger) + found.wrong_counters() + found.wrong_lines(run.ledger)
+    wrong += found.missing_offers(list(site.mail.came))
     wrong += found.wrong_mails(list(site.mail.came)) + found.wrong_webhooks(list(site.hooks.accepted))
     wrong += found.wrong_pages(run.pages.pages)
     connections.close_all()

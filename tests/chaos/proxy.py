@@ -67,13 +67,15 @@ class Proxy:
             there, onward = await self._connect()
             self._writers |= {writer, onward}
             try:
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pass(reader, onward, self._nothing))
-                    both.create_task(self._pass(there, writer, self._late))
+                ways = [self._pass(reader, onward, self._nothing), self._pass(there, writer, self._late)]
+                tasks = [asyncio.ensure_future(way) for way in ways]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
             finally:
                 self._writers -= {writer, onward}
                 for end in (writer, onward):
-                    end.transport.abort()
+                    end.close()
             return
         writer.transport.abort()
 
@@ -92,8 +94,6 @@ class Proxy:
                     await asyncio.sleep(0.05)
                 target.write(data)
                 await target.drain()
-            if target.can_write_eof():
-                target.write_eof()
 
     async def _late(self) -> None:
         if self.delay:
