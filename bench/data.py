@@ -57,6 +57,8 @@ def seed_product(slots: int = SLOTS) -> None:
 
     from experts.models import Category, Organization
 
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # nobody waits for it, and a process that answers people bounds it
     organizations = [
         Organization.objects.create(name=f"Clinic {n}", slug=f"clinic-{n}", contact_email=f"clinic{n}@example.com")
         for n in range(20)

@@ -103,7 +103,7 @@ def test_a_week_is_set_up_from_nothing(page, live_site):
     page.goto("/admin/")
     expect(step(page, "Set their weekly hours")).to_contain_text("Done")
     step(page, "Make a test booking").click()
-    expect(page.get_by_role("link", name="Ida Holm")).to_be_visible()
+    expect(page.get_by_role("link", name="Ida Holm", exact=True)).to_be_visible()
     book_one(page, day)
     page.goto("/admin/")
     expect(step(page, "Make a test booking")).to_contain_text("Done")
