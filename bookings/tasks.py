@@ -1,7 +1,8 @@
 """Jobs of the worker. Each reads again what it is about before it acts, and may run more than once.
 
 Arguments are ids only: procrastinate logs them and keeps them in its table. What frees seats goes before mails, so that
-a mail server that hangs holds nothing up. Mails about bookings are no jobs: bookings/mail/outbox.py.
+a mail server that hangs holds nothing up. Mails about bookings are no jobs: bookings/mail/outbox.py. What time it is
+they ask the database: a worker whose clock is wrong would take an offer for over that runs.
 """
 
 import logging
@@ -9,7 +10,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.utils import timezone
+from django.db.models.functions import Now
 from procrastinate.contrib.django import app
 
 from bookings import services
@@ -61,25 +62,25 @@ def send_lookup_link(*, request_id: int) -> None:
 @app.task(queue="mail", retry=BackOff())
 def send_waitlist_link(*, entry_id: int) -> None:
     """Ask an address to open a link, which takes the place in line; nothing if that was done or given up."""
-    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id, status=WaitlistEntry.Status.UNPROVEN).first()
-    if entry is not None and entry.slot.starts_at > timezone.now():
+    unproven = WaitlistEntry.objects.with_slot().filter(status=WaitlistEntry.Status.UNPROVEN)
+    entry = unproven.filter(pk=entry_id, slot__starts_at__gt=Now()).first()
+    if entry is not None:
         messages.send_waitlist_link(entry)
 
 
 @app.task(queue="mail", retry=BackOff())
 def send_waitlist_offer(*, entry_id: int) -> None:
     """Tell the first in line that a seat is kept for them; nothing if it is not any more."""
-    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id).first()
-    offer = entry.offer if entry is not None else None
-    if entry is not None and offer is not None and offer.runs_out_at > timezone.now():
+    entry = WaitlistEntry.objects.with_slot().filter(pk=entry_id, hold__expires_at__gt=Now()).first()
+    if entry is not None and entry.offer is not None:
         messages.send_waitlist_offer(entry)
 
 
 @app.task(queue="mail", retry=BackOff())
 def send_rescue_offer(*, rescue_id: int) -> None:
     """Tell somebody whose session cannot take place which times are kept; nothing if they are not any more."""
-    rescue = Rescue.objects.offers().with_booking().filter(pk=rescue_id).first()
-    if rescue is not None and rescue.booking.email and rescue.is_running(rescue.booking, timezone.now()):
+    rescue = Rescue.objects.offers().with_booking().filter(pk=rescue_id, until__gt=Now()).first()
+    if rescue is not None and rescue.booking.email and rescue.is_offered_for(rescue.booking):
         messages.send_rescue_offer(rescue, kept_times(rescue))
 
 

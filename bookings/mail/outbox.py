@@ -13,8 +13,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.utils import timezone
-
 from bookings.mail import limits, log
 from bookings.mail.messages import Before, booking_mail
 from bookings.mail.recipients import recipients_of_each
@@ -106,14 +104,13 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
         and bookings[key].status != Status.CONFIRMED
     ]
     once_approved = Booking.objects.once_approved(unsure) if unsure else set()
-    now = timezone.now()
     mails: dict[str, _Mail] = {}
     stale: dict[str, log.Delivery] = {}
     of_row: dict[int, list[str]] = defaultdict(list)
     about = [(row, bookings[row.booking_id], MailKind(row.kind)) for row in rows if row.booking_id in bookings]
     to_each = recipients_of_each([(booking, kind) for _row, booking, kind in about], old_slots)
     for (row, booking, kind), addresses in zip(about, to_each, strict=True):
-        is_true = still_true(kind, booking, row.sequence, now)
+        is_true = still_true(kind, booking, row.sequence, booking.read_at)
         for to in addresses:
             message_id = log.booking_message_id(booking.reference, kind, row.sequence, to)
             delivery = log.Delivery(message_id, kind, to, booking.pk)
@@ -176,12 +173,11 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, la
 def _stale(mails: list[_Mail]) -> set[str]:
     """Read the bookings of mails again. Returns the Message-IDs of what is not true any more."""
     bookings = Booking.objects.shown_or_awaiting().for_mails().in_bulk([mail.booking.pk for mail in mails])
-    now = timezone.now()
     return {
         mail.delivery.message_id
         for mail in mails
         if (booking := bookings.get(mail.booking.pk)) is None
-        or not still_true(mail.delivery.kind, booking, mail.row.sequence, now)
+        or not still_true(mail.delivery.kind, booking, mail.row.sequence, booking.read_at)
     }
 
 

@@ -240,12 +240,16 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))
 
     def for_mails(self) -> Self:
-        """What e-mails say, in one query for many bookings, without the long texts that they do not."""
-        return self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
+        """What e-mails say, in one query for many bookings, without the long texts that they do not.
+
+        Sets ``read_at``.
+        """
+        found = self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
             "notes",
             *("slot__expert__bio", "slot__expert__search_text"),
             *("second_expert__bio", "second_expert__search_text"),
         )
+        return found.annotate(read_at=Now())
 
     def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
         """By booking, the slot that it had before its last move, with its expert, as its history says.
@@ -316,6 +320,7 @@ END IF;
 class Booking(models.Model):
     """Who booked what. Written by bookings/services/ only; its trigger keeps the counters of the slots."""
 
+    read_at: datetime  # the database's clock, where for_mails() read the row: that of a worker may be wrong
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings", verbose_name=_("slot"))
     # What it is for. It takes ``more_slots`` beside ``slot``, in which it starts, and ends at ``session_ends_at``. A
     # booking without a type takes one slot and ends with it.

@@ -106,9 +106,11 @@ class Rescue(models.Model):
 
     def is_running(self, booking: Booking, now: datetime) -> bool:
         """Whether times may still be kept for its person."""
-        return (
-            self.state == RescueState.OFFERED and self.is_about(booking) and self.until is not None and self.until > now
-        )
+        return self.is_offered_for(booking) and self.until is not None and self.until > now
+
+    def is_offered_for(self, booking: Booking) -> bool:
+        """Whether times are kept for its person, until it runs out."""
+        return self.state == RescueState.OFFERED and self.is_about(booking)
 
 
 class RescueTime(models.Model):

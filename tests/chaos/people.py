@@ -159,7 +159,8 @@ class People:
                 raise NobodyAnswersError(f"{what}, {told.status}")
             if told.status == 503 and "retry-after" not in told.headers:
                 self.ledger.wrong.append(f"{what}: 503 without Retry-After")
-            lost = lost or isinstance(told.status, str)
+            # A killed PostgreSQL may have committed what nobody could tell us of any more: that is a 503, too.
+            lost = lost or isinstance(told.status, str) or told.status == 503
             time.sleep(0.1)
         raise NobodyAnswersError(what)
 

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings import services
+from bookings import services, tasks
 from bookings.errors import InvalidDetails, NotFound, OfferOver, SeatFree, SlotTaken, WaitlistFull
 from bookings.models import Booking, Status, WaitlistEntry
 from bookings.services.catch_up import settle_overdue
@@ -175,6 +175,15 @@ class TestServing:
         assert [job.args for job in offers()] == [{"entry_id": first.pk}]
         with pytest.raises(SlotTaken):
             book(slot)
+
+    def test_a_worker_whose_clock_is_an_hour_ahead_sends_the_offer(self, monkeypatch, mailoutbox):
+        slot = full_slot()
+        entry = join(slot, visitor=LENA)
+        cancel_one(slot)
+        ahead = timezone.now() + timedelta(hours=1)
+        monkeypatch.setattr(timezone, "now", lambda: ahead)
+        tasks.send_waitlist_offer(entry_id=entry.pk)
+        assert [mail.to for mail in mailoutbox] == [[entry.email]]
 
     def test_then_the_next(self):
         slot = full_slot()
