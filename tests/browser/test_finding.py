@@ -56,6 +56,7 @@ def test_with_the_keyboard_filters_are_skipped(page):
     """Some forty stops lie before the first expert."""
     slot = make_experts()
     page.goto("/")
+    expect(page.get_by_role("link", name="See this time")).to_be_visible()  # the visitor's zone is known
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the experts")).to_be_focused()
     page.keyboard.press("Enter")
