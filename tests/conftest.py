@@ -52,8 +52,9 @@ sys.dont_write_bytecode = False
 
 # `make test` tries the same examples in each run: a test that fails once in a while tells nothing about the change at
 # hand. `make test-random` looks for more.
-hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
-hypothesis.settings.register_profile("random", derandomize=False, database=None, print_blob=True)
+# No deadline for an example: how long one takes tells of the machine.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("random", derandomize=False, database=None, print_blob=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 # What takes longest comes first, so that no worker is left with it while the others have nothing to do.

@@ -219,7 +219,7 @@ def test_one_line_says_what_is_wrong(clone, environ, setting, expected):
 )
 def test_settings_in_dotenv_count(clone, plain_environ, write_dotenv, setting, expected):
     servers = {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}
-    write_dotenv(servers | setting)
+    write_dotenv({"PORT": free_port()} | servers | setting)  # the usual one may be in use
     assert_one_line(dev(clone, plain_environ), expected)
 
 
