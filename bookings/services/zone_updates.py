@@ -238,5 +238,5 @@ def _move_bookings(bookings: list[Booking], moves: dict[int, Moved], *, tells: b
         publish(booking)
     if tells:
         queue_mails((booking, MailKind.RESCHEDULED) for booking in told if booking.email)
-    for booking in told:
-        queue_webhooks(booking_events(booking, EventType.BOOKING_RESCHEDULED, previous=booking.slot))
+    # Without a previous slot: it is the same, and would be told with the instants that it has now.
+    queue_webhooks([event for booking in told for event in booking_events(booking, EventType.BOOKING_RESCHEDULED)])

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bookingsite import startup
+from bookingsite.devserver import processes
 from bookingsite.devserver.paths import BASE_DIR
 from tests.chaos import site as sites
 from tests.chaos.faults import Fault, all_faults
@@ -28,7 +29,6 @@ from tests.private_postgres import PrivatePostgres
 
 REPORTS = BASE_DIR / "docs" / "chaos.md"
 FEW = 3  # bookings that show that people can book
-LOOK = 0.05  # seconds between two looks
 MOST_TRIES = 5  # of a job that kills its worker
 
 
@@ -97,13 +97,14 @@ class Run:
 
     def wait_until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """As ``processes.wait_until``; whatever ends by itself is started again."""
-        end = time.monotonic() + seconds
-        while not condition():
+
+        def holds() -> bool:
+            if found := condition():
+                return found
             self.site.keep_alive()
-            if time.monotonic() > end:
-                return False
-            time.sleep(LOOK)
-        return True
+            return False
+
+        return processes.wait_until(holds, seconds=seconds)
 
 
 def main() -> int:

@@ -161,7 +161,7 @@ class People:
                 self.ledger.wrong.append(f"{what}: 503 without Retry-After")
             # A killed PostgreSQL may have committed what nobody could tell us of any more: that is a 503, too.
             lost = lost or isinstance(told.status, str) or told.status == 503
-            time.sleep(0.1)
+            self._in_time.wait(0.1)
         raise NobodyAnswersError(what)
 
     # ---------- Browsers ----------

@@ -99,7 +99,9 @@ def test_clocks_stay_and_instants_move(rules, by, mailoutbox):
         assert shown(slot) == datetime.combine(slot.date, slot.time)
     assert fresh(elsewhere).starts_at == elsewhere.starts_at
     assert [tuple(row) for row in OutboxMail.objects.values_list("booking_id", "kind")] == [(booked.pk, "rescheduled")]
-    assert WebhookDelivery.objects.get().type == "booking.rescheduled"
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.type == "booking.rescheduled"
+    assert "previous_slot" not in str(delivery.payload), "it is the same slot, and its old instants are gone"
     booked.refresh_from_db()
     assert booked.sequence == 1
     assert "Clocks in Kathmandu" in booked.reason
