@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import redis
@@ -26,6 +26,7 @@ from experts.valkey import connection_pool
 NEEDED = ("database", "migrations")
 WAITS_TOO_LONG = {"outbox": 300, "webhooks": 900}  # seconds; other queues:
 USUAL = 300
+BACKUP_EVERY = timedelta(hours=36)  # one that is older is said to be: the timer makes one each night
 _STATEMENT_MS = 2000
 _KEPT_SECONDS = 1.0
 
@@ -79,7 +80,7 @@ def _look() -> Health:
     channel = Part("channel layer", _why_no_valkey())
     try:
         with _own_connection():
-            missing = _missing_migrations()
+            missing = missing_migrations()
             if missing:
                 migrations = Part("migrations", f"not applied: {', '.join(missing[:5])}")
                 return Health([Part("database"), migrations, channel])
@@ -162,9 +163,16 @@ def _migrations() -> frozenset[tuple[str, str]]:
     return frozenset(set(loader.disk_migrations) - replaced)
 
 
-def _missing_migrations() -> list[str]:
+def missing_migrations() -> list[str]:
     """Those that the database does not have. One that this version does not know is no harm: a newer one runs, too."""
     return sorted(f"{app}.{name}" for app, name in _migrations() - applied_migrations())
+
+
+def unknown_migrations() -> list[str]:
+    """Those of this version's apps that the database has and this version does not know."""
+    disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    apps = {app for app, _name in disk}
+    return sorted(f"{app}.{name}" for app, name in applied_migrations() - set(disk) if app in apps)
 
 
 def applied_migrations() -> set[tuple[str, str]]:

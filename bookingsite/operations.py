@@ -65,9 +65,6 @@ _STATES = {
 }
 
 
-BACKUP_IS_OLD = timedelta(days=2)
-
-
 class OperatorsPage(StaffPage):
     """A page for superusers alone."""
 
@@ -189,7 +186,7 @@ def _facts(now: datetime) -> list[dict]:
         {
             "name": _("Last backup"),
             "value": formatting.lately(backup.finished_at, zone, now) if backup else _("None yet known"),
-            "is_bad": backup is None or now - backup.finished_at > BACKUP_IS_OLD,
+            "is_bad": backup is None or now - backup.finished_at > health.BACKUP_EVERY,
         },
     ]
 

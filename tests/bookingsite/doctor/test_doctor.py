@@ -40,7 +40,7 @@ def test_each_wrong_thing_comes_with_what_to_do(settings):
     texts = " ".join(it.text for _name, it in everything)
     assert "Could not be looked at" not in texts
     assert "The mail server 127.0.0.1:1 cannot be used (ConnectionRefusedError)." in texts
-    assert "No worker gives a sign of life." in texts
+    assert "Nobody works: mail, expiry, housekeeping, webhooks." in texts
 
 
 def test_clocks_that_differ_are_told(monkeypatch):
@@ -157,13 +157,14 @@ def test_a_hold_that_nobody_ended_and_a_mail_that_nobody_sent_are_told():
         "UPDATE bookings_booking SET status = 'PENDING', expires_at = now() - interval '1 hour' WHERE id = %s",
         booking.pk,
     )
-    assert found("mail") == ["1 mails wait since more than ten minutes."]
+    assert "1 wait in “outbox”, the first for 60 minutes." in found("workers")
     assert "1 holds and requests ran out more than ten minutes ago." in found("orphans")
     assert "Ended 1 holds and requests that had run out." in found("orphans", fix=True, level=Level.WELL)
     booking.refresh_from_db()
     assert (booking.status, found("orphans")) == ("EXPIRED", [])
     services.hold_sending(why="This is a copy.")
     assert found("mail") == ["This is a copy. No mail and no webhook leaves."]
+    assert "outbox" not in " ".join(found("workers")), "what is held back on purpose is not late"
 
 
 def test_an_old_backup_is_told():
