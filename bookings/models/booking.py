@@ -22,6 +22,7 @@ from bookings.policy import BrokenRule
 from bookings.transitions import OCCUPYING, Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
+from experts.copying import copy_row
 from experts.models import Expert, Session, SessionTerms, SessionType, Slot
 from experts.models.expert import Venue
 from experts.search import folded, folded_spelt_out, spellings, words_query
@@ -586,6 +587,8 @@ class Booking(models.Model):
                 """,
             ),
         ]
+
+    __copy__ = copy_row
 
     def __str__(self) -> str:
         return self.reference
