@@ -1,6 +1,8 @@
-"""Who looks at the pages of bookings."""
+"""Who looks at the pages of bookings, and how often they may."""
 
 import pytest
+
+from bookings.access import rate_limits
 
 
 @pytest.fixture
@@ -8,3 +10,12 @@ def visitor(client):
     """The identity of the browser that ``client`` is."""
     client.get("/bookings/link/x/")  # gives an identity
     return client.cookies["visitor"].value.split(":")[0]
+
+
+@pytest.fixture
+def limits_on(settings):
+    """Rate limits as outside of tests."""
+    settings.RATE_LIMITS = True
+    rate_limits._script.cache_clear()
+    yield
+    rate_limits._script.cache_clear()
