@@ -2,8 +2,6 @@
 
 import pytest
 
-from bookings.access import rate_limits
-
 
 @pytest.fixture
 def visitor(client):
@@ -15,6 +13,8 @@ def visitor(client):
 @pytest.fixture
 def limits_on(settings):
     """Rate limits as outside of tests."""
+    from bookings.access import rate_limits
+
     settings.RATE_LIMITS = True
     rate_limits._script.cache_clear()
     yield
