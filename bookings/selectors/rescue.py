@@ -20,7 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Now
 
 from bookings.models import Booking, Rescue
-from bookings.models.booking import ENDS_AT, BookingQuerySet
+from bookings.models.booking_queryset import ENDS_AT, BookingQuerySet
 from bookings.models.rescue import RescueState
 from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff
