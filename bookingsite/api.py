@@ -44,8 +44,8 @@ class Docs(DocsBase):
         return render(request, "api/docs.html", {"metadata": metadata})
 
 
-# Ninja makes a dict of each of a request's path, query, headers and body. A dict asks for keys, which pydantic looks for
-# among the fields and then puts an error into words that nobody reads: a twentieth of what a booking took.
+# Ninja makes a dict of each of a request's path, query, headers and body. A dict asks for keys, which pydantic looks
+# for among the fields, and then puts an error into words that nobody reads: a twentieth of what a booking took.
 ParamModel.keys = lambda self: self.__dict__.keys()
 ParamModel.__getitem__ = lambda self, name: self.__dict__[name]
 
