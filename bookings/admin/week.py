@@ -17,8 +17,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.admin.day import draw_column
 from bookings.admin.day_address import DayAddress
+from bookings.admin.day_drawing import draw_column
 from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page

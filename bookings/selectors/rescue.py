@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import GreaterThan, LessThan
 
 from bookings.models import Booking, Rescue
-from bookings.models.booking import ENDS_AT, BookingQuerySet
+from bookings.models.booking_queryset import ENDS_AT, BookingQuerySet
 from bookings.models.rescue import RescueState
 from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff

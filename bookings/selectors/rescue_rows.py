@@ -9,7 +9,7 @@ from functools import cached_property
 from django.db.models import QuerySet
 
 from bookings.models import Booking, Notification, Rescue, RescueTime, Status, Suppression
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking_queryset import BookingQuerySet
 from bookings.models.notification import MailStatus
 from bookings.models.recipient import SuppressionReason, recipient_key
 from bookings.models.rescue import RescueState

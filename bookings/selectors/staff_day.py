@@ -16,7 +16,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status
-from bookings.models.booking import ENDS_AT, read_reference
+from bookings.models.booking import read_reference
+from bookings.models.booking_queryset import ENDS_AT
 from bookings.permissions import experts_with
 from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
