@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db import connections, router
+from django.db import router
 from django.db.models import BigIntegerField, F, Func, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -25,7 +25,7 @@ from experts.free_starts import starts_versions, types_version
 from experts.models import Category, Expert, Organization, Session, Slot
 from experts.models.expert import ExpertQuerySet
 from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
-from experts.prepared import PreparedValues
+from experts.prepared import PreparedValues, prepared_cursor
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
 from experts.timezones import next_midnight
@@ -588,13 +588,14 @@ _CITIES = """
     )
     SELECT city FROM found WHERE EXISTS (
         SELECT FROM experts_expert e JOIN experts_organization o ON o.id = e.organization_id
-        WHERE e.city = found.city AND e.is_active AND o.is_active AND (%s::bigint IS NULL OR e.organization_id = %s)
+        WHERE e.city = found.city AND e.is_active AND o.is_active
+          AND (%s::bigint IS NULL OR e.organization_id = %s::bigint)
     ) LIMIT %s
 """
 
 
 def _own_cities(organization_id: int | None) -> list[str]:
     """Return cities of experts, of one organisation or all, who are in another one than their organisation."""
-    with connections[router.db_for_read(Expert)].cursor() as cursor:
+    with prepared_cursor(router.db_for_read(Expert)) as cursor:
         cursor.execute(_CITIES, [organization_id, organization_id, MOST_CITIES])
         return [city for (city,) in cursor.fetchall()]
