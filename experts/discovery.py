@@ -12,7 +12,7 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
 from django.db import router
-from django.db.models import BigIntegerField, F, Func, OuterRef, Q, QuerySet
+from django.db.models import BigIntegerField, F, Func, JSONField, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -495,7 +495,7 @@ def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | N
     if others := sorted(pk for pk in days if not days[pk]):
         second_week = (weeks.sunday + timedelta(days=1), weeks.next_sunday, weeks.next_ends, visitor_zone)
         days |= dict(_open_days(others, *second_week))
-    counts = ((pk, day, count) for pk in sorted(days) for day, count in sorted(Counter(days[pk]).items()))
+    counts = ((pk, date.fromisoformat(day), days[pk][day]) for pk in sorted(days) for day in sorted(days[pk] or ()))
     return rows, tuple(counts)
 
 
@@ -543,17 +543,21 @@ def _cards_within(
 
 @PreparedValues
 def _open_days(expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str) -> QuerySet[Any]:
-    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times.
+    """Of each: how many slots can be booked on each day from first to last that has any, or None without one.
 
-    By the clock that leads (experts/clocks.py).
+    Days are those of the clock that leads (experts/clocks.py), as ``2027-03-10``.
     """
     experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
     return experts.annotate(days=_days_of(first, last, end, visitor_zone)).values_list("pk", "days")
 
 
-def _days_of(first: date, last: date, end: datetime, visitor_zone: str) -> ArraySubquery:
+def _days_of(first: date, last: date, end: datetime, visitor_zone: str) -> Func:
     slots = Slot.objects.bookable_of_outer().annotate(on=leading_day(visitor_zone, F, OuterRef)).order_by()
-    return ArraySubquery(slots.filter(on__gte=first, on__lte=last, starts_at__lt=end).values("on"))
+    days = ArraySubquery(slots.filter(on__gte=first, on__lte=last, starts_at__lt=end).values("on"))
+    # Counted there: an expert has a hundred slots in a week. Django cannot group by what is of the outer query.
+    counted = "SELECT day, count(*) AS many FROM unnest(%(expressions)s) AS day GROUP BY day"
+    template = f"(SELECT jsonb_object_agg(day, many) FROM ({counted}) AS counted)"
+    return Func(days, template=template, output_field=JSONField())
 
 
 @PreparedValues
