@@ -57,7 +57,7 @@ class RescuePage:
         return urlencode(values | ({"expert": str(self.expert.pk)} if self.expert else {}))
 
     def bookings(self) -> QuerySet[Booking]:
-        rows = Booking.objects.filter(slot__expert__organization=self.organization)
+        rows = Booking.objects.filter(of_organization=self.organization)
         return self._page.within(self.request, rows, CHANGE)
 
     def takers(self) -> QuerySet[Expert]:
@@ -198,7 +198,7 @@ def to_do(request: HttpRequest) -> int | None:
         chosen = remembered_organization(request)
         if chosen is None:
             return None
-        bookings = bookings.filter(slot__expert__organization=chosen)
+        bookings = bookings.filter(of_organization=chosen)
         experts = experts.filter(organization=chosen)
     else:
         everywhere, own = mine.with_right("bookings.booking", CHANGE)
