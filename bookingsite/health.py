@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from bookings.models import WorkerSign
 from bookings.selectors import operations
-from experts.outages import cause_of
+from experts.outages import cause_of, met_lately
 from experts.selectors import last_backup
 from experts.valkey import connection_pool
 
@@ -78,23 +78,26 @@ def look() -> Health:
 
 def _look() -> Health:
     channel = Part("channel layer", _why_no_valkey())
+    # What can be read may not be writable: a full disk is only met by who books.
+    refusals = Part("refusals", f"refused in the last minute: {'; '.join(causes)}" if (causes := met_lately()) else "")
     try:
         with _own_connection():
             missing = missing_migrations()
             if missing:
                 migrations = Part("migrations", f"not applied: {', '.join(missing[:5])}")
-                return Health([Part("database"), migrations, channel])
+                return Health([Part("database"), migrations, channel, refusals])
             queues, workers = _with_ages(operations.queues_waiting()), operations.worker_signs()
             failed, backup = operations.count_failed_jobs(), last_backup()
     except Error as error:
         unknown = [Part(name, "unknown, as the database was not reached") for name in ("workers", "queues")]
-        return Health([Part("database", cause_of(error)), Part("migrations"), channel, *unknown])
+        return Health([Part("database", cause_of(error)), Part("migrations"), channel, refusals, *unknown])
     idle = operations.queues_without_worker(workers)
     late = [f"{queue.name} for {queue.age:.0f} s" for queue in queues if is_late(queue)]
     parts = [
         Part("database"),
         Part("migrations"),
         channel,
+        refusals,
         Part("workers", f"nobody works: {', '.join(idle)}" if idle else ""),
         Part("queues", f"something waits in {', '.join(late)}" if late else ""),
     ]

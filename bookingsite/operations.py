@@ -55,6 +55,7 @@ _PARTS = {
     "database": gettext_lazy("Database"),
     "migrations": gettext_lazy("Migrations"),
     "channel layer": gettext_lazy("Live pages (Valkey)"),
+    "refusals": gettext_lazy("Requests"),
     "workers": gettext_lazy("Workers"),
     "queues": gettext_lazy("Queues"),
 }
@@ -80,6 +81,8 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     title, tone = _STATES[found.state]
     if found.state == "ready" and found.failed_jobs:
         title, tone = _("Everything works, and some jobs have failed"), "warn"
+    if found.state == "degraded" and any(part.name == "refusals" and not part.is_well for part in found.parts):
+        title, tone = _("Requests were refused in the last minute"), "bad"
     failed = operations.failed_jobs() if found.knows_queues else []
     context = {
         "state": {"title": title, "tone": tone},

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core import checks
 from django.core.files.storage import default_storage
 from django.core.mail import get_connection
-from django.db import connection
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 from dotenv import dotenv_values
 
@@ -26,6 +26,7 @@ from bookingsite import health
 from bookingsite.doctor.findings import Finding, note, well, wrong
 from experts import sending
 from experts.models import Expert, SendingHeld
+from experts.outages import cause_of
 from experts.selectors import last_backup
 from experts.timezones import offset_at
 from experts.valkey import connection_pool
@@ -33,7 +34,6 @@ from experts.valkey import connection_pool
 OLDEST_POSTGRESQL = 14
 CLOCKS_DIFFER = 2.0  # seconds
 LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
-USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
 OWN_TO_A_WORKER = 8  # connections beside the pool
 BY_HAND = 5  # connections that backups, `psql` and commands like this one want
 
@@ -121,7 +121,8 @@ def _pool() -> int:
     """Return DATABASE_POOL as the processes of the site have it: manage.py takes another for commands."""
     if "POOL_OF_COMMANDS" not in os.environ:
         return settings.DATABASE_POOL
-    return int(dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env")).get("DATABASE_POOL") or USUAL_POOL)
+    values = dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env"))
+    return int(values.get("DATABASE_POOL") or settings.USUAL_DATABASE_POOL)
 
 
 def of_migrations(_fix: bool) -> Iterator[Finding]:
@@ -163,7 +164,39 @@ def of_disks(_fix: bool) -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         [(size,)] = cursor.fetchall()
-    yield well(f"The database has {size / (1 << 20):,.0f} MB. How full its disk is, only its machine knows.")
+    yield from _of_its_disks(f"The database has {size / (1 << 20):,.0f} MB.")
+
+
+def _of_its_disks(size: str) -> Iterator[Finding]:
+    """Try to write a megabyte where the database has its tables: how full a disk is, only its own machine knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT spcname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " JOIN pg_database ON datname = current_database() JOIN pg_tablespace"
+            " ON pg_tablespace.oid = coalesce(nullif(reltablespace, 0), dattablespace)"
+            " WHERE nspname = 'public' AND relkind = 'r' ORDER BY spcname"
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    full = []
+    for name in names:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    f"CREATE TEMP TABLE room TABLESPACE {connection.ops.quote_name(name)} AS"
+                    " SELECT repeat('x', 1000) FROM generate_series(1, 1000)"
+                )
+                cursor.execute("DROP TABLE room")
+        except ProgrammingError:
+            continue  # tables were put there by somebody who has more rights
+        except OperationalError as error:
+            full.append(f"“{name}”: {cause_of(error)}")
+    if full:
+        yield wrong(
+            f"Nothing can be written to the tablespace {', '.join(full)}.",
+            "Make room on PostgreSQL's disk (`df -h`): old logs, backups. It goes on by itself.",
+        )
+    else:
+        yield well(f"{size} A megabyte more can be written.")
 
 
 def of_mail(_fix: bool) -> Iterator[Finding]:
