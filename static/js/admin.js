@@ -27,6 +27,10 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const part of document.querySelectorAll("#nav-sidebar .simplebar-content-wrapper, nav .simplebar-content-wrapper")) {
       part.removeAttribute("role"); // the menu around it says what it is
     }
+    // Django makes its boxes of two lists on this event, too, and later.
+    setTimeout(() => {
+      for (const mark of document.querySelectorAll(".help-tooltip[aria-label]")) mark.role = "img";
+    });
     // Each grid scrolls by itself, and is called by its heading; the last column by what its cells are called on a phone.
     for (const part of document.querySelectorAll("fieldset .simplebar-content-wrapper")) {
       part.setAttribute("aria-label", part.closest("fieldset").querySelector("[id$=-heading]")?.textContent.trim() ?? "");

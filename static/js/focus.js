@@ -52,7 +52,3 @@ new MutationObserver(() => {
   // Later: whoever took it away may have a better place for it.
   if (last && !last.element.isConnected) setTimeout(findAgain);
 }).observe(document.body, { childList: true, subtree: true });
-// A button is disabled while its form is sent, and loses focus with that.
-document.addEventListener("htmx:finally:request", () => {
-  if (last && isLost() && last.element.isConnected && !last.element.disabled) last.element.focus({ preventScroll: true });
-});

@@ -53,7 +53,7 @@ function mayAsk(name) {
 function over(element) {
   const button = element.closest(".booking")?.querySelector("[data-over]");
   if (button) {
-    if (!button.disabled && mayAsk(`form ${element.dataset.ends}`)) button.click();
+    if (button.ariaDisabled !== "true" && mayAsk(`form ${element.dataset.ends}`)) button.click();
   } else if (!element.closest(".booking") && mayAsk(`page ${element.dataset.ends}`)) {
     resync();
   }

@@ -9,6 +9,7 @@ import "./holds.js";
 import "./seats.js";
 import "./types.js";
 import "./focus.js";
+import "./sending.js";
 import "./grid.js";
 import "./loading.js";
 import "./work.js";

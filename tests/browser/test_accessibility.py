@@ -8,6 +8,7 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
+from django.contrib.auth.models import Group
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
@@ -15,9 +16,9 @@ from playwright.sync_api import expect
 
 import bookings.services
 from bookings.access import links, proofs
-from bookings.models import ApiToken, Block, Booking, Notification, Status, WaitlistEntry
+from bookings.models import ApiToken, Block, Booking, Notification, Status, WaitlistEntry, WebhookEndpoint
 from experts import services
-from experts.models import Expert, SessionType, SignIn
+from experts.models import Expert, ImportRun, SessionType, SignIn, User
 from tests.bookingsite.isolation import make_world
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
@@ -100,6 +101,8 @@ TOO_WIDE = """() => [document.documentElement, ...document.querySelectorAll(".ti
 
 # The first frame after a change of the window's size may still be laid out for the old one.
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Colours change slowly when the theme does.
+AT_REST = "() => Promise.allSettled(document.getAnimations().map((it) => it.finished))"
 
 
 def problems(page, name: str) -> list[str]:
@@ -265,9 +268,14 @@ def ask_and_keep(page, dialog, review):
 
 
 def test_axe_finds_nothing_on_pages_of_staff(make_context, live_site):
-    """One of each kind of page of the admin, at a desk by day and on a phone by night."""
+    """One of each kind of page of the admin, at a desk by day and on a phone by night.
+
+    Lists and forms of the admin, and the pages with states of their own, have tests of their own.
+    """
     world = make_world()
-    mail, token = world.objects[Notification], world.objects[ApiToken]
+    booking, mail, token = (world.objects[model] for model in (Booking, Notification, ApiToken))
+    organization, run = world.organization, ImportRun.objects.get()
+    chosen = f"organization={organization.pk}"
     bookings.services.spare(email=mail.to, reason="bounced")
     context = make_context()
     session = world.people["superuser"].cookies["sessionid"].value
@@ -275,22 +283,43 @@ def test_axe_finds_nothing_on_pages_of_staff(make_context, live_site):
     page, found = context.new_page(), []
     for name, address in {
         "held": reverse("admin:bookings_booking_held"),
-        "origin": reverse("admin:bookings_booking_origin", args=[world.objects[Booking].pk, "network"]),
+        "origin": reverse("admin:bookings_booking_origin", args=[booking.pk, "network"]),
+        "decision": reverse("admin:bookings_booking_decide", args=[booking.pk, "cancel"]),
+        "week": f"/admin/week/?{chosen}&expert={world.objects[Expert].pk}&day={day_ahead()}",
+        "printed": f"/admin/day/print/?{chosen}&day={day_ahead()}",
+        "why": f"/admin/why/?{chosen}&expert={world.objects[Expert].pk}&day={day_ahead()}&time=09:00",
+        "reports": f"/admin/reports/?{chosen}",
+        "import": f"/admin/import/?{chosen}",
+        "what an import found": f"/admin/import/{run.pk}/",
+        "operations": "/admin/operations/",
+        "mails": f"/admin/experts/organization/{organization.pk}/mails/",
+        "words of a mail": f"/admin/experts/organization/{organization.pk}/mails/confirmed/",
         "sign-ins": admin_url(SignIn),
         "block": admin_url(Block, "add"),
         "token": admin_url(ApiToken, "change", token.pk),
+        "webhook": admin_url(WebhookEndpoint, "change", world.objects[WebhookEndpoint].pk),
         "e-mail": admin_url(Notification, "change", mail.pk),
         "session types": admin_url(SessionType),
         "session type": admin_url(SessionType, "change", world.objects[SessionType].pk),
         "expert": admin_url(Expert, "change", world.objects[Expert].pk),
+        "person": admin_url(User, "change", world.objects[User].pk),
+        "group": admin_url(Group, "change", world.objects[Group].pk),
+        "history": admin_url(Booking, "history", booking.pk),
+        "delete": admin_url(SessionType, "delete", world.objects[SessionType].pk),
         "mails again": reverse("admin:bookings_notification_lift", args=[mail.pk]),
         "a person’s data": reverse("admin:bookings_erasure_address"),
+        "account": "/account/",
+        "password": "/account/password/",
+        "second factors": "/account/second/",
+        "log in again": "/account/reauthenticate/",
     }.items():
         page.goto(address)
         page.evaluate(AXE)
         for look in (DESKTOP, PHONE):
             page.emulate_media(color_scheme="light" if look is DESKTOP else "dark")
             page.set_viewport_size(look["viewport"])
+            page.evaluate(DRAWN)
+            page.evaluate(AT_REST)
             found += [f"{name}: {text}" for text in page.evaluate(RUN_AXE, RULES)]
     assert not found, "\n".join(found)
 

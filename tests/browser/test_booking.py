@@ -171,8 +171,22 @@ def test_the_whole_job_with_the_keyboard_only(page, slot):
     page.keyboard.type("lena@example.com")
     tab_to(dialog.get_by_label("I agree that"))
     page.keyboard.press("Space")
-    tab_to(dialog.get_by_role("button", name="Review booking"))
+    review = dialog.locator("button.btn-primary")
+    tab_to(review)
+    held_back = []
+
+    def hold_back(route):
+        held_back.append(route)
+
+    page.route(re.compile("/book/"), hold_back)
+    with page.expect_request(re.compile("/book/")):
+        page.keyboard.press("Enter")
+    expect(review).to_have_text("Checking…", use_inner_text=True)
+    expect(review).to_be_focused()  # for as long as the answer takes
     page.keyboard.press("Enter")
+    [route] = held_back
+    route.continue_()
+    page.unroute(re.compile("/book/"))
     expect(heading(dialog, "Check and confirm")).to_be_focused()
     tab_to(dialog.get_by_role("button", name="Confirm booking"))
     page.keyboard.press("Enter")

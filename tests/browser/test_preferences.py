@@ -2,6 +2,7 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.browser.conftest import PHONE
 from tests.cast import make_expert
 
 
@@ -21,6 +22,15 @@ def test_the_zone_of_the_browser_is_learnt_on_the_first_visit(make_context, live
     expect(page.locator("#zone-menu")).to_contain_text("Kathmandu")
     # Chromium still says Asia/Katmandu, as it did before the city's name was changed.
     assert {c["name"]: c["value"] for c in page.context.cookies()}["zone"] in ("Asia/Kathmandu", "Asia/Katmandu")
+
+
+def test_a_phone_shows_the_whole_name_of_a_city(make_context, live_site):
+    make_expert()
+    page = make_context(**PHONE, timezone_id="America/Los_Angeles").new_page()
+    page.goto("/")
+    expect(page.locator("#zone-menu .truncate")).to_have_text("Los Angeles", use_inner_text=True)
+    is_whole = "name => document.fonts.ready.then(() => name.scrollWidth <= name.clientWidth)"
+    assert page.locator("#zone-menu .truncate").evaluate(is_whole)
 
 
 def test_another_zone_can_be_chosen(page, live_site):

@@ -50,6 +50,23 @@ def test_each_card_is_by_its_own_clock_and_names_it(client, organization):
     assert "London time 14:00" in found["Vic"]
 
 
+def test_who_is_soonest_is_told_by_the_visitors_clock_too(client, organization):
+    day = timezone.now().date() + timedelta(days=9)
+    for name, hour in (("Ann", 14), ("Bea", 15)):
+        make_slot(
+            make_expert(organization=organization, name=name, venue=Venue.IN_PERSON), starts_at=at(LONDON, day, hour)
+        )
+
+    def soonest(zone):
+        client.cookies["zone"] = zone
+        text = body_of(client.get("/experts/")).partition('id="soonest"')[2].partition("</p>")[0]
+        return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+    there = f"{at(LONDON, day, 14).astimezone(TOKYO):%H:%M}"
+    assert soonest("Asia/Tokyo").endswith(f"14:00 , London time ({there} in Tokyo), with Ann")
+    assert soonest("Europe/London").endswith("14:00 , London time, with Ann")
+
+
 @pytest.mark.parametrize(
     ("zone", "now", "start"),
     [
