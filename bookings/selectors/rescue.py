@@ -106,7 +106,8 @@ def _made_by_hand_in_time_off(whose: str, experts: QuerySet[Expert] | None) -> Q
     if experts is not None:
         condition &= Q(**{f"{whose}__in": experts.order_by().values("pk")})
     # In one call: each further one would be about other slots.
-    return TimeOff.objects.order_by().filter(condition, last_day__gt=Now() - 2 * _LONGEST_SLOT).values(slot)
+    lately: QuerySet[Any] = TimeOff.objects.order_by().filter(condition, last_day__gt=Now() - 2 * _LONGEST_SLOT)
+    return lately.values(slot)
 
 
 def _goes_on_in(slots: ArraySubquery) -> Q:
