@@ -70,15 +70,13 @@ class FreshReads(Generic[Answer]):
         """
         if connection.in_atomic_block:
             return read()  # sees what this transaction has written, and others have not
+        mine, before, following = _Run[Answer](), None, None
         with self._lock:
             line = self._lines.get(question)
-            before = following = None
             if line is None:
-                mine = _Run[Answer]()
                 self._lines[question] = _Line(mine)
             elif line.following is None:
-                before = line.running
-                line.following = mine = _Run()
+                before, line.following = line.running, mine
             else:
                 line.following.waiting += 1
                 following = line.following
