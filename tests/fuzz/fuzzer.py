@@ -27,7 +27,7 @@ from bookings.services import create_feed
 from bookings.services.imports import run_import
 from bookingsite.api import api
 from bookingsite.onboarding import services as onboarding
-from experts.models import Expert, ImportRun, Invitation, Membership, Role, SessionType, Slot, User
+from experts.models import Expert, ImportKind, ImportRun, Invitation, Membership, Role, SessionType, Slot, User
 from tests.abuse.test_matrix import browser_of
 from tests.api.caller import make_token
 from tests.bookings.live.sockets import VISITOR
@@ -273,6 +273,8 @@ class Fuzzer:
         path = form.action if form.action.startswith("/") else page.partition("?")[0] + form.action
         if form.method == "get":
             return Request(who, "GET", path.partition("?")[0] + "?" + data, headers=self._headers(0.1), cookies=cookies)
+        if "file" in form.files:  # nothing is chosen there: what the file is about
+            fields.append(("kind", self.dice.choice(ImportKind.values)))
         if form.files or self.dice.random() < 0.05:
             body, content_type = multipart(self.dice, fields, self._files(form, page))
             return Request(who, "POST", path, body, content_type, self._headers(0.1), cookies)
