@@ -16,6 +16,7 @@ from environs import EnvError
 from bookingsite.environment import BASE_DIR, read_environment
 from experts.valkey import channel_host
 
+USUAL_DATABASE_POOL = 6  # connections of a process where nobody has said another number
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
 env = read_environment()
@@ -33,7 +34,7 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_REPLICA_URL: list[str] = env.list("DATABASE_REPLICA_URL", [])
     DATABASE_REPLICA_LAG = env.float("DATABASE_REPLICA_LAG", 3)
-    DATABASE_POOL = env.int("DATABASE_POOL", 6)
+    DATABASE_POOL = env.int("DATABASE_POOL", USUAL_DATABASE_POOL)
     DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", 10)
     SLOW_QUERY_SECONDS = env.float("SLOW_QUERY_SECONDS", 1)
     DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)

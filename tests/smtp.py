@@ -11,6 +11,7 @@ class MailServer:
 
     ``taken`` holds the mails that it has said yes to, ``unanswered`` those at which it hung. It also hangs once it has
     taken ``most`` mails, and ends each of its ``connections`` after ``most_in_one``. A mail takes it ``delay`` seconds.
+    It ``says`` what it is told to instead of yes, by the first word of a command. If it ``pipelines``, it says so.
     """
 
     def __init__(self, mode: str = "takes"):
@@ -18,6 +19,8 @@ class MailServer:
         self.most: int | None = None
         self.most_in_one: int | None = None
         self.delay = 0.0
+        self.pipelines = False
+        self.says: dict[str, str] = {}
         self.connections = 0
         self.taken: list[EmailMessage] = []
         self.unanswered: list[EmailMessage] = []
@@ -63,7 +66,16 @@ class _Conversation(socketserver.StreamRequestHandler):
             return
         self._say("220 tests")
         while line := self.rfile.readline():
+            if reply := mails.says.get(line[:4].strip().upper().decode()):
+                self._say(reply)
+                if reply.startswith("421"):
+                    return
+                continue
             match line[:4].strip().upper():
+                case b"EHLO" if mails.pipelines:
+                    self._say("250-tests")
+                    self._say("250-SIZE 35882577")
+                    self._say("250 PIPELINING")
                 case b"DATA":
                     self._say("354 Go on")
                     lines = iter(self.rfile.readline, b".\r\n")

@@ -12,6 +12,8 @@ async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
             writer.write(b"354 go on\r\n")
             await reader.readuntil(b"\r\n.\r\n")
             writer.write(b"250 taken\r\n")
+        elif verb == b"EHLO":
+            writer.write(b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n")
         elif verb == b"QUIT":
             writer.write(b"221 bye\r\n")
             break

@@ -137,7 +137,8 @@ SLOTS = """
 # In the order in which people book: scattered over experts and days. One in thirty was cancelled.
 BOOKINGS = """
     INSERT INTO bookings_booking (slot_id, seats, status, name, email, phone, notes, reference, holder, expires_at,
-                                  language, timezone, source, of_expert_id, created_at)
+                                  language, timezone, source, of_expert_id,
+                                  of_organization_id, created_at)
     SELECT slot.id, 1, status, CASE WHEN status = 'HELD' THEN '' ELSE
                (%(first)s::text[])[1 + n %% 13] || ' ' || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
            CASE WHEN status = 'HELD' THEN '' ELSE 'person' || n %% %(people)s || '@example.com' END,
@@ -147,7 +148,7 @@ BOOKINGS = """
            CASE WHEN n %% 2 = 0 THEN md5(n::text) ELSE '' END,
            CASE status WHEN 'PENDING' THEN slot.starts_at WHEN 'HELD' THEN slot.next_hold_expiry END,
            'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + n %% 3], CASE WHEN n %% 6 = 1 THEN slot.expert_id END,
-           now() - (%(bookings)s - n) * interval '1 second'
+           expert.organization_id, now() - (%(bookings)s - n) * interval '1 second'
     FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n FROM experts_slot
           WHERE seats_booked = 1 OR seats_held = 1 OR id %% 97 = 0) AS slot
     CROSS JOIN LATERAL (SELECT translate(lpad(to_hex(n * 2654435761 %% 4294967296), 8, '0'),
@@ -156,6 +157,7 @@ BOOKINGS = """
                                     WHEN slot.ends_at < now() AND n %% 25 = 0 THEN 'NO_SHOW'
                                     WHEN slot.ends_at < now() THEN 'COMPLETED' WHEN n %% 50 = 0 THEN 'PENDING'
                                     ELSE 'CONFIRMED' END AS status) AS more
+    JOIN experts_expert AS expert ON expert.id = slot.expert_id
     ORDER BY n
 """
 REST = [

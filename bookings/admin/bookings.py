@@ -84,6 +84,7 @@ def _types_to_book(request):
 class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
+    listed_by = "of_organization_id"
     person_path = ("slot__expert__user_id", "second_expert__user_id")
     has_events = True
     list_display = ("reference", "person", "when", "expert_and_session", "status_label", "seats", "source")

@@ -83,7 +83,7 @@ class Desk:
     def bookings(self):
         """Those that they may see: people are found among them."""
         rows = admin.site.get_model_admin(Booking).get_queryset(self.request)
-        return rows.filter(slot__expert__organization=self.organization)
+        return rows.filter(of_organization=self.organization)
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -57,7 +57,7 @@ class RescuePage:
         return urlencode(values | ({"expert": str(self.expert.pk)} if self.expert else {}))
 
     def bookings(self) -> QuerySet[Booking]:
-        rows = Booking.objects.filter(slot__expert__organization=self.organization)
+        rows = Booking.objects.filter(of_organization=self.organization)
         return self._page.within(self.request, rows, CHANGE)
 
     def takers(self) -> QuerySet[Expert]:
@@ -193,18 +193,14 @@ def to_do(request: HttpRequest) -> int | None:
 
     Whoever sees every organisation gets the count of the one that they chose last, if they chose any.
     """
-    mine, bookings, experts = reach(request), Booking.objects.all(), Expert.objects.all()
+    mine = reach(request)
+    everywhere, own = mine.with_right("bookings.booking", CHANGE)
     if mine.everything:
         chosen = remembered_organization(request)
         if chosen is None:
             return None
-        bookings = bookings.filter(slot__expert__organization=chosen)
-        experts = experts.filter(organization=chosen)
-    else:
-        everywhere, own = mine.with_right("bookings.booking", CHANGE)
-        experts = experts.filter(Q(organization__in=everywhere) | Q(organization__in=own, user=mine.user_id))
-        bookings = admin.site.get_model_admin(Booking).within(request, bookings, CHANGE)
-    return count_to_do(bookings, experts, timezone.now()) or None
+        everywhere = frozenset([chosen])
+    return count_to_do(everywhere=everywhere, own=own, user_id=mine.user_id, now=timezone.now()) or None
 
 
 PAGE = StaffPage(

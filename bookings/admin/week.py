@@ -89,10 +89,14 @@ def week_page(request: HttpRequest) -> HttpResponse:
 
 
 def _experts(request: HttpRequest, organization: Organization) -> list[Expert]:
-    rows = list(experts_seen(reach(request), organization).defer("bio", "search_text").order_by("name", "pk"))
-    for expert in rows[:MOST_TO_CHOOSE]:
+    seen = experts_seen(reach(request), organization).defer("bio", "search_text")
+    rows = list(seen.order_by("name", "pk")[:MOST_TO_CHOOSE])
+    asked = read_key(request.POST.get("expert") or request.GET.get("expert", ""))
+    if len(rows) == MOST_TO_CHOOSE and asked and all(expert.pk != asked for expert in rows):
+        rows += seen.filter(pk=asked)  # whoever is asked for is there, however many there are
+    for expert in rows:
         expert.organization = organization
-    return rows[:MOST_TO_CHOOSE]
+    return rows
 
 
 def _chosen(request: HttpRequest, experts: list[Expert], asked: str) -> Expert | None:

@@ -42,7 +42,7 @@ DECIDED = {200: StaffBookingOut, 409: Error, **errors(400, 401, 403, 404, 422)}
 
 
 def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
-    return Booking.objects.shown().with_slot().filter(slot__expert__organization=request.auth.organization)
+    return Booking.objects.shown().with_slot().filter(of_organization=request.auth.organization)
 
 
 def own_booking(request: HttpRequest, reference: str) -> Booking:

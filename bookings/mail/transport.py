@@ -7,8 +7,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends import smtp
 
 from bookings.mail.log import MailNotSentError
+from bookings.mail.smtp import SmtpConnection
 from experts import sending
 from experts.outages import SELDOM
 
@@ -25,7 +27,8 @@ class Transport:
 
     def __init__(self, *, may_send: bool = False) -> None:
         """``may_send``: whoever found the mails has asked whether any may be sent (experts/sending.py)."""
-        self._connection = get_connection()
+        connection = get_connection()
+        self._connection = SmtpConnection() if type(connection) is smtp.EmailBackend else connection
         self._has_carried = False  # a mail, over the connection that is open
         self._may_send = may_send
 

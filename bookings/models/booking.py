@@ -21,7 +21,7 @@ from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
 from experts.copying import copy_row
-from experts.models import Expert, Session, SessionTerms, SessionType, Slot
+from experts.models import Expert, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.expert import Venue
 from experts.timezones import validate_zone
 
@@ -194,6 +194,18 @@ class Booking(models.Model):
         db_index=False,
         related_name="+",
     )
+    # Its expert's, for lists of one organisation. Kept by a trigger, and by one on experts who change theirs: whatever
+    # else writes to it is ignored. No constraint, as above.
+    of_organization = models.ForeignKey(
+        Organization,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        editable=False,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     # What no visitor could have booked: the rule outside of which staff booked it.
     broken_rule = models.CharField(
@@ -301,6 +313,11 @@ class Booking(models.Model):
                 condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
             ),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
+            # An organisation's list, in its order, and its requests, the one that runs out first on top.
+            models.Index("of_organization", "id", name="booking_of_organization"),
+            models.Index(
+                "of_organization", "expires_at", name="booking_asked_of_organization", condition=Q(status="PENDING")
+            ),
             models.Index(
                 "session_ends_at",
                 name="booking_session_to_complete",
@@ -352,6 +369,18 @@ class Booking(models.Model):
                         {_COUNT}
                     END LOOP;
                     RETURN NULL;
+                """,
+            ),
+            # Services have locked the slot by then, so that an expert who changes the organisation meanwhile waits.
+            pgtrigger.Trigger(
+                name="booking_knows_its_organization",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "of_organization_id"),
+                func="""
+                    SELECT expert.organization_id INTO NEW.of_organization_id
+                    FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = slot.expert_id
+                    WHERE slot.id = NEW.slot_id;
+                    RETURN NEW;
                 """,
             ),
             # Of each expert whose slots it takes: whoever writes cannot take less than the session lasts.
@@ -491,6 +520,7 @@ pghistory.track(
         "holder",
         "network",
         "of_expert",
+        "of_organization",
         "extensions",
         "awaits_proof",
         "proof_reason",

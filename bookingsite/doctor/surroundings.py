@@ -34,7 +34,6 @@ from experts.valkey import connection_pool
 OLDEST_POSTGRESQL = 14
 CLOCKS_DIFFER = 2.0  # seconds
 LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
-USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
 OWN_TO_A_WORKER = 8  # connections beside the pool
 BY_HAND = 5  # connections that backups, `psql` and commands like this one want
 
@@ -122,7 +121,8 @@ def _pool() -> int:
     """Return DATABASE_POOL as the processes of the site have it: manage.py takes another for commands."""
     if "POOL_OF_COMMANDS" not in os.environ:
         return settings.DATABASE_POOL
-    return int(dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env")).get("DATABASE_POOL") or USUAL_POOL)
+    values = dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env"))
+    return int(values.get("DATABASE_POOL") or settings.USUAL_DATABASE_POOL)
 
 
 def of_migrations(_fix: bool) -> Iterator[Finding]:
