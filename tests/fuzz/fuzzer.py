@@ -5,6 +5,7 @@ Forms are those of the pages themselves: whatever a page brings is sent as it is
 
 import copy
 import json
+import logging
 import random
 import re
 import sys
@@ -19,17 +20,21 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import get_resolver
 
-from bookings.access.links import booking_token
+from bookings.access.links import booking_token, make_lookup_token, not_me_url, unwanted_url
 from bookings.api.authentication import token_of
-from bookings.models import Booking, Proof
+from bookings.models import Booking, LookupRequest, Notification, Proof
+from bookings.services import create_feed
+from bookings.services.imports import run_import
 from bookingsite.api import api
-from experts.models import Expert, Membership, Role, SessionType, Slot
+from bookingsite.onboarding import services as onboarding
+from experts.models import Expert, ImportKind, ImportRun, Invitation, Membership, Role, SessionType, Slot, User
 from tests.abuse.test_matrix import browser_of
 from tests.api.caller import make_token
 from tests.bookings.live.sockets import VISITOR
 from tests.bookingsite.isolation import World, addresses, calls, walk
 from tests.chaos.verdict import wrong_counters
 from tests.forms import Form, forms_of
+from tests.fuzz.files import multipart, nasty_file
 from tests.fuzz.values import HEADERS, METHODS, PARAMETERS, changed, json_value, nasty
 from tests.staff import logged_in, make_member
 
@@ -38,6 +43,7 @@ FORM = "application/x-www-form-urlencoded"
 MAY_BE_WRITTEN = {
     *(
         "bookings_apitoken",
+        "bookings_calendarfeed",
         "bookings_turnedaway",
         "bookings_idempotency",
         "experts_signin",
@@ -79,10 +85,12 @@ class Request:
     body: bytes = b""
     content_type: str = FORM
     headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()  # in place of those that the browser has
 
     def __str__(self) -> str:
         said = f"{self.who}: {self.method} {self.path[:600]!r}"
-        return f"{said} {dict(self.headers)!r:.600} {self.content_type} {self.body[:1500]!r}"
+        sent = f"{self.content_type} {self.body[:1500]!r} ({len(self.body)} bytes)"
+        return f"{said} {dict(self.headers)!r:.600} {self.cookies!r:.600} {sent}"
 
 
 class Fuzzer:
@@ -93,6 +101,8 @@ class Fuzzer:
         self._forms: list[tuple[str, str, Form]] = []  # who, page, form
         self._errors: list[tuple[str, str]] = []  # where, and how it got there
         got_request_exception.connect(self._note_error)
+        self._log = _Mistakes(self.found)
+        logging.getLogger("bookings").addHandler(self._log)
         organization, expert = world.organization, world.objects[Expert]
         booking = world.objects[Booking]
         Booking.objects.filter(pk=booking.pk).update(holder=VISITOR)
@@ -126,13 +136,27 @@ class Fuzzer:
             "session_id": 1,
             "pk": Membership.objects.first().pk,
         }
+        lookup = LookupRequest.objects.create(visitor=VISITOR, email=booking.email)
+        mail = Notification.objects.create(
+            message_id="<lookup.1@expertbook>", kind="lookup", audience="customer", to=booking.email, status="sent"
+        )
+        self._links = {  # what stands in mails and calendars: each token in its own place
+            "feeds/": create_feed(organization=organization, expert=expert, created_by=world.objects[User])[1],
+            "not-me/": _last_part(not_me_url(booking)),
+            "mails/": _last_part(unwanted_url(mail.message_id, mail.to, organization)),
+            "invitation/": onboarding.token_of(world.objects[Invitation]),
+            "link/": make_lookup_token(lookup)[0],
+        }
         pages = sorted(set(self._all_pages()))
         admin = [page for page in pages if page.startswith("/admin/")]
-        self._pages = [admin, [page for page in pages if page not in admin]]
+        tokens = [*self._links.values(), str(self._words["token"])]
+        links = [page for page in pages if any(token in page for token in tokens)]
+        self._pages = [admin, [page for page in pages if page not in admin], links, self._pages_of_files()]
         self._calls = self._all_calls()
 
     def close(self) -> None:
         got_request_exception.disconnect(self._note_error)
+        logging.getLogger("bookings").removeHandler(self._log)
 
     # ---------- What there is ----------
 
@@ -145,10 +169,21 @@ class Fuzzer:
             words = dict(self._words)
             if pattern.startswith(("/o/", "/embed/<")):
                 words["slug"] = self.world.organization.slug
+            for place, token in self._links.items():
+                if "<str:token>" in pattern and place in pattern:
+                    found.append(pattern.replace("<str:token>", token))
             found.append(re.sub(r"<(?:\w+:)?(\w+)>", lambda at: str(words.get(at[1], "x")), pattern))  # noqa: B023
         for address in addresses():
             found += calls(address, self.world)
         return [page for page in found if "logout" not in page]
+
+    def _pages_of_files(self) -> list[str]:
+        expert, organization = self.world.objects[Expert], self.world.organization
+        return [
+            "/admin/import/",
+            f"/admin/experts/expert/{expert.pk}/change/",
+            f"/admin/experts/organization/{organization.pk}/change/",
+        ]
 
     def _all_calls(self) -> list[tuple[str, str, dict]]:
         """Method, path and an example of the body of each call of programs."""
@@ -198,17 +233,22 @@ class Fuzzer:
         who, path = self.dice.choice(list(self.people)), self.dice.choice(self.dice.choice(self._pages))
         if self.dice.random() < 0.3:
             parts = path.split("/")
-            at = self.dice.randrange(len(parts))
+            # Of a link it is the token that counts.
+            longest = max(range(len(parts)), key=lambda at: len(parts[at]))
+            at = longest if self.dice.random() < 0.3 else self.dice.randrange(len(parts))
             parts[at] = quote(changed(self.dice, parts[at])[:2000], safe=self.dice.choice(["", "/%"]), errors="replace")
             path = "/" + "/".join(parts).lstrip("/")
         if self.dice.random() < 0.5:
             path += "?" + self._query()
         method = "GET" if self.dice.random() < 0.6 else self.dice.choice(METHODS)
         body = self._junk() if method in ("POST", "PUT", "PATCH", "DELETE") else b""
-        return Request(who, method, path, body, self._content_type(FORM), self._headers())
+        return Request(who, method, path, body, self._content_type(FORM), self._headers(), self._cookies(who))
 
     def _send_form(self) -> Request:
-        who, page, form = self.dice.choice(self._forms)
+        forms = self._forms
+        if self.dice.random() < 0.2:
+            forms = [known for known in forms if known[2].files] or forms
+        who, page, form = self.dice.choice(forms)
         fields = list(form.fields)
         if form.buttons and self.dice.random() < 0.8:
             fields.append(self.dice.choice(form.buttons))
@@ -229,10 +269,34 @@ class Fuzzer:
         if self.dice.random() < 0.5:  # a form that was not filled in says little: most fields are empty
             fields = [(name, value or self._fitting(name)) for name, value in fields]
         data = urlencode(fields, errors="replace")
+        cookies = self._cookies(who)
         path = form.action if form.action.startswith("/") else page.partition("?")[0] + form.action
         if form.method == "get":
-            return Request(who, "GET", path.partition("?")[0] + "?" + data, headers=self._headers(0.1))
-        return Request(who, "POST", path, data.encode(), FORM, self._headers(0.1))
+            return Request(who, "GET", path.partition("?")[0] + "?" + data, headers=self._headers(0.1), cookies=cookies)
+        if "file" in form.files:  # nothing is chosen there: what the file is about
+            fields.append(("kind", self.dice.choice(ImportKind.values)))
+        if form.files or self.dice.random() < 0.05:
+            body, content_type = multipart(self.dice, fields, self._files(form, page))
+            return Request(who, "POST", path, body, content_type, self._headers(0.1), cookies)
+        return Request(who, "POST", path, data.encode(), FORM, self._headers(0.1), cookies)
+
+    def _files(self, form: Form, page: str) -> list[tuple[str, bytes]]:
+        """Those that the form asks for, or others."""
+        names = list(form.files)
+        if not names or self.dice.random() < 0.05:
+            names.append(self.dice.choice(["file", "picture", "x", nasty(self.dice)[:100]]))
+        is_picture = "picture" in names or self.dice.random() < 0.1
+        return [(name, nasty_file(self.dice, is_picture=is_picture)) for name in names]
+
+    def _cookies(self, who: str) -> tuple[tuple[str, str], ...]:
+        """Now and then what a browser keeps for us, changed: nothing in it may be believed."""
+        if self.dice.random() > 0.15:
+            return ()
+        known = {name: cookie.value for name, cookie in self.people[who].cookies.items()}
+        name = self.dice.choice([*known, "visitor", "sessionid", "csrftoken", "zone", "theme", "messages", "device"])
+        # What a server hands on: no line breaks, no NUL, and what is no Latin-1 as such.
+        value = re.sub(r"[\r\n\x00]", "", changed(self.dice, known.get(name, "")))[:4000]
+        return ((name, value.encode(errors="replace").decode("latin-1")),)
 
     def _fitting(self, name: str) -> str:
         by_name = {"email": "lena@example.com", "name": "Lena", "agree": "on", "day": "2027-03-10", "time": "10:00"}
@@ -287,6 +351,10 @@ class Fuzzer:
         """Send it, look at the answer, and return what is stored now. ``stored``: before."""
         client, self._errors = self.people[request.who], []
         headers, before = dict(request.headers), transaction.savepoint()
+        own = copy.deepcopy(client.cookies)
+        if request.cookies:
+            kept = {name: cookie.value for name, cookie in client.cookies.items()} | dict(request.cookies)
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in kept.items())
         try:
             response = client.generic(request.method, request.path, request.body, request.content_type, headers=headers)
             status = str(response.status_code)
@@ -297,11 +365,14 @@ class Fuzzer:
                 self.found.wrong.setdefault(_where(error), f"{request}\n{traceback.format_exc()[-1500:]}")
             transaction.savepoint_rollback(before)
             return stored
+        if request.cookies:
+            client.cookies = own  # an answer to what it never had tells it nothing
         if response.status_code >= 500:
             transaction.savepoint_rollback(before)
             connection.needs_rollback = False
         else:
             transaction.savepoint_commit(before)
+        self._import_what_was_sent(request)
         self.found.answers[_kind_of(request), status] += 1
         if response.status_code >= 500 and not (response.status_code == 503 and "Retry-After" in response):
             where, how = self._errors[-1] if self._errors else (f"{status} without an exception", "")
@@ -314,6 +385,15 @@ class Fuzzer:
         if response.status_code >= 400 and (changes := [name for name in now if now[name] != stored.get(name)]):
             self.found.wrong.setdefault(f"{status} and {changes}", str(request))
         return now
+
+    def _import_what_was_sent(self, request: Request) -> None:
+        """As a worker does. What it could not foresee it logs, which ``_Mistakes`` notes."""
+        if request.method == "POST" and request.path.startswith("/admin/import/"):
+            self._log.about = str(request)
+            for run in ImportRun.objects.filter(content__isnull=False):
+                run_import(run_id=run.pk)
+                status = ImportRun.objects.get(pk=run.pk).status
+                self.found.answers["imports", status] += 1
 
     def _keep_forms(self, request: Request, html: str) -> None:
         path = request.path.partition("?")[0]
@@ -336,6 +416,23 @@ class Fuzzer:
             )
             cursor.execute(sums)
             return dict(cursor.fetchall())
+
+
+class _Mistakes(logging.Handler):
+    """Notes what was logged with a traceback: a mistake of ours that somebody has caught."""
+
+    def __init__(self, found: Found):
+        super().__init__(logging.ERROR)
+        self.found, self.about = found, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and (error := record.exc_info[1]):
+            how = "".join(traceback.format_exception(error))
+            self.found.wrong.setdefault(f"logged: {_where(error)}", f"{self.about}\n{how[-2500:]}")
+
+
+def _last_part(url: str) -> str:
+    return url.rstrip("/").rpartition("/")[2]
 
 
 _TABLES = """
