@@ -33,7 +33,7 @@ OURS = ("bookings", "experts", "bookingsite")
 # Found from the inside out, by what a file's path contains; a function narrows it down.
 KNOWN = [
     ("bookingsite/middleware.py", "", "middleware"),
-    ("bookingsite/page_middleware.py", "", "middleware"),
+    ("bookingsite/api_handler.py", "", "middleware"),
     ("django/db/transaction.py", "__enter__", "begin"),
     ("django/db/transaction.py", "__exit__", "commit"),
     ("/ninja/", "", "API: address, parameters, answer (ninja, pydantic)"),

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import redis
@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from bookings.models import WorkerSign
 from bookings.selectors import operations
-from experts.outages import cause_of
+from experts.outages import cause_of, met_lately
 from experts.selectors import last_backup
 from experts.valkey import connection_pool
 
@@ -26,6 +26,7 @@ from experts.valkey import connection_pool
 NEEDED = ("database", "migrations")
 WAITS_TOO_LONG = {"outbox": 300, "webhooks": 900}  # seconds; other queues:
 USUAL = 300
+BACKUP_EVERY = timedelta(hours=36)  # one that is older is said to be: the timer makes one each night
 _STATEMENT_MS = 2000
 _KEPT_SECONDS = 1.0
 
@@ -77,23 +78,26 @@ def look() -> Health:
 
 def _look() -> Health:
     channel = Part("channel layer", _why_no_valkey())
+    # What can be read may not be writable: a full disk is only met by who books.
+    refusals = Part("refusals", f"refused in the last minute: {'; '.join(causes)}" if (causes := met_lately()) else "")
     try:
         with _own_connection():
-            missing = _missing_migrations()
+            missing = missing_migrations()
             if missing:
                 migrations = Part("migrations", f"not applied: {', '.join(missing[:5])}")
-                return Health([Part("database"), migrations, channel])
+                return Health([Part("database"), migrations, channel, refusals])
             queues, workers = _with_ages(operations.queues_waiting()), operations.worker_signs()
             failed, backup = operations.count_failed_jobs(), last_backup()
     except Error as error:
         unknown = [Part(name, "unknown, as the database was not reached") for name in ("workers", "queues")]
-        return Health([Part("database", cause_of(error)), Part("migrations"), channel, *unknown])
+        return Health([Part("database", cause_of(error)), Part("migrations"), channel, refusals, *unknown])
     idle = operations.queues_without_worker(workers)
     late = [f"{queue.name} for {queue.age:.0f} s" for queue in queues if is_late(queue)]
     parts = [
         Part("database"),
         Part("migrations"),
         channel,
+        refusals,
         Part("workers", f"nobody works: {', '.join(idle)}" if idle else ""),
         Part("queues", f"something waits in {', '.join(late)}" if late else ""),
     ]
@@ -162,9 +166,16 @@ def _migrations() -> frozenset[tuple[str, str]]:
     return frozenset(set(loader.disk_migrations) - replaced)
 
 
-def _missing_migrations() -> list[str]:
+def missing_migrations() -> list[str]:
     """Those that the database does not have. One that this version does not know is no harm: a newer one runs, too."""
     return sorted(f"{app}.{name}" for app, name in _migrations() - applied_migrations())
+
+
+def unknown_migrations() -> list[str]:
+    """Those of this version's apps that the database has and this version does not know."""
+    disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    apps = {app for app, _name in disk}
+    return sorted(f"{app}.{name}" for app, name in applied_migrations() - set(disk) if app in apps)
 
 
 def applied_migrations() -> set[tuple[str, str]]:

@@ -19,7 +19,9 @@ from django.utils.cache import get_conditional_response, patch_cache_control, pa
 from django.utils.http import parse_etags
 from django.utils.translation import gettext as _
 from django.views.defaults import page_not_found
+from whitenoise.middleware import WhiteNoiseMiddleware as _WhiteNoiseMiddleware
 
+from bookingsite.api_handler import ApiHandler
 from bookingsite.bodies import UPLOADS
 from bookingsite.errors import bad_request
 from experts.api.error_schemas import CODES
@@ -30,7 +32,15 @@ from experts.timezones import known_zone
 
 logger = logging.getLogger(__name__)
 THEMES = ("light", "dark")
-API = "/api/v1/"
+
+
+class WhiteNoiseMiddleware(_WhiteNoiseMiddleware):
+    """As WhiteNoise's, which would look for a file with each request of the API."""
+
+    def __call__(self, request):
+        if request.path.startswith("/api/"):
+            return self.get_response(request)
+        return super().__call__(request)
 
 
 class BusyMiddleware:
@@ -89,14 +99,16 @@ class ApiMiddleware:
     """What each answer of the API has: JSON also where Django itself answers, an ETag, and HEAD like GET.
 
     Outermost but for security and static files, as middleware and the router answer too: 404, 405, a bad host name.
+    What comes after it is for pages: addresses of the API go through ``API_MIDDLEWARE``.
     """
 
     def __init__(self, get_response):
-        self.get_response = get_response
+        self.get_page = get_response
+        self.get_response = ApiHandler().answer
 
     def __call__(self, request):
         if not request.path.startswith("/api/"):
-            return self.get_response(request)
+            return self.get_page(request)
         if request.method == "HEAD":
             request.method = "GET"  # the server sends no body
         seen = request.headers.get("If-Match", "") if request.method in ("PATCH", "PUT", "DELETE") else ""
@@ -193,7 +205,7 @@ class UnchangedPageMiddleware:
 
     def __call__(self, request):
         response = self.get_response(request)
-        if request.path.startswith(API) or "ETag" not in response:
+        if "ETag" not in response:
             return response
         return get_conditional_response(request, etag=response["ETag"], response=response)
 

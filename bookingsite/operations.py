@@ -55,6 +55,7 @@ _PARTS = {
     "database": gettext_lazy("Database"),
     "migrations": gettext_lazy("Migrations"),
     "channel layer": gettext_lazy("Live pages (Valkey)"),
+    "refusals": gettext_lazy("Requests"),
     "workers": gettext_lazy("Workers"),
     "queues": gettext_lazy("Queues"),
 }
@@ -63,9 +64,6 @@ _STATES = {
     "degraded": (gettext_lazy("People can book, and something needs you"), "warn"),
     "down": (gettext_lazy("People cannot book"), "bad"),
 }
-
-
-BACKUP_IS_OLD = timedelta(days=2)
 
 
 class OperatorsPage(StaffPage):
@@ -83,6 +81,8 @@ def operations_page(request: HttpRequest) -> HttpResponse:
     title, tone = _STATES[found.state]
     if found.state == "ready" and found.failed_jobs:
         title, tone = _("Everything works, and some jobs have failed"), "warn"
+    if found.state == "degraded" and any(part.name == "refusals" and not part.is_well for part in found.parts):
+        title, tone = _("Requests were refused in the last minute"), "bad"
     failed = operations.failed_jobs() if found.knows_queues else []
     context = {
         "state": {"title": title, "tone": tone},
@@ -189,7 +189,7 @@ def _facts(now: datetime) -> list[dict]:
         {
             "name": _("Last backup"),
             "value": formatting.lately(backup.finished_at, zone, now) if backup else _("None yet known"),
-            "is_bad": backup is None or now - backup.finished_at > BACKUP_IS_OLD,
+            "is_bad": backup is None or now - backup.finished_at > health.BACKUP_EVERY,
         },
     ]
 

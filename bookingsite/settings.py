@@ -16,6 +16,7 @@ from environs import EnvError
 from bookingsite.environment import BASE_DIR, read_environment
 from experts.valkey import channel_host
 
+USUAL_DATABASE_POOL = 6  # connections of a process where nobody has said another number
 DATA_DIR = BASE_DIR / ".data"  # what a laptop run writes: embedded servers, sent mail, generated secrets
 
 env = read_environment()
@@ -33,7 +34,7 @@ try:
     DATABASE_URL = env.str("DATABASE_URL", "")
     DATABASE_REPLICA_URL: list[str] = env.list("DATABASE_REPLICA_URL", [])
     DATABASE_REPLICA_LAG = env.float("DATABASE_REPLICA_LAG", 3)
-    DATABASE_POOL = env.int("DATABASE_POOL", 6)
+    DATABASE_POOL = env.int("DATABASE_POOL", USUAL_DATABASE_POOL)
     DATABASE_STATEMENT_SECONDS = env.float("DATABASE_STATEMENT_SECONDS", 10)
     SLOW_QUERY_SECONDS = env.float("SLOW_QUERY_SECONDS", 1)
     DATABASE_PREPARED = env.bool("DATABASE_PREPARED", True)
@@ -205,29 +206,38 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "bookingsite.observing.ObservingMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "bookingsite.page_middleware.WhiteNoiseMiddleware",
+    "bookingsite.middleware.WhiteNoiseMiddleware",
     "django_http_compression.middleware.HttpCompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "bookingsite.middleware.ApiMiddleware",
+    "bookingsite.middleware.ApiMiddleware",  # the API goes on through API_MIDDLEWARE
     "bookingsite.bodies.BodyMiddleware",
     "experts.replicas.RecentChangeMiddleware",
     "bookingsite.middleware.UnchangedPageMiddleware",
     "bookingsite.middleware.CSPMiddleware",
-    "bookingsite.page_middleware.SessionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "bookingsite.middleware.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "bookingsite.page_middleware.AuthenticationMiddleware",
+    "bookingsite.accounts.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "bookingsite.page_middleware.MessageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "bookingsite.page_middleware.HtmxMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "bookingsite.middleware.BusyMiddleware",
-    "bookingsite.page_middleware.PreferencesMiddleware",
-    "bookingsite.page_middleware.VisitorMiddleware",
+    "bookingsite.middleware.PreferencesMiddleware",
+    "bookings.access.visitor.VisitorMiddleware",
     "bookingsite.middleware.HistoryMiddleware",
-    "bookingsite.page_middleware.AdminInputMiddleware",
+    "bookingsite.middleware.AdminInputMiddleware",
     "bookingsite.accounts.middleware.StaffMiddleware",
+]
+API_MIDDLEWARE = [
+    "bookingsite.bodies.BodyMiddleware",
+    "experts.replicas.RecentChangeMiddleware",
+    "bookingsite.middleware.CSPMiddleware",
+    "bookingsite.middleware.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "bookingsite.middleware.HistoryMiddleware",
 ]
 
 ROOT_URLCONF = "bookingsite.urls"

@@ -7,6 +7,7 @@ from bookingsite.api import api
 from bookingsite.onboarding import views as onboarding
 
 urlpatterns = [
+    path("api/v1/", api.urls),  # first, as in a rush it is asked most
     path("admin/", admin.site.urls),
     path("account/", include("bookingsite.accounts.urls")),
     path("healthz", probes.healthz, name="healthz"),
@@ -17,7 +18,6 @@ urlpatterns = [
     path("sitemap-<slug:kind>-<int:number>.xml", sitemaps.section, name="sitemap_section"),
     path("start/", onboarding.start, name="start"),
     path("start/invitation/<str:token>/", onboarding.invitation, name="invitation"),
-    path("api/v1/", api.urls),
     path("preferences/", views.preferences, name="preferences"),
     path("", include("experts.urls")),
     path("", include("bookings.urls")),

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from django.db import connection
@@ -48,6 +49,71 @@ class SharedRead(Generic[Answer]):
         """How many wait for the answer to the question of another."""
         with self._lock:
             return sum(run.waiting for run in self._running.values())
+
+
+class FreshReads(Generic[Answer]):
+    """Lets those who ask the same question while it is being answered share the answer to the next reading.
+
+    What is read for somebody begins to be read after they asked, as if they were alone: so whoever has just changed
+    something sees it, and nobody is shown what was over before they came. Who asks alone reads at once.
+    An answer is shared between threads: do not change it.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[Hashable, _Line[Answer]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, question: Hashable, read: Callable[[], Answer]) -> Answer:
+        """Return what ``read`` returns, or the same of somebody else who asked at the same moment; or raise its error.
+
+        Two who ask the same question must get the same from ``read``, whoever runs it.
+        """
+        if connection.in_atomic_block:
+            return read()  # sees what this transaction has written, and others have not
+        with self._lock:
+            line = self._lines.get(question)
+            before = following = None
+            if line is None:
+                mine = _Run[Answer]()
+                self._lines[question] = _Line(mine)
+            elif line.following is None:
+                before = line.running
+                line.following = mine = _Run()
+            else:
+                line.following.waiting += 1
+                following = line.following
+        if following is not None:
+            release_connection()
+            following.is_over.wait()
+            # If it failed, each finds out for itself what is wrong.
+            return following.answers[0] if following.answers else read()
+        if before is not None:
+            release_connection()
+            before.is_over.wait()
+            with self._lock:
+                # From here on others wait for what is read after this.
+                self._lines[question] = _Line(mine)
+        try:
+            mine.answers.append(read())
+        finally:
+            with self._lock:
+                if self._lines[question].following is None:
+                    del self._lines[question]
+            mine.is_over.set()
+        return mine.answers[0]
+
+    def waiting(self) -> int:
+        """How many wait for what another will read."""
+        with self._lock:
+            return sum(line.following.waiting for line in self._lines.values() if line.following)
+
+
+@dataclass
+class _Line(Generic[Answer]):
+    """Who reads, and who will when that is over, with all who came meanwhile."""
+
+    running: "_Run[Answer]"
+    following: "_Run[Answer] | None" = None
 
 
 class _Run(Generic[Answer]):

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Paginator
-from django.db import connections, router
-from django.db.models import BigIntegerField, F, Func, OuterRef, Q, QuerySet
+from django.db import router
+from django.db.models import BigIntegerField, F, Func, JSONField, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -25,7 +25,7 @@ from experts.free_starts import starts_versions, types_version
 from experts.models import Category, Expert, Organization, Session, Slot
 from experts.models.expert import ExpertQuerySet
 from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
-from experts.prepared import PreparedValues
+from experts.prepared import PreparedValues, prepared_cursor
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
 from experts.timezones import next_midnight
@@ -495,7 +495,7 @@ def _rows(ids: list[int], now: datetime, times: Times | None, zone: ZoneInfo | N
     if others := sorted(pk for pk in days if not days[pk]):
         second_week = (weeks.sunday + timedelta(days=1), weeks.next_sunday, weeks.next_ends, visitor_zone)
         days |= dict(_open_days(others, *second_week))
-    counts = ((pk, day, count) for pk in sorted(days) for day, count in sorted(Counter(days[pk]).items()))
+    counts = ((pk, date.fromisoformat(day), days[pk][day]) for pk in sorted(days) for day in sorted(days[pk] or ()))
     return rows, tuple(counts)
 
 
@@ -543,17 +543,21 @@ def _cards_within(
 
 @PreparedValues
 def _open_days(expert_ids: list[int], first: date, last: date, end: datetime, visitor_zone: str) -> QuerySet[Any]:
-    """Of each, the days of the bookable slots, from first to last; a day with several slots is there several times.
+    """Of each: how many slots can be booked on each day from first to last that has any, or None without one.
 
-    By the clock that leads (experts/clocks.py).
+    Days are those of the clock that leads (experts/clocks.py), as ``2027-03-10``.
     """
     experts = Expert.objects.filter(pk__any_of=expert_ids).order_by()
     return experts.annotate(days=_days_of(first, last, end, visitor_zone)).values_list("pk", "days")
 
 
-def _days_of(first: date, last: date, end: datetime, visitor_zone: str) -> ArraySubquery:
+def _days_of(first: date, last: date, end: datetime, visitor_zone: str) -> Func:
     slots = Slot.objects.bookable_of_outer().annotate(on=leading_day(visitor_zone, F, OuterRef)).order_by()
-    return ArraySubquery(slots.filter(on__gte=first, on__lte=last, starts_at__lt=end).values("on"))
+    days = ArraySubquery(slots.filter(on__gte=first, on__lte=last, starts_at__lt=end).values("on"))
+    # Counted there: an expert has a hundred slots in a week. Django cannot group by what is of the outer query.
+    counted = "SELECT day, count(*) AS many FROM unnest(%(expressions)s) AS day GROUP BY day"
+    template = f"(SELECT jsonb_object_agg(day, many) FROM ({counted}) AS counted)"
+    return Func(days, template=template, output_field=JSONField())
 
 
 @PreparedValues
@@ -588,13 +592,14 @@ _CITIES = """
     )
     SELECT city FROM found WHERE EXISTS (
         SELECT FROM experts_expert e JOIN experts_organization o ON o.id = e.organization_id
-        WHERE e.city = found.city AND e.is_active AND o.is_active AND (%s::bigint IS NULL OR e.organization_id = %s)
+        WHERE e.city = found.city AND e.is_active AND o.is_active
+          AND (%s::bigint IS NULL OR e.organization_id = %s::bigint)
     ) LIMIT %s
 """
 
 
 def _own_cities(organization_id: int | None) -> list[str]:
     """Return cities of experts, of one organisation or all, who are in another one than their organisation."""
-    with connections[router.db_for_read(Expert)].cursor() as cursor:
+    with prepared_cursor(router.db_for_read(Expert)) as cursor:
         cursor.execute(_CITIES, [organization_id, organization_id, MOST_CITIES])
         return [city for (city,) in cursor.fetchall()]

@@ -5,6 +5,7 @@ broken database writes as little as one visitor does.
 """
 
 import logging
+import time
 
 import psycopg
 from django.db import Error, InterfaceError, OperationalError
@@ -17,6 +18,8 @@ from experts.errors import Busy, Unavailable
 logger = logging.getLogger(__name__)
 # As `extra` of what is logged: said once a minute for each text.
 SELDOM = {"seldom": True}
+_LATELY = 60.0  # seconds
+_seen: dict[str, float] = {}  # broken parts that this process has met, and when it last did (time.monotonic())
 
 _CAUSES: list[tuple[type[Exception] | tuple[type[Exception], ...], str]] = [
     (errors.LockNotAvailable, "a lock of the database did not come in time"),
@@ -59,8 +62,18 @@ def cause_of(error: BaseException) -> str:
 
 def busy_for(error: BaseException) -> Busy:
     """Return what a service raises instead of an error of the database, and log its cause."""
-    note_refusal(cause_of(error))
-    return Busy() if isinstance(_of_psycopg(error), _CROWD) else Unavailable()
+    cause = cause_of(error)
+    note_refusal(cause)
+    if isinstance(_of_psycopg(error), _CROWD):
+        return Busy()
+    _seen[cause] = time.monotonic()
+    return Unavailable()
+
+
+def met_lately() -> list[str]:
+    """Return for what broken parts this process has refused requests within the last minute, as the log has it."""
+    now = time.monotonic()
+    return sorted(cause for cause, at in list(_seen.items()) if now - at < _LATELY)
 
 
 def is_outage(error: BaseException) -> bool:

@@ -113,12 +113,12 @@ class _PreparingConnection:
         return _LoggedCursor(cursor, connection) if connection.queries_logged else CursorWrapper(cursor, connection)
 
 
-def prepared_cursor() -> CursorWrapper:
+def prepared_cursor(using: str = DEFAULT_DB_ALIAS) -> CursorWrapper:
     """Return a cursor for SQL of our own that takes PostgreSQL longer to plan than to run: it plans it once.
 
     To be used in a ``with``. Values go apart from the SQL, so they need a cast where it does not tell their types.
     """
-    return _PreparingConnection(connections[DEFAULT_DB_ALIAS]).cursor()
+    return _PreparingConnection(connections[using]).cursor()
 
 
 class _LoggedCursor(CursorDebugWrapper):

@@ -38,6 +38,11 @@ _WANTS_NEWEST = ("no-cache", "max-age=0")
 _reading: ContextVar[str] = ContextVar("reading", default=DEFAULT_DB_ALIAS)
 
 
+def reading() -> str:
+    """Return the alias of the database that this request reads: what was read of one is not to be taken for another."""
+    return _reading.get()
+
+
 class Router:
     """A database router: reads go where the view reads, writes to the primary."""
 

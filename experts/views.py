@@ -4,6 +4,7 @@ A list is rendered once and kept for as long as what is read for each request is
 """
 
 import re
+from datetime import datetime
 from urllib.parse import urlencode
 
 from csp.constants import NONE
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
+from experts.crowds import FreshReads
 from experts.discovery import PAGE_SIZE, Listing, cards, read_listing
 from experts.embedding import frame_query, let_frame
 from experts.filters import FILTERS, PARTS, Query, days_to_choose
@@ -28,7 +30,7 @@ from experts.models import Organization
 from experts.models.expert import LANGUAGES, Venue
 from experts.page_cache import PAGES, Page, render_shared
 from experts.parts_of_day import PARTS_OF_DAY
-from experts.replicas import may_read_replica
+from experts.replicas import may_read_replica, reading
 from experts.scheduling.anyone import types_to_choose
 from experts.scheduling.listed_starts import starts_of_cards
 
@@ -78,9 +80,10 @@ def picture(request, name):
 def _list(request, organization, base_url, template="experts/discover.html", frame: dict[str, str] | None = None):
     if any(not value for name in FILTERS for value in request.GET.getlist(name)):
         return _without_empty_fields(request, base_url)
-    now = timezone.now()
     template = "experts/_results.html" if is_partial(request) else template
-    listing = read_listing(request, organization, request.zone, now)
+    # Read after the request has come, by this one or another that came at the same moment and looks for the same.
+    asked = (organization and organization.pk, request.META["QUERY_STRING"], request.zone, get_language(), reading())
+    listing, now = _LISTINGS.get(asked, lambda: _read(request, organization))
     types = () if organization is None else types_to_choose(organization)
     # The organisation is read for each request anyway; name, accent, logo and origins are all that pages show of it.
     shown = organization and (
@@ -109,6 +112,14 @@ def _list(request, organization, base_url, template="experts/discover.html", fra
     # What one person looks for is not worth the room of what many look at.
     page = make() if listing.query.search else PAGES.get(key, (listing, shown), make)
     return page.response(request, {})
+
+
+_LISTINGS = FreshReads[tuple[Listing, datetime]]()
+
+
+def _read(request, organization) -> tuple[Listing, datetime]:
+    now = timezone.now()
+    return read_listing(request, organization, request.zone, now), now
 
 
 def _without_empty_fields(request, base_url: str) -> HttpResponseRedirect:

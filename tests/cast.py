@@ -42,6 +42,20 @@ def make_expert(**values) -> Expert:
     return Expert.objects.create(**defaults | values)
 
 
+def make_tax_adviser() -> Expert:
+    """Priya Raman of Hale & Partners, a house that has an accent and an address to write to."""
+    organization = make_organization(
+        name="Hale & Partners", slug="hale", accent="ocean", contact_email="desk@hale.example.com"
+    )
+    return make_expert(
+        name="Priya Raman",
+        slug="priya-raman",
+        headline="Chartered tax adviser",
+        organization=organization,
+        category=make_category(name="Law and tax", slug="law"),
+    )
+
+
 def make_session_type(organization: Organization, *experts: Expert, **values) -> SessionType:
     """A type of the organisation that these experts offer; 40 minutes unless told otherwise."""
     n = next(_numbers)
@@ -104,6 +118,33 @@ def book(slot: Slot, **values) -> Booking:
     """Through the service, with a name and an address of its own."""
     n = next(_numbers)
     return services.book(slot_id=slot.pk, **{"name": f"Lena {n}", "email": f"lena{n}@example.com"} | values).booking
+
+
+def make_full_slot(**values) -> Slot:
+    """A slot of which each seat is booked, by one person each."""
+    slot = make_slot(make_expert(max_party=2), **values)
+    for _ in range(slot.capacity):
+        book(slot)
+    return fresh(slot)
+
+
+# Why a slot cannot be booked (``make_unbookable``), and the title of the page that says so.
+UNBOOKABLE = [
+    ("full", "This slot is full"),
+    ("held", "Someone is booking this slot"),
+    ("closed", "This slot is closed"),
+    ("past", "It is too late for this slot"),
+]
+
+
+def make_unbookable(slot: Slot, reason: str) -> None:
+    """Let a slot of one seat be one that nobody can book, for one of the reasons of ``UNBOOKABLE``."""
+    if reason in ("full", "held"):
+        make_booking(slot, status=Status.CONFIRMED if reason == "full" else Status.HELD)
+    elif reason == "closed":
+        Slot.objects.filter(pk=slot.pk).update(is_closed=True)
+    else:
+        move_slot(slot, timezone.now() - timedelta(hours=1))
 
 
 def join_line(slot: Slot, **values) -> WaitlistEntry:

@@ -8,12 +8,16 @@ from django.http import QueryDict
 
 @dataclass
 class Form:
-    """One form of a page: ``method`` in lower case, where it is sent ("" is the page itself), and its named buttons."""
+    """One form of a page: ``method`` in lower case, where it is sent ("" is the page itself), and its named buttons.
+
+    ``files``: names of its fields for files.
+    """
 
     method: str
     action: str
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: list[tuple[str, str]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
 
 
 class _Fields(HTMLParser):
@@ -23,6 +27,8 @@ class _Fields(HTMLParser):
         super().__init__()
         self.forms: list[Form] = []
         self._form, self._select, self._options, self._textarea = None, None, [], None
+        self._by_id: dict[str, Form] = {}
+        self._files: list[tuple[str, str]] = []  # the id of a form elsewhere on the page, and the field's name
 
     @property
     def sent(self) -> list[tuple[str, str]]:
@@ -31,9 +37,9 @@ class _Fields(HTMLParser):
     def handle_starttag(self, tag, attrs):
         at = dict(attrs)
         if tag == "form":
-            self._form = Form(at.get("method", "get").lower(), at.get("action", ""))
-            if "logout" not in self._form.action:
-                self.forms.append(self._form)
+            self._begin(at)
+        elif tag == "input" and at.get("type") == "file":
+            self._file(at)
         if self._form is None or "disabled" in at:
             return
         if tag in ("button", "input") and at.get("type", "submit" if tag == "button" else "") == "submit":
@@ -54,6 +60,17 @@ class _Fields(HTMLParser):
         elif tag == "textarea" and at.get("name"):
             self._textarea = (at["name"], "")
 
+    def _begin(self, at):
+        self._form = self._by_id[at.get("id", "")] = Form(at.get("method", "get").lower(), at.get("action", ""))
+        if "logout" not in self._form.action:
+            self.forms.append(self._form)
+
+    def _file(self, at):
+        if at.get("form"):
+            self._files.append((at["form"], at["name"]))
+        elif self._form is not None:
+            self._form.files.append(at["name"])
+
     def handle_endtag(self, tag):
         if tag == "form":
             self._form = None
@@ -70,6 +87,12 @@ class _Fields(HTMLParser):
             self._form.fields.append((name, text.removeprefix("\n").replace("\r\n", "\n").replace("\n", "\r\n")))
             self._textarea = None
 
+    def close(self):
+        super().close()
+        for form, name in self._files:
+            if form in self._by_id:
+                self._by_id[form].files.append(name)
+
     def handle_data(self, data):
         if self._textarea:
             self._textarea = (self._textarea[0], self._textarea[1] + data)
@@ -79,6 +102,7 @@ def forms_of(html: str) -> list[Form]:
     """All forms of a page but the one that logs out."""
     parser = _Fields()
     parser.feed(html)
+    parser.close()
     return parser.forms
 
 

@@ -111,14 +111,17 @@ HOURS = """
     SELECT id, weekday, '08:00', '16:00', 45, 45, default_capacity, ''
     FROM experts_expert CROSS JOIN unnest(ARRAY[0, 2]) AS weekday
 """
-# ``draw``, one of 1,000 and as good as random, decides what becomes of a slot.
+# ``draw``, one of 1,000 and as good as random, decides what becomes of a slot. The first expert of each organisation
+# will be away for a month: the bookings of that time wait for another one.
 SLOTS = """
     INSERT INTO experts_slot (expert_id, date, time, starts_at, ends_at, title, capacity, seats_held, seats_booked,
                               next_hold_expiry, is_closed, version, from_hours)
     SELECT expert.id, day, clock, starts_at, starts_at + interval '45 minutes', '', default_capacity,
            is_held::int, is_booked::int, CASE WHEN is_held THEN now() + interval '5 minutes' END,
-           draw = 999, 1 + is_booked::int, true
-    FROM (SELECT *, row_number() OVER (ORDER BY id) AS n FROM experts_expert) AS expert
+           draw = 999 OR is_first AND day BETWEEN current_date + 9 AND current_date + 39, 1 + is_booked::int, true
+    FROM (SELECT *, row_number() OVER (ORDER BY id) AS n,
+                 row_number() OVER (PARTITION BY organization_id ORDER BY id) = 1 AS is_first
+          FROM experts_expert) AS expert
     CROSS JOIN generate_series(0, %(each)s - 1) AS k
     CROSS JOIN LATERAL (SELECT current_date + (k / %(a_day)s - %(days_past)s) * %(between)s + (n %% %(between)s)::int
                                    AS day,
@@ -134,14 +137,18 @@ SLOTS = """
 # In the order in which people book: scattered over experts and days. One in thirty was cancelled.
 BOOKINGS = """
     INSERT INTO bookings_booking (slot_id, seats, status, name, email, phone, notes, reference, holder, expires_at,
-                                  language, timezone, source, created_at)
+                                  language, timezone, source, of_expert_id,
+                                  of_organization_id, created_at)
     SELECT slot.id, 1, status, CASE WHEN status = 'HELD' THEN '' ELSE
                (%(first)s::text[])[1 + n %% 13] || ' ' || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
-           CASE WHEN status = 'HELD' THEN '' ELSE 'person' || n %% %(people)s || '@example.com' END, '', '',
+           CASE WHEN status = 'HELD' THEN '' ELSE 'person' || n %% %(people)s || '@example.com' END,
+           CASE WHEN status <> 'HELD' AND n %% 3 = 0
+                THEN '+447' || lpad((n %% %(people)s * 7919 %% 1000000000)::text, 9, '0') ELSE '' END, '',
            'EB-' || substr(letters, 1, 4) || '-' || substr(letters, 5),
            CASE WHEN n %% 2 = 0 THEN md5(n::text) ELSE '' END,
            CASE status WHEN 'PENDING' THEN slot.starts_at WHEN 'HELD' THEN slot.next_hold_expiry END,
-           'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + n %% 3], now() - (%(bookings)s - n) * interval '1 second'
+           'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + n %% 3], CASE WHEN n %% 6 = 1 THEN slot.expert_id END,
+           expert.organization_id, now() - (%(bookings)s - n) * interval '1 second'
     FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n FROM experts_slot
           WHERE seats_booked = 1 OR seats_held = 1 OR id %% 97 = 0) AS slot
     CROSS JOIN LATERAL (SELECT translate(lpad(to_hex(n * 2654435761 %% 4294967296), 8, '0'),
@@ -150,6 +157,7 @@ BOOKINGS = """
                                     WHEN slot.ends_at < now() AND n %% 25 = 0 THEN 'NO_SHOW'
                                     WHEN slot.ends_at < now() THEN 'COMPLETED' WHEN n %% 50 = 0 THEN 'PENDING'
                                     ELSE 'CONFIRMED' END AS status) AS more
+    JOIN experts_expert AS expert ON expert.id = slot.expert_id
     ORDER BY n
 """
 REST = [
@@ -175,6 +183,30 @@ REST = [
     INSERT INTO bookings_waitlistentry (slot_id, name, email, seats, status, is_echo, visitor, language, timezone)
     SELECT slot.id, 'Lena Fischer', 'person' || slot.id || '@example.com', 1, 'WAITING', false, '', 'en', 'UTC'
     FROM experts_slot AS slot WHERE seats_booked = capacity AND starts_at > now() AND id %% 30 = 0
+    """,
+    # Two types, which the first experts of one organisation offer.
+    """
+    INSERT INTO experts_sessiontype (organization_id, name, slug, description, minutes, buffer_before, buffer_after,
+                                     price_currency, price_words, venue, venue_note, is_group, audience, colour,
+                                     position, is_active)
+    SELECT organization.id, kind.name, kind.slug, '', kind.minutes, 0, 0, '', '', '', '', false, 'everybody', '',
+           kind.position, true
+    FROM experts_organization AS organization
+    CROSS JOIN (VALUES ('First visit', 'first-visit', 45, 0), ('Short talk', 'short-talk', 30, 1))
+               AS kind (name, slug, minutes, position)
+    WHERE organization.slug = 'clinic-1'
+    """,
+    """
+    INSERT INTO experts_offeredtype (expert_id, session_type_id, price_words)
+    SELECT expert.id, kind.id, ''
+    FROM experts_sessiontype AS kind
+    CROSS JOIN LATERAL (SELECT id FROM experts_expert WHERE organization_id = kind.organization_id AND is_active
+                        ORDER BY id LIMIT 5) AS expert
+    """,
+    """
+    INSERT INTO experts_timeoff (expert_id, first_day, last_day, reason)
+    SELECT id, current_date + (id %% 300)::int, current_date + (id %% 300)::int + 6, 'Holidays'
+    FROM experts_expert WHERE id %% 5 = 0
     """,
     """
     INSERT INTO experts_user (email, password, is_staff, is_active, is_superuser, name)

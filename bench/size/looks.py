@@ -1,6 +1,6 @@
-"""What is looked at: pages of the site, the API, the admin's lists, and what the worker looks for each minute."""
+"""What is looked at: pages of the site, the API, what staff see, and what the worker looks for each minute."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,13 +8,14 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from bench.size import staff
+from bench.size.look import Look, got
 from bookings.models import Booking, LookupRequest, MailKind
 from bookings.services import catch_up, cleanup, expiry
 from bookings.services.reminders import due_reminders
-from experts.models import Expert, Membership, Organization, Role, User
+from experts.models import Expert, OfferedType
 from experts.selectors import behind_horizon
 
-Look = Callable[[], object]
 BEYOND = 10**6  # the page that is meant by "last"
 
 
@@ -23,17 +24,9 @@ def looks() -> Iterator[tuple[str, Look]]:
     yield from discovery()
     yield from pages()
     yield from api()
-    yield from admin("superuser", _superuser())
-    yield from admin("owner", _owner())
+    yield from staff.admin()
+    yield from staff.api()
     yield from sweeps()
-
-
-def _get(client: Client, path: str, **query: Any) -> Look:
-    def look() -> None:
-        response = client.get(path, query, follow=True)
-        assert response.status_code == 200, (path, query, response.status_code)
-
-    return look
 
 
 def discovery() -> Iterator[tuple[str, Look]]:
@@ -62,6 +55,7 @@ def discovery() -> Iterator[tuple[str, Look]]:
         ("experts of a city free tomorrow", "/experts/", {"city": "City 5", "when": "tomorrow"}),
         ("an organisation", f"/o/{usual}/", {}),
         ("a large organisation", f"/o/{large}/", {}),
+        ("an organisation with types", "/o/clinic-1/", {}),
         ("search, a first name", "/experts/", {"search": "yuki"}),
         ("search, a word of all", "/experts/", {"search": "adviser"}),
         ("search, a word of all, tomorrow", "/experts/", {"search": "adviser", "when": "tomorrow"}),
@@ -72,22 +66,36 @@ def discovery() -> Iterator[tuple[str, Look]]:
     for name, path, query in lists:
         for sort in ("soonest", "name"):
             for page, which in ((1, "first"), (6, "6th"), (BEYOND, "last")):
-                yield f"{name}, {sort}, {which} page", _get(client, path, **query, sort=sort, page=page)
+                yield f"{name}, {sort}, {which} page", got(client, path, **query, sort=sort, page=page)
 
 
 def pages() -> Iterator[tuple[str, Look]]:
     client = Client()
     expert = Expert.objects.active().order_by("pk")[60]
     page = reverse("expert", args=[expert.slug])
-    yield "an expert's page", _get(client, page)
-    yield "an expert's page, a day", _get(client, page, day=f"{expert.today() + timedelta(days=9)}")
-    yield "an expert's page, a month", _get(client, page, month=f"{expert.today() + timedelta(days=30):%Y-%m}")
+    yield "an expert's page", got(client, page)
+    yield "an expert's page, a day", got(client, page, day=f"{expert.today() + timedelta(days=9)}")
+    yield "an expert's page, a month", got(client, page, month=f"{expert.today() + timedelta(days=30):%Y-%m}")
+    offered = OfferedType.objects.order_by("pk")[0]
+    of_types = reverse("expert", args=[offered.expert.slug])
+    yield "an expert's page, with types", got(client, of_types)
+    yield "an expert's page, a type", got(client, of_types, type="first-visit")
+    yield "anyone for a type", got(client, reverse("anyone", args=["clinic-1", "first-visit"]))
+    yield (
+        "anyone for a type, a month",
+        got(
+            client,
+            reverse("anyone", args=["clinic-1", "first-visit"]),
+            month=f"{expert.today() + timedelta(days=30):%Y-%m}",
+        ),
+    )
+    yield "sitemap", got(client, reverse("sitemap"))
     booking = Booking.objects.filter(status="CONFIRMED", slot__starts_at__gt=timezone.now()).exclude(holder="")[:1][0]
     yield "bookings of an address", lambda: Booking.objects.of_address(booking.email).exists()
     owner = _visitor(booking)
-    yield "My bookings", _get(owner, reverse("my_bookings"))
-    yield "a booking", _get(owner, reverse("booking", args=[booking.reference]))
-    yield "look-up, sent", _get(_asked(booking), reverse("my_bookings"), sent=1)
+    yield "My bookings", got(owner, reverse("my_bookings"))
+    yield "a booking", got(owner, reverse("booking", args=[booking.reference]))
+    yield "look-up, sent", got(_asked(booking), reverse("my_bookings"), sent=1)
 
 
 def _visitor(booking: Booking) -> Client:
@@ -108,6 +116,7 @@ def _asked(booking: Booking) -> Client:
 def api() -> Iterator[tuple[str, Look]]:
     client = Client()
     expert = Expert.objects.active().order_by("pk")[60]
+    offered = OfferedType.objects.order_by("pk")[0]
     experts, slots = "/api/v1/experts", "/api/v1/slots"
     asked: list[tuple[str, str, dict[str, Any]]] = [
         ("experts", experts, {}),
@@ -119,87 +128,12 @@ def api() -> Iterator[tuple[str, Look]]:
         ("slots", slots, {}),
         ("slots, 20th page", slots, {"page": 20}),
         ("bookable slots", slots, {"bookable": "true"}),
+        ("slots of an expert's type", slots, {"expert": offered.expert.slug, "type": "first-visit"}),
+        ("types of an expert", f"{experts}/{offered.expert.slug}/session-types", {}),
+        ("starts with anyone", "/api/v1/organizations/clinic-1/types/first-visit/starts", {}),
     ]
     for name, path, query in asked:
-        yield f"API, {name}", _get(client, path, **query)
-
-
-def _superuser() -> Client:
-    return _logged_in(
-        User.objects.filter(email="boss@example.com").first() or User.objects.create_superuser("boss@example.com")
-    )
-
-
-def _owner() -> Client:
-    user = User.objects.get(email="user7@example.com")
-    organization = Organization.objects.get(slug="clinic-2")
-    Membership.objects.get_or_create(user=user, organization=organization, defaults={"role": Role.OWNER})
-    return _logged_in(user)
-
-
-def _logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
-    return client
-
-
-def admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
-    organization = "clinic-0" if who == "superuser" else "clinic-2"
-    mine = Booking.objects.filter(slot__expert__organization__slug=organization).exclude(name="")
-    booking = mine.filter(slot__expert=Expert.objects.filter(organization__slug=organization)[3]).order_by("pk")[5]
-    expert = booking.slot.expert
-    today = timezone.localdate()
-    week = {"slot__date_from": f"{today:%Y-%m-%d}", "slot__date_to": f"{today + timedelta(days=6):%Y-%m-%d}"}
-    bookings, slots, refused = (
-        "bookings_booking_changelist",
-        "experts_slot_changelist",
-        "bookings_turnedaway_changelist",
-    )
-    pages: list[tuple[str, str, dict[str, Any]]] = [
-        ("Today", "index", {}),
-        ("Bookings", bookings, {}),
-        ("Bookings, page 100", bookings, {"p": 100}),
-        ("Bookings, beyond the last page", bookings, {"p": 90_000_000}),
-        ("Bookings by reference", bookings, {"q": booking.reference}),
-        ("Bookings by address", bookings, {"q": booking.email}),
-        ("Bookings by part of an address", bookings, {"q": booking.email.partition("@")[0]}),
-        ("Bookings by name", bookings, {"q": booking.name}),
-        ("Bookings by a frequent name", bookings, {"q": "karim"}),
-        ("Bookings by a name nobody has", bookings, {"q": "zzyzx"}),
-        ("Bookings that are pending", bookings, {"status__exact": "PENDING"}),
-        ("Bookings that are rejected (none)", bookings, {"status__exact": "REJECTED"}),
-        ("Bookings by source", bookings, {"source__exact": "api"}),
-        ("Bookings of an expert", bookings, {"slot__expert__id__exact": expert.pk}),
-        ("Bookings of this week", bookings, week),
-        ("Bookings of a week long ago (none)", bookings, {"slot__date_to": "2001-01-07"}),
-        ("Bookings of an expert this week", bookings, {"slot__expert__id__exact": expert.pk, **week}),
-        ("Bookings of a slot", bookings, {"slot__id__exact": booking.slot_id}),
-        ("Slots", slots, {}),
-        ("Slots of the past", slots, {"when": "past"}),
-        ("Slots, all", slots, {"when": "all"}),
-        ("Slots, page 100", slots, {"p": 100, "when": "all"}),
-        ("Slots of an expert", slots, {"expert__id__exact": expert.pk}),
-        ("Slots of a day", slots, {"date_from": f"{today}", "date_to": f"{today}"}),
-        ("Slots by words and day", slots, {"q": f"{expert.name} {today + timedelta(days=3)}"}),
-        ("Slots by words nobody has", slots, {"q": "zzyzx"}),
-        ("Slots that are closed", slots, {"is_closed__exact": 1}),
-        ("Turned away", refused, {}),
-        ("Turned away, an expert", refused, {"slot__expert__id__exact": expert.pk}),
-        ("Turned away, by API (none)", refused, {"source__exact": "api"}),
-        ("E-mails", "bookings_notification_changelist", {}),
-        ("Waitlist", "bookings_waitlistentry_changelist", {}),
-        ("Experts", "experts_expert_changelist", {}),
-        ("Experts by words", "experts_expert_changelist", {"q": "yuki"}),
-        ("Organisations", "experts_organization_changelist", {}),
-        ("Book for somebody", "bookings_booking_add", {"slot": booking.slot_id}),
-    ]
-    if who == "superuser":
-        pages += [("Categories", "experts_category_changelist", {}), ("Users", "experts_user_changelist", {})]
-    for name, page, query in pages:
-        yield f"{who}, {name}", _get(client, reverse(f"admin:{page}"), **query)
-    yield f"{who}, An expert", _get(client, reverse("admin:experts_expert_change", args=[expert.pk]))
-    yield f"{who}, A slot", _get(client, reverse("admin:experts_slot_change", args=[booking.slot_id]))
-    yield f"{who}, A booking", _get(client, reverse("admin:bookings_booking_change", args=[booking.pk]))
+        yield f"API, {name}", got(client, path, **query)
 
 
 def sweeps() -> Iterator[tuple[str, Look]]:

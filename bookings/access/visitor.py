@@ -98,15 +98,15 @@ def address_behind_proxies(address: str, forwarded_for: str) -> str:
 
 def is_trusted_proxy(address: str) -> bool:
     """Whether a peer's address is one of TRUSTED_PROXIES, whose headers are believed."""
+    return _is_among(address, tuple(settings.TRUSTED_PROXIES))
+
+
+@lru_cache(maxsize=64)  # behind a proxy nearly all requests come from its address
+def _is_among(address: str, proxies: tuple[str, ...]) -> bool:
     parsed = _parse(address)
     if parsed is None:
         return not address  # a Unix socket has no address; only our own proxy can reach it
-    return any(parsed in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
-
-
-@lru_cache(maxsize=16)
-def _networks(proxies: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    return [ipaddress.ip_network(proxy, strict=False) for proxy in proxies]
+    return any(parsed in ipaddress.ip_network(proxy, strict=False) for proxy in proxies)
 
 
 def _parse(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

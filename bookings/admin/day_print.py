@@ -7,8 +7,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from bookings.admin.day import WORDS
 from bookings.admin.day_address import DayAddress
+from bookings.admin.day_drawing import WORDS
 from bookings.admin.staff_choice import chosen_organization, wanted_day, wanted_experts
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status

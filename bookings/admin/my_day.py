@@ -19,8 +19,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 
 from bookings import services
-from bookings.admin.day import ICONS, WORDS
 from bookings.admin.day_address import book_url
+from bookings.admin.day_drawing import ICONS, WORDS
 from bookings.admin.my_day_block import Here, block
 from bookings.admin.people_read import read_words
 from bookings.admin.requests import visits_in_words

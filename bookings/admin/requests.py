@@ -72,7 +72,7 @@ def _page(
     mine = _may_answer(request)
     organizations = organizations_to_choose(request, organization)
     named = named_in_addresses(organization, organizations)
-    every = waiting_requests(mine, now).filter(slot__expert__organization=organization)
+    every = waiting_requests(mine, now).filter(of_organization=organization)
     chosen = read_key(request.GET.get("expert", ""))
     if chosen and not Expert.objects.filter(pk=chosen, organization=organization).exists():
         chosen = 0  # of the organisation that was chosen before
@@ -274,7 +274,7 @@ def _counted(rows: QuerySet[Booking]) -> str:
 
 def _elsewhere(every: QuerySet[Booking], organization: Organization) -> str:
     """How many wait in the other organisations, which the number in the menu counts, too."""
-    others = every.exclude(slot__expert__organization=organization)
+    others = every.exclude(of_organization=organization)
     number = len(others.order_by().values_list("pk")[: MOST_IN_BADGE + 1])
     if not number:
         return ""

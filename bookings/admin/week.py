@@ -17,8 +17,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from bookings.admin.day import draw_column
 from bookings.admin.day_address import DayAddress
+from bookings.admin.day_drawing import draw_column
 from bookings.admin.staff_choice import chosen_organization, organization_of, wanted_day
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
@@ -89,10 +89,14 @@ def week_page(request: HttpRequest) -> HttpResponse:
 
 
 def _experts(request: HttpRequest, organization: Organization) -> list[Expert]:
-    rows = list(experts_seen(reach(request), organization).defer("bio", "search_text").order_by("name", "pk"))
-    for expert in rows[:MOST_TO_CHOOSE]:
+    seen = experts_seen(reach(request), organization).defer("bio", "search_text")
+    rows = list(seen.order_by("name", "pk")[:MOST_TO_CHOOSE])
+    asked = read_key(request.POST.get("expert") or request.GET.get("expert", ""))
+    if len(rows) == MOST_TO_CHOOSE and asked and all(expert.pk != asked for expert in rows):
+        rows += seen.filter(pk=asked)  # whoever is asked for is there, however many there are
+    for expert in rows:
         expert.organization = organization
-    return rows[:MOST_TO_CHOOSE]
+    return rows
 
 
 def _chosen(request: HttpRequest, experts: list[Expert], asked: str) -> Expert | None:

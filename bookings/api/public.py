@@ -78,8 +78,8 @@ def book(request: HttpRequest, slot_id: int, details: BookIn, headers: Header[Ke
         expert = error.slot.expert
         if not (expert.is_active and expert.organization.is_active):
             raise NotFound from error  # as their page is
-        return Status(409, taken(error))
-    return Status(201, booked(answer))
+        return taken(error)
+    return booked(answer)
 
 
 @router.post(
@@ -115,7 +115,7 @@ def book_anyone(request: HttpRequest, slug: Slug, type_slug: Slug, details: Book
         return Status(
             409, TakenTime(code=error.code, detail=str(error), reason=error.reason, alternatives=alternatives)
         )
-    return Status(201, booked(answer))
+    return booked(answer)
 
 
 @router.get("/slots/{int:slot_id}/challenge", response={200: ChallengeOut}, summary="A challenge, to be kept a seat")

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from ninja import Header, Query, Router, Status
+from ninja import Header, Query, Router
 
 from bookings import services
 from bookings.api.authentication import StaffToken
@@ -42,7 +42,7 @@ DECIDED = {200: StaffBookingOut, 409: Error, **errors(400, 401, 403, 404, 422)}
 
 
 def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
-    return Booking.objects.shown().with_slot().filter(slot__expert__organization=request.auth.organization)
+    return Booking.objects.shown().with_slot().filter(of_organization=request.auth.organization)
 
 
 def own_booking(request: HttpRequest, reference: str) -> Booking:
@@ -147,8 +147,8 @@ def add_booking(request: HttpRequest, details: StaffBookIn, headers: Header[Keye
             source=Source.STAFF,
         )
     except SlotTaken as error:
-        return Status(409, taken(error))
-    return Status(201, booked(answer))
+        return taken(error)
+    return booked(answer)
 
 
 @router.get(
@@ -231,7 +231,7 @@ def move_booking(request: HttpRequest, reference: str, details: Move):
     try:
         services.reschedule(booking_id=booking.pk, slot_id=slot.pk, by_customer=False)
     except SlotTaken as error:
-        return Status(409, taken(error))
+        return taken(error)
     return _as_it_is(request, booking)
 
 

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 
 from bookings.mail import limits, log
 from bookings.mail.messages import Before, booking_mail
+from bookings.mail.pace import Pace
 from bookings.mail.recipients import recipients_of_each
 from bookings.mail.rules import ABOUT_MOVES, AFTER_APPROVAL, MailKind, still_true
 from bookings.mail.transport import Transport
@@ -222,4 +223,5 @@ def _settle(
 
 def keep_sending(stop: threading.Event) -> None:
     """Send what is due, and look for more every second, until ``stop`` is set. For a thread of a worker."""
-    keep_looking("The outbox", lambda: send_due() == BATCH, stop)
+    pace = Pace()
+    keep_looking("The outbox", lambda: pace.goes_on(is_more=send_due() == BATCH), stop)

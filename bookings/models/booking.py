@@ -1,30 +1,28 @@
 import re
 import secrets
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 import pghistory
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
-from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Coalesce, Lower, Now
-from django.db.models.lookups import GreaterThan, LessThanOrEqual
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
-from bookings.models.proof import Proof
-from bookings.phones import COUNTRY_CODE, digits_at_home, digits_to_find, show_phone
+from bookings.models.booking_queryset import PHONE_AT_HOME, PHONE_BACKWARDS, WORDS_OF_NAME, BookingQuerySet
+from bookings.phones import show_phone
 from bookings.policy import BrokenRule
-from bookings.transitions import OCCUPYING, Status
+from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
-from experts.models import Expert, Session, SessionTerms, SessionType, Slot
+from experts.copying import copy_row
+from experts.models import Expert, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.expert import Venue
-from experts.search import folded, folded_spelt_out, spellings, words_query
 from experts.timezones import validate_zone
 
 # No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
@@ -79,214 +77,6 @@ class ProofReason(models.TextChoices):
     DOMAIN = "domain", _("A disposable e-mail address")
     QUICK = "quick", _("The form was filled in faster than a person can")
     ADDRESS = "address", _("Many bookings with a known address, from browsers that its reader has not vouched for")
-
-
-# Between words: else "Dr.Weiss" would be the name of a computer, and a curly apostrophe a letter.
-_JOINTS = "'’‘ʼ-‐‑–.,/_@+&"
-_NAME: "Func[Any]" = Func(
-    "name", Value(_JOINTS), Value(" " * len(_JOINTS)), function="translate", output_field=models.TextField()
-)
-_WORDS_OF_NAME = SearchVector(folded(_NAME), folded_spelt_out(_NAME), config="simple")
-_PHONE: "Func[Any]" = Func(
-    "phone", Value(";"), Value(1), function="split_part", output_field=models.TextField()
-)  # no extension
-
-
-def _digits_of(phone: "Func[Any]") -> "Func[Any]":
-    return Func(
-        phone,
-        Value(r"\D"),
-        Value(""),
-        Value("g"),
-        function="regexp_replace",
-        output_field=models.TextField(),
-    )
-
-
-# The digits of a phone number, the last one first: in whatever way people say a number, with the country or with a zero
-# before it, or only its end, it ends the same.
-_PHONE_BACKWARDS = Func(_digits_of(_PHONE), function="reverse", output_field=models.TextField())
-# Its digits after the code of the country and a zero, in whatever country they are said: as far as they have been said.
-_PHONE_AT_HOME = Func(
-    _digits_of(
-        Func(
-            _PHONE, Value(rf"^\+{COUNTRY_CODE}"), Value(""), function="regexp_replace", output_field=models.TextField()
-        )
-    ),
-    Value("0"),
-    function="ltrim",
-    output_field=models.TextField(),
-)
-# A booking that awaits its proof is a hold with a name.
-_ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
-    Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
-)
-# A session of a type may end before the slot in which it starts, or with one of those that follow.
-ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
-IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(ENDS_AT, Now()))
-_MOST_WORDS = 8  # a search is a few words; more would only make the query slow
-
-
-class BookingQuerySet(models.QuerySet["Booking"]):
-    def occupying(self) -> Self:
-        """Bookings that take seats."""
-        return self.filter(status__in=OCCUPYING)
-
-    def running_holds(self, visitor: str) -> Self:
-        """What is being kept for a browser at this moment."""
-        return self.filter(holder=visitor, status=Status.HELD, expires_at__gt=Now()) if visitor else self.none()
-
-    def ended_holds(self) -> Self:
-        """Holds that ran out or were let go, and bookings whose link nobody opened in time. Nothing is told of them."""
-        return self.filter(_ENDED_HOLD)
-
-    def exclude_ended_holds(self) -> Self:
-        return self.exclude(_ENDED_HOLD)
-
-    def not_erased(self) -> Self:
-        """Those whose person has not been erased (bookings/privacy/)."""
-        return self.filter(erased_at=None)
-
-    def of_address(self, email: str) -> Self:
-        """What was booked with an address, however its letters were written; holds left out."""
-        if not email:
-            return self.none()
-        return self.annotate(address=Lower("email")).filter(address=Lower(Value(email))).shown()
-
-    def of_phone(self, text: str) -> Self:
-        """Bookings with a phone number that ends with the digits of ``text``, in any spelling; four at least."""
-        digits = digits_to_find(text)
-        if not digits:
-            return self.none()
-        return self.exclude(phone="").alias(backwards=_PHONE_BACKWARDS).filter(backwards__startswith=digits[::-1])
-
-    def of_phone_begun(self, text: str) -> Self:
-        """Bookings with a phone number that begins with the digits of ``text``: as ``of_phone``, from the front.
-
-        With the code of a country or a zero before them, or with neither.
-        """
-        digits = digits_at_home(text)
-        if not digits:
-            return self.none()
-        return self.exclude(phone="").alias(at_home=_PHONE_AT_HOME).filter(at_home__startswith=digits)
-
-    def matching(self, text: str) -> Self:
-        """Bookings with all typed words at the beginning of a word of the name, an address that begins like that, or a
-        phone number that ends or begins like that (``of_phone``, ``of_phone_begun``).
-
-        All of them when no word was typed. In any case of letters, and whatever their accents are (experts/search.py).
-        """
-        keys = Booking.objects.keys_matching(text)
-        return self if keys is None else self.filter(pk__in=keys)
-
-    def keys_matching(self, text: str) -> models.QuerySet[Any] | None:
-        """Return the keys of all bookings that match (``matching``), in no order; None when no word was typed."""
-        words = [ways for part in text.split()[:_MOST_WORDS] if (ways := tuple(spellings(part)))]
-        if not words:
-            return Booking.objects.none().values("pk") if text.strip() else None
-        query = SearchQuery(words_query(words), config="simple", search_type="raw")
-        named = Booking.objects.order_by().exclude(name="").alias(words=_WORDS_OF_NAME).filter(words=query)
-        address = text.replace("\0", "").strip().lower()  # PostgreSQL knows no such character
-        written_to = Booking.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
-        every = Booking.objects.order_by()
-        called = [every.of_phone(text), every.of_phone_begun(text)] if digits_to_find(text) else []
-        # A union rather than an OR: each branch has its index.
-        return named.values("pk").union(written_to.values("pk"), *(rows.values("pk") for rows in called), all=True)
-
-    def proven_to(self, visitor: str) -> Self:
-        """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
-
-        Holds are left out: they are nobody's booking yet. Nothing for a browser that has no identity yet.
-        """
-        if not visitor:
-            return self.none()
-        proofs = Proof.objects.live(visitor)
-        addresses = proofs.exclude(email="").values(address=Lower("email"))
-        # A union rather than conditions joined by OR: each branch has its index, an OR of them would read every row.
-        mine = Booking.objects.order_by().filter(holder=visitor).values("pk")
-        one_by_one = proofs.exclude(booking=None).values("booking_id")
-        with_address = Booking.objects.order_by().annotate(address=Lower("email"))
-        by_address = with_address.filter(address__in=addresses).values("pk")
-        return self.filter(pk__in=mine.union(one_by_one, by_address, all=True)).shown()
-
-    def shown(self) -> Self:
-        """Bookings that somebody made, whatever became of them, unless their person was erased.
-
-        A hold that nobody completed is none. Neither is what still awaits its proof: it may be invented.
-        """
-        return self.exclude(status=Status.HELD).exclude(name="").filter(awaits_proof=False)
-
-    def shown_or_awaiting(self) -> Self:
-        """As ``shown``, and what awaits its proof: for its mails and links, and for the browser that asked for it."""
-        return self.exclude(name="").filter(~Q(status=Status.HELD) | Q(awaits_proof=True))
-
-    def awaiting_proof_of(self, visitor: str) -> Self:
-        """What a browser asked for and whose link nobody has opened yet, run out or not."""
-        return self.filter(holder=visitor, awaits_proof=True) if visitor else self.none()
-
-    def with_slot(self) -> Self:
-        return self.select_related(
-            "slot__expert__organization", "slot__expert__category", "session_type", "second_expert"
-        )
-
-    def of_experts(self, experts: models.QuerySet[Expert]) -> Self:
-        """Those with one of these experts, also as the second of two."""
-        return self.filter(Q(slot__expert__in=experts) | Q(second_expert__in=experts))
-
-    def with_expert(self, expert_id: int) -> Self:
-        """As ``of_experts``, for one, by the indexes of both: for lists, which are long."""
-        every = Booking.objects.order_by()
-        first, second = every.filter(slot__expert=expert_id), every.filter(second_expert=expert_id)
-        return self.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))
-
-    def for_mails(self) -> Self:
-        """What e-mails say, in one query for many bookings, without the long texts that they do not.
-
-        Sets ``read_at``.
-        """
-        found = self.select_related("slot__expert__organization", "session_type", "second_expert").defer(
-            "notes",
-            *("slot__expert__bio", "slot__expert__search_text"),
-            *("second_expert__bio", "second_expert__search_text"),
-        )
-        return found.annotate(read_at=Now())
-
-    def slots_before_move(self, keys: list[int]) -> dict[int, Slot]:
-        """By booking, the slot that it had before its last move, with its expert, as its history says.
-
-        Without slots that were deleted.
-        """
-        before = self.model.pgh_event_model.objects.filter(
-            pgh_obj__in=keys, sequence=F("pgh_obj__sequence") - 1
-        ).order_by("pgh_id")
-        slot_of = dict(before.values_list("pgh_obj_id", "slot_id"))
-        slots = Slot.objects.select_related("expert").in_bulk(set(slot_of.values()))
-        return {key: slots[slot_id] for key, slot_id in slot_of.items() if slot_id in slots}
-
-    def once_approved(self, keys: list[int]) -> set[int]:
-        """Those among these bookings that were confirmed at some time, by their history."""
-        confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
-        return set(confirmed.values_list("pgh_obj_id", flat=True))
-
-    def over(self, at: datetime) -> Self:
-        """Those whose sessions had ended at that instant: sessions of a type by their own end."""
-        return self.filter(LessThanOrEqual(ENDS_AT, Value(at, models.DateTimeField())))
-
-    def ahead(self) -> Self:
-        """Requests and confirmed bookings whose sessions are still to come or going on."""
-        return self.filter(IS_AHEAD)
-
-    def exclude_ahead(self) -> Self:
-        """All others."""
-        return self.exclude(IS_AHEAD)
-
-    def upcoming(self) -> Self:
-        """Those ``ahead``, soonest first."""
-        return self.ahead().order_by("slot__starts_at")
-
-    def earlier(self) -> Self:
-        """All others, latest first."""
-        return self.exclude_ahead().order_by("-slot__starts_at")
 
 
 # Statuses whose seats the trigger counts as booked (bookings/transitions.py).
@@ -404,6 +194,18 @@ class Booking(models.Model):
         db_index=False,
         related_name="+",
     )
+    # Its expert's, for lists of one organisation. Kept by a trigger, and by one on experts who change theirs: whatever
+    # else writes to it is ignored. No constraint, as above.
+    of_organization = models.ForeignKey(
+        Organization,
+        on_delete=models.DO_NOTHING,
+        null=True,
+        blank=True,
+        editable=False,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     # What no visitor could have booked: the rule outside of which staff booked it.
     broken_rule = models.CharField(
@@ -489,14 +291,14 @@ class Booking(models.Model):
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="booking_of_address"),
             # For the ends of phone numbers, as beginnings of what stands there.
             models.Index(
-                OpClass(_PHONE_BACKWARDS, name="text_pattern_ops"), name="booking_of_phone", condition=~Q(phone="")
+                OpClass(PHONE_BACKWARDS, name="text_pattern_ops"), name="booking_of_phone", condition=~Q(phone="")
             ),
             # And for their beginnings.
             models.Index(
-                OpClass(_PHONE_AT_HOME, name="text_pattern_ops"), name="booking_of_phone_begun", condition=~Q(phone="")
+                OpClass(PHONE_AT_HOME, name="text_pattern_ops"), name="booking_of_phone_begun", condition=~Q(phone="")
             ),
             # Not for holds, which nobody has named yet and which come and go most often.
-            GinIndex(_WORDS_OF_NAME, name="booking_in_plain_words", condition=~Q(name="")),
+            GinIndex(WORDS_OF_NAME, name="booking_in_plain_words", condition=~Q(name="")),
             # Requests that wait for staff; with the holds, what runs out next.
             models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
@@ -511,6 +313,11 @@ class Booking(models.Model):
                 condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
             ),
             models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
+            # An organisation's list, in its order, and its requests, the one that runs out first on top.
+            models.Index("of_organization", "id", name="booking_of_organization"),
+            models.Index(
+                "of_organization", "expires_at", name="booking_asked_of_organization", condition=Q(status="PENDING")
+            ),
             models.Index(
                 "session_ends_at",
                 name="booking_session_to_complete",
@@ -564,6 +371,18 @@ class Booking(models.Model):
                     RETURN NULL;
                 """,
             ),
+            # Services have locked the slot by then, so that an expert who changes the organisation meanwhile waits.
+            pgtrigger.Trigger(
+                name="booking_knows_its_organization",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "of_organization_id"),
+                func="""
+                    SELECT expert.organization_id INTO NEW.of_organization_id
+                    FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = slot.expert_id
+                    WHERE slot.id = NEW.slot_id;
+                    RETURN NEW;
+                """,
+            ),
             # Of each expert whose slots it takes: whoever writes cannot take less than the session lasts.
             pgtrigger.Trigger(
                 name="booking_covers_its_session",
@@ -586,6 +405,8 @@ class Booking(models.Model):
                 """,
             ),
         ]
+
+    __copy__ = copy_row
 
     def __str__(self) -> str:
         return self.reference
@@ -699,6 +520,7 @@ pghistory.track(
         "holder",
         "network",
         "of_expert",
+        "of_organization",
         "extensions",
         "awaits_proof",
         "proof_reason",

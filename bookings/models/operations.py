@@ -13,7 +13,7 @@ class WorkerSign(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField(db_default=Now())
 
-    is_silent = False  # set by who reads them (bookings/selectors/operations.py)
+    is_silent: bool  # where bookings/selectors/operations.py read it
 
     class Meta:
         ordering = ["name"]

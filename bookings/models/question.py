@@ -39,6 +39,10 @@ class QuestionKind(models.TextChoices):
 WITH_CHOICES = (QuestionKind.CHOICE, QuestionKind.CHOICES)
 
 
+# The rule of ``Organization.has_questions``, of a row ``it``.
+HAS_QUESTIONS = "EXISTS (SELECT FROM bookings_question WHERE organization_id = it.id)"
+
+
 class QuestionQuerySet(models.QuerySet["Question"]):
     def asked_with(self, organization_id: int, session_type_id: int | None) -> Self:
         """What is asked of whoever books a session of that type; None: a session without a type."""
@@ -136,12 +140,12 @@ class Question(models.Model):
                 name="question_keeps_has_questions",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert | pgtrigger.UpdateOf("organization_id") | pgtrigger.Delete,
-                func="""
+                func=f"""
                     UPDATE experts_organization AS it
-                    SET has_questions = EXISTS (SELECT FROM bookings_question WHERE organization_id = it.id)
+                    SET has_questions = {HAS_QUESTIONS}
                     WHERE id IN (OLD.organization_id, NEW.organization_id)
                     AND has_questions
-                        <> EXISTS (SELECT FROM bookings_question WHERE organization_id = it.id);
+                        <> {HAS_QUESTIONS};
                     RETURN NULL;
                 """,
             )

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from bookings.errors import NotAllowed, NotFound, Refused
 from bookings.models import Booking, Erasure, Status
-from bookings.models.booking import IS_AHEAD
+from bookings.models.booking_queryset import IS_AHEAD
 from bookings.models.erasure import AskedBy, ErasureStage
 from bookings.privacy.registry import Subject, kinds
 from bookings.privacy.rooms import bookings_of, history_of, mails_of, waitlist_of

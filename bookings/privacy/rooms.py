@@ -31,7 +31,7 @@ from bookings.models import (
     WebhookDelivery,
 )
 from bookings.models.block import BlockKind
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking_queryset import BookingQuerySet
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
 from bookings.models.recipient import normalised, recipient_key
 from bookings.privacy.registry import MOST_EXPORTED, PersonalData, Rows, Subject, register

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from bookings.addresses import type_of
 from bookings.models import Booking, Proof, Status, WaitlistEntry
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking_queryset import BookingQuerySet
 from bookings.selectors.countdown import Countdown
 from experts.models import Slot
 

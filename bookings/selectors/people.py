@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.models import Booking, Status
-from bookings.models.booking import ENDS_AT, IS_AHEAD, BookingQuerySet
+from bookings.models.booking_queryset import ENDS_AT, IS_AHEAD, BookingQuerySet
 from bookings.phones import digits_to_find, show_phone
 
 MOST_PEOPLE = 8

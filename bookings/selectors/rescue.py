@@ -18,9 +18,10 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import GreaterThan, LessThan
 
 from bookings.models import Booking, Rescue
-from bookings.models.booking import ENDS_AT, BookingQuerySet
+from bookings.models.booking_queryset import ENDS_AT, BookingQuerySet
 from bookings.models.rescue import RescueState
 from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff
@@ -47,9 +48,11 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     # As arrays, which PostgreSQL makes once: the bookings are found by the indexes on their slots.
     closed = ArraySubquery(slots.filter(is_closed=True).values("pk"))
     # Time off closes slots that came from hours. Of those made by hand it says nothing.
-    by_hand = slots.filter(is_closed=False, from_hours=False)
-    first, second = (by_hand.filter(Exists(_THEN_OFF.filter(**whose))).values("pk") for whose in (_OWN, _HOLIDAY))
-    away = ArraySubquery(first.union(second, all=True))
+    away = ArraySubquery(
+        _made_by_hand_in_time_off("expert", experts).union(
+            _made_by_hand_in_time_off("organization__experts", experts), all=True
+        )
+    )
     touched = Slot.objects.filter(
         _IS_ONE_OF_MORE,
         is_closed=True,
@@ -77,11 +80,38 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
     put_back = Exists(undone.filter(state=RescueState.WITHDRAWN, was_slot=OuterRef("slot")))
     placed_at = Case(When(Q(sequence=0) | put_back, then="created_at"), default=Coalesce(moved_at, "created_at"))
     on_purpose = Q(broken_rule=BrokenRule.CLOSED) & ~Exists(during)
-    is_closed = (Q(slot__id__any_of=closed) | (Q(more_slots__overlap=closed) & Exists(touched))) & ~on_purpose
-    is_away = (Q(slot__id__any_of=away) | Q(more_slots__overlap=away)) & Exists(during)
+    is_closed = (Q(slot__id__any_of=closed) | (_goes_on_in(closed) & Exists(touched))) & ~on_purpose
+    is_away = (Q(slot__id__any_of=away) | _goes_on_in(away)) & Exists(during)
     settled = Rescue.objects.filter(booking=OuterRef("pk"), sequence=OuterRef("sequence"), state=RescueState.SETTLED)
     lost = bookings.ahead().alias(session_or_slot_ends_at=ENDS_AT, placed_at=placed_at).filter(is_closed | is_away)
     return lost.exclude(Exists(settled))
+
+
+def _made_by_hand_in_time_off(whose: str, experts: QuerySet[Expert] | None) -> QuerySet[Any]:
+    """Return the keys of booked slots ahead that no hours made, and during which their experts are away.
+
+    From the time off to the slots of its days: there is less of it than there are slots. ``whose``: the way from time
+    off to the experts that it is about.
+    """
+    slot, zone = f"{whose}__slots", F(f"{whose}__timezone")
+    begins, is_over = _bounds(zone)
+    condition = (
+        Q(LessThan(begins, F(f"{slot}__ends_at")))
+        & Q(GreaterThan(is_over, F(f"{slot}__starts_at")))
+        # Also by the days, which an index has: with the one before, as slots may go on after midnight.
+        & Q(**{f"{slot}__date__gte": F("first_day") - timedelta(days=1), f"{slot}__date__lte": F("last_day")})
+        & Q(**{f"{slot}__starts_at__gt": Now() - _LONGEST_SLOT, f"{slot}__ends_at__gt": Now()})
+        & Q(**{f"{slot}__is_closed": False, f"{slot}__from_hours": False, f"{slot}__seats_booked__gt": 0})
+    )
+    if experts is not None:
+        condition &= Q(**{f"{whose}__in": experts.order_by().values("pk")})
+    # In one call: each further one would be about other slots.
+    return TimeOff.objects.order_by().filter(condition, last_day__gt=Now() - 2 * _LONGEST_SLOT).values(slot)
+
+
+def _goes_on_in(slots: ArraySubquery) -> Q:
+    """Bookings of several slots that take one of these beside the first. Said so that the index of such knows it."""
+    return Q(more_slots__overlap=slots) & ~Q(more_slots=[])
 
 
 def _is_same(name: str) -> Func:
@@ -100,9 +130,13 @@ def _off_during(starts: Any, ends: Any, zone: Any) -> QuerySet[TimeOff]:
 
     As experts/scheduling/occurrences.py has it, but for an edge within the hour that a day repeats.
     """
-    begins = _instant("first_day", "from_time", "00:00", zone)
-    is_over = _instant("last_day", "to_time", "24:00", zone)
+    begins, is_over = _bounds(zone)
     return TimeOff.objects.order_by().alias(begins=begins, is_over=is_over).filter(begins__lt=ends, is_over__gt=starts)
+
+
+def _bounds(zone: Any) -> tuple[Func, Func]:
+    """From which instant until which a time off lasts, by the clock of a zone."""
+    return _instant("first_day", "from_time", "00:00", zone), _instant("last_day", "to_time", "24:00", zone)
 
 
 def _instant(day: str, time: str, edge: str, zone: Any) -> Func:

@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from bookings.models import Booking, Notification, Rescue, RescueTime, Status, Suppression
-from bookings.models.booking import BookingQuerySet
+from bookings.models.booking_queryset import BookingQuerySet
 from bookings.models.notification import MailStatus
 from bookings.models.recipient import SuppressionReason, recipient_key
 from bookings.models.rescue import RescueState
 from bookings.selectors.rescue import cannot_take_place
 from bookings.selectors.rescue_times import Proposal, propose
 from experts.models import Expert
+from experts.prepared import PreparedValues
 
 MOST_ROWS = 200
 MORE_CHOICES = 5
@@ -140,11 +142,29 @@ def read_board(
     return _with_proposals(board, takers, now)
 
 
-def count_to_do(bookings: BookingQuerySet, experts: QuerySet[Expert], now: datetime) -> int:
-    """Count the bookings that cannot take place and for which nothing is kept. One query, and up to MOST_ROWS."""
-    lost = cannot_take_place(bookings, experts)
+def count_to_do(*, everywhere: Collection[int], own: Collection[int], user_id: int | None, now: datetime) -> int:
+    """Count the bookings that cannot take place and for which nothing is kept. One query, and up to MOST_ROWS.
+
+    Of whom: all experts of the organisations ``everywhere``, and in those of ``own`` whoever logs in as this user.
+    """
+    return len(_to_do(sorted(everywhere), sorted(own), user_id or 0, now))
+
+
+@PreparedValues
+def _to_do(everywhere: list[int], own: list[int], user_id: int, now: datetime) -> QuerySet[Any]:
+    """Prepared, as every page of the admin asks it for the menu: putting it together took a third of such a page."""
+    themselves = Expert.objects.order_by().filter(user__id=user_id)
+    experts = Expert.objects.filter(
+        Q(organization__id__any_of=everywhere) | Q(organization__id__any_of=own, user__id=user_id)
+    )
+    bookings = Booking.objects.filter(
+        Q(of_organization__id__any_of=everywhere)
+        | Q(of_organization__id__any_of=own)
+        & (Q(slot__expert__user__id=user_id) | Q(second_expert__in=themselves.values("pk")))
+    )
     running = Rescue.objects.offers().filter(until__gt=now).order_by().values("booking_id")
-    return lost.exclude(pk__in=running).order_by()[:MOST_ROWS].count()
+    lost = cannot_take_place(bookings, experts).exclude(pk__in=running)
+    return lost.order_by().values_list("pk")[:MOST_ROWS]
 
 
 def _is_shown(rescue: Rescue, now: datetime) -> bool:

@@ -16,7 +16,8 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from bookings.models import Booking, Status
-from bookings.models.booking import ENDS_AT, read_reference
+from bookings.models.booking import read_reference
+from bookings.models.booking_queryset import ENDS_AT
 from bookings.permissions import experts_with
 from bookings.selectors.people import bookings_of_person
 from bookings.selectors.rescue import cannot_take_place
@@ -323,8 +324,9 @@ def read_week(*, organization: Organization, expert: Expert, first: date, now: d
 
 def read_waiting(reach: Reach, organization: Organization, now: datetime) -> Waiting:
     """The requests that wait for somebody who may see them. One query."""
-    rows = Booking.objects.of_experts(experts_seen(reach, organization))
-    rows = rows.filter(status=Status.PENDING, expires_at__gt=now)
+    rows = Booking.objects.filter(of_organization=organization, status=Status.PENDING, expires_at__gt=now)
+    if not (reach.everything or organization.pk in reach.with_right("bookings.booking", VIEW)[0]):
+        rows = rows.of_experts(experts_seen(reach, organization))
     ends = list(rows.order_by("expires_at").values_list("expires_at", flat=True)[: MOST_COUNTED + 1])
     return Waiting(len(ends), ends[0] if ends else None)
 

@@ -55,13 +55,13 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
     slots, experts, bookings = Slot._meta.db_table, Expert._meta.db_table, Booking._meta.db_table
     wanted = list(keys)
     with connection.cursor() as cursor:
-        # By the partial index of what runs out, once for all: it holds no more than waits at the moment.
+        # By the partial index of requests, which holds no more than waits at the moment.
         cursor.execute(
             f"""
-            SELECT e.organization_id, {_BOOKINGS_VERSION}
-            FROM {bookings} b JOIN {slots} s ON s.id = b.slot_id JOIN {experts} e ON e.id = s.expert_id
-            WHERE b.status = 'PENDING' AND e.organization_id = ANY(%s)
-            GROUP BY e.organization_id
+            SELECT b.of_organization_id, {_BOOKINGS_VERSION}
+            FROM {bookings} b
+            WHERE b.status = 'PENDING' AND b.of_organization_id = ANY(%s)
+            GROUP BY b.of_organization_id
             """,
             [[key.organization_id for key in wanted]],
         )

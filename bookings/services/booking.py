@@ -1,6 +1,5 @@
 """Book a slot."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -205,10 +204,10 @@ class _Refused(NamedTuple):
 _Outcome = tuple[_Request, Callable[[], Booked]]
 
 
-def _history_context() -> str:
+def _history_context() -> frozenset[tuple[str, str]]:
     """What the history says of changes made now: requests for which it is the same can share a transaction."""
     with pghistory.context() as context:
-        return json.dumps(context.metadata, sort_keys=True, default=str)
+        return frozenset((name, repr(value)) for name, value in context.metadata.items())
 
 
 def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:

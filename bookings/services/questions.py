@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils.functional import Promise
@@ -12,11 +13,21 @@ from django.utils.translation import gettext as _
 from bookings.errors import InvalidDetails, NotAllowed, NotFound
 from bookings.example_questions import EXAMPLE_QUESTIONS
 from bookings.models import Question, QuestionKind
-from bookings.models.question import WITH_CHOICES
+from bookings.models.question import HAS_QUESTIONS, WITH_CHOICES
 from experts.locking import slot_transaction
 from experts.models import Organization, SessionType
 
 _FIXED = ("organization_id", "kind", "slug")
+# The trigger on Organization lets has_questions through from other triggers only (as bookings/services/counters.py).
+_BEGIN = (
+    "CREATE TEMP TABLE asking (organization_id bigint) ON COMMIT DROP",
+    "CREATE FUNCTION pg_temp.mend_has_questions() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    f" UPDATE experts_organization AS it SET has_questions = {HAS_QUESTIONS} WHERE id = NEW.organization_id;"
+    " RETURN NULL; END $$",
+    "CREATE TRIGGER mends AFTER INSERT ON asking FOR EACH ROW EXECUTE FUNCTION pg_temp.mend_has_questions()",
+)
+_END = ("DROP TABLE asking", "DROP FUNCTION pg_temp.mend_has_questions()")
+_WRONG = f"SELECT id FROM experts_organization AS it WHERE has_questions <> {HAS_QUESTIONS} ORDER BY id"
 
 
 def save_question(*, question: Question, fields: Collection[str] | None = None) -> Question:
@@ -102,6 +113,29 @@ def move_question(*, question_id: int, by: int) -> None:
         for position, row in enumerate(rows):
             row.position = position
         Question.objects.bulk_update(rows, ["position"])
+
+
+def wrong_has_questions() -> list[int]:
+    """Return the ids of organisations that do not know whether they ask something (``Organization.has_questions``)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WRONG)
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def mend_has_questions(*, organization_ids: Collection[int]) -> int:
+    """Let organisations know whether they ask something. Locks their rows. Return how many were mended. Raises Busy."""
+    with slot_transaction():
+        for pk in sorted(organization_ids):
+            _lock(pk)
+        wrong = sorted(set(wrong_has_questions()) & set(organization_ids))
+        if wrong:
+            with connection.cursor() as cursor:
+                for statement in _BEGIN:
+                    cursor.execute(statement)
+                cursor.execute("INSERT INTO asking SELECT unnest(%s::bigint[])", [wrong])
+                for statement in _END:
+                    cursor.execute(statement)
+        return len(wrong)
 
 
 def _lock(organization_id: int) -> None:

@@ -17,7 +17,7 @@ from django.db.models import Max, Min, Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from bookings.errors import Busy
+from bookings.errors import Busy, NotFound
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, EventType, Status
 from bookings.services.effects import publish, queue_mails
@@ -65,10 +65,8 @@ def update_time_zones(*, writes: bool, tells: bool = True) -> Iterator[Outcome]:
     for organization_id in Organization.objects.order_by("pk").values_list("pk", flat=True):
         zones = Expert.objects.filter(organization=organization_id).order_by("timezone")
         for zone in zones.values_list("timezone", flat=True).distinct():
-            for window in _in_order(_windows(organization_id, zone, now)):
-                found = _moves(window)
-                if any(move.by or move.obstacle for move in found):
-                    yield _carry_out(window, found, writes=writes, tells=tells)
+            for window, found in _in_order(_windows(organization_id, zone, now)):
+                yield _carry_out(window, found, writes=writes, tells=tells)
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ class _Window:
     first: datetime
     end: datetime
 
-    @property
-    def slots(self) -> "list[Slot]":
+    def read_slots(self) -> list[Slot]:
         rows = Slot.objects.filter(
             expert__organization=self.organization_id,
             expert__timezone=self.zone,
@@ -102,18 +99,30 @@ def _windows(organization_id: int, zone: str, now: datetime) -> Iterator[_Window
         end = start - timedelta(seconds=1)
 
 
-def _in_order(windows: Iterator[_Window]) -> Iterator[_Window]:
-    """Yield them so that what moves finds its place free: the last first where slots move to later, else the first."""
+def _in_order(windows: Iterator[_Window]) -> Iterator[tuple[_Window, list[Moved]]]:
+    """Yield those in which slots move or should, each with what becomes of its slots. Reads each once.
+
+    In the order in which what moves finds its place free: the last first where slots move to later, else the first.
+    """
     passed = []
-    for window in windows:
-        passed.append(window)
-        if back := next((move.by < timedelta(0) for move in _moves(window) if move.by), None):
-            yield from reversed([*passed, *windows])
+    for each in _touched(windows):
+        passed.append(each)
+        by = next((move.by for move in each[1] if move.by), timedelta(0))
+        if by < timedelta(0):
+            yield from _touched(reversed(list(windows)))
+            yield from reversed(passed)
             return
-        if back is False:
+        if by > timedelta(0):
             break
     yield from passed
-    yield from windows
+    yield from _touched(windows)
+
+
+def _touched(windows: Iterator[_Window]) -> Iterator[tuple[_Window, list[Moved]]]:
+    for window in windows:
+        found = _moves(window)
+        if any(move.by or move.obstacle for move in found):
+            yield window, found
 
 
 def _moves(window: _Window, taken: Collection[int] = ()) -> list[Moved]:
@@ -123,7 +132,7 @@ def _moves(window: _Window, taken: Collection[int] = ()) -> list[Moved]:
     """
     zone = ZoneInfo(window.zone)
     moves = []
-    for slot in window.slots:
+    for slot in window.read_slots():
         clock = datetime.combine(slot.date, slot.time)
         if slot.starts_at.astimezone(zone).replace(tzinfo=None) == clock:  # also the second of a time shown twice
             moves.append(Moved(slot))
@@ -149,9 +158,11 @@ def _carry_out(window: _Window, found: list[Moved], *, writes: bool, tells: bool
     taken: set[int] = set()
     while True:
         try:
-            return _write(window=window, taken=taken, tells=tells)
+            return _write(window=window, seen=found, taken=taken, tells=tells)
         except _TakenError as error:  # all of the week again, without this one and what is booked with it
             taken.add(error.slot_id)
+        except NotFound:  # somebody has deleted a slot meanwhile
+            found = _moves(window)
         except Busy:
             return Outcome(left=[replace(move, obstacle="busy") for move in found if move.by])
 
@@ -182,11 +193,10 @@ def _outcome(zone: str, found: list[Moved], bookings: list[Booking]) -> Outcome:
 
 
 @repeated
-def _write(*, window: _Window, taken: Collection[int], tells: bool) -> Outcome:
+def _write(*, window: _Window, seen: list[Moved], taken: Collection[int], tells: bool) -> Outcome:
     with slot_transaction(), pghistory.context(by="time zones"):
-        seen = [move.slot.pk for move in _moves(window) if move.by]
-        lock_slots(seen)
-        locked = set(seen)
+        locked = {move.slot.pk for move in seen if move.by}
+        lock_slots(locked)
         found = [move for move in _moves(window, taken) if not move.by or move.slot.pk in locked]
         bookings = _taking(found)
         vouch_for_clocks(window.zone)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from bookings.services.counters import BATCH, WrongCounters, mend_counters, wrong_counters
 from bookings.services.expiry import end_all_due, overdue
+from bookings.services.questions import mend_has_questions, wrong_has_questions
 from bookingsite.copies.backup import stored_pictures
 from bookingsite.doctor.findings import FIX, Finding, well, wrong
 from experts.errors import Refused
@@ -169,17 +170,11 @@ def _mend_texts(ids: list[int]) -> int:
 
 
 def _has_questions(fix: bool) -> Iterator[Finding]:
-    said = "has_questions <> EXISTS (SELECT FROM bookings_question WHERE organization_id = it.id)"
-    with connection.cursor() as cursor:
-        if fix:
-            cursor.execute(f"UPDATE experts_organization AS it SET has_questions = NOT has_questions WHERE {said}")
-            if cursor.rowcount:
-                yield well(f"Mended whether {cursor.rowcount} organisations ask something.")
-            return
-        cursor.execute(f"SELECT count(*) FROM experts_organization AS it WHERE {said}")
-        [(count,)] = cursor.fetchall()
-    if count:
-        yield wrong(f"{count} organisations do not know whether they ask something.", FIX)
+    ids = wrong_has_questions()
+    if ids and fix:
+        yield well(f"Mended whether {mend_has_questions(organization_ids=ids)} organisations ask something.")
+    elif ids:
+        yield wrong(f"{len(ids)} organisations do not know whether they ask something.", FIX)
 
 
 def _some(names: list[Any]) -> str:

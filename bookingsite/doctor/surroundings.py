@@ -16,16 +16,17 @@ from django.conf import settings
 from django.core import checks
 from django.core.files.storage import default_storage
 from django.core.mail import get_connection
-from django.db import connection
-from django.db.migrations.loader import MigrationLoader
+from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.utils import timezone
 from dotenv import dotenv_values
-from procrastinate.contrib.django.models import ProcrastinateJob
 
-from bookings.models import OutboxMail
+from bookings.selectors import operations
 from bookings.services.zone_updates import update_time_zones
+from bookingsite import health
 from bookingsite.doctor.findings import Finding, note, well, wrong
+from experts import sending
 from experts.models import Expert, SendingHeld
+from experts.outages import cause_of
 from experts.selectors import last_backup
 from experts.timezones import offset_at
 from experts.valkey import connection_pool
@@ -33,9 +34,6 @@ from experts.valkey import connection_pool
 OLDEST_POSTGRESQL = 14
 CLOCKS_DIFFER = 2.0  # seconds
 LEAST_FREE, LEAST_SHARE = 1 << 30, 0.05  # bytes, and of the disk
-USUAL_POOL = 6  # as bookingsite/settings.py has it where nobody has set it
-BACKUP_EVERY = timedelta(hours=36)
-WAITS_TOO_LONG = timedelta(minutes=10)  # of a mail or a job that is due
 OWN_TO_A_WORKER = 8  # connections beside the pool
 BY_HAND = 5  # connections that backups, `psql` and commands like this one want
 
@@ -123,21 +121,18 @@ def _pool() -> int:
     """Return DATABASE_POOL as the processes of the site have it: manage.py takes another for commands."""
     if "POOL_OF_COMMANDS" not in os.environ:
         return settings.DATABASE_POOL
-    return int(dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env")).get("DATABASE_POOL") or USUAL_POOL)
+    values = dotenv_values(os.environ.get("ENV_FILE", settings.BASE_DIR / ".env"))
+    return int(values.get("DATABASE_POOL") or settings.USUAL_DATABASE_POOL)
 
 
 def of_migrations(_fix: bool) -> Iterator[Finding]:
-    loader = MigrationLoader(connection)
-    missing = sorted(key for key in loader.graph.nodes if key not in loader.applied_migrations)
-    ours = {app for app, _name in loader.disk_migrations}
-    known = loader.graph.nodes.keys() | loader.replacements.keys()
-    unknown = [key for key in loader.applied_migrations if key[0] in ours and key not in known]
+    missing, unknown = health.missing_migrations(), health.unknown_migrations()
     if missing:
-        names = ", ".join(".".join(key) for key in missing[:3])
-        yield wrong(f"{len(missing)} migrations are not applied: {names}.", "Run `manage.py migrate`.")
+        yield wrong(f"{len(missing)} migrations are not applied: {', '.join(missing[:3])}.", "Run `manage.py migrate`.")
     if unknown:
-        names = ", ".join(".".join(key) for key in sorted(unknown)[:3])
-        yield wrong(f"The database is newer than this code: it has {names}.", "Start the newer version.")
+        yield wrong(
+            f"The database is newer than this code: it has {', '.join(unknown[:3])}.", "Start the newer version."
+        )
     if not missing and not unknown:
         yield well("All migrations are applied.")
 
@@ -169,19 +164,45 @@ def of_disks(_fix: bool) -> Iterator[Finding]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         [(size,)] = cursor.fetchall()
-    yield well(f"The database has {size / (1 << 20):,.0f} MB. How full its disk is, only its machine knows.")
+    yield from _of_its_disks(f"The database has {size / (1 << 20):,.0f} MB.")
+
+
+def _of_its_disks(size: str) -> Iterator[Finding]:
+    """Try to write a megabyte where the database has its tables: how full a disk is, only its own machine knows."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT spcname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+            " JOIN pg_database ON datname = current_database() JOIN pg_tablespace"
+            " ON pg_tablespace.oid = coalesce(nullif(reltablespace, 0), dattablespace)"
+            " WHERE nspname = 'public' AND relkind = 'r' ORDER BY spcname"
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    full = []
+    for name in names:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(
+                    f"CREATE TEMP TABLE room TABLESPACE {connection.ops.quote_name(name)} AS"
+                    " SELECT repeat('x', 1000) FROM generate_series(1, 1000)"
+                )
+                cursor.execute("DROP TABLE room")
+        except ProgrammingError:
+            continue  # tables were put there by somebody who has more rights
+        except OperationalError as error:
+            full.append(f"“{name}”: {cause_of(error)}")
+    if full:
+        yield wrong(
+            f"Nothing can be written to the tablespace {', '.join(full)}.",
+            "Make room on PostgreSQL's disk (`df -h`): old logs, backups. It goes on by itself.",
+        )
+    else:
+        yield well(f"{size} A megabyte more can be written.")
 
 
 def of_mail(_fix: bool) -> Iterator[Finding]:
     if held := SendingHeld.objects.first():
         yield wrong(
             f"{held.why} No mail and no webhook leaves.", "If people are to be written to: `manage.py restore --send`."
-        )
-    now = timezone.now()
-    late = OutboxMail.objects.filter(due_at__lt=now - WAITS_TOO_LONG).count() if not held else 0
-    if late:
-        yield wrong(
-            f"{late} mails wait since more than ten minutes.", "Is `worker` running, and does it reach the mail server?"
         )
     backend = settings.EMAIL_BACKEND.rsplit(".", 2)[-2]
     if backend != "smtp":
@@ -222,24 +243,20 @@ def of_valkey(_fix: bool) -> Iterator[Finding]:
 
 
 def of_workers(_fix: bool) -> Iterator[Finding]:
-    seconds = settings.PROCRASTINATE_WORKER_DEFAULTS["stalled_worker_timeout"]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - %s * interval '1 second'",
-            [seconds],
-        )
-        [(alive,)] = cursor.fetchall()
-    due = timezone.now() - WAITS_TOO_LONG
-    waiting = ProcrastinateJob.objects.filter(status="todo").exclude(scheduled_at__gt=due)
-    stuck = waiting.filter(scheduled_at__isnull=False).count()
-    if not alive:
-        yield wrong("No worker gives a sign of life.", "Start `worker` and `webhooks` (Procfile).")
+    signs = operations.worker_signs()
+    alive = sum(not sign.is_silent for sign in signs)
+    if idle := operations.queues_without_worker(signs):
+        yield wrong(f"Nobody works: {', '.join(idle)}.", "Start `worker` and `webhooks` (Procfile).")
     else:
         yield well(f"{alive} workers give signs of life.")
-    if stuck:
-        yield wrong(f"{stuck} jobs wait since more than ten minutes.", "Is there a worker for each of the queues?")
-    failed = ProcrastinateJob.objects.filter(status="failed").count()
-    if failed:
+    held = sending.is_held()
+    for queue in operations.queues_waiting():
+        if health.is_late(queue) and not (held and queue.name == "outbox"):
+            yield wrong(
+                f"{queue.waiting} wait in “{queue.name}”, the first for {queue.age / 60:.0f} minutes.",
+                "Is a worker of it running, and does it reach the mail server and receivers of webhooks?",
+            )
+    if failed := operations.count_failed_jobs():
         yield note(f"{failed} jobs have failed for good.", "Look at them in the admin; they are deleted after 30 days.")
 
 
@@ -303,7 +320,7 @@ def of_backups(_fix: bool) -> Iterator[Finding]:
     last = last_backup()
     if last is None:
         yield note("There is no backup that this database knows of.", "Run `manage.py backup` each night.")
-    elif timezone.now() - last.finished_at > BACKUP_EVERY:
+    elif timezone.now() - last.finished_at > health.BACKUP_EVERY:
         hours = int((timezone.now() - last.finished_at).total_seconds() // 3600)
         yield wrong(f"The last backup is {hours} hours old.", "Is expertbook-backup.timer running? `manage.py backup`")
     else:

@@ -41,12 +41,14 @@ class Scoped:
     ``organization_path`` leads from a row to the key of its organisation, ``person_path`` to the key of its expert's
     user; without the latter the role "expert" reaches no row. Rows that belong to an organisation in one of several
     ways have several paths, as have rows of two experts together. ``shared`` rows belong to all organisations. With
-    neither, the page is for superusers only.
+    neither, the page is for superusers only. ``listed_by``: a column of the rows themselves that says the same as
+    ``organization_path``, by which lists have an index.
     """
 
     organization_path: str | tuple[str, ...] = ()
     person_path: str | tuple[str, ...] = ""
     shared = False
+    listed_by = ""
 
     def within(self, request, rows: QuerySet, right: str = VIEW, *, label: str = "") -> QuerySet:
         """Those of the rows to which they have ``right``; with ``label``, that right to the model of that name."""
@@ -58,7 +60,7 @@ class Scoped:
             return rows if everywhere or own else rows.none()
         condition = Q(pk__in=())
         for path in self._organization_paths:
-            condition |= Q(**{f"{path}__in": everywhere})
+            condition |= Q(**{f"{self.listed_by or path}__in": everywhere})
             if own and self._person_paths:
                 condition |= self._of_person(path, own, mine.user_id)
         return rows.filter(condition)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts import formatting
+from experts.copying import copy_row
 from experts.models.expert import Expert, ExpertQuerySet, Venue
 from experts.validators import validate_no_web_address
 
@@ -287,6 +288,8 @@ class Slot(models.Model):
                 """,
             ),
         ]
+
+    __copy__ = copy_row
 
     def __str__(self) -> str:
         return f"{self.date} {self.time.isoformat('minutes')}"

@@ -1,4 +1,4 @@
-"""Who looks at the pages of bookings."""
+"""Who looks at the pages of bookings, and how often they may."""
 
 import pytest
 
@@ -8,3 +8,14 @@ def visitor(client):
     """The identity of the browser that ``client`` is."""
     client.get("/bookings/link/x/")  # gives an identity
     return client.cookies["visitor"].value.split(":")[0]
+
+
+@pytest.fixture
+def limits_on(settings):
+    """Rate limits as outside of tests."""
+    from bookings.access import rate_limits
+
+    settings.RATE_LIMITS = True
+    rate_limits._script.cache_clear()
+    yield
+    rate_limits._script.cache_clear()

@@ -6,11 +6,14 @@ import time
 import pytest
 from django.db import connection
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg import errors
 
 from bookings.models import OutboxMail, WorkerSign
 from bookings.selectors.operations import QUEUES
 from bookings.services import jobs
 from bookingsite import health
+from experts import outages
+from experts.outages import busy_for
 from tests.cast import book, make_slot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,6 +24,7 @@ def _look_again(monkeypatch):
     """Nothing is kept from look to look."""
     monkeypatch.setattr(health, "_last", None)
     monkeypatch.setattr(health, "_KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(outages, "_seen", {})
 
 
 @pytest.fixture
@@ -97,6 +101,17 @@ def test_without_the_database_it_is_down_and_says_why(client, monkeypatch):
     status, word, parts = ready(client)
     assert (status, word, parts["database"]) == (503, "down", "PostgreSQL does not answer")
     assert client.get("/readyz")["Retry-After"] == "5"
+
+
+def test_what_requests_were_refused_for_is_said_for_a_minute(client, workers, monkeypatch):
+    busy_for(errors.LockNotAvailable())  # a crowd, which is nobody's fault
+    assert ready(client) == (200, "ready", {})
+    busy_for(errors.DiskFull())
+    why = "refused in the last minute: the disk of PostgreSQL is full"
+    assert ready(client) == (200, "degraded", {"refusals": why})
+    now = time.monotonic()
+    monkeypatch.setattr(outages.time, "monotonic", lambda: now + 61)
+    assert ready(client) == (200, "ready", {})
 
 
 def test_probes_need_no_name_of_the_site(client):

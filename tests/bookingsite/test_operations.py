@@ -2,10 +2,12 @@
 
 import pytest
 from django.db import connection
+from psycopg import errors
 
 from bookings.models import LeftBehind
 from bookings.services import jobs
 from bookingsite import health
+from experts import outages
 from experts.models import Role
 from experts.services import record_backup
 from tests.cast import make_organization
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.django_db
 def _look_again(monkeypatch):
     monkeypatch.setattr(health, "_last", None)
     monkeypatch.setattr(health, "_KEPT_SECONDS", -1.0)
+    monkeypatch.setattr(outages, "_seen", {})
 
 
 def add_job(status: str = "failed", task: str = "bookings.tasks.deliver_webhook", queue: str = "webhooks") -> int:
@@ -60,6 +63,14 @@ def test_it_tells_what_works_what_waits_and_what_has_failed():
     assert "<code>delivery_id 7</code> · request <code>r-1</code>" in " ".join(page.split())
     assert "None yet known" in page
     assert URL in page  # the menu
+
+
+def test_it_does_not_say_that_people_can_book_where_they_were_refused():
+    outages.busy_for(errors.DiskFull())
+    page = logged_in(make_superuser()).get(URL).content.decode()
+    assert "Requests were refused in the last minute" in page
+    assert "<code>refused in the last minute: the disk of PostgreSQL is full</code>" in page
+    assert "People can book" not in page
 
 
 def test_a_failed_job_is_tried_again_or_put_aside():

@@ -11,21 +11,12 @@ from bookings.models import Booking, Status
 from experts import services as slot_services
 from tests.browser.conftest import DESKTOP, PHONE, box_at_rest
 from tests.browser.test_accessibility import problems
-from tests.cast import fresh, make_category, make_expert, make_organization, make_slot
+from tests.cast import fresh, make_slot, make_tax_adviser
 
 
 @pytest.fixture
 def slot(live_site):
-    organization = make_organization(
-        name="Hale & Partners", slug="hale", accent="ocean", contact_email="desk@hale.example.com"
-    )
-    expert = make_expert(
-        name="Priya Raman",
-        slug="priya-raman",
-        headline="Chartered tax adviser",
-        organization=organization,
-        category=make_category(name="Law and tax", slug="law"),
-    )
+    expert = make_tax_adviser()
     make_slot(expert, at="16:00")
     return make_slot(expert, at="14:30")
 

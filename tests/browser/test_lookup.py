@@ -12,22 +12,13 @@ from playwright.sync_api import TimeoutError, expect
 
 from bookings.models import Booking, Proof
 from bookingsite.devserver import servers
-from tests.cast import book, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import book, make_booking, make_slot, make_tax_adviser
 from tests.live import site_environ
 
 
 @pytest.fixture
 def slot(transactional_db):
-    organization = make_organization(
-        name="Hale & Partners", slug="hale", accent="ocean", contact_email="desk@hale.example.com"
-    )
-    expert = make_expert(
-        name="Priya Raman",
-        slug="priya-raman",
-        headline="Chartered tax adviser",
-        organization=organization,
-        category=make_category(name="Law and tax", slug="law"),
-    )
+    expert = make_tax_adviser()
     make_slot(expert, at="16:00")
     return make_slot(expert, at="14:30")
 

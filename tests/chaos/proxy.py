@@ -1,7 +1,10 @@
-"""A proxy of the tests' own between processes: passes on, is late, turns newcomers away, or cuts all connections."""
+"""A proxy of the tests' own between processes: passes on, is late, turns newcomers away, swallows, or cuts."""
 
 import asyncio
 import contextlib
+import ctypes
+import socket
+import struct
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -10,18 +13,23 @@ _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 # What PostgreSQL says where it has no connection left (its protocol's ErrorResponse).
 _FIELDS = b"SFATAL\x00VFATAL\x00C53300\x00Msorry, too many clients already\x00\x00"
 TOO_MANY = b"E" + (len(_FIELDS) + 4).to_bytes(4, "big") + _FIELDS
+# Linux: a filter of packets on a socket. What it drops is gone, and nobody says that it came.
+_ATTACH_FILTER, _DETACH_FILTER = 26, 27
+_DROP = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))  # BPF: return 0
+_DROP_ALL = struct.pack("HL", 1, ctypes.addressof(_DROP))
 
 
 class Proxy:
     """Listens on 127.0.0.1 and ``port``, and leads to a Unix socket (a path) or to a port of this machine.
 
     ``delay``: seconds by which each answer is late. ``most``: how many connections there may be; who comes then is told
-    that there are too many, as PostgreSQL does. ``is_dark``: nothing gets through any more, and nobody is told.
+    that there are too many, as PostgreSQL does.
     """
 
     def __init__(self, target: Path | int):
         self.target = target
-        self.delay, self.most, self.is_dark = 0.0, None, False
+        self.delay, self.most = 0.0, None
+        self._is_dark, self._near = False, set[asyncio.StreamWriter]()  # near: of those who connect
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
@@ -32,6 +40,16 @@ class Proxy:
     def cut(self) -> int:
         """End all connections at once, whatever is on its way. Returns how many there were."""
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+
+    def swallow(self) -> None:
+        """Let all packets of those who are connected, or would connect, vanish, as a network does whose cable is out:
+        nothing is refused, and the kernel does not say either that anything has come. Linux only.
+        """
+        asyncio.run_coroutine_threadsafe(self._darken(True), self._loop).result(10)
+
+    def let_through(self) -> None:
+        """The cable is in again."""
+        asyncio.run_coroutine_threadsafe(self._darken(False), self._loop).result(10)
 
     def stop(self) -> None:
         self.cut()
@@ -44,7 +62,7 @@ class Proxy:
 
     async def _serve(self, ready: threading.Event) -> None:
         self._over = asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
+        self._server = server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         async with server:
@@ -56,6 +74,14 @@ class Proxy:
             writer.transport.abort()
         return count
 
+    async def _darken(self, is_dark: bool) -> None:
+        self._is_dark = is_dark
+        ends = [*self._server.sockets, *(writer.get_extra_info("socket") for writer in self._near)]
+        for end in ends:
+            option = (_ATTACH_FILTER, _DROP_ALL) if is_dark else (_DETACH_FILTER, 0)
+            with contextlib.suppress(FileNotFoundError):  # it came meanwhile, and has none
+                end.setsockopt(socket.SOL_SOCKET, *option)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             if self.most is not None and len(self._writers) // 2 >= self.most:
@@ -66,6 +92,7 @@ class Proxy:
                 return
             there, onward = await self._connect()
             self._writers |= {writer, onward}
+            self._near.add(writer)
             try:
                 ways = [self._pass(reader, onward, self._nothing), self._pass(there, writer, self._late)]
                 tasks = [asyncio.ensure_future(way) for way in ways]
@@ -74,6 +101,7 @@ class Proxy:
                     task.cancel()
             finally:
                 self._writers -= {writer, onward}
+                self._near.discard(writer)
                 for end in (writer, onward):
                     end.close()
             return
@@ -90,7 +118,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
                 await wait()
-                while self.is_dark:
+                while self._is_dark:
                     await asyncio.sleep(0.05)
                 target.write(data)
                 await target.drain()

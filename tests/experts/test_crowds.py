@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 
 from bookingsite.devserver.processes import wait_until
-from experts.crowds import SharedRead
+from experts.crowds import FreshReads, SharedRead
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +90,72 @@ def test_inside_a_transaction_everybody_reads_alone():
         assert shared(1) == [1]
     assert asked.times == 2
     threads[0].join(timeout=10)
+
+
+class Changing:
+    """Something that changes while it is read: each reading waits until it may end, and says what was so at its start.
+
+    ``begun``: how many readings have begun.
+    """
+
+    def __init__(self):
+        self.now, self.begun, self.may_end = "old", 0, threading.Semaphore(0)
+        self.fails = False
+
+    def __call__(self):
+        seen = self.now
+        self.begun += 1
+        assert self.may_end.acquire(timeout=30)
+        if self.fails:
+            raise ValueError(seen)
+        return seen
+
+
+def ask_freshly(reads, changing, count):
+    return ask_together(lambda question: reads.get(question, changing), ["it"] * count)
+
+
+def end(changing, threads, readings):
+    changing.may_end.release(readings)
+    for thread in threads:
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_is_told_what_was_read_before_they_asked():
+    """Whoever comes while something is read shares the next reading with all who came meanwhile."""
+    changing, reads = Changing(), FreshReads()
+    first, before = ask_freshly(reads, changing, 1)
+    assert wait_until(lambda: changing.begun == 1, seconds=10)
+    changing.now = "new"
+    rest, after = ask_freshly(reads, changing, 5)
+    assert wait_until(lambda: reads.waiting() == 4, seconds=10), "the fifth reads for them, when the first has ended"
+    assert changing.begun == 1
+    end(changing, first + rest, 2)
+    assert before == ["old"], "the control: that reading was shared with nobody who came later"
+    assert after == ["new"] * 5
+    assert changing.begun == 2
+    assert reads._lines == {}, "nothing is kept"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reading_that_fails_is_tried_by_each_who_waited():
+    changing, reads = Changing(), FreshReads()
+    changing.fails = True
+    first, _ = ask_freshly(reads, changing, 1)
+    assert wait_until(lambda: changing.begun == 1, seconds=10)
+    rest, answers = ask_freshly(reads, changing, 3)
+    assert wait_until(lambda: reads.waiting() == 2, seconds=10)
+    end(changing, first + rest, 4)
+    assert [type(answer) for answer in answers] == [ValueError] * 3
+    assert reads._lines == {}
+
+
+def test_inside_a_transaction_nobody_waits_for_a_fresh_reading():
+    changing, reads = Changing(), FreshReads()
+    threads, _answers = ask_freshly(reads, changing, 1)
+    assert wait_until(lambda: changing.begun == 1, seconds=10)
+    with transaction.atomic():
+        assert reads.get("it", lambda: "mine") == "mine"
+    end(changing, threads, 1)

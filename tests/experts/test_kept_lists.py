@@ -1,12 +1,18 @@
 """A list of experts is rendered once and kept: it is always what a new process would show."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
+from bookingsite.devserver.processes import wait_until
+from experts import views
+from experts.crowds import FreshReads, SharedRead
 from experts.models import Category, Expert, Organization, Slot
-from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.cast import book, day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
 from tests.kept import body_of, nothing_kept
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +81,56 @@ def test_after_any_change_it_is_what_a_new_process_shows(client, slot, rendered,
     with nothing_kept():
         assert after == look()
     assert after != before
+
+
+class ReadsOfBefore:
+    """The control: whoever comes while something is read is given that, though it may be of before they came."""
+
+    def __init__(self):
+        self._reads = {}
+        self._shared = SharedRead(lambda question: self._reads[question]())
+        self.waiting = self._shared.waiting
+
+    def get(self, question, read):
+        self._reads.setdefault(question, read)
+        return self._shared(question)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("reads", "waiting", "may_show"), [(FreshReads(), 1, False), (ReadsOfBefore(), 2, True)])
+def test_a_look_that_begins_after_a_booking_shows_no_time_that_it_took(client, monkeypatch, reads, waiting, may_show):
+    """Though at that moment the list is being read for somebody who came before; who sees the time then is refused."""
+    slot = make_slot(make_expert(organization=make_organization(min_notice=timedelta(0))))
+    make_slot(slot.expert, at="16:00")
+    has_read, may_go_on, shown, read = threading.Event(), threading.Event(), {}, views.read_listing
+
+    def read_slowly(*args):
+        listing = read(*args)
+        if not has_read.is_set():
+            has_read.set()
+            assert may_go_on.wait(timeout=30)
+        return listing
+
+    def look(who):
+        try:
+            shown[who] = f"#slot-{slot.pk}" in body_of(Client().get("/"))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(views, "read_listing", read_slowly)
+    monkeypatch.setattr(views, "_LISTINGS", reads)
+    threads = [threading.Thread(target=look, args=(who,), daemon=True) for who in ("before", "after", "with it")]
+    threads[0].start()
+    assert has_read.wait(timeout=30)
+    book(slot)
+    for thread in threads[1:]:
+        thread.start()
+    assert wait_until(lambda: reads.waiting() == waiting, seconds=30)
+    may_go_on.set()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert shown == {"before": True, "after": may_show, "with it": may_show}
+    assert client.post(f"/slots/{slot.pk}/hold/").status_code == 409
 
 
 def test_it_ends_when_the_day_does(client, slot, rendered, monkeypatch):

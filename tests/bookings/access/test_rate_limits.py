@@ -11,15 +11,7 @@ from bookings.models import Booking, TurnedAway
 from tests.cast import details, make_booking, make_expert, make_organization, make_slot
 from tests.private_valkey import PrivateValkey
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def limits_on(settings):
-    settings.RATE_LIMITS = True
-    rate_limits._script.cache_clear()
-    yield
-    rate_limits._script.cache_clear()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("limits_on")]
 
 
 def test_a_visitor_who_tries_too_often_has_to_wait(client):

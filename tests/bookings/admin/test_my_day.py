@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from bookings.admin.day import WORDS
+from bookings.admin.day_drawing import WORDS
 from bookings.models import Booking, NoteReading, Status
 from bookings.selectors.staff_day import Look
 from experts.models import Role, Slot, TimeOff

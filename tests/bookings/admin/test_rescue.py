@@ -15,8 +15,18 @@ from bookings.models import Booking, Notification, Rescue, Status
 from bookings.models.rescue import RescueState
 from experts import services as calendars
 from experts.admin.scoping import reach
-from experts.models import Role, Slot, TimeOff
-from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_slot
+from experts.models import Expert, Role, Slot, TimeOff
+from tests.cast import (
+    book,
+    day_ahead,
+    fresh,
+    make_category,
+    make_expert,
+    make_organization,
+    make_row_of_slots,
+    make_session_type,
+    make_slot,
+)
 from tests.mail import send_mails
 from tests.staff import admin_url, logged_in, make_member, make_superuser, messages_of, run_action
 
@@ -255,13 +265,44 @@ def test_the_menu_counts_in_one_statement_that_reads_closed_slots_alone(staff, a
     request.user = make_member(away.organization)
     request.session = {}
     reach(request)
-    with CaptureQueriesContext(connection) as captured:
+    asked = []
+
+    def keep(execute, sql, values, many, context):
+        asked.append((sql, values))
+        return execute(sql, values, many, context)
+
+    with connection.execute_wrapper(keep):
         assert to_do(request) == 1
-    [statement] = captured.captured_queries
+    [(statement, values)] = asked
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE experts_slot")
-        cursor.execute("EXPLAIN " + statement["sql"].replace("%", "%%"), ())
+        cursor.execute(f"EXPLAIN {statement}", values)
         assert "slot_closed" in str(cursor.fetchall())
+
+
+def test_the_menu_counts_what_somebody_may_rescue_and_nothing_else(house, away, colleague, rf):
+    users = {expert: make_member(house, Role.EXPERT) for expert in (away, colleague)}
+    for expert, user in users.items():
+        Expert.objects.filter(pk=expert.pk).update(user=user)
+    lose(away), lose(make_expert())
+    kind = make_session_type(house, away, colleague, experts_needed=2, minutes=40)
+    first, second = (
+        make_row_of_slots(away, start="12:00", end="13:00"),
+        make_row_of_slots(colleague, start="12:00", end="13:00"),
+    )
+    together = book(first["12:00"], session_type=kind.pk, second_expert=colleague.pk)
+    assert together.second_expert_id == colleague.pk
+    calendars.close_slot(slot_id=second["12:20"].pk)
+
+    def counted(user) -> int | None:
+        request = rf.get("/")
+        request.user, request.session = user, {}
+        return to_do(request)
+
+    assert counted(make_member(house, Role.SCHEDULER)) == 2
+    assert [counted(users[expert]) for expert in (away, colleague)] == [1, 1]
+    assert counted(make_member(make_organization())) is None
+    assert counted(make_superuser()) is None
 
 
 def test_whoever_sees_all_organisations_gets_the_count_of_the_chosen_one(away):

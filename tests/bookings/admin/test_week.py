@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from bookings.admin import week
 from experts import services
 from experts.models import Role, Slot, TimeOff
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
@@ -188,3 +189,9 @@ def test_a_week_stays_that_of_its_expert_whatever_another_tab_shows(expert):
         answer = client.get(page.context[name], headers={"X-By-Itself": "1"})
         assert (answer.status_code, answer.context["expert"]) == (200, expert)
     assert client.get(page.context["day_url"]).context["organization"] == expert.organization
+
+
+def test_everybody_has_a_week_in_an_organisation_with_more_than_can_be_listed(staff, expert, monkeypatch):
+    monkeypatch.setattr(week, "MOST_TO_CHOOSE", 1)
+    other = make_expert(name="Zoe Weber", organization=expert.organization)
+    assert "Zoe Weber" in staff.get(URL, {"expert": other.pk}).text

@@ -16,18 +16,21 @@ from bookings.services.expiry import Expiry
 from experts import services as slot_services
 from experts.errors import PreviewNeeded
 from experts.models import Slot, WeeklyHours
-from tests.cast import book, day_ahead, fresh, join_line, make_booking, make_expert, make_slot, move_slot
+from tests.cast import (
+    book,
+    day_ahead,
+    fresh,
+    join_line,
+    make_booking,
+    make_expert,
+    make_full_slot,
+    make_slot,
+    move_slot,
+)
 from tests.concurrency.contention import run_together
 
 pytestmark = pytest.mark.django_db
 LENA, OMAR, RUTH = "a" * 32, "b" * 32, "c" * 32
-
-
-def full_slot(**values):
-    slot = make_slot(make_expert(max_party=2), **values)
-    for _ in range(slot.capacity):
-        book(slot)
-    return fresh(slot)
 
 
 def join(slot, name="lena", **values):
@@ -72,16 +75,16 @@ def let_offer_run_out(entry):
 
 class TestJoining:
     def test_places_follow_each_other(self):
-        slot = full_slot()
+        slot = make_full_slot()
         assert [join(slot, name).place for name in ("lena", "omar", "ruth")] == [1, 2, 3]
 
     def test_twice_keeps_one_entry(self):
-        slot = full_slot()
+        slot = make_full_slot()
         assert join(slot, visitor=LENA) == join(slot, visitor=LENA, email=" LENA@example.com")
         assert slot.waitlist.count() == 1
 
     def test_a_stranger_with_a_known_address_learns_nothing_and_changes_nothing(self):
-        known, unknown = full_slot(), full_slot()
+        known, unknown = make_full_slot(), make_full_slot()
         for slot in (known, unknown):
             join(slot, "ruth", visitor=RUTH)
         first = join(known, visitor=LENA)
@@ -101,7 +104,7 @@ class TestJoining:
         assert first.status == "WAITING"
 
     def test_an_address_that_leaves_in_one_browser_still_waits_in_the_other(self):
-        slot = full_slot()
+        slot = make_full_slot()
         first, second = join(slot, visitor=LENA), join(slot, visitor=OMAR)
         services.leave_waitlist(entry_id=first.pk)
         assert list(WaitlistEntry.objects.in_line()) == [second]
@@ -110,7 +113,7 @@ class TestJoining:
         with pytest.raises(SeatFree):
             join(make_slot())
         assert join(make_slot_with_one_seat_left(), seats=2).seats == 2
-        closed = full_slot()
+        closed = make_full_slot()
         slot_services.close_slot(slot_id=closed.pk)
         with pytest.raises(SlotTaken) as refused:
             join(closed)
@@ -135,24 +138,24 @@ class TestJoining:
     )
     def test_bad_details_are_named(self, values, field):
         with pytest.raises(InvalidDetails) as refused:
-            join(full_slot(), **values)
+            join(make_full_slot(), **values)
         assert list(refused.value.fields) == [field]
 
     def test_more_seats_than_the_slot_ever_has(self):
         with pytest.raises(InvalidDetails):
-            join(full_slot(), seats=2)
+            join(make_full_slot(), seats=2)
 
     def test_lines_are_bounded(self, monkeypatch):
         monkeypatch.setattr("bookings.services.waitlist.LONGEST_LINE", 2)
-        slot = full_slot()
+        slot = make_full_slot()
         join(slot, "a")
         join(slot, "b")
         with pytest.raises(WaitlistFull):
             join(slot, "c")
         monkeypatch.setattr("bookings.services.waitlist.MOST_ENTRIES", 1)
-        join(full_slot(), visitor=LENA)
+        join(make_full_slot(), visitor=LENA)
         with pytest.raises(WaitlistFull):
-            join(full_slot(), visitor=LENA)
+            join(make_full_slot(), visitor=LENA)
 
 
 def make_slot_with_one_seat_left():
@@ -163,7 +166,7 @@ def make_slot_with_one_seat_left():
 
 class TestServing:
     def test_the_first_in_line_gets_a_timed_hold_and_a_mail(self):
-        slot = full_slot()
+        slot = make_full_slot()
         first = join(slot, visitor=LENA)
         join(slot, "omar", visitor=OMAR)
         cancel_one(slot)
@@ -177,7 +180,7 @@ class TestServing:
             book(slot)
 
     def test_a_worker_whose_clock_is_an_hour_ahead_sends_the_offer(self, monkeypatch, mailoutbox):
-        slot = full_slot()
+        slot = make_full_slot()
         entry = join(slot, visitor=LENA)
         cancel_one(slot)
         ahead = timezone.now() + timedelta(hours=1)
@@ -186,7 +189,7 @@ class TestServing:
         assert [mail.to for mail in mailoutbox] == [[entry.email]]
 
     def test_then_the_next(self):
-        slot = full_slot()
+        slot = make_full_slot()
         entries = [join(slot, name) for name in ("lena", "omar", "ruth")]
         cancel_one(slot)
         let_offer_run_out(entries[0])
@@ -198,7 +201,7 @@ class TestServing:
         assert offers().count() == 3
 
     def test_the_offer_becomes_the_booking(self):
-        slot = full_slot()
+        slot = make_full_slot()
         entry = join(slot, visitor=LENA)
         cancel_one(slot)
         booking = book(slot, visitor=LENA)
@@ -311,7 +314,7 @@ class TestServing:
         assert entry.status == "OFFERED"
 
     def test_what_no_service_freed_is_offered_within_a_minute(self):
-        slot = full_slot()
+        slot = make_full_slot()
         entry = join(slot)
         Booking.objects.filter(slot=slot).update(status=Status.CANCELLED)
         assert fresh(slot).state == "open"
@@ -321,7 +324,7 @@ class TestServing:
         assert settle_overdue()["offered"] == 0
 
     def test_a_party_that_does_not_fit_keeps_its_place(self):
-        slot = full_slot(capacity=2)
+        slot = make_full_slot(capacity=2)
         join(slot, "lena", seats=2)
         join(slot, "omar")
         cancel_one(slot)
@@ -331,14 +334,14 @@ class TestServing:
         assert statuses(slot) == [("Lena", "OFFERED"), ("Omar", "MISSED")]
 
     def test_several_seats_serve_several(self):
-        slot = full_slot()
+        slot = make_full_slot()
         for name in ("lena", "omar", "ruth"):
             join(slot, name)
         slot_services.set_capacity(slot_id=slot.pk, capacity=3)
         assert [status for _name, status in statuses(slot)] == ["OFFERED", "OFFERED", "WAITING"]
 
     def test_who_got_a_seat_in_another_way_is_not_in_the_way(self):
-        slot = full_slot(capacity=2)
+        slot = make_full_slot(capacity=2)
         join(slot)
         join(slot, "omar")
         others = list(Booking.objects.filter(slot=slot))
@@ -357,7 +360,7 @@ class TestServing:
         assert entry.hold.expires_at == slot.starts_at - timedelta(hours=1)
 
     def test_a_full_slot_in_the_past_serves_nobody(self):
-        slot = full_slot()
+        slot = make_full_slot()
         entry = join(slot)
         now = timezone.now()
         move_slot(slot, now + timedelta(minutes=5))
@@ -367,7 +370,7 @@ class TestServing:
 
 
 def test_a_month_after_the_session_nobody_is_remembered_to_have_waited():
-    kept, old = full_slot(), full_slot()
+    kept, old = make_full_slot(), make_full_slot()
     join(kept)
     join(old)
     over = timezone.now() - timedelta(days=31)
@@ -378,7 +381,7 @@ def test_a_month_after_the_session_nobody_is_remembered_to_have_waited():
 
 class TestClaiming:
     def offered(self, **values):
-        slot = full_slot()
+        slot = make_full_slot()
         entry = join(slot, visitor=LENA, **values)
         cancel_one(slot)
         entry.refresh_from_db()
@@ -415,14 +418,14 @@ class TestClaiming:
 @pytest.mark.django_db(transaction=True)
 class TestTogether:
     def test_a_crowd_that_joins_with_one_address_is_in_line_once(self):
-        slot = full_slot()
+        slot = make_full_slot()
         results = run_together(lambda n: join(slot, visitor=f"{n:032}"), count=16)
         assert all(isinstance(entry, WaitlistEntry) for entry in results), results
         assert WaitlistEntry.objects.in_line().count() == 1
         assert sorted(entry.place for entry in results) == list(range(1, 17))
 
     def test_seats_that_are_freed_together_go_to_as_many(self):
-        slot = full_slot(capacity=6)
+        slot = make_full_slot(capacity=6)
         for n in range(8):
             join(slot, f"waiter{n}")
         bookings = list(Booking.objects.filter(slot=slot).values_list("pk", flat=True))

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from bookings.models import Booking, OutboxMail, Status, WebhookDelivery
 from bookings.services.zone_updates import update_time_zones
@@ -74,6 +76,18 @@ def run(**options) -> tuple[int, list[Booking], list[str]]:
         [booking for each in found for booking in each.bookings],
         [move.obstacle for each in found for move in each.left],
     )
+
+
+@pytest.mark.parametrize("by", [1, -1])
+def test_each_week_of_slots_is_read_once(rules, by):
+    expert = make_expert(timezone=ZONE)
+    make_slot(expert)
+    make_slot(expert, day=day_ahead(20))
+    rules(5.75 + by)
+    with CaptureQueriesContext(connection) as queries:
+        assert run(writes=False) == (2, [], [])
+    of_slots = '"experts_slot"."starts_at" ASC, "experts_slot"."id" ASC'
+    assert sum(of_slots in query["sql"] for query in queries) == 3, "weeks"
 
 
 @pytest.mark.parametrize("by", [1, -1, 0.25])

@@ -7,8 +7,16 @@ from django.test import Client
 from django.utils import timezone
 
 from bookings.models import Booking, Status, TurnedAway
-from experts.models import Slot
-from tests.cast import details, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
+from tests.cast import (
+    UNBOOKABLE,
+    details,
+    fresh,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_slot,
+    make_unbookable,
+)
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -167,23 +175,10 @@ class TestTheLoser:
         make_booking(slot)
         assert send(client, slot, "review").status_code == 409
 
-    @pytest.mark.parametrize(
-        ("reason", "title"),
-        [
-            ("full", "This slot is full"),
-            ("held", "Someone is booking this slot"),
-            ("closed", "This slot is closed"),
-            ("past", "It is too late for this slot"),
-        ],
-    )
+    @pytest.mark.parametrize(("reason", "title"), UNBOOKABLE)
     def test_opening_what_cannot_be_booked_says_why(self, client, reason, title):
         slot = make_slot()
-        if reason in ("full", "held"):
-            make_booking(slot, status=Status.CONFIRMED if reason == "full" else Status.HELD)
-        elif reason == "closed":
-            Slot.objects.filter(pk=slot.pk).update(is_closed=True)
-        else:
-            move_slot(slot, timezone.now() - timedelta(hours=1))
+        make_unbookable(slot, reason)
         before = Booking.objects.count()
         for response in (client.get(url(slot)), send(client, slot, "review"), send(client, slot, "confirm")):
             assert response.status_code == 409

@@ -11,7 +11,17 @@ from bookings import services
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from experts.models import Expert
-from tests.cast import book, day_ahead, details, fresh, make_booking, make_expert, make_slot, move_slot
+from tests.cast import (
+    UNBOOKABLE,
+    book,
+    day_ahead,
+    details,
+    fresh,
+    make_booking,
+    make_expert,
+    make_slot,
+    make_unbookable,
+)
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -89,24 +99,11 @@ class TestPressingATile:
         assert Booking.objects.get().slot == second
         assert fresh(first).state == "open"
 
-    @pytest.mark.parametrize(
-        ("reason", "title"),
-        [
-            ("full", "This slot is full"),
-            ("held", "Someone is booking this slot"),
-            ("closed", "This slot is closed"),
-            ("past", "It is too late for this slot"),
-        ],
-    )
+    @pytest.mark.parametrize(("reason", "title"), UNBOOKABLE)
     def test_a_slot_that_changed_meanwhile_has_its_friendly_answer(self, client, reason, title):
         slot = make_slot()
         near = make_slot(slot.expert, at="15:00")
-        if reason in ("full", "held"):
-            make_booking(slot, status=Status.CONFIRMED if reason == "full" else Status.HELD)
-        elif reason == "closed":
-            type(slot).objects.filter(pk=slot.pk).update(is_closed=True)
-        else:
-            move_slot(slot, timezone.now() - timedelta(hours=1))
+        make_unbookable(slot, reason)
         response = press(client, slot)
         assert response.status_code == 409
         assert response.context["title"] == title

@@ -30,14 +30,6 @@ def booking():
     return make_booking(make_slot(expert), name="Lena Private", email="Lena@Example.com", notes="Very private")
 
 
-@pytest.fixture
-def limits_on(settings):
-    settings.RATE_LIMITS = True
-    rate_limits._script.cache_clear()
-    yield
-    rate_limits._script.cache_clear()
-
-
 def ask(client, email=KNOWN, **values):
     return client.post("/bookings/", {"email": email} | values)
 

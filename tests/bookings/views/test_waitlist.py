@@ -13,17 +13,19 @@ from bookings.access.proven import mark_proven
 from bookings.errors import Busy, TooMany
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from bookings.selectors.own_slots import own_key
-from tests.cast import book, details, fresh, join_line, make_expert, make_row_of_slots, make_slot, make_type
+from tests.cast import (
+    book,
+    details,
+    join_line,
+    make_expert,
+    make_full_slot,
+    make_row_of_slots,
+    make_slot,
+    make_type,
+)
 
 pytestmark = pytest.mark.django_db
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-def full_slot(**values):
-    slot = make_slot(make_expert(max_party=2), **values)
-    for _ in range(slot.capacity):
-        book(slot)
-    return fresh(slot)
 
 
 def url(slot):
@@ -52,7 +54,7 @@ def visitor_of(client):
 
 class TestJoining:
     def test_a_full_tile_leads_to_the_waitlist_and_the_closest_times(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         near = make_slot(slot.expert, at="15:00")
         response = press(client, slot)
         assert (response.status_code, step(response)) == (409, "waitlist")
@@ -63,7 +65,7 @@ class TestJoining:
         assert TurnedAway.objects.count() == 1
 
     def test_joining_shows_the_place_and_marks_the_tile(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         join_line(slot, name="Ruth", email="ruth@example.com")
         response = join(client, slot)
         assert (response.status_code, step(response)) == (200, "waiting")
@@ -75,7 +77,7 @@ class TestJoining:
         assert step(client.get(f"/slots/{slot.pk}/book/")) == "waiting"
 
     def test_without_javascript(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         assert client.get(url(slot)).status_code == 200
         response = join(client, slot, headers=None)
         assert (response.status_code, response["Location"]) == (303, url(slot))
@@ -85,14 +87,14 @@ class TestJoining:
         assert WaitlistEntry.objects.get().status == "LEFT"
 
     def test_twice_keeps_one_entry(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         assert step(join(client, slot)) == step(join(client, slot)) == "waiting"
         assert WaitlistEntry.objects.count() == 1
 
     def test_a_stranger_cannot_tell_whether_an_address_is_in_line(self):
         answers = []
         for known in (True, False):
-            slot = full_slot()
+            slot = make_full_slot()
             join_line(slot, name="Ruth", email="ruth@example.com")
             email = "lena@example.com" if known else "nobody@example.com"
             if known:
@@ -105,7 +107,7 @@ class TestJoining:
         assert answers[0] == answers[1]
 
     def test_bad_details_come_back_with_what_was_typed(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         response = join(client, slot, email="lena@", phone="+49 30 1234")
         assert (response.status_code, step(response)) == (422, "waitlist")
         body = response.content.decode()
@@ -114,13 +116,13 @@ class TestJoining:
         assert not WaitlistEntry.objects.exists()
 
     def test_a_party(self, client):
-        slot = full_slot(capacity=3)
+        slot = make_full_slot(capacity=3)
         assert [str(n) for n, _label in press(client, slot).context["form"].fields["seats"].choices] == ["1", "2"]
         join(client, slot, seats="2")
         assert WaitlistEntry.objects.get().seats == 2
 
     def test_a_seat_that_became_free_meanwhile_is_held_at_once(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         services.cancel(booking_id=Booking.objects.get().pk, by_customer=False)
         response = join(client, slot)
         assert (response.status_code, step(response)) == (200, "details")
@@ -137,7 +139,7 @@ class TestJoining:
         assert client.get("/slots/0/waitlist/").status_code == 404
 
     def test_who_lost_a_race_can_join_with_what_was_typed(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         lost = client.post(f"/slots/{slot.pk}/book/", details(step="confirm"), headers=PARTIAL)
         assert step(lost) == "conflict"
         assert f'formaction="{url(slot)}"' in lost.content.decode()
@@ -150,7 +152,7 @@ class TestJoining:
         def fails(**_details):
             raise error
 
-        slot = full_slot()
+        slot = make_full_slot()
         monkeypatch.setattr(services, "join_waitlist", fails)
         response = join(client, slot)
         assert (response.status_code, step(response)) == (status, "busy")
@@ -158,7 +160,7 @@ class TestJoining:
         assert response["Retry-After"]
 
     def test_leaving_is_one_click_and_a_second_one_does_no_harm(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         join(client, slot)
         for _ in range(2):
             response = client.post(url(slot), {"step": "leave"}, headers=PARTIAL)
@@ -167,14 +169,14 @@ class TestJoining:
         assert step(press(client, slot)) == "waitlist"
 
     def test_my_bookings_notices(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         press(client, slot)
         before = own_key(visitor_of(client))
         join(client, slot)
         assert own_key(visitor_of(client)) != before
 
     def test_my_bookings_show_the_place_and_the_turn(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         join_line(slot, name="Ruth", email="ruth@example.com")
         join(client, slot)
         page = client.get("/bookings/").content.decode()
@@ -190,12 +192,12 @@ class TestJoining:
     @pytest.mark.parametrize("entries", [1, 3])
     def test_my_bookings_take_a_constant_number_of_queries(self, client, django_assert_num_queries, entries):
         for _ in range(entries):
-            join(client, full_slot())
+            join(client, make_full_slot())
         with django_assert_num_queries(6):  # awaiting a link, coming, waiting, earlier, proofs, key
             client.get("/bookings/")
 
     def test_signing_out_forgets_it(self, client):
-        slot = full_slot()
+        slot = make_full_slot()
         join(client, slot)
         client.post("/bookings/sign-out/")
         assert WaitlistEntry.objects.get().visitor == ""
@@ -204,7 +206,7 @@ class TestJoining:
 
 class TestTheOffer:
     def offered(self, client, *, on_this_browser=True):
-        slot = full_slot()
+        slot = make_full_slot()
         if on_this_browser:
             join(client, slot)
         else:
