@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -18,6 +17,7 @@ from bookings.access import links
 from bookings.addresses import again_page
 from bookings.icalendar import event
 from bookings.mail import limits, log
+from bookings.mail.patterns import Pattern, Rendered, Shown, Times, marks_for, patterns, render, times_of
 from bookings.mail.rules import FOR_STAFF, NOTICES
 from bookings.mail.transport import Transport
 from bookings.models import Booking, LookupRequest, MailKind, MailText, Rescue, Status, WaitlistEntry, WebhookEndpoint
@@ -27,12 +27,12 @@ from bookings.policy import cancel_line
 from bookings.selectors.answers import answers_to, in_staff_mail
 from bookings.selectors.awaited import session_awaited
 from bookings.selectors.mail_texts import MailTexts, mail_texts
-from bookings.selectors.place import place_of, public_place
+from bookings.selectors.place import Place, place_of, public_place
 from bookings.selectors.rescue_times import Proposal
 from experts.addresses import absolute_url
 from experts.clocks import Clocks, clocks_for
 from experts.formatting import by_clock_of, zone_label, zone_line
-from experts.models import Invitation, Organization, Slot, User
+from experts.models import Invitation, Organization, SessionTerms, Slot, User
 from experts.models.organization import Accent
 from experts.timezones import known_zone
 
@@ -450,15 +450,19 @@ def _build(
             "stop_label": _stop_label(kind),
         }
         context = _look(organization) | about | context
-        subject = ""
-        if own is not None:
-            values = _values(context, clocks, at)
-            subject = fill_placeholders(own.subject, values)
-            context["opening"] = fill_placeholders(own.opening, values)
-        # Names of experts may hold line breaks, which would end the header.
-        subject = " ".join((subject or render_to_string(f"emails/{name}_subject.txt", context)).split())
-        mail = Mail(subject, render_to_string(f"emails/{name}.txt", context))
-        mail.attach_alternative(render_to_string(f"emails/{name}.html", context | {"subject": subject}), "text/html")
+        if "slot" in context:
+            context["in_words"] = times_of(context["slot"], clocks.leading)
+        if own is None and (common := _common_of(name, context)) is not None:
+            words = _by_pattern(context, common)
+        else:
+            subject = ""
+            if own is not None:
+                values = _values(context, clocks, at)
+                subject = fill_placeholders(own.subject, values)
+                context["opening"] = fill_placeholders(own.opening, values)
+            words = render(name, context, subject)
+    mail = Mail(words.subject, words.text)
+    mail.attach_alternative(words.html, "text/html")
     mail.to = [to]
     mail.metadata = {"mail": message_id}  # mail services repeat it when they tell what became of the mail
     mail.reply_to = [reply_to] if reply_to else []
@@ -471,6 +475,86 @@ def _build(
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
     return mail
+
+
+class _Common(NamedTuple):
+    """What the words of a mail about a booking depend on, besides the values that are filled in (``_of_each``)."""
+
+    name: str
+    kind: str
+    language: str
+    look: tuple[str, str, str]  # the colour, and the logo with its width and height
+    organization: str
+    footer: str
+    title: str
+    terms: SessionTerms | None
+    minutes: int
+    seats: int
+    is_of_two: bool
+    is_pending: bool
+    place: Place
+    there_is: tuple[bool, ...]  # which of the values are not empty
+
+
+def _common_of(name: str, context: dict[str, Any]) -> _Common | None:
+    """Return what the mail has in common with others; None for one with words that few mails have."""
+    booking: Booking | None = context.get("booking")
+    if name != "booking" or booking is None or booking.reason or context["old_slot"] or booking.expires_at:
+        return None
+    organization: Organization = context["organization"]
+    return _Common(
+        name=name,
+        kind=context["kind"],
+        language=context["language"],
+        look=(context["accent"], context["logo_url"], str(organization.logo_size) if context["logo_url"] else ""),
+        organization=organization.name,
+        footer=organization.mail_footer,
+        title=booking.title,
+        terms=booking.terms,
+        minutes=context["slot"].minutes,
+        seats=booking.seats,
+        is_of_two=booking.second_expert_id is not None,
+        is_pending=context["is_pending"],
+        place=context["place"],
+        there_is=tuple(map(bool, _of_each(context).values())),
+    )
+
+
+def _by_pattern(context: dict[str, Any], common: _Common) -> Rendered:
+    """Return the words of the mail, by the pattern of those that have as much in common."""
+    values = _of_each(context)
+    pattern = patterns.get(common)
+    if pattern is None:
+        booking, marks = context["booking"], marks_for(values)
+        times = Times(*(marks[name] for name in Times._fields))
+        shown = Shown(
+            **{each: marks[each] for each in ("name", "with_whom", "reference", "session_name")},
+            title=common.title,
+            terms=common.terms,
+            seats=common.seats,
+            second_expert_id=booking.second_expert_id,
+            reason="",
+            expires_at=None,
+        )
+        slot, expert = Shown(minutes=common.minutes, terms=common.terms), Shown(headline=marks["headline"])
+        shown_things = {"booking": shown, "slot": slot, "expert": expert, "in_words": times}
+        pattern = Pattern(common.name, context | marks | shown_things)
+        patterns.put(common, pattern)
+    return pattern.fill(values)
+
+
+def _of_each(context: dict[str, Any]) -> dict[str, str]:
+    """Return what is filled into a pattern of a mail about a booking."""
+    booking: Booking = context["booking"]
+    return {
+        "name": booking.name,
+        "with_whom": booking.with_whom,
+        "headline": context["expert"].headline,
+        "reference": booking.reference,
+        "session_name": booking.session_name,
+        **{each: context[each] for each in ("zone_line", "policy_line", "url", "again_url", "not_me_url")},
+        **context["in_words"]._asdict(),
+    }
 
 
 def _own_words(kind: MailKind, organization: Organization | None, texts: MailTexts | None) -> MailText | None:

@@ -7,9 +7,11 @@ them: a line that is too long, a header that has to be folded or encoded.
 
 import re
 import secrets
+import smtplib
 from email._policybase import Compat32
 from email.utils import formatdate
 from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -32,24 +34,28 @@ _HANDLED = {"from", "to", "cc", "reply-to"}  # as Django does, before the other 
 def as_bytes(mail: EmailMultiAlternatives) -> bytes:
     """Return what ``mail.message().as_bytes(linesep="\\r\\n")`` does, with other lines between its parts."""
     written = _written(mail)
-    return mail.message().as_bytes(linesep=_END) if written is None else written
+    if written is not None:
+        return written
+    message: Any = mail.message()  # the stubs know it as one of Python's
+    return bytes(message.as_bytes(linesep=_END))
 
 
 def envelope_address(address: str) -> str:
-    """Return an address as it is told to the mail server."""
-    return address if _PLAIN_ADDRESS.fullmatch(address) else _sanitized(address)
+    """Return an address as it is told to the mail server: without a name, in angle brackets."""
+    return f"<{address}>" if _PLAIN_ADDRESS.fullmatch(address) else _sanitized(address)
 
 
 @lru_cache(maxsize=256)  # the sender's is always the same
 def _sanitized(address: str) -> str:
-    return sanitize_address(address, settings.DEFAULT_CHARSET)
+    return smtplib.quoteaddr(sanitize_address(address, settings.DEFAULT_CHARSET))
 
 
 def _written(mail: EmailMultiAlternatives) -> bytes | None:
     """Return the mail; None where it is out of the ordinary."""
     if not mail.body or not mail.alternatives or mail.encoding or mail.bcc or mail.cc:
         return None
-    bodies = [("text/plain", mail.body, ""), *((each.mimetype, each.content, "") for each in mail.alternatives)]
+    others: Any = mail.alternatives  # the stubs know them as plain tuples
+    bodies = [("text/plain", mail.body, ""), *((each.mimetype, each.content, "") for each in others)]
     files = [(str(file[2]), file[1], str(file[0] or "")) for file in mail.attachments if isinstance(file, tuple)]
     texts: list[bytes] = []
     for mimetype, content, name in [*bodies, *files]:
@@ -68,7 +74,7 @@ def _written(mail: EmailMultiAlternatives) -> bytes | None:
 def _headers(mail: EmailMultiAlternatives) -> list[str]:
     """The headers in the order in which Django writes them."""
     extra = mail.extra_headers
-    headers = [_header("Subject", mail.subject), _header("From", extra.get("From", mail.from_email))]
+    headers = [_header("Subject", str(mail.subject)), _header("From", extra.get("From", mail.from_email))]
     for name, addresses in (("To", mail.to), ("Reply-To", mail.reply_to)):
         if value := extra.get(name) or ", ".join(map(str, addresses)):
             headers.append(_header(name, value))

@@ -13,6 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.db.models import QuerySet
+
 from bookings.mail import limits, log
 from bookings.mail.messages import Before, booking_mail
 from bookings.mail.pace import Pace
@@ -23,6 +25,7 @@ from bookings.models import Booking, OutboxMail, Postponed, Status
 from bookings.polling import keep_looking, log_mistake
 from bookings.queue import BackOff
 from bookings.selectors.mail_texts import mail_texts
+from experts.prepared import PreparedQuery
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +93,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
 
     A mail that two rows ask for is one. Nothing is said of a booking that is gone.
     """
-    bookings = Booking.objects.shown_or_awaiting().for_mails().in_bulk([row.booking_id for row in rows])
+    bookings = _bookings({row.booking_id for row in rows})
     moved = [
         row.booking_id
         for row in rows
@@ -173,13 +176,23 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, la
 
 def _stale(mails: list[_Mail]) -> set[str]:
     """Read the bookings of mails again. Returns the Message-IDs of what is not true any more."""
-    bookings = Booking.objects.shown_or_awaiting().for_mails().in_bulk([mail.booking.pk for mail in mails])
+    bookings = _bookings({mail.booking.pk for mail in mails})
     return {
         mail.delivery.message_id
         for mail in mails
         if (booking := bookings.get(mail.booking.pk)) is None
         or not still_true(mail.delivery.kind, booking, mail.row.sequence, booking.read_at)
     }
+
+
+def _bookings(keys: set[int]) -> dict[int, Booking]:
+    """Read what mails say of bookings, by id."""
+    return {booking.pk: booking for booking in _for_mails(list(keys))}
+
+
+@PreparedQuery
+def _for_mails(keys: list[int]) -> QuerySet[Booking]:
+    return Booking.objects.shown_or_awaiting().for_mails().filter(pk__any_of=keys).order_by()
 
 
 def _settle(

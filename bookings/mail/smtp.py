@@ -22,22 +22,21 @@ class SmtpConnection(EmailBackend):
         if not isinstance(email_message, EmailMultiAlternatives) or not email_message.recipients():
             return bool(super()._send(email_message))  # type: ignore[misc]  # Django's, which the stubs omit
         data = as_bytes(email_message)
-        sender = envelope_address(str(email_message.from_email))
-        recipients = [envelope_address(address) for address in email_message.recipients()]
+        sender, recipients = str(email_message.from_email), email_message.recipients()
         server: Any = self.connection
         server.ehlo_or_helo_if_needed()
         if server.has_extn("pipelining"):
             _send_at_once(server, sender, recipients, data)
         else:
-            server.sendmail(sender, recipients, data)
+            server.sendmail(envelope_address(sender), [envelope_address(each) for each in recipients], data)
         return True
 
 
 def _send_at_once(server: smtplib.SMTP, sender: str, recipients: list[str], data: bytes) -> None:
     """As ``server.sendmail``, with one round for what comes before the data."""
     size = f" size={len(data)}" if server.has_extn("size") else ""
-    commands = [f"mail FROM:{smtplib.quoteaddr(sender)}{size}"]
-    commands += [f"rcpt TO:{smtplib.quoteaddr(recipient)}" for recipient in recipients]
+    commands = [f"mail FROM:{envelope_address(sender)}{size}"]
+    commands += [f"rcpt TO:{envelope_address(recipient)}" for recipient in recipients]
     try:
         server.send("".join(f"{command}\r\n" for command in [*commands, "data"]))
         code, words = server.getreply()

@@ -114,7 +114,7 @@ def test_a_mistake_of_ours_is_logged_too(monkeypatch, caplog):
     def broken(*args):
         raise KeyError(booking.email)
 
-    monkeypatch.setattr(mails, "render_to_string", broken)
+    monkeypatch.setattr(mails, "times_of", broken)
     send(booking)
     assert is_tried_again()
     assert log() == [("confirmed", "lena@example.com", "failed", 1, "KeyError")]

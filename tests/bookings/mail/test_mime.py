@@ -1,11 +1,13 @@
 """Mails are written byte by byte as Django and Python's library write them."""
 
 import re
+import smtplib
 from datetime import UTC, datetime
 from email.mime.text import MIMEText
 
 import pytest
 from django.core.mail import BadHeaderError, EmailMultiAlternatives
+from django.core.mail.message import sanitize_address
 
 from bookings.mail import mime
 from bookings.mail.examples import SHOWN, example_mail
@@ -106,7 +108,7 @@ def test_nobody_adds_headers():
     ["lena@example.com", "a.b+c@x.co", "jörg@müller.example", "Lena <lena@example.com>", "o'neill@example.com", "x@y"],
 )
 def test_addresses_of_the_envelope(address):
-    assert mime.envelope_address(address) == mime.sanitize_address(address, "utf-8")
+    assert mime.envelope_address(address) == smtplib.quoteaddr(sanitize_address(address, "utf-8"))
 
 
 @pytest.mark.django_db
