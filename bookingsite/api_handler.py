@@ -20,7 +20,7 @@ class ApiHandler(BaseHandler):
     They are called as they are: none of them may have hooks for views, exceptions or templates.
     """
 
-    _view_middleware = _template_response_middleware = _exception_middleware = ()  # type: ignore[assignment]  # none
+    _view_middleware = _template_response_middleware = _exception_middleware = ()
 
     def __init__(self) -> None:
         answer: Callable[[HttpRequest], HttpResponseBase] = convert_exception_to_response(self._get_response)

@@ -5,9 +5,11 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg import errors
 
 Answer = TypeVar("Answer")
+_TOO_SLOW = (errors.LockNotAvailable, errors.QueryCanceled)
 
 
 class SharedRead(Generic[Answer]):
@@ -83,7 +85,9 @@ class FreshReads(Generic[Answer]):
         if following is not None:
             release_connection()
             following.is_over.wait()
-            # If it failed, each finds out for itself what is wrong.
+            if following.was_too_slow is not None:  # they have waited for as long as anybody may
+                raise OperationalError(*following.was_too_slow.args) from following.was_too_slow.__cause__
+            # If it failed otherwise, each finds out for itself what is wrong.
             return following.answers[0] if following.answers else read()
         if before is not None:
             release_connection()
@@ -93,6 +97,10 @@ class FreshReads(Generic[Answer]):
                 self._lines[question] = _Line(mine)
         try:
             mine.answers.append(read())
+        except OperationalError as error:
+            if isinstance(error.__cause__, _TOO_SLOW):
+                mine.was_too_slow = error
+            raise
         finally:
             with self._lock:
                 if self._lines[question].following is None:
@@ -119,6 +127,7 @@ class _Run(Generic[Answer]):
         self.answers: list[Answer] = []
         self.waiting = 0
         self.is_over = threading.Event()
+        self.was_too_slow: OperationalError | None = None  # of PostgreSQL's own limits
 
 
 def release_connection() -> None:

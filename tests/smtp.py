@@ -1,6 +1,7 @@
 """A mail server of our own, as small as can be, that takes mails, turns them away or hangs in the middle of one."""
 
 import socketserver
+import sys
 import threading
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -53,6 +54,11 @@ class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
     mails: MailServer
+
+    def handle_error(self, request, client_address):
+        """A client that was killed says no goodbye."""
+        if not isinstance(sys.exception(), ConnectionResetError):
+            super().handle_error(request, client_address)
 
 
 class _Conversation(socketserver.StreamRequestHandler):

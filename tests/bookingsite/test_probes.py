@@ -56,7 +56,8 @@ def waiting_for_locks() -> int:
 def test_a_probe_is_answered_while_every_thread_waits_for_the_database(site_with, locked, server):
     site = site_with(server, DATABASE_STATEMENT_SECONDS="0")  # so that they wait for as long as the lock is held
     with ThreadPoolExecutor(12) as people:
-        pages = [people.submit(get, site, "/experts/") for _person in range(12)]
+        # Each another one: looks at one list that come together share one reading.
+        pages = [people.submit(get, site, f"/experts/?utm={person}") for person in range(12)]
         assert processes.wait_until(lambda: waiting_for_locks() >= 4, seconds=20)
         times = [get(site, "/healthz") for _probe in range(20)]
         assert {(status, body) for status, body, _seconds, _headers in times} == {(200, b"ok")}

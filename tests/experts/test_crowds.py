@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
+from psycopg import errors
 
 from bookingsite.devserver.processes import wait_until
 from experts.crowds import FreshReads, SharedRead
@@ -31,7 +32,7 @@ def ask_together(shared, questions):
     def work(n):
         try:
             answers[n] = shared(questions[n])
-        except ValueError as error:
+        except (ValueError, OperationalError) as error:
             answers[n] = error
 
     threads = [threading.Thread(target=work, args=(n,), daemon=True) for n in range(len(questions))]
@@ -100,12 +101,14 @@ class Changing:
 
     def __init__(self):
         self.now, self.begun, self.may_end = "old", 0, threading.Semaphore(0)
-        self.fails = False
+        self.fails, self.is_too_slow = False, False
 
     def __call__(self):
         seen = self.now
         self.begun += 1
         assert self.may_end.acquire(timeout=30)
+        if self.is_too_slow:
+            raise OperationalError("canceling statement due to lock timeout") from errors.LockNotAvailable()
         if self.fails:
             raise ValueError(seen)
         return seen
@@ -150,6 +153,19 @@ def test_a_reading_that_fails_is_tried_by_each_who_waited():
     end(changing, first + rest, 4)
     assert [type(answer) for answer in answers] == [ValueError] * 3
     assert reads._lines == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_reading_that_took_too_long_nobody_waits_as_long_again():
+    changing, reads = Changing(), FreshReads()
+    changing.is_too_slow = True
+    first, _ = ask_freshly(reads, changing, 1)
+    assert wait_until(lambda: changing.begun == 1, seconds=10)
+    rest, answers = ask_freshly(reads, changing, 3)
+    assert wait_until(lambda: reads.waiting() == 2, seconds=10)
+    end(changing, first + rest, 2)
+    assert [type(answer.__cause__) for answer in answers] == [errors.LockNotAvailable] * 3
+    assert changing.begun == 2
 
 
 def test_inside_a_transaction_nobody_waits_for_a_fresh_reading():

@@ -200,7 +200,7 @@ def test_no_more_columns_than_there_is_room_for_and_those_who_work_first():
     found = experts_to_choose(reach, organization, DAY)
     assert found == experts
     assert choose_columns(found, ()) == experts[1:13]
-    assert choose_columns(found, [experts[0].pk, experts[13].pk, 999]) == [experts[0], experts[13]]
+    assert choose_columns(found, [experts[0].pk, experts[13].pk, experts[13].pk + 1]) == [experts[0], experts[13]]
     assert choose_columns(experts_to_choose(reach, organization, DAY + timedelta(days=9)), ()) == experts[:12]
 
 
