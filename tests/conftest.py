@@ -183,8 +183,11 @@ def valkey():
 
 @pytest.fixture(autouse=True)
 def _forget(valkey):
-    """Remove what a test leaves in Valkey."""
+    """Remove what a test leaves in Valkey, and what this process has noted of parts that were broken on purpose."""
+    from experts import outages
+
     yield
+    outages._seen.clear()
     if keys := list(valkey.scan_iter(f"{os.environ['REDIS_KEY_PREFIX']}*", count=1000)):
         valkey.delete(*keys)
 
