@@ -103,7 +103,7 @@ class Week:
             elif form.instance.pk or form.has_changed() or form.errors:
                 self.lost.append(form)  # with a day that there is not
         for day in self.days:
-            day.lines.sort(key=lambda line: (line.start is None, line.start, line.end))
+            day.lines.sort(key=lambda line: (line.start is None, line.start or 0, line.end is None, line.end or 0))
             for one, other in zip(day.lines, day.lines[1:], strict=False):
                 if one.end and other.start and other.start > one.end:
                     other.pause = formatting.duration(_span(other.start - one.end))

@@ -192,6 +192,17 @@ def test_bad_hours_are_a_message_at_the_field(staff, expert, day, wrong, field):
     assert not WeeklyHours.objects.exists()
 
 
+@pytest.mark.parametrize("start", ["09:00", ""])
+def test_lines_of_a_day_that_are_half_empty_are_told_about(staff, expert, day, start):
+    whole, half = line(weekday=day.weekday(), start=start, end="12:00"), line(weekday=day.weekday(), start=start)
+
+    response = send(staff, expert, whole, half)
+
+    assert response.status_code == 200
+    assert "end" in errors_of_line(response, 1)
+    assert not expert.hours.exists()
+
+
 def test_hours_that_overlap_are_a_message_at_the_second(staff, expert, day):
     both = [{"start": "09:00", "end": "12:00"}, {"start": "11:00", "end": "14:00"}]
     response = send(staff, expert, *(line(weekday=day.weekday(), **each) for each in both))
