@@ -51,15 +51,17 @@ class BackOff(BaseRetryStrategy):
         return min(1 << min(attempts + 1, 30), self.LONGEST_WAIT)
 
 
-def new_job(task: str, *, at: datetime | None = None, **arguments: Any) -> Job:
+def new_job(task: str, *, at: datetime | None = None, caused_by: str | None = None, **arguments: Any) -> Job:
     """Make a job of the registered task of that name, with the task's queue and priority.
 
-    ``at`` is the instant from which it may run, by default now; ``arguments`` are ids and plain values (JSON). Raises
+    ``at`` is the instant from which it may run, by default now; ``caused_by`` the name of the request that it follows
+    from, by default the one that is answered here; ``arguments`` are ids and plain values (JSON). Raises
     procrastinate's TaskNotFound for a name that no task has.
     """
     deferrer = app.configure_task(task, allow_unknown=False, schedule_at=at)
+    name = request_ids.current.get() if caused_by is None else caused_by
     # A worker of before does not know it: only where such a failure is tried again.
-    if (name := request_ids.current.get()) and app.tasks[task].retry_strategy is not None:
+    if name and app.tasks[task].retry_strategy is not None:
         arguments[REQUEST_ID] = name
     return deferrer.make_new_job(**arguments)
 
@@ -67,14 +69,12 @@ def new_job(task: str, *, at: datetime | None = None, **arguments: Any) -> Job:
 async def under_its_request(do: Callable[[], Awaitable[Any]], context: JobContext, worker: object) -> Any:
     """A middleware of workers: does a job under the name of the request that caused it, and counts what came of it."""
     name = str(context.job.task_kwargs.pop(REQUEST_ID, ""))
-    token = request_ids.current.set(name)
-    try:
-        result = await do()
-    except Exception:
-        metrics.jobs.labels(context.job.task_name, "failed").inc()
-        raise
-    finally:
-        request_ids.current.reset(token)
+    with request_ids.under(name):
+        try:
+            result = await do()
+        except Exception:
+            metrics.jobs.labels(context.job.task_name, "failed").inc()
+            raise
     metrics.jobs.labels(context.job.task_name, "done").inc()
     return result
 

@@ -27,6 +27,7 @@ from bookings.services.catch_up import complete_all_finished, settle_overdue
 from bookings.services.cleanup import delete_old
 from bookings.services.reminders import queue_reminders
 from bookings.webhooks.worker import deliver
+from experts import request_ids
 from experts.models import Organization, User
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,9 @@ logger = logging.getLogger(__name__)
 @app.task(queue="mail", retry=BackOff())
 def send_booking_mail(*, booking_id: int, kind: str, sequence: int) -> None:
     """Put into the outbox what versions of before the outbox have queued, also while they are being replaced."""
-    OutboxMail.objects.create(booking_id=booking_id, kind=MailKind(kind), sequence=sequence)
+    OutboxMail.objects.create(
+        booking_id=booking_id, kind=MailKind(kind), sequence=sequence, request_name=request_ids.current.get()
+    )
 
 
 @app.periodic(cron="* * * * *")

@@ -25,6 +25,7 @@ from bookings.models import Booking, OutboxMail, Postponed, Status
 from bookings.polling import keep_looking, log_mistake
 from bookings.queue import BackOff
 from bookings.selectors.mail_texts import mail_texts
+from experts import request_ids
 from experts.prepared import PreparedQuery
 
 logger = logging.getLogger(__name__)
@@ -152,25 +153,26 @@ def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, la
             if time.monotonic() > last_begin:
                 batch.not_attempted.append(delivery.message_id)
                 continue
-            try:
-                built = booking_mail(
-                    mail.booking,
-                    delivery.kind,
-                    delivery.to,
-                    delivery.message_id,
-                    mail.before,
-                    invites=standing.invites(mail.booking),
-                    texts=texts,
-                )
-                transport.hand_over(built)
-            except log.MailNotSentError as error:
-                batch.errors[delivery.message_id] = error
-                away = error if error.is_away else None
-            except Exception as error:
-                batch.errors[delivery.message_id] = error
-                log_mistake(f"The mail {delivery.message_id} could not be made", error)
-            else:
-                batch.sent.append(delivery.message_id)
+            with request_ids.under(mail.row.request_name):
+                try:
+                    built = booking_mail(
+                        mail.booking,
+                        delivery.kind,
+                        delivery.to,
+                        delivery.message_id,
+                        mail.before,
+                        invites=standing.invites(mail.booking),
+                        texts=texts,
+                    )
+                    transport.hand_over(built)
+                except log.MailNotSentError as error:
+                    batch.errors[delivery.message_id] = error
+                    away = error if error.is_away else None
+                except Exception as error:
+                    batch.errors[delivery.message_id] = error
+                    log_mistake(f"The mail {delivery.message_id} could not be made", error)
+                else:
+                    batch.sent.append(delivery.message_id)
     return batch
 
 
@@ -214,7 +216,8 @@ def _settle(
             done.append(row.pk)
             if failures:
                 words = log.words_of(failures[0])
-                logger.error("The mail “%s” about booking %s was given up: %s", row.kind, row.booking_id, words)
+                with request_ids.under(row.request_name):
+                    logger.error("The mail “%s” about booking %s was given up: %s", row.kind, row.booking_id, words)
     if done:
         OutboxMail.objects.remove(done)
     if postponed:

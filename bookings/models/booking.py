@@ -226,9 +226,11 @@ class Booking(models.Model):
     objects = BookingQuerySet.as_manager()
     # The entry of the waitlist that a hold was offered to, where own_holds or slot_for_visitor read it.
     offer_id: int | None = None
-    # Of one that is being made: whether its customer gets e-mails about that, and whether staff have agreed already.
+    # Of one that is being made: whether its customer gets e-mails about that, whether staff have agreed already, and
+    # the name of the request that asked for it, as another one may write it (experts/request_ids.py).
     is_told = True
     is_agreed = False
+    asked_by: str | None = None
     # The history, which pghistory.track below adds.
     events: Any
     pgh_event_model: Any

@@ -9,6 +9,7 @@ from django.db.models.functions import Lower, Now
 
 from bookings.models.booking import Booking
 from bookings.models.notification import MailKind, MailStatus, Notification
+from experts import request_ids
 from experts.constraints import known_value
 from experts.sending import HELD
 
@@ -22,14 +23,17 @@ class Postponed(NamedTuple):
 
 
 class OutboxMailQuerySet(models.QuerySet["OutboxMail"]):
-    def add(self, mails: Sequence[tuple[int, str, int, bool]], wait: timedelta = timedelta(0)) -> None:
-        """Insert mails, each as booking id, kind, sequence and ``by_visitor``, in one statement: due after ``wait``."""
+    def add(self, mails: Sequence[tuple[int, str, int, bool, str]], wait: timedelta = timedelta(0)) -> None:
+        """Insert mails in one statement, due after ``wait``.
+
+        Each as booking id, kind, sequence, ``by_visitor`` and ``request_name``.
+        """
         parameters: list[Any] = [wait, *(list(column) for column in zip(*mails, strict=True))]
         with connection.cursor() as cursor:
             cursor.execute(
-                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, due_at)"
+                "INSERT INTO bookings_outboxmail (booking_id, kind, sequence, by_visitor, request_name, due_at)"
                 " SELECT mail.*, clock_timestamp() + %s"
-                " FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[]) AS mail",
+                " FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::boolean[], %s::text[]) AS mail",
                 parameters,
             )
 
@@ -100,6 +104,8 @@ class OutboxMail(models.Model):
     sequence = models.PositiveIntegerField()
     # Whether a visitor caused it, who may have typed anybody's address, and not staff or the clock.
     by_visitor = models.BooleanField(default=False, db_default=False)
+    # By which logs tell what caused it; "" where no request did (experts/request_ids.py).
+    request_name = models.CharField(max_length=request_ids.LONGEST, default="", db_default="")
     priority = models.PositiveSmallIntegerField(default=AT_ONCE, db_default=AT_ONCE)
     # Of a row that a worker has taken: until when it is that worker's.
     due_at = models.DateTimeField(db_default=Now())

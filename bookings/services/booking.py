@@ -1,7 +1,7 @@
 """Book a slot."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from datetime import timedelta
@@ -47,7 +47,7 @@ from bookings.services.sessions import agreed_with, must_be_locked, read_taken, 
 from bookings.services.together import Gate, Request, write_alone
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
-from experts import metrics
+from experts import metrics, request_ids
 from experts.inserting import insert_all
 from experts.locking import (
     lock_free_slots,
@@ -136,7 +136,7 @@ def book(
         source=source,
         network=network_of(client_address),
     )
-    booking.is_told, booking.is_agreed = tell, agreed
+    booking.is_told, booking.is_agreed, booking.asked_by = tell, agreed, request_ids.current.get()
     check_details(booking)
     check_phone(booking, seen.slot if seen else None)
     check_key(idempotency_key)
@@ -387,7 +387,7 @@ def _book_under_lock(
     given = find_given(request.answer for request in present)
     # 4. Holds that ran out free their seats now, whether or not a worker is alive, and first for who waits for them.
     slots = {slot_id: lapse_and_serve(slot) for slot_id, slot in before.items()}
-    freed: set[int] = set()
+    freed: dict[str, set[int]] = defaultdict(set)  # slots, by the name of the request that left seats in them
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
     must_be_locked(chain.from_iterable(hold.slot_ids for hold in holds.values()), locked)
     # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
@@ -410,7 +410,7 @@ def _book_under_lock(
             if hold.awaits_proof and slot.expert.organization.has_questions:
                 asked_again.add(hold.pk)
             if _leaves_seats(hold, booking):
-                freed.update(hold.slot_ids)
+                freed[booking.asked_by or ""].update(hold.slot_ids)
         booked.append((request, Booked(booking, new_booking_facts(booking))))
         # For those who come after it; the row itself is changed by the trigger on Booking.
         slots[slot.pk] = slot_after(booking)
@@ -420,8 +420,9 @@ def _book_under_lock(
     save_answers(((answer.booking, request.answers) for request, answer in booked), again=asked_again)
     keep_bookings((request.answer, answer) for request, answer in booked)
     _queue_what_follows([answer.booking for _request, answer in booked], asked_for_webhooks(seen.values()))
-    if freed:
-        serve_waitlists(freed)
+    for caused_by, slot_ids in freed.items():
+        with request_ids.under(caused_by):
+            serve_waitlists(slot_ids)
     outcomes += [(request, partial(_same, answer)) for request, answer in booked]
     return outcomes, left
 
@@ -539,7 +540,7 @@ def _queue_what_follows(bookings: Iterable[Booking], have_webhooks: Mapping[int,
         told = [EventType.BOOKING_CREATED]
         if booking.status == Status.CONFIRMED:
             told.append(EventType.BOOKING_CONFIRMED)
-        events += booking_events(booking, *told) + slot_taken(booking.slot, booking.seats)
+        events += booking_events(booking, *told) + slot_taken(booking.slot, booking.seats, booking.asked_by)
     queue_webhooks(events, have_webhooks or {})
     publish_all(bookings)
 

@@ -7,7 +7,7 @@ from bookings.access.visitor import visitor_group
 from bookings.mail.rules import MailKind
 from bookings.models import Booking, OutboxMail
 from bookings.services.locking import publish_slots
-from experts import publisher
+from experts import publisher, request_ids
 from experts.models import Slot
 
 
@@ -27,7 +27,12 @@ def queue_mails(
     mails: Iterable[tuple[Booking, MailKind]], *, by_visitor: bool = False, wait: timedelta = timedelta(0)
 ) -> None:
     """Queue mails about any number of bookings as ``queue_mail`` does one, in one statement."""
-    if rows := [(booking.pk, kind.value, booking.sequence, by_visitor) for booking, kind in mails]:
+    answered_here = request_ids.current.get()
+    rows = []
+    for booking, kind in mails:
+        name = answered_here if booking.asked_by is None else booking.asked_by
+        rows.append((booking.pk, kind.value, booking.sequence, by_visitor, name))
+    if rows:
         OutboxMail.objects.add(rows, wait)
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -24,24 +25,29 @@ _Status = WebhookDelivery.Status
 
 @dataclass(frozen=True)
 class Event:
-    """Something to tell, about a slot, and a booking in it. ``previous`` is the slot that it was moved from."""
+    """Something to tell, about a slot, and a booking in it. ``previous`` is the slot that it was moved from.
+
+    ``caused_by`` names the request that it follows from, where that is not the one that is answered here.
+    """
 
     type: EventType
     slot: Slot
     booking: Booking | None = None
     previous: Slot | None = None
+    caused_by: str | None = None
 
 
 def booking_events(booking: Booking, *types: EventType, previous: Slot | None = None) -> list[Event]:
-    return [Event(kind, booking.slot, booking, previous) for kind in types]
+    return [Event(kind, booking.slot, booking, previous, booking.asked_by) for kind in types]
 
 
-def slot_taken(slot: Slot, seats: int) -> list[Event]:
+def slot_taken(slot: Slot, seats: int, caused_by: str | None = None) -> list[Event]:
     """The events of seats that were booked in a slot or Session, as it was read before: the last ones make it full.
 
     Full counts bookings and requests, not holds, which come and go while somebody looks around.
     """
-    return [Event(EventType.SLOT_FULL, each) for each in slot.covered if 0 < each.capacity - each.seats_booked <= seats]
+    filled = [each for each in slot.covered if 0 < each.capacity - each.seats_booked <= seats]
+    return [Event(EventType.SLOT_FULL, each, caused_by=caused_by) for each in filled]
 
 
 def slot_left(slot: Slot) -> list[Event]:
@@ -96,7 +102,8 @@ def _queue(wanted: list[tuple[WebhookEndpoint, Event]], wait: timedelta) -> None
         said = answers.get(event.booking.pk, ()) if event.booking is not None else ()
         content = payloads.for_endpoint(body, event.booking, endpoint, said)
         deliveries.append(make_delivery(endpoint, event_id, event.type, content, now, wait))
-    queue_attempts(WebhookDelivery.objects.bulk_create(deliveries))
+    rows = WebhookDelivery.objects.bulk_create(deliveries)
+    queue_attempts(rows, [event.caused_by for _endpoint, event in wanted])
 
 
 def _data(event: Event, slots: dict[int, Slot]) -> dict[str, Any]:
@@ -131,16 +138,20 @@ def make_delivery(
     )
 
 
-def queue_attempts(deliveries: Iterable[WebhookDelivery]) -> None:
-    """One job for each that waits, which carries the time of its attempt: a job with another time does nothing."""
+def queue_attempts(deliveries: Iterable[WebhookDelivery], caused_by: Iterable[str | None] = ()) -> None:
+    """One job for each that waits, which carries the time of its attempt: a job with another time does nothing.
+
+    ``caused_by``: of each, as in ``Event``.
+    """
     jobs = [
         new_job(
             "bookings.tasks.deliver_webhook",
             at=row.next_attempt_at,
+            caused_by=name,
             delivery_id=row.pk,
             due=row.next_attempt_at.isoformat(),
         )
-        for row in deliveries
+        for row, name in zip_longest(deliveries, caused_by)
         if row.status == _Status.WAITING and row.next_attempt_at
     ]
     if jobs:

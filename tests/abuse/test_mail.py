@@ -127,7 +127,7 @@ class TestByRecipient:
         send_mails()
         for booking in (told, untold):
             services.approve(booking_id=booking.pk)
-        OutboxMail.objects.add([(booking.pk, "reminder_day", 0, False) for booking in (told, untold)])
+        OutboxMail.objects.add([(booking.pk, "reminder_day", 0, False, "") for booking in (told, untold)])
         send_mails()
         assert [mail.subject.partition(":")[0] for mail in mailoutbox] == ["Request sent", "You're booked", "Reminder"]
         assert all(told.reference in mail.body for mail in mailoutbox)

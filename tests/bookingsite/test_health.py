@@ -57,7 +57,7 @@ def test_without_a_worker_people_can_book_and_operators_are_told(client, workers
 def test_mails_that_wait_for_long_are_said(client, workers):
     booking = book(make_slot())
     OutboxMail.objects.all().delete()
-    OutboxMail.objects.add([(booking.pk, "confirmed", 0, True)])
+    OutboxMail.objects.add([(booking.pk, "confirmed", 0, True, "")])
     assert ready(client)[2] == {}
     with connection.cursor() as cursor:
         cursor.execute("UPDATE bookings_outboxmail SET due_at = now() - interval '301 seconds'")

@@ -6,16 +6,38 @@ from collections import Counter
 import pghistory
 import pytest
 from django.db import ProgrammingError, connection, connections
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings.errors import Busy, IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
-from bookings.models import Answer, Booking, Idempotency, Status, TurnedAway
+from bookings.models import (
+    Answer,
+    Booking,
+    Idempotency,
+    OutboxMail,
+    Status,
+    TurnedAway,
+    WaitlistEntry,
+    WebhookDelivery,
+)
+from bookings.queue import REQUEST_ID
 from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import hold_slot
 from bookings.services.booking import gate
 from bookings.services.together import MOST_TOGETHER
 from bookingsite.devserver.processes import wait_until
+from experts import request_ids
 from experts.models import Expert
-from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_question, make_slot
+from tests.cast import (
+    book,
+    fresh,
+    join_line,
+    make_booking,
+    make_expert,
+    make_organization,
+    make_question,
+    make_slot,
+    make_webhook,
+)
 from tests.concurrency.contention import book_in_one_batch, held_row, held_table, run_together
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -217,6 +239,46 @@ def test_only_those_with_one_history_share_a_transaction():
     told = [booking.events.get().pgh_context.metadata for booking in booked]
     assert told == [{"source": f"source {n % 2}"} for n in range(6)]
     assert sorted(transactions().values()) == [1, 1, 2, 2]
+
+
+def test_mails_and_webhooks_of_each_have_the_name_of_its_own_request():
+    """And not of the one that happened to write for all."""
+    organization = make_organization()
+    make_webhook(organization)
+    slots = {f"request-{n}": make_slot(make_expert(organization=organization)) for n in range(3)}
+
+    def ask(name):
+        with request_ids.under(name):
+            return book(slots[name], name=name)
+
+    book_in_one_batch(*[lambda name=name: ask(name) for name in slots])
+    assert len(transactions(slot__in=slots.values())) == 1
+    mails = OutboxMail.objects.exclude(request_name="").values_list("booking__name", "request_name")
+    assert sorted(mails) == [(name, name) for name in slots]
+    told = {it.pk: it.payload["data"] for it in WebhookDelivery.objects.all()}
+    jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.deliver_webhook").values_list("args", flat=True)
+    about = sorted((it[REQUEST_ID], told[it["delivery_id"]].get("slot", told[it["delivery_id"]])["id"]) for it in jobs)
+    # It was made and confirmed, and its slot is full.
+    assert about == sorted((name, slot.pk) for name, slot in slots.items() for _event in range(3))
+
+
+def test_an_offer_has_the_name_of_the_request_that_left_the_seat():
+    expert = make_expert(max_party=2)
+    slots = [make_slot(expert, at=at, capacity=2) for at in ("10:00", "11:00")]
+    visitors = {"a" * 32: "request-a", "b" * 32: "request-b"}
+    for slot, visitor in zip(slots, visitors, strict=True):
+        hold_slot(slot_id=slot.pk, visitor=visitor, seats=2)
+        join_line(slot)
+
+    def take_one(slot, visitor):
+        with request_ids.under(visitors[visitor]):
+            return book(slot, visitor=visitor)
+
+    book_in_one_batch(*[lambda s=s, v=v: take_one(s, v) for s, v in zip(slots, visitors, strict=True)])
+    offered = {it.pk: it.slot_id for it in WaitlistEntry.objects.filter(status=WaitlistEntry.Status.OFFERED)}
+    jobs = ProcrastinateJob.objects.filter(task_name="bookings.tasks.send_waitlist_offer")
+    named = sorted((it.args[REQUEST_ID], offered[it.args["entry_id"]]) for it in jobs)
+    assert named == [("request-a", slots[0].pk), ("request-b", slots[1].pk)]
 
 
 def test_who_has_waited_alone_is_looked_at_again():

@@ -47,7 +47,7 @@ IMPERSONAL = {
     "bookings_notification": "audience last_attempt_at sent_at last_error",
     "bookings_mailallowance": "purse used ends_at",
     "bookings_notereading": "at",
-    "bookings_outboxmail": "priority due_at by_visitor",
+    "bookings_outboxmail": "priority due_at by_visitor request_name",
     "bookings_proven": "proven_at",
     "bookings_remindermark": "until",
     "bookings_rescue": "state was_slot_id was_at until why of_request changed_at reached_at",

@@ -1,5 +1,7 @@
 """The outbox: what waits there is sent in batches, each in a handful of statements and over one connection."""
 
+import io
+import logging
 from datetime import timedelta
 from importlib import import_module
 
@@ -14,6 +16,7 @@ from bookings.mail import outbox
 from bookings.models import MailKind, Notification, OutboxMail, ReminderMark, Status
 from bookings.queue import BackOff, defer
 from bookings.services.effects import queue_mails
+from bookingsite.logs import TokenlessFormatter
 from experts.models import Role
 from tests.cast import day_ahead, make_booking, make_expert, make_organization, make_slot
 from tests.mail import send_mails, waiting
@@ -123,9 +126,18 @@ def test_each_failure_waits_longer(server):
 def test_after_more_than_a_day_it_is_given_up(server, caplog):
     server.mode = "refuses"
     [booking] = make_batch(1)
-    OutboxMail.objects.update(attempts=BackOff.MOST_ATTEMPTS)
-    outbox.send_due()
+    OutboxMail.objects.update(attempts=BackOff.MOST_ATTEMPTS, request_name="r-1")
+    lines = io.StringIO()
+    written = logging.StreamHandler(lines)
+    written.setFormatter(TokenlessFormatter("%(message)s"))
+    logging.getLogger("bookings").addHandler(written)
+    try:
+        outbox.send_due()
+    finally:
+        logging.getLogger("bookings").removeHandler(written)
     assert waiting() == []
+    # By the request that caused it.
+    assert f"about booking {booking.pk} was given up: SMTPConnectError 421 [r-1]\n" in lines.getvalue()
     assert f"about booking {booking.pk} was given up: SMTPConnectError 421" in caplog.text
     assert "example.com" not in caplog.text
     assert [status for status, _attempts, _words in log()] == ["failed"]
