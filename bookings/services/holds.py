@@ -19,6 +19,7 @@ from bookings.services.locking import lock_booking, lock_slots_of, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
+from experts.inserting import insert_all
 from experts.locking import LOCK_ORDER, repeated, slot_transaction
 from experts.models import Slot
 from experts.outages import busy_for
@@ -128,8 +129,8 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) ->
             raise NotHeld(needs_work=lasts.needs_work)
         hold = wanted
         take(hold, slot)
-        hold.expires_at = expires_at
-        hold.save(force_insert=True)
+        hold.created_at, hold.expires_at = slot.read_at, expires_at
+        insert_all([hold])
     else:
         if seats * len(slot.covered) > moving.seats * len(moving.slot_ids) and not lasts.minutes:
             raise NotHeld(needs_work=lasts.needs_work)
