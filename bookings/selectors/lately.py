@@ -23,7 +23,7 @@ from bookings.models.proven import ProvenKind, hashes_of
 from bookings.networks import wide_network_of
 from experts.locking import slots_with_clock
 from experts.models import Slot
-from experts.prepared import PreparedQuery
+from experts.prepared import PreparedQuery, prepared_cursor
 
 LATELY = timedelta(days=7)
 MOST_COUNTED = 200  # rows; whoever needs to know more looks closely
@@ -152,7 +152,9 @@ class Standing(NamedTuple):
 
 
 def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
-    """Count exactly who has asked the expert of the slot for what. One statement. ``network``: see ``network_of``.
+    """Count exactly who has asked the expert of the slot for what. ``network``: see ``network_of``.
+
+    One statement, two where it finds people known.
 
     What it finds of people known is not counted any more from now on (``of_expert``): a rush of people whom the house
     knows costs no closer look at each, and what remains to be counted is bounded by what people unknown may have.
@@ -170,9 +172,13 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
         "most": MOST_FORGOTTEN,
         "few": FEW * len(slot.covered),
     }
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_LOOK, values)
-        return Standing(*cursor.fetchone())
+        *standing, known = cursor.fetchone()
+    if known:
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, values)
+    return Standing(*standing)
 
 
 # As ``proven_hash`` makes it: a hold has no address yet, and of a booking the address counts, whoever typed it.
@@ -181,26 +187,36 @@ _HASH = f"""encode(sha256(convert_to(CASE WHEN booking.email = '' THEN '{ProvenK
 # What waits for its link is not proven by an earlier one, and anybody can type a known address many times. The asker's
 # hold is left out, as what they ask for now takes its place. Rows that somebody else writes at this moment are left to
 # the next look: nobody waits here.
-_LOOK = f"""
-    WITH counted AS MATERIALIZED (
+_ROWS = f"""
+    counted AS MATERIALIZED (
         SELECT id, {SEATS_TAKEN} AS seats, status, network, created_at, holder, awaits_proof,
-               NOT awaits_proof AND (email = '' OR sum({SEATS_TAKEN}) OVER (PARTITION BY lower(email)) <= %(few)s)
+               NOT awaits_proof
+               AND (email = '' OR sum({SEATS_TAKEN}) OVER (PARTITION BY lower(email)) <= %(few)s::bigint)
                AND EXISTS (SELECT FROM bookings_proven WHERE hash = {_HASH}) AS is_known
         FROM bookings_booking AS booking
-        WHERE of_expert_id = %(expert)s AND %(is_on)s AND {_COUNTED}
-    ), known AS (
-        SELECT id FROM bookings_booking WHERE id IN (SELECT id FROM counted WHERE is_known)
-        LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
-    ), forgotten AS (
-        UPDATE bookings_booking AS booking SET of_expert_id = NULL FROM known WHERE booking.id = known.id
-    )
+        WHERE of_expert_id = %(expert)s::bigint AND %(is_on)s::boolean AND {_COUNTED}
+    )"""
+# It begins with SELECT, or the history would put a statement of its own before it, and it could not be prepared.
+_LOOK = f"""SELECT * FROM (
+    WITH {_ROWS}
     SELECT (SELECT coalesce(sum(capacity), 0) FROM experts_slot
-            WHERE expert_id = %(expert)s AND NOT is_closed AND starts_at > clock_timestamp()
-              AND starts_at <= clock_timestamp() + %(horizon)s),
+            WHERE expert_id = %(expert)s::bigint AND NOT is_closed AND starts_at > clock_timestamp()
+              AND starts_at <= clock_timestamp() + %(horizon)s::interval),
            coalesce(sum(seats), 0),
            coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0),
-           count(*) FILTER (WHERE network = %(network)s::inet AND created_at > %(since)s),
-           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet AND created_at > %(since)s)
+           count(*) FILTER (WHERE network = %(network)s::inet AND created_at > %(since)s::timestamptz),
+           count(*) FILTER (WHERE network BETWEEN %(first)s::inet AND %(last)s::inet
+                                  AND created_at > %(since)s::timestamptz),
+           (SELECT count(*) FROM counted WHERE is_known)
     FROM counted
-    WHERE NOT is_known AND NOT (holder = %(visitor)s AND status = 'HELD' AND NOT awaits_proof AND %(visitor)s <> '')
+    WHERE NOT is_known
+      AND NOT (holder = %(visitor)s::text AND status = 'HELD' AND NOT awaits_proof AND %(visitor)s::text <> '')
+) AS looked (seats_ahead, seats, held, of_network, of_wide_network, known)
+"""
+_FORGET = f"""
+    WITH {_ROWS}, known AS (
+        SELECT id FROM bookings_booking WHERE id IN (SELECT id FROM counted WHERE is_known)
+        LIMIT %(most)s FOR NO KEY UPDATE SKIP LOCKED
+    )
+    UPDATE bookings_booking AS booking SET of_expert_id = NULL FROM known WHERE booking.id = known.id
 """

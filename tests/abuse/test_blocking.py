@@ -14,6 +14,7 @@ from datetime import timedelta
 from itertools import cycle
 
 import altcha
+import pghistory
 import pytest
 from django.db import connection
 from django.db.models import F, Sum
@@ -25,7 +26,7 @@ from bookings.access.proven import mark_proven
 from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, SpentWork, Status
 from bookings.networks import network_of
-from bookings.selectors.lately import slots_to_book
+from bookings.selectors.lately import look_closely, slots_to_book
 from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot
@@ -289,7 +290,7 @@ def test_a_rush_of_people_known_is_neither_counted_nor_looked_at_closely(expert)
             person = {"name": "Lena", "email": email, "visitor": secrets.token_hex(16)}
             booked = services.book(slot_id=slot.pk, client_address=f"192.0.{number}.7", **person)
             assert booked.booking.status == Status.CONFIRMED
-    assert not [query for query in asked if "forgotten AS" in query["sql"]]
+    assert not [query for query in asked if "counted AS" in query["sql"]]
     assert not Booking.objects.filter(of_expert=expert).exists()
 
 
@@ -308,6 +309,27 @@ def test_who_proves_it_later_is_not_counted_any_more(expert):
     assert not Booking.objects.filter(of_expert=expert, email__in=crowd).exists()
     # Nothing happened to them that their history should tell of.
     assert not Booking.pgh_event_model.objects.filter(pgh_label="update").exists()
+
+
+@pytest.mark.usefixtures("defended")
+def test_a_close_look_is_planned_once_and_finds_people_known_each_time(expert):
+    """Also where the history has something to say: it puts a statement of its own before all that do not only read."""
+    slots = list(Slot.objects.filter(expert=expert)[:9])
+    with pghistory.context(user=1):
+        for number, slot in enumerate(slots):
+            email = f"p{number}@example.org"
+            services.hold_slot(slot_id=slot.pk, visitor=secrets.token_hex(16), client_address=f"192.0.{number}.7")
+            Booking.objects.filter(slot=slot).update(email=email, of_expert=expert)
+            standing = look_closely(slot, network="198.51.100.0", visitor="")
+            assert standing.seats == number + 1
+            if number % 2:
+                mark_proven(visitor="", email=email)
+                assert look_closely(slot, network="198.51.100.0", visitor="").seats == number
+                assert not Booking.objects.filter(of_expert=expert, email=email).exists()
+                Booking.objects.filter(email=email).update(email="", of_expert=expert)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%seats_ahead%%'")
+        assert cursor.fetchone() == (1,)
 
 
 @pytest.mark.usefixtures("defended")
