@@ -6,6 +6,7 @@ A page that does not say to whom its rows belong (``Scoped``) is for superusers 
 from functools import reduce
 
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied
 from django.db.models import Field, Model, Q, QuerySet
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
@@ -70,8 +71,9 @@ class Scoped:
         if len(ways) == 1:
             return Q(**ways[0])
         first, *others = (self.model._default_manager.order_by().filter(**way).values("pk") for way in ways)
-        # A union rather than an OR: each branch has its index.
-        return Q(pk__in=first.union(*others, all=True))
+        # A union rather than an OR: each branch has its index. As an array, which PostgreSQL makes once: else it may
+        # ask for all of them again for each row of a list.
+        return Q(pk__any_of=ArraySubquery(first.union(*others, all=True)))
 
     @property
     def _person_paths(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ A few thousand of each are enough for PostgreSQL to choose as it does for millio
 import pytest
 from django.db import connection
 
-from bench.size import looks
+from bench.size import looks, staff
 from bench.size.fill import LARGE, Size, insert
 from bench.size.plans import cost_of, explain, nodes_of, recorded
 from experts.models import Expert
@@ -58,3 +58,10 @@ def test_pages_read_no_growing_table_and_sort_no_more_than_a_page(filled):
     costs = {name: cost_of(look) for name, look in asked if not name.startswith(LEFT_OUT) and "last page" not in name}
     assert len(costs) > 20
     assert {name: cost.faults for name, cost in costs.items() if cost.faults} == {}
+
+
+def test_an_expert_pays_for_the_own_bookings_and_not_for_what_all_others_are_asked(filled):
+    asked = [(name, look) for name, look in staff.admin() if name in ("expert, Requests", "expert, Bookings")]
+    costs = {name: cost_of(look).blocks for name, look in asked}
+    assert len(costs) == 2
+    assert max(costs.values()) < 900, costs  # 1,713 where each request reads all the own bookings again
