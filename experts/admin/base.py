@@ -161,6 +161,10 @@ class ServiceAdmin(Scoped, ModelAdmin):
             kwargs.setdefault("widget", Suggestions(db_field, self.admin_site, using=kwargs.get("using")))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def get_object(self, request, object_id, from_field=None):
+        """By the primary key also where the address has ``_to_field=`` without a name, which Django looks up as one."""
+        return super().get_object(request, object_id, from_field or None)
+
     # Refusals on a form
 
     def get_form(self, request, obj=None, change=False, **kwargs):

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from experts.embedding import MOST_ORIGINS, read_origin, validate_origin
 
+_KEY = re.compile(r"[0-9]{1,18}")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 _PART = re.compile(r"(\d{1,6})\s*(days?|d|hours?|h|minutes?|mins?|m)(?![a-z])")
 _CLOCK = re.compile(r"(\d{1,4}):([0-5]\d)(?::00)?")
@@ -30,7 +31,7 @@ class Suggestions(AutocompleteSelect):
     """A choice among very many, suggested while one types. What cannot be a key is nothing, rather than an error."""
 
     def optgroups(self, name, value, attr=None):
-        return super().optgroups(name, [key for key in value if not key or str(key).isdecimal()], attr)
+        return super().optgroups(name, [key for key in value if not key or _KEY.fullmatch(str(key))], attr)
 
 
 class SpanField(forms.CharField):

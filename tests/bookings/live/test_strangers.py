@@ -11,7 +11,7 @@ from tests.cast import fresh, make_expert, make_slot
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver.evil.example", "null"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "http://testserver.evil.example", "null", "http://["])
 @in_loop
 async def test_foreign_origins_are_refused(origin):
     slot = await sync_to_async(make_slot)()

@@ -241,6 +241,18 @@ def test_a_query_that_means_nothing_is_no_error(staff, query):
     assert staff.get(admin_url(Slot), query, follow=True).status_code == 200
 
 
+def test_a_form_by_an_odd_address_is_no_error(staff):
+    expert = make_expert()
+    assert staff.get(admin_url(Expert, "change", expert.pk), {"_to_field": ""}).status_code == 200
+
+
+def test_a_choice_that_can_be_no_key_is_a_message(staff):
+    expert = make_expert()
+    for odd in ("9" * 5000, "9" * 30, "x", "²"):
+        answer = staff.post(admin_url(Expert, "change", expert.pk), expert_form(expert, category=odd))
+        assert (answer.status_code, "category" in errors_of(answer)) == (200, True), odd[:10]
+
+
 def test_choices_are_suggested_and_not_loaded(staff):
     expert = make_expert(name="Amara Okafor")
     make_slot(expert, at="10:00")
