@@ -77,7 +77,7 @@ class CSPMiddleware(csp.middleware.CSPMiddleware):
 
     def __init__(self, get_response):
         super().__init__(get_response)
-        self._usual = build_policy()
+        self._usual = _in_order(build_policy())
 
     def process_response(self, request, response):
         """A view that wants another policy has written that into its answer, with django-csp's decorators.
@@ -86,9 +86,17 @@ class CSPMiddleware(csp.middleware.CSPMiddleware):
         """
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         if settings.DEBUG or any(name.startswith("_csp") for name in vars(response)):
-            return super().process_response(request, response)
+            response = super().process_response(request, response)
+            if POLICY in response.headers:
+                response.headers[POLICY] = _in_order(response.headers[POLICY])
+            return response
         response.headers.setdefault(POLICY, self._usual)
         return response
+
+
+def _in_order(policy: str) -> str:
+    """The same parts in the same order in all processes: django-csp walks a set, whose order each process draws."""
+    return "; ".join(sorted(policy.split("; ")))
 
 
 # Of an answer that becomes JSON; the last two keep other sites from framing it.

@@ -63,9 +63,10 @@ class _Found:
             yield _gauge("expertbook_workers", "Workers by signs of life.", "state", {
                 "alive": live, "silent": len(found.workers) - live,
             })  # fmt: skip
-            if found.backed_up_at:
-                at = found.backed_up_at.timestamp()
-                yield _gauge("expertbook_last_backup_timestamp_seconds", "When the last backup was made.", "", {"": at})
+            at = found.backed_up_at.timestamp() if found.backed_up_at else 0
+            yield _gauge(
+                "expertbook_last_backup_timestamp_seconds", "When the last backup was made; 0: none.", "", {"": at}
+            )
             yield _gauge("expertbook_failed_jobs", "Jobs that were given up, up to 1000.", "", {"": found.failed_jobs})
 
 

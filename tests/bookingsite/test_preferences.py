@@ -63,3 +63,10 @@ def test_the_content_security_policy_is_strict(client):
     assert "default-src 'self'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/login/", "/admin/login/"])
+def test_each_process_writes_the_policy_in_the_same_order(client, path):
+    parts = client.get(path, follow=True)["Content-Security-Policy"].split("; ")
+    assert len(parts) >= 5
+    assert parts == sorted(parts)
