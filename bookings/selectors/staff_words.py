@@ -12,6 +12,7 @@ from django.utils.dates import MONTHS, MONTHS_3, WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from bookings.selectors.week import read_day
 from experts import formatting
 from experts.parts_of_day import PARTS_OF_DAY
 from experts.search import fold
@@ -176,7 +177,7 @@ class _Reader:
         elif (weekday := self.language.weekday(word)) is not None and not self._is_short_name(word):
             day = self.today + timedelta(days=(weekday - self.today.weekday()) % 7)
         elif re.fullmatch(r"\d{4}-\d{2}-\d{2}", raw):
-            day = _date(*map(int, raw.split("-")))
+            day = read_day(raw)
         elif pair := self._day_and_month(raw, following) or self._day_and_month(following, raw):
             day, taken = self._next_date(*pair), 2
         elif number := _ORDINAL.fullmatch(raw):

@@ -59,6 +59,7 @@ def read(text: str):
         ("herrera qwertz", {"experts": {HERRERA}, "unknown": ["qwertz"]}),
         ("25:00", {"unknown": ["25:00"]}),
         ("2026-02-30 31 february", {"unknown": ["2026-02-30", "31", "february"]}),
+        ("0001-01-01 9999-12-31", {"unknown": ["0001-01-01", "9999-12-31"]}),
         ("7", {"unknown": ["7"]}),
         ("' % \\ <b>", {"unknown": ["<b>"]}),
     ],
