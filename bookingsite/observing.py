@@ -21,12 +21,9 @@ class ObservingMiddleware:
                 response.headers[name] = value
             return response
         name = request_ids.make(_given_name(request))
-        token = request_ids.current.set(name)
         began = time.perf_counter()
-        try:
+        with request_ids.under(name):
             response = self.get_response(request)
-        finally:
-            request_ids.current.reset(token)
         response.headers["X-Request-ID"] = name
         _count(request, response, time.perf_counter() - began)
         return response

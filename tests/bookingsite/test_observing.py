@@ -38,8 +38,7 @@ def written(formatter: logging.Formatter, error: bool = False) -> str:
     handler.setFormatter(formatter)
     logger = logging.Logger("bookings.test")
     logger.addHandler(handler)
-    token = request_ids.current.set("r-1")
-    try:
+    with request_ids.under("r-1"):
         if error:
             try:
                 raise ValueError("at /bookings/link/secret-token/")
@@ -47,8 +46,6 @@ def written(formatter: logging.Formatter, error: bool = False) -> str:
                 logger.exception("Failed at %s", "/feeds/secret-token.ics")
         else:
             logger.warning("Opened %s", "/bookings/link/secret-token/")
-    finally:
-        request_ids.current.reset(token)
     return stream.getvalue()
 
 
@@ -67,13 +64,10 @@ def test_json_is_one_object_a_line():
 
 @pytest.mark.django_db(transaction=True)
 def test_a_job_is_done_under_the_name_of_its_request():
-    token = request_ids.current.set("r-1")
-    try:
+    with request_ids.under("r-1"):
         job = new_job("bookings.tasks.deliver_webhook", delivery_id=1, due="2026-01-01T00:00:00+00:00")
         # A worker of the version before would not take it, and nobody would try this one again.
         assert REQUEST_ID not in new_job("bookings.tasks.run_import", run_id=1).task_kwargs
-    finally:
-        request_ids.current.reset(token)
     assert job.task_kwargs[REQUEST_ID] == "r-1"
     seen = []
 
