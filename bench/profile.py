@@ -166,7 +166,9 @@ def work_of(stack: list[tuple[str, str]]) -> tuple[str, str]:
         kind = "Valkey"
     for file, function in stack:
         is_sql = is_sql or "django/db/" in file or "/psycopg" in file
-        if "/pghistory/" in file and not is_sql:  # what it lets through is the work of whoever asked
+        if "/pghistory/" in file or file.endswith("/experts/history.py"):
+            if is_sql:  # what it lets through is the work of whoever asked
+                continue
             return "history context", kind or "other Python"
         if whose := owner(file, function):
             return whose, kind or ("building SQL and rows" if is_sql else "other Python")

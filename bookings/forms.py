@@ -17,9 +17,9 @@ from bookings.errors import InvalidDetails
 from bookings.form_renderer import InputRenderer
 from bookings.mail_slips import suggest_address
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind
-from bookings.models.booking import read_reference
 from bookings.phones import example_phone, read_phone, show_phone
 from bookings.question_fields import NUMBER_WORDS, AsksQuestions, answers_to_begin_with
+from bookings.references import read_reference
 from bookings.validators import validate_plain_text
 from experts.models import Organization, Slot
 
@@ -76,6 +76,17 @@ class _EmailField(forms.EmailField):
             if at and domain and "." not in domain:
                 raise forms.ValidationError(_("Add the ending, like name@example.com."), code="invalid") from error
             raise forms.ValidationError(_("Enter an address like name@example.com."), code="invalid") from error
+
+
+def _email_field(missing: Any) -> _EmailField:
+    """Return a field for an address alone; ``missing``, a lazy text, is said where it is empty."""
+    return _EmailField(
+        label=gettext_lazy("Email"),
+        max_length=254,
+        validators=[validate_plain_text],
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
+        error_messages={"required": missing},
+    )
 
 
 def _as_meant(data: QueryDict | None) -> QueryDict | None:
@@ -253,13 +264,7 @@ class CancelForm(forms.Form):
 class AddressForm(_AsksAboutSlips, forms.Form):
     """The address that a booking's mails are to go to."""
 
-    email = _EmailField(
-        label=gettext_lazy("Email"),
-        max_length=254,
-        validators=[validate_plain_text],
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
-        error_messages={"required": gettext_lazy("Enter your email address.")},
-    )
+    email = _email_field(gettext_lazy("Enter your email address."))
     asked = forms.CharField(widget=forms.HiddenInput, required=False, initial="")
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
@@ -304,13 +309,7 @@ class EraseForm(forms.Form):
 class LookupForm(_AsksAboutSlips, forms.Form):
     """An e-mail address, and a reference when one booking is to be opened at once."""
 
-    email = _EmailField(
-        label=gettext_lazy("Email"),
-        max_length=254,
-        validators=[validate_plain_text],
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "placeholder": "name@example.com"}),
-        error_messages={"required": gettext_lazy("Enter the email address you booked with.")},
-    )
+    email = _email_field(gettext_lazy("Enter the email address you booked with."))
     reference = forms.CharField(
         label=gettext_lazy("Reference"),
         max_length=40,

@@ -51,4 +51,6 @@ TRANSITIONS: dict[Status | None, frozenset[Status]] = {
 # its seats.
 TAKEN_BACK = frozenset({Status.CONFIRMED, Status.REJECTED})
 
-OCCUPYING = frozenset({Status.HELD, Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})
+# Their seats are taken for good, and not only held while somebody fills in the form.
+BOOKED = frozenset({Status.PENDING, Status.CONFIRMED, Status.COMPLETED, Status.NO_SHOW})
+OCCUPYING = BOOKED | {Status.HELD}

@@ -1,12 +1,17 @@
 """What a crowd of requests that want the same at one moment share: one read, and few connections."""
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from django.db import OperationalError, connection
 from psycopg import errors
+
+from experts import arrivals
+from experts.waiting import Event, current_visit, in_thread
 
 Answer = TypeVar("Answer")
 _TOO_SLOW = (errors.LockNotAvailable, errors.QueryCanceled)
@@ -15,7 +20,8 @@ _TOO_SLOW = (errors.LockNotAvailable, errors.QueryCanceled)
 class SharedRead(Generic[Answer]):
     """Lets those who ask the same question while it is being answered have that answer.
 
-    It is as old as it took to read; nothing is kept. An answer is shared between threads: do not change it.
+    It may have begun to be read before they asked: take it where that does no harm, as nobody waits for more than one
+    reading. Nothing is kept. An answer is shared between threads: do not change it.
     """
 
     def __init__(self, read: Callable[..., Answer]) -> None:
@@ -25,8 +31,9 @@ class SharedRead(Generic[Answer]):
 
     def __call__(self, *question: Hashable) -> Answer:
         """Return what ``read(*question)`` returns, or raise what it raises."""
+        read = partial(self._read, *question)
         if connection.in_atomic_block:
-            return self._read(*question)  # sees what this transaction has written, and others have not
+            return in_thread(read)  # sees what this transaction has written, and others have not
         with self._lock:
             run = self._running.get(question)
             is_first = run is None
@@ -35,12 +42,12 @@ class SharedRead(Generic[Answer]):
             else:
                 run.waiting += 1
         if not is_first:
-            release_connection()
-            run.is_over.wait()
+            with waiting_for_others():
+                run.is_over.wait()
             # If it failed, each finds out for itself what is wrong.
-            return run.answers[0] if run.answers else self._read(*question)
+            return run.answers[0] if run.answers else in_thread(read)
         try:
-            run.answers.append(self._read(*question))
+            run.answers.append(in_thread(read))
         finally:
             with self._lock:
                 del self._running[question]
@@ -57,7 +64,8 @@ class FreshReads(Generic[Answer]):
     """Lets those who ask the same question while it is being answered share the answer to the next reading.
 
     What is read for somebody begins to be read after they asked, as if they were alone: so whoever has just changed
-    something sees it, and nobody is shown what was over before they came. Who asks alone reads at once.
+    something sees it, and nobody is shown what was over before they came. Take it for what people may just have changed
+    themselves, though they may wait for two readings. Who asks alone reads at once.
     An answer is shared between threads: do not change it.
     """
 
@@ -71,7 +79,7 @@ class FreshReads(Generic[Answer]):
         Two who ask the same question must get the same from ``read``, whoever runs it.
         """
         if connection.in_atomic_block:
-            return read()  # sees what this transaction has written, and others have not
+            return in_thread(read)  # sees what this transaction has written, and others have not
         mine, before, following = _Run[Answer](), None, None
         with self._lock:
             line = self._lines.get(question)
@@ -83,20 +91,20 @@ class FreshReads(Generic[Answer]):
                 line.following.waiting += 1
                 following = line.following
         if following is not None:
-            release_connection()
-            following.is_over.wait()
+            with waiting_for_others():
+                following.is_over.wait()
             if following.was_too_slow is not None:  # they have waited for as long as anybody may
                 raise OperationalError(*following.was_too_slow.args) from following.was_too_slow.__cause__
             # If it failed otherwise, each finds out for itself what is wrong.
-            return following.answers[0] if following.answers else read()
+            return following.answers[0] if following.answers else in_thread(read)
         if before is not None:
-            release_connection()
-            before.is_over.wait()
+            with waiting_for_others():
+                before.is_over.wait()
             with self._lock:
                 # From here on others wait for what is read after this.
                 self._lines[question] = _Line(mine)
         try:
-            mine.answers.append(read())
+            mine.answers.append(in_thread(read))
         except OperationalError as error:
             if isinstance(error.__cause__, _TOO_SLOW):
                 mine.was_too_slow = error
@@ -126,15 +134,23 @@ class _Run(Generic[Answer]):
     def __init__(self) -> None:
         self.answers: list[Answer] = []
         self.waiting = 0
-        self.is_over = threading.Event()
+        self.is_over = Event()
         self.was_too_slow: OperationalError | None = None  # of PostgreSQL's own limits
 
 
-def release_connection() -> None:
-    """Give this thread's database connection back to the pool before it waits for another thread.
+@contextmanager
+def waiting_for_others() -> Iterator[None]:
+    """Wait for another thread in the block, and keep nothing from it meanwhile that it may need."""
+    if current_visit() is not None:  # it has neither a connection nor a thread's place
+        yield
+        return
+    _release_connection()
+    with arrivals.place_lent():
+        yield
 
-    That one may need a connection, and must not find all of them with those who wait. Nothing without a pool.
-    """
+
+def _release_connection() -> None:
+    """Give this thread's database connection back to the pool, or all of them may be with those who wait."""
     is_pooled = bool(connection.settings_dict["OPTIONS"].get("pool"))
     if is_pooled and connection.connection is not None and not connection.in_atomic_block:
         connection.close()

@@ -24,7 +24,7 @@ from experts.filters import Query, today_in
 from experts.free_starts import starts_versions, types_version
 from experts.models import Category, Expert, Organization, Session, Slot
 from experts.models.expert import ExpertQuerySet
-from experts.ordering import MOST_LISTED, MOST_NAMED, Selection, Times
+from experts.ordering import MOST_LISTED, MOST_LISTED_THEN, MOST_NAMED, Selection, Times
 from experts.prepared import PreparedValues, prepared_cursor
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
@@ -451,7 +451,7 @@ def _page(
         return [], 0, False, 1
     if times:
         # How many they are is known when all have been found: a few pages more are looked for.
-        most = min(upto + AHEAD, MOST_LISTED)
+        most = min(upto + AHEAD, MOST_LISTED, MOST_LISTED_THEN)
         ids = (
             selection.by_name_within(times, most + 1)
             if query.sort == "name"
@@ -580,7 +580,7 @@ def _organizations() -> QuerySet[Any]:
     return Organization.objects.filter(is_active=True).order_by("name").values_list("pk", "slug", "name", "city")
 
 
-# Along ``expert_cities``, one row of the index for each that there is.
+# Along ``expert_cities``, one row of the index for each that there is. Of all experts the first of each city tells.
 _CITIES = """
     WITH RECURSIVE found (city) AS (
         (SELECT city FROM experts_expert WHERE is_active AND city > '' ORDER BY city LIMIT 1)
@@ -590,16 +590,19 @@ _CITIES = """
             WHERE is_active AND experts_expert.city > found.city ORDER BY city LIMIT 1
         ) AS following
     )
-    SELECT city FROM found WHERE EXISTS (
-        SELECT FROM experts_expert e JOIN experts_organization o ON o.id = e.organization_id
-        WHERE e.city = found.city AND e.is_active AND o.is_active
-          AND (%s::bigint IS NULL OR e.organization_id = %s::bigint)
-    ) LIMIT %s
+    SELECT city FROM found WHERE {is_there} LIMIT {most}
 """
+_IN_CITY = """
+    SELECT true FROM experts_expert e JOIN experts_organization o ON o.id = e.organization_id
+    WHERE e.city = found.city AND e.is_active AND o.is_active
+"""
+_CITIES_OF_ALL = _CITIES.format(is_there=f"coalesce(({_IN_CITY} LIMIT 1), false)", most=MOST_CITIES)
+_CITIES_OF_ONE = _CITIES.format(is_there=f"EXISTS ({_IN_CITY} AND e.organization_id = %s::bigint)", most=MOST_CITIES)
 
 
 def _own_cities(organization_id: int | None) -> list[str]:
     """Return cities of experts, of one organisation or all, who are in another one than their organisation."""
+    of_all = organization_id is None
     with prepared_cursor(router.db_for_read(Expert)) as cursor:
-        cursor.execute(_CITIES, [organization_id, organization_id, MOST_CITIES])
+        cursor.execute(_CITIES_OF_ALL if of_all else _CITIES_OF_ONE, [] if of_all else [organization_id])
         return [city for (city,) in cursor.fetchall()]

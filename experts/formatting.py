@@ -4,15 +4,16 @@ import re
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.utils.formats import date_format, get_format, number_format, time_format
 from django.utils.text import get_text_list
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from experts.clocks import Clocks
-from experts.timezones import city, day_bounds, offset_at, offset_label
+from experts.timezones import city, day_bounds, minutes_in, offset_at, offset_label
 
 
 def wall_clock(at: time) -> str:
@@ -22,7 +23,14 @@ def wall_clock(at: time) -> str:
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """``14:30``"""
-    return date_format(instant.astimezone(zone), "TIME_FORMAT")
+    at = instant.astimezone(zone)
+    return _clock(at.hour, at.minute, get_format("TIME_FORMAT"), get_language())
+
+
+@lru_cache(maxsize=5000)
+def _clock(hour: int, minute: int, pattern: str, _language: str | None) -> str:
+    """A page shows dozens of the same."""
+    return time_format(time(hour, minute), pattern)
 
 
 def hour_cycle() -> str:
@@ -150,7 +158,7 @@ def session_in_words(start: datetime, end: datetime, zone: ZoneInfo, now: dateti
 
 def duration(span: timedelta) -> str:
     """``45 min``, ``1 hour``, ``5 h 45 min``, ``2 days``; minutes up to two hours, as people say ``90 min``."""
-    minutes = int(span.total_seconds() // 60)
+    minutes = minutes_in(span)
     if minutes >= 24 * 60:
         days = round(minutes / (24 * 60))
         return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}

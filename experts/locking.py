@@ -12,6 +12,7 @@ from psycopg.errors import DeadlockDetected
 
 from experts import metrics
 from experts.errors import Busy, ChangedMeanwhile, NotFound
+from experts.history import said_with, unsaid, was_said
 from experts.models import Slot
 from experts.outages import busy_for
 from experts.prepared import PreparedQuery
@@ -31,7 +32,8 @@ def violated_constraint(error: DatabaseError) -> str | None:
 def slot_transaction(*, waits: bool = True) -> Iterator[None]:
     """Open a transaction that waits for row locks no longer than ``LOCK_TIMEOUT_MS``.
 
-    Without ``waits`` its first statement sets that time for what follows: ``lock_free_slots``, or one of the caller's.
+    Its first statement sets that time, and says who writes (experts/history.py). Without ``waits`` that is done by what
+    follows: ``lock_free_slots``, or a statement of the caller's.
 
     Raises Busy, with nothing written, when a lock does not come in time or PostgreSQL breaks a deadlock, and
     Unavailable, which is one, where the database is away or broken.
@@ -39,9 +41,10 @@ def slot_transaction(*, waits: bool = True) -> Iterator[None]:
     try:
         with transaction.atomic():
             if waits:
-                with connection.cursor() as cursor:
-                    # Local to the transaction: session settings do not survive a pooler in transaction mode.
-                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{settings.LOCK_TIMEOUT_MS}ms"])
+                # Local to the transaction: session settings do not survive a pooler in transaction mode.
+                with said_with() as (history, values), connection.cursor() as cursor:
+                    given = [f"{settings.LOCK_TIMEOUT_MS}ms", *values]
+                    cursor.execute(f"SELECT set_config('lock_timeout', %s, true){history}", given)
             yield
     except OperationalError as error:
         raise busy_for(error) from error
@@ -106,19 +109,38 @@ def lock_free_slots(slots: Mapping[int, Slot]) -> dict[int, Slot]:
     One statement: it waits for nobody, so what it reads is as new as its locks, and PostgreSQL itself reads a row again
     that was changed between the two. For the same reason the experts are still as they were read.
     """
+    timeout, said = f"{settings.LOCK_TIMEOUT_MS}ms", unsaid()
     with metrics.timed(metrics.lock_seconds):
-        locked = {slot.pk: slot for slot in _free_slots(list(slots), f"{settings.LOCK_TIMEOUT_MS}ms")}
+        rows = _free_slots(list(slots), timeout, *said) if said else _free_slots_alone(list(slots), timeout)
+    if said and rows:
+        was_said()
+    locked = {slot.pk: slot for slot in rows}
     for slot in locked.values():
         slot.expert = slots[slot.pk].expert
     return locked
 
 
 @PreparedQuery
-def _free_slots(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
-    bound = Func(Value("lock_timeout"), Value(lock_timeout), True, function="set_config", output_field=TextField())
+def _free_slots(slot_ids: list[int], lock_timeout: str, context: str, metadata: str) -> QuerySet[Slot]:
+    told = {"context": _set("pghistory.context_id", context), "metadata": _set("pghistory.context_metadata", metadata)}
+    return _not_locked(slot_ids, lock_timeout).annotate(**told)
+
+
+@PreparedQuery
+def _free_slots_alone(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
+    return _not_locked(slot_ids, lock_timeout)
+
+
+def _not_locked(slot_ids: list[int], lock_timeout: str) -> QuerySet[Slot]:
     free = Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids)
     free = free.order_by(*LOCK_ORDER)
+    bound = _set("lock_timeout", lock_timeout)
     return free.annotate(lock_timeout=bound, read_at=_clock())  # type: ignore[no-redef]  # as slots_with_clock
+
+
+def _set(name: str, value: str) -> Func:
+    """Set it until the transaction ends."""
+    return Func(Value(name), Value(value), True, function="set_config", output_field=TextField())
 
 
 def read_slot(slot_id: int) -> Slot:

@@ -1,7 +1,7 @@
 """Put experts in order and take the first of them, at a cost that does not grow with how many there are.
 
-Who is free soonest is read along an index of open slots by their start (``slot_open_by_start_and_day``), up to the last
-expert that is wanted. A few experts are asked one by one instead, as the slots of others would have to be passed over.
+Who is free soonest is read along an index of open slots by their start (``slot_open_by_start_day_time``), up to the
+last expert that is wanted. A few experts are asked one by one instead, as the slots of others would be passed over.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connections
 from django.db.models import (
+    BooleanField,
     Case,
     DateField,
     DateTimeField,
@@ -25,8 +26,10 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    TimeField,
     Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
@@ -35,14 +38,19 @@ from experts.clocks import DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet, Venue
 from experts.models.slot import SlotQuerySet
-from experts.prepared import PreparedValues
+from experts.prepared import PreparedValues, prepared_cursor
 from experts.selectors import with_next_slot
 
 MOST_LISTED = 1000  # experts that a list leads to; to find others one has to search or filter
+# Of those who are free on a day or at an hour, who are found by reading slots: 22 pages.
+MOST_LISTED_THEN = 198
 MOST_NAMED = 10_000  # experts who are named in a statement
 FEW = 100  # experts who are asked one by one
 SPARSE = 256  # slots in a span: if there are no more, all are read
-LEAST_STRIDE = 32  # slots in a statement, beside some for each expert that is wanted
+# By name: if of so many fewer are free then, it would take all to find a page.
+SAMPLE, LEAST_OF_SAMPLE = 100, 5
+LEAST_STRIDE = 32  # slots that are read at once
+STRIDE_BY_NAME = 50  # experts who are asked at once; SAMPLE is a multiple
 
 
 _A_DAY = timedelta(days=1)
@@ -105,8 +113,8 @@ class Times:
             until += (self.now + _MOST_AHEAD).astimezone(UTC).date() - self._today
         return Stretch(_midnight(since, UTC) - _MOST_AHEAD, _midnight(until + _A_DAY, UTC) + _MOST_BEHIND)
 
-    def stretches(self, now: datetime, zones: Iterable[str]) -> tuple[list["Stretch"], set[str]]:
-        """All instants from ``now`` on, in pieces that follow each other, and the ``zones`` with instants of their own.
+    def stretches(self, now: datetime, zones: Iterable[str]) -> list["Stretch"]:
+        """All instants from ``now`` on, in pieces that follow each other.
 
         When it is then for the visitor, and in between where it is only in one of the zones, of places elsewhere.
         """
@@ -129,7 +137,7 @@ class Times:
         if later:
             since, until_day = self.first + min(later), self.last + max(later)
             pieces = [replace(it, since=since, until=until_day) if it.is_elsewhere else it for it in pieces]
-        return pieces, set(others)
+        return pieces
 
     @property
     def here(self) -> ZoneInfo:
@@ -182,8 +190,15 @@ class Stretch:
     since: date | None = None
     until: date | None = None
 
+    @property
+    def days(self) -> tuple[date, date]:
+        return self.since or date.min, self.until or date.max
 
-EVER = Stretch(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    def clocks(self, hours: tuple[int, ...]) -> tuple[time, time]:
+        """From when until when clocks of the places may show one of the hours; any time where those are not asked."""
+        if not (hours and self.is_elsewhere):
+            return time.min, time.max
+        return time(hours[0]), time(hours[-1], 59, 59, 999_999)
 
 
 def _hour(day: date, hour: int, zone: ZoneInfo) -> datetime:
@@ -221,117 +236,122 @@ class Selection:
     def soonest(self, upto: int) -> list[int]:
         """Return the ids of the first ``upto``, by the start of their first bookable slot, then by id.
 
-        Those who have none come last.
+        Those who have none come last. One query, two where fewer have one.
         """
         if self.count <= max(FEW, 2 * upto):
             asked = with_next_slot(self.experts).order_by(F("next_slot_at").asc(nulls_last=True), "pk")
             return list(asked.values_list("pk", flat=True)[:upto])
-        found = self._soonest_in(EVER, None, upto)
+        found = self._soonest(_stride(upto), upto)[:upto]
         if len(found) < upto:
             others = self.experts.exclude(pk__any_of=found).order_by("pk")
             found += others.values_list("pk", flat=True)[: upto - len(found)]
         return found
 
+    def _soonest(self, stride: int, upto: int) -> list[int]:
+        if not self.is_all and self.ids is None:
+            slots = _slots_after(Slot.objects.all(), self.experts, self.organization_id)
+            return _found(_walked(_SOONEST, slots, stride, upto))
+        if self.ids is None:
+            part = _all_soonest(stride).part()
+        elif self.organization_id is None:
+            part = _named_soonest(stride).part(self.ids)
+        else:
+            part = _named_soonest_of(stride).part(self.ids, self.organization_id)
+        return _found(_walked_again(_SOONEST, part, stride, upto))
+
     def soonest_within(self, times: Times, upto: int) -> list[int]:
-        """As ``soonest``, of those who have a bookable slot at such times, by the first of these."""
+        """As ``soonest``, of those who have a bookable slot at such times, by the first of these. Two queries."""
         # At places their clocks lead; without the visitor's zone everywhere.
         zones = {zone for venue, zone in _zones() if venue == Venue.IN_PERSON or times.zone is None}
-        stretches, others = times.stretches(timezone.now(), zones - {times.here.key})
-        found: dict[int, None] = {}
-        elsewhere: Selection | None = None  # read where it is needed
-        for stretch in stretches:
-            among = self
-            if stretch.is_elsewhere:
-                elsewhere = among = elsewhere or self._in_zones(sorted(others), times)
-            if among.count:
-                found |= dict.fromkeys(among._soonest_in(stretch, times, upto))
-            if len(found) >= upto:
-                break
-        return list(found)[:upto]
-
-    def _in_zones(self, zones: list[str], times: Times) -> "Selection":
-        """Those of zones of whom the times are told by the clocks there; by their ids if they are few."""
-        there = self.experts.filter(timezone__in=zones)
-        there = there.filter(venue=Venue.IN_PERSON) if times.zone else there
-        ids = list(there.order_by().values_list("pk", flat=True)[: FEW + 1])
-        if len(ids) > FEW:
-            return Selection(there, MOST_LISTED + 1, organization_id=self.organization_id)
-        return Selection(there, len(ids), ids=ids, organization_id=self.organization_id)
-
-    def _soonest_in(self, stretch: Stretch, times: Times | None, upto: int) -> list[int]:
-        found: dict[int, None] = {}
-        after, stride, seen = (stretch.first, 0), LEAST_STRIDE + 2 * upto, 0
-        while len(found) < upto:
-            rows = self._walk(stretch, times, after, stride)
-            found |= {expert_id: None for expert_id, _starts_at, allowed in rows if allowed}
-            if len(rows) < stride:
-                break
-            expert_id, starts_at, _allowed = rows[-1]
-            after, seen = (starts_at, expert_id), seen + stride
-            # Half as much again as it takes if the others are as frequent, and not too many when there was hardly one.
-            more = min(LEAST_STRIDE + 3 * (upto - len(found)) * seen // max(2 * len(found), 1), 8 * seen)
-            stride = 1 << more.bit_length()  # one of a few numbers, as each has SQL of its own
-        return list(found)[:upto]
+        stretches = times.stretches(timezone.now(), zones - {times.here.key})
+        if not stretches:
+            return []
+        slots, experts = Slot.objects.all(), self.experts
+        if self.ids is not None:
+            slots, experts = slots.filter(expert__id__any_of=self.ids), Expert.objects.all()
+        # The days and times of the places an index knows, and passes over all others.
+        slots = slots.filter(starts_at__lt=_of("stretch.last", DateTimeField()))
+        slots = slots.filter(date__gte=_of("stretch.since", DateField()), date__lte=_of("stretch.until", DateField()))
+        if times.hours:
+            first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
+            slots = slots.filter(time__gte=first, time__lte=last)
+        following = _slots_after(slots, experts.filter(times.allow(OuterRef, F)), self.organization_id)
+        given = zip(*((it.first, it.last, *it.days, *it.clocks(times.hours)) for it in stretches), strict=True)
+        return _found(_walked(_SOONEST_WITHIN, following, _stride(upto), upto, *map(list, given)))[:upto]
 
     def by_name(self, upto: int) -> list[int]:
         """Return the ids of the first ``upto`` by name."""
         return list(_by_name(self.experts)[:upto])
 
     def by_name_within(self, times: Times, upto: int) -> list[int]:
-        """As ``by_name``, of those who have a bookable slot at such times."""
+        """As ``by_name``, of those who have a bookable slot at such times: at most MOST_LISTED_THEN + 1.
+
+        Where hardly anyone has one, of very many experts, those are meant who have one soonest. One query, three more
+        where hardly anyone has one.
+        """
+        least = LEAST_OF_SAMPLE if self.count > FEW else 0
+        found, number = self._by_name_within(times, upto, least)
+        if number != SAMPLE or len(found) >= min(least, upto):
+            return found[:upto]
+        # Of the first by name hardly anyone is free then. Perhaps there are few slots at all: then all are read.
         widest = times.widest
-        rows = self._walk(widest, times, (widest.first, 0), SPARSE)
+        within = Slot.objects.filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
+        rows = self._first_slots(within, times)
         if len(rows) < SPARSE:
             ids = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
             return list(_by_name(Expert.objects.filter(pk__any_of=list(ids)))[:upto])
-        found: list[int] = []
-        stride, after = LEAST_STRIDE + 2 * upto, Q()
-        while len(found) < upto:
-            asked = _with_freedom(self.experts.filter(after), times)[:stride]
-            found += [pk for pk, _name, is_free in asked if is_free]
-            if len(asked) < stride:
-                break
-            pk, name, _is_free = asked[len(asked) - 1]
-            after, stride = Q(name__gte=name) & (Q(name__gt=name) | Q(pk__gt=pk)), 2 * stride
+        if self.count > MOST_LISTED:
+            soonest = self.soonest_within(times, MOST_LISTED_THEN + 1)  # the same on each page
+            return list(_by_name(Expert.objects.filter(pk__any_of=soonest))[:upto])
+        found, _number = self._by_name_within(times, upto, 0)
         return found[:upto]
 
-    def _walk(
-        self, stretch: Stretch, times: Times | None, after: tuple[datetime, int], limit: int
-    ) -> list[tuple[int, datetime, bool]]:
-        """The next slots of these experts after one, given by start and expert: expert, start, can it be booked."""
-        first, expert_id = after
-        if times is None and self.is_all:
-            return _walk_all(limit)(first, expert_id, stretch.last)
-        if times is None and self.ids is not None:
-            if self.organization_id is None:
-                return _walk_named(limit)(self.ids, first, expert_id, stretch.last)
-            return _walk_named_of(limit)(self.ids, self.organization_id, first, expert_id, stretch.last)
-        slots, experts = Slot.objects.all(), self.experts
+    def _by_name_within(self, times: Times, upto: int, least: int) -> tuple[list[int], int]:
+        """Who is free then among the first by name, and how many were asked."""
+        following, ids = self.experts.filter(_Follows("name", "pk")), None
+        if self.ids is not None and self.count <= MOST_LISTED:
+            # Some hundred by their ids: else they would be put in order for each slice.
+            part = f"asked.ids[walk.number + 1 : walk.number + {STRIDE_BY_NAME}]"
+            following, ids = self.experts.filter(pk__any_of=RawSQL(part, ())), self.ids
+        rows = _with_freedom(following, times)
+        found, number = _walked(_BY_NAME, rows, STRIDE_BY_NAME, upto, SAMPLE, least, ids)
+        return found, number
+
+    def _first_slots(self, slots: SlotQuerySet, times: Times) -> list[tuple[int, datetime, bool]]:
+        """The first SPARSE slots of these experts at such times: expert, start, can it be booked."""
+        experts = self.experts
         if self.ids is not None:
             slots, experts = slots.filter(expert__id__any_of=self.ids), Expert.objects.all()
-        if stretch.since and stretch.until:
-            slots = slots.filter(date__range=(stretch.since, stretch.until))
-        if times is not None:
-            # When it is then for the visitor, hardly a slot is passed over.
-            slots = slots if stretch.is_elsewhere is False else times.narrow(slots)
-            experts = experts.filter(times.allow(OuterRef, F))
-        # Where the experts are many, and no slot is passed over, the end is not told: PostgreSQL does not know how many
-        # slots are left of an evening, and would put all of them in order.
-        passes_over = stretch.is_elsewhere or (times and times.hours and stretch.is_elsewhere is None)
-        is_dense = self.ids is None and not passes_over
-        last = EVER.last if is_dense else stretch.last
-        rows = list(_slots_after(slots, experts, self.organization_id, first, expert_id, last)[:limit])
-        return [row for row in rows if row[1] < stretch.last]
+        experts = experts.filter(times.allow(OuterRef, F))
+        return list(_bookable_after_notice(times.narrow(slots), experts, self.organization_id)[:SPARSE])
 
 
-def _slots_after(
-    slots: SlotQuerySet,
-    wanted: ExpertQuerySet,
-    organization_id: int | None,
-    first: datetime,
-    expert_id: int,
-    last: datetime,
-) -> QuerySet[Any]:
+def _stride(upto: int) -> int:
+    """How many slots to read at once until so many experts are found. One of few numbers: each has its SQL."""
+    return LEAST_STRIDE if upto <= LEAST_STRIDE else 2 * LEAST_STRIDE
+
+
+class _Follows(Func):
+    """A row that follows the one that ``walk`` has got to: as a comparison of rows, which an index knows."""
+
+    template = "((%(expressions)s) > (walk.%(column)s, walk.expert_id))"
+    output_field = BooleanField()
+
+    def __init__(self, column: str, expert_id: str) -> None:
+        super().__init__(column, expert_id, column=column)
+
+
+def _of(column: str, field: Any) -> RawSQL:
+    """A column of the SQL that this becomes a part of."""
+    return RawSQL(column, (), field)
+
+
+def _slots_after(slots: SlotQuerySet, wanted: ExpertQuerySet, organization_id: int | None) -> QuerySet[Any]:
+    """Slots that follow the one that ``walk`` has got to: expert, start, is it bookable and of those wanted."""
+    return _bookable_after_notice(slots.filter(_Follows("starts_at", "expert_id")), wanted, organization_id)
+
+
+def _bookable_after_notice(slots: SlotQuerySet, wanted: ExpertQuerySet, organization_id: int | None) -> QuerySet[Any]:
     organizations, experts = Organization.objects.all(), Expert.objects.all()
     if organization_id is not None:
         organizations, experts = organizations.filter(pk=organization_id), experts.filter(organization=organization_id)
@@ -340,36 +360,129 @@ def _slots_after(
         Subquery(organizations.order_by("min_notice").values("min_notice")[:1]),
         Subquery(experts.exclude(min_notice=None).order_by("min_notice").values("min_notice")[:1]),
     )
-    within = slots.filter(starts_at__gt=Now() + least_notice, starts_at__gte=first, starts_at__lt=last)
-    following = within.filter(Q(starts_at__gt=first) | Q(expert__id__gt=expert_id))
-    return following.maybe_bookable_of(wanted).values_list("expert_id", "starts_at", "allowed")
+    within = slots.filter(starts_at__gt=Now() + least_notice)
+    return within.maybe_bookable_of(wanted).values_list("expert_id", "starts_at", "allowed")
 
 
-# Put together once for each ``limit``, of which there are as many as pages.
-@lru_cache(maxsize=500)
-def _walk_all(limit: int) -> PreparedValues[[datetime, int, datetime], Any]:
-    def slots(first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
-        return _slots_after(Slot.objects.all(), Expert.objects.all(), None, first, expert_id, last)[:limit]
+# Put together once for each ``stride``.
+@lru_cache
+def _all_soonest(stride: int) -> PreparedValues[[], Any]:
+    return PreparedValues(lambda: _slots_after(Slot.objects.all(), Expert.objects.all(), None)[:stride])
+
+
+@lru_cache
+def _named_soonest(stride: int) -> PreparedValues[[list[int]], Any]:
+    def slots(ids: list[int]) -> QuerySet[Any]:
+        return _slots_after(Slot.objects.filter(expert__id__any_of=ids), Expert.objects.all(), None)[:stride]
 
     return PreparedValues(slots)
 
 
-@lru_cache(maxsize=500)
-def _walk_named(limit: int) -> PreparedValues[[list[int], datetime, int, datetime], Any]:
-    def slots(ids: list[int], first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
+@lru_cache
+def _named_soonest_of(stride: int) -> PreparedValues[[list[int], int], Any]:
+    def slots(ids: list[int], organization_id: int) -> QuerySet[Any]:
         named = Slot.objects.filter(expert__id__any_of=ids)
-        return _slots_after(named, Expert.objects.all(), None, first, expert_id, last)[:limit]
+        return _slots_after(named, Expert.objects.all(), organization_id)[:stride]
 
     return PreparedValues(slots)
 
 
-@lru_cache(maxsize=500)
-def _walk_named_of(limit: int) -> PreparedValues[[list[int], int, datetime, int, datetime], Any]:
-    def slots(ids: list[int], organization_id: int, first: datetime, expert_id: int, last: datetime) -> QuerySet[Any]:
-        named = Slot.objects.filter(expert__id__any_of=ids)
-        return _slots_after(named, Expert.objects.all(), organization_id, first, expert_id, last)[:limit]
+# The walks: slices of rows are read one after the other until enough experts are found, by one statement. ``{slice}``
+# is the SQL of the next ``{stride}`` rows after the one that ``walk`` has got to; experts whom it has found come once.
+_FOUND_IN_SLICE = """
+        SELECT max(last_at) AS starts_at,
+               (array_agg(expert_id ORDER BY last_at DESC, expert_id DESC))[1] AS expert_id,
+               walk.found || array_agg(expert_id ORDER BY first_at, expert_id)
+                             FILTER (WHERE first_at IS NOT NULL AND expert_id <> ALL (walk.found)) AS found,
+               coalesce(sum(number), 0) = {stride} AS is_full
+        FROM (
+            SELECT expert_id, min(starts_at) FILTER (WHERE allowed), max(starts_at), count(*)
+            FROM ({slice}) AS slots (expert_id, starts_at, allowed)
+            GROUP BY expert_id
+        ) AS experts (expert_id, first_at, last_at, number)
+"""
+_SOONEST = f"""
+    WITH RECURSIVE asked AS (SELECT %s::int AS upto),
+    walk (starts_at, expert_id, found, goes_on) AS (
+        SELECT statement_timestamp(), 0::bigint, '{{}}'::bigint[], true
+        UNION ALL
+        SELECT slice.starts_at, slice.expert_id, slice.found, slice.is_full AND cardinality(slice.found) < asked.upto
+        FROM walk CROSS JOIN asked CROSS JOIN LATERAL ({_FOUND_IN_SLICE}) AS slice
+        WHERE walk.goes_on
+    )
+    SELECT found FROM walk WHERE NOT goes_on
+"""
+# Stretch by stretch.
+_SOONEST_WITHIN = f"""
+    WITH RECURSIVE asked AS (SELECT %s::int AS upto),
+    stretches AS MATERIALIZED (
+        SELECT * FROM unnest(%s::timestamptz[], %s::timestamptz[], %s::date[], %s::date[], %s::time[], %s::time[])
+                      WITH ORDINALITY AS stretch (first, last, since, until, earliest, latest, n)
+    ),
+    walk (n, starts_at, expert_id, found, goes_on) AS (
+        SELECT 1::bigint, greatest(first, statement_timestamp()), 0::bigint, '{{}}'::bigint[], true
+        FROM stretches WHERE n = 1
+        UNION ALL
+        SELECT CASE WHEN slice.is_full THEN walk.n ELSE following.n END,
+               CASE WHEN slice.is_full THEN slice.starts_at ELSE following.first END,
+               CASE WHEN slice.is_full THEN slice.expert_id ELSE 0 END,
+               slice.found,
+               (slice.is_full OR following.n IS NOT NULL) AND cardinality(slice.found) < asked.upto
+        FROM walk CROSS JOIN asked JOIN stretches AS stretch ON stretch.n = walk.n
+             LEFT JOIN stretches AS following ON following.n = walk.n + 1
+             CROSS JOIN LATERAL ({_FOUND_IN_SLICE}) AS slice
+        WHERE walk.goes_on
+    )
+    SELECT found FROM walk WHERE NOT goes_on
+"""
+# ``sample``: if of so many fewer than ``least`` are free then, the walk ends there.
+_BY_NAME = """
+    WITH RECURSIVE asked AS MATERIALIZED (
+        SELECT %s::int AS upto, %s::int AS sample, %s::int AS least,
+               ARRAY(SELECT id FROM experts_expert WHERE id = ANY (%s::bigint[]) ORDER BY name, id) AS ids
+    ),
+    walk (name, expert_id, found, number, goes_on) AS (
+        SELECT ''::text, 0::bigint, '{}'::bigint[], 0::bigint, true
+        UNION ALL
+        SELECT slice.name, slice.expert_id, slice.found, walk.number + slice.number,
+               slice.number = {stride} AND cardinality(slice.found) < asked.upto
+               AND NOT (walk.number + slice.number = asked.sample AND cardinality(slice.found) < asked.least)
+        FROM walk CROSS JOIN asked CROSS JOIN LATERAL (
+            SELECT max(name)::text AS name,
+                   (array_agg(expert_id ORDER BY name DESC, expert_id DESC))[1] AS expert_id,
+                   walk.found || array_agg(expert_id ORDER BY name, expert_id) FILTER (WHERE is_free) AS found,
+                   count(*) AS number
+            FROM ({slice}) AS experts (expert_id, name, is_free)
+        ) AS slice
+        WHERE walk.goes_on
+    )
+    SELECT found, number FROM walk WHERE NOT goes_on
+"""
 
-    return PreparedValues(slots)
+
+def _walked(template: str, rows: QuerySet[Any], stride: int, *values: Any) -> Any:
+    """Walk along rows that are asked for this once. Returns the row that the walk ends with."""
+    sql, parameters = rows[:stride].query.sql_with_params()
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(_with_slice(template, sql, stride), [*values, *parameters])
+        return cursor.fetchone()
+
+
+def _walked_again(template: str, part: tuple[str, tuple[Any, ...], str], stride: int, *values: Any) -> Any:
+    """As ``_walked``, along rows of which the SQL is always the same (``PreparedValues.part``)."""
+    sql, parameters, using = part
+    with prepared_cursor(using) as cursor:
+        cursor.execute(_with_slice(template, sql, stride), [*values, *parameters])
+        return cursor.fetchone()
+
+
+def _found(row: tuple[list[int]]) -> list[int]:
+    [found] = row
+    return found
+
+
+def _with_slice(template: str, sql: str, stride: int) -> str:
+    return template.replace("{stride}", str(stride)).replace("{slice}", sql)
 
 
 # Along ``expert_places``, one row of the index for each that there is.
@@ -395,10 +508,7 @@ def _zones() -> list[tuple[str, str]]:
 
 
 def _with_freedom(experts: QuerySet[Expert], times: Times) -> QuerySet[Any]:
-    """Each by name: id, name, whether there is a bookable slot at such times.
-
-    To be read in slices, as ``maybe_bookable_of``.
-    """
+    """Each by name: id, name, whether there is a bookable slot at such times."""
     widest = times.widest
     slots = Slot.objects.bookable_of_outer().filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
     found = slots.filter(times.allow(F, OuterRef)).order_by().values(yes=Value(True))

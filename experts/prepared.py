@@ -39,6 +39,7 @@ class PreparedQuery(Generic[Values, Row]):
 
     def __init__(self, make: Callable[Values, QuerySet[Row]]) -> None:
         self._make = make
+        self._known_converters: Any = None
         self._signature = inspect.signature(make)
         self.__doc__ = make.__doc__
 
@@ -58,7 +59,15 @@ class PreparedQuery(Generic[Values, Row]):
         bound.connection = _PreparingConnection(connections[bound.using])
         values = tuple(given[place.name] for place in places)
         bound.as_sql = lambda *_args, **_kwargs: (sql, values)
+        bound.get_converters = self._converters
         return bound
+
+    def _converters(self, expressions: Any) -> Any:
+        """As the compiler's own, which does not depend on the values either: worked out once."""
+        if self._known_converters is None:
+            compiler, *_rest = self._compiled
+            self._known_converters = compiler.get_converters(expressions)
+        return self._known_converters
 
     @cached_property
     def _compiled(self) -> tuple[Any, str, list["_Placeholder"], str | None]:
@@ -90,6 +99,11 @@ class PreparedValues(PreparedQuery[Values, Row]):
 
     def __call__(self, *args: Values.args, **kwargs: Values.kwargs) -> list[Any]:
         return list(self._bind(*args, **kwargs).results_iter(tuple_expected=True))
+
+    def part(self, *args: Values.args, **kwargs: Values.kwargs) -> tuple[str, tuple[Any, ...], str]:
+        """Return its SQL and the values for it, for ``prepared_cursor`` as a part of other SQL, and the database."""
+        bound = self._bind(*args, **kwargs)
+        return (*bound.as_sql(), bound.using)
 
 
 class _PreparingConnection:

@@ -60,9 +60,14 @@ def offset_at(zone: ZoneInfo, instant: datetime) -> timedelta:
     return instant.astimezone(zone).utcoffset() or timedelta(0)
 
 
+def minutes_in(span: timedelta) -> int:
+    """Return the whole minutes of a span, of a negative one downwards."""
+    return span // timedelta(minutes=1)
+
+
 def offset_label(zone: ZoneInfo, instant: datetime) -> str:
     """Return the offset at that instant (which may not be today's), as ``GMT+1``, ``GMT−3:30`` or ``GMT``."""
-    minutes = int(offset_at(zone, instant).total_seconds() // 60)
+    minutes = minutes_in(offset_at(zone, instant))
     if minutes == 0:
         return "GMT"
     hours, rest = divmod(abs(minutes), 60)

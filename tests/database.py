@@ -77,11 +77,11 @@ def empty() -> None:
 def renew(*models: type[Model]) -> None:
     """Give the tables of models, and those that refer to them, new files until the test ends; their rows are gone.
 
-    PostgreSQL plans by the size of a file, in which the rows of earlier tests still take room.
+    PostgreSQL plans by the size of a file, in which the rows of earlier tests still take room. Keys begin with 1.
     """
     tables = [sql.Identifier(model._meta.db_table) for model in models]
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(tables)))
+        cursor.execute(sql.SQL("TRUNCATE {} RESTART IDENTITY CASCADE").format(sql.SQL(", ").join(tables)))
 
 
 def _server() -> psycopg.Connection:

@@ -34,6 +34,11 @@ class Asked:
         return sum(not sql.startswith(TRANSACTION) for sql, _callers in self.sent)
 
     @property
+    def executed(self) -> int:
+        """The ``statements`` and what the history puts before some of them in the same round trip."""
+        return self.statements + sum(sql.startswith("SELECT set_config('pghistory") for sql, _callers in self.sent)
+
+    @property
     def round_trips(self) -> int:
         return len(self.sent)
 

@@ -1,6 +1,7 @@
 """Do the same looks in a small database and in a large one, and compare what PostgreSQL did for them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from django.core.management import call_command
 from django.db import connection
@@ -16,19 +17,155 @@ Note = Callable[[str], None]
 # indexes are a level or two lower, and its pages have fewer experts.
 ENOUGH = 1000
 
-# Looks that may cost more where there is more, by a part of their names, and why.
+
+@dataclass(frozen=True)
+class Exemption:
+    """What a look may cost more where there is more: faults that begin with one of ``faults``, and why.
+
+    ``most``: up to how many blocks; 0 where no bound is known.
+    """
+
+    faults: tuple[str, ...]
+    why: str
+    most: int = 0
+
+    def allows(self, fault: str, cost: Cost) -> bool:
+        return fault.startswith(self.faults) and (fault != "blocks" or not self.most or cost.blocks <= self.most)
+
+
+LISTED = ("blocks", "sorts", "reads experts_expert")
+COUNTED = "counted as far as 500, from the front of the table"
+ONE_MORE = "a list that has more than one page is counted, as far as 500: one statement"
+ASKED_BY_NAME = Exemption(
+    LISTED, "by name at some time: experts are asked in the order of names until enough are free then", 15_000
+)
+OF_A_PAGE = Exemption(
+    ("blocks",),
+    "up to 50 rows with what they refer to, 500 that are counted, and the day's version: rows in blocks of their own",
+    2_000,
+)
+SOME_HUNDRED = Exemption(
+    ("blocks", "sorts"), "some hundred are known by their ids, each read in a block of its own", 4_000
+)
+MORE_OF_A_DAY = Exemption(
+    ("more statements",), "when they are free next is asked of those who have nothing left of the day: one statement"
+)
+# By a part of the looks' names. What an exception does not name stays a fault. Figures are those of 100,000 experts.
 EXCEPTIONS = {
-    ", last page": "the last page lies behind 1,000 experts where there are many, else behind 100",
-    "search, a": "a word that thousands share: as many are read as may be named in a statement",
-    "tomorrow, name": "by name on a day: experts are asked in the order of names until enough are free then",
-    "a frequent language": "as many experts are read as may be named in a statement",
-    "morning, name": "by name at some time: experts are asked in the order of names until enough are free then",
-    "in an evening": "at an hour that few offer: slots at other hours are passed over, one by one",
-    "sweep, overdue": "as much as there is to do",
-    "sweep, finished": "as much as there is to do: bookings that are to take place, once an hour",
-    "sweep, waited for": "as much as there is to do: who waits",
-    "sweep, clean-up": "once an hour",
-    "sweep, horizons": "once an hour, each expert's row",
+    ", last page": Exemption(
+        LISTED, "the last page lies behind 1,000 experts where there are many, else behind 100", 50_000
+    ),
+    ", soonest, 6th page": Exemption(
+        ("blocks",), "the 54 experts before it are found first, each slot that is passed with its policy", 5_000
+    ),
+    "free today, soonest": Exemption(
+        ("blocks",),
+        "37 are found to show nine and count three pages more, each slot that is passed with its policy",
+        5_000,
+    ),
+    "free tomorrow, soonest": Exemption(
+        ("blocks",),
+        "slots are passed over that are tomorrow at another place only, or whose notice is too long",
+        20_000,
+    ),
+    "tomorrow morning, soonest": SOME_HUNDRED,
+    "today, name": ASKED_BY_NAME,
+    "tomorrow, name": ASKED_BY_NAME,
+    "this week, name": ASKED_BY_NAME,
+    "morning, name": ASKED_BY_NAME,
+    "experts of both": SOME_HUNDRED,
+    "experts by video": SOME_HUNDRED,
+    "a rare language": SOME_HUNDRED,
+    "experts of a city": SOME_HUNDRED,
+    "a frequent language": Exemption(LISTED, "as many experts are read as may be named in a statement", 5_000),
+    "in an evening": Exemption(
+        (*LISTED, "more statements"),
+        "at an hour that few offer: slots at places where it is another hour are passed over; by name, where of 100 "
+        "fewer than five are free, 198 are meant who are free soonest: four statements more",
+        60_000,
+    ),
+    "a booking": Exemption(
+        ("more statements",), "another booking: of one without a mail it is asked whether its address is proven"
+    ),
+    "search, a": Exemption(
+        LISTED, "a word that thousands share: as many are read as may be named in a statement", 40_000
+    ),
+    "search, nobody": Exemption(("reads experts_searchword",), "words are compared with each that there is"),
+    "API, experts of a category": Exemption(("sorts",), "keys of a category are put in order, in an index alone"),
+    "API, experts by a word": Exemption(
+        ("reads experts_expert",), "counted as far as 1,000, from the front of the table"
+    ),
+    "API, slots": Exemption(("blocks",), "up to 1,000 are counted; what is over today is passed over", 3_000),
+    "API, bookable": Exemption(
+        ("blocks", "sorts"), "slots of the next hours whose notice is too long are passed over one by one", 60_000
+    ),
+    "superuser, ": OF_A_PAGE,
+    "owner, ": OF_A_PAGE,
+    "expert, ": OF_A_PAGE,
+    "Reports, this month": Exemption(
+        ("blocks",), "each slot and booking of the organisation in two months, in blocks of their own", 20_000
+    ),
+    ", Bookings of this week": Exemption(
+        ("blocks",), "walked newest first: one in forty is of this week; 500 are counted", 15_000
+    ),
+    "beyond the last page": Exemption(("blocks",), "where there is no such page the index of all rows ends", 10_000),
+    "Bookings by a frequent name": Exemption(
+        ("sorts", "more statements"),
+        "of more than 500 the newest are found, in two statements and parts of some thousand",
+    ),
+    "superuser, Search of all": Exemption(
+        ("sorts", "more statements", "reads experts_expert"), "as a list by a frequent name, and experts from the front"
+    ),
+    "superuser, Bookings by end": Exemption(("more statements",), ONE_MORE),
+    "superuser, Bookings by source": Exemption(("reads bookings_booking",), COUNTED),
+    "superuser, Bookings that are pending": Exemption(("more statements",), ONE_MORE),
+    "superuser, Export": Exemption(("blocks",), "all bookings of an expert, each in a block of its own", 3_000),
+    "owner, Export": Exemption(("blocks",), "all bookings of an expert, each in a block of its own", 3_000),
+    "owner, Bookings of this week": Exemption(("blocks",), "bookings of the organisation in these days", 3_000),
+    "owner, Bookings by source": Exemption(
+        ("blocks",), "up to 501 of an organisation's bookings are counted, each in a block of its own", 2_500
+    ),
+    "superuser, Bookings of an expert": Exemption(("blocks",), "all bookings of an expert are put in order", 2_500),
+    "superuser, Slots": Exemption(
+        ("blocks", "reads experts_slot"), f"what began today and is over is passed over; {COUNTED}", 4_000
+    ),
+    "owner, Slots": Exemption(("sorts",), "the slots of the organisation are put in order, 2,000 at most"),
+    "superuser, E-mails": Exemption(("reads bookings_notification",), COUNTED),
+    "superuser, Waitlist": Exemption(("reads bookings_waitlistentry", "more statements"), f"{COUNTED}; {ONE_MORE}"),
+    "superuser, Turned away": Exemption(
+        ("blocks", "sorts", "reads bookings_turnedaway"),
+        f"the last 500 entries are put together by day, with the slot of each; {COUNTED}",
+        5_000,
+    ),
+    "superuser, Time off": Exemption(("more statements",), ONE_MORE),
+    "superuser, Experts by words": Exemption(
+        ("blocks", "more statements"), f"as many experts are read as may be named in a statement; {ONE_MORE}", 10_000
+    ),
+    "superuser, Choose an expert": Exemption(
+        ("blocks",), "of those who are called so the first by name: all are put in order", 10_000
+    ),
+    "superuser, Book by phone": Exemption(
+        ("more statements",), "an organisation that is not among the first 50 by name is looked for: one statement"
+    ),
+    ", Day": MORE_OF_A_DAY,
+    ", Today": MORE_OF_A_DAY,
+    "staff API, slots": Exemption(
+        ("blocks",), "the slots of the organisation in a week, and the index of those days", 3_000
+    ),
+    "staff API, bookings": Exemption(
+        ("blocks",), "up to 1,000 of an organisation's bookings are counted, each in a block of its own", 2_000
+    ),
+    "large organisation's owner": Exemption(
+        ("blocks", "sorts", "reads experts_expert", "reads bookings_turnedaway", "more statements"),
+        "the organisation grows with the site: a tenth of all experts",
+    ),
+    "sweep, overdue": Exemption(("blocks",), "as much as there is to do"),
+    "sweep, finished": Exemption(
+        ("blocks",), "as much as there is to do; once an hour all bookings that are to take place", 500_000
+    ),
+    "sweep, waited for": Exemption(("blocks", "reads bookings_waitlistentry"), "as much as there is to do: who waits"),
+    "sweep, clean-up": Exemption(("blocks", "reads bookings_waitlistentry", "reads bookings_booking"), "once an hour"),
+    "sweep, horizons": Exemption(("blocks", "reads experts_expert"), "once an hour, each expert's row", 10_000),
 }
 
 
@@ -41,23 +178,27 @@ def compare(small: Size, large: Size, *, only: str, most: float, note: Note) -> 
     for name, before in costs[0].items():
         after = costs[1][name]
         faults = _faults(before, after, most)
-        excuse = next((why for part, why in EXCEPTIONS.items() if part in name), "")
+        exemptions = [it for part, it in EXCEPTIONS.items() if part in name]
+        too_much = [fault for fault in faults if not any(it.allows(fault, after) for it in exemptions)]
         ratio = after.blocks / max(before.blocks, 1)
         above += ratio > most
-        mark = "" if not faults else "  (allowed) " if excuse else "  TOO MUCH: "
+        mark = "" if not faults else "  TOO MUCH: " if too_much else "  (allowed) "
         statements = f"{before.statements} {after.statements}"
-        note(f"{name:48} {statements:>11} {before.blocks:6} {after.blocks:7} {ratio:6.2f}{mark}{'; '.join(faults)}")
-        if faults and not excuse:
+        found = "; ".join(too_much or faults)
+        note(f"{name:48} {statements:>11} {before.blocks:6} {after.blocks:7} {ratio:6.2f}{mark}{found}")
+        if too_much:
             failed.append(after.worst)
     note(f"\n{above} of {len(costs[0])} looks read more than {most} times as many blocks, however few they are.")
     note(f"{len(failed)} of {len(costs[0])} looks cost too much." if failed else "All looks cost what they may.")
-    for why in dict.fromkeys(EXCEPTIONS.values()):
-        note(f"Allowed: {why}")
+    for exemption in dict.fromkeys(EXCEPTIONS.values()):
+        upto = f", up to {exemption.most:,}" if exemption.most else ""
+        note(f"Allowed: {exemption.why} ({', '.join(exemption.faults)}{upto})")
     return 1 if failed else 0
 
 
 def _faults(before: Cost, after: Cost, most: float) -> list[str]:
-    faults = list(dict.fromkeys(after.faults))
+    # As many rows put in order in either do not grow.
+    faults = [it for it in dict.fromkeys(after.faults) if not (it.startswith("sorts") and it in before.faults)]
     if after.statements > before.statements:
         faults.append("more statements")
     if after.blocks > max(before.blocks * most, ENOUGH):

@@ -3,6 +3,10 @@
 Triggers are off while it is filled, and the indexes of the large tables are made afterwards, at once: for a database of
 one's own only. What triggers would keep is written as they would leave it: counters of slots, and the first row of each
 booking's history.
+
+What an owner, an expert and a program of the middling organisation look at, ``clinic-2``, is the same in a database of
+any size: OWN_EXPERTS experts with as many slots, bookings, mails, entries of waitlists and people turned away. What
+costs them more in a large one is what all the others have.
 """
 
 import time
@@ -23,6 +27,7 @@ LARGE = (
     "bookings_notification",
 )
 SLOTS_A_DAY, DAYS_BETWEEN = 5, 3  # an expert works every third day
+OWN_EXPERTS = 20  # every fifth of the first hundred
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,8 @@ ZONES = (
     "UTC",
 )
 FIRST = ("Lena", "Karim", "Amara", "Jonas", "Priya", "Mateo", "Noor", "Emil", "Hannah", "Tom", "Yuki", "Olga", "Ravi")
+# Of a ``slot``: a number as good as random, the same in a database of any size.
+DRAWN = "abs(hash_record(ROW(slot.expert_id, slot.starts_at))::bigint)"
 WORDS = "'0123456789abcdef', 'aeiourlmntkbvdsz'"  # hexadecimal digits as letters of a surname
 
 ORGANIZATIONS = """
@@ -84,7 +91,8 @@ CATEGORIES = """
     INSERT INTO experts_category (name, slug, icon, position)
     SELECT 'Field ' || n, 'field-' || n, 'stethoscope', n FROM generate_series(0, %(categories)s - 1) AS n
 """
-# Every tenth works for the first organisation, the others anywhere; one in fifty is away.
+# Every tenth works for the first organisation, of the first hundred every fifth for the third, which has no others; the
+# others anywhere. One in fifty is away.
 EXPERTS = """
     INSERT INTO experts_expert (organization_id, category_id, name, slug, headline, bio, photo, timezone, languages,
                                 session_minutes, default_capacity, venue, venue_note, city, is_active, search_text,
@@ -103,7 +111,11 @@ EXPERTS = """
                             || initcap(translate(to_hex(n * 7919 %% 99991 + 4096), {words})) AS name) AS named
     JOIN experts_category AS category ON category.slug = 'field-' || abs(hashint4(n)) %% %(categories)s
     JOIN experts_organization AS organization
-      ON organization.slug = 'clinic-' || CASE WHEN n %% 10 = 0 THEN 0 ELSE abs(hashint4(-n)) %% %(organizations)s END
+      ON organization.slug = 'clinic-' || CASE
+             WHEN n %% 10 = 0 THEN 0
+             WHEN n %% 5 = 3 AND n < 5 * %(own)s THEN 2
+             WHEN abs(hashint4(-n)) %% %(organizations)s = 2 THEN 3
+             ELSE abs(hashint4(-n)) %% %(organizations)s END
     ORDER BY n
 """
 HOURS = """
@@ -140,22 +152,25 @@ BOOKINGS = """
                                   language, timezone, source, of_expert_id,
                                   of_organization_id, created_at)
     SELECT slot.id, 1, status, CASE WHEN status = 'HELD' THEN '' ELSE
-               (%(first)s::text[])[1 + n %% 13] || ' ' || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
+               (%(first)s::text[])[1 + drawn %% 13] || ' '
+               || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
            CASE WHEN status = 'HELD' THEN '' ELSE 'person' || n %% %(people)s || '@example.com' END,
-           CASE WHEN status <> 'HELD' AND n %% 3 = 0
+           CASE WHEN status <> 'HELD' AND drawn %% 3 = 0
                 THEN '+447' || lpad((n %% %(people)s * 7919 %% 1000000000)::text, 9, '0') ELSE '' END, '',
            'EB-' || substr(letters, 1, 4) || '-' || substr(letters, 5),
-           CASE WHEN n %% 2 = 0 THEN md5(n::text) ELSE '' END,
+           CASE WHEN drawn %% 2 = 0 THEN md5(n::text) ELSE '' END,
            CASE status WHEN 'PENDING' THEN slot.starts_at WHEN 'HELD' THEN slot.next_hold_expiry END,
-           'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + n %% 3], CASE WHEN n %% 6 = 1 THEN slot.expert_id END,
+           'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + drawn %% 3],
+           CASE WHEN drawn %% 6 = 1 THEN slot.expert_id END,
            expert.organization_id, now() - (%(bookings)s - n) * interval '1 second'
-    FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n FROM experts_slot
-          WHERE seats_booked = 1 OR seats_held = 1 OR id %% 97 = 0) AS slot
+    FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n, {drawn} AS drawn FROM experts_slot AS slot
+          WHERE seats_booked = 1 OR seats_held = 1 OR {drawn} %% 97 = 0) AS slot
     CROSS JOIN LATERAL (SELECT translate(lpad(to_hex(n * 2654435761 %% 4294967296), 8, '0'),
                                          '0123456789abcdef', '34679ACDEFGHJKMN') AS letters,
                                CASE WHEN seats_held = 1 THEN 'HELD' WHEN seats_booked = 0 THEN 'CANCELLED'
-                                    WHEN slot.ends_at < now() AND n %% 25 = 0 THEN 'NO_SHOW'
-                                    WHEN slot.ends_at < now() THEN 'COMPLETED' WHEN n %% 50 = 0 THEN 'PENDING'
+                                    WHEN slot.ends_at < now() AND drawn / 16 %% 25 = 0 THEN 'NO_SHOW'
+                                    WHEN slot.ends_at < now() THEN 'COMPLETED'
+                                    WHEN drawn / 16 %% 30 = 0 THEN 'PENDING'
                                     ELSE 'CONFIRMED' END AS status) AS more
     JOIN experts_expert AS expert ON expert.id = slot.expert_id
     ORDER BY n
@@ -170,19 +185,27 @@ REST = [
     """,
     """
     INSERT INTO bookings_notification (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at,
-                                       sent_at, last_error, created_at)
-    SELECT '<' || id || '@example.com>', 'confirmed', 'customer', email, id, 'sent', 1, created_at, created_at, '',
-           created_at
-    FROM bookings_booking WHERE email <> '' AND id %% 3 = 0 ORDER BY id
+                                       sent_at, last_error, created_at, of_organization_id)
+    SELECT '<' || booking.id || '@example.com>', 'confirmed', 'customer', email, booking.id, 'sent', 1, created_at,
+           created_at, '', created_at, of_organization_id
+    FROM bookings_booking AS booking JOIN experts_slot AS slot ON slot.id = slot_id
+    WHERE email <> '' AND {drawn} %% 3 = 0 ORDER BY booking.id
     """,
     """
-    INSERT INTO bookings_turnedaway (slot_id, reason, source, created_at)
-    SELECT slot_id, 'full', 'web', now() - id * interval '20 seconds' FROM bookings_booking WHERE id %% 20 = 0
+    INSERT INTO bookings_turnedaway (slot_id, reason, source, created_at, of_organization_id)
+    SELECT slot_id, 'full', 'web', now() - {drawn} %% 86400 * interval '1 minute', of_organization_id
+    FROM bookings_booking AS booking JOIN experts_slot AS slot ON slot.id = slot_id
+    WHERE {drawn} %% 20 = 0 ORDER BY booking.id
     """,
     """
-    INSERT INTO bookings_waitlistentry (slot_id, name, email, seats, status, is_echo, visitor, language, timezone)
-    SELECT slot.id, 'Lena Fischer', 'person' || slot.id || '@example.com', 1, 'WAITING', false, '', 'en', 'UTC'
-    FROM experts_slot AS slot WHERE seats_booked = capacity AND starts_at > now() AND id %% 30 = 0
+    INSERT INTO bookings_waitlistentry (slot_id, name, email, seats, status, is_echo, visitor, language, timezone,
+                                        of_organization_id)
+    SELECT slot.id, 'Lena Fischer', 'person' || slot.id || '@example.com', 1, 'WAITING', false, '', 'en', 'UTC',
+           organization_id
+    FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = expert_id
+    JOIN experts_organization AS organization ON organization.id = organization_id
+    WHERE seats_booked = capacity AND starts_at > now()
+      AND {drawn} %% CASE organization.slug WHEN 'clinic-2' THEN 1 ELSE 30 END = 0
     """,
     # Two types, which the first experts of one organisation offer.
     """
@@ -206,7 +229,7 @@ REST = [
     """
     INSERT INTO experts_timeoff (expert_id, first_day, last_day, reason)
     SELECT id, current_date + (id %% 300)::int, current_date + (id %% 300)::int + 6, 'Holidays'
-    FROM experts_expert WHERE id %% 5 = 0
+    FROM experts_expert WHERE (id + id / 5) %% 5 = 0
     """,
     """
     INSERT INTO experts_user (email, password, is_staff, is_active, is_superuser, name)
@@ -241,10 +264,10 @@ def insert(size: Size, note: Note) -> None:
     steps = [
         ("organisations", ORGANIZATIONS),
         ("categories", CATEGORIES),
-        ("experts", EXPERTS.replace("{words}", WORDS)),
+        ("experts", EXPERTS),
         ("weekly hours", HOURS),
         ("slots", SLOTS),
-        ("bookings", BOOKINGS.replace("{words}", WORDS)),
+        ("bookings", BOOKINGS),
         *((f"what follows from them, {n} of {len(REST)}", sql) for n, sql in enumerate(REST, 1)),
     ]
     each = size.slots // size.experts
@@ -252,6 +275,7 @@ def insert(size: Size, note: Note) -> None:
         "organizations": size.organizations,
         "categories": size.categories,
         "experts": size.experts,
+        "own": OWN_EXPERTS,
         "each": each,
         "a_day": SLOTS_A_DAY,
         "between": DAYS_BETWEEN,
@@ -267,7 +291,7 @@ def insert(size: Size, note: Note) -> None:
         cursor.execute("SET LOCAL work_mem = '256MB'")
         for number, (name, sql) in enumerate(steps, 1):
             started = time.monotonic()
-            cursor.execute(sql, values)
+            cursor.execute(sql.replace("{words}", WORDS).replace("{drawn}", DRAWN), values)
             note(f"  {number}/{len(steps)} {name}: {cursor.rowcount:,} rows in {time.monotonic() - started:.0f} s")
         cursor.execute("SET LOCAL session_replication_role = origin")
     note("  words of searches")

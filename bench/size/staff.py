@@ -10,25 +10,31 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bench.size.look import Look, got
-from bookings.models import ApiToken, Booking, WaitlistEntry
+from bookings.models import ApiToken, Booking
 from bookings.services import create_token
 from experts.models import Expert, Membership, Organization, Role, User
 
+ORGANIZATION, LARGE_ORGANIZATION = "clinic-2", "clinic-0"  # bench/size/fill.py says what they have
+
 
 def admin() -> Iterator[tuple[str, Look]]:
-    """As a superuser, who sees all; as an owner; and as an expert of the same organisation, who sees the own."""
-    yield from _admin("superuser", "clinic-0", _superuser())
-    yield from _admin("owner", "clinic-2", _member("user7@example.com", Role.OWNER))
-    expert = _expert_of_user("user8@example.com")
-    yield from _own_pages(expert, _member("user8@example.com", Role.EXPERT))
+    """As a superuser, who sees all; as an owner; as an expert of the same organisation, who sees the own; and as the
+    owner of an organisation that has a tenth of all experts.
+    """
+    yield from _admin("superuser", _superuser())
+    yield from _admin("owner", _member("user7@example.com", Role.OWNER))
+    _expert_of_user("user8@example.com")
+    yield from _some_pages("expert", _member("user8@example.com", Role.EXPERT))
+    large = _member("user9@example.com", Role.OWNER, LARGE_ORGANIZATION)
+    yield from _some_pages("large organisation's owner", large)
 
 
 def api() -> Iterator[tuple[str, Look]]:
     """With a token of an organisation."""
-    organization = Organization.objects.get(slug="clinic-2")
+    organization = Organization.objects.get(slug=ORGANIZATION)
     secret = create_token(token=ApiToken(organization=organization, name="Size", scope=ApiToken.Scope.READ))
     client = Client(headers={"authorization": f"Bearer {secret}"})
-    booking = _a_booking("clinic-2")
+    booking = _a_booking()
     expert, today = booking.slot.expert, timezone.localdate()
     root = "/api/v1/admin"
     asked: list[tuple[str, str, dict[str, Any]]] = [
@@ -65,17 +71,19 @@ def _superuser() -> Client:
     )
 
 
-def _member(email: str, role: Role) -> Client:
-    user, organization = User.objects.get(email=email), Organization.objects.get(slug="clinic-2")
+def _member(email: str, role: Role, slug: str = ORGANIZATION) -> Client:
+    user, organization = User.objects.get(email=email), Organization.objects.get(slug=slug)
     Membership.objects.get_or_create(user=user, organization=organization, defaults={"role": role})
     return _logged_in(user)
 
 
-def _expert_of_user(email: str) -> Expert:
-    """The fourth of the organisation, whose account it is from now on."""
-    expert = Expert.objects.filter(organization__slug="clinic-2").order_by("pk")[3]
-    Expert.objects.filter(pk=expert.pk).update(user=User.objects.get(email=email))
-    return expert
+def _expert_of_user(email: str) -> None:
+    """Give the account to the fourth of the organisation."""
+    Expert.objects.filter(pk=_an_expert().pk).update(user=User.objects.get(email=email))
+
+
+def _an_expert() -> Expert:
+    return Expert.objects.filter(organization__slug=ORGANIZATION).order_by("pk")[3]
 
 
 def _logged_in(user: User) -> Client:
@@ -84,14 +92,14 @@ def _logged_in(user: User) -> Client:
     return client
 
 
-def _a_booking(organization: str) -> Booking:
-    expert = Expert.objects.filter(organization__slug=organization).order_by("pk")[3]
-    rows = Booking.objects.filter(slot__expert=expert).exclude(name="").select_related("slot__expert__organization")
-    return rows.order_by("pk")[5]
+def _a_booking() -> Booking:
+    """The expert's last, which is the same one in a database of any size."""
+    rows = Booking.objects.filter(slot__expert=_an_expert(), status__in=["CONFIRMED", "COMPLETED"])
+    return rows.select_related("slot__expert__organization").order_by("-slot__starts_at")[0]
 
 
-def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, Look]]:
-    booking = _a_booking(organization)
+def _admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
+    booking = _a_booking()
     expert = booking.slot.expert
     today = timezone.localdate()
     days = {"date_from": f"{today:%Y-%m-%d}", "date_to": f"{today + timedelta(days=6):%Y-%m-%d}"}
@@ -102,10 +110,10 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
         "bookings_turnedaway_changelist",
     )
     chosen = {"organization": expert.organization_id}
-    waiting = WaitlistEntry.objects.order_by("pk")[0]
+    client.get(reverse("admin:day"), chosen)  # whose day stays chosen, whatever is looked at first
     pages: list[tuple[str, str, dict[str, Any]]] = [
-        ("Today", "index", {}),
         ("Day", "day", chosen),
+        ("Today", "index", {}),  # which is about the organisation that was chosen last
         ("Day, list", "day", {**chosen, "view": "list"}),
         ("Day, one expert", "day", {**chosen, "experts": expert.pk}),
         ("Day, next week", "day", {**chosen, "day": f"{today + timedelta(days=7)}"}),
@@ -121,13 +129,13 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
         ("My day", "my_day", {**chosen, "expert": expert.pk}),
         ("Why not offered", "why_not", {**chosen, "expert": expert.pk, "day": f"{today}", "at": "10:00"}),
         ("Book by phone", "book", chosen),
-        ("Book by phone, a person", "book", {"person": booking.pk}),
-        ("Book by phone, a slot", "book", {"slot": booking.slot_id}),
+        ("Book by phone, a person", "book", {**chosen, "person": booking.pk}),
+        ("Book by phone, a slot", "book", {**chosen, "slot": booking.slot_id}),
         ("Move a booking", "day_moves", {"booking": booking.pk}),
         ("Reports, this month", "reports", chosen),
         ("Imports", "import", {}),
         ("Bookings", bookings, {}),
-        ("Bookings, page 100", bookings, {"p": 100}),
+        ("Bookings, page 12", bookings, {"p": 12}),  # which an owner has in either database
         ("Bookings, beyond the last page", bookings, {"p": 90_000_000}),
         ("Bookings by reference", bookings, {"q": booking.reference}),
         ("Bookings by address", bookings, {"q": booking.email}),
@@ -148,10 +156,10 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
         ("Slots", slots, {}),
         ("Slots of the past", slots, {"when": "past"}),
         ("Slots, all", slots, {"when": "all"}),
-        ("Slots, page 100", slots, {"p": 100, "when": "all"}),
+        ("Slots, page 30", slots, {"p": 30, "when": "all"}),
         ("Slots of an expert", slots, {"expert__id__exact": expert.pk}),
         ("Slots of a day", slots, {"date_from": f"{today}", "date_to": f"{today}"}),
-        ("Slots by words and day", slots, {"q": f"{expert.name} {today + timedelta(days=3)}"}),
+        ("Slots by words and day", slots, {"q": f"{expert.name} {booking.slot.date}"}),
         ("Slots by words nobody has", slots, {"q": "zzyzx"}),
         ("Slots that are closed", slots, {"is_closed__exact": 1}),
         ("Turned away", refused, {}),
@@ -160,7 +168,6 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
         ("E-mails", "bookings_notification_changelist", {}),
         ("E-mails of an address", "bookings_notification_changelist", {"q": booking.email}),
         ("Waitlist", "bookings_waitlistentry_changelist", {}),
-        ("Waitlist of an address", "bookings_waitlistentry_changelist", {"q": waiting.email}),
         ("Experts", "experts_expert_changelist", {}),
         ("Experts by words", "experts_expert_changelist", {"q": "yuki"}),
         ("Organisations", "experts_organization_changelist", {}),
@@ -183,7 +190,7 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
                 "app_label": "bookings",
                 "model_name": "booking",
                 "field_name": "slot",
-                "term": f"{expert.name} {today + timedelta(days=3)}",
+                "term": f"{expert.name} {booking.slot.date}",
             },
         ),
         ("Export of an expert's bookings", "bookings_booking_csv", {"slot__expert__id__exact": expert.pk}),
@@ -202,7 +209,7 @@ def _admin(who: str, organization: str, client: Client) -> Iterator[tuple[str, L
     yield f"{who}, A booking", got(client, reverse("admin:bookings_booking_change", args=[booking.pk]))
 
 
-def _own_pages(expert: Expert, client: Client) -> Iterator[tuple[str, Look]]:
+def _some_pages(who: str, client: Client) -> Iterator[tuple[str, Look]]:
     pages = {
         "Today": "index",
         "My day": "my_day",
@@ -213,5 +220,7 @@ def _own_pages(expert: Expert, client: Client) -> Iterator[tuple[str, Look]]:
         "Waitlist": "bookings_waitlistentry_changelist",
         "Turned away": "bookings_turnedaway_changelist",
     }
+    if who != "expert":
+        pages |= {"Day": "day", "Rescue": "rescue", "E-mails": "bookings_notification_changelist"}
     for name, page in pages.items():
-        yield f"expert, {name}", got(client, reverse(f"admin:{page}"))
+        yield f"{who}, {name}", got(client, reverse(f"admin:{page}"))

@@ -22,9 +22,9 @@ from bookings.models import (
     Suppression,
     WaitlistEntry,
 )
-from bookings.models.booking import read_reference
 from bookings.models.hashed_secret import hash_of, random_secret
 from bookings.models.recipient import recipient_key
+from bookings.references import read_reference
 from experts.addresses import absolute_url
 from experts.models import Organization
 from experts.signed_tokens import SignedToken

@@ -9,8 +9,10 @@ from bookings.selectors.people import bookings_of_person, person_of
 from bookings.selectors.reports import COUNTED
 from experts.admin.base import read_key
 from experts.admin.report_filters import ShownWhileUsed
-from experts.admin.scoping import WithinReach
+from experts.admin.scoping import WithinReach, reach
+from experts.admin.slots import DaysFilter
 from experts.models import Slot
+from experts.permissions import VIEW
 
 COUNTED_LABELS = {
     "booked": gettext_lazy("Booked"),
@@ -48,6 +50,21 @@ class WithExpert(WithinReach):
     def queryset(self, request, queryset):
         super().queryset(request, queryset)  # refuses what is no key
         return queryset.with_expert(read_key(self.value())) if self.value() else queryset
+
+
+class DaysOfOurs(DaysFilter):
+    """By the day of the slot. Also by the organisation of its expert, where that is not everybody's.
+
+    It says the same as the booking's own, but leads to the slots of those days by way of the experts: all other
+    organisations have slots then, too.
+    """
+
+    def queryset(self, request, queryset):
+        found, mine = super().queryset(request, queryset), reach(request)
+        if found is None or mine.everything or not any(self.used_parameters.values()):
+            return found
+        everywhere, own = mine.with_right("bookings.booking", VIEW)
+        return found.filter(slot__expert__organization__in=everywhere | own)
 
 
 class OfPerson(admin.SimpleListFilter):

@@ -8,33 +8,34 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 
 from bookings import services
-from bookings.admin.answer_fields import answer_field, answers_typed
+from bookings.admin.answer_fields import answers_typed
 from bookings.admin.booking_actions import DecidingAdmin
-from bookings.admin.booking_filters import CountedFilter, OfPerson, TakingSlot, UntypedFilter, WithExpert
+from bookings.admin.booking_export import WithBookingExport
+from bookings.admin.booking_filters import CountedFilter, DaysOfOurs, OfPerson, TakingSlot, UntypedFilter, WithExpert
+from bookings.admin.booking_questions import AskingAdmin
 from bookings.admin.notifications import COLOURS as MAIL_COLOURS
 from bookings.admin.origins import OriginsAdmin
 from bookings.errors import NotFound, SlotTaken
 from bookings.forms import new_key
 from bookings.models import Booking, Notification, Question, Source, Status
-from bookings.models.booking import read_reference
-from bookings.permissions import answerable_questions, may_read_notes, readable_answers
+from bookings.permissions import may_read_notes, readable_answers
 from bookings.question_fields import field_name
+from bookings.references import read_reference
 from bookings.selectors.alternatives import Conflict
-from bookings.selectors.answers import answers_of, answers_to, changeable_questions, questions_with
+from bookings.selectors.answers import answers_to
+from bookings.selectors.found import found_among
 from bookings.selectors.place import whole_place
-from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, read_key, without_menu
-from experts.admin.exports import Column, WithExport, when_and_zone
+from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.live_list import LiveList
 from experts.admin.report_filters import of_experts, of_organization
-from experts.admin.scoping import WithinReach, may, only_organization, reach
-from experts.admin.slots import DaysFilter
+from experts.admin.scoping import WithinReach, may, reach
 from experts.models import OfferedType, SessionType, Slot
 from experts.permissions import ADD, VIEW
 
@@ -81,7 +82,7 @@ def _types_to_book(request):
 
 
 @admin.register(Booking)
-class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdmin):
+class BookingAdmin(LiveList, WithBookingExport, OriginsAdmin, DecidingAdmin, AskingAdmin, ServiceAdmin):
     form = BookingForm
     organization_path = "slot__expert__organization_id"
     listed_by = "of_organization_id"
@@ -92,7 +93,7 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
         ("status", ChoicesDropdownFilter),
         ("slot__expert", WithExpert),
         ("session_type", WithinReach),
-        ("slot__date", DaysFilter),
+        ("slot__date", DaysOfOurs),
         ("source", ChoicesDropdownFilter),
         TakingSlot,
         OfPerson,
@@ -103,28 +104,6 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
     )
     search_fields = ("reference", "name", "email")
     search_help_text = gettext_lazy("Reference, name, e-mail or phone")
-    export_columns = (
-        Column(gettext_lazy("Reference"), lambda booking: booking.reference),
-        Column(gettext_lazy("Status"), lambda booking: booking.get_status_display()),
-        Column(gettext_lazy("Expert"), lambda booking: booking.with_whom),
-        Column(gettext_lazy("Expert address"), lambda booking: booking.slot.expert.slug),
-        Column(gettext_lazy("Date"), lambda booking: booking.slot.date),
-        Column(gettext_lazy("Time"), lambda booking: booking.slot.time),
-        Column(gettext_lazy("Time zone"), lambda booking: booking.slot.expert.timezone),
-        Column(gettext_lazy("Starts at"), lambda booking: when_and_zone(booking.slot.starts_at)),
-        Column(gettext_lazy("Ends at"), lambda booking: when_and_zone(booking.ends_at)),
-        Column(gettext_lazy("Session"), lambda booking: booking.title),
-        Column(gettext_lazy("Seats"), lambda booking: booking.seats),
-        Column(gettext_lazy("Name"), lambda booking: booking.name),
-        Column(gettext_lazy("E-mail"), lambda booking: booking.email),
-        Column(gettext_lazy("Phone"), lambda booking: booking.phone_shown),
-        Column(gettext_lazy("Price"), lambda booking: booking.price),
-        Column(gettext_lazy("Source"), lambda booking: booking.get_source_display()),
-        Column(gettext_lazy("Created"), lambda booking: when_and_zone(booking.created_at)),
-        Column(gettext_lazy("Arrived"), lambda booking: when_and_zone(booking.arrived_at)),
-        Column(gettext_lazy("Notes"), lambda booking: booking.exported_notes),
-        Column(gettext_lazy("Answers"), lambda booking: booking.exported_answers),
-    )
     # As they were made. The primary key has an index; the time they were made at has none.
     ordering = ("-id",)
     sortable_by = ("reference",)
@@ -198,7 +177,13 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
         reference = read_reference(search_term)
         if reference and (found := queryset.filter(reference=reference)).exists():
             return found, False
-        return queryset.matching(search_term), False
+        if getattr(request, "exports_list", False):  # all of it
+            return queryset.matching(search_term), False
+        found = found_among(queryset, search_term)
+        if found is None:
+            return queryset, False
+        request.found_part_of_list = found.is_part
+        return queryset.filter(pk__any_of=found.keys), False
 
     def lookup_allowed(self, lookup, value, request=None):
         """Not what nobody is shown, which could otherwise be asked for letter by letter."""
@@ -213,7 +198,7 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
         Without what the customer wrote, for those who may only know that there is something.
         """
         fieldsets = super().get_fieldsets(request, obj)
-        asked = tuple(field_name(question) for question in self._asked(request, obj))
+        asked = tuple(field_name(question) for question in self.asked(request, obj))
         if obj is None:
             if _types_to_book(request).exists():
                 [(title, options)] = fieldsets
@@ -235,7 +220,7 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
         if not obj.slot.expert.organization.has_questions:
             fieldsets = [(title, options) for title, options in fieldsets if "answers" not in options["fields"]]
         if asked:
-            left = ("answers",) if self._unasked_rows(obj) else ()
+            left = ("answers",) if self.unasked_rows(obj) else ()
             fieldsets = [
                 (title, {"fields": (*asked, *left)} if "answers" in options["fields"] else options)
                 for title, options in fieldsets
@@ -282,17 +267,6 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
             answered = {obj.pk} if readable_answers(reach(request), obj, answers_to(obj)) else ()
             services.log_note_readings([obj], answered=answered, user=request.user, who=request.user.email)
         return super().render_change_form(request, context, add, change, form_url, obj)
-
-    def prepare_export(self, request, rows):
-        """Notes and answers of those who may read them, which is logged as on the page of each."""
-        mine, answers = reach(request), answers_of(rows)
-        readable = {row.pk: readable_answers(mine, row, answers.get(row.pk, ())) for row in rows}
-        for row in rows:
-            row.exported_notes = row.notes if may_read_notes(mine, row) else ""
-            row.exported_answers = "; ".join(f"{answer.label}: {answer.text}" for answer in readable[row.pk])
-        shown = [row for row in rows if row.exported_notes or row.exported_answers]
-        answered = {row.pk for row in rows if row.exported_answers}
-        services.log_note_readings(shown, answered=answered, user=request.user, who=request.user.email)
 
     # Columns
 
@@ -371,67 +345,6 @@ class BookingAdmin(LiveList, WithExport, OriginsAdmin, DecidingAdmin, ServiceAdm
     @display(description=gettext_lazy("notes"))
     def hidden_notes(self, booking):
         return _("There is a note. The expert and owners read it.") if booking.notes else None
-
-    @display(description=gettext_lazy("answers"))
-    def answers(self, booking):
-        """What has no field: what may not be read, is not asked any more, or cannot be changed."""
-        listed = format_html_join("", "<dt>{}</dt><dd>{}<small>{}</small></dd>", self._unasked_rows(booking))
-        return format_html('<dl class="eb-answers">{}</dl>', listed) if listed else None
-
-    def _unasked_rows(self, booking: Booking) -> list[tuple[str, str, str]]:
-        """What was answered, as far as they may read it, and what was not although it is asked; without what has a
-        field."""
-        asked = {question.pk for question in booking.asked}
-        answers = answers_to(booking)
-        readable = readable_answers(booking.read_by, booking, answers)
-        rows = [(answer.label, answer.text, answer.wording) for answer in readable if answer.question_id not in asked]
-        if len(readable) < len(answers):
-            rows.append((_("More"), _("There are answers that the expert and owners read."), ""))
-        answered = {answer.question_id for answer in answers} | asked
-        for question in questions_with(booking.slot.expert.organization, booking.session_type_id):
-            if question.pk not in answered:
-                text = label(_("Not answered, required"), "warning") if question.is_required else _("Not answered")
-                rows.append((question.label, text, ""))
-        return rows
-
-    # Questions
-
-    def _asked(self, request, obj: Booking | None) -> list[Question]:
-        """What is asked, as far as they may answer it for somebody; of a new booking by the organisation of its slot.
-
-        Of a new booking the type is chosen in the same form, so it is what is asked with any type.
-        """
-        if obj is None:
-            if not hasattr(request, "asked_of_new"):
-                organizations = self.asking_organizations(request)
-                rows = Question.objects.filter(organization__in=organizations, is_active=True)
-                request.asked_of_new = list(rows.select_related("session_type"))
-            return request.asked_of_new
-        if not hasattr(obj, "asked"):
-            obj.read_by = reach(request)
-            questions = changeable_questions(obj, by_customer=False)
-            may = self.has_change_permission(request, obj)
-            obj.asked = answerable_questions(obj.read_by, obj, questions) if may else []
-        return obj.asked
-
-    def asking_organizations(self, request) -> list[int]:
-        """The key of the organisation whose questions a new booking is asked, if that is known: [] or [key]."""
-        slot = read_key(request.POST.get("slot") or request.GET.get("slot") or "")
-        if slot:
-            found = Slot.objects.select_related("expert").filter(pk=slot).first()
-            if found is None or not self.reaches(request, Booking(slot=found), ADD):
-                return []
-            return [found.expert.organization_id]
-        return list(only_organization(request).values())
-
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        """With a field for each question."""
-        asked = self._asked(request, obj)
-        given = {answer.question_id: answer for answer in answers_to(obj)} if asked and obj else {}
-        fields = {field_name(question): answer_field(question, given.get(question.pk), obj) for question in asked}
-        request.questions_asked = asked
-        form = type(self.form)("BookingForm", (self.form,), {**fields, "questions": asked, "given": given})
-        return super().get_form(request, obj, change, **kwargs | {"form": form})
 
     # Ways from here
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.admin.checklist import checklist
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import act_on, panel_of, panel_part, said
-from bookings.admin.day_drawing import WORDS, Drawing, Shown, class_name, minutes_in
+from bookings.admin.day_drawing import WORDS, Drawing, Shown, class_name
 from bookings.admin.moves import in_hand
 from bookings.admin.staff_choice import (
     chosen_organization,
@@ -28,26 +28,18 @@ from bookings.admin.staff_choice import (
 )
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
-from bookings.selectors.staff_day import (
-    MOST_COUNTED,
-    MOST_FOUND,
-    Count,
-    Look,
-    StaffDay,
-    choose_columns,
-    experts_to_choose,
-    find_bookings,
-    has_arrived,
-    organization_zone,
-    read_day,
-)
+from bookings.selectors.found import MOST_LISTED, find_bookings
+from bookings.selectors.requests import MOST_COUNTED
+from bookings.selectors.staff_columns import Count, Look, StaffDay, has_arrived
+from bookings.selectors.staff_day import read_day
+from bookings.selectors.staff_experts import choose_columns, experts_to_choose
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
 from experts.models import Organization
 from experts.permissions import ADD
 from experts.templatetags.expertbook import icon
-from experts.timezones import city, offset_label
+from experts.timezones import city, minutes_in, offset_label
 
 VIEWS = ("day", "list")
 
@@ -75,7 +67,7 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
     live = staff_live(organization, day)
-    zone = organization_zone(organization)
+    zone = organization.zone
     experts = experts_to_choose(mine, organization, day)
     wanted = wanted_experts(request, organization)
     chosen = choose_columns(experts, wanted)
@@ -150,7 +142,7 @@ def _views():
 
 
 def _hours(found: StaffDay) -> list[dict]:
-    zone, hours, at = organization_zone(found.organization), [], found.opens_at
+    zone, hours, at = found.organization.zone, [], found.opens_at
     while at <= found.closes_at:
         hours.append({"text": formatting.clock(at, zone), "at": minutes_in(at - found.opens_at)})
         at += timedelta(hours=1)
@@ -205,7 +197,7 @@ def _found(request: HttpRequest, organization: Organization, found: StaffDay, ad
     text = request.GET.get("q", "").strip()[:100]
     if not text:
         return {}
-    zone = organization_zone(organization)
+    zone = organization.zone
     rows = find_bookings(reach(request), organization, text, found.now)
     return {
         "q": text,
@@ -219,7 +211,7 @@ def _found(request: HttpRequest, organization: Organization, found: StaffDay, ad
             }
             for row in rows
         ],
-        "found_count": formatting.count_label(len(rows), len(rows) == MOST_FOUND),
+        "found_count": formatting.count_label(len(rows), len(rows) == MOST_LISTED),
         "found_close_url": address.to(q=""),
     }
 
@@ -231,7 +223,7 @@ def _next_up(found: StaffDay, address: DayAddress) -> dict | None:
     column, entry = following
     booking = entry.booking
     return {
-        "time": formatting.clock(entry.starts_at, organization_zone(found.organization)),
+        "time": formatting.clock(entry.starts_at, found.organization.zone),
         "name": booking.name if booking else class_name(entry),
         "expert": column.expert.name,
         "url": address.to(booking=booking.pk) if booking else address.to(slot=entry.slot.pk),

@@ -29,8 +29,11 @@ from bookings.models import Booking, Status
 from bookings.policy import UNDO_SECONDS
 from bookings.selectors.place import whole_place
 from bookings.selectors.requests import has_room_again
-from bookings.selectors.staff_day import STANDING, earlier_visits, experts_of, experts_seen, has_arrived, is_in_danger
-from bookings.transitions import TRANSITIONS
+from bookings.selectors.staff_columns import has_arrived
+from bookings.selectors.staff_day import experts_of, is_in_danger
+from bookings.selectors.staff_experts import experts_seen
+from bookings.selectors.visits import earlier_visits
+from bookings.transitions import BOOKED, TRANSITIONS
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import may, reach
@@ -276,7 +279,7 @@ def _visits(request: HttpRequest, booking: Booking) -> dict:
 def class_panel(request: HttpRequest, slot: Slot, address: DayAddress) -> dict:
     """All who come to a slot of several seats, each with what is done most."""
     now, zone = timezone.now(), slot.expert.zone
-    rows = Booking.objects.with_slot().filter(slot=slot, status__in=STANDING).order_by("name", "pk")
+    rows = Booking.objects.with_slot().filter(slot=slot, status__in=BOOKED).order_by("name", "pk")
     people = []
     for booking in rows[: slot.capacity]:
         may_change = _may_change(request, booking)

@@ -15,11 +15,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import runs_out
 from bookings.models import Booking
-from bookings.selectors.staff_day import Away, Column, Count, Entry, Look, StaffDay, Stretch, organization_zone
+from bookings.selectors.staff_columns import Away, Column, Count, Entry, Look, StaffDay, Stretch
 from experts import formatting
 from experts.models import Expert
 from experts.templatetags.expertbook import icon
-from experts.timezones import offset_label
+from experts.timezones import minutes_in, offset_label
 
 TALL_FROM = 27  # minutes: from there on a block has room for a second line
 LABEL_MINUTES = 15  # that the words take which say why nothing can be booked
@@ -82,16 +82,12 @@ class Shown:
         return "a" if self.href else "div"
 
 
-def minutes_in(span: timedelta) -> int:
-    return int(span.total_seconds() // 60)
-
-
 class Drawing:
     """Draws the blocks of one look at a day. A thousand of them have few times and words: each is written once."""
 
     def __init__(self, found: StaffDay, address: DayAddress, *, opened: int, may_book: bool):
         self.found, self.address, self.opened, self.may_book = found, address, opened, may_book
-        self.zone = organization_zone(found.organization)
+        self.zone = found.organization.zone
         self.words = {look: str(text) for look, text in WORDS.items()}
         self.clock, self.span = cache(formatting.clock), cache(formatting.time_span)
         self.book = book_url()

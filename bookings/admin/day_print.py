@@ -12,16 +12,9 @@ from bookings.admin.day_drawing import WORDS
 from bookings.admin.staff_choice import chosen_organization, wanted_day, wanted_experts
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status
-from bookings.selectors.staff_day import (
-    Column,
-    Entry,
-    Look,
-    StaffDay,
-    choose_columns,
-    experts_to_choose,
-    organization_zone,
-    read_day,
-)
+from bookings.selectors.staff_columns import Column, Entry, Look, StaffDay
+from bookings.selectors.staff_day import read_day
+from bookings.selectors.staff_experts import choose_columns, experts_to_choose
 from experts import formatting
 from experts.admin.scoping import reach
 from experts.models import Organization
@@ -52,7 +45,7 @@ def _context(organization: Organization, read: StaffDay) -> dict:
         "organization": organization,
         "day": date_format(read.day, "FULL_DAY_YEAR_FORMAT"),
         "pages": [page for page in pages if page["rows"]],
-        "printed_at": formatting.full_day_and_time(read.now, organization_zone(organization)),
+        "printed_at": formatting.full_day_and_time(read.now, organization.zone),
     }
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 
 from bookings.errors import Refused
-from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.base import ReadOnlyAdmin, ServiceAdmin, instant, label
 from experts.permissions import CHANGE
 
 # Given the page's admin and the row, does something; returns the row whose page comes next, and what to say there.
@@ -65,7 +65,7 @@ class ButtonAdmin(ServiceAdmin):
         return super().change_view(request, object_id, form_url, extra_context)
 
 
-class DeliveryLogAdmin(ButtonAdmin):
+class DeliveryLogAdmin(ReadOnlyAdmin, ButtonAdmin):
     """A log of what was sent: rows with ``created_at``, ``last_attempt_at`` and a ``status``, in ``colours``."""
 
     colours: dict[str, str] = {}
@@ -82,15 +82,6 @@ class DeliveryLogAdmin(ButtonAdmin):
     def count_sent(self, number: int) -> str:
         """Say how many are sent again."""
         raise NotImplementedError
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     def has_send_permission(self, request, obj=None):
         return self._has_right(request, CHANGE, obj)

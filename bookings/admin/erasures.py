@@ -19,7 +19,7 @@ from bookings.models import Erasure
 from bookings.privacy import erasing
 from bookings.privacy.export import export, sections
 from bookings.privacy.registry import Subject, kinds
-from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.base import ReadOnlyAdmin, instant, label
 from experts.admin.scoping import WithinReach, may, reach
 from experts.permissions import ADD
 
@@ -38,7 +38,7 @@ class AddressForm(forms.Form):
 
 
 @admin.register(Erasure)
-class ErasureAdmin(ServiceAdmin):
+class ErasureAdmin(ReadOnlyAdmin):
     """The log, to read, and a page about an address. Addresses travel in forms only, never in URLs."""
 
     organization_path = "organization_id"
@@ -62,15 +62,6 @@ class ErasureAdmin(ServiceAdmin):
     def get_urls(self):
         view = self.admin_site.admin_view(self.address_view)
         return [path("address/", view, name="bookings_erasure_address"), *super().get_urls()]
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     def has_look_at_address_permission(self, request, object_id=None):
         return may(request, self.opts.label_lower, ADD)

@@ -93,8 +93,8 @@ class OrganizationForm(PolicyForm):
 
     def clean(self):
         cleaned = super().clean()
-        months = cleaned.get("retention_months")
-        if "retention_months" not in self.changed_data or not self.instance.pk or cleaned["warned_of"] == str(months):
+        months, warned_of = cleaned.get("retention_months"), cleaned.get("warned_of", "")
+        if "retention_months" not in self.changed_data or not self.instance.pk or warned_of == str(months):
             return cleaned
         today = timezone.now().date()
         if count := retention.would_go(self.instance, months, today):

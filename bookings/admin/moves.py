@@ -7,7 +7,6 @@ static/js/admin-move.js, which asks with ``part``, the same comes as fragments t
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import admin, messages
@@ -28,14 +27,14 @@ from bookings.mail.examples import words_of_move
 from bookings.models import Booking
 from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
-from bookings.selectors.staff_day import MOST_COLUMNS, experts_to_choose, organization_zone
+from bookings.selectors.staff_experts import MOST_COLUMNS, experts_to_choose
 from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
 from experts.models import Expert, Organization, Session, Slot
 from experts.permissions import ADD, CHANGE
-from experts.timezones import offset_at
+from experts.timezones import minutes_in, offset_at
 
 DAYS_TO_CHOOSE = 7
 _MESSAGE = "\ue000"  # stands for what is typed, in the mail that is shown
@@ -143,7 +142,7 @@ def _spots(
 ) -> HttpResponse:
     now = timezone.now()
     organization = booking.slot.expert.organization
-    zone = organization_zone(organization)
+    zone = organization.zone
     today = now.astimezone(zone).date()
     starts_on = booking.slot.starts_at.astimezone(zone).date()
     day = wanted_day(request, organization, now) if request.GET.get("day") else max(starts_on, today)
@@ -202,16 +201,12 @@ def _spots_of(booking: Booking, moves: Moves) -> list[Spot]:
                 expert_name=start.expert.name,
                 time=time,
                 starts_at=start.starts_at,
-                minutes=_minutes(start),
+                minutes=start.minutes,
                 label=_("%(time)s, %(expert)s, free. %(place)d of %(number)d.") % words,
                 url=moves_url(booking, slot=start.pk),
             )
         )
     return spots
-
-
-def _minutes(start: Slot) -> int:
-    return int((start.ends_at - start.starts_at).total_seconds() // 60)
 
 
 def _column(booking: Booking, expert: Expert, moves: Moves, spots: list[Spot]) -> dict:
@@ -289,7 +284,7 @@ def _mail_of(booking: Booking, start: Slot) -> dict:
 
 def _notes(booking: Booking, start: Slot, *, same_day: bool):
     before, after = booking.ends_at - booking.slot.starts_at, start.ends_at - start.starts_at
-    minutes = {"minutes": _minutes(start), "before": int(before.total_seconds() // 60)}
+    minutes = {"minutes": minutes_in(after), "before": minutes_in(before)}
     if before != after:
         yield _("%(minutes)d min instead of %(before)d.") % minutes
     elif same_day:
@@ -390,7 +385,7 @@ def _may_move_to(booking: Booking, slot: Slot) -> bool:
 
 def _day_url(booking: Booking) -> str:
     organization = booking.slot.expert.organization
-    day = booking.slot.starts_at.astimezone(ZoneInfo(organization.timezone)).date()
+    day = booking.slot.starts_at.astimezone(organization.zone).date()
     return reverse("admin:day", query={"organization": organization.pk, "day": day, "booking": booking.pk})
 
 

@@ -34,7 +34,9 @@ from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused
 from bookings.models import Booking, Status
-from bookings.selectors.staff_day import Away, Column, Entry, Look, Stretch, experts_to_choose, has_arrived, read_day
+from bookings.selectors.staff_columns import Away, Column, Entry, Look, Stretch, has_arrived
+from bookings.selectors.staff_day import read_day
+from bookings.selectors.staff_experts import experts_to_choose
 from bookings.selectors.visits import Visits, visits_of
 from bookings.views.responses import see_other
 from experts import formatting
@@ -43,6 +45,7 @@ from experts.admin.scoping import may, reach
 from experts.models import Expert
 from experts.permissions import ADD, CHANGE
 from experts.templatetags.expertbook import icon
+from experts.timezones import minutes_in
 
 ATTEND = {
     "arrived": services.mark_arrived,
@@ -191,7 +194,7 @@ def _context(request, here: Here, column: Column, now: datetime, experts: list[E
 
 def _line(entry: Entry, here: Here, zone, visits: dict[int, Visits], opened: int, opened_class: int) -> Line:
     start = formatting.clock(entry.starts_at, zone)
-    minutes = _("%(count)d min") % {"count": (entry.ends_at - entry.starts_at) // timedelta(minutes=1)}
+    minutes = _("%(count)d min") % {"count": minutes_in(entry.ends_at - entry.starts_at)}
     shown = Line("person", entry.starts_at, entry.ends_at, start)
     if entry.look == Look.FREE:
         shown.kind, shown.line, shown.url = "free", minutes, book_url(slot=entry.slot.pk)

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from bookings.admin.moves import moves_url
 from bookings.errors import Refused
 from bookings.models import Booking
-from bookings.selectors.staff_day import Column, Entry
+from bookings.selectors.staff_columns import Column, Entry
 from bookings.views.responses import see_other
 from experts import formatting
 from experts.errors import StretchPreviewNeeded

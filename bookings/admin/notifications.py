@@ -21,7 +21,7 @@ from bookings import services
 from bookings.admin.delivery_log import DeliveryLogAdmin
 from bookings.errors import NotAllowed
 from bookings.models import Notification
-from bookings.models.booking import read_reference
+from bookings.references import read_reference
 from experts.admin.base import instant
 from experts.admin.scoping import reach
 from experts.models import Role
@@ -68,6 +68,7 @@ class NotificationAdmin(DeliveryLogAdmin):
     """
 
     organization_path = "booking__slot__expert__organization_id"
+    listed_by = "of_organization_id"
     colours = COLOURS
     list_display = ("created", "kind", "to", "reference", "status_label", "attempts")
     list_filter = (

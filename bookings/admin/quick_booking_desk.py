@@ -3,6 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -47,23 +48,35 @@ class Desk:
 
     # Whose
 
+    def _organizations(self) -> QuerySet[Organization]:
+        """Those for which they may book, by name."""
+        if reach(self.request).everything:
+            return Organization.objects.filter(is_active=True).order_by("name")
+        experts = experts_with(reach(self.request), ADD, Expert.objects.active())
+        return Organization.objects.filter(pk__in=experts.order_by().values("organization")).order_by("name")
+
+    @cached_property
+    def _first_organizations(self) -> list[Organization]:
+        return list(self._organizations()[:MOST_ORGANIZATIONS])
+
     @cached_property
     def organizations(self) -> list[Organization]:
-        """Those for which they may book, by name."""
-        experts = experts_with(reach(self.request), ADD, Expert.objects.active())
-        if reach(self.request).everything:
-            return list(Organization.objects.filter(is_active=True).order_by("name")[:MOST_ORGANIZATIONS])
-        keys = experts.order_by().values("organization")
-        return list(Organization.objects.filter(pk__in=keys).order_by("name")[:MOST_ORGANIZATIONS])
+        """Those to choose from: the first by name, and the one that was chosen."""
+        rows, chosen = self._first_organizations, self.organization
+        return rows if chosen is None or chosen in rows else [chosen, *rows]
 
     @cached_property
     def organization(self) -> Organization | None:
         """The one that the form is about: what was chosen, else that of the other pages of the day, else the first."""
-        rows = {it.pk: it for it in self.organizations}
-        if self.asked.organization in rows:
-            return rows[self.asked.organization]
+        if found := self._known(self.asked.organization):
+            return found
         last = chosen_organization(self.request)
-        return rows.get(last.pk if last else 0) or next(iter(self.organizations), None)
+        return self._known(last.pk if last else 0) or next(iter(self._first_organizations), None)
+
+    def _known(self, key: int) -> Organization | None:
+        """The one with that key, if they may book for it; it need not be among the first."""
+        among = next((it for it in self._first_organizations if it.pk == key), None)
+        return among or (self._organizations().filter(pk=key).first() if key else None)
 
     @cached_property
     def experts(self) -> list[Expert]:
@@ -87,7 +100,7 @@ class Desk:
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.organization.timezone) if self.organization else timezone.get_current_timezone()
+        return self.organization.zone if self.organization else timezone.get_current_timezone()
 
     @property
     def holder(self) -> str:

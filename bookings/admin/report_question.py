@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from bookings.admin.staff_choice import chosen_organization
 from bookings.selectors import reports
 from bookings.selectors.reports import LONGEST, Report, Scope
-from bookings.selectors.staff_day import experts_seen, organization_zone
+from bookings.selectors.staff_experts import experts_seen
 from experts import formatting
 from experts.admin.report_filters import numbers_in
 from experts.admin.scoping import reach
@@ -70,7 +70,7 @@ def read_question(request) -> Asked:
     organization = chosen_organization(request)
     if organization is None:
         raise PermissionDenied
-    today = timezone.now().astimezone(organization_zone(organization)).date()
+    today = timezone.now().astimezone(organization.zone).date()
     period = given.get("period") if given.get("period") in PERIODS else "month"
     by = given.get("by") if given.get("by") in GROUPINGS else "expert"
     chosen = tuple(dict.fromkeys(numbers_in(",".join(given.getlist("experts")))))

@@ -17,7 +17,6 @@ from bookings.admin.staff_choice import organizations_to_choose
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.selectors import reports
 from bookings.selectors.reports import LONGEST, Demand, Figures, Report
-from bookings.selectors.staff_day import organization_zone
 from experts import formatting
 from experts.admin.scoping import may, reach
 from experts.models import Expert
@@ -93,7 +92,7 @@ def reports_view(request):
         "later": _moved_url(asked, 1),
         "query": asked.query(),
         "meanings": MEANINGS.values(),
-        "printed_at": formatting.full_day_and_time(timezone.now(), organization_zone(asked.organization)),
+        "printed_at": formatting.full_day_and_time(timezone.now(), asked.organization.zone),
     }
     return render_page(request, "admin/reports.html", _("Reports"), context)
 

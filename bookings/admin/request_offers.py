@@ -12,7 +12,6 @@ from bookings.admin.offers import OfferForm, takers
 from bookings.errors import NotFound
 from bookings.models import Booking, Rescue
 from bookings.selectors.rescue_times import Proposal, propose
-from bookings.selectors.staff_day import organization_zone
 from bookings.services.rescue import MOST_TIMES
 from experts import formatting
 from experts.admin.base import read_key
@@ -46,12 +45,12 @@ def ask_offer(request: HttpRequest, booking: Booking, now: datetime, form: Offer
     found = propose([booking], may_have, now, each=MOST_TIMES, more=MOST_PROPOSED - MOST_TIMES)[booking.pk]
     chosen = request.POST.getlist("time") or [str(it.slot.pk) for it in found[:MOST_TIMES]]
     choices = [Choice(it.slot.pk, _named(it, now), it.why, str(it.slot.pk) in chosen) for it in found]
-    zone = organization_zone(booking.slot.expert.organization)
+    zone = booking.slot.expert.organization.zone
     return AskedOffer(booking, form or offer_form(booking, now), choices, formatting.zone_name(zone))
 
 
 def offer_form(booking: Booking, now: datetime, data=None) -> OfferForm:
-    return OfferForm(data, zone=organization_zone(booking.slot.expert.organization), now=now)
+    return OfferForm(data, zone=booking.slot.expert.organization.zone, now=now)
 
 
 def offer_instead(request: HttpRequest, booking: Booking, form: OfferForm) -> Rescue:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -35,6 +35,7 @@ from bookings.selectors.visits import Visits, visits_of
 from bookings.views.responses import see_other
 from experts import formatting
 from experts.admin.base import read_key
+from experts.admin.scoping import reach
 from experts.models import Expert, Organization
 from experts.permissions import CHANGE
 
@@ -56,6 +57,20 @@ def _may_answer(request) -> QuerySet[Booking]:
     return page.within(request, page.get_queryset(request), CHANGE)
 
 
+def _waiting(request, now: datetime) -> QuerySet[Booking]:
+    """The requests that they may answer, the one that runs out first on top.
+
+    An expert's by the requests of the organisation, which has an index of them: of the expert's own bookings they are
+    very few.
+    """
+    mine, rows = reach(request), Booking.objects.with_slot()
+    if not mine.everything:
+        everywhere, own = mine.with_right("bookings.booking", CHANGE)
+        is_own = Q(slot__expert__user=mine.user_id) | Q(second_expert__user=mine.user_id)
+        rows = rows.filter(Q(of_organization__in=everywhere) | Q(of_organization__in=own) & is_own)
+    return waiting_requests(rows, now)
+
+
 def _page(
     request,
     *,
@@ -72,13 +87,13 @@ def _page(
     mine = _may_answer(request)
     organizations = organizations_to_choose(request, organization)
     named = named_in_addresses(organization, organizations)
-    every = waiting_requests(mine, now).filter(of_organization=organization)
+    every = _waiting(request, now).filter(of_organization=organization)
     chosen = read_key(request.GET.get("expert", ""))
     if chosen and not Expert.objects.filter(pk=chosen, organization=organization).exists():
         chosen = 0  # of the organisation that was chosen before
     text = request.GET.get("q", "").strip()[:100]
     shown = every.filter(slot__expert=chosen) if chosen else every
-    shown = list(with_answers(shown.matching(text) if text else shown)[: MOST_SHOWN + 1])
+    shown = list(with_answers(shown.called(text) if text else shown)[: MOST_SHOWN + 1])
     has_more, shown = len(shown) > MOST_SHOWN, shown[:MOST_SHOWN]
     visits = visits_of(admin.site.get_model_admin(Booking).get_queryset(request), [row.pk for row in shown])
     offers = offers_of(shown, now)
@@ -96,7 +111,7 @@ def _page(
         "experts": experts_asked(every),
         "organization": organization,
         "organizations": organizations,
-        "elsewhere": _elsewhere(waiting_requests(mine, now), organization) if organizations else "",
+        "elsewhere": _elsewhere(_waiting(request, now), organization) if organizations else "",
         "all_url": reverse("admin:requests", query=named),
         "chosen": chosen,
         "text": text,
@@ -288,7 +303,7 @@ def _numbers(texts: list[str]) -> list[int]:
 
 def badge(request) -> str | None:
     """How many wait, beside the entry of the menu."""
-    waiting = waiting_requests(_may_answer(request), timezone.now())
+    waiting = _waiting(request, timezone.now()).order_by()
     number = len(waiting.values_list("pk")[: MOST_IN_BADGE + 1])
     return formatting.count_label(min(number, MOST_IN_BADGE), number > MOST_IN_BADGE) if number else None
 

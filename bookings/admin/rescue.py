@@ -26,7 +26,7 @@ from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Rescue
 from bookings.selectors.rescue_rows import MOST_ROWS, RescueBoard, Stage, count_to_do, read_board
-from bookings.selectors.staff_day import experts_seen, organization_zone
+from bookings.selectors.staff_experts import experts_seen
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
@@ -41,7 +41,7 @@ class RescuePage:
 
     def __init__(self, request: HttpRequest, organization: Organization) -> None:
         self.request, self.organization, self.now = request, organization, timezone.now()
-        self.zone = organization_zone(organization)
+        self.zone = organization.zone
         self._page = admin.site.get_model_admin(Booking)
         self.experts = experts_seen(reach(request), organization)
         self.expert = self.experts.filter(pk=read_key(request.GET.get("expert", ""))).first()

@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from django.http import Http404, HttpRequest
 
-from bookings.selectors.staff_day import organization_zone, organizations_seen
+from bookings.selectors.staff_experts import organizations_seen
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
 from experts.models import Organization, Role
@@ -87,7 +87,7 @@ def wanted_experts(request: HttpRequest, organization: Organization) -> Collecti
 
 def wanted_day(request: HttpRequest, organization: Organization, now: datetime) -> date:
     """The day that the address names (``?day=2027-03-10``), else today by the organisation's clock."""
-    today = now.astimezone(organization_zone(organization)).date()
+    today = now.astimezone(organization.zone).date()
     try:
         day = date.fromisoformat(request.GET.get("day", ""))
     except ValueError:

@@ -8,7 +8,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from bookings.models import TurnedAway
-from experts.admin.base import ServiceAdmin, instant
+from experts.admin.base import ReadOnlyAdmin, instant
 from experts.admin.exports import Column, WithExport, when_and_zone
 from experts.admin.report_filters import at_hour, of_experts, of_organization
 from experts.admin.scoping import WithinReach
@@ -16,13 +16,15 @@ from experts.admin.slots import DaysFilter
 
 BACK = timedelta(days=7)
 MOST_DAYS = 10
+MOST_COUNTED = 500  # rows, of as many slots, which have to be read
 
 
 @admin.register(TurnedAway)
-class TurnedAwayAdmin(WithExport, ServiceAdmin):
+class TurnedAwayAdmin(WithExport, ReadOnlyAdmin):
     """Demand that could not be met, to read. Nothing in it is about a person."""
 
     organization_path = "slot__expert__organization_id"
+    listed_by = "of_organization_id"
     person_path = "slot__expert__user_id"
     list_display = ("at", "expert", "when", "reason", "source", "people")
     list_select_related = ("slot__expert",)
@@ -45,8 +47,8 @@ class TurnedAwayAdmin(WithExport, ServiceAdmin):
         Column(gettext_lazy("Source"), lambda row: row.get_source_display()),
         Column(gettext_lazy("People"), lambda row: row.people),
     )
-    # As it happened: newest first, by the primary key.
-    ordering = ("-id",)
+    # Newest first, as an organisation's index has them.
+    ordering = ("-created_at", "-id")
     sortable_by = ()
     fields = ("at", "expert", "when", "reason", "source", "people")
 
@@ -57,32 +59,29 @@ class TurnedAwayAdmin(WithExport, ServiceAdmin):
 
     def changelist_view(self, request, extra_context=None):
         """Above the plain list, where it hurts most: the days ahead that people could not have."""
-        demand = None if request.GET else self._demand(request)
-        return super().changelist_view(request, {"demand": demand, **(extra_context or {})})
+        demand, counted = (None, None) if request.GET else self._demand(request)
+        return super().changelist_view(request, {"demand": demand, "counted": counted, **(extra_context or {})})
 
-    def _demand(self, request) -> list[dict]:
-        """Experts and days ahead, most wanted first. Bounded by what happened in the last days."""
+    def _demand(self, request) -> tuple[list[dict], int | None]:
+        """Experts and days ahead, most wanted first, by the last that happened in the last days.
+
+        And how many rows were counted, where there are more.
+        """
         now = timezone.now()
-        recent = self.get_queryset(request).filter(created_at__gt=now - BACK, slot__starts_at__gt=now)
+        lately = self.get_queryset(request).filter(created_at__gt=now - BACK).order_by("-created_at", "-id")
+        keys = list(lately.values_list("pk", flat=True)[: MOST_COUNTED + 1])
+        recent = TurnedAway.objects.filter(pk__in=keys[:MOST_COUNTED], slot__starts_at__gt=now)
         fields = {
             "expert_id": F("slot__expert_id"),
             "name": F("slot__expert__name"),
             "day": F("slot__date"),
         }
         counted = recent.order_by().values(**fields).annotate(number=Sum("people"), slots=Count("slot", distinct=True))
-        return list(counted.order_by("-number", "day", "name")[:MOST_DAYS])
+        most = MOST_COUNTED if len(keys) > MOST_COUNTED else None
+        return list(counted.order_by("-number", "day", "name")[:MOST_DAYS]), most
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("slot__expert")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     @display(description=gettext_lazy("when"))
     def at(self, row):

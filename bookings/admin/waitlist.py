@@ -39,6 +39,7 @@ class WaitlistAdmin(LiveList, WithExport, ServiceAdmin):
     """Who waits for a seat, to read; people join and are served by themselves. Somebody can be taken off."""
 
     organization_path = "slot__expert__organization_id"
+    listed_by = "of_organization_id"
     person_path = "slot__expert__user_id"
     list_display = ("name", "when", "expert_and_session", "status_label", "seats", "joined")
     list_filter = (

@@ -23,7 +23,9 @@ from bookings.admin.staff_choice import chosen_organization, organization_of, wa
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.policy import UNDO_SECONDS
-from bookings.selectors.staff_day import MOST_TO_CHOOSE, StaffDay, experts_seen, read_week
+from bookings.selectors.staff_columns import StaffDay
+from bookings.selectors.staff_day import read_week
+from bookings.selectors.staff_experts import MOST_TO_CHOOSE, experts_seen
 from experts import formatting, services
 from experts.admin.base import read_key
 from experts.admin.preview import sections_of
@@ -34,7 +36,7 @@ from experts.models import Expert, Organization, Slot, TimeOff
 from experts.models.hours import MIDNIGHT
 from experts.permissions import ADD
 from experts.services import Stretch, StretchPlan
-from experts.timezones import offset_label
+from experts.timezones import minutes_in, offset_label
 
 FARTHEST = 3660  # days
 _WAY_BACK = "week_way_back"  # in the session: what takes the last block back
@@ -140,7 +142,7 @@ def _page(
         "staff_live": live,
         "days": [_day(found, today, now) for found in week],
         "hours": _hours(week[0], expert),
-        "minutes_shown": _minutes(week[0].closes_at - opens_at),
+        "minutes_shown": minutes_in(week[0].closes_at - opens_at),
         "offset": offset_label(expert.zone, opens_at),
         "zone": formatting.zone_label(expert.zone, opens_at),
         "span": formatting.day_span(first, first + timedelta(days=6)),
@@ -175,10 +177,6 @@ def _day_url(organization: Organization, day: date) -> str:
     return reverse("admin:day", query=_day_query(organization, day))
 
 
-def _minutes(span: timedelta) -> int:
-    return int(span.total_seconds() // 60)
-
-
 def _times() -> list[dict]:
     """All times to choose from, as addresses have them and as people read them."""
     every = (time(minute // 60, minute % 60) for minute in range(0, 24 * 60, STEP))
@@ -188,7 +186,7 @@ def _times() -> list[dict]:
 def _hours(found: StaffDay, expert: Expert) -> list[dict]:
     hours, at = [], found.opens_at
     while at <= found.closes_at:
-        hours.append({"text": formatting.clock(at, expert.zone), "at": _minutes(at - found.opens_at)})
+        hours.append({"text": formatting.clock(at, expert.zone), "at": minutes_in(at - found.opens_at)})
         at += timedelta(hours=1)
     return hours
 
@@ -206,7 +204,7 @@ def _day(found: StaffDay, today: date, now: datetime) -> dict:
         "url": _day_url(found.organization, found.day),
         "opens": opens.hour * 60 + opens.minute,
         "load": _("%(taken)d of %(seats)d") % {"taken": column.seats_taken, "seats": column.seats},
-        "now_at": _minutes(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
+        "now_at": minutes_in(now - found.opens_at) if found.opens_at <= now < found.closes_at else None,
     }
 
 

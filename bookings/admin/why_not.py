@@ -12,7 +12,7 @@ from bookings.admin.day_address import DayAddress
 from bookings.admin.staff_choice import chosen_organization, organizations_to_choose
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status
-from bookings.selectors.staff_day import MOST_TO_CHOOSE, experts_seen
+from bookings.selectors.staff_experts import MOST_TO_CHOOSE, experts_seen
 from bookings.selectors.why_not import Answer, Reason, why_not
 from experts import formatting
 from experts.admin.base import read_key

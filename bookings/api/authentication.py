@@ -17,7 +17,7 @@ from ninja.security import HttpBearer
 from bookings.access.links import booking_link_ends
 from bookings.errors import Forbidden, NotFound
 from bookings.models import ApiToken, Booking
-from bookings.models.booking import read_reference
+from bookings.references import read_reference
 
 PREFIX = "ebb_"
 

@@ -2,7 +2,6 @@
 
 from django.http import HttpRequest
 from django.utils import timezone, translation
-from django.utils.translation import gettext as _
 from ninja import Header, Router, Status
 
 from bookings import services
@@ -29,8 +28,8 @@ from bookings.errors import NotFound, SlotTaken
 from bookings.models import Booking, Source
 from bookings.selectors.answers import answers_to, questions_of, shown_to_customer
 from experts.api.error_schemas import Error, errors
+from experts.api.public import active_expert
 from experts.api.schemas import Listed, Slug, StartOut
-from experts.models import Expert
 from experts.scheduling.anyone import find_experts, find_type, nearest_starts
 
 router = Router(tags=["Public"])
@@ -44,9 +43,7 @@ of_booking = Router(tags=["With the token of a booking"], auth=BookingToken())
 )
 def list_questions(request: HttpRequest, slug: str):
     """In order. Those of a session type are asked of who books a session of that type only."""
-    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
-    if expert is None:
-        raise NotFound(_("There is no such expert."))
+    expert = active_expert(slug)
     items = [QuestionOut.of(question) for question in questions_of(expert)]
     return Listed[QuestionOut].model_construct(items=items, count=len(items))
 

@@ -17,10 +17,13 @@ from bookings.api.schemas import AwaitingProofOut, BookedType, PlaceOut
 from bookings.errors import NotFound, SlotTaken
 from bookings.selectors.alternatives import alternatives_to
 from bookings.services import Booked
+from experts import arrivals
 from experts.api.schemas import SlotOut
+from experts.arrivals import ReadSince
 from experts.crowds import SharedRead
 from experts.models import Session, SessionType, Slot
 from experts.slot_facts import slot_facts
+from experts.waiting import in_thread
 
 _ENCODER = NinjaJSONEncoder()
 _INNER = {"slot": SlotOut.model_fields, "session_type": BookedType.model_fields, "place": PlaceOut.model_fields}
@@ -50,7 +53,7 @@ def type_at(slot_id: int, slug: str | None) -> int | None:
     if slug is None:
         return None
     found = SessionType.objects.filter(organization__experts__slots=slot_id, slug=slug).values_list("pk", flat=True)
-    if (pk := found.first()) is None:
+    if (pk := in_thread(found.first)) is None:
         raise NotFound(_("There is no such session type."))
     return pk
 
@@ -64,8 +67,19 @@ def taken(error: SlotTaken) -> HttpResponse:
     return HttpResponse(text, status=409, content_type=_TYPE)
 
 
-@SharedRead
+_read_lately: ReadSince[str] = ReadSince()
+
+
 def _alternatives(slot: Slot, session_type: int | None) -> str:
     """Put them into words for programs once for all who ask at one moment: thousands may lose a slot."""
-    now = timezone.now()
-    return _ENCODER.encode([slot_facts(other, now) for other in alternatives_to(slot)])
+    if (text := _read_lately.get((slot.pk, session_type))) is None:
+        text = _read_alternatives(slot, session_type)
+    return text
+
+
+@SharedRead
+def _read_alternatives(slot: Slot, session_type: int | None) -> str:
+    began, now = arrivals.now(), timezone.now()
+    text = _ENCODER.encode([slot_facts(other, now) for other in alternatives_to(slot)])
+    _read_lately.keep((slot.pk, session_type), began, text)
+    return text

@@ -26,7 +26,7 @@ from bookings.api.staff_schemas import (
 )
 from bookings.errors import NotAllowed, NotFound, SlotTaken
 from bookings.models import Booking, Source
-from bookings.models.booking import read_reference
+from bookings.references import read_reference
 from bookings.selectors.answers import answers_of
 from bookings.selectors.why_not import why_not
 from experts.api.error_schemas import Error, errors
@@ -69,6 +69,9 @@ def list_bookings(request: HttpRequest, query: Query[BookingQuery]):
         bookings = bookings.with_expert(own_expert(request, query.expert).pk)
     if query.session_type:
         bookings = bookings.filter(session_type=own_type(request, query.session_type))
+    if query.from_ or query.to:
+        # As the booking's own, but to the slots of those days by way of the experts: others have slots then, too.
+        bookings = bookings.filter(slot__expert__organization=request.auth.organization)
     if query.from_:
         bookings = bookings.filter(slot__date__gte=query.from_)
     if query.to:

@@ -10,7 +10,7 @@ from typing import Any
 from bookings.demo.clients import Client, note_for, regulars
 from bookings.demo.profiles import Profile
 from bookings.models import Booking, Source, Status
-from bookings.models.booking import REFERENCE_ALPHABET
+from bookings.references import REFERENCE_ALPHABET, reference_of
 from experts.models import Expert, OfferedType, Slot
 from experts.scheduling.fitting import covered_slots
 
@@ -276,8 +276,7 @@ class Diary:
 
     def _reference(self, random: Random) -> str:
         while True:
-            letters = "".join(random.choices(REFERENCE_ALPHABET, k=8))
-            reference = f"EB-{letters[:4]}-{letters[4:]}"
+            reference = reference_of(random.choices(REFERENCE_ALPHABET, k=8))
             if reference not in self.references:
                 self.references.add(reference)
                 return reference

@@ -7,7 +7,7 @@ from random import Random
 
 from bookings.demo.clients import regulars
 from bookings.models import Booking, Source, Status
-from bookings.models.booking import REFERENCE_ALPHABET
+from bookings.references import REFERENCE_ALPHABET, reference_of
 from experts.models import Expert, OfferedType, Slot
 from experts.scheduling.fitting import covered_slots
 
@@ -30,7 +30,7 @@ def bookings_of_two(offers: list[OfferedType], *, now: datetime, seed: str) -> l
             if first[0].date <= after or count == BOOKED_OF_EACH_TYPE:
                 continue
             client, start, terms = next(clients), first[0], mine[0].terms
-            letters = "".join(random.choices(REFERENCE_ALPHABET, k=8))
+            reference = reference_of(random.choices(REFERENCE_ALPHABET, k=8))
             made.append(
                 Booking(
                     slot=start,
@@ -43,7 +43,7 @@ def bookings_of_two(offers: list[OfferedType], *, now: datetime, seed: str) -> l
                     name=client.name,
                     email=client.email,
                     phone=client.phone,
-                    reference=f"EB-{letters[:4]}-{letters[4:]}",
+                    reference=reference,
                     timezone=session_type.organization.timezone,
                     source=Source.WEB,
                     created_at=(now - timedelta(hours=3 + count)).replace(microsecond=0),

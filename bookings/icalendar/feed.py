@@ -19,14 +19,13 @@ from bookings.icalendar.event import STATUS, uid
 from bookings.icalendar.vtimezone import vtimezone
 from bookings.models import Booking, CalendarFeed
 from bookings.selectors.place import whole_place
-from bookings.transitions import OCCUPYING, Status
+from bookings.transitions import BOOKED
 from experts.addresses import absolute_url
 from experts.permissions import VIEW, reach_of
 
 DAYS_BACK = timedelta(days=30)
 MOST_AHEAD, MOST_BACK = 2000, 500
 _LOOK_AGAIN = timedelta(minutes=15)  # a wish, which some programs ignore
-_SHOWN = tuple(OCCUPYING - {Status.HELD})
 _STAMP = re.compile(rb"^DTSTAMP:.*\r\n", re.MULTILINE)
 
 
@@ -52,7 +51,7 @@ def bookings_of(feed: CalendarFeed, now: datetime) -> list[Booking]:
     Those that were cancelled, declined, ran out or erased are left out: calendars remove what a feed does not hold any
     more.
     """
-    shown = Booking.objects.not_erased().filter(status__in=_SHOWN)
+    shown = Booking.objects.not_erased().filter(status__in=BOOKED)
     bookings = shown.filter(slot__expert__organization=feed.organization_id)
     if feed.expert_id:
         lately = Booking.objects.order_by().filter(slot__starts_at__gte=now - DAYS_BACK)

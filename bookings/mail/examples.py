@@ -14,9 +14,9 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bookings.mail.building import Mail
 from bookings.mail.messages import (
     Before,
-    Mail,
     booking_mail,
     rescue_offer_mail,
     waitlist_link_mail,
@@ -24,8 +24,8 @@ from bookings.mail.messages import (
 )
 from bookings.mail.transport import Transport
 from bookings.models import Booking, MailKind, Rescue, Source, Status, WaitlistEntry
-from bookings.models.booking import REFERENCE_ALPHABET
 from bookings.models.mail_text import WORDED
+from bookings.references import REFERENCE_ALPHABET
 from bookings.selectors.mail_texts import MailTexts, mail_texts
 from bookings.selectors.rescue_times import Proposal
 from experts.models import Expert, Organization, Slot, User

@@ -188,9 +188,11 @@ def _write(deliveries: Iterable[Delivery], status: MailStatus, *, attempts: int)
             " WHERE message_id = ANY(%(ids)s::text[])),"
             " written AS (INSERT INTO bookings_notification AS row"
             ' (message_id, kind, audience, "to", booking_id, status, attempts, last_attempt_at, last_error)'
+            # In one order, as each locks its booking against an expert who takes it along to another organisation.
             " SELECT mail.*, %(status)s, %(attempts)s, CASE WHEN %(attempts)s > 0 THEN statement_timestamp() END, ''"
             " FROM unnest(%(ids)s::text[], %(kinds)s::text[], %(audiences)s::text[], %(to)s::text[],"
-            " %(bookings)s::bigint[]) AS mail"
+            " %(bookings)s::bigint[]) AS mail (message_id, kind, audience, address, booking_id)"
+            " ORDER BY mail.booking_id"
             " ON CONFLICT (message_id) DO UPDATE SET status = excluded.status,"
             " attempts = row.attempts + excluded.attempts,"
             " last_attempt_at = coalesce(excluded.last_attempt_at, row.last_attempt_at)"

@@ -6,7 +6,6 @@ mail is those pieces with its own words between them. The templates stay as anyb
 tests/bookings/mail/test_patterns.py holds what is filled in against what they render.
 """
 
-import re
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,8 +16,8 @@ from django.utils.html import conditional_escape
 
 from experts.formatting import by_clock_of
 from experts.models import Slot
+from experts.patterns import joined, mark, pieces
 
-_MARK = re.compile("\0([a-z_]+)\0")  # nobody can type it: what people send has no such character
 _MOST = 300  # patterns of a mail, of some ten kilobytes each
 
 
@@ -64,41 +63,20 @@ def in_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-class Shown:
-    """What a template may ask of a thing. Asked for anything else it fails, where a template would leave that out."""
-
-    def __init__(self, **values: Any) -> None:
-        self.__dict__ |= values
-
-    def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(f"A pattern of a mail knows no {name}")
-
-
 class Pattern:
     """A mail with marks."""
 
     def __init__(self, name: str, context: dict[str, Any]) -> None:
         words = render(name, context, mark("subject"))
         # As it is rendered: its white space is put in order with that of the values.
-        self._subject = _MARK.split(render_to_string(f"emails/{name}_subject.txt", context))
-        self._text, self._html = _MARK.split(words.text), _MARK.split(words.html)
+        self._subject = pieces(render_to_string(f"emails/{name}_subject.txt", context))
+        self._text, self._html = pieces(words.text), pieces(words.html)
 
     def fill(self, values: Mapping[str, str]) -> Rendered:
-        subject = in_one_line(_filled(self._subject, values))
+        subject = in_one_line(joined(self._subject, values))
         escaped = {name: conditional_escape(value) for name, value in values.items()}
-        html = _filled(self._html, escaped | {"subject": conditional_escape(subject)})
-        return Rendered(subject, _filled(self._text, values), html)
-
-
-def mark(name: str) -> str:
-    """Return what stands for a value in a pattern."""
-    return f"\0{name}\0"
-
-
-def _filled(parts: list[str], values: Mapping[str, str]) -> str:
-    filled = parts.copy()
-    filled[1::2] = [values[name] for name in parts[1::2]]
-    return "".join(filled)
+        html = joined(self._html, escaped | {"subject": conditional_escape(subject)})
+        return Rendered(subject, joined(self._text, values), html)
 
 
 class Patterns:
@@ -121,8 +99,3 @@ class Patterns:
 
 
 patterns = Patterns()
-
-
-def marks_for(values: Mapping[str, str]) -> dict[str, str]:
-    """Return a mark for each of the values that there is; "" for others, as templates ask whether there is any."""
-    return {name: mark(name) if value else "" for name, value in values.items()}

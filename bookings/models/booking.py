@@ -1,5 +1,3 @@
-import re
-import secrets
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +13,11 @@ from django.utils.translation import gettext as _say
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking_queryset import PHONE_AT_HOME, PHONE_BACKWARDS, WORDS_OF_NAME, BookingQuerySet
+from bookings.models.booking_triggers import TRIGGERS
+from bookings.models.of_organization import key_of
 from bookings.phones import show_phone
 from bookings.policy import BrokenRule
+from bookings.references import new_reference
 from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text, validate_printable
 from experts.constraints import known_value
@@ -24,26 +25,6 @@ from experts.copying import copy_row
 from experts.models import Expert, Organization, Session, SessionTerms, SessionType, Slot
 from experts.models.expert import Venue
 from experts.timezones import validate_zone
-
-# No 0/O, 1/I/L, 5/S, 2/Z, 8/B, U: a reference is read out on the phone.
-REFERENCE_ALPHABET = "34679ACDEFGHJKMNPQRTVWXY"
-
-
-def new_reference() -> str:
-    """A short readable name such as ``EB-9FD4-K7TQ`` (36 bits). It opens nothing by itself."""
-    number, letters = secrets.randbelow(len(REFERENCE_ALPHABET) ** 8), ""
-    for _letter in range(8):
-        number, place = divmod(number, len(REFERENCE_ALPHABET))
-        letters += REFERENCE_ALPHABET[place]
-    return f"EB-{letters[:4]}-{letters[4:]}"
-
-
-def read_reference(text: str) -> str:
-    """A reference as people type it (``eb 9fd4 k7tq``) in its proper form; "" when it cannot be one."""
-    letters = re.sub(r"[^0-9A-Z]", "", text.upper()).removeprefix("EB")
-    if len(letters) != 8 or not set(letters) <= set(REFERENCE_ALPHABET):
-        return ""
-    return f"EB-{letters[:4]}-{letters[4:]}"
 
 
 def session_with(session: str, name: str) -> str:
@@ -77,34 +58,6 @@ class ProofReason(models.TextChoices):
     DOMAIN = "domain", _("A disposable e-mail address")
     QUICK = "quick", _("The form was filled in faster than a person can")
     ADDRESS = "address", _("Many bookings with a known address, from browsers that its reader has not vouched for")
-
-
-# Statuses whose seats the trigger counts as booked (bookings/transitions.py).
-_BOOKED = "('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')"
-# What the trigger does to a slot for a ``change``: slot_id, held and booked (differences), and is_hold.
-_COUNT = """
-IF change.is_hold THEN
-    -- The earliest expiry is read from other rows: first the lock and then, in a new statement, a fresh look.
-    PERFORM 1 FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
-    UPDATE experts_slot
-    SET seats_held = seats_held + change.held,
-        seats_booked = seats_booked + change.booked,
-        next_hold_expiry = least(
-            (SELECT min(expires_at) FROM bookings_booking WHERE slot_id = change.slot_id AND status = 'HELD'),
-            (SELECT min(expires_at) FROM bookings_booking
-             WHERE more_slots @> ARRAY[change.slot_id] AND more_slots <> '{}' AND status = 'HELD'))
-    WHERE id = change.slot_id;
-ELSE
-    UPDATE experts_slot
-    SET seats_held = seats_held + change.held,
-        seats_booked = seats_booked + change.booked
-    WHERE id = change.slot_id AND (change.held <> 0 OR change.booked <> 0);
-END IF;
-IF NOT FOUND AND (change.held <> 0 OR change.booked <> 0) THEN  -- an array has no foreign key
-    RAISE EXCEPTION 'there is no slot %', change.slot_id
-        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'booking_takes_slots_that_exist', TABLE = TG_TABLE_NAME;
-END IF;
-"""
 
 
 class Booking(models.Model):
@@ -183,29 +136,8 @@ class Booking(models.Model):
     network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
     # The slot's, of what was not asked for by staff, nor, as far as anybody has looked, by people known: what people
     # unknown have asked of an expert lately is found by it (selectors/lately.py).
-    # No constraint: each booking would lock the row of its expert.
-    of_expert = models.ForeignKey(
-        Expert,
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        editable=False,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
-    # Its expert's, for lists of one organisation. Kept by a trigger, and by one on experts who change theirs: whatever
-    # else writes to it is ignored. No constraint, as above.
-    of_organization = models.ForeignKey(
-        Organization,
-        on_delete=models.DO_NOTHING,
-        null=True,
-        blank=True,
-        editable=False,
-        db_constraint=False,
-        db_index=False,
-        related_name="+",
-    )
+    of_expert = key_of(Expert)
+    of_organization = key_of(Organization)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     # What no visitor could have booked: the rule outside of which staff booked it.
     broken_rule = models.CharField(
@@ -320,93 +252,17 @@ class Booking(models.Model):
             models.Index(
                 "of_organization", "expires_at", name="booking_asked_of_organization", condition=Q(status="PENDING")
             ),
+            # For staff who ask for these: there are few among all. Not of holds and what is confirmed, which most are.
+            models.Index(
+                "status", "id", name="booking_by_seldom_status", condition=Q(status__in=["PENDING", "REJECTED"])
+            ),
             models.Index(
                 "session_ends_at",
                 name="booking_session_to_complete",
                 condition=Q(status="CONFIRMED", session_ends_at__isnull=False),
             ),
         ]
-        triggers = [
-            # Adds differences rather than counting again: concurrent raw SQL is then right without any lock of ours.
-            pgtrigger.Trigger(
-                name="booking_keeps_slot_counters",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert
-                | pgtrigger.Delete
-                | pgtrigger.UpdateOf("slot_id", "more_slots", "status", "seats", "expires_at"),
-                declare=[
-                    ("was_held", "int := CASE WHEN OLD.status = 'HELD' THEN OLD.seats ELSE 0 END"),
-                    ("is_held", "int := CASE WHEN NEW.status = 'HELD' THEN NEW.seats ELSE 0 END"),
-                    ("was_booked", f"int := CASE WHEN OLD.status IN {_BOOKED} THEN OLD.seats ELSE 0 END"),
-                    ("is_booked", f"int := CASE WHEN NEW.status IN {_BOOKED} THEN NEW.seats ELSE 0 END"),
-                    ("change", "RECORD"),
-                ],
-                func=f"""
-                    -- As nearly always: one slot before and after, for which the loop would cost more than the update.
-                    IF coalesce(cardinality(OLD.more_slots), 0) + coalesce(cardinality(NEW.more_slots), 0) = 0
-                       AND coalesce(OLD.slot_id, NEW.slot_id) = coalesce(NEW.slot_id, OLD.slot_id) THEN
-                        SELECT coalesce(NEW.slot_id, OLD.slot_id) AS slot_id, is_held - was_held AS held,
-                               is_booked - was_booked AS booked, was_held + is_held > 0 AS is_hold
-                        INTO change;
-                        {_COUNT}
-                        RETURN NULL;
-                    END IF;
-                    -- In order of time, as the services lock them, so that two moves in opposite directions wait for
-                    -- each other instead of deadlocking.
-                    FOR change IN
-                        SELECT touched.slot_id,
-                               sum(touched.held)::int AS held,
-                               sum(touched.booked)::int AS booked,
-                               bool_or(touched.is_hold) AS is_hold
-                        FROM (
-                            SELECT unnest(OLD.slot_id || OLD.more_slots) AS slot_id,
-                                   -was_held AS held, -was_booked AS booked, was_held > 0 AS is_hold
-                            UNION ALL
-                            SELECT unnest(NEW.slot_id || NEW.more_slots), is_held, is_booked, is_held > 0
-                        ) AS touched
-                        WHERE touched.slot_id IS NOT NULL
-                        GROUP BY touched.slot_id
-                        ORDER BY (SELECT starts_at FROM experts_slot WHERE id = touched.slot_id), touched.slot_id
-                    LOOP
-                        {_COUNT}
-                    END LOOP;
-                    RETURN NULL;
-                """,
-            ),
-            # Services have locked the slot by then, so that an expert who changes the organisation meanwhile waits.
-            pgtrigger.Trigger(
-                name="booking_knows_its_organization",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "of_organization_id"),
-                func="""
-                    SELECT expert.organization_id INTO NEW.of_organization_id
-                    FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = slot.expert_id
-                    WHERE slot.id = NEW.slot_id;
-                    RETURN NEW;
-                """,
-            ),
-            # Of each expert whose slots it takes: whoever writes cannot take less than the session lasts.
-            pgtrigger.Trigger(
-                name="booking_covers_its_session",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "more_slots", "session_ends_at"),
-                condition=pgtrigger.Q(new__session_ends_at__isnull=False),
-                func="""
-                    IF EXISTS (
-                        SELECT FROM experts_slot taken, experts_slot start
-                        WHERE taken.id = ANY(NEW.slot_id || NEW.more_slots) AND start.id = NEW.slot_id
-                        GROUP BY taken.expert_id, start.starts_at
-                        HAVING NOT range_agg(tstzrange(taken.starts_at, taken.ends_at))
-                               @> tstzrange(start.starts_at, NEW.session_ends_at)
-                    ) THEN
-                        RAISE EXCEPTION 'the session lasts longer than the slots that it takes'
-                            USING ERRCODE = 'check_violation', CONSTRAINT = 'booking_covers_its_session',
-                                  TABLE = TG_TABLE_NAME;
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        ]
+        triggers = TRIGGERS
 
     __copy__ = copy_row
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 from django.db.models import F, Func, Q, Value
@@ -64,6 +65,16 @@ IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(ENDS
 _MOST_WORDS = 8  # a search is a few words; more would only make the query slow
 
 
+def _words_typed(text: str) -> SearchQuery | None:
+    """The query for names of which a word begins with each typed word; None where there is none."""
+    words = [ways for part in text.split()[:_MOST_WORDS] if (ways := tuple(spellings(part)))]
+    return SearchQuery(words_query(words), config="simple", search_type="raw") if words else None
+
+
+def _address_typed(text: str) -> str:
+    return text.replace("\0", "").strip().lower()  # PostgreSQL knows no such character
+
+
 class BookingQuerySet(models.QuerySet["Booking"]):
     def occupying(self) -> Self:
         """Bookings that take seats."""
@@ -76,6 +87,16 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def ended_holds(self) -> Self:
         """Holds that ran out or were let go, and bookings whose link nobody opened in time. Nothing is told of them."""
         return self.filter(_ENDED_HOLD)
+
+    def holds_ended_before(self, at: datetime) -> Self:
+        """Those of ``ended_holds`` whose time was over before a past instant, by the indexes of each kind."""
+        every = self.model.objects.order_by().filter(expires_at__lt=at)
+        unnamed = every.filter(name="", erased_at=None)
+        ended, held = unnamed.filter(status=Status.EXPIRED), unnamed.filter(status=Status.HELD)
+        unproven = every.filter(awaits_proof=True, status__in=[Status.HELD, Status.EXPIRED])
+        # A union rather than an OR, for which all bookings would be read; and the rule, for whoever waits for a lock.
+        keys = ended.values("pk").union(held.values("pk"), unproven.values("pk"), all=True)
+        return self.ended_holds().filter(expires_at__lt=at, pk__in=keys)
 
     def exclude_ended_holds(self) -> Self:
         return self.exclude(_ENDED_HOLD)
@@ -118,17 +139,34 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def keys_matching(self, text: str) -> models.QuerySet[Any] | None:
         """Return the keys of all bookings that match (``matching``), in no order; None when no word was typed."""
-        words = [ways for part in text.split()[:_MOST_WORDS] if (ways := tuple(spellings(part)))]
-        if not words:
+        query = _words_typed(text)
+        if query is None:
             return self.model.objects.none().values("pk") if text.strip() else None
-        query = SearchQuery(words_query(words), config="simple", search_type="raw")
-        named = self.model.objects.order_by().exclude(name="").alias(words=WORDS_OF_NAME).filter(words=query)
-        address = text.replace("\0", "").strip().lower()  # PostgreSQL knows no such character
-        written_to = self.model.objects.order_by().alias(address=Lower("email")).filter(address__startswith=address)
         every = self.model.objects.order_by()
+        named = every.exclude(name="").alias(words=WORDS_OF_NAME).filter(words=query)
+        written_to = every.alias(address=Lower("email")).filter(address__startswith=_address_typed(text))
         called = [every.of_phone(text), every.of_phone_begun(text)] if digits_to_find(text) else []
         # A union rather than an OR: each branch has its index.
         return named.values("pk").union(written_to.values("pk"), *(rows.values("pk") for rows in called), all=True)
+
+    def called(self, text: str) -> Self:
+        """As ``matching``, as a condition on each row: PostgreSQL joins its indexes with those of other conditions.
+
+        Not for a list that is read in its order: it would be walked along, and each row's words be folded, to its end
+        where few match. ``bookings.selectors.found`` asks for lists.
+        """
+        query = _words_typed(text)
+        if query is None:
+            return self.none() if text.strip() else self
+        ways = ~Q(name="") & Q(words=query) | Q(address__startswith=_address_typed(text))
+        rows = self.alias(words=WORDS_OF_NAME, address=Lower("email"))
+        if ends := digits_to_find(text):
+            rows = rows.alias(backwards=PHONE_BACKWARDS)
+            ways |= ~Q(phone="") & Q(backwards__startswith=ends[::-1])
+            if begins := digits_at_home(text):
+                rows = rows.alias(at_home=PHONE_AT_HOME)
+                ways |= ~Q(phone="") & Q(at_home__startswith=begins)
+        return rows.filter(ways)
 
     def proven_to(self, visitor: str) -> Self:
         """What a browser may see: what it booked, and what it has proven (Proof). Every page that shows a booking asks.
@@ -174,7 +212,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """As ``of_experts``, for one, by the indexes of both: for lists, which are long."""
         every = self.model.objects.order_by()
         first, second = every.filter(slot__expert=expert_id), every.filter(second_expert=expert_id)
-        return self.filter(pk__in=first.values("pk").union(second.values("pk"), all=True))
+        # As an array, which PostgreSQL makes once: else it may ask for all of them again for each row of a page.
+        return self.filter(pk__any_of=ArraySubquery(first.values("pk").union(second.values("pk"), all=True)))
 
     def for_mails(self) -> Self:
         """What e-mails say, in one query for many bookings, without the long texts that they do not.

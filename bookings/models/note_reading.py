@@ -1,10 +1,10 @@
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from experts.constraints import log_triggers
 from experts.models import Organization
 
 
@@ -42,14 +42,7 @@ class NoteReading(models.Model):
         verbose_name = _("reading of notes")
         verbose_name_plural = _("readings of notes")
         indexes = [models.Index(fields=["organization", "-id"], name="note_reading_of_org")]
-        triggers = [
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
-            pgtrigger.Protect(
-                name="kept_a_year",
-                operation=pgtrigger.Delete,
-                condition=pgtrigger.Condition("OLD.at > now() - interval '365 days'"),
-            ),
-        ]
+        triggers = log_triggers()
 
     def __str__(self) -> str:
         return self.reference

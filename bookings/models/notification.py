@@ -4,7 +4,9 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
+from bookings.models.of_organization import key_of, of_booking
 from experts.constraints import known_value
+from experts.models import Organization
 
 
 class MailKind(models.TextChoices):
@@ -81,6 +83,7 @@ class Notification(models.Model):
     # The kind of error and the mail server's code, never its words: they repeat the address.
     last_error = models.CharField(_("last error"), max_length=100, blank=True)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False, db_index=True)
+    of_organization = key_of(Organization)
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -91,6 +94,7 @@ class Notification(models.Model):
         ]
         indexes = [
             models.Index(Lower("to"), name="notification_to_address"),
+            models.Index("of_organization", "id", name="notification_of_organization"),
             # What staff look for among many that went well.
             models.Index(
                 "status",
@@ -99,6 +103,7 @@ class Notification(models.Model):
                 condition=Q(status__in=["queued", "sending", "failed"]),
             ),
         ]
+        triggers = [of_booking("notification_knows_its_organization")]
         verbose_name = _("e-mail")
         verbose_name_plural = _("e-mails")
 

@@ -9,10 +9,11 @@ from django.db.models.functions import Coalesce, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking, session_with
+from bookings.models.of_organization import key_of, of_slot
 from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text
 from experts.constraints import known_value
-from experts.models import SessionType, Slot
+from experts.models import Organization, SessionType, Slot
 from experts.models.expert import Venue
 from experts.timezones import validate_zone
 
@@ -124,6 +125,7 @@ class WaitlistEntry(models.Model):
     timezone = models.CharField(_("time zone"), max_length=64, blank=True, validators=[validate_zone])
     created_at = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
     in_line_at = models.DateTimeField(_("in line since"), db_default=Now(), editable=False)
+    of_organization = key_of(Organization)
 
     objects = WaitlistQuerySet.as_manager()
 
@@ -144,6 +146,7 @@ class WaitlistEntry(models.Model):
         ]
         indexes = [
             models.Index(Lower("email"), name="waitlist_of_address"),
+            models.Index("of_organization", "id", name="waitlist_of_organization"),
             models.Index("slot", "in_line_at", "id", name="waitlist_in_line", condition=Q(status="WAITING")),
             models.Index("slot", name="waitlist_offers", condition=Q(status="OFFERED")),
             GinIndex("more_slots", name="waitlist_more_slots", condition=~Q(more_slots=[])),
@@ -153,6 +156,7 @@ class WaitlistEntry(models.Model):
                 condition=Q(status__in=["UNPROVEN", "WAITING", "OFFERED"]) & ~Q(visitor=""),
             ),
         ]
+        triggers = [of_slot("waitlist_entry_knows_its_organization")]
 
     def __str__(self) -> str:
         return str(self.pk)

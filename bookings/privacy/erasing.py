@@ -22,8 +22,9 @@ from bookings.errors import NotAllowed, NotFound, Refused
 from bookings.models import Booking, Erasure, Status
 from bookings.models.booking_queryset import IS_AHEAD
 from bookings.models.erasure import AskedBy, ErasureStage
+from bookings.privacy.of_addresses import waitlist_of
+from bookings.privacy.of_bookings import bookings_of, history_of, mails_of
 from bookings.privacy.registry import Subject, kinds
-from bookings.privacy.rooms import bookings_of, history_of, mails_of, waitlist_of
 from bookings.queue import defer
 from bookings.services.holds import end_hold
 from bookings.services.lifecycle import cancel

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from bookings.addresses import waitlist_url
-from bookings.selectors.day_strip import DayStrip, earlier_label
-from bookings.selectors.month import Month, length_of_month
+from bookings.selectors.day_strip import earlier_label
+from bookings.selectors.days_to_choose import DaysToChoose
+from bookings.selectors.month import length_of_month
 from bookings.selectors.type_version import TypeKey, read_type_versions
 from bookings.selectors.week import DAYS_OF_WEEK, PLAIN_STATES, Week, week_of
 from experts import formatting
@@ -99,13 +100,15 @@ class PartOfStarts:
     tiles: list[StartTile]
 
 
-class CalendarOfAny:
+class CalendarOfAny(DaysToChoose):
     """A type's week around ``day``, of all who offer it, or with those of ``chosen``, by the leading clock.
 
     Four queries at most, for any number of experts: two of its version, one of the days ahead, and one of a week beyond
     them, or of what is free later where these have nothing. ``frame_query``: what addresses carry in a frame on another
     site; None on a page of our own.
     """
+
+    week: WeekOfStarts
 
     def __init__(
         self,
@@ -161,33 +164,13 @@ class CalendarOfAny:
         """Of starts those with who was chosen; of two together, in which the chosen one is free."""
         return starts_with(starts, [expert.pk for expert in self.chosen], self.type)
 
-    def url(self, day: date | None = None) -> str:
-        """Return the address of a day, with whom was chosen."""
-        return self._url(day or self.day, self.chosen, self._month)
+    def address(self, day: date | None, month: date | None = None) -> str:
+        return self._url(day, self.chosen, month)
 
     def _url(self, day: date | None, chosen: list[Expert], month: date | None = None) -> str:
         query = {"month": f"{month:%Y-%m}"} if month else {}
         query |= {"day": day.isoformat()} if day else {}
         return anyone_url(self.type, chosen, query, self._frame_query)
-
-    @property
-    def week_url(self) -> str:
-        return self._url(self.day, self.chosen)
-
-    @property
-    def month_url(self) -> str:
-        return self._url(self.day, self.chosen, self.day.replace(day=1))
-
-    @property
-    def strip(self) -> DayStrip | None:
-        return None if self._month else DayStrip.of(self.week, self.day, self.url)
-
-    @property
-    def month(self) -> Month | None:
-        def month_url(day: date) -> str:
-            return self._url(None, self.chosen, day.replace(day=1))
-
-        return Month.of(self.week, self.day, self.url, month_url) if self._month else None
 
     @cached_property
     def later_url(self) -> str:
@@ -197,7 +180,7 @@ class CalendarOfAny:
         experts = [expert.pk for expert in self.chosen]
         begins, ends = self._begins + LOOK_AHEAD, self._begins + self._horizon + timedelta(days=1)
         found = free_starts(self.type, begins, ends, experts, most=1)
-        return self._url(found[0].starts_at.astimezone(self.zone).date(), self.chosen) if found else ""
+        return self.address(found[0].starts_at.astimezone(self.zone).date()) if found else ""
 
     @property
     def socket_url(self) -> str:
@@ -336,7 +319,7 @@ class CalendarOfAny:
 def clocks_of_type(session_type: SessionType, offers: list[OfferedType], visitor_zone: ZoneInfo | None) -> Clocks:
     """Return the clocks of a type that several offer: the place's is theirs where they share it, else the house's."""
     zones = {offer.expert.timezone for offer in offers}
-    zone = ZoneInfo(zones.pop() if len(zones) == 1 else session_type.organization.timezone)
+    zone = ZoneInfo(zones.pop()) if len(zones) == 1 else session_type.organization.zone
     return clocks_for(venue_of_type(session_type, offers), zone, visitor_zone)
 
 

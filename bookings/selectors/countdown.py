@@ -4,6 +4,9 @@ import math
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.timezone import get_current_timezone
+
+from experts.formatting import clock
 
 
 class Countdown:
@@ -18,3 +21,8 @@ class Countdown:
     def key(self) -> str:
         """Identify the end of the hold (milliseconds since 1970), so that a page knows whether it counts it already."""
         return str(int(self.until.timestamp() * 1000))
+
+    @property
+    def time(self) -> str:
+        """``16:04``, when it is over by the clock that the page goes by."""
+        return clock(self.until, get_current_timezone())

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from bookings.addresses import book_url, day_socket_url, day_url, hold_url, resync_url
 from bookings.models import Booking
-from bookings.selectors.day_strip import DayStrip, earlier_label
-from bookings.selectors.month import Month, length_of_month
+from bookings.selectors.day_strip import earlier_label
+from bookings.selectors.days_to_choose import DaysToChoose
+from bookings.selectors.month import length_of_month
 from bookings.selectors.week import PLAIN_STATES, Week
 from experts import formatting
 from experts.clocks import Clocks
@@ -64,7 +65,7 @@ class ClockLine:
     other_city: str = ""
 
 
-class Calendar:
+class Calendar(DaysToChoose):
     """An expert's week around ``day``, or ``month`` (its first day), by the leading one of ``clocks``.
 
     The number of queries does not depend on that of slots.
@@ -101,35 +102,12 @@ class Calendar:
             self.day = day or clocks.today(self.now)
             self.week = Week.around(expert, self.day, self.now, self.zone, offered=offered, without=without)
 
-    def url(self, day: date | None = None) -> str:
-        """Return the address of a day of this expert, beside the month if that is shown."""
-        return self._day_url(day or self.day, self._month)
-
-    @property
-    def week_url(self) -> str:
-        return self._day_url(self.day)
-
-    @property
-    def month_url(self) -> str:
-        return self._day_url(self.day, self.day.replace(day=1))
-
-    def _day_url(self, day: date | None, month: date | None = None) -> str:
+    def address(self, day: date | None, month: date | None = None) -> str:
         return day_url(self.expert, day, month=month, frame_query=self._frame_query, session_type=self.session_type)
 
     @property
     def socket_url(self) -> str:
         return day_socket_url(self.expert, self.day, self.zone, self.week.days, self.session_type)
-
-    @property
-    def strip(self) -> DayStrip | None:
-        return None if self._month else DayStrip.of(self.week, self.day, self.url)
-
-    @property
-    def month(self) -> Month | None:
-        def month_url(day: date) -> str:
-            return self._day_url(None, day.replace(day=1))
-
-        return Month.of(self.week, self.day, self.url, month_url) if self._month else None
 
     @property
     def opens(self) -> str:
@@ -149,7 +127,7 @@ class Calendar:
         if day is None or (self._month and self.week.first_open_day):
             return None
         month = day.replace(day=1) if self._month else None
-        return self._day_url(day, month)
+        return self.address(day, month)
 
     @property
     def changes_at(self) -> datetime:

@@ -132,8 +132,13 @@ def _slots(slot_ids: list[int], most: int, hashes: list[str]) -> QuerySet[Slot]:
 
 
 def _with_webhooks(slots: QuerySet[Slot]) -> QuerySet[Slot]:
+    return slots.annotate(has_webhooks=has_webhooks()).order_by()
+
+
+def has_webhooks() -> Exists:
+    """Return the annotation ``has_webhooks`` for slots: whether the organisation has an endpoint that is active."""
     endpoints = WebhookEndpoint.objects.filter(organization=OuterRef("expert__organization_id"), is_active=True)
-    return slots.annotate(has_webhooks=Exists(endpoints)).order_by()
+    return Exists(endpoints)
 
 
 class Standing(NamedTuple):

@@ -22,10 +22,10 @@ from django.utils.translation import ngettext
 from bookings.models import Booking, Status
 from bookings.models.booking_queryset import ENDS_AT, IS_AHEAD, BookingQuerySet
 from bookings.phones import digits_to_find, show_phone
+from bookings.selectors.found import found_among
 
 MOST_PEOPLE = 8
 _MOST_READ = 400  # the newest bookings that match, among which people are found
-_MOST_LOOKED_AT = 5_000  # of the newest that match, whosever they are
 _DIGITS_SHOWN = 6
 # Confirmed sessions are completed within the hour after their end.
 _CAME = (
@@ -44,7 +44,7 @@ class Standing(Enum):
 class _Key(NamedTuple):
     """What bookings of one person share: an address in small letters, or a phone number and a name."""
 
-    organization_id: int
+    organization_id: int | None
     email: str
     phone: str
     name: str
@@ -122,29 +122,21 @@ class Person:
 def find_people(bookings: BookingQuerySet, text: str, most: int = MOST_PEOPLE) -> list[Person]:
     """Return the people of whom a booking matches what was typed (``BookingQuerySet.matching``), the newest first.
 
-    By part of the name, the address, or the phone in any spelling. Three queries, two where nobody is found. Where
-    very many match, the newest are looked at, and all of them only if hardly any of those may be seen.
+    By part of the name, the address, or the phone in any spelling. Four queries, one where nobody is found, six where
+    very many match, of which the newest are looked at.
     """
-    keys = Booking.objects.keys_matching(text)
-    if keys is None:
+    found = found_among(_named(bookings), text)
+    if found is None or not found.keys:
         return []
-    newest_keys = list(keys.order_by("-pk").values_list("pk", flat=True)[: _MOST_LOOKED_AT + 1])
-    rows = _newest(bookings, newest_keys)
-    if len(newest_keys) > _MOST_LOOKED_AT and len(rows) < most:
-        rows = _newest(bookings, ArraySubquery(keys))
     newest: dict[_Key, list[Booking]] = {}
-    for row in rows:
+    for row in Booking.objects.filter(pk__any_of=sorted(found.keys)[-_MOST_READ:]).order_by("-pk"):
         newest.setdefault(_key(row), []).append(row)
-    return _with_facts(bookings, dict(list(newest.items())[:most]))
-
-
-def _newest(bookings: BookingQuerySet, keys: list[int] | ArraySubquery) -> list[Booking]:
-    """Read the newest bookings of these keys that the asker may see."""
-    if isinstance(keys, list) and not keys:
-        return []
-    # What they are shown with is joined afterwards: to the few that are left.
-    seen = _named(bookings).filter(pk__any_of=keys).order_by("-pk").values("pk")[:_MOST_READ]
-    return list(Booking.objects.filter(pk__in=seen).select_related("slot__expert").order_by("-pk"))
+    people = dict(list(newest.items())[:most])
+    # What they are shown with is read for the few that are left.
+    shown = Booking.objects.select_related("slot__expert").in_bulk([rows[0].pk for rows in people.values()])
+    for key, rows in people.items():
+        people[key] = [shown.get(rows[0].pk, rows[0]), *rows[1:]]
+    return _with_facts(bookings, people)
 
 
 def person_of(bookings: BookingQuerySet, booking_id: int) -> Person | None:
@@ -169,16 +161,15 @@ def _named(bookings: BookingQuerySet) -> BookingQuerySet:
 
 
 def _key(booking: Booking) -> _Key:
-    organization_id = booking.slot.expert.organization_id
     if booking.email:
-        return _Key(organization_id, booking.email.lower(), "", "")
-    return _Key(organization_id, "", booking.phone, booking.name.lower())
+        return _Key(booking.of_organization_id, booking.email.lower(), "", "")
+    return _Key(booking.of_organization_id, "", booking.phone, booking.name.lower())
 
 
 def _of_same_person(booking: Booking) -> QuerySet[Any]:
     """The keys of the bookings of one person, whoever asks."""
     key = _key(booking)
-    rows = Booking.objects.order_by().filter(slot__expert__organization=key.organization_id)
+    rows = Booking.objects.order_by().filter(of_organization=key.organization_id)
     if key.email:
         return rows.filter(pk__in=Booking.objects.order_by().of_address(key.email).values("pk")).values("pk")
     rows = rows.alias(lower_name=Lower("name")).filter(email="", phone=key.phone, lower_name=key.name)
@@ -202,7 +193,7 @@ def _with_facts(bookings: BookingQuerySet, found: dict[_Key, list[Booking]]) -> 
         .filter(mine | Q(pk__in=others) if others else mine)
         .order_by()
         .values(
-            organization=F("slot__expert__organization"),
+            organization=F("of_organization"),
             address=Lower("email"),
             number=_without_address("phone"),
             called=_without_address(Lower("name")),

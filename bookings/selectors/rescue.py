@@ -15,6 +15,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Value,
     When,
 )
 from django.db.models.functions import Coalesce, Now
@@ -26,6 +27,7 @@ from bookings.models.rescue import RescueState
 from bookings.policy import BrokenRule
 from experts.models import Expert, Slot, TimeOff
 
+Keys = ArraySubquery | Value
 _LONGEST_SLOT = timedelta(days=1)
 _IS_ONE_OF_MORE = Func(
     "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
@@ -42,17 +44,33 @@ def cannot_take_place(bookings: BookingQuerySet, experts: QuerySet[Expert] | Non
 
     ``experts``: those whose bookings they are, so that the slots of all others need not be looked at.
     """
+    # As arrays: the bookings are found by the indexes on their slots.
+    closed, (of_expert, of_all) = closed_slots(experts).values("pk"), slots_in_time_off(experts)
+    return lost_in(bookings, ArraySubquery(closed), ArraySubquery(of_expert.union(of_all, all=True)))
+
+
+def closed_slots(experts: QuerySet[Expert] | None = None) -> QuerySet[Slot]:
+    """Return the slots ahead that were closed and have bookings all the same."""
     slots = Slot.objects.order_by().filter(seats_booked__gt=0, starts_at__gt=Now() - _LONGEST_SLOT, ends_at__gt=Now())
     if experts is not None:
-        slots = slots.filter(expert__in=experts.order_by().values("pk"))
-    # As arrays, which PostgreSQL makes once: the bookings are found by the indexes on their slots.
-    closed = ArraySubquery(slots.filter(is_closed=True).values("pk"))
-    # Time off closes slots that came from hours. Of those made by hand it says nothing.
-    away = ArraySubquery(
-        _made_by_hand_in_time_off("expert", experts).union(
-            _made_by_hand_in_time_off("organization__experts", experts), all=True
-        )
+        # As an array: the index of such slots, which are few, is read once and not for each expert.
+        slots = slots.filter(expert__id__any_of=ArraySubquery(experts.order_by().values("pk")))
+    return slots.filter(is_closed=True)
+
+
+def slots_in_time_off(experts: QuerySet[Expert] | None = None) -> tuple[QuerySet[Any], QuerySet[Any]]:
+    """Return the keys of booked slots ahead in time off: in that of their experts, and in the organisations'.
+
+    Time off closes slots that came from hours. Of those made by hand, which these are, it says nothing.
+    """
+    return (
+        _made_by_hand_in_time_off("expert", experts),
+        _made_by_hand_in_time_off("organization__experts", experts),
     )
+
+
+def lost_in(bookings: BookingQuerySet, closed: Keys, away: Keys) -> BookingQuerySet:
+    """As ``cannot_take_place``, where these slots are known to be closed, and in time off, as arrays of keys."""
     touched = Slot.objects.filter(
         _IS_ONE_OF_MORE,
         is_closed=True,
@@ -110,7 +128,7 @@ def _made_by_hand_in_time_off(whose: str, experts: QuerySet[Expert] | None) -> Q
     return lately.values(slot)
 
 
-def _goes_on_in(slots: ArraySubquery) -> Q:
+def _goes_on_in(slots: Keys) -> Q:
     """Bookings of several slots that take one of these beside the first. Said so that the index of such knows it."""
     return Q(more_slots__overlap=slots) & ~Q(more_slots=[])
 

@@ -103,7 +103,7 @@ def may_take(booking: Booking, expert_id: int) -> bool:
 
 def is_alike(slot: Slot, booking: Booking) -> bool:
     """Say whether a slot can stand for that of a booking without a type: it is as long, and not kept for types."""
-    return slot.minutes == _minutes(booking) and not slot.for_types
+    return slot.minutes == booking.slot.minutes and not slot.for_types
 
 
 def _offering(types: Collection[int]) -> QuerySet[OfferedType]:
@@ -202,7 +202,7 @@ class _FreeTimes:
         kind = (
             (booking.session_type_id, terms.minutes, terms.buffer_before, terms.buffer_after)
             if terms
-            else (expert.category_id, _minutes(booking))
+            else (expert.category_id, booking.slot.minutes)
         )
         own = own or second_id is not None
         key = (kind, expert.pk if own else None, second_id)
@@ -226,10 +226,6 @@ class _FreeTimes:
         if terms is None or booking.session_type is None:
             return (slot for slot in slots if is_alike(slot, booking))
         return sessions_of(slots, booking.session_type, terms)
-
-
-def _minutes(booking: Booking) -> int:
-    return booking.slot.minutes
 
 
 def _cost(booking: Booking, slot: Slot) -> float:

@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, Exists, F, FilteredRelation, Func, O
 from bookings.models import Booking, Question, Status, WaitlistEntry
 from bookings.models.proven import hashes_of
 from bookings.selectors.answers import questions_for
-from bookings.selectors.lately import known, lately, most_counted
+from bookings.selectors.lately import has_webhooks, known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Expert, OfferedType, Session, Slot
 from experts.prepared import PreparedQuery
@@ -74,12 +74,14 @@ _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attna
 
 @dataclass(frozen=True)
 class SlotForVisitor:
-    """A slot with its expert, ``read_at``, ``lately`` and ``known`` (lately.py), and what the visitor had in it then.
+    """A slot with its expert, ``read_at``, ``lately``, ``known`` and ``has_webhooks`` (lately.py), and what the visitor
+    had in it then.
 
     ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
     whether the waitlist offered it.
     ``has_booked``: whether there is a booking that takes seats and that the visitor has proven. ``has_types``: whether
-    the expert offers session types, so that it is to choose first what the slot is for.
+    the expert offers session types, so that it is to choose first what the slot is for. ``has_holds``: whether the
+    visitor holds anything, be it that time has run out; True where nobody looked.
     """
 
     slot: Slot
@@ -87,6 +89,7 @@ class SlotForVisitor:
     is_offer: bool = False
     has_booked: bool = False
     has_types: bool = False
+    has_holds: bool = True
 
     @property
     def held(self) -> int:
@@ -117,7 +120,7 @@ class SlotForVisitor:
 def slot_for_visitor(slot_id: int, visitor: str) -> SlotForVisitor | None:
     """Read the slot for a visitor, "" for a browser that has no identity yet. None when there is no such slot."""
     if not visitor:  # what nobody made belongs to nobody
-        return next((_with_types(slot) for slot in _slot(slot_id, most_counted(), "")), None)
+        return next((_of_nobody(slot) for slot in _slot(slot_id, most_counted(), "")), None)
     return _first(_slot_with_own(slot_id, visitor, most_counted(), *hashes_of(visitor)))
 
 
@@ -204,8 +207,8 @@ def _offers() -> Exists:
     return Exists(types.filter(expert=OuterRef("expert")))
 
 
-def _with_types(row: Any) -> SlotForVisitor:
-    return SlotForVisitor(row, has_types=row.has_types)
+def _of_nobody(row: Any) -> SlotForVisitor:
+    return SlotForVisitor(row, has_types=row.has_types, has_holds=False)
 
 
 def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
@@ -217,15 +220,25 @@ def _with_hold_of(slots: QuerySet[Slot], visitor: str) -> QuerySet[Slot]:
 
 @PreparedQuery
 def _slot(slot_id: int, most: int, browser: str) -> QuerySet[Slot]:
-    return _slots().filter(pk=slot_id).annotate(lately=lately(most), known=known(browser), has_types=_offers())
+    return _to_book(_slots().filter(pk=slot_id), most, browser)
 
 
 @PreparedQuery
 def _slot_with_own(slot_id: int, visitor: str, most: int, browser: str) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
-    slots = _with_hold_of(_slots().filter(pk=slot_id), visitor)
-    counted = slots.annotate(lately=lately(most), known=known(browser), has_types=_offers())
-    return counted.annotate(own_booking_id=Subquery(booked.values("pk")[:1]))
+    slots = _to_book(_with_hold_of(_slots().filter(pk=slot_id), visitor), most, browser)
+    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), has_holds=has_holds(visitor))
+
+
+def has_holds(visitor: str) -> Exists:
+    """Return the annotation ``has_holds``: whether the visitor holds anything, be it that its time has run out."""
+    return Exists(Booking.objects.order_by().filter(holder=visitor, status=Status.HELD))
+
+
+def _to_book(slots: QuerySet[Slot], most: int, browser: str) -> QuerySet[Slot]:
+    """Add what a hold or a booking needs to know beside the slot (lately.py), and whether there are types."""
+    told = {"lately": lately(most), "known": known(browser), "has_webhooks": has_webhooks(), "has_types": _offers()}
+    return slots.annotate(**told)
 
 
 @PreparedQuery
@@ -250,4 +263,5 @@ def _with_own(row: Any) -> SlotForVisitor:
         hold.slot, hold.offer_id = row, row.offer_id
     is_offer = hold is not None and row.offer_id is not None
     has_booked = getattr(row, "own_booking_id", None) is not None
-    return SlotForVisitor(row, hold, is_offer, has_booked, getattr(row, "has_types", False))
+    has_types, has_holds = getattr(row, "has_types", False), getattr(row, "has_holds", True)
+    return SlotForVisitor(row, hold, is_offer, has_booked, has_types, has_holds)

@@ -13,6 +13,7 @@ from bookings.models import Booking, Status
 from experts import formatting
 from experts.clocks import Clocks
 from experts.models import Slot
+from experts.timezones import minutes_in
 
 DONE, NOW, NEXT, OVER = "done", "now", "next", "over"
 
@@ -54,7 +55,7 @@ def lead(booking: Booking, clocks: Clocks, now: datetime) -> str:
 def _distance(instant: datetime, zone: ZoneInfo, now: datetime) -> str:
     """Return ``in 25 minutes``, ``today``, ``tomorrow`` or ``in 3 days``; days are calendar days in ``zone``."""
     days = (instant.astimezone(zone).date() - now.astimezone(zone).date()).days
-    minutes = int((instant - now).total_seconds() // 60)
+    minutes = minutes_in(instant - now)
     if minutes < 90:
         return ngettext("in %(count)d minute", "in %(count)d minutes", minutes) % {"count": minutes}
     if days == 0:

@@ -8,6 +8,9 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Lower
 
 from bookings.models import Booking, Status
+from bookings.selectors.people import bookings_of_person
+from bookings.selectors.staff_experts import experts_seen
+from experts.permissions import Reach
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,15 @@ def visits_of(seen: QuerySet[Booking], keys: Collection[int]) -> dict[int, Visit
         for row in found
     }
     return {pk: visits.get(who, Visits()) for pk, who in asked.items()}
+
+
+def earlier_visits(reach: Reach, booking: Booking) -> list[Booking]:
+    """What became of earlier sessions of whoever booked, latest first, as far as they may see them; fifty at most.
+
+    Two queries. Needs ``with_slot()``.
+    """
+    seen = Booking.objects.of_experts(experts_seen(reach, booking.slot.expert.organization))
+    rows = bookings_of_person(seen, booking.pk).filter(
+        status__in=[Status.COMPLETED, Status.NO_SHOW], slot__starts_at__lt=booking.slot.starts_at
+    )
+    return list(rows.exclude(pk=booking.pk).select_related("slot__expert").order_by("-slot__starts_at")[:50])

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import Count, Q
@@ -19,12 +18,13 @@ from django.db.models.functions import Now
 from django.utils.translation import ngettext
 
 from bookings.errors import InvalidDetails, NotFound, NotHeld, SlotTaken
-from bookings.models import Booking, Source, Status, TurnedAway
+from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.services.booking import book, check_key
 from bookings.services.checks import check_details, check_party, check_phone, refusal_of
 from bookings.services.holds import hold_slot, lock_visitor, release_under_lock
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals, sha256
+from bookings.services.turned_away import Refusal, keep_turned_away
 from experts.locking import lock_slots, slot_transaction
 from experts.models import OfferedType, Session, SessionType
 from experts.scheduling.anyone import offers_of, sessions_at
@@ -187,7 +187,7 @@ def book_anyone(
             return booked
     except SlotTaken as error:
         if all(keep_refusals([(answer, error.reason)])):
-            TurnedAway.objects.create(slot=error.slot, reason=error.reason, source=source)
+            keep_turned_away({Refusal(error.slot.pk, error.reason, source): 1})
         raise
 
 
@@ -277,7 +277,7 @@ def _seen_last(wish: _Wish, visitor: str) -> int | None:
 
 def _sessions_of_week(wish: _Wish, experts: Collection[int]) -> Counter[int]:
     """Count what each expert has in the week (Monday to Sunday, by the organisation's clock) of the session."""
-    day = wish.starts_at.astimezone(ZoneInfo(wish.type.organization.timezone)).date()
+    day = wish.starts_at.astimezone(wish.type.organization.zone).date()
     monday = day - timedelta(days=day.weekday())
     rows = Booking.objects.occupying().filter(slot__date__range=(monday, monday + timedelta(days=6))).order_by()
     rows = rows.exclude(status=Status.HELD, expires_at__lte=Now())

@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from bookings.errors import Blocked, Busy, InvalidDetails, NotFound, SlotTaken, TooManyBookings
 from bookings.mail.rules import MailKind, kind_of
 from bookings.models import Answer as QuestionAnswer
-from bookings.models import Booking, EventType, ProofReason, Question, Source, Status, TurnedAway
-from bookings.models.booking import new_reference
+from bookings.models import Block, Booking, EventType, ProofReason, Question, Source, Status
 from bookings.networks import network_of
 from bookings.policy import BrokenRule, approval_ends, broken_rule
+from bookings.references import new_reference
 from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.facts import new_booking_facts, slot_after
@@ -45,10 +45,11 @@ from bookings.services.idempotency import Answer, Booked, find_given, keep_booki
 from bookings.services.locking import lock_booking, own_holds
 from bookings.services.sessions import agreed_with, must_be_locked, read_taken, session_wanted, take
 from bookings.services.together import Gate, Request, write_alone
+from bookings.services.turned_away import Refusal, crowd, keep_turned_away
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
-from experts import metrics, request_ids
-from experts.inserting import insert_all
+from experts import arrivals, history, metrics, request_ids
+from experts.inserting import insert_all, update_row
 from experts.locking import (
     lock_free_slots,
     lock_slots,
@@ -60,6 +61,7 @@ from experts.locking import (
 )
 from experts.models import Slot
 from experts.outages import busy_for
+from experts.waiting import in_thread
 
 PROOF_LASTS = timedelta(minutes=15)
 # Two requests with one key met, or two bookings drew one reference. Any other constraint is a fault to be seen.
@@ -137,7 +139,10 @@ def book(
         network=network_of(client_address),
     )
     booking.is_told, booking.is_agreed, booking.asked_by = tell, agreed, request_ids.current.get()
-    check_details(booking)
+    if session_type is None and second_expert is None:
+        check_details(booking)
+    else:
+        in_thread(partial(check_details, booking))  # looks whether there are such
     check_phone(booking, seen.slot if seen else None)
     check_key(idempotency_key)
     typed = answers or {}
@@ -151,8 +156,10 @@ def book(
     # Whoever wants several slots waits for all of them by itself: in a batch it would lock out of order.
     takes_several = session_type is not None or (seen is not None and seen.hold is not None and seen.hold.more_slots)
     if connection.in_atomic_block or takes_several:
-        write_alone(_write, request)  # what is written in somebody's transaction is committed or undone with it
+        # What is written in somebody's transaction is committed or undone with it.
+        in_thread(history.carried(partial(write_alone, _write, request)))
     else:
+        _refuse_with_crowd(request)
         # One transaction has one history: who is booking, and from where, must be the same for all.
         gate.enter(request, group=_history_context())
     return request.wait()
@@ -200,6 +207,16 @@ class _Refused(NamedTuple):
     reason: str
 
 
+class _Seen(NamedTuple):
+    """A slot that could not be booked by somebody, as it was read."""
+
+    slot: Slot
+    blocks: dict[int, list[Block]]
+
+
+_refused_lately: arrivals.ReadSince[_Seen] = arrivals.ReadSince()  # by slot
+
+
 # What a request is told; called in its own thread.
 _Outcome = tuple[_Request, Callable[[], Booked]]
 
@@ -239,13 +256,36 @@ def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
 gate = Gate(_write)
 
 
+def _refuse_with_crowd(request: _Request) -> None:
+    """Refuse at once what is impossible by what was read for somebody else while this request waited for a thread.
+
+    Raises what ``book`` does. Not for whoever may have a hold, or has a key, with which the answer has to be kept.
+    """
+    seen = _refused_lately.get(request.slot_id)
+    if seen is None or request.wanted.holder or request.answer.name is not None:
+        return
+    reason = _refusal(request, seen.slot, None, seen.blocks)
+    if reason is not None:
+        crowd.count(Refusal(request.slot_id, reason, request.wanted.source))
+        raise SlotTaken(seen.slot, reason)
+
+
+def _refusal(request: _Request, slot: Slot, own: Booking | None, blocks: dict[int, list[Block]]) -> str | None:
+    """Why the slot, as it was read without a lock, cannot be booked. Raises InvalidDetails or Blocked."""
+    wanted = request.wanted
+    check_party(slot, wanted)
+    if is_blocked(wanted, slot, blocks):
+        raise Blocked(slot)
+    return refusal_of(slot, wanted.seats, own=own, holds_may_lapse=True, beyond_rules=request.beyond_rules)
+
+
 def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
     # 1. Refuse what can already be seen to be impossible, before any lock: most of a thousand losers end here.
-    contenders: list[_Request] = []
-    refused: list[_Refused] = []
+    began = arrivals.now()
     first, *others = requests
-    if first.seen_free is not None and not others and not first.has_waited:
-        slots, contenders, requests = {first.slot_id: first.seen_free}, [first], []
+    is_seen = first.seen_free is not None and not others and not first.has_waited
+    if first.seen_free is not None and is_seen:
+        slots = {first.slot_id: first.seen_free}
     else:
         slots = slots_to_book(request.wanted for request in requests)
     if first.wanted.session_type_id is not None and first.slot_id in slots:  # such a request is always alone
@@ -254,30 +294,10 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         except (SlotTaken, NotFound) as error:
             _settle(_refuse_type(first, slots[first.slot_id], error))
             return []
-    holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
-    blocks = blocks_of(slots.values())
-    for request in requests:
-        slot = slots.get(request.slot_id)
-        if slot is None:
-            request.fail(NotFound())
-            continue
-        try:
-            check_party(slot, request.wanted)
-        except InvalidDetails:
-            # Said again by the request's own thread, which has its language.
-            request.settle(partial(_refuse_party, slot, request.wanted))
-            continue
-        if is_blocked(request.wanted, slot, blocks):
-            request.settle(partial(_refuse_blocked, slot))
-            continue
-        own, beyond_rules = holds.get(request.asker), request.beyond_rules
-        reason = refusal_of(slot, request.wanted.seats, own=own, holds_may_lapse=True, beyond_rules=beyond_rules)
-        if reason is None:
-            contenders.append(request)
-        else:
-            refused.append(_Refused(request, slot, reason))
-    outcomes = _keep_refusals(refused)
-    _settle(outcomes)
+    contenders, holds = requests, {}
+    if not is_seen:
+        holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
+        contenders = _refuse_by_what_is_seen(requests, slots, holds, began)
     contenders = _check_answers(contenders, slots)
     if not contenders:
         return []
@@ -289,6 +309,38 @@ def _book_together(requests: list[_Request], *, wait: bool) -> list[_Request]:
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
     _settle(outcomes)
     return left
+
+
+def _refuse_by_what_is_seen(
+    requests: list[_Request], slots: dict[int, Slot], holds: dict[tuple[int, str], Booking], began: float
+) -> list[_Request]:
+    """Settle those for whom nothing can be booked in the slots as they were read. Returns the others.
+
+    ``began``: when the slots began to be read.
+    """
+    blocks = blocks_of(slots.values())
+    contenders: list[_Request] = []
+    refused: list[_Refused] = []
+    for request in requests:
+        slot = slots.get(request.slot_id)
+        if slot is None:
+            request.fail(NotFound())
+            continue
+        try:
+            reason = _refusal(request, slot, holds.get(request.asker), blocks)
+        except InvalidDetails:
+            # Said again by the request's own thread, which has its language.
+            request.settle(partial(_refuse_party, slot, request.wanted))
+        except Blocked:
+            request.settle(partial(_refuse_blocked, slot))
+        else:
+            if reason is None:
+                contenders.append(request)
+            else:
+                refused.append(_Refused(request, slot, reason))
+                _refused_lately.keep(slot.pk, began, _Seen(slot, blocks))
+    _settle(_keep_refusals(refused))
+    return contenders
 
 
 def _refuse_type(request: _Request, slot: Slot, error: SlotTaken | NotFound) -> list[_Outcome]:
@@ -488,8 +540,8 @@ def _await_proof(booking: Booking, slot: Slot, hold: Booking | None, caution: Ca
 def _save(bookings: list[Booking]) -> None:
     insert_all([booking for booking in bookings if booking.pk is None])
     for booking in bookings:
-        if booking._state.adding:
-            booking.save(force_update=True)
+        if booking._state.adding:  # the row of a hold becomes the booking
+            update_row(booking)
 
 
 def book_by_link(*, booking_id: int) -> Booking:
@@ -550,12 +602,7 @@ def _keep_refusals(refused: list[_Refused]) -> list[_Outcome]:
     are_new = keep_refusals((request.answer, reason) for request, _slot, reason in refused)
     new = [it for it, is_new in zip(refused, are_new, strict=True) if is_new]
     old = [it for it, is_new in zip(refused, are_new, strict=True) if not is_new]
-    demand = Counter((it.request.slot_id, it.reason, it.request.wanted.source) for it in new)
-    rows = [
-        TurnedAway(slot_id=slot_id, reason=reason, source=source, people=people)
-        for (slot_id, reason, source), people in demand.items()
-    ]
-    insert_all(rows)
+    keep_turned_away(Counter(Refusal(it.request.slot_id, it.reason, it.request.wanted.source) for it in new))
     outcomes: list[_Outcome] = [(it.request, partial(_turn_away, it.slot, it.reason)) for it in new]
     # Another request with the key was answered first, perhaps with the very booking that filled the slot.
     given = find_given(it.request.answer for it in old)
@@ -600,4 +647,4 @@ def _refuse_answers(check: Callable[[], object]) -> Booked:
 def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
     """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
     if reason in WORTH_WAITING:
-        TurnedAway.objects.create(slot_id=slot_id, reason=reason, source=source)
+        keep_turned_away({Refusal(slot_id, reason, source): 1})

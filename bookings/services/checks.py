@@ -11,6 +11,7 @@ from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.selectors.own_slots import without_hold
 from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.waiting import in_thread
 
 
 def refusal_of(
@@ -72,7 +73,8 @@ def check_phone(booking: Booking, slot: Slot | None) -> None:
         return
     zones = [slot.expert.timezone] if slot else []
     if slot is None and not booking.phone.startswith("+"):
-        zones = list(Expert.objects.filter(slots=booking.slot_id).values_list("timezone", flat=True))
+        found = Expert.objects.filter(slots=booking.slot_id).values_list("timezone", flat=True)
+        zones = in_thread(lambda: list(found))
     try:
         booking.phone = read_phone(booking.phone, [*zones, booking.timezone])
     except ValidationError as error:

@@ -86,7 +86,10 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "unproven waitlists": WaitlistEntry.objects.filter(
             status=WaitlistEntry.Status.UNPROVEN, created_at__lt=now - KEPT["unproven waitlists"]
         ),
-        "waitlists": WaitlistEntry.objects.filter(slot__ends_at__lt=now - KEPT["waitlists"]),
+        # Nobody waits for what is over: what is younger need not be looked at.
+        "waitlists": WaitlistEntry.objects.filter(
+            slot__ends_at__lt=now - KEPT["waitlists"], created_at__lt=now - KEPT["waitlists"]
+        ),
         "mails": Notification.objects.filter(created_at__lt=now - KEPT["mails"]),
         "webhooks": WebhookDelivery.objects.filter(created_at__lt=now - KEPT["webhooks"]),
         "demand": TurnedAway.objects.filter(created_at__lt=now - KEPT["demand"]),
@@ -104,7 +107,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
         "staff log": LogEntry.objects.filter(action_time__lt=now - KEPT["staff log"]),
     }
     deleted = {name: _in_batches(rows, _delete) for name, rows in old.items()}
-    holds = Booking.objects.ended_holds().filter(expires_at__lt=now - KEPT["holds"])
+    holds = Booking.objects.holds_ended_before(now - KEPT["holds"])
     deleted["holds"] = _in_batches(holds, delete_ended_holds)
     networks = Booking.objects.filter(network__isnull=False, created_at__lt=now - KEPT["networks"])
     deleted["networks"] = _in_batches(networks, lambda rows: rows.update(network=None))
@@ -119,7 +122,7 @@ def delete_old(now: datetime | None = None) -> dict[str, int]:
 def delete_ended_holds(holds: QuerySet[Booking]) -> int:
     """Delete holds that ended, with their history, which says nothing but that somebody looked. Returns how many.
 
-    ``holds`` come from ``ended_holds()``.
+    ``holds`` come from ``ended_holds()`` or ``holds_ended_before()``.
     """
     with transaction.atomic():
         ids = list(holds.order_by("pk").select_for_update(no_key=True, of=["self"]).values_list("pk", flat=True))

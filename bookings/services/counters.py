@@ -11,13 +11,14 @@ from typing import Any
 
 from django.db import connection
 
+from bookings.models.booking_triggers import BOOKED_IN_SQL
 from experts import publisher
 from experts.locking import lock_slots, slot_transaction
 from experts.models import Slot
 
 BATCH = 2000  # slots that one statement looks at
 
-# The rule of the trigger (bookings/models/booking.py), as a sum over rows instead of differences.
+# The rule of the trigger (bookings/models/booking_triggers.py), as a sum over rows instead of differences.
 _COUNTED = """
 WITH looked_at AS MATERIALIZED (
     SELECT id, capacity, seats_held, seats_booked, next_hold_expiry FROM experts_slot WHERE {which}
@@ -29,7 +30,7 @@ WITH looked_at AS MATERIALIZED (
     WHERE more_slots && (SELECT coalesce(array_agg(id), '{{}}') FROM looked_at) AND more_slots <> '{{}}'
 ), counted AS (
     SELECT slot_id, coalesce(sum(seats) FILTER (WHERE status = 'HELD'), 0) AS held,
-           coalesce(sum(seats) FILTER (WHERE status IN ('PENDING', 'CONFIRMED', 'COMPLETED', 'NO_SHOW')), 0) AS booked,
+           coalesce(sum(seats) FILTER (WHERE status IN {booked}), 0) AS booked,
            min(expires_at) FILTER (WHERE status = 'HELD') AS expiry
     FROM taken GROUP BY slot_id
 )
@@ -114,5 +115,5 @@ def mend_counters(*, slot_ids: Collection[int]) -> int:
 
 def _counted(which: str, values: list[Any]) -> list[WrongCounters]:
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTED.format(which=which), values)
+        cursor.execute(_COUNTED.format(which=which, booked=BOOKED_IN_SQL), values)
         return [WrongCounters(*row) for row in cursor.fetchall()]

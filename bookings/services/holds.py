@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from bookings.errors import NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, WaitlistEntry
 from bookings.networks import network_of
-from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
+from bookings.selectors.slot_for_visitor import SlotForVisitor, has_holds, slot_and_holds, slot_for_visitor
 from bookings.services.caution import HoldTime, counted_for, hold_time
 from bookings.services.checks import check_beyond_rules, check_not_blocked, check_party, refusal_of
 from bookings.services.effects import publish
@@ -19,9 +19,10 @@ from bookings.services.locking import lock_booking, lock_slots_of, publish_slots
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
+from experts.history import said_with
 from experts.inserting import insert_all
-from experts.locking import LOCK_ORDER, repeated, slot_transaction
-from experts.models import Slot
+from experts.locking import LOCK_ORDER, repeated, slot_transaction, with_clock
+from experts.models import Session, Slot
 from experts.outages import busy_for
 from experts.prepared import PreparedQuery
 
@@ -77,8 +78,16 @@ def hold_slot(
     if seen.hold is not None and seen.hold.seats == seats and _is_for(seen.hold, wanted):
         return seen.hold
     lasts = hold_time(wanted, slot, work)
-    with slot_transaction(waits=False):
-        return _hold_under_lock(wanted, lasts, beyond_rules=beyond_rules)
+    try:
+        with slot_transaction(waits=False):
+            return _hold_under_lock(wanted, lasts, seen, beyond_rules=beyond_rules)
+    except _HoldsMeanwhile:
+        with slot_transaction(waits=False):
+            return _hold_under_lock(wanted, lasts, None, beyond_rules=beyond_rules)
+
+
+class _HoldsMeanwhile(Exception):
+    """The visitor has got a hold since it was looked: its slots have to be locked, too, and in order of time."""
 
 
 def _moving_from_here(slot: Slot, visitor: str) -> Booking | None:
@@ -93,13 +102,12 @@ def _is_for(hold: Booking, wanted: Booking) -> bool:
     return (hold.session_type_id, hold.second_expert_id) == (wanted.session_type_id, wanted.second_expert_id)
 
 
-def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) -> Booking:
+def _hold_under_lock(wanted: Booking, lasts: HoldTime, seen: SlotForVisitor | None, *, beyond_rules: bool) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     lock_visitor(visitor)
-    locked = _lock_slot_and_moving(wanted.slot, visitor)
+    locked, (slot, chosen, others) = _lock_and_look(wanted, seen)
     # 3. Under the lock, the same rule again.
-    slot, chosen, others = _look_again(wanted, locked)
     if lapse_and_serve(slot) is not slot:
         slot, chosen, others = _look_again(wanted, locked)
     own = chosen.hold
@@ -108,6 +116,7 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) ->
     if own is not None and not _is_for(own, wanted) and not (chosen.is_offer or own.awaits_proof):
         holds, own = [own, *holds], None  # of the same start, for something else
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
+    must_be_locked(moving.slot_ids if moving else (), locked)
     if reason := refusal_of(slot, seats, own=own or moving, beyond_rules=beyond_rules):
         raise SlotTaken(slot, reason)
     if own is not None:
@@ -141,8 +150,23 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) ->
     return hold
 
 
-def _look_again(wanted: Booking, locked: set[int]) -> tuple[Slot, SlotForVisitor, list[SlotForVisitor]]:
-    """Read under the locks what is wanted, and what the visitor has there and elsewhere. Raises as ``hold_slot``."""
+# What is wanted, and what the visitor has there and elsewhere.
+_Found = tuple[Slot, SlotForVisitor, list[SlotForVisitor]]
+
+
+def _lock_and_look(wanted: Booking, seen: SlotForVisitor | None) -> tuple[set[int], _Found]:
+    """Return the ids of the slots that are locked now, and what is there under the locks. Under the visitor's lock."""
+    if seen is None or (slot := _lock_at_once(seen, wanted)) is None:
+        locked = _lock_slot_and_moving(wanted.slot, wanted.holder)
+    elif slot.version == seen.slot.version:
+        return {slot.pk}, (slot, SlotForVisitor(slot), [])
+    else:  # others take seats of it, and may have left one to who asks
+        locked = {slot.pk}
+    return locked, _look_again(wanted, locked)
+
+
+def _look_again(wanted: Booking, locked: set[int]) -> _Found:
+    """Read it under the locks. Raises as ``hold_slot``."""
     chosen, *others = slot_and_holds(wanted.slot_id, wanted.holder)
     slot = session_wanted(chosen.slot, wanted.session_type_id, wanted.second_expert_id)
     must_be_locked([each.pk for each in slot.covered], locked)
@@ -273,12 +297,12 @@ def lock_visitor(visitor: str) -> None:
 
     Whoever holds it may lock the slots of the visitor's holds: only ``hold_slot`` gives a hold other slots, under it.
 
-    In the statement that bounds the wait for it and for the locks that follow.
+    In the statement that bounds the wait for it and for the locks that follow, and says who writes, for the history.
     """
-    with connection.cursor() as cursor:
+    with said_with() as (history, values), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s)",
-            [f"{settings.LOCK_TIMEOUT_MS}ms", visitor_lock(visitor)],
+            f"SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock(%s){history}",
+            [f"{settings.LOCK_TIMEOUT_MS}ms", visitor_lock(visitor), *values],
         )
 
 
@@ -298,6 +322,28 @@ def _lock_slot_and_moving(slot: Slot, visitor: str) -> set[int]:
     if not locked.issuperset(wanted):
         raise NotFound
     return locked
+
+
+def _lock_at_once(seen: SlotForVisitor, wanted: Booking) -> Slot | None:
+    """Lock a slot that nobody else has locked, for a visitor who held nothing when it was looked.
+
+    Returns it as new as its lock, with the expert as it was read before: where its ``version`` is still the same, the
+    visitor has no hold in it. None where it has to be waited for, or there is more to lock. Raises _HoldsMeanwhile.
+    """
+    if seen.has_holds or isinstance(wanted.slot, Session):
+        return None
+    for slot in _free_slot(wanted.slot.pk, wanted.holder):
+        if slot.has_holds:  # type: ignore[attr-defined]  # the annotation
+            raise _HoldsMeanwhile
+        slot.expert = seen.slot.expert
+        return slot
+    return None
+
+
+@PreparedQuery
+def _free_slot(slot_id: int, visitor: str) -> QuerySet[Slot]:
+    free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=slot_id).order_by())
+    return free.annotate(has_holds=has_holds(visitor))
 
 
 @PreparedQuery

@@ -26,7 +26,7 @@ from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_for_visitor
 from bookings.services.booking import book
 from bookings.services.idempotency import sha256
 from bookings.services.sessions import must_be_locked, session_wanted
-from bookings.transitions import OCCUPYING, Status
+from bookings.transitions import BOOKED
 from experts.errors import Busy, ChangedMeanwhile
 from experts.locking import lock_slots, repeated, slot_transaction
 from experts.models import (
@@ -190,7 +190,7 @@ class _Plan:
     def read_what_is_there(self, lines: list[ImportedLine]) -> None:
         """Read which rows were imported before, and what is booked."""
         slot_ids = {slot.pk for slot in self._slots.values()}
-        rows = Booking.objects.filter(slot__in=slot_ids, status__in=OCCUPYING).exclude(status=Status.HELD)
+        rows = Booking.objects.filter(slot__in=slot_ids, status__in=BOOKED)
         self._booked.clear()
         for slot_id, name, email, phone in rows.values_list("slot_id", "name", "email", "phone"):
             self._booked.setdefault((slot_id, name.casefold()), []).append((email.lower(), phone))

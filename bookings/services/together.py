@@ -9,10 +9,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
-from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
-from experts.crowds import release_connection
+from experts import history
+from experts.crowds import waiting_for_others
+from experts.waiting import News, in_thread
 
 MOST_TOGETHER = 64  # so that nobody waits long for others, and a batch that fails costs little to repeat
 
@@ -20,14 +21,14 @@ Answer = TypeVar("Answer")
 
 
 class Request(Generic[Answer]):
-    """A request in line, about one slot. It waits in its own thread until it is settled or asked to write."""
+    """A request in line, about one slot. It waits in its own thread or visit until it is settled or asked to write."""
 
     def __init__(self, slot_id: int) -> None:
         self.slot_id = slot_id
         self.has_waited = False  # for others: what its caller had read before is old by now
         self._outcome: Callable[[], Answer] | None = None
         # What to do; None when the outcome is there. An Event and a place for the task would take longer to wake.
-        self._news: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._news: News[Callable[[], None] | None] = News()
 
     @property
     def is_settled(self) -> bool:
@@ -47,7 +48,7 @@ class Request(Generic[Answer]):
         self.settle(outcome)
 
     def ask(self, task: Callable[[], None]) -> None:
-        """Have the request's own thread do something, which settles it or makes it wait again."""
+        """Have the request do something, which settles it or makes it wait again; of a visit in a thread."""
         self._news.put(task)
 
     def wait(self) -> Answer:
@@ -55,10 +56,12 @@ class Request(Generic[Answer]):
         while self._outcome is None:
             if self._news.empty():
                 self.has_waited = True
-                release_connection()
-            task = self._news.get()
+                with waiting_for_others():
+                    task = self._news.get()
+            else:
+                task = self._news.get()
             if task is not None:
-                task()
+                in_thread(history.carried(task))
         return self._outcome()
 
 

@@ -33,8 +33,8 @@ from bookings.errors import (
 from bookings.forms import BookingForm, is_filled_in_quickly, new_key, opened_now
 from bookings.icalendar.event import google_url
 from bookings.models import Booking, Source, Status
-from bookings.models.booking import read_reference
 from bookings.question_fields import answers_to_begin_with
+from bookings.references import read_reference
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to
 from bookings.selectors.own_slots import find_own_entry, without_hold

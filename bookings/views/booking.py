@@ -16,8 +16,8 @@ from bookings.access.visitor import client_address
 from bookings.errors import NotAllowed, NotFound, TooMany
 from bookings.icalendar import event
 from bookings.models import Booking, Proof
-from bookings.models.booking import read_reference
 from bookings.policy import can_change, deadline_text
+from bookings.references import read_reference
 from bookings.selectors import timeline
 from bookings.selectors.answers import answers_to, changeable_questions, may_change_answers, shown_to_customer
 from bookings.selectors.mail_state import mail_state, state_at_once

@@ -378,3 +378,16 @@ def _told_of(entry: Entry | None) -> dict[str, str]:
     if entry is None:
         return {"who": _("Somebody"), "when": _("a moment ago")}
     return {"who": entry.who, "when": instant(entry.at)}
+
+
+class ReadOnlyAdmin(ServiceAdmin):
+    """Rows that nobody adds, changes or deletes by hand."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False

@@ -65,6 +65,7 @@ class WithExport(admin.ModelAdmin):
             raise PermissionDenied
         back = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
         try:
+            request.exports_list = True
             changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"{back}?e=1")

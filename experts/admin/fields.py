@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from experts.embedding import MOST_ORIGINS, read_origin, validate_origin
+from experts.timezones import minutes_in
 
 _KEY = re.compile(r"[0-9]{1,18}")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
@@ -21,7 +22,7 @@ LONGEST = timedelta(days=366)
 
 def span_text(span: timedelta) -> str:
     """``1 day 2 hours``, in units that SpanField reads back."""
-    hours, minutes = divmod(int(span.total_seconds()) // 60, 60)
+    hours, minutes = divmod(minutes_in(span), 60)
     days, hours = divmod(hours, 24)
     parts = [(days, "d"), (hours, "h"), (minutes, "min")]
     return " ".join(f"{number} {unit}" for number, unit in parts if number) or "0 min"

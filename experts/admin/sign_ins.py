@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from experts.admin.base import ServiceAdmin, instant, label
+from experts.admin.base import ReadOnlyAdmin, instant, label
 from experts.admin.scoping import WithinReach
 from experts.models import Outcome, SignIn
 
@@ -18,21 +18,12 @@ COLOURS = {
 }
 
 
-class LogAdmin(ServiceAdmin):
-    """Lines that nobody adds, changes or deletes; the newest first."""
+class LogAdmin(ReadOnlyAdmin):
+    """Lines of a log, the newest first."""
 
     ordering = ("-id",)
     sortable_by = ()
     list_display_links = None
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
     @display(description=gettext_lazy("when"))
     def when(self, row):

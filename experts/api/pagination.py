@@ -34,6 +34,13 @@ def numbered(rows: QuerySet, page: int) -> list:
     return list(rows[first:end])
 
 
+def numbered_by_key(rows: QuerySet, page: int) -> QuerySet:
+    """As ``numbered``, in the order of the rows: what they refer to is read for those of the page only."""
+    first, end = bounds(page)
+    keys = rows.select_related(None).values("pk")[first:end]
+    return rows.model._default_manager.filter(pk__in=keys).order_by(*rows.query.order_by)
+
+
 def following(rows: QuerySet, cursor: Callable[[Model], object]) -> tuple[list, str | None]:
     """The first page of rows that were already cut to what follows a cursor; the cursor of the next page, if any."""
     page = list(rows[: PAGE_SIZE + 1])

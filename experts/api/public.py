@@ -1,7 +1,6 @@
 """Reading experts and slots: what the pages show, without who is looking."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +11,7 @@ from pydantic import Field
 
 from experts.api.error_schemas import errors
 from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
-from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered
+from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered, numbered_by_key
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug, StartOut
 from experts.corrections import correct
 from experts.errors import Invalid, NotFound
@@ -110,6 +109,14 @@ def get_expert(request: HttpRequest, slug: str):
     return ExpertDetailOut.of(found[0])
 
 
+def active_expert(slug: str) -> Expert:
+    """Read an active expert with the organisation. Raises NotFound."""
+    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
+    if expert is None:
+        raise NotFound(_("There is no such expert."))
+    return expert
+
+
 @router.get(
     "/experts/{slug:slug}/session-types",
     response={200: Listed[SessionTypeOut], **errors(404)},
@@ -121,9 +128,7 @@ def list_session_types(request: HttpRequest, slug: str):
 
     Types that are for people with their link are left out.
     """
-    expert = Expert.objects.active().select_related("organization").filter(slug=slug).first()
-    if expert is None:
-        raise NotFound(_("There is no such expert."))
+    expert = active_expert(slug)
     listed = offered_by(expert.pk).exclude(session_type__audience=Audience.LINK)
     items = [SessionTypeOut.of(offered, expert) for offered in listed]
     return Listed[SessionTypeOut].model_construct(items=items, count=len(items))
@@ -141,11 +146,9 @@ def list_slots(request: HttpRequest, query: Query[SlotQuery]):
     if query.type:
         raise Invalid(_("Say whose sessions: send “expert”, too."), field="expert")
     now = timezone.now()
-    slots = Slot.objects.filter(expert__is_active=True, expert__organization__is_active=True)
-    if query.bookable:
-        slots = slots.bookable()
+    slots = Slot.objects.bookable() if query.bookable else Slot.objects.of_active_experts()
     slots = within_days(slots, *days_of(query.from_, query.to, now.date()))
-    page = numbered(slots.with_expert().order_by("starts_at", "pk"), query.page)
+    page = numbered_by_key(slots.order_by("starts_at", "pk"), query.page).with_expert()
     return Listed[SlotOut](items=[SlotOut.of(slot, now) for slot in page], count=count_of(slots))
 
 
@@ -160,9 +163,7 @@ def _slots_of_expert(request: HttpRequest, query: SlotQuery) -> HttpResponse:
     offered = _offered(version[0][0], query.type) if query.type else None
 
     def answer(now: datetime) -> tuple[Listed[SlotOut], datetime]:
-        expert = Expert.objects.active().select_related("organization").filter(slug=query.expert).first()
-        if expert is None:
-            raise NotFound(_("There is no such expert."))
+        expert = active_expert(query.expert)
         first_day, last_day = days_of(query.from_, query.to, expert.today(now))
         found = within_days(Slot.objects.filter(expert=expert), first_day - beyond, last_day + beyond)
         slots = list(found.order_by("starts_at", "pk"))
@@ -219,7 +220,7 @@ def list_starts(request: HttpRequest, slug: str, type_slug: str, query: Query[St
     experts = find_experts(kind, query.experts) if kind else None
     if kind is None or experts is None:
         raise NotFound(_("There is no such session type."))
-    now, zone = timezone.now(), ZoneInfo(kind.organization.timezone)
+    now, zone = timezone.now(), kind.organization.zone
     first, last = days_of(query.from_, query.to, now.astimezone(zone).date(), most=MOST_DAYS_OF_STARTS)
     begins, ends = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
     free = free_starts(kind, begins, ends, [expert.pk for expert in experts])

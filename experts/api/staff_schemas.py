@@ -13,6 +13,7 @@ from experts.errors import PreviewNeeded
 from experts.models import Expert, Slot
 from experts.models.expert import LANGUAGES
 from experts.services import LONGEST_MINUTES
+from experts.timezones import minutes_in
 
 MOST_SEATS = 1000
 Types = Annotated[list[Slug], Field(max_length=50, description="Slugs of session types. Empty: all.")]
@@ -185,7 +186,7 @@ class StaffExpertOut(BaseModel):
         values = {name: getattr(expert, name) for name in _PLAIN}
         for name, field in _SPANS.items():
             span = getattr(expert, field)
-            values[name] = None if span is None else int(span.total_seconds()) // 60
+            values[name] = None if span is None else minutes_in(span)
         return cls.model_construct(**values, category=expert.category.slug, organization=expert.organization.slug)
 
 

@@ -230,6 +230,18 @@ class Expert(models.Model):
             models.Index("organization", "name", "id", include=["is_active"], name="expert_of_organization"),
             models.Index("category", "name", "id", include=["is_active", "organization"], name="expert_of_category"),
             models.Index("name", "id", include=["is_active", "organization"], name="expert_in_order"),
+            # In the order in which they were added, as programs list them.
+            models.Index("organization", "id", include=["is_active"], name="expert_in_order_of_adding"),
+            models.Index("category", "id", name="expert_added_to_category", condition=Q(is_active=True)),
+            # By what policy a slot can be booked and by whose clock it is told, for each that lists of the soonest pass
+            # over: without the row, which is long.
+            models.Index(
+                "id",
+                include=["is_active", "organization", "min_notice", "horizon_days", "venue", "timezone"],
+                name="expert_policy",
+            ),
+            # Whose slots are left out of lists (SlotQuerySet.of_active_experts).
+            models.Index("id", name="expert_inactive", condition=Q(is_active=False)),
             # The least notice of those who have one of their own: of all, and of an organisation.
             models.Index("min_notice", name="expert_by_notice", condition=Q(min_notice__isnull=False)),
             models.Index(

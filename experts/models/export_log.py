@@ -1,10 +1,9 @@
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from experts.constraints import known_value
+from experts.constraints import known_value, log_triggers
 from experts.models.organization import Organization
 
 
@@ -51,14 +50,7 @@ class ExportLog(models.Model):
         verbose_name_plural = _("exports")
         constraints = [known_value("format", ExportFormat)]
         indexes = [models.Index(fields=["organization", "-id"], name="export_of_organization")]
-        triggers = [
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
-            pgtrigger.Protect(
-                name="kept_a_year",
-                operation=pgtrigger.Delete,
-                condition=pgtrigger.Condition("OLD.at > now() - interval '365 days'"),
-            ),
-        ]
+        triggers = log_triggers()
 
     def __str__(self) -> str:
         return self.subject

@@ -196,6 +196,7 @@ class TimeOff(models.Model):
                 name="time_off_in_order",
             ),
         ]
+        indexes = [models.Index("first_day", "id", name="time_off_by_first_day")]
 
     def __str__(self) -> str:
         return f"{self.first_day} – {self.last_day}"

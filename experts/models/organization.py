@@ -1,5 +1,6 @@
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pghistory
 import pgtrigger
@@ -201,6 +202,10 @@ class Organization(models.Model):
         super().save(*args, **kwargs)
         if is_other:
             self.experts.all().refresh_search_text()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
     @property
     def logo_url(self) -> str:

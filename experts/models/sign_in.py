@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import Self
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from experts.constraints import known_value
+from experts.constraints import known_value, log_triggers
 from experts.models.organization import Organization
 
 
@@ -130,14 +129,7 @@ class SignIn(models.Model):
         verbose_name_plural = _("sign-ins")
         indexes = [models.Index(fields=["organization", "-id"], name="sign_in_of_organization")]
         constraints = [known_value("outcome", Outcome), known_value("means", Means)]
-        triggers = [
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update),
-            pgtrigger.Protect(
-                name="kept_a_year",
-                operation=pgtrigger.Delete,
-                condition=pgtrigger.Condition("OLD.at > now() - interval '365 days'"),
-            ),
-        ]
+        triggers = log_triggers()
 
     def __str__(self) -> str:
         return self.who or str(_("unknown name"))

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from experts import formatting
 from experts.copying import copy_row
 from experts.models.expert import Expert, ExpertQuerySet, Venue
+from experts.timezones import minutes_in
 from experts.validators import validate_no_web_address
 
 BOOKABLE_STATES = frozenset({"open", "few"})
@@ -97,6 +98,15 @@ class SlotQuerySet(models.QuerySet["Slot"]):
             # Follows from the notice, which differs from expert to expert: an index needs one bound for all.
             starts_at__gt=at,
         )
+
+    def of_active_experts(self) -> Self:
+        """Slots of experts that visitors may see: without those of the others, who are few.
+
+        So no expert is looked up for a slot, and a list of slots is read in an index of slots alone.
+        """
+        experts = Expert.objects.order_by()
+        inactive, of_inactive = experts.filter(is_active=False), experts.filter(organization__is_active=False)
+        return self.exclude(expert__in=inactive.values("pk")).exclude(expert__in=of_inactive.values("pk"))
 
     def with_expert(self) -> Self:
         """Each with its expert and organisation, whose policy decides about its state."""
@@ -186,14 +196,31 @@ class Slot(models.Model):
         indexes = [
             # Finds the expert's next bookable slot without reading the full ones.
             models.Index("expert", "starts_at", name="slot_next_bookable", condition=_MAY_BE_BOOKABLE),
-            # Finds the experts who are free soonest (experts/ordering.py), and passes over those of another day.
-            models.Index("starts_at", "expert", "date", name="slot_open_by_start_and_day", condition=_MAY_BE_BOOKABLE),
+            # Finds the experts who are free soonest (experts/ordering.py), and passes over other days and hours.
+            models.Index(
+                "starts_at",
+                "expert",
+                "date",
+                "time",
+                name="slot_open_by_start_day_time",
+                condition=_MAY_BE_BOOKABLE,
+            ),
             # For lists of the slots of all experts: staff's, and the API's. In their very order, as thousands of slots
             # may start at one instant; with what tells whose they are, on which day, and which are over, so that others
             # are passed over in the index.
             models.Index("starts_at", "id", "ends_at", "date", "expert", name="slot_by_start_and_day"),
-            # What is closed and booked all the same. Of no counter: updates of these need not touch the index.
-            models.Index("expert", "starts_at", name="slot_closed", condition=Q(is_closed=True)),
+            # What is closed, in the order of lists, and of some experts what is booked all the same, which is little:
+            # it is asked for by the menu of each page of staff. Whoever books writes to neither: nobody books what is
+            # closed.
+            models.Index(
+                "starts_at", "id", "ends_at", "expert", name="slot_closed_in_order", condition=Q(is_closed=True)
+            ),
+            models.Index(
+                "expert",
+                "starts_at",
+                name="slot_closed_and_booked",
+                condition=Q(is_closed=True, seats_booked__gt=0),
+            ),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
@@ -425,7 +452,7 @@ class Slot(models.Model):
 
     @property
     def minutes(self) -> int:
-        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+        return minutes_in(self.ends_at - self.starts_at)
 
 
 # Without the counters: they change with every booking, whose own history tells why.

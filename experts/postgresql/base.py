@@ -10,6 +10,7 @@ from django.db.backends.postgresql import base
 from django.db.utils import DEFAULT_DB_ALIAS
 
 from experts.postgresql.pool import Pool
+from experts.waiting import current_visit
 
 logger = logging.getLogger(__name__)
 _LONGEST = 2000  # characters of a statement in the log
@@ -48,6 +49,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     _connection_pools: dict[str, Pool]
     _configure_connection: Any
+    # What the current transaction was told of who changes rows (experts/history.py); None when nothing, or unknown.
+    history_said: Any = None
 
     @property
     def pool(self) -> Any:
@@ -72,6 +75,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
             bounds = f"-c statement_timeout={int(seconds * 1000)} -c lock_timeout={settings.LOCK_TIMEOUT_MS}"
             parameters["options"] = f"{parameters.get('options', '')} {bounds}".strip()
         return parameters
+
+    def ensure_connection(self) -> None:
+        """As Django's, which each statement begins with. A visit must not wait: all others of its thread would."""
+        assert current_visit() is None, "what a visit asks the database goes through in_thread (experts/waiting.py)"
+        super().ensure_connection()
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.history_said = None  # a transaction begins or has ended
+        super()._set_autocommit(autocommit)  # type: ignore[misc]  # Django's, which the stubs omit
+
+    def _commit(self) -> None:
+        self.history_said = None
+        super()._commit()  # type: ignore[misc]  # Django's, which the stubs omit
+
+    def _rollback(self) -> None:
+        self.history_said = None
+        super()._rollback()  # type: ignore[misc]  # Django's, which the stubs omit
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.history_said = None  # it may have been told since the savepoint
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # Django's, which the stubs omit
 
 
 def free_connections(alias: str = DEFAULT_DB_ALIAS) -> dict[str, int]:

@@ -36,11 +36,15 @@ class Pool(ConnectionPool[psycopg.Connection[Any]]):
         return super().getconn(min(wait, WAIT_WHILE_AWAY) if self.is_away else wait)
 
     def _get_ready_connection(self, timeout: float | None) -> psycopg.Connection[Any] | None:
-        # Under the pool's lock. What the server has ended tells so: nobody is given it, and no statement is needed.
+        # Under the pool's lock. The one that came back last is given first; psycopg's own pool would take them in turn:
+        # it has plans of what is asked most, and the others are closed when they were not needed for a while.
+        self._pool.rotate(1)
+        # What the server has ended tells so: nobody is given it, and no statement is needed.
         while self._pool and _has_ended(self._pool[0]):
             self._nconns -= 1
             self._nconns_min = min(self._nconns_min, len(self._pool) - 1)
             self._close_connection(self._pool.popleft())
+            self._pool.rotate(1)
         return super()._get_ready_connection(timeout)
 
     def _connect(self, timeout: float | None = None) -> psycopg.Connection[Any]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from experts.models import SessionTerms, Slot, WeeklyHours
 from experts.scheduling.fitting import covered_slots
 from experts.scheduling.occurrences import WantedSlot, wanted_slots
+from experts.timezones import minutes_in
 
 # Less than this is not worth a word: minutes, and share of what a session takes.
 _LITTLE_MINUTES, _LITTLE_SHARE = 10, 0.2
@@ -58,9 +59,9 @@ def fit_into(slots: Sequence[Slot | WantedSlot], type_id: int, terms: SessionTer
             best = min(best or taken, taken)
     need = terms.before + terms.length + terms.after
     return Fit(
-        need=_minutes(need),
+        need=minutes_in(need),
         slots=best[1] if best else 0,
-        taken=_minutes(best[0]) if best else 0,
+        taken=minutes_in(best[0]) if best else 0,
         longest=_longest(slots),
         gap=_gap(slots),
         better=_better(terms),
@@ -80,12 +81,12 @@ def _longest(slots: Sequence[Slot | WantedSlot]) -> int:
         if place and slots[place - 1].ends_at != slot.starts_at:
             began = slot.starts_at
         longest = max(longest, slot.ends_at - began)
-    return _minutes(longest)
+    return minutes_in(longest)
 
 
 def _gap(slots: Sequence[Slot | WantedSlot]) -> int:
     gaps = [later.starts_at - slot.ends_at for slot, later in pairwise(slots) if slot.date == later.date]
-    return min((_minutes(gap) for gap in gaps if gap), default=0)
+    return min((minutes_in(gap) for gap in gaps if gap), default=0)
 
 
 def _better(terms: SessionTerms) -> int:
@@ -97,7 +98,3 @@ def _better(terms: SessionTerms) -> int:
 def _undated(row: WeeklyHours) -> WeeklyHours:
     names = ("weekday", "start", "end", "slot_minutes", "buffer_minutes", "capacity", "title", "for_types")
     return WeeklyHours(**{name: getattr(row, name) for name in names})
-
-
-def _minutes(span: timedelta) -> int:
-    return int(span.total_seconds() // 60)

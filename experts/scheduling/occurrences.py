@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from experts.models import TimeOff, WeeklyHours
 from experts.models.hours import MIDNIGHT, end_minutes
-from experts.timezones import edge_of, instant_of
+from experts.timezones import edge_of, instant_of, minutes_in
 
 _ONE_DAY = timedelta(days=1)
 
@@ -32,7 +32,7 @@ class WantedSlot:
 
     @property
     def minutes(self) -> int:
-        return int((self.ends_at - self.starts_at).total_seconds() // 60)
+        return minutes_in(self.ends_at - self.starts_at)
 
 
 def wanted_slots(

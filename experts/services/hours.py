@@ -33,9 +33,7 @@ def apply_hours(*, expert_id: int, hours: list[WeeklyHours], seen: str = "") -> 
     InvalidSlot, NotFound, Busy.
     """
     with refusals_as_messages(), slot_transaction():
-        expert = lock_experts(pk=expert_id).first()
-        if expert is None:
-            raise NotFound(_("There is no such expert."))
+        expert = lock_expert(expert_id)
         before = Calendar.of(expert)
         replace_hours(expert, hours)
         return carry_out([(expert, before)], seen)
@@ -99,9 +97,7 @@ def extend_horizon(*, expert_id: int) -> int:
     What overlaps another slot is left out. Raises NotFound, Busy.
     """
     with refusals_as_messages(), slot_transaction():
-        expert = lock_experts(pk=expert_id).first()
-        if expert is None:
-            raise NotFound(_("There is no such expert."))
+        expert = lock_expert(expert_id)
         now = timezone.now()
         first, last = expert.today(now), expert.last_bookable_day(now)
         if expert.slots_until is not None:
@@ -125,6 +121,14 @@ def lock_experts(**which: Any) -> QuerySet[Expert]:
     """
     rows = Expert.objects.select_for_update(no_key=True, of=["self"]).select_related("organization")
     return rows.filter(**which).order_by("pk")
+
+
+def lock_expert(expert_id: int) -> Expert:
+    """As ``lock_experts``, of one. Raises NotFound."""
+    expert = lock_experts(pk=expert_id).first()
+    if expert is None:
+        raise NotFound(_("There is no such expert."))
+    return expert
 
 
 def replace_hours(expert: Expert, rows: list[WeeklyHours]) -> None:

@@ -6,12 +6,12 @@ from datetime import date, time, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from experts.errors import InvalidSlot, NotFound
+from experts.errors import InvalidSlot
 from experts.locking import slot_transaction
 from experts.models import Slot
 from experts.scheduling.occurrences import WantedSlot
 from experts.scheduling.plan import Blocked, Plan, Skipped
-from experts.services.hours import insert, lock_experts, must_be_seen, tell
+from experts.services.hours import insert, lock_expert, must_be_seen, tell
 from experts.services.slots import LONGEST_MINUTES, refusals_as_messages, types_in_order
 from experts.timezones import edge_of, instant_of
 
@@ -36,9 +36,7 @@ def add_series(
     key of what would be added, InvalidSlot, also when nothing is left, NotFound, Busy.
     """
     with refusals_as_messages(), slot_transaction():
-        expert = lock_experts(pk=expert_id).first()
-        if expert is None:
-            raise NotFound(_("There is no such expert."))
+        expert = lock_expert(expert_id)
         minutes = expert.session_minutes if minutes is None else minutes
         capacity = expert.default_capacity if capacity is None else capacity
         if not 1 <= minutes <= LONGEST_MINUTES:

@@ -21,7 +21,7 @@ from experts.models import Audience, Expert, OfferedType, Organization, SessionT
 from experts.models.session_type import LONGEST_SESSION
 from experts.scheduling.type_plan import Offers, plan_offers, read_offers
 from experts.search import fold
-from experts.services.hours import lock_experts
+from experts.services.hours import lock_expert, lock_experts
 
 _SLUG_LENGTH = 60
 _SECRET_BYTES = 8  # of the address of a type that only people with its link may book
@@ -75,8 +75,7 @@ def save_offers(
     As ``save_session_type``. Locks the expert.
     """
     with _refusals_as_messages(), slot_transaction():
-        if not (expert := lock_experts(pk=expert_id).first()):
-            raise NotFound(_("There is no such expert."))
+        expert = lock_expert(expert_id)
         before = read_offers(experts=[expert_id])
         for offer in offered:
             offer.expert = expert

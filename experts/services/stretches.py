@@ -9,13 +9,13 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from experts.errors import InvalidHours, NotFound, StretchPreviewNeeded
+from experts.errors import InvalidHours, StretchPreviewNeeded
 from experts.locking import LOCK_ORDER, slot_transaction
 from experts.models import Expert, Slot, TimeOff
 from experts.models.hours import MIDNIGHT
 from experts.scheduling.occurrences import WantedSlot
 from experts.scheduling.plan import Blocked, Calendar, Plan, plan
-from experts.services.hours import carry_out, key_of, lock_experts
+from experts.services.hours import carry_out, key_of, lock_expert
 from experts.services.slots import (
     LONGEST_MINUTES,
     add_slots,
@@ -175,9 +175,7 @@ def open_stretch(*, expert_id: int, stretch: Stretch, minutes: int, capacity: in
 
 def lock_calendar(expert_id: int) -> Expert:
     """Lock an expert, then all slots that lie ahead. Raises NotFound, Busy."""
-    expert = lock_experts(pk=expert_id).first()
-    if expert is None:
-        raise NotFound(_("There is no such expert."))
+    expert = lock_expert(expert_id)
     # All at once and in one order, those made by hand, too: what follows locks one after the other.
     ahead = Slot.objects.filter(expert=expert).ahead(timezone.now())
     list(ahead.select_for_update(no_key=True).order_by(*LOCK_ORDER).values_list("pk"))

@@ -1,7 +1,7 @@
 """What templates need beyond Django's own tags. Loaded in every template (``builtins`` in settings)."""
 
 from dataclasses import fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -13,10 +13,11 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.timezone import get_current_timezone
-from django.utils.translation import get_language, gettext, pgettext
+from django.utils.translation import gettext, pgettext
 
 from experts import formatting, page_cache
 from experts.ordering import MOST_LISTED
+from experts.patterns import Patterns
 from experts.web_addresses import split_addresses
 
 register = template.Library()
@@ -52,13 +53,17 @@ def pips(slot):
 @register.simple_tag
 def slot_state(slot, state):
     """The patched part of a tile (experts/_slot_state.html). It is the same for all viewers, so it is rendered once."""
-    return _rendered_state(slot.pk, slot.version, slot.capacity, slot.seats_left, state, get_language())
+    values = {"pk": str(slot.pk), "version": str(slot.version)}
+    about = slot.capacity, slot.seats_left, state
+    return _states.fill(about, values, partial(_render_state, *about))
 
 
-@lru_cache(maxsize=10_000)
-def _rendered_state(pk, version, capacity, seats_left, state, _language):
-    shown = SimpleNamespace(pk=pk, version=version, capacity=capacity, seats_left=seats_left)
+def _render_state(capacity, seats_left, state, values):
+    shown = SimpleNamespace(**values, capacity=capacity, seats_left=seats_left)
     return render_to_string("experts/_slot_state.html", {"slot": shown, "state": state})
+
+
+_states = Patterns(1000)
 
 
 @register.simple_tag(takes_context=True)

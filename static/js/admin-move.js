@@ -387,6 +387,7 @@ async function send(form) {
   putBack({ focus: false });
   toast(answer.html);
   await refreshed();
+  if (document.activeElement !== document.body) return; // they have gone on meanwhile
   // Or the class that it is part of now.
   (blockOf(booking.value) ?? document.querySelector(`a.ebd-block[data-slot="${slot.value}"]`))?.focus();
 }

@@ -200,6 +200,13 @@ document.addEventListener("htmx:after:swap", (event) => {
   newest.clear();
 });
 
+// A look that was begun before somebody chose a time cannot know of the choice, and where the time is gone it would take it
+// away without a word. It is begun anew, and brings the choice along.
+document.addEventListener("change", ({ target }) => {
+  const look = target.matches("#move [name=slot]") && document.querySelector("#move > [data-resync].htmx-request");
+  if (look) htmx.trigger(look, "resync");
+});
+
 // ---------- What changed, for eyes and ears ----------
 
 const FLAG_SECONDS = 6;

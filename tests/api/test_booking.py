@@ -16,9 +16,9 @@ from tests.concurrency.contention import held_row
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def api():
-    return Caller()
+@pytest.fixture(params=["thread", "visit"])
+def api(request):
+    return Caller(visits=request.param == "visit")
 
 
 def book(api, slot, key: str = "", **details):

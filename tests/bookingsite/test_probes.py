@@ -138,3 +138,33 @@ def test_nobody_waits_for_a_thread_that_stays(site_with, transactional_db):
         assert [client.getresponse().read() for client in clients] == [b"ok"] * 12
     for client in clients:
         client.close()
+
+
+def test_nobody_waits_for_those_who_do_not_close_what_is_over(site_with, transactional_db):
+    """A dozen who were answered, and keep their side open: gunicorn alone waits two seconds for each."""
+    site = site_with("web")
+    asked = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    clients = [socket.create_connection(("127.0.0.1", site.port), timeout=30) for _client in range(12)]
+    for client in clients:
+        client.sendall(asked)
+    for client in clients:
+        while client.recv(65536):
+            pass
+    _status, _body, seconds, _headers = get(site, "/healthz")
+    assert seconds < 5
+    clients[0].sendall(b"more")  # nobody minds
+    assert all(is_closed(client) for client in clients)
+    assert get(site, "/healthz")[0] == 200
+
+
+def is_closed(client: socket.socket) -> bool:
+    """Whether the other side gives up soon on a connection that this one keeps open."""
+
+    def fails() -> bool:
+        try:
+            client.sendall(b"x")
+        except OSError:
+            return True
+        return False
+
+    return processes.wait_until(fails, seconds=20)

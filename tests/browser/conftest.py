@@ -39,6 +39,15 @@ def box_at_rest(locator):
     return locator.bounding_box()
 
 
+def let_in(page, email):
+    """Give the browser of a page the session of somebody with an account. Forms to log in by: test_log_in.py."""
+    from experts.models import User
+    from tests.staff import logged_in
+
+    session = logged_in(User.objects.get(email=email)).cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "domain": "127.0.0.1", "path": "/"}])
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):

@@ -328,6 +328,21 @@ def test_axe_finds_nothing_on_pages_of_staff(make_context, live_site):
     assert not found, "\n".join(found)
 
 
+def test_without_motion_no_colour_lags_behind(page, expert):
+    """Each colour that is handed down used to wait a frame: a tile was dark already, its words not yet light."""
+    page.goto(f"/experts/amara-okafor/?day={day_ahead()}")
+    before, after = page.locator(".tile time").first.evaluate(
+        """(time) => {
+          const colour = () => getComputedStyle(time).color;
+          const before = colour();
+          time.parentElement.style.color = "rgb(1, 2, 3)";
+          time.style.color = "inherit";
+          return [before, colour()];
+        }"""
+    )
+    assert before != after == "rgb(1, 2, 3)"
+
+
 def fill(page):
     page.get_by_label("Full name").fill("Lena Fischer")
     page.get_by_label("Email").fill("lena@example.com")

@@ -3,13 +3,14 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Group
 from playwright.sync_api import expect
 
 from bookings.models import Booking
 from experts.models import Expert, Slot
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, let_in
 from tests.cast import book, fresh, make_category, make_expert, make_organization, make_slot
-from tests.staff import PASSWORD, admin_url, make_superuser
+from tests.staff import admin_url, make_superuser
 
 
 @pytest.fixture
@@ -26,11 +27,9 @@ def slot(live_site):
     return slot
 
 
-def log_in(page):
+def open_admin(page):
+    let_in(page, "maya@example.com")
     page.goto("/admin/")
-    page.get_by_label("E-mail address").fill("maya@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page.get_by_role("region", name="The day by expert")).to_be_visible()
 
 
@@ -39,7 +38,7 @@ def save(page):
 
 
 def test_a_slot_is_closed_from_the_list(page, slot):
-    log_in(page)
+    open_admin(page)
     page.get_by_role("link", name="Slots", exact=True).click()
     row = page.get_by_role("row").filter(has_text="10:00")
     expect(row).to_contain_text("Nearly full")
@@ -55,7 +54,7 @@ def test_a_slot_is_closed_from_the_list(page, slot):
 
 
 def test_too_few_seats_are_refused_and_history_tells_of_the_rest(page, slot):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Slot, "change", slot.pk))
     page.get_by_label("Seats").fill("1")
     save(page)
@@ -75,7 +74,7 @@ def test_too_few_seats_are_refused_and_history_tells_of_the_rest(page, slot):
 
 
 def test_booking_for_somebody_by_typing_the_experts_name(page, slot):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Booking, "add"))
     page.locator(".select2-selection").first.click()
     page.locator(".select2-search__field").fill("amara")
@@ -88,7 +87,7 @@ def test_booking_for_somebody_by_typing_the_experts_name(page, slot):
 
 
 def test_filters_and_the_zone_of_an_expert(page, slot):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Slot))
     page.locator("a").filter(has_text="Filters").first.click()
     page.get_by_text("Past", exact=True).click()
@@ -107,19 +106,19 @@ def test_every_page_opens_quietly_and_fits_in_both_themes(make_context, slot):
     booking = Booking.objects.first()
     paths = ["/admin/", "/admin/password_change/"]
     paths += [admin_url(model) for model in (Slot, Booking, Expert)]
-    paths += [admin_url(model, "add") for model in (Slot, Booking, Expert)]
+    paths += [admin_url(model, "add") for model in (Slot, Booking, Expert, Group)]
     for obj in (slot, booking, slot.expert, slot.expert.organization):
         paths += [admin_url(type(obj), page, obj.pk) for page in ("change", "history")]
     for options in ({}, PHONE | {"color_scheme": "dark"}):
         page = make_context(**options).new_page()
-        log_in(page)
+        let_in(page, "maya@example.com")
         for path in paths:
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 
 def test_the_theme_is_kept(page, slot):
-    log_in(page)
+    open_admin(page)
     page.get_by_text("Maya Brandt").click()
     page.get_by_text("Dark", exact=True).click()
     expect(page.locator("html")).to_have_class(re.compile("dark"))

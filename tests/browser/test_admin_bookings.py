@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 
 from bookings.models import Booking, Status
 from experts.models import Slot
-from tests.browser.conftest import PHONE
-from tests.browser.test_admin import log_in, save
+from tests.browser.conftest import PHONE, let_in
+from tests.browser.test_admin import save
 from tests.cast import fresh, make_booking, make_expert, make_slot
 from tests.staff import admin_url, make_superuser
 
@@ -23,7 +23,7 @@ def slots(live_site):
 
 def test_booking_by_phone_then_moving_it_then_cancelling_with_a_reason(page, slots):
     morning, afternoon = slots
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Slot, "change", morning.pk))
     page.get_by_role("link", name="Book for somebody").click()
     expect(page.locator("#id_slot")).to_have_value(str(morning.pk))
@@ -66,7 +66,7 @@ def test_booking_by_phone_then_moving_it_then_cancelling_with_a_reason(page, slo
 
 def test_several_requests_are_rejected_with_one_message(page, slots):
     requests = [make_booking(slot, status=Status.PENDING) for slot in slots]
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Booking))
     for request in requests:
         page.get_by_role("row").filter(has_text=request.reference).get_by_role("checkbox").check()
@@ -89,7 +89,7 @@ def test_the_questions_fit_in_both_themes(make_context, slots):
     paths.append(f"/admin/day/moves/?booking={booking.pk}")
     for options in ({}, PHONE | {"color_scheme": "dark"}):
         page = make_context(**options).new_page()
-        log_in(page)
+        let_in(page, "maya@example.com")
         for path in paths:
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

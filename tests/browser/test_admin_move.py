@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from bookings.models import Booking
 from experts import formatting
 from experts.models import Role, Slot
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import book, day_ahead, make_expert, make_organization, make_slot
 from tests.staff import PASSWORD, make_member
@@ -43,10 +43,8 @@ def desk(live_site):
 
 
 def log_in(page, path=DAY):
+    let_in(page, "desk@example.com")
     page.goto(path)
-    page.get_by_label("E-mail address").fill("desk@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
     expect(page.locator("html")).to_have_attribute("data-staff-live", "on")
 
 

@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.api.caller import Caller
-from tests.browser.test_admin import log_in
+from tests.browser.test_admin import open_admin
 from tests.cast import make_organization
 from tests.staff import make_superuser
 
@@ -11,7 +11,7 @@ from tests.staff import make_superuser
 def test_made_copied_and_revoked(page, live_site):
     make_superuser(email="maya@example.com")
     make_organization(name="Northgate Clinic")
-    log_in(page)
+    open_admin(page)
     page.get_by_role("link", name="API tokens").click()
     page.goto("/admin/bookings/apitoken/add/")
     page.locator(".select2-selection").first.click()

@@ -161,16 +161,35 @@ class TestTheTimesToMoveTo:
         expect(page.get_by_text("Moved from")).to_be_visible()
 
     def test_the_chosen_time_is_taken(self, page, slot):
-        four = slot.expert.slots.get(time="16:00")
+        four, five = slot.expert.slots.get(time="16:00"), self.add(slot, 18)
+        # From here on nothing is under way that was asked before the time is chosen.
+        expect(self.choice(page, five)).to_be_visible()
         page.get_by_role("radio", name=re.compile("16:00")).check()
         services.hold_slot(slot_id=four.pk, visitor="b" * 32)
         expect(page.get_by_text("The time that you chose was just taken.")).to_be_visible()
         services.book(slot_id=four.pk, visitor="b" * 32, name="Ada", email="ada@example.com")
-        self.add(slot, 18)  # one more round: the words stay
-        expect(page.get_by_role("radio")).to_have_count(1)
+        six = self.add(slot, 19)  # one more round: the words stay
+        expect(self.choice(page, six)).to_be_visible()
+        expect(page.get_by_role("radio")).to_have_count(2)
         expect(page.get_by_text("The time that you chose was just taken.")).to_be_visible()
-        page.get_by_role("radio").check()
-        expect(page.get_by_role("radio")).to_be_checked()
+        last = page.locator(f"#move-to-{six.pk}")
+        last.check()
+        expect(last).to_be_checked()
+
+    def test_a_look_from_before_the_choice_takes_no_chosen_time_away_without_a_word(self, page, slot):
+        """It was asked before the time was chosen, is answered after that, and cannot know of the choice."""
+        four, held_back = slot.expert.slots.get(time="16:00"), []
+        look = re.compile(r"/reschedule/\?day=[\d-]+$")
+        page.route(look, lambda route: held_back.append((route, route.fetch())))
+        with page.expect_request(look):
+            services.hold_slot(slot_id=four.pk, visitor="b" * 32)
+        while not held_back:
+            page.wait_for_timeout(20)
+        page.get_by_role("radio", name=re.compile("16:00")).check()
+        for route, answer in held_back:
+            route.fulfill(response=answer)
+        expect(self.choice(page, four)).to_have_count(0)
+        expect(page.get_by_text("The time that you chose was just taken.")).to_be_visible()
 
     def test_the_booking_itself_is_cancelled(self, page, slot):
         services.cancel(booking_id=self.booking.pk, by_customer=False)

@@ -7,9 +7,9 @@ from django.utils.dates import WEEKDAYS
 from playwright.sync_api import expect
 
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
-from tests.browser.test_admin import log_in, save
+from tests.browser.test_admin import open_admin, save
 from tests.cast import book, day_ahead, fresh, make_category, make_expert, make_organization, make_session_type
 from tests.experts.services.test_hours import row, starts, work
 from tests.experts.services.test_pictures import drawn
@@ -37,7 +37,7 @@ def expert(live_site):
 
 
 def open_hours(page, expert):
-    log_in(page)
+    open_admin(page)
     unfold(page, expert)
     expect(page.locator("#id_hours-0-start")).to_have_value("09:00")
 
@@ -109,7 +109,7 @@ def test_a_working_week_takes_four_clicks(make_context, live_site):
     for options in ({}, {"java_script_enabled": False}):
         page = make_context(**options).new_page()
         expert = make_expert(horizon_days=10, session_minutes=60)
-        log_in(page)
+        let_in(page, "maya@example.com")
         page.goto(admin_url(Expert, "change", expert.pk) + "#weekly-hours")
         monday = page.get_by_role("group", name="Monday")
         monday.get_by_role("button", name="hours Monday").click()
@@ -132,7 +132,7 @@ def test_a_working_week_takes_four_clicks(make_context, live_site):
 
 
 def test_a_photo_is_sent_as_soon_as_it_is_chosen(page, expert):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Expert, "change", expert.pk))
     page.get_by_label("Name").fill("Dr A. Okafor")
     photo = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": drawn((600, 800)).getvalue()}
@@ -171,7 +171,7 @@ def test_a_mistake_is_told_at_its_field(page, expert):
 
 
 def test_seats_of_several_slots_are_set_from_the_list(page, expert):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Slot))
     page.locator("#action-toggle").check()
     page.locator("select[name=action]").select_option(label="Set seats")
@@ -182,7 +182,7 @@ def test_seats_of_several_slots_are_set_from_the_list(page, expert):
 
 
 def test_time_off_shows_whom_it_concerns(page, expert):
-    log_in(page)
+    open_admin(page)
     page.get_by_role("link", name="Time off", exact=True).click()
     page.goto(admin_url(TimeOff, "add"))
     page.locator(".select2-selection").first.click()

@@ -4,9 +4,8 @@ import pytest
 from playwright.sync_api import expect
 
 from bookings.models import MailKind, MailText
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
-from tests.browser.test_admin import log_in
 from tests.cast import make_expert, make_organization
 from tests.staff import admin_url, make_superuser
 
@@ -20,7 +19,7 @@ def organization(live_site):
 
 
 def test_the_mail_follows_what_is_typed_and_a_test_comes(page, organization):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(type(organization), "change", organization.pk))
     page.get_by_role("link", name="Words of each e-mail").click()
     page.get_by_role("link", name="Reminder, the day before").click()
@@ -48,7 +47,7 @@ def test_the_mail_follows_what_is_typed_and_a_test_comes(page, organization):
 def test_everybody_can_use_it_and_it_works_without_a_script(make_context, organization):
     MailText.objects.create(organization=organization, kind=MailKind.CONFIRMED, opening="Dear {name},")
     page = make_context().new_page()
-    log_in(page)
+    let_in(page, "maya@example.com")
     address = f"{admin_url(type(organization), 'change', organization.pk)}".replace("change/", "mails/")
     page.goto(address)
     for look in (DESKTOP, PHONE):

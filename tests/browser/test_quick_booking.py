@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from bookings.models import Answer, Booking, QuestionKind, Status
 from experts.models import Role
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
 from tests.cast import (
     day_ahead,
@@ -24,7 +24,7 @@ from tests.cast import (
     make_type,
     move_slot,
 )
-from tests.staff import PASSWORD, make_member
+from tests.staff import make_member
 
 MAYA = {"name": "Maya Halloran", "email": "maya@example.com", "phone": "+447700900412"}
 DAY = day_ahead()
@@ -48,11 +48,8 @@ def slots(live_site):
 
 
 def log_in(page, path="/admin/day/"):
-    page.goto(f"/account/login/?next={path}")
-    page.get_by_label("E-mail address").fill("desk@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
-    page.wait_for_url(re.compile(re.escape(path) + "$"))
+    let_in(page, "desk@example.com")
+    page.goto(path)
 
 
 def dialog(page):

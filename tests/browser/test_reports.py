@@ -13,9 +13,9 @@ from bookings.services import imports
 from experts.models import ExportLog, ImportRun, Slot
 from tests.bookings.selectors.test_reports import FIRST, LAST, a_life
 from tests.bookings.services.test_imports import DAY, HEAD, content
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
-from tests.browser.test_admin import log_in
+from tests.browser.test_admin import open_admin
 from tests.cast import make_booking, make_expert, make_slot
 from tests.staff import make_member
 
@@ -46,7 +46,7 @@ def experts(live_site):
 
 
 def test_a_number_opens_its_list_which_is_taken_along_in_a_file(page, experts):
-    log_in(page)
+    open_admin(page)
     page.get_by_role("link", name="Reports").first.click()
     page.get_by_role("link", name="Own dates").click()
     page.get_by_label("From").fill(FIRST.isoformat())
@@ -97,7 +97,7 @@ def test_a_file_is_tried_and_imported_while_the_page_tells(page, live_site):
     def work():
         imports.run_import(run_id=ImportRun.objects.latest("pk").pk)
 
-    log_in(page)
+    open_admin(page)
     choose(row, ["Nobody", *row[1:]])
     expect(page.get_by_role("heading", name="The file is being checked")).to_be_visible()
     work()
@@ -121,7 +121,7 @@ def test_it_works_without_scripts(make_context, live_site):
     make_slot(expert, at="10:00")
     make_member(expert.organization, email="maya@example.com", name="Maya Brandt")
     page = make_context(java_script_enabled=False).new_page()
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto("/admin/import/")
     page.get_by_role("radio", name="Bookings").check()
     row = [expert.name, DAY, "10:00", "Lena Fischer", "lena@example.com", "", "", ""]
@@ -139,7 +139,7 @@ def test_everybody_can_use_the_pages(make_context, experts, look):
     today = experts[1].today() + timedelta(days=1)
     make_booking(make_slot(experts[1], day=today), name="Lena Fischer")
     page = make_context(**look).new_page()
-    log_in(page)
+    let_in(page, "maya@example.com")
     found = []
     reports = [f"reports/?{OWN}&by={by}" for by in ("expert", "day", "type")]
     for path in (*reports, "import/", f"day/print/?day={today}"):
@@ -155,7 +155,7 @@ def test_a_day_is_a_page_of_paper_for_each_expert(page, experts):
     day = experts[1].today() + timedelta(days=1)
     for expert in (experts[1], make_expert(organization=experts[1].organization)):
         make_booking(make_slot(expert, day=day, at="12:00"), name="Lena Fischer")
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(f"/admin/day/print/?day={day}")
     expect(page.get_by_role("button", name="Print")).to_be_visible()
     page.emulate_media(media="print")

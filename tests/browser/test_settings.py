@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import expect
 
 from experts.models import Organization, SessionType
-from tests.browser.conftest import DESKTOP, PHONE
+from tests.browser.conftest import DESKTOP, PHONE, let_in
 from tests.browser.test_accessibility import AXE, RULES, RUN_AXE
-from tests.browser.test_admin import log_in, save
+from tests.browser.test_admin import save
 from tests.cast import make_expert, make_organization, make_session_type
 from tests.experts.services.test_pictures import drawn
 from tests.staff import admin_url, make_superuser
@@ -21,7 +21,7 @@ def organization(live_site):
 
 
 def open_settings(page, organization):
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(Organization, "change", organization.pk))
     return page.frame_locator("iframe[name=look]")
 
@@ -68,7 +68,7 @@ def test_everybody_can_use_the_settings(make_context, organization):
 
 def test_session_types_are_dragged_into_order_and_their_card_follows(page, organization):
     kinds = [make_session_type(organization, name=name, position=n) for n, name in enumerate(("One", "Two", "Three"))]
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(SessionType))
     handles = page.locator(".eb-drag")
     with page.expect_response(lambda answer: answer.url.endswith("/move/")) as moved:

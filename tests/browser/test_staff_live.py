@@ -5,9 +5,10 @@ from playwright.sync_api import expect
 
 from bookings.models import Booking, Status
 from experts.models import Membership, Role
+from tests.browser.conftest import let_in
 from tests.browser.test_live import TEN_SECONDS
 from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
-from tests.staff import PASSWORD, make_member
+from tests.staff import make_member
 
 
 @pytest.fixture
@@ -29,10 +30,8 @@ def clinic(live_site):
 
 
 def log_in(page, name="maya"):
+    let_in(page, f"{name}@example.com")
     page.goto(f"/admin/day/?day={day_ahead()}")
-    page.get_by_label("E-mail address").fill(f"{name}@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in", exact=True).click()
     live(page)
     return page
 

@@ -5,8 +5,8 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from bookings.models import WebhookDelivery, WebhookEndpoint
-from tests.browser.conftest import PHONE
-from tests.browser.test_admin import log_in
+from tests.browser.conftest import PHONE, let_in
+from tests.browser.test_admin import open_admin
 from tests.cast import make_organization, make_webhook
 from tests.staff import admin_url, make_superuser
 
@@ -18,7 +18,7 @@ def organization(live_site):
 
 
 def test_a_webhook_is_added_and_tried(page, organization):
-    log_in(page)
+    open_admin(page)
     page.get_by_role("link", name="Webhooks", exact=True).click()
     page.get_by_role("link", name="Add webhook").first.click()
     page.locator(".select2-selection").click()  # once the script has made it
@@ -43,7 +43,7 @@ def test_a_paused_webhook_is_resumed(make_context, organization, options):
     endpoint = make_webhook(organization, paused_at=timezone.now(), paused_reason="failing")
     kept = {"type": "booking.created", "payload": {"type": "booking.created"}, "status": "kept"}
     WebhookDelivery.objects.create(endpoint=endpoint, event_id="msg_1", **kept)
-    log_in(page)
+    let_in(page, "maya@example.com")
     page.goto(admin_url(WebhookEndpoint, "change", endpoint.pk))
     expect(page.get_by_text("It has failed for three days")).to_be_visible()
     page.get_by_role("button", name="Resume and send 1 event").click()

@@ -156,6 +156,10 @@ class _Held:
     def let_go(self):
         self._holder.rollback()
 
+    def change(self, statement: str, values: list) -> None:
+        """Change something under the lock, which others do not see yet."""
+        self._holder.execute(statement, values)
+
     def change_and_let_go(self, statement: str, values: list) -> None:
         """Change something under the lock, and let go."""
         self._holder.execute(statement, values)

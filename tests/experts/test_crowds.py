@@ -143,29 +143,26 @@ def test_nobody_is_told_what_was_read_before_they_asked():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reading_that_fails_is_tried_by_each_who_waited():
+@pytest.mark.parametrize(
+    ("flaw", "readings", "told"),
+    [
+        pytest.param("fails", 4, ValueError, id="each who waited tries it"),
+        pytest.param("is_too_slow", 2, OperationalError, id="nobody waits as long again"),
+    ],
+)
+def test_after_a_reading_that_failed(flaw, readings, told):
     changing, reads = Changing(), FreshReads()
-    changing.fails = True
+    setattr(changing, flaw, True)
     first, _ = ask_freshly(reads, changing, 1)
     assert wait_until(lambda: changing.begun == 1, seconds=10)
     rest, answers = ask_freshly(reads, changing, 3)
     assert wait_until(lambda: reads.waiting() == 2, seconds=10)
-    end(changing, first + rest, 4)
-    assert [type(answer) for answer in answers] == [ValueError] * 3
+    end(changing, first + rest, readings)
+    assert [type(answer) for answer in answers] == [told] * 3
+    if told is OperationalError:  # all know why, and not only whoever read
+        assert {type(answer.__cause__) for answer in answers} == {errors.LockNotAvailable}
+    assert changing.begun == readings
     assert reads._lines == {}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_after_a_reading_that_took_too_long_nobody_waits_as_long_again():
-    changing, reads = Changing(), FreshReads()
-    changing.is_too_slow = True
-    first, _ = ask_freshly(reads, changing, 1)
-    assert wait_until(lambda: changing.begun == 1, seconds=10)
-    rest, answers = ask_freshly(reads, changing, 3)
-    assert wait_until(lambda: reads.waiting() == 2, seconds=10)
-    end(changing, first + rest, 2)
-    assert [type(answer.__cause__) for answer in answers] == [errors.LockNotAvailable] * 3
-    assert changing.begun == 2
 
 
 def test_inside_a_transaction_nobody_waits_for_a_fresh_reading():

@@ -330,6 +330,13 @@ class TestMany:
         assert "11+ experts" in body_of(client.get("/", {"when": "week"}))
         assert "18+ experts" in body_of(client.get("/", {"when": "week", "page": 2}))
 
+    def test_of_those_who_are_free_on_a_day_fewer_are_listed(self, client, monkeypatch):
+        monkeypatch.setattr(discovery, "MOST_LISTED_THEN", 12)
+        for query in ({"when": "week"}, {"when": "week", "sort": "name"}):
+            last = body_of(client.get("/experts/", {"page": 99, **query}))
+            assert "10–12 of 12+" in last
+            assert "There are more" in last
+
     def test_how_many_match_on_other_days(self, client):
         body = body_of(client.get("/", {"when": "today", "search": "exp"}))
         assert "18+ experts match on other days" in body

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, models
+from django.db import DatabaseError, IntegrityError, models
 
 from bookings.models import Booking, Idempotency, Status, TurnedAway
-from experts.inserting import insert_all
+from experts.inserting import insert_all, update_row
 from tests.cast import make_slot
 from tests.statements import asked_of_database
 
@@ -54,6 +54,35 @@ def test_writes_what_django_would_write():
     assert [booking.pk for booking in made] == [row["id"] for row in stored[1]]
     assert not any(booking._state.adding for booking in made)
     made[0].save(update_fields=["notes"])  # as one that was read
+
+
+def test_writes_anew_what_django_would_save():
+    slot = make_slot(capacity=20)
+    plain, full = bookings_of(slot, "D")
+    insert_all([plain, full])
+    saved, updated = bookings_of(slot, "D"), bookings_of(slot, "D")
+    for rows in (saved, updated):
+        rows[0].pk, rows[1].pk = full.pk, plain.pk  # each becomes the other
+        rows[0].reference, rows[1].reference = rows[1].reference, rows[0].reference
+    for row in saved:
+        row.save(force_update=True)
+    expected = list(Booking.objects.order_by("id").values())
+    assert expected[0]["name"] == "Omar"
+    for row in (plain, full):
+        row.save(force_update=True)
+    with asked_of_database() as asked:
+        for row in updated:
+            update_row(row)
+    assert asked.statements == 2
+    assert list(Booking.objects.order_by("id").values()) == expected
+    assert not any(row._state.adding for row in updated)
+
+
+def test_a_row_that_is_not_there_is_said():
+    [row, _other] = bookings_of(make_slot(capacity=20), "E")
+    row.pk = 10**9
+    with pytest.raises(DatabaseError):
+        update_row(row)
 
 
 def test_what_is_left_to_the_database_has_its_defaults():

@@ -15,6 +15,7 @@ from experts.models import Expert, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.ordering import MOST_LISTED, Selection, Times
 from tests.cast import make_category, make_expert, make_organization, when
+from tests.statements import asked_of_database
 
 pytestmark = pytest.mark.django_db
 MANY = MOST_LISTED + 1  # so many that nobody is asked one by one
@@ -109,7 +110,7 @@ def selections(organization_id: int):
 @pytest.mark.parametrize("seed", range(6))
 def test_soonest_is_what_asking_each_tells(seed, monkeypatch):
     make_crowd(seed)
-    monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)  # slots in one statement, so that it takes several
+    monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)  # slots that are read at once, so that it takes several slices
     first = first_slots(bookable_slots())
     in_order = sorted(first, key=lambda pk: (first[pk], pk))
     for selection in selections(Expert.objects.active().order_by("-pk")[0].organization_id):
@@ -123,7 +124,8 @@ def test_soonest_is_what_asking_each_tells(seed, monkeypatch):
 def test_at_some_times_only_those_who_are_free_then(seed, monkeypatch):
     """On days of the clock that is shown of each: where the visitor is, or where one goes to see somebody in person."""
     make_crowd(seed)
-    monkeypatch.setattr(ordering, "LEAST_STRIDE", 3)
+    for name, number in (("LEAST_STRIDE", 3), ("FEW", 1), ("SAMPLE", 4), ("STRIDE_BY_NAME", 2)):
+        monkeypatch.setattr(ordering, name, number)
     today = timezone.now().date()
     evening = tuple(range(17, 24))
     tomorrow, now = today + timedelta(days=1), timezone.now()
@@ -145,9 +147,31 @@ def test_at_some_times_only_those_who_are_free_then(seed, monkeypatch):
             soonest = [pk for pk in in_order if pk in names]
             assert selection.soonest_within(times, upto) == soonest[:upto], (times, selection)
             named = [pk for pk in names if pk in first]
-            for sparse in (1000, 2):
+            # The last two: whether hardly anyone is free then or not, as all fit into one list.
+            for sparse, least in ((1000, 0), (2, 0), (2, 1000)):
                 monkeypatch.setattr(ordering, "SPARSE", sparse)
-                assert selection.by_name_within(times, upto) == named[:upto], (times, selection, sparse)
+                monkeypatch.setattr(ordering, "LEAST_OF_SAMPLE", least)
+                assert selection.by_name_within(times, upto) == named[:upto], (times, selection, sparse, least)
+
+
+def test_a_walk_is_one_statement_however_many_slices_it_takes(monkeypatch):
+    make_crowd(1)
+    for name, number in (("LEAST_STRIDE", 2), ("STRIDE_BY_NAME", 2)):
+        monkeypatch.setattr(ordering, name, number)
+    everybody = Selection(Expert.objects.active(), MANY, is_all=True)
+    now = timezone.now()
+    times = Times(now.date(), now.date() + timedelta(days=2), (), ZoneInfo("Europe/Berlin"), now)
+
+    def asked_for(ask) -> tuple[int, int]:
+        with asked_of_database() as asked:
+            found = ask()
+        return asked.statements, len(found)
+
+    for upto in (3, 9):
+        assert asked_for(lambda upto=upto: everybody.soonest(upto)) == (1, upto)
+        assert asked_for(lambda upto=upto: everybody.by_name_within(times, upto)) == (1, upto)
+        # With one for the zones in which somebody is.
+        assert asked_for(lambda upto=upto: everybody.soonest_within(times, upto)) == (2, upto)
 
 
 def test_by_name_then_in_the_order_in_which_they_were_added():

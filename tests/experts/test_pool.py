@@ -66,6 +66,20 @@ def test_connections_that_the_server_has_ended_are_given_to_nobody(postgres, poo
     assert [ask(pool) for _request in range(4)] == [1] * 4
 
 
+def test_the_connection_that_came_back_last_is_given_first(pool_of):
+    pool = pool_of()
+    taken = [pool.getconn() for _number in range(3)]
+    for connection in taken:
+        pool.putconn(connection)
+    again = [pool.getconn() for _number in range(3)]
+    assert again == taken[::-1]
+    for connection in again[:2]:
+        pool.putconn(connection)
+    with pool.connection() as one:
+        assert one is again[1]
+    pool.putconn(again[2])
+
+
 def test_who_waits_when_the_server_has_no_connection_left_gets_one_that_comes_back(postgres, pool_of):
     """And when the load has gone, nobody waits for a pause between two attempts."""
     pool = pool_of(size=4, user="visitor")

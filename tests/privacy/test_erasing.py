@@ -13,7 +13,7 @@ from bookings.access import rate_limits
 from bookings.errors import Busy
 from bookings.mail import log
 from bookings.models import Booking, Erasure, MailKind, Proof, Proven, Status, WebhookDelivery
-from bookings.privacy import erasing, rooms
+from bookings.privacy import erasing, of_addresses, of_bookings
 from bookings.privacy.registry import Subject
 from bookings.webhooks.attempts import end_attempt
 from bookings.webhooks.http_client import Outcome
@@ -210,11 +210,11 @@ def test_asking_again_is_one_order_that_takes_what_has_come_since():
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (rooms.bookings_of, "booking_of_address"),
-        (rooms.history_of, "booking_event_of_address"),
-        (rooms.mails_of, "notification_to_address"),
-        (rooms.waitlist_of, "waitlist_of_address"),
-        (lambda subject: rooms.deliveries_of(["EB-9FD4-K7TQ"]), "webhook_delivery_of_booking"),
+        (of_bookings.bookings_of, "booking_of_address"),
+        (of_bookings.history_of, "booking_event_of_address"),
+        (of_bookings.mails_of, "notification_to_address"),
+        (of_addresses.waitlist_of, "waitlist_of_address"),
+        (lambda subject: of_bookings.deliveries_of(["EB-9FD4-K7TQ"]), "webhook_delivery_of_booking"),
     ],
 )
 def test_what_belongs_to_an_address_is_found_by_an_index(rows, index):

@@ -103,6 +103,8 @@ def test_a_shorter_time_says_what_it_would_erase_and_wants_to_be_sent_twice():
     form |= {"retention_months": "12", "min_notice": "1 h", "cancel_until": "2 h"}
     refused = owner.post(page, form)
     assert "1 booking of before" in str(errors_of(refused)["retention_months"])
+    # What nobody types into a hidden field is no consent either.
+    assert "retention_months" in errors_of(owner.post(page, form | {"warned_of": "12\x00"}))
     assert Organization.objects.get(pk=expert.organization_id).retention_months is None
     again = refused.context["adminform"].form["warned_of"].value()
     assert owner.post(page, form | {"warned_of": again}).status_code == 302

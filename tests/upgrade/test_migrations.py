@@ -17,6 +17,12 @@ ALL_RIGHT: dict[str, str] = {
     "bookings.0046_organization_of_bookings_known RunPython": (
         "fills a column that the old code does not know, some thousand rows at a time"
     ),
+    "bookings.0048_organization_of_rows RunSQL": (
+        "has the trigger on experts who change their organisation write to more tables, unnoticed by the old code"
+    ),
+    "bookings.0049_organization_of_rows_known RunPython": (
+        "fills columns that the old code does not know, some thousand rows at a time"
+    ),
 }
 
 

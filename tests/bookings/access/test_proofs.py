@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from bookings.access import proofs
 from bookings.models import Booking, Proof, Status
-from bookings.models.booking import read_reference
+from bookings.references import read_reference
 from tests.cast import make_booking, make_slot
 
 pytestmark = pytest.mark.django_db

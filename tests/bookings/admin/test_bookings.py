@@ -245,6 +245,18 @@ def test_a_slot_that_cannot_be_had_is_a_message_and_nothing_typed_is_lost(staff,
     assert Booking.objects.count() == before + 1
 
 
+def test_demand_is_of_the_last_entries_where_there_are_very_many(staff, monkeypatch):
+    monkeypatch.setattr("bookings.admin.turned_away.MOST_COUNTED", 2)
+    first, last = make_slot(), make_slot()
+    for slot in (first, last, last):
+        TurnedAway.objects.create(slot=slot, reason="full", source="web")
+    page = staff.get(admin_url(TurnedAway))
+    assert [(row["expert_id"], row["number"]) for row in page.context["demand"]] == [(last.expert_id, 2)]
+    assert "Of the last 2 entries" in page.text
+    TurnedAway.objects.filter(slot=first).delete()
+    assert "Last 7 days" in staff.get(admin_url(TurnedAway)).text
+
+
 def test_demand_that_staff_could_not_meet_is_kept(staff):
     slot = _full()
     staff.post(admin_url(Booking, "add"), request_for(slot))

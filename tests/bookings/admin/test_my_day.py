@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from bookings.admin.day_drawing import WORDS
 from bookings.models import Booking, NoteReading, Status
-from bookings.selectors.staff_day import Look
+from bookings.selectors.staff_columns import Look
 from experts.models import Role, Slot, TimeOff
 from tests.bookingsite.isolation import make_hours
 from tests.cast import fresh, make_booking, make_expert, make_organization, make_question, make_slot

@@ -12,8 +12,8 @@ from bookings import tasks
 from bookings.mail import limits
 from bookings.mail.examples import REFERENCE, SHOWN, example_mail
 from bookings.models import Booking, MailKind, Notification, Suppression
-from bookings.models.booking import read_reference
 from bookings.models.recipient import SuppressionReason, recipient_key
+from bookings.references import read_reference
 from experts.models import Organization, Role
 from tests.cast import make_expert, make_organization
 from tests.forms import filled_in

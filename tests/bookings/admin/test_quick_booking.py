@@ -456,3 +456,12 @@ def test_the_part_alone_is_for_the_dialog(clinic):
     assert "<html" not in part
     assert "<html" in client.get(URL).content.decode()
     assert reverse("admin:book") == URL
+
+
+def test_an_organisation_beyond_the_first_ones_by_name_can_be_chosen(monkeypatch):
+    monkeypatch.setattr("bookings.admin.quick_booking_desk.MOST_ORGANIZATIONS", 1)
+    first, last = make_expert(organization=make_organization(name="A")), make_organization(name="Z")
+    make_expert(organization=last)
+    page = logged_in(make_superuser()).get(URL, {"organization": last.pk})
+    assert page.context["organization"] == last
+    assert page.context["organizations"] == [last, first.organization]

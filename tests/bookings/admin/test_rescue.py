@@ -253,7 +253,7 @@ def test_the_menu_says_how_many_are_to_do(staff, away):
     assert str(item["badge"]) == "1"
 
 
-def test_the_menu_counts_in_one_statement_that_reads_closed_slots_alone(staff, away, rf):
+def test_the_menu_counts_by_way_of_closed_slots_and_asks_no_more_where_there_are_none(staff, away, rf):
     lose(away)
     first = timezone.now() + timedelta(days=3)
     starts = [first + timedelta(hours=number) for number in range(2000)]
@@ -273,11 +273,16 @@ def test_the_menu_counts_in_one_statement_that_reads_closed_slots_alone(staff, a
 
     with connection.execute_wrapper(keep):
         assert to_do(request) == 1
-    [(statement, values)] = asked
+    (statement, values), _bookings = asked
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE experts_slot")
         cursor.execute(f"EXPLAIN {statement}", values)
         assert "slot_closed" in str(cursor.fetchall())
+    asked.clear()
+    services.cancel(booking_id=Booking.objects.get().pk, by_customer=False)
+    with connection.execute_wrapper(keep):
+        assert to_do(request) is None
+    assert len(asked) == 1
 
 
 def test_the_menu_counts_what_somebody_may_rescue_and_nothing_else(house, away, colleague, rf):

@@ -9,7 +9,8 @@ from bookings.mail.recipients import recipients
 from bookings.mail.rules import MailKind
 from bookings.models import Booking
 from bookings.permissions import may_read_notes
-from bookings.selectors.staff_day import experts_to_choose, read_day
+from bookings.selectors.staff_day import read_day
+from bookings.selectors.staff_experts import experts_to_choose
 from experts.models import Membership, Role, SessionType
 from experts.permissions import reach_of
 from tests.api.caller import Caller, make_token

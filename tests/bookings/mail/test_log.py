@@ -9,8 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from bookings import services, tasks
-from bookings.mail import messages as mails
-from bookings.mail import outbox
+from bookings.mail import building, outbox
 from bookings.mail.log import MailNotSentError
 from bookings.models import Booking, LookupRequest, Notification, OutboxMail, Status
 from tests.cast import book, make_booking, make_expert, make_organization, make_slot
@@ -114,7 +113,7 @@ def test_a_mistake_of_ours_is_logged_too(monkeypatch, caplog):
     def broken(*args):
         raise KeyError(booking.email)
 
-    monkeypatch.setattr(mails, "times_of", broken)
+    monkeypatch.setattr(building, "times_of", broken)
     send(booking)
     assert is_tried_again()
     assert log() == [("confirmed", "lena@example.com", "failed", 1, "KeyError")]

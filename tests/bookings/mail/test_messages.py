@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bookings.mail.messages import ACCENT_COLOURS
+from bookings.mail.building import ACCENT_COLOURS
 from bookings.models import Booking, LookupLink, LookupRequest, Status
 from bookings.tasks import send_lookup_link
 from experts.models import Organization

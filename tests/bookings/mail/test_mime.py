@@ -10,8 +10,8 @@ from django.core.mail import BadHeaderError, EmailMultiAlternatives
 from django.core.mail.message import sanitize_address
 
 from bookings.mail import mime
+from bookings.mail.building import Mail
 from bookings.mail.examples import SHOWN, example_mail
-from bookings.mail.messages import Mail
 from tests.cast import make_expert, make_organization
 
 

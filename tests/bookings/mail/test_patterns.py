@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from bookings.mail import messages
+from bookings.mail import building
 from bookings.mail.messages import Before, booking_mail
-from bookings.mail.patterns import Shown, patterns
+from bookings.mail.patterns import patterns
 from bookings.mail.rules import FOR_STAFF
 from bookings.models import MailKind, Status
+from experts.patterns import Shown
 from tests.cast import make_booking, make_expert, make_organization, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +78,7 @@ def test_as_rendered(bookings, kind, monkeypatch):
 
     first, again = written(), written()
     assert first == again
-    monkeypatch.setattr(messages, "_common_of", lambda *_about: None)
+    monkeypatch.setattr(building, "_common_of", lambda *_about: None)
     assert first == written()
 
 

@@ -209,7 +209,7 @@ def test_looking_takes_the_same_statements_for_one_and_for_many_and_reads_indexe
         make_booking(make_slot(expert, at=f"{10 + n}:00"), name=f"Maya {n}", email=f"maya{n}@example.com")
     with CaptureQueriesContext(connection) as captured:
         assert len(find_people(Booking.objects.all(), "maya")) == 8
-    assert len(captured.captured_queries) == 3
+    assert len(captured.captured_queries) == 4
     assert len([q for q in one.captured_queries if "to_tsquery" in q["sql"]]) == 1
     for text, indexes in (
         ("07700 900412", {"booking_of_phone", "booking_of_phone_begun"}),

@@ -126,7 +126,7 @@ def test_the_number_of_queries_depends_on_nothing():
         with asked_of_database() as asked:
             reports.read_report(scope, scope)
         counts.append(asked.statements)
-    assert counts == [12, 12], asked
+    assert counts == [10, 10], asked
 
 
 def test_a_time_to_add_is_the_first_gap_from_the_wanted_hour_on():

@@ -9,15 +9,11 @@ from django.utils import timezone
 
 from bookings import services
 from bookings.models import Booking, Status
+from bookings.selectors import staff_experts
 from bookings.selectors.rescue import cannot_take_place
-from bookings.selectors.staff_day import (
-    Away,
-    Count,
-    Look,
-    choose_columns,
-    experts_to_choose,
-    read_day,
-)
+from bookings.selectors.staff_columns import Away, Count, Look
+from bookings.selectors.staff_day import read_day
+from bookings.selectors.staff_experts import choose_columns, experts_to_choose
 from experts.models import Expert, Role, Slot, TimeOff, WeeklyHours
 from experts.permissions import reach_of
 from tests.cast import (
@@ -202,6 +198,21 @@ def test_no_more_columns_than_there_is_room_for_and_those_who_work_first():
     assert choose_columns(found, ()) == experts[1:13]
     assert choose_columns(found, [experts[0].pk, experts[13].pk, experts[13].pk + 1]) == [experts[0], experts[13]]
     assert choose_columns(experts_to_choose(reach, organization, DAY + timedelta(days=9)), ()) == experts[:12]
+
+
+def test_of_more_experts_than_can_be_chosen_those_are_cut_off_who_do_not_work(monkeypatch):
+    monkeypatch.setattr(staff_experts, "MOST_TO_CHOOSE", 3)
+    organization, category = make_organization(), make_category()
+    experts = [make_expert(organization=organization, category=category, name=f"Expert {n}") for n in range(6)]
+    reach = reach_of(make_member(organization))
+    assert experts_to_choose(reach, organization, DAY) == experts[:3]
+    make_slot(experts[1], is_closed=True)
+    make_slot(experts[4])
+    assert experts_to_choose(reach, organization, DAY) == [experts[0], experts[1], experts[4]]
+    make_slot(experts[2]), make_slot(experts[5])
+    found = experts_to_choose(reach, organization, DAY)
+    assert found == [experts[2], experts[4], experts[5]]
+    assert [expert.works for expert in found] == [True, True, True]
 
 
 # By brute force

@@ -11,7 +11,7 @@ from pghistory.models import Context
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from bookings import services
-from bookings.models import Booking, Status, TurnedAway
+from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from bookings.services import cleanup
 from bookings.services.cleanup import delete_old
 from experts.models import SignIn, SignInTry
@@ -64,6 +64,18 @@ def test_requests_and_bookings_stay_whatever_became_of_them():
 def test_a_running_hold_stays():
     services.hold_slot(slot_id=make_slot().pk, visitor=VISITOR)
     assert delete_old()["holds"] == 0
+
+
+def test_what_nobody_proved_goes_after_a_day_and_who_waited_a_month_after_the_session():
+    long_ago, yesterday = timezone.now() - timedelta(days=40), timezone.now() - timedelta(days=2)
+    for status in (Status.HELD, Status.EXPIRED):
+        make_booking(make_slot(), status=status, awaits_proof=True, expires_at=yesterday)
+    over, ahead = make_slot(starts_at=long_ago + timedelta(days=5)), make_slot()
+    for slot in (over, ahead):
+        WaitlistEntry.objects.create(slot=slot, email="lena@example.com", status="WAITING", created_at=long_ago)
+    deleted = delete_old()
+    assert (deleted["holds"], deleted["waitlists"]) == (2, 1)
+    assert WaitlistEntry.objects.get().slot == ahead
 
 
 def test_in_batches_and_no_more_than_so_many(monkeypatch):

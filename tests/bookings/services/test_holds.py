@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services, tasks
 from bookings.errors import InvalidDetails, NotAllowed, NotFound, SlotTaken, TooManyHolds
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
+from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import caution
 from tests.cast import book, fresh, make_booking, make_expert, make_slot
 from tests.concurrency.contention import held_row, run_together
@@ -55,6 +56,35 @@ class TestHolding:
         first, second = make_slot(expert, at="09:00"), make_slot(expert, at="10:00")
         assert hold(first) == hold(second)
         assert (fresh(first).state, fresh(second).state) == ("open", "held")
+
+    def test_what_was_looked_at_before_another_tab_held(self):
+        """The look said that there is no hold; under the lock there is one by now, and it moves."""
+        expert = make_expert()
+        first, second = make_slot(expert, at="09:00"), make_slot(expert, at="10:00")
+        seen = slot_for_visitor(second.pk, VISITOR)
+        held = hold(first)
+        assert (seen.has_holds, slot_for_visitor(second.pk, VISITOR).has_holds) == (False, True)
+        assert hold(second, seen=seen) == held
+        assert (fresh(first).state, fresh(second).state) == ("open", "held")
+
+    def test_what_was_looked_at_before_another_tab_held_the_very_slot(self):
+        slot = make_slot(capacity=3)
+        seen = slot_for_visitor(slot.pk, VISITOR)
+        held = hold(slot)
+        assert hold(slot, seen=seen) == held
+        assert fresh(slot).seats_held == 1
+
+    def test_what_was_looked_at_before_others_took_seats(self):
+        slot = make_slot(capacity=2)
+        seen = slot_for_visitor(slot.pk, VISITOR)
+        book(slot)
+        assert hold(slot, seen=seen).slot.seats_left == 0
+        with pytest.raises(SlotTaken):
+            hold(slot, OTHER, seen=slot_for_visitor(slot.pk, "c" * 32))
+        seen = slot_for_visitor(make_slot(slot.expert, at="15:00").pk, OTHER)
+        book(seen.slot)
+        with pytest.raises(SlotTaken):
+            services.hold_slot(slot_id=seen.slot.pk, visitor=OTHER, seen=seen)
 
     def test_a_move_that_is_refused_keeps_the_hold(self):
         expert = make_expert()
@@ -283,6 +313,15 @@ class TestAtOnce:
         results = run_together(lambda n: hold(slot, f"{n:032}"), count=16)
         assert sum(isinstance(result, Booking) for result in results) == 1
         assert all(isinstance(result, Booking | SlotTaken) for result in results)
+
+    def test_one_visitor_in_many_tabs_of_one_expert_has_one(self, settings):
+        settings.LOCK_TIMEOUT_MS = 30_000
+        expert = make_expert()
+        slots = [make_slot(expert, at=f"{9 + n:02}:00") for n in range(8)]
+        seen = [slot_for_visitor(slot.pk, VISITOR) for slot in slots]
+        results = run_together(lambda n: hold(slots[n], seen=seen[n]), count=8)
+        assert {result.pk for result in results} == {Booking.objects.get().pk}
+        assert sum(fresh(slot).seats_held for slot in slots) == 1
 
     def test_one_visitor_in_many_tabs_never_has_more_than_two(self, settings):
         settings.LOCK_TIMEOUT_MS = 30_000

@@ -375,6 +375,7 @@ def test_a_month_after_the_session_nobody_is_remembered_to_have_waited():
     join(old)
     over = timezone.now() - timedelta(days=31)
     move_slot(old, over - timedelta(hours=1), over)
+    WaitlistEntry.objects.filter(slot=old).update(created_at=over - timedelta(days=1))
     delete_old()
     assert WaitlistEntry.objects.get().slot == kept
 

@@ -190,7 +190,7 @@ class TestTheLoser:
         make_booking(slot)
         client.get(url(slot))
         [row] = TurnedAway.objects.values()
-        assert set(row) == {"id", "slot_id", "reason", "source", "people", "created_at"}
+        assert set(row) == {"id", "slot_id", "reason", "source", "people", "created_at", "of_organization_id"}
 
     def test_the_last_seat_of_a_group_needs_no_choice_of_seats(self, client):
         slot = make_slot(make_expert(max_party=3), capacity=5)

@@ -452,4 +452,4 @@ def test_demand_is_kept_without_a_person(client):
     make_booking(slot)
     press(client, slot)
     [row] = TurnedAway.objects.values()
-    assert set(row) == {"id", "slot_id", "reason", "source", "people", "created_at"}
+    assert set(row) == {"id", "slot_id", "reason", "source", "people", "created_at", "of_organization_id"}
