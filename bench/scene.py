@@ -19,8 +19,11 @@ from bookingsite.devserver import servers
 FLOWS = 3_000  # that django-appointment can be asked for
 
 
+Turns = dict[str, tuple[stage.Site | None, Callable[[], Run]]]
+
+
 class Scene:
-    """The product, Express, and what starts more. Everything ends with ``opened``.
+    """The product, Express, plain Django, and what starts more. Everything ends with ``opened``.
 
     ``logs`` is for what programs say, ``results`` for what is kept; ``note`` tells whoever waits.
     """
@@ -29,14 +32,15 @@ class Scene:
         self.logs, self.results, self.environ, self.note = logs, results, environ, note
         self.product: Contender
         self.express: Contender
+        self.django: Contender
 
     @property
     def contenders(self) -> list[Contender]:
-        return [self.product, self.express]
+        return [self.product, self.express, self.django]
 
-    def turns(self, run: Callable[[Contender], Run]) -> dict[str, tuple[stage.Site | None, Callable[[], Run]]]:
-        """The same for all, as ``in_turns`` takes it."""
-        return {who.name: (who.site, partial(run, who)) for who in self.contenders}
+    def turns(self, run: Callable[[Contender], Run], *who: Contender) -> Turns:
+        """The same for all, or for some, as ``in_turns`` takes it."""
+        return {each.name: (each.site, partial(run, each)) for each in who or self.contenders}
 
     @contextlib.contextmanager
     def django_appointment(self) -> Iterator[tuple[Contender, list[dict[str, Any]]]]:
@@ -69,7 +73,7 @@ class Scene:
 
 @contextlib.contextmanager
 def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
-    """Start servers, fill databases, start the product and Express."""
+    """Start servers, fill databases, start the product, Express and plain Django."""
     with contextlib.ExitStack() as stack:
         folder = os.environ.get("LOGS") or stack.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-bench-"))
         logs = Path(folder)
@@ -78,17 +82,23 @@ def opened(results: Path, note: Callable[[str], None]) -> Iterator[Scene]:
         scene = Scene(logs, results, environ, note)
         slots = data.Slots(environ["DATABASE_URL"], "experts_slot")
         scene.product = product_contender("product", stack.enter_context(stage.product(logs, environ)), slots)
-        peer = scene.make_database("express")
-        data.seed_express(peer)
-        scene.express = Contender(
-            "Express",
-            stack.enter_context(stage.express(logs, peer)),
-            "/api/slots/{slot}/book",
-            data.Slots(peer, "slots"),
-            "SELECT sum(booked), max(booked - capacity) FROM slots",
-            "SELECT id FROM bookings",
-        )
+        scene.express = _seed("Express", stage.express, scene, stack)
+        scene.django = _seed("Django", stage.plain_django, scene, stack)
         yield scene
+
+
+def _seed(name: str, start: Callable[..., Any], scene: Scene, stack: contextlib.ExitStack) -> Contender:
+    """Somebody who does what the seeds do, on a database of its own."""
+    url = scene.make_database(name.lower())
+    data.seed_express(url)
+    return Contender(
+        name,
+        stack.enter_context(start(scene.logs, url)),
+        "/api/slots/{slot}/book",
+        data.Slots(url, "slots"),
+        "SELECT sum(booked), max(booked - capacity) FROM slots",
+        "SELECT id FROM bookings",
+    )
 
 
 def product_contender(name: str, site: stage.Site, slots: data.Slots) -> Contender:

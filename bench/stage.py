@@ -222,6 +222,21 @@ def express(logs: Path, database_url: str) -> Iterator[Site]:
 
 
 @contextlib.contextmanager
+def plain_django(logs: Path, database_url: str) -> Iterator[Site]:
+    """What Express is asked to do in plain Django, behind the usual worker of the server that `web` has."""
+    folder, port = HERE / "peers" / "django", free_port()
+    command = [str(BIN / "gunicorn"), "app:application", "--bind", f"127.0.0.1:{port}", "--no-control-socket"]
+    command += ["--worker-class", "gthread", "--workers", "2", "--threads", "64"]
+    with process("django", command, logs, cwd=folder, env=os.environ | pg(database_url)) as started:
+        site = Site(port, {"web": port}, {"web": started})
+        wait_for(port, "/", started)
+        try:
+            yield site
+        finally:
+            site.resume()
+
+
+@contextlib.contextmanager
 def django_appointment(logs: Path, environ: dict[str, str], flows: int) -> Iterator[tuple[Site, list[dict[str, Any]]]]:
     """django-appointment, from the package index, behind the server that the product's `web` uses.
 

@@ -59,7 +59,7 @@ def bursts(scene: Scene) -> list[Comparison]:
                 }
                 return crowd | {"facts": _facts(peaks) | facts}
 
-            turns = scene.turns(run)
+            turns = scene.turns(run, scene.product, scene.express)
             if seats == 1:
                 turns["product"] = (scene.product.site, lambda run=run_with_others: run(scene.product))
             work = f"{clients:,} clients at once, {seats} seat{'s' * (seats > 1)}"
