@@ -16,6 +16,8 @@ from experts import arrivals
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 
+FEW = 4  # who want one thing at a moment and are no crowd yet
+
 Connection = TypeVar("Connection")
 
 
@@ -64,6 +66,12 @@ class FairShare(Generic[Connection]):
             if not line.answering and not line.lent:
                 del self._lines[name]
             return None
+
+    def is_crowd(self, name: bytes) -> bool:
+        """Whether more than a few want what this line wants."""
+        with self._lock:
+            line = self._lines.get(name)
+            return line is not None and line.answering + len(line.waiting) > FEW
 
     def lend(self, name: bytes) -> tuple[Connection, float] | None:
         """Note that the calling thread waits for another one. Returns whom a thread has to answer meanwhile, if any."""

@@ -13,7 +13,7 @@ connection, up to two seconds each.
 
 Programs that book have no thread: the main thread answers them, as visits (experts/waiting.py,
 docs/decisions/0062-visits.md). All but the writing waits for others most of the time, and to hand it from thread to
-thread took a third of what it cost.
+thread took a third of what it cost. It works for a crowd in short moments, between which others have their turn.
 
 And a crowd that wants one thing has a few threads and no more (fair_share.py): whoever wants another slot meanwhile
 waits for nobody (docs/decisions/0061-a-crowd-has-its-share.md).
@@ -56,7 +56,9 @@ READ_AHEAD = 4096  # more than a request to book takes; what is longer is in no 
 # What is answered by a visit. Its view, and all that is on the way to it, waits by experts/waiting.py only.
 VISITS = re.compile(rb"POST /api/v1/slots/\d{1,19}/book[ ?]")
 MOST_VISITS = 512  # whoever comes when there are as many has a thread
-VISITS_OF_A_CROWD = 16  # each of whom others wait for, as all are in one thread
+VISITS_OF_A_CROWD = 64  # who share what is asked and read for them
+CROWD_SECONDS = 0.002  # after which others have their turn, as all are in one thread
+ACCEPTED_OF_A_CROWD = 8  # connections at a time
 # The thread of all visits waits for nobody's connection: neither for what should be there, nor to be rid of an answer.
 _AT_ONCE = struct.pack("ll", 0, 10_000)  # seconds and microseconds
 _WITHOUT_END = struct.pack("ll", 0, 0)
@@ -80,6 +82,7 @@ class Worker(ThreadWorker):
         self._visit_shares: FairShare[TConn] = FairShare(VISITS_OF_A_CROWD)
         self._to_resume: list[tuple[Visit, Any]] = []
         self._resuming = threading.Lock()
+        self._of_crowds: deque[Callable[[], None]] = deque()  # what is to be done next for visits of crowds
         # A connection is an open file; often 1,024 are allowed.
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -88,6 +91,23 @@ class Worker(ThreadWorker):
 
     # What follows runs in the main thread, which waits for nothing.
 
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what has come, then go on with crowds for a moment: before the next one all others have had their turn."""
+        super().wait_for_and_dispatch_events(0 if self._of_crowds else timeout)
+        end = time.monotonic() + CROWD_SECONDS
+        while self._of_crowds:
+            self._of_crowds.popleft()()
+            if time.monotonic() > end:
+                break
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection; of a crowd several, as the main thread comes back only after having worked for it."""
+        for _ in range(ACCEPTED_OF_A_CROWD if self._of_crowds else 1):
+            known = self.nr_conns
+            super().accept(listener)
+            if not known < self.nr_conns < self.worker_connections:
+                break
+
     def enqueue_req(self, conn: TConn) -> None:
         """Have a request answered."""
         conn.data_ready = conn.data_ready or conn.initialized or _is_readable(conn, 0)
@@ -95,7 +115,7 @@ class Worker(ThreadWorker):
             self._look_later(conn)
         elif line := self._line_of_visit(conn):
             if self._visit_shares.enter(line, conn):
-                self._visit(conn, line, None)
+                self._soon(functools.partial(self._visit, conn, line, None), is_patient=self.is_crowd(line))
         elif self._under_way < self.cfg.threads:
             self._submit(conn)
         elif probes := self._threads_of_probe(conn):
@@ -166,9 +186,20 @@ class Worker(ThreadWorker):
         start = _start_of(conn)
         return line_of(start) if VISITS.match(start) and _takes_answers(conn) else b""
 
+    def is_crowd(self, line: bytes) -> bool:
+        """Whether more than a few want what this line of a request wants."""
+        return self._visit_shares.is_crowd(line)
+
+    def _soon(self, step: Callable[[], None], *, is_patient: bool) -> None:
+        """Do something for a visit: now, unless it is one of a crowd."""
+        if is_patient:
+            self._of_crowds.append(step)
+        else:
+            step()
+
     def _visit(self, conn: TConn, line: bytes, came_at: float | None) -> None:
         self._visits += 1
-        self._proceed(Visit(self, functools.partial(self._answer_visit, conn, line, came_at)), None)
+        self._proceed(_Booking(self, functools.partial(self._answer_visit, conn, line, came_at), line), None)
 
     def _answer_visit(self, conn: TConn, line: bytes, came_at: float | None) -> tuple[TConn, bytes, "Future[Any]"]:
         _bound(conn, _AT_ONCE)
@@ -185,16 +216,14 @@ class Worker(ThreadWorker):
             if isinstance(error := done.exception(), SystemExit):  # the process is to end (SIGABRT)
                 raise error
             if following := self._visit_shares.leave(line):
-                next_conn, came_at = following
-                # Not at once: between those of a crowd others have their turn.
-                self.method_queue.defer(self._visit, next_conn, line, came_at)
+                self._of_crowds.append(functools.partial(self._visit, following[0], line, following[1]))
             self.finish_request(conn, done)
 
     def _resume(self) -> None:
         with self._resuming:
             visits, self._to_resume = self._to_resume, []
         for visit, told in visits:
-            self._proceed(visit, told)
+            self._soon(functools.partial(self._proceed, visit, told), is_patient=visit.is_patient)
 
     def resume(self, visit: Visit, told: Any) -> None:
         """Have the main thread go on with a visit. Called by any thread."""
@@ -277,6 +306,18 @@ class Worker(ThreadWorker):
         if not self.alive or self._under_way > self.cfg.threads:
             return False
         return bool(conn.parser.unreader.buf.getvalue()) or _is_readable(conn, STAY_MS / 1000)
+
+
+class _Booking(Visit):
+    """Somebody who books: ``line`` is the first line of the request."""
+
+    def __init__(self, host: Worker, function: Callable[[], Any], line: bytes) -> None:
+        super().__init__(host, function)
+        self._worker, self._line = host, line
+
+    @property
+    def is_patient(self) -> bool:
+        return self._worker.is_crowd(self._line)
 
 
 class _Place(NamedTuple):

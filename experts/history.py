@@ -60,16 +60,13 @@ def writing_cursor() -> CursorWrapper:
     return connection.cursor() if unsaid() else prepared_cursor()
 
 
-def carried(task: Callable[[], None]) -> Callable[[], None]:
-    """Return the same task for a thread that is to do it in the context of this one."""
+def carry_out(task: Callable[[], None]) -> None:
+    """Do what belongs to another thread or visit, in a copy of its context: with its history."""
     if _current() is None:
-        return task
-
-    def within() -> None:
-        with connection.execute_wrapper(tell_once):
-            task()
-
-    return within
+        task()
+        return
+    with connection.execute_wrapper(tell_once):
+        task()
 
 
 def tell_once(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:

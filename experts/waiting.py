@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -37,6 +38,11 @@ class Visit(greenlet):
     def proceed(self, told: Any = None) -> Any:
         """Begin, or go on, until it pauses or is ``dead``; then return what its function does. By its host alone."""
         return self.switch(told) if self else self.switch()
+
+    @property
+    def is_patient(self) -> bool:
+        """Whether it may wait longer than others, as it is one of a crowd."""
+        return False
 
     def pause(self) -> Any:
         """Let others go on until the host resumes this visit. Returns what it was told."""
@@ -70,6 +76,18 @@ def in_thread(task: Callable[[], Answer]) -> Answer:
     if error is not None:
         raise error
     return answer  # type: ignore[no-any-return]  # of a greenlet all is Any
+
+
+def hand_over() -> Callable[[Callable[[], None]], None] | None:
+    """Return what has a thread do something as if this visit did, while it pauses; None outside of visits.
+
+    Called by any thread. The visit itself need not go on for that: others may have their turn before it.
+    """
+    visit = current_visit()
+    if visit is None:
+        return None
+    host, context = visit.host, copy_context()
+    return lambda task: host.submit(partial(context.copy().run, task))
 
 
 class News(Generic[Answer]):
@@ -130,48 +148,63 @@ class Event:
 
 
 class AskedTogether(Generic[Answer]):
-    """Has the questions of visits that ask at one moment be asked together. For visits of one host.
+    """Has the questions of visits that ask at one moment be asked together, by a thread. For visits of one host.
 
-    The first to ask asks at once; those who do so meanwhile wait, and the first of them asks for all that wait.
+    Those that come while it asks are asked for next; it ends when nobody waits any more. A visit that is patient lets
+    the others of its host that can go on do so first: they may have questions, too. No other visit waits for that.
     """
 
     def __init__(self, ask: Callable[[list[Any]], list[Answer]]) -> None:
         self._ask = ask  # answers in the order of the questions; run in a thread
-        self._next: list[_Question[Answer]] = []
-        self._is_asking = False
+        self._lock = threading.Lock()
+        self._lines: dict[bool, _Questions[Answer]] = {is_patient: _Questions() for is_patient in (False, True)}
 
     def __call__(self, question: Any) -> Answer:
         """Return the answer, or raise what asking has raised."""
-        mine: _Question[Answer] = _Question(question)
-        self._next.append(mine)
-        while mine.answers is None:
-            if self._is_asking:
-                mine.news.get()
-            else:
-                self._ask_for_all()
+        visit = current_visit()
+        assert visit is not None, "for visits only"
+        is_patient = visit.is_patient
+        line, mine = self._lines[is_patient], _Question[Answer](question)
+        with self._lock:
+            line.next.append(mine)
+            is_first, line.is_being_asked = not line.is_being_asked, True
+        if is_first:
+            if is_patient:
+                visit.host.resume(visit, None)
+                visit.pause()
+            visit.host.submit(partial(self._ask_for_all, line))
+        mine.news.get()
         if mine.error is not None:
             raise mine.error
         return mine.answers[0]
 
-    def _ask_for_all(self) -> None:
-        asked, self._next = self._next, []
-        self._is_asking = True
-        try:
-            answers = in_thread(lambda: self._ask([each.question for each in asked]))
-            for each, answer in zip(asked, answers, strict=True):
-                each.answers = [answer]
-        except BaseException as error:  # whatever it is: who was asked for must not wait for ever
+    def _ask_for_all(self, line: "_Questions[Answer]") -> None:
+        while True:
+            with self._lock:
+                asked, line.next = line.next, []
+                line.is_being_asked = bool(asked)
+            if not asked:
+                return
+            try:
+                answers = self._ask([each.question for each in asked])
+                for each, answer in zip(asked, answers, strict=True):
+                    each.answers = [answer]
+            except BaseException as error:  # whatever it is: who was asked for must not wait for ever
+                for each in asked:
+                    each.error = error
             for each in asked:
-                each.answers, each.error = [], error
-        finally:
-            self._is_asking = False
-            for each in (*asked, *self._next[:1]):  # of these whoever goes on first asks for all
                 each.news.put(None)
+
+
+class _Questions(Generic[Answer]):
+    def __init__(self) -> None:
+        self.next: list[_Question[Answer]] = []
+        self.is_being_asked = False
 
 
 class _Question(Generic[Answer]):
     def __init__(self, question: Any) -> None:
         self.question = question
-        self.answers: list[Answer] | None = None
+        self.answers: list[Answer] = []
         self.error: BaseException | None = None
         self.news: News[None] = News()

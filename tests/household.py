@@ -7,6 +7,10 @@ from typing import Any
 from experts.waiting import Visit
 
 
+class _Patient(Visit):
+    is_patient = True
+
+
 class Household:
     """A host of visits. What they have others do is done while all of them pause."""
 
@@ -21,9 +25,9 @@ class Household:
     def submit(self, task: Callable[[], None]) -> None:
         self.tasks.append(task)
 
-    def begin(self, function: Callable[[], Any]) -> Visit:
+    def begin(self, function: Callable[[], Any], *, is_patient: bool = False) -> Visit:
         """Begin a visit, until it pauses or is over."""
-        visit = Visit(self, function)
+        visit = (_Patient if is_patient else Visit)(self, function)
         self._proceed(visit, None)
         return visit
 

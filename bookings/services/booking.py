@@ -157,7 +157,7 @@ def book(
     takes_several = session_type is not None or (seen is not None and seen.hold is not None and seen.hold.more_slots)
     if connection.in_atomic_block or takes_several:
         # What is written in somebody's transaction is committed or undone with it.
-        in_thread(history.carried(partial(write_alone, _write, request)))
+        in_thread(partial(history.carry_out, partial(write_alone, _write, request)))
     else:
         _refuse_with_crowd(request)
         # One transaction has one history: who is booking, and from where, must be the same for all.

@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from experts import history
 from experts.crowds import waiting_for_others
-from experts.waiting import News, in_thread
+from experts.waiting import News, hand_over
 
 MOST_TOGETHER = 64  # so that nobody waits long for others, and a batch that fails costs little to repeat
 
@@ -25,6 +25,7 @@ class Request(Generic[Answer]):
 
     def __init__(self, slot_id: int) -> None:
         self.slot_id = slot_id
+        self._hand_over = hand_over()  # of a visit
         self.has_waited = False  # for others: what its caller had read before is old by now
         self._outcome: Callable[[], Answer] | None = None
         # What to do; None when the outcome is there. An Event and a place for the task would take longer to wake.
@@ -48,20 +49,25 @@ class Request(Generic[Answer]):
         self.settle(outcome)
 
     def ask(self, task: Callable[[], None]) -> None:
-        """Have the request do something, which settles it or makes it wait again; of a visit in a thread."""
-        self._news.put(task)
+        """Have something done in the request's own thread, which settles it or makes it wait again.
+
+        For a visit any thread does it, at once: those of a crowd get their turn late, and others may depend on it.
+        """
+        if self._hand_over is None:
+            self._news.put(task)
+        else:
+            self._hand_over(partial(history.carry_out, task))
 
     def wait(self) -> Answer:
         """Do what the request is asked to do until it is settled. Returns its answer or raises."""
         while self._outcome is None:
             if self._news.empty():
-                self.has_waited = True
                 with waiting_for_others():
                     task = self._news.get()
             else:
                 task = self._news.get()
             if task is not None:
-                in_thread(history.carried(task))
+                task()
         return self._outcome()
 
 
@@ -107,6 +113,7 @@ class Gate(Generic[Requests]):
             self._lines[key] = deque()
             request.ask(partial(self._lead, key, [request]))
         else:
+            request.has_waited = True
             line.append(request)
 
     def _lead(self, key: tuple[Hashable, int | None], batch: list[Requests]) -> None:

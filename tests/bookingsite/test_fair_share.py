@@ -10,7 +10,7 @@ import pytest
 
 from bookings.models import Booking, TurnedAway
 from bookingsite.devserver import processes
-from bookingsite.fair_share import FairShare, line_of
+from bookingsite.fair_share import FEW, FairShare, line_of
 from tests.bookingsite.test_probes import get, waiting_for_locks
 from tests.cast import make_slot
 from tests.database import address_of
@@ -46,6 +46,18 @@ def test_those_of_one_line_wait_in_order_and_those_of_another_do_not():
     assert [person and person[0] for person in following] == ["Cem", "Dora", None, None]
     assert shares.leave(b"b") is None
     assert [shares.enter(b"a", person) for person in ("Fay", "Gus", "Hal")] == [True, True, False]
+
+
+def test_more_than_a_few_are_a_crowd():
+    shares: FairShare[str] = FairShare(2)
+    assert not shares.is_crowd(b"a")
+    for number in range(FEW):
+        shares.enter(b"a", f"person {number}")
+    assert not shares.is_crowd(b"a")
+    shares.enter(b"a", "one more")
+    assert shares.is_crowd(b"a")
+    shares.leave(b"a")
+    assert not shares.is_crowd(b"a")
 
 
 def test_a_place_is_lent_while_its_thread_waits_for_others():

@@ -3,18 +3,23 @@
 import http.client
 import io
 import json
+import selectors
 import socket
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import get_parser
 from gunicorn.http.errors import NoMoreData
+from gunicorn.workers.gthread import PollableMethodQueue
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bookings.models import Booking
+from bookingsite import web_worker
 from bookingsite.fair_share import line_of
 from bookingsite.web_worker import VISITS
 from tests.bookingsite.test_fair_share import book
@@ -115,6 +120,27 @@ def test_whoever_reads_nothing_keeps_nobody_waiting(site):
         assert status == 201
         assert people.submit(get, site, "/experts/").result(timeout=10)[0] == 200
     silent.close()
+
+
+def test_others_have_their_turn_between_moments_of_a_crowd(monkeypatch):
+    """What comes while the main thread works for a crowd is done before it goes on with that."""
+    monkeypatch.setattr(web_worker, "CROWD_SECONDS", 0)  # each moment is over after one step
+    done: list[str] = []
+    worker = web_worker.Worker.__new__(web_worker.Worker)
+    worker.poller, worker.method_queue = selectors.DefaultSelector(), PollableMethodQueue()
+    worker.method_queue.init()
+    worker.poller.register(worker.method_queue.fileno(), selectors.EVENT_READ, worker.method_queue.run_callbacks)
+
+    def step(number: int) -> None:
+        done.append(f"crowd {number}")
+        worker.method_queue.defer(done.append, f"other {number}")
+
+    worker._of_crowds = deque(partial(step, number) for number in range(3))
+    for _round in range(4):
+        worker.wait_for_and_dispatch_events(timeout=30)  # which it waits only where there is nothing to do
+    assert done == ["crowd 0", "other 0", "crowd 1", "other 1", "crowd 2", "other 2"]
+    worker.method_queue.close()
+    worker.poller.close()
 
 
 _heads = st.lists(

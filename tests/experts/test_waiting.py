@@ -1,6 +1,7 @@
 """Visits: many who wait for others, answered by one thread."""
 
 import threading
+from collections import deque
 from contextvars import ContextVar
 from functools import partial
 
@@ -102,8 +103,15 @@ class TestAskedTogether:
         return []
 
     @pytest.fixture
-    def ask(self, asked):
+    def meanwhile(self):
+        """What happens while a question is being asked: one thing for each time."""
+        return deque()
+
+    @pytest.fixture
+    def ask(self, asked, meanwhile):
         def answer(questions: list[str]) -> list[str]:
+            if meanwhile:
+                meanwhile.popleft()()
             if "nonsense" in questions:
                 raise ValueError("nonsense")
             if "the end" in questions:
@@ -113,21 +121,32 @@ class TestAskedTogether:
 
         return AskedTogether(answer)
 
-    def test_those_who_come_while_one_asks_are_asked_for_together(self, host, ask, asked):
-        visits = [host.begin(partial(ask, name)) for name in "abc"]
-        self.end(host, visits)
-        assert asked == ["a", "bc"]
-        assert [host.answers[visit] for visit in visits] == ["A", "B", "C"]
-
-    def test_whoever_comes_just_when_one_has_been_told_to_ask_leaves_nobody_waiting(self, host, ask, asked):
-        """The newcomer asks for all; who was told to do so finds that it is being done, and others come meanwhile."""
+    def test_those_who_come_while_others_are_asked_for_are_asked_for_together(self, host, ask, asked, meanwhile):
         visits = [host.begin(partial(ask, name)) for name in "ab"]
-        host.tasks.popleft()()
-        host.go_on()  # "a" has its answer; "b" is told, and has not gone on
-        visits += [host.begin(partial(ask, name)) for name in "cd"]
+        meanwhile.append(lambda: visits.extend(host.begin(partial(ask, name)) for name in "cd"))
+        meanwhile.append(lambda: visits.append(host.begin(partial(ask, "e"))))
         self.end(host, visits)
-        assert asked == ["a", "bc", "d"]
-        assert [host.answers[visit] for visit in visits] == list("ABCD")
+        assert asked == ["ab", "cd", "e"]
+        assert [host.answers[visit] for visit in visits] == list("ABCDE")
+
+    def test_whoever_comes_when_nobody_waits_any_more_is_asked_for(self, host, ask, asked):
+        """Before the others have gone on, and after."""
+        visits = [host.begin(partial(ask, "a"))]
+        host.tasks.popleft()()
+        visits.append(host.begin(partial(ask, "b")))
+        self.end(host, visits)
+        self.end(host, [host.begin(partial(ask, "c"))])
+        assert asked == ["a", "b", "c"]
+
+    def test_the_patient_ask_when_all_who_can_go_on_have_and_nobody_waits_for_them(self, host, ask, asked):
+        visits = [host.begin(partial(ask, "a"), is_patient=True)]
+        assert not host.tasks, "others may have questions, too"
+        visits += [host.begin(partial(ask, "b"), is_patient=True), host.begin(partial(ask, "c"))]
+        host.tasks.popleft()()
+        assert asked == ["c"]
+        self.end(host, visits)
+        assert asked == ["c", "ab"]
+        assert [host.answers[visit] for visit in visits] == list("ABC")
 
     def test_an_error_is_that_of_all_who_were_asked_for(self, host, ask):
         def fail(question: str) -> str:
@@ -135,9 +154,10 @@ class TestAskedTogether:
                 ask(question)
             return "failed"
 
-        visits = [host.begin(partial(ask, "a")), *(host.begin(partial(fail, name)) for name in ("nonsense", "b"))]
+        visits = [host.begin(partial(fail, name)) for name in ("nonsense", "b")]
         self.end(host, visits)
-        assert [host.answers[visit] for visit in visits] == ["A", "failed", "failed"]
+        assert [host.answers[visit] for visit in visits] == ["failed", "failed"]
+        assert host.visit(partial(ask, "a")) == "A", "and of nobody after them"
 
     def test_so_is_the_end_of_the_process(self, host, ask):
         def fail(question: str) -> str:
@@ -145,9 +165,9 @@ class TestAskedTogether:
                 ask(question)
             return "failed"
 
-        visits = [host.begin(partial(ask, "a")), *(host.begin(partial(fail, name)) for name in ("the end", "b"))]
+        visits = [host.begin(partial(fail, name)) for name in ("the end", "b")]
         self.end(host, visits)
-        assert [host.answers[visit] for visit in visits] == ["A", "failed", "failed"]
+        assert [host.answers[visit] for visit in visits] == ["failed", "failed"]
 
     @staticmethod
     def end(host, visits):
@@ -181,7 +201,7 @@ def test_each_visit_has_a_history_of_its_own(host):
     def work(name: str) -> str:
         with pghistory.context(source=name):
             found = []
-            in_thread(history.carried(lambda: found.append(source())))
+            in_thread(lambda: history.carry_out(lambda: found.append(source())))
             return found[0]
 
     visits = [host.begin(partial(work, name)) for name in ("Ann", "Ben")]
