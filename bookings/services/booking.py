@@ -15,15 +15,15 @@ from bookings.errors import Busy, InvalidDetails, NotFound, SlotTaken, TooManyBo
 from bookings.models import Booking, Source, Status
 from bookings.networks import network_of
 from bookings.policy import broken_rule
-from bookings.selectors.facts import new_booking_facts, slot_after
-from bookings.selectors.lately import asked_for_webhooks, slots_to_book
+from bookings.selectors.booking_facts import new_booking_facts, slot_after
 from bookings.selectors.own_slots import without_hold
+from bookings.selectors.recent_demand import asked_for_webhooks, slots_to_book
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.answers import save_answers
 from bookings.services.audience import check_return
 from bookings.services.booking_requests import (
+    BookingOutcome,
     BookingRequest,
-    Outcome,
     Refused,
     refuse_by_what_is_seen,
     refuse_type,
@@ -43,7 +43,7 @@ from bookings.services.checks import (
     check_phone,
     refusal_of,
 )
-from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings
+from bookings.services.idempotency import Booked, KeyedAnswer, find_given, keep_bookings
 from bookings.services.locking import lock_booking, own_holds
 from bookings.services.new_booking import count_as_booked, make_booking, queue_what_follows, save_bookings
 from bookings.services.sessions import must_be_locked, read_taken
@@ -145,7 +145,7 @@ def book(
     check_phone(booking, seen.slot if seen else None)
     check_key(idempotency_key)
     typed = answers or {}
-    answer = Answer.for_request(booking, idempotency_key, idempotency_scope, client_address, typed)
+    answer = KeyedAnswer.for_request(booking, idempotency_key, idempotency_scope, client_address, typed)
     request = BookingRequest(booking, answer, work, is_quick, typed, beyond_rules=beyond_rules)
     if seen is not None:
         check_party(seen.slot, booking)
@@ -269,7 +269,7 @@ def _book_under_lock(
     seen_holds: dict[tuple[int, str], Booking],
     *,
     wait: bool,
-) -> tuple[list[Outcome], list[BookingRequest]]:
+) -> tuple[list[BookingOutcome], list[BookingRequest]]:
     before, locked = _lock_and_read(contenders, seen, seen_holds, wait=wait)
     # A key that was sent twice at once: the second one finds the answer of the first when that is committed.
     names: set[tuple[str, str] | None] = set()
@@ -288,7 +288,7 @@ def _book_under_lock(
     holds = own_holds((slots[request.slot_id], request.wanted.holder) for request in present)
     must_be_locked(chain.from_iterable(hold.slot_ids for hold in holds.values()), locked)
     # 5. The same rule as everywhere, now with nobody able to change the slots, for one after the other.
-    outcomes: list[Outcome] = []
+    outcomes: list[BookingOutcome] = []
     refused, booked, asked_again = [], [], set()
     for request in present:
         slot, name = slots[request.slot_id], request.answer.name

@@ -6,15 +6,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from bookings.errors import Blocked, InvalidDetails, NotFound, SlotTaken, TooManyBookings
-from bookings.models import Answer as QuestionAnswer
-from bookings.models import Block, Booking, ProofReason, Question, Source
+from bookings.models import Answer, Block, Booking, ProofReason, Question, Source
 from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.answers import check_answers
 from bookings.services.audience import must_prove_return
 from bookings.services.caution import Asked, Caution, judge
 from bookings.services.checks import check_party, refusal_of
-from bookings.services.idempotency import Answer, Booked, find_given, keep_refusals
+from bookings.services.idempotency import Booked, KeyedAnswer, find_given, keep_refusals
 from bookings.services.sessions import session_wanted
 from bookings.services.together import Request
 from bookings.services.turned_away import Refusal, crowd, keep_turned_away
@@ -28,7 +27,7 @@ class BookingRequest(Request[Booked]):
     def __init__(
         self,
         wanted: Booking,
-        answer: Answer,
+        answer: KeyedAnswer,
         work: str,
         is_quick: bool,
         typed: Mapping[str, Any],
@@ -38,7 +37,7 @@ class BookingRequest(Request[Booked]):
         super().__init__(wanted.slot_id)
         self.beyond_rules = beyond_rules
         self.typed = typed  # to what the organisation asks
-        self.answers: list[QuestionAnswer] = []  # checked
+        self.answers: list[Answer] = []  # checked
         self.work = work  # the solution of a challenge
         self.is_quick = is_quick
         self.wanted = wanted  # unsaved, and left as it is: what fails is written again
@@ -69,7 +68,7 @@ _refused_lately: arrivals.ReadSince[_Seen] = arrivals.ReadSince()  # by slot
 
 
 # What a request is told; called in its own thread.
-Outcome = tuple[BookingRequest, Callable[[], Booked]]
+BookingOutcome = tuple[BookingRequest, Callable[[], Booked]]
 
 
 def refuse_with_crowd(request: BookingRequest) -> None:
@@ -127,7 +126,7 @@ def refuse_by_what_is_seen(
     return contenders
 
 
-def refuse_type(request: BookingRequest, slot: Slot, error: SlotTaken | NotFound) -> list[Outcome]:
+def refuse_type(request: BookingRequest, slot: Slot, error: SlotTaken | NotFound) -> list[BookingOutcome]:
     """No session of the type can begin there, or there is no such type (any more). A retry gets the first answer."""
     if isinstance(error, SlotTaken):
         return turn_away([Refused(request, error.slot, error.reason)])
@@ -180,13 +179,13 @@ def session_of(slot: Slot, request: BookingRequest) -> Slot:
     return session_wanted(slot, request.wanted.session_type_id, request.wanted.second_expert_id)
 
 
-def turn_away(refused: list[Refused]) -> list[Outcome]:
+def turn_away(refused: list[Refused]) -> list[BookingOutcome]:
     """Keep refusals: for staff as demand, for retries as their answers. Returns what each request is told."""
     are_new = keep_refusals((request.answer, reason) for request, _slot, reason in refused)
     new = [it for it, is_new in zip(refused, are_new, strict=True) if is_new]
     old = [it for it, is_new in zip(refused, are_new, strict=True) if not is_new]
     keep_turned_away(Counter(Refusal(it.request.slot_id, it.reason, it.request.wanted.source) for it in new))
-    outcomes: list[Outcome] = [(it.request, partial(_refuse_taken, it.slot, it.reason)) for it in new]
+    outcomes: list[BookingOutcome] = [(it.request, partial(_refuse_taken, it.slot, it.reason)) for it in new]
     # Another request with the key was answered first, perhaps with the very booking that filled the slot.
     given = find_given(it.request.answer for it in old)
     for it in old:
@@ -196,7 +195,7 @@ def turn_away(refused: list[Refused]) -> list[Outcome]:
     return outcomes
 
 
-def settle(outcomes: list[Outcome]) -> None:
+def settle(outcomes: list[BookingOutcome]) -> None:
     for request, outcome in outcomes:
         request.settle(outcome)
 
