@@ -28,7 +28,7 @@ from bookings.admin.staff_choice import (
 )
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
-from bookings.selectors.found import MOST_LISTED, find_bookings
+from bookings.selectors.booking_search import MOST_LISTED, find_bookings
 from bookings.selectors.requests import MOST_COUNTED
 from bookings.selectors.staff_columns import Count, Look, StaffDay, has_arrived
 from bookings.selectors.staff_day import read_day
