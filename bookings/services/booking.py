@@ -25,14 +25,14 @@ from bookings.services.booking_requests import (
     BookingOutcome,
     BookingRequest,
     Refused,
+    check_typed_answers,
+    judge_contenders,
     refuse_by_what_is_seen,
     refuse_type,
     refuse_with_crowd,
     session_of,
-    settle,
+    settle_all,
     turn_away,
-    with_checked_answers,
-    with_judgement,
 )
 from bookings.services.caution import has_enough
 from bookings.services.checks import (
@@ -218,22 +218,22 @@ def _book_together(requests: list[BookingRequest], *, wait: bool) -> list[Bookin
         try:
             slots[first.slot_id] = session_of(slots[first.slot_id], first)
         except (SlotTaken, NotFound) as error:
-            settle(refuse_type(first, slots[first.slot_id], error))
+            settle_all(refuse_type(first, slots[first.slot_id], error))
             return []
     contenders, holds = requests, {}
     if not is_seen:
         holds = own_holds((slots[r.slot_id], r.wanted.holder) for r in requests if r.slot_id in slots)
         contenders = refuse_by_what_is_seen(requests, slots, holds, began)
-    contenders = with_checked_answers(contenders, slots)
+    contenders = check_typed_answers(contenders, slots)
     if not contenders:
         return []
-    contenders = with_judgement(contenders, slots)
+    contenders = judge_contenders(contenders, slots)
     if not contenders:
         return []
     # 2. What is left needs the locks. Nobody is told anything before it is committed.
     with slot_transaction(waits=wait):
         outcomes, left = _book_under_lock(contenders, slots, holds, wait=wait)
-    settle(outcomes)
+    settle_all(outcomes)
     return left
 
 

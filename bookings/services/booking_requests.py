@@ -122,7 +122,7 @@ def refuse_by_what_is_seen(
             else:
                 refused.append(Refused(request, slot, reason))
                 _refused_lately.keep(slot.pk, began, _Seen(slot, blocks))
-    settle(turn_away(refused))
+    settle_all(turn_away(refused))
     return contenders
 
 
@@ -135,7 +135,7 @@ def refuse_type(request: BookingRequest, slot: Slot, error: SlotTaken | NotFound
     raise error
 
 
-def with_checked_answers(contenders: list[BookingRequest], slots: dict[int, Slot]) -> list[BookingRequest]:
+def check_typed_answers(contenders: list[BookingRequest], slots: dict[int, Slot]) -> list[BookingRequest]:
     """Check what they answer. Returns those with whom nothing is wrong; the others are told what is."""
     questions: dict[tuple[int, int | None], list[Question]] = {}
     accepted = []
@@ -162,7 +162,7 @@ def with_checked_answers(contenders: list[BookingRequest], slots: dict[int, Slot
     return accepted
 
 
-def with_judgement(contenders: list[BookingRequest], slots: dict[int, Slot]) -> list[BookingRequest]:
+def judge_contenders(contenders: list[BookingRequest], slots: dict[int, Slot]) -> list[BookingRequest]:
     """Note how careful to be with each (caution.py). Returns those who do not have enough of the expert already."""
     verdicts = judge([Asked(it.wanted, slots[it.slot_id], it.work, it.is_quick) for it in contenders])
     for request, verdict in zip(contenders, verdicts, strict=True):
@@ -195,7 +195,7 @@ def turn_away(refused: list[Refused]) -> list[BookingOutcome]:
     return outcomes
 
 
-def settle(outcomes: list[BookingOutcome]) -> None:
+def settle_all(outcomes: list[BookingOutcome]) -> None:
     for request, outcome in outcomes:
         request.settle(outcome)
 
