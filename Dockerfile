@@ -16,6 +16,8 @@ RUN groupadd --gid 10001 expertbook \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin expertbook \
     && install -d -o expertbook -g expertbook /media /backups /metrics
 # pg_dump and pg_restore of the version that compose.yaml runs, from PostgreSQL's own packages: Debian's are older.
+# No pins: Debian keeps one version of each, the one without the faults that are known.
+# hadolint ignore=DL3008
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends ca-certificates postgresql-common \
     && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
     && apt-get install -y -qq --no-install-recommends postgresql-client-18 && rm -rf /var/lib/apt/lists/*

@@ -1,4 +1,4 @@
-"""Take part in what experts/services/ does to slots."""
+"""Take part in what experts/services/ does to slots and new organisations, and in what mail services tell."""
 
 from collections.abc import Collection
 from itertools import chain

@@ -37,7 +37,7 @@ from django.utils import timezone
 from experts.clocks import DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet, Venue
-from experts.models.slot import SlotQuerySet
+from experts.models.slot_queryset import SlotQuerySet
 from experts.prepared import PreparedValues, prepared_cursor
 from experts.selectors import with_next_slot
 

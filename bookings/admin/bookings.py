@@ -30,7 +30,7 @@ from bookings.question_fields import field_name
 from bookings.references import read_reference
 from bookings.selectors.alternatives import Conflict
 from bookings.selectors.answers import answers_to
-from bookings.selectors.found import found_among
+from bookings.selectors.booking_search import found_among
 from bookings.selectors.place import whole_place
 from experts.admin.base import SeatsForm, ServiceAdmin, instant, label, without_menu
 from experts.admin.live_list import LiveList

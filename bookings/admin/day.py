@@ -4,7 +4,7 @@ The page is whole without scripts: each block is a link, the panel is part of th
 static/js/admin-day.js fetches the same parts.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -28,7 +28,7 @@ from bookings.admin.staff_choice import (
 )
 from bookings.admin.staff_live import staff_live
 from bookings.admin.staff_page import StaffPage, render_page
-from bookings.selectors.found import MOST_LISTED, find_bookings
+from bookings.selectors.booking_search import MOST_LISTED, find_bookings
 from bookings.selectors.requests import MOST_COUNTED
 from bookings.selectors.staff_columns import Count, Look, StaffDay, has_arrived
 from bookings.selectors.staff_day import read_day
@@ -117,15 +117,21 @@ def _context(request: HttpRequest, organization: Organization) -> dict:
         "address": address,
         "moving": moving,
         "fields": address.kept | going_on,
+        "week_url": reverse("admin:week", query=named | {"day": day}),
+        "views": [(name, label, address.to(view=name), view == name) for name, label in _views()],
+        "may_book": may_book,
+        "book_url": book_url(),
+    } | _ways_on(address, day, going_on)
+
+
+def _ways_on(address: DayAddress, day: date, going_on: dict[str, int]) -> dict[str, str]:
+    """The addresses of other days, and of this one as a grid alone and on paper."""
+    return {
         "earlier_url": address.to(day=day - timedelta(days=1), **going_on),
         "later_url": address.to(day=day + timedelta(days=1), **going_on),
         "today_url": address.to(day="", **going_on),
         "grid_url": f"{reverse('admin:day_grid')}?{address.query()}",
         "print_url": f"{reverse('admin:day_print')}?{address.query(day=day, view='', show='', q='')}",
-        "week_url": reverse("admin:week", query=named | {"day": day}),
-        "views": [(name, label, address.to(view=name), view == name) for name, label in _views()],
-        "may_book": may_book,
-        "book_url": book_url(),
     }
 
 

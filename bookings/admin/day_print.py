@@ -14,7 +14,7 @@ from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status
 from bookings.selectors.staff_columns import Column, Entry, Look, StaffDay
 from bookings.selectors.staff_day import read_day
-from bookings.selectors.staff_experts import choose_columns, experts_to_choose
+from bookings.selectors.staff_experts import choose_columns, experts_to_choose, who_work
 from experts import formatting
 from experts.admin.scoping import reach
 from experts.models import Organization
@@ -33,7 +33,7 @@ def print_view(request: HttpRequest) -> HttpResponse:
     day = wanted_day(request, organization, now)
     found = experts_to_choose(reach(request), organization, day)
     chosen = wanted_experts(request, organization)
-    experts = choose_columns(found, chosen) if chosen else [it for it in found if getattr(it, "works", True)]
+    experts = choose_columns(found, chosen) if chosen else who_work(found)
     read = read_day(organization=organization, experts=experts[:MOST_PAGES], day=day, now=now, reach=reach(request))
     context = _context(organization, read) | {"back_url": DayAddress(request.GET).to()}
     return TemplateResponse(request, "admin/day_print.html", context)

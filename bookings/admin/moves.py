@@ -27,7 +27,7 @@ from bookings.mail.examples import words_of_move
 from bookings.models import Booking
 from bookings.policy import UNDO_SECONDS
 from bookings.selectors.moves import Moves, WhyNot, read_moves
-from bookings.selectors.staff_experts import MOST_COLUMNS, experts_to_choose
+from bookings.selectors.staff_experts import MOST_COLUMNS, experts_to_choose, who_work
 from bookings.transitions import in_sentence
 from experts import formatting
 from experts.admin.base import read_key
@@ -131,7 +131,7 @@ def _experts(request: HttpRequest, booking: Booking, day: date) -> list[Expert]:
     if wanted := [read_key(key) for key in request.GET.getlist("experts")[:MOST_COLUMNS]]:
         known = {expert.pk: expert for expert in (own, *others)}
         return [known[key] for key in wanted if key in known]
-    return [own, *(it for it in others if it.works)][:MOST_COLUMNS]
+    return [own, *who_work(others)][:MOST_COLUMNS]
 
 
 # Where it can go

@@ -36,7 +36,7 @@ from bookings.errors import Refused
 from bookings.models import Booking, Status
 from bookings.selectors.staff_columns import Away, Column, Entry, Look, Stretch, has_arrived
 from bookings.selectors.staff_day import read_day
-from bookings.selectors.staff_experts import experts_to_choose
+from bookings.selectors.staff_experts import experts_to_choose, who_work
 from bookings.selectors.visits import Visits, visits_of
 from bookings.views.responses import see_other
 from experts import formatting
@@ -139,7 +139,7 @@ def _chosen_expert(request, experts: list[Expert]) -> Expert | None:
     if asked in by_key:
         return by_key[asked]
     own = [expert for expert in experts if expert.user_id == request.user.pk]
-    return next(iter(own or [it for it in experts if getattr(it, "works", True)] or experts), None)
+    return next(iter(own or who_work(experts) or experts), None)
 
 
 def _context(request, here: Here, column: Column, now: datetime, experts: list[Expert]) -> dict:

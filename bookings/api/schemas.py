@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_serializer
 
 from bookings.models import Answer, Booking, CancelReason, Question, QuestionKind, Status
 from bookings.models.question import MOST_CHOICES, MOST_QUESTIONS
-from bookings.selectors.facts import booking_facts
+from bookings.selectors.booking_facts import booking_facts
 from experts.api.schemas import SLOT, START, Flag, Input, SlotOut, Slug, StartOut, Whole, example
 from experts.models.expert import Venue
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut, told
 from bookings.models import Booking, Source, Status
-from bookings.selectors.facts import agreed_facts
+from bookings.selectors.booking_facts import agreed_facts
 from bookings.selectors.place import whole_place
 from bookings.selectors.why_not import Answer
 from bookings.selectors.why_not import Reason as WhyNotReason

@@ -135,7 +135,7 @@ class Booking(models.Model):
     # From which the request came, cut to what a household or an office shares (networks.py); none for staff's.
     network = models.GenericIPAddressField(_("network"), null=True, blank=True, editable=False)
     # The slot's, of what was not asked for by staff, nor, as far as anybody has looked, by people known: what people
-    # unknown have asked of an expert lately is found by it (selectors/lately.py).
+    # unknown have asked of an expert lately is found by it (selectors/recent_demand.py).
     of_expert = key_of(Expert)
     of_organization = key_of(Organization)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)

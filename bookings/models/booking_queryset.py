@@ -153,7 +153,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """As ``matching``, as a condition on each row: PostgreSQL joins its indexes with those of other conditions.
 
         Not for a list that is read in its order: it would be walked along, and each row's words be folded, to its end
-        where few match. ``bookings.selectors.found`` asks for lists.
+        where few match. ``bookings.selectors.booking_search`` asks for lists.
         """
         query = _words_typed(text)
         if query is None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bookings.models import Booking
 from bookings.models.proven import ProvenKind, pair_hash, proven_hash
-from bookings.selectors.lately import SEATS_TAKEN
+from bookings.selectors.recent_demand import SEATS_TAKEN
 from experts.prepared import prepared_cursor
 
 

@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 from bookings.models import Booking, Status
 from bookings.models.booking_queryset import ENDS_AT, IS_AHEAD, BookingQuerySet
 from bookings.phones import digits_to_find, show_phone
-from bookings.selectors.found import found_among
+from bookings.selectors.booking_search import found_among
 
 MOST_PEOPLE = 8
 _MOST_READ = 400  # the newest bookings that match, among which people are found

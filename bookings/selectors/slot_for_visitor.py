@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, Exists, F, FilteredRelation, Func, O
 from bookings.models import Booking, Question, Status, WaitlistEntry
 from bookings.models.proven import hashes_of
 from bookings.selectors.answers import questions_for
-from bookings.selectors.lately import has_webhooks, known, lately, most_counted
+from bookings.selectors.recent_demand import has_webhooks, known, lately, most_counted
 from bookings.transitions import OCCUPYING
 from experts.models import Expert, OfferedType, Session, Slot
 from experts.prepared import PreparedQuery
@@ -74,8 +74,8 @@ _HOLD = [field.attname for field in Booking._meta.concrete_fields if field.attna
 
 @dataclass(frozen=True)
 class SlotForVisitor:
-    """A slot with its expert, ``read_at``, ``lately``, ``known`` and ``has_webhooks`` (lately.py), and what the visitor
-    had in it then.
+    """A slot with its expert, ``read_at``, and ``lately``, ``known`` and ``has_webhooks`` (recent_demand.py); and what
+    the visitor had in it then.
 
     ``hold``: the visitor's hold, unless it had run out; it may be a booking that awaits its proof. ``is_offer``:
     whether the waitlist offered it.
@@ -236,7 +236,7 @@ def has_holds(visitor: str) -> Exists:
 
 
 def _to_book(slots: QuerySet[Slot], most: int, browser: str) -> QuerySet[Slot]:
-    """Add what a hold or a booking needs to know beside the slot (lately.py), and whether there are types."""
+    """Add what a hold or a booking needs to know beside the slot (recent_demand.py), and whether there are types."""
     told = {"lately": lately(most), "known": known(browser), "has_webhooks": has_webhooks(), "has_types": _offers()}
     return slots.annotate(**told)
 

@@ -1,6 +1,6 @@
 """Whose bookings staff may see: their organisations and experts, and which of these have a column on a day."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
@@ -54,19 +54,22 @@ def experts_to_choose(reach: Reach, organization: Organization, day: date) -> li
     found = list(rows.annotate(works=works).filter(Q(is_active=True) | Q(works=True))[:MOST_TO_CHOOSE])
     if len(found) == MOST_TO_CHOOSE:
         working = list(rows.filter(works).annotate(works=Value(True))[:MOST_TO_CHOOSE])
-        others = [expert for expert in found if not getattr(expert, "works", True)]
+        others = [expert for expert in found if expert not in working]
         found = [*working, *others[: MOST_TO_CHOOSE - len(working)]]
     for expert in found:
         expert.organization = organization
     return sorted(found, key=lambda expert: (expert.name, expert.pk))
 
 
+def who_work(experts: Iterable[Expert]) -> list[Expert]:
+    """Those whom ``experts_to_choose`` found to have slots on its day."""
+    return [expert for expert in experts if getattr(expert, "works")]  # noqa: B009 (an annotation, unknown to types)
+
+
 def choose_columns(experts: Sequence[Expert], wanted: Collection[int]) -> list[Expert]:
     """The experts who are shown: those wanted, as far as they are among ``experts``; else those who work that day."""
     chosen = [expert for expert in experts if expert.pk in wanted][:MOST_COLUMNS]
-    return (
-        chosen or [it for it in experts if getattr(it, "works", True)][:USUAL_COLUMNS] or list(experts[:USUAL_COLUMNS])
-    )
+    return chosen or who_work(experts)[:USUAL_COLUMNS] or list(experts[:USUAL_COLUMNS])
 
 
 def dates_about(day: date) -> tuple[date, date]:

@@ -3,9 +3,10 @@
 from bookings.services.answers import change_answers, check_answers
 from bookings.services.anyone import book_anyone, hold_anyone
 from bookings.services.blocks import block, end_block
-from bookings.services.booking import book, book_by_link, note_opened_full
+from bookings.services.booking import book, book_by_link
 from bookings.services.cleanup import delete_ended_holds
 from bookings.services.details import change_details
+from bookings.services.example_mails import send_test_mail
 from bookings.services.feeds import create_feed, revoke_feed
 from bookings.services.holds import end_hold, extend_hold, hold_slot, may_extend, release_hold, release_holds
 from bookings.services.idempotency import Booked
@@ -47,8 +48,8 @@ from bookings.services.rescue import (
     take_back_offer,
     undo_move,
 )
-from bookings.services.test_mails import send_test_mail
 from bookings.services.tokens import create_token, revoke_token
+from bookings.services.turned_away import note_opened_full
 from bookings.services.undo import undo_cancellation, undo_decision
 from bookings.services.waitlist import (
     WORTH_WAITING,

@@ -23,7 +23,7 @@ from bookings.networks import network_of
 from bookings.services.booking import book, check_key
 from bookings.services.checks import check_details, check_party, check_phone, refusal_of
 from bookings.services.holds import hold_slot, lock_visitor, release_under_lock
-from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals, sha256
+from bookings.services.idempotency import Booked, KeyedAnswer, find_given, keep_bookings, keep_refusals, sha256
 from bookings.services.turned_away import Refusal, keep_turned_away
 from experts.locking import lock_slots, slot_transaction
 from experts.models import OfferedType, Session, SessionType
@@ -153,7 +153,7 @@ def book_anyone(
     choices = wish.choices()
     check_phone(asked, choices[0])
     wanted = sha256("anyone", wish.type.pk, starts_at.isoformat(), sorted(wish.experts))
-    answer = Answer.for_request(asked, idempotency_key, idempotency_scope, client_address, answers, wanted=wanted)
+    answer = KeyedAnswer.for_request(asked, idempotency_key, idempotency_scope, client_address, answers, wanted=wanted)
 
     def take(chosen: Session) -> Booked:
         return book(

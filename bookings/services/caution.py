@@ -16,8 +16,8 @@ from django.conf import settings
 
 from bookings.models import Booking, ProofReason, Source, Status
 from bookings.models.recipient import normalised
-from bookings.selectors.lately import FEW, MOST_COUNTED, Lately, Standing, is_known, look_closely
 from bookings.selectors.mailboxes import NOBODY, Mailbox, read_mailboxes
+from bookings.selectors.recent_demand import FEW, MOST_COUNTED, Lately, Standing, is_known, look_closely
 from bookings.services.proof_of_work import accept_work
 from experts.models import Slot
 from experts.models.organization import ProofPolicy

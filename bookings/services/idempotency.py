@@ -35,7 +35,7 @@ class Booked:
 GUESSABLE = 16  # characters; keys that are shorter
 
 
-class Answer:
+class KeyedAnswer:
     """The answer that belongs to one idempotency key. Without a key, nothing is looked up or kept."""
 
     def __init__(self, scope: str, key: str, request_hash: str) -> None:
@@ -51,7 +51,7 @@ class Answer:
         answers: Mapping[str, Any] | None = None,
         *,
         wanted: str = "",
-    ) -> "Answer":
+    ) -> "KeyedAnswer":
         """The answer to a request that wants this booking. ``address``: where the client is, if that is known.
 
         ``answers``: what it answers to the organisation's questions. ``wanted``: what stands for the slot where none is
@@ -97,8 +97,8 @@ class Answer:
         return Booked(given.booking, given.body or {})
 
 
-def find_given(answers: Iterable[Answer]) -> dict[tuple[str, str], Idempotency]:
-    """Read what these keys were answered before: row by ``Answer.name``. One query where none was; none for none."""
+def find_given(answers: Iterable[KeyedAnswer]) -> dict[tuple[str, str], Idempotency]:
+    """Read what these keys were answered before: by their names. One query where none was; none for none."""
     names = [answer.name for answer in answers if answer.name]
     if not names:
         return {}
@@ -117,14 +117,14 @@ def _given(scopes: list[str], keys: list[str]) -> QuerySet[Idempotency]:
     return Idempotency.objects.filter(scope__any_of=scopes, key__any_of=keys)
 
 
-def keep_bookings(booked: Iterable[tuple[Answer, Booked]]) -> None:
+def keep_bookings(booked: Iterable[tuple[KeyedAnswer, Booked]]) -> None:
     """Keep the answers to bookings just made. Violates a constraint if a key was answered meanwhile."""
     rows = [answer.row(booking=it.booking, body=it.facts) for answer, it in booked if answer.name]
     if rows:
         Idempotency.objects.bulk_create(rows)
 
 
-def keep_refusals(refused: Iterable[tuple[Answer, str]]) -> list[bool]:
+def keep_refusals(refused: Iterable[tuple[KeyedAnswer, str]]) -> list[bool]:
     """Keep the answers to requests that were refused, with their reasons; which of them are new.
 
     Not new: somebody else with the same key was first, and the answer is theirs then.

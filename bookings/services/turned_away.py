@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from django.db import Error, IntegrityError, connection, transaction
 
-from bookings.models import TurnedAway
+from bookings.models import Source, TurnedAway
+from bookings.services.waitlist import WORTH_WAITING
 from experts.inserting import insert_all
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,12 @@ def keep_turned_away(people: Mapping[Refusal, int]) -> None:
             for refusal, number in people.items()
         ]
     )
+
+
+def note_opened_full(*, slot_id: int, reason: str, source: str = Source.WEB) -> None:
+    """Keep that somebody opened a slot that has no seat for them. Nothing to learn from a closed or past one."""
+    if reason in WORTH_WAITING:
+        keep_turned_away({Refusal(slot_id, reason, source): 1})
 
 
 class Crowd:

@@ -71,22 +71,9 @@ def join_waitlist(
         slot = session_wanted(read_slot(slot_id), session_type)
         must_be_locked([each.pk for each in slot.covered], locked)
         slot = lapse_and_serve(slot)
-        check_party(slot, asked)
-        check_not_blocked(slot, asked)
-        if seats > slot.capacity:
-            raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
-        reason = refusal_of(slot, seats)
-        if reason is None:
-            raise SeatFree
-        if reason not in WORTH_WAITING:
-            raise SlotTaken(slot, reason)
-        mine = WaitlistEntry.objects.joined_by(visitor)
-        entry = (
-            _of_address(asked.email).filter(pk__in=mine.values("pk"), slot=slot_id, session_type=session_type).first()
-        )
+        _check_is_worth_waiting(slot, asked)
+        entry = _find_own(asked, session_type, visitor)
         if entry is None:
-            if mine.count() >= MOST_ENTRIES:
-                raise WaitlistFull
             entry = WaitlistEntry(
                 slot_id=slot_id,
                 session_type_id=session_type,
@@ -107,6 +94,29 @@ def join_waitlist(
             defer("bookings.tasks.send_waitlist_link", entry_id=entry.pk)
         publish_to_visitor(visitor)
         return WaitlistEntry.objects.with_place().get(pk=entry.pk)
+
+
+def _check_is_worth_waiting(slot: Slot, asked: Booking) -> None:
+    """Raise InvalidDetails, Blocked, SeatFree or SlotTaken where nobody can or need wait for the seats asked for."""
+    check_party(slot, asked)
+    check_not_blocked(slot, asked)
+    if asked.seats > slot.capacity:
+        raise InvalidDetails({"seats": [_("This slot never has so many seats.")]})
+    reason = refusal_of(slot, asked.seats)
+    if reason is None:
+        raise SeatFree
+    if reason not in WORTH_WAITING:
+        raise SlotTaken(slot, reason)
+
+
+def _find_own(asked: Booking, session_type: int | None, visitor: str) -> WaitlistEntry | None:
+    """The entry that this browser has with the address. Raises WaitlistFull where it has none and can have no more."""
+    mine = WaitlistEntry.objects.joined_by(visitor)
+    own = _of_address(asked.email).filter(pk__in=mine.values("pk"), slot=asked.slot_id, session_type=session_type)
+    entry = own.first()
+    if entry is None and mine.count() >= MOST_ENTRIES:
+        raise WaitlistFull
+    return entry
 
 
 @repeated

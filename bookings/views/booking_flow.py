@@ -24,7 +24,7 @@ from bookings.selectors.answers import questions_for
 from bookings.selectors.countdown import Countdown
 from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
-from bookings.services.booking import PROOF_LASTS
+from bookings.services.new_booking import PROOF_LASTS
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
 from bookings.views.zones import shown_clocks
 from experts import formatting

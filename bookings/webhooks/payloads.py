@@ -6,7 +6,7 @@ from typing import Any
 
 from bookings.models import Answer, Booking, EventType, WebhookEndpoint
 from bookings.selectors.answers import answers_by_name
-from bookings.selectors.facts import agreed_facts
+from bookings.selectors.booking_facts import agreed_facts
 from bookings.selectors.place import whole_place
 from experts.models import Slot
 from experts.slot_facts import slot_facts

@@ -11,7 +11,7 @@ from unfold.widgets import UnfoldBooleanWidget
 from experts.admin.base import SeatsForm
 from experts.admin.scoping import Scoped
 from experts.models import Expert, OfferedType, SessionType, WeeklyHours
-from experts.scheduling.fit import Fit, fit_into_hours
+from experts.scheduling.type_fit import Fit, fit_into_hours
 
 MOST_LISTED = 200  # experts on a type's page; of an organisation with more, the others tick it on their own
 

@@ -1,23 +1,22 @@
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from copy import copy
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Self
 
 import pghistory
-import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
-from django.db.models import F, Func, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce, Now
-from django.db.models.lookups import Exact, GreaterThan, LessThanOrEqual
+from django.db.models import F, Func, Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from experts import formatting
 from experts.copying import copy_row
-from experts.models.expert import Expert, ExpertQuerySet, Venue
+from experts.models.expert import Expert, Venue
+from experts.models.slot_queryset import MAY_BE_BOOKABLE, SlotQuerySet
+from experts.models.slot_triggers import TRIGGERS
 from experts.timezones import minutes_in
 from experts.validators import validate_no_web_address
 
@@ -38,94 +37,6 @@ class Obstacle(Enum):
 
     def __init__(self, code: str, state: str) -> None:
         self.code, self.state = code, state
-
-
-# What an index can know of ``bookable``: a hold may run out.
-_MAY_BE_BOOKABLE = Q(is_closed=False) & (
-    Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__isnull=False)
-)
-
-
-def _policy_allows(at: Any, starts_at: F, expert: Callable[[str], F]) -> Q:
-    """The half of the rule of ``bookable`` that is about the expert, whose fields ``expert`` makes of their names."""
-    notice = Coalesce(expert("min_notice"), expert("organization__min_notice"))
-    horizon = Func(
-        Coalesce(expert("horizon_days"), expert("organization__horizon_days")),
-        template="(%(expressions)s * interval '24 hours')",
-        output_field=models.DurationField(),
-    )
-    return (
-        Q(Exact(expert("is_active"), True))
-        & Q(Exact(expert("organization__is_active"), True))
-        & Q(GreaterThan(starts_at, at + notice))
-        # Not as a range with the notice: PostgreSQL would take it for a narrow one, and no index knows it, either.
-        & Q(LessThanOrEqual(starts_at - at, horizon))
-    )
-
-
-class SlotQuerySet(models.QuerySet["Slot"]):
-    def bookable(self, now: datetime | None = None) -> Self:
-        """Slots that a visitor can book at ``now`` (by the database's clock if not given).
-
-        With ``Slot.state_at`` this is the one rule of what can be booked: this method says in SQL exactly
-        ``state_at(now) in BOOKABLE_STATES``, and tests/experts/models/test_bookable.py holds the two together.
-        """
-        at = Now() if now is None else Value(now, output_field=models.DateTimeField())
-        return self._have_seats(at).filter(_policy_allows(at, F("starts_at"), lambda name: F(f"expert__{name}")))
-
-    def bookable_of_outer(self) -> Self:
-        """``bookable`` slots of each expert, in a subquery of a query of experts, by the policy that is read there."""
-        at = Now()
-        return self._have_seats(at).filter(_policy_allows(at, F("starts_at"), OuterRef), expert=OuterRef("pk"))
-
-    def maybe_bookable_of(self, experts: ExpertQuerySet) -> models.QuerySet[Any]:
-        """Slots, ``bookable`` ones among them, soonest first, then by expert; ``allowed``: bookable and of ``experts``.
-
-        To be read in slices: each is read along an index, whatever comes after it. Of ``bookable`` PostgreSQL would
-        rather join all slots with their experts, and sort them.
-        """
-        at = Now()
-        experts = experts.filter(_policy_allows(at, OuterRef("starts_at"), F), pk=OuterRef("expert_id"))
-        allowed = Coalesce(Subquery(experts.order_by().values(yes=Value(True))), False)
-        return self._have_seats(at).annotate(allowed=allowed).order_by("starts_at", "expert_id")
-
-    def _have_seats(self, at: Any) -> Self:
-        """The half of the rule of ``bookable`` that is about the slot alone."""
-        return self.filter(
-            # The expiry is part of the rule: an abandoned hold must never block, even with every worker down.
-            Q(seats_held__lt=F("capacity") - F("seats_booked")) | Q(next_hold_expiry__lte=at),
-            is_closed=False,
-            # Follows from the notice, which differs from expert to expert: an index needs one bound for all.
-            starts_at__gt=at,
-        )
-
-    def of_active_experts(self) -> Self:
-        """Slots of experts that visitors may see: without those of the others, who are few.
-
-        So no expert is looked up for a slot, and a list of slots is read in an index of slots alone.
-        """
-        experts = Expert.objects.order_by()
-        inactive, of_inactive = experts.filter(is_active=False), experts.filter(organization__is_active=False)
-        return self.exclude(expert__in=inactive.values("pk")).exclude(expert__in=of_inactive.values("pk"))
-
-    def with_expert(self) -> Self:
-        """Each with its expert and organisation, whose policy decides about its state."""
-        return self.select_related("expert__organization", "expert__category")
-
-    def ahead(self, now: datetime) -> Self:
-        """Slots that have not ended at ``now``, soonest first."""
-        # The longest slot lasts a day, so the index by start can be used.
-        return self.filter(starts_at__gt=now - timedelta(days=1), ends_at__gt=now).order_by("starts_at")
-
-    def starting_within(self, start: datetime, end: datetime, expert: Expert) -> Self:
-        """Slots of the expert that start from ``start`` until before ``end``, soonest first."""
-        # By the expert's days, too, which the index of all slots of an expert has. A day more each way, as past slots
-        # keep the days that they had when the expert moves to another zone.
-        first, last = start.astimezone(expert.zone).date(), end.astimezone(expert.zone).date()
-        days = (first - timedelta(days=1), last + timedelta(days=1))
-        return self.filter(expert=expert, date__range=days, starts_at__gte=start, starts_at__lt=end).order_by(
-            "starts_at"
-        )
 
 
 class Slot(models.Model):
@@ -195,7 +106,7 @@ class Slot(models.Model):
         ]
         indexes = [
             # Finds the expert's next bookable slot without reading the full ones.
-            models.Index("expert", "starts_at", name="slot_next_bookable", condition=_MAY_BE_BOOKABLE),
+            models.Index("expert", "starts_at", name="slot_next_bookable", condition=MAY_BE_BOOKABLE),
             # Finds the experts who are free soonest (experts/ordering.py), and passes over other days and hours.
             models.Index(
                 "starts_at",
@@ -203,7 +114,7 @@ class Slot(models.Model):
                 "date",
                 "time",
                 name="slot_open_by_start_day_time",
-                condition=_MAY_BE_BOOKABLE,
+                condition=MAY_BE_BOOKABLE,
             ),
             # For lists of the slots of all experts: staff's, and the API's. In their very order, as thousands of slots
             # may start at one instant; with what tells whose they are, on which day, and which are over, so that others
@@ -222,99 +133,7 @@ class Slot(models.Model):
                 condition=Q(is_closed=True, seats_booked__gt=0),
             ),
         ]
-        triggers = [
-            # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
-            # only at trigger depth 2, that is from the trigger on Booking.
-            pgtrigger.Trigger(
-                name="slot_counters_and_version",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update,
-                func="""
-                    IF TG_OP = 'INSERT' THEN
-                        NEW.seats_held := 0;
-                        NEW.seats_booked := 0;
-                        NEW.next_hold_expiry := NULL;
-                        NEW.version := 1;
-                        RETURN NEW;
-                    END IF;
-                    IF pg_trigger_depth() < 2 THEN
-                        NEW.seats_held := OLD.seats_held;
-                        NEW.seats_booked := OLD.seats_booked;
-                        NEW.next_hold_expiry := OLD.next_hold_expiry;
-                    END IF;
-                    NEW.version := OLD.version;
-                    IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at, NEW.ends_at, NEW.title, NEW.capacity,
-                        NEW.is_closed, NEW.for_types, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
-                       IS DISTINCT FROM
-                       (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at, OLD.ends_at, OLD.title, OLD.capacity,
-                        OLD.is_closed, OLD.for_types, OLD.seats_held, OLD.seats_booked, OLD.next_hold_expiry)
-                    THEN
-                        NEW.version := OLD.version + 1;
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-            # A session takes several slots, of which the booking refers to one by a foreign key (Booking.more_slots).
-            pgtrigger.Trigger(
-                name="slot_in_use_stays",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Delete,
-                condition=pgtrigger.Q(old__seats_held__gt=0) | pgtrigger.Q(old__seats_booked__gt=0),
-                func="""
-                    RAISE EXCEPTION 'seats of the slot are taken, by a booking that has no foreign key to it'
-                        USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'slot_in_use_stays',
-                              TABLE = TG_TABLE_NAME;
-                """,
-            ),
-            # Only where one of these is written: bookings, which change counters, do not pay for it. What is written as
-            # it was stays as it is, also when the expert's zone has changed since: past slots keep what they had.
-            pgtrigger.Trigger(
-                name="slot_clock_shows_its_start",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("expert_id", "date", "time", "starts_at"),
-                declare=[
-                    ("zone", "text"),
-                    ("clock", "timestamp"),
-                    ("moves", "boolean NOT NULL := true"),
-                    ("turned_back", "interval"),
-                ],
-                func="""
-                    IF TG_OP = 'UPDATE' THEN
-                        IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at)
-                           IS NOT DISTINCT FROM (OLD.expert_id, OLD.date, OLD.time, OLD.starts_at) THEN
-                            RETURN NEW;
-                        END IF;
-                        moves := NEW.starts_at <> OLD.starts_at;
-                    END IF;
-                    -- The lock that the foreign key takes at the end. Taken now, the zone is the one that will be true.
-                    SELECT timezone INTO zone FROM experts_expert WHERE id = NEW.expert_id FOR KEY SHARE;
-                    -- Worked out for this very zone by the services (experts/locking.py, vouch_for_clocks).
-                    IF zone = current_setting('expertbook.zone', true) THEN
-                        RETURN NEW;
-                    END IF;
-                    clock := NEW.date + NEW.time;
-                    -- From the instant to the clock: a time that was skipped is shown at no instant.
-                    IF NEW.starts_at AT TIME ZONE zone <> clock THEN
-                        RAISE EXCEPTION 'the clock in % does not show % at %', zone, clock, NEW.starts_at
-                            USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',
-                                  TABLE = TG_TABLE_NAME;
-                    END IF;
-                    -- A time that is repeated means the first. Only a slot that keeps its instant while the zone
-                    -- changes may start at the second.
-                    IF moves THEN
-                        turned_back := (NEW.starts_at - interval '1 day') AT TIME ZONE zone + interval '1 day' - clock;
-                        IF turned_back > interval '0'
-                           AND (NEW.starts_at - turned_back) AT TIME ZONE zone = clock THEN
-                            RAISE EXCEPTION 'the clock in % shows % twice, and % is the second time',
-                                zone, clock, NEW.starts_at
-                                USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_clock_shows_its_start',
-                                      TABLE = TG_TABLE_NAME;
-                        END IF;
-                    END IF;
-                    RETURN NEW;
-                """,
-            ),
-        ]
+        triggers = TRIGGERS
 
     __copy__ = copy_row
 

@@ -11,8 +11,8 @@ from experts.hooks import sessions_booked
 from experts.models import Expert, OfferedType, SessionTerms, SessionType, Slot
 from experts.models.slot import BOOKABLE_STATES
 from experts.scheduling.anyone import starts_of_any
-from experts.scheduling.fit import Fit, fit_into
 from experts.scheduling.fitting import sessions_of
+from experts.scheduling.type_fit import Fit, fit_into
 
 COUNTED_DAYS = 14
 MOST_COUNTED = 20  # changes whose starts are counted; of others it is only said that they are concerned

@@ -26,7 +26,7 @@ from bookings.access.proven import mark_proven
 from bookings.errors import NotHeld, Refused
 from bookings.models import Booking, ProofReason, SpentWork, Status
 from bookings.networks import network_of
-from bookings.selectors.lately import look_closely, slots_to_book
+from bookings.selectors.recent_demand import look_closely, slots_to_book
 from bookings.services import caution, cleanup, proof_of_work
 from bookings.services.expiry import end_all_due
 from experts.models import Expert, Slot

@@ -10,7 +10,7 @@ from bench.size import looks, staff
 from bench.size.fill import LARGE, Size, insert
 from bench.size.plans import cost_of, explain, nodes_of, recorded
 from bookings.models import Booking, Notification, Status, TurnedAway, WaitlistEntry
-from bookings.selectors.found import found_among
+from bookings.selectors.booking_search import found_among
 from experts.models import Category, Expert, Organization, Slot, TimeOff, User
 from experts.ordering import MOST_LISTED, Selection
 from tests.database import renew

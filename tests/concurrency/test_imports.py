@@ -10,6 +10,7 @@ from bookings import services
 from bookings.errors import Busy
 from bookings.models import Booking
 from bookings.services import imports
+from bookings.services.booking_imports import import_bookings
 from bookings.services.idempotency import Booked
 from experts.models import ImportRun, ImportStatus, SessionType
 from tests.bookings.services.test_imports import DAY, HEAD, run, start
@@ -49,7 +50,7 @@ def test_sessions_of_an_import_are_locked_in_the_order_of_all(expert, settings):
     visitor, imported = line_up(
         lambda: services.book(slot_id=slots["10:40"].pk, session_type=kind.pk, name="Karim", email="karim@example.com"),
         lambda: run(
-            imports.import_bookings,
+            import_bookings,
             expert.organization,
             TYPED,
             row(expert, "10:20", kind=kind.slug),
@@ -72,7 +73,7 @@ def test_what_became_longer_meanwhile_is_locked_anew(expert, settings):
 
     def carry_out() -> None:
         try:
-            results.append(run(imports.import_bookings, expert.organization, *rows))
+            results.append(run(import_bookings, expert.organization, *rows))
         except Busy as busy:
             results.append(busy)
 
@@ -99,7 +100,7 @@ def test_a_booking_that_was_made_meanwhile_is_seen(expert, settings):
     slot = make_slot(expert, at="10:00", capacity=5)
     _booked, outcome = line_up(
         lambda: book(slot, name="Lena", email="lena@example.com"),
-        lambda: run(imports.import_bookings, expert.organization, TYPED, row(expert, "10:00")),
+        lambda: run(import_bookings, expert.organization, TYPED, row(expert, "10:00")),
         behind=slot,
     )
     assert (outcome.added, outcome.unchanged, outcome.errors) == (0, 1, [])

@@ -9,7 +9,7 @@ from django.db import connection
 
 from bookings import services
 from bookings.models import Booking, Idempotency, OutboxMail
-from bookings.services.idempotency import Answer
+from bookings.services.idempotency import KeyedAnswer
 from bookingsite.devserver import processes
 from tests.cast import fresh, make_slot
 from tests.concurrency.contention import address, held_table
@@ -82,7 +82,7 @@ def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booki
         for n, slot in enumerate(slots)
     ]
     # Somebody else is about to answer the key of one of the batch, which has written its bookings by then, and waits.
-    last = Answer.for_request(Booking(slot=slots[-1], email=wanted[-1]["email"]), "k", "")
+    last = KeyedAnswer.for_request(Booking(slot=slots[-1], email=wanted[-1]["email"]), "k", "")
     with psycopg.connect(address()) as somebody:
         somebody.execute(
             f"INSERT INTO {Idempotency._meta.db_table} (scope, key, request_hash, refusal) VALUES (%s, %s, '', 'full')",

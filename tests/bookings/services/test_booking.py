@@ -10,7 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services
 from bookings.errors import IdempotencyMismatch, InvalidDetails, NotFound, SlotTaken
 from bookings.models import Booking, Idempotency, Status, TurnedAway
-from bookings.services import booking as booking_module
+from bookings.services import new_booking
 from experts.models import Expert, Slot
 from tests.cast import book, fresh, make_booking, make_expert, make_organization, make_slot, move_slot
 from tests.mail import waiting
@@ -274,5 +274,5 @@ def test_a_constraint_that_nobody_foresaw_is_a_fault_to_be_seen_and_not_a_busy_s
 def test_a_reference_that_is_taken_is_drawn_again(monkeypatch):
     taken = make_booking(make_slot()).reference
     drawn = iter([taken, "EB-9FD4-K7TQ"])
-    monkeypatch.setattr(booking_module, "new_reference", lambda: next(drawn))
+    monkeypatch.setattr(new_booking, "new_reference", lambda: next(drawn))
     assert book(make_slot()).reference == "EB-9FD4-K7TQ"

@@ -9,8 +9,10 @@ import pytest
 from bookings import services
 from bookings.models import Booking, OutboxMail, Source, Status, TurnedAway
 from bookings.services import imports
+from bookings.services.booking_imports import import_bookings
 from experts.models import Expert, ImportedRow, ImportKind, ImportRun, ImportStatus, Slot
-from experts.services.imports import import_experts, import_slots
+from experts.services.expert_imports import import_experts
+from experts.services.slot_imports import import_slots
 from experts.tables import read_table
 from tests.cast import (
     book,
@@ -157,7 +159,7 @@ def test_slots_that_cannot_be_are_errors_of_their_rows(expert):
     assert everything() == before
 
 
-@pytest.mark.parametrize("work", [import_experts, import_slots, imports.import_bookings])
+@pytest.mark.parametrize("work", [import_experts, import_slots, import_bookings])
 def test_a_table_without_a_column_that_is_needed_is_refused(work, expert):
     outcome = run(work, expert.organization, ["Nonsense", "expert", "EXPERT"], ["a", "b", "c"])
     assert outcome.errors and all(row == 1 for row, _text in outcome.errors)
@@ -177,7 +179,7 @@ def test_bookings_are_made_confirmed_and_without_mails_and_once(expert):
         [expert.name, DAY, "10:00", "Lena Fischer", "lena@example.com", "", "2", "Knee"],
         [expert.slug, DAY, "10:00", "Karim Aziz", "", "020 7946 0958", "", ""],
     ]
-    outcome = run(imports.import_bookings, expert.organization, *rows)
+    outcome = run(import_bookings, expert.organization, *rows)
     assert (outcome.added, outcome.errors) == (2, [])
     lena, karim = Booking.objects.order_by("pk")
     assert (lena.status, lena.source, lena.seats, lena.notes) == (Status.CONFIRMED, Source.STAFF, 2, "Knee")
@@ -185,14 +187,14 @@ def test_bookings_are_made_confirmed_and_without_mails_and_once(expert):
     assert fresh(slot).seats_booked == 3
     assert not OutboxMail.objects.exists()
     before = everything()
-    again = run(imports.import_bookings, expert.organization, *rows)
+    again = run(import_bookings, expert.organization, *rows)
     assert (again.added, again.unchanged) == (0, 2) and everything() == before
 
 
 def test_customers_are_told_where_that_is_wanted(expert):
     make_slot(expert, at="10:00")
     row = [expert.name, DAY, "10:00", "Lena", "lena@example.com", "", "", ""]
-    run(imports.import_bookings, expert.organization, HEAD, row, tell=True)
+    run(import_bookings, expert.organization, HEAD, row, tell=True)
     assert [mail.kind for mail in OutboxMail.objects.all()] == ["confirmed"]
 
 
@@ -203,13 +205,13 @@ def test_nothing_comes_back_that_was_cancelled_moved_or_erased_since(expert):
         [expert.name, DAY, at, f"Lena {at}", f"lena{at[:2]}@example.com", "", "", ""]
         for at in ("10:00", "11:00", "12:00")
     ]
-    run(imports.import_bookings, expert.organization, HEAD, *rows)
+    run(import_bookings, expert.organization, HEAD, *rows)
     cancelled, moved, erased = Booking.objects.order_by("slot__starts_at")
     services.cancel(booking_id=cancelled.pk, by_customer=False)
     services.reschedule(booking_id=moved.pk, slot_id=Slot.objects.get(time="13:00").pk, by_customer=False)
     Booking.objects.filter(pk=erased.pk).update(name="", email="", erased_at=erased.created_at, status="CANCELLED")
     before = everything()
-    assert run(imports.import_bookings, expert.organization, HEAD, *rows).unchanged == 3
+    assert run(import_bookings, expert.organization, HEAD, *rows).unchanged == 3
     assert everything() == before
 
 
@@ -217,17 +219,15 @@ def test_a_booking_is_known_by_its_reference_in_the_other_system(expert):
     slot = make_slot(expert, at="10:00", capacity=5)
     make_slot(expert, at="11:00", capacity=5)
     head = [*HEAD, "reference"]
-    run(imports.import_bookings, expert.organization, head, [expert.name, DAY, "10:00", "Lena", "", "", "", "", "A-1"])
+    run(import_bookings, expert.organization, head, [expert.name, DAY, "10:00", "Lena", "", "", "", "", "A-1"])
     # Corrected there since: another name and time, and the same booking.
     again = [expert.name, DAY, "11:00", "Lena Fischer", "", "", "", "", "A-1"]
-    outcome = run(imports.import_bookings, expert.organization, head, again, [*again[:-1], "A-2"])
+    outcome = run(import_bookings, expert.organization, head, again, [*again[:-1], "A-2"])
     assert (outcome.added, outcome.unchanged) == (1, 1)
     assert fresh(slot).seats_booked == 1
     elsewhere = make_expert()
     make_slot(elsewhere, at="10:00")
-    mine = run(
-        imports.import_bookings, elsewhere.organization, head, [elsewhere.name, *again[1:2], "10:00", *again[3:]]
-    )
+    mine = run(import_bookings, elsewhere.organization, head, [elsewhere.name, *again[1:2], "10:00", *again[3:]])
     assert mine.added == 1, "references are those of one organisation"
 
 
@@ -236,7 +236,7 @@ def test_who_has_booked_already_is_not_booked_twice(expert):
     book(slot, name="Lena Fischer", email="Lena@example.com")
     book(slot, name="Karim Aziz", email="karim@example.com")
     outcome = run(
-        imports.import_bookings,
+        import_bookings,
         expert.organization,
         HEAD,
         [expert.name, DAY, "10:00", "lena fischer", "lena@EXAMPLE.com", "", "", ""],
@@ -269,7 +269,7 @@ def test_overbooking_is_an_error_of_the_row_and_leaves_nothing(expert):
         [expert.name, DAY, "11:00", "Ten", "", "", "many", ""],
     ]
     for is_trial in (True, False):
-        outcome = run(imports.import_bookings, expert.organization, *rows, is_trial=is_trial)
+        outcome = run(import_bookings, expert.organization, *rows, is_trial=is_trial)
         errors = dict(outcome.errors)
         assert set(errors) == {3, *range(5, 12)}, is_trial
         assert "Too few seats" in errors[3] and "closed" in errors[5] and "too late" in errors[6]
@@ -283,7 +283,7 @@ def test_a_session_of_a_type_takes_all_its_slots(expert):
     kind = make_session_type(expert.organization, expert, name="First visit", minutes=40)
     head = [*HEAD, "type"]
     outcome = run(
-        imports.import_bookings,
+        import_bookings,
         expert.organization,
         head,
         [expert.name, DAY, "09:00", "Lena", "", "", "", "", "first VISIT"],
@@ -292,21 +292,21 @@ def test_a_session_of_a_type_takes_all_its_slots(expert):
     assert (outcome.added, outcome.errors) == (2, [])
     assert [fresh(slot).seats_booked for slot in slots.values()] == [1, 1, 1, 1]
     bad = [[expert.name, DAY, "10:00", "Ida", "", "", "", "", name] for name in ("First visit", "Nonsense")]
-    assert len(run(imports.import_bookings, expert.organization, head, *bad).errors) == 2
+    assert len(run(import_bookings, expert.organization, head, *bad).errors) == 2
 
 
 def test_what_is_asked_of_customers_need_not_be_answered(expert):
     make_question(expert.organization, is_required=True)
     make_slot(expert, at="10:00")
     row = [expert.name, DAY, "10:00", "Lena", "lena@example.com", "", "", ""]
-    assert run(imports.import_bookings, expert.organization, HEAD, row).added == 1
+    assert run(import_bookings, expert.organization, HEAD, row).added == 1
 
 
 def test_nobody_elses_experts_can_be_booked(expert):
     stranger = make_expert(name="Stranger")
     make_slot(stranger, at="10:00")
     row = [stranger.slug, DAY, "10:00", "Lena", "", "", "", ""]
-    outcome = run(imports.import_bookings, expert.organization, HEAD, row)
+    outcome = run(import_bookings, expert.organization, HEAD, row)
     assert "no expert" in outcome.errors[0][1] and not Booking.objects.exists()
 
 

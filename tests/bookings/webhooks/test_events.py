@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from bookings import services
 from bookings.errors import SlotTaken
 from bookings.models import Booking, Status, WebhookDelivery, WebhookEndpoint
-from bookings.services import booking as booking_module
+from bookings.services import new_booking
 from bookings.webhooks import endpoints, events
 from experts import services as slot_services
 from experts.models import Slot
@@ -201,14 +201,14 @@ def test_a_job_is_queued_for_each_in_the_same_transaction(expert):
 
 def test_where_nobody_asks_a_booking_costs_no_query_more(django_assert_num_queries, monkeypatch):
     slot = make_slot(capacity=4)
-    real, asked = booking_module.queue_webhooks, []
+    real, asked = new_booking.queue_webhooks, []
 
     def counted(*args):
         asked.append(args)
         with django_assert_num_queries(0):
             real(*args)
 
-    monkeypatch.setattr(booking_module, "queue_webhooks", counted)
+    monkeypatch.setattr(new_booking, "queue_webhooks", counted)
     book(slot)
     assert asked
 

@@ -10,7 +10,7 @@ from experts import services
 from experts.errors import InvalidSessionType, NotFound, TypePreviewNeeded
 from experts.example_types import EXAMPLE_SETS
 from experts.models import Audience, OfferedType, SessionTerms, SessionType, WeeklyHours
-from experts.scheduling.fit import fit_into_hours
+from experts.scheduling.type_fit import fit_into_hours
 from tests.cast import day_ahead, make_booking, make_expert, make_organization, make_session_type
 from tests.experts.services.test_hours import row
 

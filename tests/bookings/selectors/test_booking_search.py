@@ -3,8 +3,8 @@
 import pytest
 
 from bookings.models import Booking, Source
-from bookings.selectors import found
-from bookings.selectors.found import found_among
+from bookings.selectors import booking_search
+from bookings.selectors.booking_search import found_among
 from experts.models import Role
 from tests.cast import make_booking, make_expert, make_organization, make_slot
 from tests.staff import admin_url, logged_in, make_member, make_superuser
@@ -39,7 +39,7 @@ def test_words_find_the_same_one_by_one_as_by_their_indexes(many):
 
 
 def test_of_very_many_the_newest_are_found_of_the_rows_that_are_asked_for(many, monkeypatch):
-    monkeypatch.setattr(found, "MOST_MATCHES", 3)
+    monkeypatch.setattr(booking_search, "MOST_MATCHES", 3)
     assert set(found_among(Booking.objects.all(), "halloran").keys) == {row.pk for row in many[-3:]}
     of_one = Booking.objects.filter(slot__expert=many[0].slot.expert_id)
     part = found_among(of_one, "halloran")
@@ -49,7 +49,7 @@ def test_of_very_many_the_newest_are_found_of_the_rows_that_are_asked_for(many, 
 
 
 def test_a_list_says_that_it_has_the_newest_and_an_export_has_all(many, monkeypatch):
-    monkeypatch.setattr(found, "MOST_MATCHES", 3)
+    monkeypatch.setattr(booking_search, "MOST_MATCHES", 3)
     staff = logged_in(make_superuser())
     page = staff.get(admin_url(Booking), {"q": "halloran"})
     assert page.context["cl"].result_list[0] == many[-1]
