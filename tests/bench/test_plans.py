@@ -31,7 +31,6 @@ LEFT_OUT = (
     "experts free in an evening",
     "sitemap",
     "sweep, clean-up",
-    "sweep, finished ever",
     "sweep, horizons",
 )
 

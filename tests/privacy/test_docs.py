@@ -36,7 +36,8 @@ IMPERSONAL = {
     "bookings_block": "until",
     "bookings_blockevent": "until",
     "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions"
-    " of_organization_id session_type_id session_ends_at more_slots agreed second_expert_id arrived_at broken_rule",
+    " of_organization_id over_at session_type_id session_ends_at more_slots agreed second_expert_id arrived_at"
+    " broken_rule",
     "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots arrived_at",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
