@@ -43,5 +43,9 @@ class Migration(migrations.Migration):
             model_name='booking',
             trigger=pgtrigger.compiler.Trigger(name='booking_knows_its_organization', sql=pgtrigger.compiler.UpsertTriggerSql(func='\n                    SELECT expert.organization_id, coalesce(NEW.session_ends_at, slot.ends_at)\n                    INTO NEW.of_organization_id, NEW.over_at\n                    FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = slot.expert_id\n                    WHERE slot.id = NEW.slot_id;\n                    RETURN NEW;\n                ', hash='376b7e4a2617b6e616485af712b5aac1a8d75aba', operation='INSERT OR UPDATE OF "slot_id", "of_organization_id", "session_ends_at", "over_at"', pgid='pgtrigger_booking_knows_its_organization_dd6be', table='bookings_booking', when='BEFORE')),
         ),
+        pgtrigger.migrations.AddTrigger(
+            model_name='booking',
+            trigger=pgtrigger.compiler.Trigger(name='booking_on_again_knows_its_end', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (NEW."status" = \'CONFIRMED\' AND NEW."over_at" IS NULL)', func='\n                    SELECT coalesce(NEW.session_ends_at, slot.ends_at) INTO NEW.over_at\n                    FROM experts_slot AS slot WHERE slot.id = NEW.slot_id;\n                    RETURN NEW;\n                ', hash='08bb6457519ea7222bc644bc6d3a0366a6b7a6aa', operation='UPDATE OF "status"', pgid='pgtrigger_booking_on_again_knows_its_end_787fe', table='bookings_booking', when='BEFORE')),
+        ),
         migrations.RunSQL(FOLLOW, FOLLOW_NO_MORE),
     ]

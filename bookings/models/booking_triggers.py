@@ -95,6 +95,18 @@ TRIGGERS = [
                     RETURN NEW;
                 """,
     ),
+    # One that had ended before there was ``over_at``, and is on again.
+    pgtrigger.Trigger(
+        name="booking_on_again_knows_its_end",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("status"),
+        condition=pgtrigger.Q(new__status="CONFIRMED") & pgtrigger.Q(new__over_at__isnull=True),
+        func="""
+                    SELECT coalesce(NEW.session_ends_at, slot.ends_at) INTO NEW.over_at
+                    FROM experts_slot AS slot WHERE slot.id = NEW.slot_id;
+                    RETURN NEW;
+                """,
+    ),
     pgtrigger.Trigger(
         name="booking_takes_its_mails_along",
         when=pgtrigger.After,

@@ -9,9 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from bookings.models import Booking
+from bookings.models import Booking, Status
 from experts.models import Slot
-from tests.cast import book, make_expert, make_row_of_slots, make_slot, make_type
+from tests.cast import book, make_booking, make_expert, make_row_of_slots, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
 
@@ -58,12 +58,16 @@ def test_bookings_of_before_are_filled_in_batches(monkeypatch):
     migration = import_module("bookings.migrations.0053_ends_of_sessions_known")
     monkeypatch.setattr(migration, "BATCH", 2)
     bookings = [book(make_slot()) for _ in range(5)]
+    ended = make_booking(make_slot(starts_at=timezone.now() - timedelta(days=1)), status=Status.NO_SHOW)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # without triggers
         cursor.execute("UPDATE bookings_booking SET over_at = NULL")
         cursor.execute("SET LOCAL session_replication_role = origin")
-    assert {over_at(booking) for booking in bookings} == {None}
+    assert {over_at(booking) for booking in (*bookings, ended)} == {None}
     with CaptureQueriesContext(connection) as asked:
         migration.fill(apps, connection.schema_editor())
     assert [over_at(booking) for booking in bookings] == [booking.slot.ends_at for booking in bookings]
     assert len([each for each in asked if each["sql"].startswith("UPDATE")]) >= 3
+    assert over_at(ended) is None
+    Booking.objects.filter(pk=ended.pk).update(status=Status.CONFIRMED)
+    assert over_at(ended) == ended.slot.ends_at, "it is on again, and has to be completed"
