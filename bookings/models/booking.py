@@ -139,7 +139,7 @@ class Booking(models.Model):
     of_expert = key_of(Expert)
     of_organization = key_of(Organization)
     # When its session is over: its own end, or that of its slot, which it follows (``bookings_follow_slot``, bookings
-    # 0052). Kept by triggers: whatever else writes to it is ignored. Not of what had ended before there was this column.
+    # 0052). Kept by triggers: whatever else writes to it is ignored. Not of what ended before there was the column.
     over_at = models.DateTimeField(null=True, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     # What no visitor could have booked: the rule outside of which staff booked it.
