@@ -160,7 +160,6 @@ EXCEPTIONS = {
         "the organisation grows with the site: a tenth of all experts",
     ),
     "sweep, overdue": Exemption(("blocks",), "as much as there is to do"),
-    "sweep, waited for": Exemption(("blocks", "reads bookings_waitlistentry"), "as much as there is to do: who waits"),
     "sweep, clean-up": Exemption(("blocks", "reads bookings_waitlistentry", "reads bookings_booking"), "once an hour"),
     "sweep, horizons": Exemption(("blocks", "reads experts_expert"), "once an hour, each expert's row", 10_000),
 }

@@ -207,6 +207,7 @@ REST = [
     WHERE seats_booked = capacity AND starts_at > now()
       AND {drawn} %% CASE organization.slug WHEN 'clinic-2' THEN 1 ELSE 30 END = 0
     """,
+    "UPDATE experts_slot SET is_waited_for = true WHERE id IN (SELECT slot_id FROM bookings_waitlistentry)",
     # Two types, which the first experts of one organisation offer.
     """
     INSERT INTO experts_sessiontype (organization_id, name, slug, description, minutes, buffer_before, buffer_after,

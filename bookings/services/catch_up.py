@@ -69,7 +69,8 @@ def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
     )
     others = Slot.objects.order_by().filter(Q(is_closed=True) | is_full, _IS_ONE_OF_THEM)
     waited_for = line.filter(Q(more_slots=[]) | ~Exists(others))
-    return Slot.objects.bookable(now).filter(pk__in=waited_for.values("slot")).order_by("starts_at")
+    bookable = Slot.objects.bookable(now).filter(is_waited_for=True)
+    return bookable.filter(pk__in=waited_for.values("slot")).order_by("starts_at")
 
 
 def _each(rows: QuerySet[Any], act: Callable[..., object], name: str) -> int:

@@ -159,6 +159,9 @@ class Slot(models.Model):
     # two fields, so a change of them does not count ``version`` up.
     from_hours = models.BooleanField(default=False, db_default=False, editable=False)
     closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
+    # Whether anybody has ever waited for a seat of it, so that what is free and waited for is found by an index. A
+    # trigger on who waits writes it, and nothing takes it back.
+    is_waited_for = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = SlotQuerySet.as_manager()
     read_at: datetime  # the database's clock when the row was read, where experts/locking.py read it
@@ -221,10 +224,12 @@ class Slot(models.Model):
                 name="slot_closed_and_booked",
                 condition=Q(is_closed=True, seats_booked__gt=0),
             ),
+            # Where a seat may be free although somebody waits, which is rare.
+            models.Index("starts_at", name="slot_waited_for", condition=_MAY_BE_BOOKABLE & Q(is_waited_for=True)),
         ]
         triggers = [
             # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
-            # only at trigger depth 2, that is from the trigger on Booking.
+            # only at trigger depth 2, that is from the trigger on Booking. Nor does it forget that somebody waits.
             pgtrigger.Trigger(
                 name="slot_counters_and_version",
                 when=pgtrigger.Before,
@@ -243,6 +248,7 @@ class Slot(models.Model):
                         NEW.next_hold_expiry := OLD.next_hold_expiry;
                     END IF;
                     NEW.version := OLD.version;
+                    NEW.is_waited_for := NEW.is_waited_for OR OLD.is_waited_for;
                     IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at, NEW.ends_at, NEW.title, NEW.capacity,
                         NEW.is_closed, NEW.for_types, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
                        IS DISTINCT FROM

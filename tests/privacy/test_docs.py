@@ -79,7 +79,7 @@ IMPERSONAL = {
     "experts_signintry": "at",
     "experts_staffsession": "means started_at seen_at proven_at checked_at",
     "experts_slot": "date time starts_at ends_at title capacity seats_held seats_booked next_hold_expiry is_closed"
-    " version from_hours closed_by_hours for_types",
+    " version from_hours closed_by_hours for_types is_waited_for",
     "experts_slotevent": "date time starts_at ends_at title capacity is_closed for_types",
     "experts_timeoff": "first_day last_day from_time to_time",
     "experts_timeoffevent": "first_day last_day from_time to_time",

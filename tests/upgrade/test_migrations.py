@@ -29,6 +29,9 @@ ALL_RIGHT: dict[str, str] = {
     "bookings.0053_ends_of_sessions_known RunPython": (
         "fills a column that the old code does not know, some thousand rows at a time"
     ),
+    "bookings.0055_slots_waited_for_known RunPython": (
+        "fills a column that the old code does not know, some thousand rows at a time"
+    ),
 }
 
 
