@@ -45,7 +45,7 @@ OF_A_PAGE = Exemption(
     2_200,
 )
 # Of these very looks, and of no others.
-PAGES = frozenset(
+LOOKS_OF_A_PAGE = frozenset(
     {
         *("superuser, Today", "superuser, Requests", "superuser, Rescue", "superuser, Waitlist"),
         *("superuser, Day", "superuser, Day, list"),
@@ -198,7 +198,7 @@ def compare(small: Size, large: Size, *, only: str, most: float, note: Note) -> 
     for name, before in costs[0].items():
         after = costs[1][name]
         faults = _faults(before, after, most)
-        exemptions = [it for part, it in EXCEPTIONS.items() if part in name] + [OF_A_PAGE] * (name in PAGES)
+        exemptions = [it for part, it in EXCEPTIONS.items() if part in name] + [OF_A_PAGE] * (name in LOOKS_OF_A_PAGE)
         too_much = [fault for fault in faults if not any(it.allows(fault, after) for it in exemptions)]
         ratio = after.blocks / max(before.blocks, 1)
         above += ratio > most
