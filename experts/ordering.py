@@ -98,11 +98,16 @@ class Times:
         """Leave out slots at hours that are not asked for on either clock, before anything is read of their experts."""
         if not self.hours:
             return slots
-        at_place = Func("time", template="EXTRACT(hour FROM %(expressions)s)::int", output_field=IntegerField())
-        is_then = Q(In(at_place, self.hours))
+        is_then = self.is_at_place
         if self.zone:
             is_then |= Q(In(_HourThere("starts_at", Value(self.zone.key)), self.hours))
         return slots.filter(is_then)
+
+    @property
+    def is_at_place(self) -> Q:
+        """The condition that the clock of the place shows such an hour, of which a slot itself knows."""
+        at_place = Func("time", template="EXTRACT(hour FROM %(expressions)s)::int", output_field=IntegerField())
+        return Q(In(at_place, self.hours))
 
     @property
     def widest(self) -> "Stretch":
@@ -262,7 +267,8 @@ class Selection:
     def soonest_within(self, times: Times, upto: int) -> list[int]:
         """As ``soonest``, of those who have a bookable slot at such times, by the first of these. Two queries."""
         # At places their clocks lead; without the visitor's zone everywhere.
-        zones = {zone for venue, zone in _zones() if venue == Venue.IN_PERSON or times.zone is None}
+        places = _places(with_others=bool(times.hours and times.zone))
+        zones = {zone for venue, zone in places.zones if venue == Venue.IN_PERSON or times.zone is None}
         stretches = times.stretches(timezone.now(), zones - {times.here.key})
         if not stretches:
             return []
@@ -275,6 +281,8 @@ class Selection:
         if times.hours:
             first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
             slots = slots.filter(time__gte=first, time__lte=last)
+            if places.others_are_few:
+                slots = slots.filter(times.is_at_place | Q(expert__in=_others()))
         following = _slots_after(slots, experts.filter(times.allow(OuterRef, F)), self.organization_id)
         given = zip(*((it.first, it.last, *it.days, *it.clocks(times.hours)) for it in stretches), strict=True)
         return _found(_walked(_SOONEST_WITHIN, following, _stride(upto), upto, *map(list, given)))[:upto]
@@ -485,8 +493,9 @@ def _with_slice(template: str, sql: str, stride: int) -> str:
     return template.replace("{stride}", str(stride)).replace("{slice}", sql)
 
 
-# Along ``expert_places``, one row of the index for each that there is.
-_ZONES = """
+# Along ``expert_by_place``, one row of the index for each that there is; and how many there are of the others, if that
+# is asked.
+_PLACES = f"""
     WITH RECURSIVE found (venue, timezone) AS (
         (SELECT venue, timezone FROM experts_expert WHERE is_active ORDER BY venue, timezone LIMIT 1)
         UNION ALL
@@ -496,15 +505,39 @@ _ZONES = """
             ORDER BY venue, timezone LIMIT 1
         ) AS following
     )
-    SELECT venue, timezone FROM found
+    SELECT array_agg(venue), array_agg(timezone), CASE WHEN %s THEN (
+        SELECT count(*)
+        FROM (SELECT FROM experts_expert WHERE is_active AND venue = ANY(%s) LIMIT {MOST_NAMED + 1}) AS others
+    ) END
+    FROM found
 """
+_OTHER_VENUES = [venue.value for venue in Venue if venue != Venue.IN_PERSON]
 
 
-def _zones() -> list[tuple[str, str]]:
-    """Return how one sees active experts, and in which zones they are: pairs of a venue and a zone's name."""
+@dataclass(frozen=True)
+class _Places:
+    """How one sees active experts, and in which zones they are: pairs of a venue and a zone's name.
+
+    ``others_are_few``: there are at most MOST_NAMED whom one does not go to see; False where that was not asked.
+    """
+
+    zones: list[tuple[str, str]]
+    others_are_few: bool
+
+
+def _places(*, with_others: bool) -> _Places:
     with connections[Expert.objects.db].cursor() as cursor:
-        cursor.execute(_ZONES)
-        return list(cursor.fetchall())
+        cursor.execute(_PLACES, [with_others, _OTHER_VENUES])
+        venues, zones, others = cursor.fetchone()
+    return _Places(list(zip(venues or (), zones or (), strict=True)), others is not None and others <= MOST_NAMED)
+
+
+def _others() -> QuerySet[Expert, int]:
+    """Active experts whom one does not go to see: the visitor's clock leads.
+
+    PostgreSQL reads their ids once, by an index. Others are then passed over without a look at each.
+    """
+    return Expert.objects.filter(is_active=True, venue__in=_OTHER_VENUES).order_by().values_list("pk", flat=True)
 
 
 def _with_freedom(experts: QuerySet[Expert], times: Times) -> QuerySet[Any]:

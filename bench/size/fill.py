@@ -150,7 +150,7 @@ SLOTS = """
 BOOKINGS = """
     INSERT INTO bookings_booking (slot_id, seats, status, name, email, phone, notes, reference, holder, expires_at,
                                   language, timezone, source, of_expert_id,
-                                  of_organization_id, created_at)
+                                  of_organization_id, over_at, created_at)
     SELECT slot.id, 1, status, CASE WHEN status = 'HELD' THEN '' ELSE
                (%(first)s::text[])[1 + drawn %% 13] || ' '
                || initcap(translate(to_hex(n %% 99991 + 4096), {words})) END,
@@ -162,7 +162,7 @@ BOOKINGS = """
            CASE status WHEN 'PENDING' THEN slot.starts_at WHEN 'HELD' THEN slot.next_hold_expiry END,
            'en', 'UTC', (ARRAY['web', 'api', 'staff'])[1 + drawn %% 3],
            CASE WHEN drawn %% 6 = 1 THEN slot.expert_id END,
-           expert.organization_id, now() - (%(bookings)s - n) * interval '1 second'
+           expert.organization_id, slot.ends_at, now() - (%(bookings)s - n) * interval '1 second'
     FROM (SELECT *, row_number() OVER (ORDER BY hashint8(id)) AS n, {drawn} AS drawn FROM experts_slot AS slot
           WHERE seats_booked = 1 OR seats_held = 1 OR {drawn} %% 97 = 0) AS slot
     CROSS JOIN LATERAL (SELECT translate(lpad(to_hex(n * 2654435761 %% 4294967296), 8, '0'),
@@ -207,6 +207,7 @@ REST = [
     WHERE seats_booked = capacity AND starts_at > now()
       AND {drawn} %% CASE organization.slug WHEN 'clinic-2' THEN 1 ELSE 30 END = 0
     """,
+    "UPDATE experts_slot SET is_waited_for = true WHERE id IN (SELECT slot_id FROM bookings_waitlistentry)",
     # Two types, which the first experts of one organisation offer.
     """
     INSERT INTO experts_sessiontype (organization_id, name, slug, description, minutes, buffer_before, buffer_after,

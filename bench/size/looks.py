@@ -142,7 +142,7 @@ def sweeps() -> Iterator[tuple[str, Look]]:
     most = catch_up.MOST_AT_ONCE
     yield "sweep, overdue", lambda: list(expiry.overdue(now).values_list("pk")[:most])
     yield "sweep, finished", lambda: list(catch_up.recently_finished(now).values_list("pk")[:most])
-    yield "sweep, finished ever", lambda: list(catch_up.finished(now).order_by("slot_id").values_list("pk")[:most])
+    yield "sweep, finished ever", lambda: list(catch_up.finished(now).values_list("pk")[:most])
     yield "sweep, waited for", lambda: list(catch_up.free_and_waited_for(now).values_list("pk")[:most])
     soon = now + timedelta(hours=24)
     reminders = due_reminders(MailKind.REMINDER_DAY, soon - timedelta(minutes=1), soon)

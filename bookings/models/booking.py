@@ -138,6 +138,9 @@ class Booking(models.Model):
     # unknown have asked of an expert lately is found by it (selectors/recent_demand.py).
     of_expert = key_of(Expert)
     of_organization = key_of(Organization)
+    # When its session is over: its own end, or that of its slot, which it follows (``bookings_follow_slot``, bookings
+    # 0052). Kept by triggers: whatever else writes to it is ignored. Not of what ended before there was the column.
+    over_at = models.DateTimeField(null=True, blank=True, editable=False)
     source = models.CharField(_("source"), max_length=5, choices=Source.choices, default=Source.WEB)
     # What no visitor could have booked: the rule outside of which staff booked it.
     broken_rule = models.CharField(
@@ -246,7 +249,7 @@ class Booking(models.Model):
                 name="booking_lately_of_expert",
                 condition=Q(of_expert__isnull=False, status__in=["HELD", "PENDING", "CONFIRMED"]),
             ),
-            models.Index("slot", name="booking_to_complete", condition=Q(status="CONFIRMED")),
+            models.Index("over_at", name="booking_over", condition=Q(status="CONFIRMED")),
             # An organisation's list, in its order, and its requests, the one that runs out first on top.
             models.Index("of_organization", "id", name="booking_of_organization"),
             models.Index(
@@ -255,11 +258,6 @@ class Booking(models.Model):
             # For staff who ask for these: there are few among all. Not of holds and what is confirmed, which most are.
             models.Index(
                 "status", "id", name="booking_by_seldom_status", condition=Q(status__in=["PENDING", "REJECTED"])
-            ),
-            models.Index(
-                "session_ends_at",
-                name="booking_session_to_complete",
-                condition=Q(status="CONFIRMED", session_ends_at__isnull=False),
             ),
         ]
         triggers = TRIGGERS
@@ -379,6 +377,7 @@ pghistory.track(
         "network",
         "of_expert",
         "of_organization",
+        "over_at",
         "extensions",
         "awaits_proof",
         "proof_reason",

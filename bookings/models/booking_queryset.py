@@ -8,7 +8,7 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, Now
-from django.db.models.lookups import GreaterThan, LessThanOrEqual
+from django.db.models.lookups import GreaterThan
 
 from bookings.models.proof import Proof
 from bookings.phones import COUNTRY_CODE, digits_at_home, digits_to_find
@@ -243,10 +243,6 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Those among these bookings that were confirmed at some time, by their history."""
         confirmed = self.model.pgh_event_model.objects.filter(pgh_obj__in=keys, status=Status.CONFIRMED)
         return set(confirmed.values_list("pgh_obj_id", flat=True))
-
-    def over(self, at: datetime) -> Self:
-        """Those whose sessions had ended at that instant: sessions of a type by their own end."""
-        return self.filter(LessThanOrEqual(ENDS_AT, Value(at, models.DateTimeField())))
 
     def ahead(self) -> Self:
         """Requests and confirmed bookings whose sessions are still to come or going on."""

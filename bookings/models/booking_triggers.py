@@ -81,15 +81,29 @@ TRIGGERS = [
                     RETURN NULL;
                 """,
     ),
-    # Services have locked the slot by then, so that an expert who changes the organisation meanwhile waits.
+    # Services have locked the slot by then: an expert who changes the organisation meanwhile waits, and whoever gives
+    # the slot another end.
     pgtrigger.Trigger(
         name="booking_knows_its_organization",
         when=pgtrigger.Before,
-        operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "of_organization_id"),
+        operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "of_organization_id", "session_ends_at", "over_at"),
         func="""
-                    SELECT expert.organization_id INTO NEW.of_organization_id
+                    SELECT expert.organization_id, coalesce(NEW.session_ends_at, slot.ends_at)
+                    INTO NEW.of_organization_id, NEW.over_at
                     FROM experts_slot AS slot JOIN experts_expert AS expert ON expert.id = slot.expert_id
                     WHERE slot.id = NEW.slot_id;
+                    RETURN NEW;
+                """,
+    ),
+    # One that had ended before there was ``over_at``, and is on again.
+    pgtrigger.Trigger(
+        name="booking_on_again_knows_its_end",
+        when=pgtrigger.Before,
+        operation=pgtrigger.UpdateOf("status"),
+        condition=pgtrigger.Q(new__status="CONFIRMED") & pgtrigger.Q(new__over_at__isnull=True),
+        func="""
+                    SELECT coalesce(NEW.session_ends_at, slot.ends_at) INTO NEW.over_at
+                    FROM experts_slot AS slot WHERE slot.id = NEW.slot_id;
                     RETURN NEW;
                 """,
     ),

@@ -1,5 +1,6 @@
 from typing import Self
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
@@ -156,7 +157,20 @@ class WaitlistEntry(models.Model):
                 condition=Q(status__in=["UNPROVEN", "WAITING", "OFFERED"]) & ~Q(visitor=""),
             ),
         ]
-        triggers = [of_slot("waitlist_entry_knows_its_organization")]
+        triggers = [
+            of_slot("waitlist_entry_knows_its_organization"),
+            # Services have locked the slot by then.
+            pgtrigger.Trigger(
+                name="waitlist_entry_marks_its_slot",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("slot_id", "status", "is_echo"),
+                condition=pgtrigger.Q(new__status="WAITING", new__is_echo=False),
+                func="""
+                    UPDATE experts_slot SET is_waited_for = true WHERE id = NEW.slot_id AND NOT is_waited_for;
+                    RETURN NULL;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.pk)

@@ -143,12 +143,12 @@ def _bookings(
     # What was cancelled, rejected or ran out is no part of the day.
     is_shown = Q(status__in=BOOKED) | Q(status=Status.HELD, expires_at__gt=now)
     rows = (
-        Booking.objects.alias(over_at=ENDS_AT)
+        Booking.objects.alias(session_or_slot_ends_at=ENDS_AT)
         .filter(
             is_shown,
             slot__starts_at__gt=start - _LONGEST,
             slot__starts_at__lt=end,
-            over_at__gt=start,
+            session_or_slot_ends_at__gt=start,
         )
         .select_related("slot")
         .only(*_READ)

@@ -18,8 +18,9 @@ from bookings.services.waitlist import serve
 from experts.models import Slot
 
 logger = logging.getLogger(__name__)
-# Each minute completes sessions that have ended lately and started recently; ``complete_all_finished`` all others.
-LATELY, RECENTLY = timedelta(minutes=15), timedelta(hours=6)
+# Each minute completes sessions that have ended lately; ``complete_all_finished`` all others, of which staff may have
+# taken back that they are over.
+LATELY = timedelta(minutes=15)
 MOST_AT_ONCE = 300  # of each kind, each in a transaction of its own; the next run does the rest
 _IS_ONE_OF_THEM = Func(
     "pk", OuterRef("more_slots"), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()
@@ -39,10 +40,10 @@ def settle_overdue() -> dict[str, int]:
 
 
 def complete_all_finished() -> int:
-    """Complete the sessions that are over, however long. Returns how many. Walks along every confirmed booking."""
+    """Complete the sessions that are over, however long. Returns how many."""
     total = 0
     for _run in range(MOST_RUNS):
-        done = _each(finished(timezone.now()).order_by("slot_id"), complete, "booking_id")
+        done = _each(finished(timezone.now()), complete, "booking_id")
         total += done
         if done < MOST_AT_ONCE:
             break
@@ -50,26 +51,13 @@ def complete_all_finished() -> int:
 
 
 def finished(now: datetime) -> QuerySet[Booking]:
-    """Confirmed bookings of sessions that have ended."""
-    return Booking.objects.filter(status=Status.CONFIRMED).over(now)
+    """Confirmed bookings of sessions that have ended, the first that did so first."""
+    return Booking.objects.filter(status=Status.CONFIRMED, over_at__lte=now).order_by("over_at")
 
 
 def recently_finished(now: datetime) -> QuerySet[Booking]:
-    """Those of sessions that have ended lately, the oldest first.
-
-    An index of starts with ends finds them, and one of their own those of a type, whose ends differ from their slots'.
-    """
-    confirmed = Booking.objects.order_by().filter(status=Status.CONFIRMED)
-    of_slots = confirmed.filter(
-        session_ends_at=None,
-        slot__starts_at__range=(now - RECENTLY, now),
-        slot__ends_at__lte=now,
-        slot__ends_at__gt=now - LATELY,
-    )
-    of_types = confirmed.filter(session_ends_at__lte=now, session_ends_at__gt=now - LATELY)
-    # A union: each branch has its index.
-    recent = of_slots.values("pk").union(of_types.values("pk"), all=True)
-    return Booking.objects.filter(pk__in=recent).order_by("slot__starts_at")
+    """Those of sessions that have ended lately."""
+    return finished(now).filter(over_at__gt=now - LATELY)
 
 
 def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
@@ -81,7 +69,8 @@ def free_and_waited_for(now: datetime) -> QuerySet[Slot]:
     )
     others = Slot.objects.order_by().filter(Q(is_closed=True) | is_full, _IS_ONE_OF_THEM)
     waited_for = line.filter(Q(more_slots=[]) | ~Exists(others))
-    return Slot.objects.bookable(now).filter(pk__in=waited_for.values("slot")).order_by("starts_at")
+    bookable = Slot.objects.bookable(now).filter(is_waited_for=True)
+    return bookable.filter(pk__in=waited_for.values("slot")).order_by("starts_at")
 
 
 def _each(rows: QuerySet[Any], act: Callable[..., object], name: str) -> int:

@@ -45,7 +45,7 @@ def _queue(kind: MailKind, now: datetime) -> int:
 def due_reminders(kind: MailKind, after: datetime, until: datetime) -> QuerySet[Booking]:
     """Confirmed bookings of sessions that start later than ``after`` and not later than ``until``, to be reminded.
 
-    Walks along the slots that start within that time, by an index, and the confirmed bookings of each, by another: it
+    Walks along the slots that start within that time, by an index, and the bookings of each, by another: it
     costs as much as there is to find, whatever the number of slots. Left out is who booked, moved or was approved less
     than two hours before the reminder is due.
     """

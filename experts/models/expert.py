@@ -224,8 +224,8 @@ class Expert(models.Model):
             GinIndex(search_vector(), name="expert_search_words"),
             GinIndex("languages", name="expert_languages"),
             models.Index("venue", "organization", name="expert_venues", condition=Q(is_active=True)),
-            # In which zones somebody is (experts/ordering.py).
-            models.Index("venue", "timezone", name="expert_places", condition=Q(is_active=True)),
+            # In which zones somebody is, and whom one does not go to see (experts/ordering.py).
+            models.Index("venue", "timezone", "id", name="expert_by_place", condition=Q(is_active=True)),
             # In the order of lists by name, with what tells who is listed, so that pages can be skipped in the index.
             models.Index("organization", "name", "id", include=["is_active"], name="expert_of_organization"),
             models.Index("category", "name", "id", include=["is_active", "organization"], name="expert_of_category"),

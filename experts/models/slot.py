@@ -70,6 +70,9 @@ class Slot(models.Model):
     # two fields, so a change of them does not count ``version`` up.
     from_hours = models.BooleanField(default=False, db_default=False, editable=False)
     closed_by_hours = models.BooleanField(_("outside the hours"), default=False, db_default=False, editable=False)
+    # Whether anybody has ever waited for a seat of it, so that what is free and waited for is found by an index. A
+    # trigger on who waits writes it, and nothing takes it back.
+    is_waited_for = models.BooleanField(default=False, db_default=False, editable=False)
 
     objects = SlotQuerySet.as_manager()
     read_at: datetime  # the database's clock when the row was read, where experts/locking.py read it
@@ -132,6 +135,8 @@ class Slot(models.Model):
                 name="slot_closed_and_booked",
                 condition=Q(is_closed=True, seats_booked__gt=0),
             ),
+            # Where a seat may be free although somebody waits, which is rare.
+            models.Index("starts_at", name="slot_waited_for", condition=MAY_BE_BOOKABLE & Q(is_waited_for=True)),
         ]
         triggers = TRIGGERS
 

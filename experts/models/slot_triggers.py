@@ -7,7 +7,7 @@ import pgtrigger
 
 TRIGGERS = [
     # Without this a stale slot.save() resets the counters and the slot is overbooked. Counters are let through
-    # only at trigger depth 2, that is from the trigger on Booking.
+    # only at trigger depth 2, that is from the trigger on Booking. Nor does it forget that somebody waits.
     pgtrigger.Trigger(
         name="slot_counters_and_version",
         when=pgtrigger.Before,
@@ -26,6 +26,7 @@ TRIGGERS = [
                         NEW.next_hold_expiry := OLD.next_hold_expiry;
                     END IF;
                     NEW.version := OLD.version;
+                    NEW.is_waited_for := NEW.is_waited_for OR OLD.is_waited_for;
                     IF (NEW.expert_id, NEW.date, NEW.time, NEW.starts_at, NEW.ends_at, NEW.title, NEW.capacity,
                         NEW.is_closed, NEW.for_types, NEW.seats_held, NEW.seats_booked, NEW.next_hold_expiry)
                        IS DISTINCT FROM

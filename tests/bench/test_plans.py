@@ -31,7 +31,6 @@ LEFT_OUT = (
     "experts free in an evening",
     "sitemap",
     "sweep, clean-up",
-    "sweep, finished ever",
     "sweep, horizons",
 )
 
@@ -120,6 +119,13 @@ def test_a_search_for_what_thousands_share_reads_neither_all_of_them_nor_all_boo
     assert [found.is_part for found in everywhere.values()] == [True, False]
     for name in everywhere:
         assert cost_of(lambda name=name: found_among(Booking.objects.all(), name)).blocks < 1000
+
+
+def test_what_is_looked_for_each_minute_is_found_by_indexes_of_little_else(filled):
+    asked = {name: look for name, look in looks.sweeps() if name in ("sweep, finished ever", "sweep, waited for")}
+    assert set().union(*map(indexes_of, asked.values())) >= {"booking_over", "slot_waited_for"}
+    costs = {name: cost_of(look).blocks for name, look in asked.items()}
+    assert max(costs.values()) < 50, costs
 
 
 def test_slots_of_all_are_listed_without_looking_up_the_expert_of_each(filled):

@@ -245,6 +245,8 @@ class World:
             assert (slot.seats_held, slot.seats_booked) == (sum(b.seats for b in holds), booked)
             assert slot.next_hold_expiry == min((b.expires_at for b in holds), default=None)
             assert slot.seats_held + slot.seats_booked <= slot.capacity
+        for booking in Booking.objects.select_related("slot").filter(slot__in=self.slots):
+            assert booking.over_at == booking.ends_at
         self.check_sessions()
         self.check_transitions()
         self.check_mails()

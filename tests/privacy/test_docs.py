@@ -36,7 +36,8 @@ IMPERSONAL = {
     "bookings_block": "until",
     "bookings_blockevent": "until",
     "bookings_booking": "cancel_reason erased_at awaits_proof proof_reason is_vouched of_expert_id extensions"
-    " of_organization_id session_type_id session_ends_at more_slots agreed second_expert_id arrived_at broken_rule",
+    " of_organization_id over_at session_type_id session_ends_at more_slots agreed second_expert_id arrived_at"
+    " broken_rule",
     "bookings_bookingevent": "cancel_reason session_type_id session_ends_at more_slots arrived_at",
     "bookings_calendarfeed": "token_hash created_by_id",
     "bookings_calendarfeedevent": "created_by_id",
@@ -78,7 +79,7 @@ IMPERSONAL = {
     "experts_signintry": "at",
     "experts_staffsession": "means started_at seen_at proven_at checked_at",
     "experts_slot": "date time starts_at ends_at title capacity seats_held seats_booked next_hold_expiry is_closed"
-    " version from_hours closed_by_hours for_types",
+    " version from_hours closed_by_hours for_types is_waited_for",
     "experts_slotevent": "date time starts_at ends_at title capacity is_closed for_types",
     "experts_timeoff": "first_day last_day from_time to_time",
     "experts_timeoffevent": "first_day last_day from_time to_time",

@@ -23,6 +23,15 @@ ALL_RIGHT: dict[str, str] = {
     "bookings.0049_organization_of_rows_known RunPython": (
         "fills columns that the old code does not know, some thousand rows at a time"
     ),
+    "bookings.0052_ends_of_sessions RunSQL": (
+        "adds a trigger on slots that end at another time, which the old code writes as before"
+    ),
+    "bookings.0053_ends_of_sessions_known RunPython": (
+        "fills a column that the old code does not know, some thousand rows at a time"
+    ),
+    "bookings.0055_slots_waited_for_known RunPython": (
+        "fills a column that the old code does not know, some thousand rows at a time"
+    ),
 }
 
 

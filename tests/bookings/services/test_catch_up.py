@@ -92,7 +92,8 @@ def test_runs_every_minute():
     ("rows", "index"),
     [
         (expiry.overdue, "booking_to_expire"),
-        (catch_up.recently_finished, "booking_to_complete"),
+        (catch_up.recently_finished, "booking_over"),
+        (catch_up.finished, "booking_over"),
         (catch_up.free_and_waited_for, "waitlist_in_line"),
     ],
 )
