@@ -9,7 +9,6 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-import pghistory
 from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
@@ -44,7 +43,7 @@ from bookings.services.effects import (
 from bookings.services.idempotency import Answer, Booked, find_given, keep_bookings, keep_refusals
 from bookings.services.locking import lock_booking, own_holds
 from bookings.services.sessions import agreed_with, must_be_locked, read_taken, session_wanted, take
-from bookings.services.together import Gate, Request, write_alone
+from bookings.services.together import Gate, Request, history_group, write_alone
 from bookings.services.turned_away import Refusal, crowd, keep_turned_away
 from bookings.services.waitlist import WORTH_WAITING, lapse_and_serve, serve_waitlists
 from bookings.webhooks.events import booking_events, queue_webhooks, slot_taken
@@ -161,7 +160,7 @@ def book(
     else:
         _refuse_with_crowd(request)
         # One transaction has one history: who is booking, and from where, must be the same for all.
-        gate.enter(request, group=_history_context())
+        gate.enter(request, group=history_group())
     return request.wait()
 
 
@@ -219,12 +218,6 @@ _refused_lately: arrivals.ReadSince[_Seen] = arrivals.ReadSince()  # by slot
 
 # What a request is told; called in its own thread.
 _Outcome = tuple[_Request, Callable[[], Booked]]
-
-
-def _history_context() -> frozenset[tuple[str, str]]:
-    """What the history says of changes made now: requests for which it is the same can share a transaction."""
-    with pghistory.context() as context:
-        return frozenset((name, repr(value)) for name, value in context.metadata.items())
 
 
 def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
