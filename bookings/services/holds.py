@@ -1,5 +1,6 @@
 """Holds: a seat that is kept for a visitor while the details are filled in."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from copy import copy
 from datetime import datetime, timedelta
@@ -8,7 +9,8 @@ from functools import partial
 from django.conf import settings
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import OperationalError, connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
 from bookings.errors import NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
@@ -92,7 +94,7 @@ def hold_slot(
 
 
 class _Request(Request[Booking]):
-    """A visitor's wish to hold a slot, who held nothing when it was looked, in line with others of the same moment."""
+    """A visitor's wish to hold a slot of an expert of whom nothing was held, in line with others of the same moment."""
 
     def __init__(self, wanted: Booking, lasts: HoldTime, seen: SlotForVisitor) -> None:
         super().__init__(wanted.slot_id)
@@ -102,7 +104,7 @@ class _Request(Request[Booking]):
 def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
     """Hold for all requests in one transaction that waits for nobody, or with ``wait`` for each in one of its own.
 
-    Whoever would have to wait, or holds something by now, does that by itself, in its own thread.
+    Whoever would have to wait, or has to do with holds of other times, does that by itself, in its own thread.
     """
     if wait:
         for request in requests:
@@ -129,7 +131,7 @@ def _hold_together(
     made: list[Booking] = []
     # 2. As for one alone: the visitors' locks, then those of the slots, and what is there under them.
     visitors = _lock_free_visitors([request.wanted.holder for request in requests])
-    slots, have_holds = _lock_free_slots([request.slot_id for request in requests], sorted(visitors))
+    slots, holds = _lock_free_slots([request.slot_id for request in requests], sorted(visitors))
     # What was read of experts before somebody waited in line is old.
     fresh = read_slots(slots) if any(request.has_waited for request in requests) else {}
     read = dict(slots)
@@ -138,7 +140,10 @@ def _hold_together(
         slot = slots.get(request.slot_id)
         # Of a slot that others have changed since it was looked at, they may have left a seat to who asks.
         is_as_seen = slot is not None and read[slot.pk].version == seen.version and not _has_lapsed(read[slot.pk])
-        if slot is None or not is_as_seen or wanted.holder not in visitors or wanted.holder in have_holds:
+        held = holds[wanted.holder]
+        # A hold of the expert moves here, unless it is an offer; of many it is to be seen which count.
+        is_new = seen.expert_id not in held and len(held) < MOST_HOLDS
+        if slot is None or not is_as_seen or wanted.holder not in visitors or not is_new:
             left.append(request)
             continue
         slot.expert = fresh[slot.pk].expert if slot.pk in fresh else seen.expert
@@ -428,13 +433,19 @@ def _lock_free_visitors(visitors: list[str]) -> set[str]:
         return {keys[key] for key in cursor.fetchone()[1]}
 
 
-def _lock_free_slots(slot_ids: list[int], visitors: list[str]) -> tuple[dict[int, Slot], set[str]]:
-    """Lock those of the slots that nobody else has locked, and say which of the visitors hold anything.
+def _lock_free_slots(slot_ids: list[int], visitors: list[str]) -> tuple[dict[int, Slot], dict[str, list[int]]]:
+    """Lock those of the slots that nobody else has locked, and say of which experts the visitors hold something.
 
-    Returns the slots as new as their locks, by id, without experts. Waits for nobody.
+    Returns the slots as new as their locks, by id, without experts; and of each hold, be it that its time has run out,
+    the expert, by visitor. Waits for nobody.
     """
     rows = _free_slots(sorted(set(slot_ids)), visitors)
-    return {slot.pk: slot for slot in rows}, {visitor for slot in rows[:1] for visitor in slot.have_holds}  # type: ignore[attr-defined]  # the annotation
+    holds: dict[str, list[int]] = defaultdict(list)
+    for slot in rows[:1]:
+        for held in slot.held:  # type: ignore[attr-defined]  # the annotation
+            visitor, expert_id = held.split()
+            holds[visitor].append(int(expert_id))
+    return {slot.pk: slot for slot in rows}, holds
 
 
 def _has_lapsed(slot: Slot) -> bool:
@@ -446,7 +457,8 @@ def _has_lapsed(slot: Slot) -> bool:
 def _free_slots(slot_ids: list[int], visitors: list[str]) -> QuerySet[Slot]:
     free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids))
     held = Booking.objects.order_by().filter(holder__any_of=visitors, status=Status.HELD)
-    return free.order_by(*LOCK_ORDER).annotate(have_holds=ArraySubquery(held.values("holder")))
+    told = held.annotate(told=Concat("holder", Value(" "), Cast("slot__expert", TextField()), output_field=TextField()))
+    return free.order_by(*LOCK_ORDER).annotate(held=ArraySubquery(told.values("told")))
 
 
 @PreparedQuery

@@ -81,6 +81,16 @@ def test_two_tabs_of_one_visitor_have_one_hold_of_a_slot_and_at_most_two_in_all(
     assert Booking.objects.filter(holder=visitor(1), status=Status.HELD).count() == 2
 
 
+def test_who_holds_a_time_of_somebody_else_is_one_of_the_batch():
+    first, slots = [make_slot() for _ in range(3)], [make_slot() for _ in range(3)]
+    for n, slot in enumerate(first):
+        hold(slot, n)
+    hold(make_slot(), 2)
+    answers = hold_in_one_batch(*[lambda n=n, slot=slot: hold(slot, n) for n, slot in enumerate(slots)])
+    assert [type(answer).__name__ for answer in answers] == ["Booking", "Booking", "TooManyHolds"]
+    assert list(transactions(slot__in=slots).values()) == [2]
+
+
 def test_two_times_of_one_expert_are_one_hold_that_moves():
     expert = make_expert()
     slots = [make_slot(expert, at=at) for at in ("09:00", "10:00")]
