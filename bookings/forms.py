@@ -52,6 +52,17 @@ def is_filled_in_quickly(opened: str) -> bool:
     return True
 
 
+def consent_text(organization: str) -> str:
+    """What somebody agrees to who books."""
+    return _("I agree that %(organization)s uses these details to arrange my session.") % {"organization": organization}
+
+
+def most_to_choose(slot: Slot, held: int) -> int:
+    """How many seats a new form offers to a visitor who holds so many in the slot already."""
+    most: int = slot.expert.policy("max_party")
+    return min(most, max(slot.seats_left + held, 1))
+
+
 def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt="bookings.form")
 
@@ -174,15 +185,13 @@ class BookingForm(_AsksAboutSlips, AsksQuestions, forms.ModelForm):  # type: ign
         self.fields["phone"].widget.attrs["placeholder"] = example
         self.ask(questions, example)
         self.fields["name"].required = self.fields["email"].required = True
-        self.fields["agree"].label = _("I agree that %(organization)s uses these details to arrange my session.") % {
-            "organization": expert.organization.name
-        }
+        self.fields["agree"].label = consent_text(expert.organization.name)
         most = expert.policy("max_party")
         if for_waitlist:
             most = min(most, slot.capacity)
         elif not self.is_bound:
             # What was sent is judged by the service: the slot may have become fuller by this very booking, sent twice.
-            most = min(most, max(slot.seats_left + held, 1))
+            most = most_to_choose(slot, held)
         elif "seats" not in self.data:
             most = 1  # one seat was left, so there was nothing to choose
         if most > 1:

@@ -26,6 +26,11 @@ class MailState:
     needs_address: bool = False
     may_ask: bool = False
 
+    @property
+    def needs_more(self) -> bool:
+        """Whether there is something to do about it."""
+        return self.needs_address or self.may_ask
+
 
 def state_at_once(booking: Booking) -> MailState | None:
     """As ``mail_state`` right after it was booked: the mail has just been queued. Asks nothing of the database."""

@@ -81,7 +81,7 @@ class SlotForVisitor:
     whether the waitlist offered it.
     ``has_booked``: whether there is a booking that takes seats and that the visitor has proven. ``has_types``: whether
     the expert offers session types, so that it is to choose first what the slot is for. ``has_holds``: whether the
-    visitor holds anything, be it that time has run out; True where nobody looked.
+    visitor holds anything of the expert, be it that time has run out; True where nobody looked.
     """
 
     slot: Slot
@@ -227,12 +227,12 @@ def _slot(slot_id: int, most: int, browser: str) -> QuerySet[Slot]:
 def _slot_with_own(slot_id: int, visitor: str, most: int, browser: str) -> QuerySet[Slot]:
     booked = Booking.objects.proven_to(visitor).filter(status__in=OCCUPYING, slot=OuterRef("pk")).order_by()
     slots = _to_book(_with_hold_of(_slots().filter(pk=slot_id), visitor), most, browser)
-    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), has_holds=has_holds(visitor))
+    return slots.annotate(own_booking_id=Subquery(booked.values("pk")[:1]), has_holds=_has_holds(visitor))
 
 
-def has_holds(visitor: str) -> Exists:
-    """Return the annotation ``has_holds``: whether the visitor holds anything, be it that its time has run out."""
-    return Exists(Booking.objects.order_by().filter(holder=visitor, status=Status.HELD))
+def _has_holds(visitor: str) -> Exists:
+    held = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD)
+    return Exists(held.filter(slot__expert=OuterRef("expert")))
 
 
 def _to_book(slots: QuerySet[Slot], most: int, browser: str) -> QuerySet[Slot]:

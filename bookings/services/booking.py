@@ -7,7 +7,6 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-import pghistory
 from django.db import IntegrityError, OperationalError, connection
 from django.utils.translation import gettext as _
 
@@ -47,7 +46,7 @@ from bookings.services.idempotency import Booked, KeyedAnswer, find_given, keep_
 from bookings.services.locking import lock_booking, own_holds
 from bookings.services.new_booking import count_as_booked, make_booking, queue_what_follows, save_bookings
 from bookings.services.sessions import must_be_locked, read_taken
-from bookings.services.together import Gate, write_alone
+from bookings.services.together import Gate, history_group, write_alone
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import arrivals, history, metrics, request_ids
 from experts.locking import (
@@ -160,7 +159,7 @@ def book(
     else:
         refuse_with_crowd(request)
         # One transaction has one history: who is booking, and from where, must be the same for all.
-        gate.enter(request, group=_history_context())
+        gate.enter(request, group=history_group())
     return request.wait()
 
 
@@ -168,12 +167,6 @@ def check_key(idempotency_key: str) -> None:
     """Raise InvalidDetails for what can be no idempotency key. None ("") is one."""
     if idempotency_key and not _KEY.fullmatch(idempotency_key):
         raise InvalidDetails({"idempotency_key": [_("Use 1 to 200 printable ASCII characters without spaces.")]})
-
-
-def _history_context() -> frozenset[tuple[str, str]]:
-    """What the history says of changes made now: requests for which it is the same can share a transaction."""
-    with pghistory.context() as context:
-        return frozenset((name, repr(value)) for name, value in context.metadata.items())
 
 
 def _write(requests: list[BookingRequest], *, wait: bool) -> list[BookingRequest]:

@@ -1,27 +1,34 @@
 """Holds: a seat that is kept for a visitor while the details are filled in."""
 
+from collections import defaultdict
+from collections.abc import Callable
+from copy import copy
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import OperationalError, connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext as _
 
 from bookings.errors import NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, WaitlistEntry
 from bookings.networks import network_of
-from bookings.selectors.slot_for_visitor import SlotForVisitor, has_holds, slot_and_holds, slot_for_visitor
+from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.caution import HoldTime, counted_for, hold_time
 from bookings.services.checks import check_beyond_rules, check_not_blocked, check_party, refusal_of
-from bookings.services.effects import publish
+from bookings.services.effects import publish, publish_all
 from bookings.services.idempotency import sha256
 from bookings.services.locking import lock_booking, lock_slots_of, publish_slots, slot_ids_of
 from bookings.services.sessions import TAKEN_FIELDS, must_be_locked, session_wanted, take
+from bookings.services.together import Gate, Request, history_group
 from bookings.services.waitlist import lapse_and_serve, serve_waitlists
 from experts import publisher
 from experts.history import said_with
 from experts.inserting import insert_all
-from experts.locking import LOCK_ORDER, repeated, slot_transaction, with_clock
+from experts.locking import LOCK_ORDER, read_slots, repeated, slot_transaction, with_clock
 from experts.models import Session, Slot
 from experts.outages import busy_for
 from experts.prepared import PreparedQuery
@@ -78,16 +85,97 @@ def hold_slot(
     if seen.hold is not None and seen.hold.seats == seats and _is_for(seen.hold, wanted):
         return seen.hold
     lasts = hold_time(wanted, slot, work)
-    try:
-        with slot_transaction(waits=False):
-            return _hold_under_lock(wanted, lasts, seen, beyond_rules=beyond_rules)
-    except _HoldsMeanwhile:
-        with slot_transaction(waits=False):
-            return _hold_under_lock(wanted, lasts, None, beyond_rules=beyond_rules)
+    is_plain = not (seen.has_holds or beyond_rules or isinstance(slot, Session))
+    if not is_plain or connection.in_atomic_block:
+        return _hold_alone(wanted, lasts, beyond_rules=beyond_rules)
+    request = _Request(wanted, lasts, seen)
+    gate.enter(request, group=history_group())
+    return request.wait()
 
 
-class _HoldsMeanwhile(Exception):
-    """The visitor has got a hold since it was looked: its slots have to be locked, too, and in order of time."""
+class _Request(Request[Booking]):
+    """A visitor's wish to hold a slot of an expert of whom nothing was held, in line with others of the same moment."""
+
+    def __init__(self, wanted: Booking, lasts: HoldTime, seen: SlotForVisitor) -> None:
+        super().__init__(wanted.slot_id)
+        self.wanted, self.lasts, self.seen = wanted, lasts, seen
+
+
+def _write(requests: list[_Request], *, wait: bool) -> list[_Request]:
+    """Hold for all requests in one transaction that waits for nobody, or with ``wait`` for each in one of its own.
+
+    Whoever would have to wait, or has to do with holds of other times, does that by itself, in its own thread.
+    """
+    if wait:
+        for request in requests:
+            request.settle(partial(_same, _hold_alone(request.wanted, request.lasts)))
+        return []
+    with slot_transaction(waits=False):
+        outcomes, left = _hold_together(requests)
+    for request, outcome in outcomes:
+        request.settle(outcome)
+    for request in left:
+        request.ask(partial(gate.write_alone, request))
+    return []
+
+
+gate = Gate(_write)
+
+
+def _hold_together(
+    requests: list[_Request],
+) -> tuple[list[tuple[_Request, Callable[[], Booking]]], list[_Request]]:
+    """Return what the requests are told, in their order, once it is committed, and those that need more than this."""
+    outcomes: list[tuple[_Request, Callable[[], Booking]]] = []
+    left: list[_Request] = []
+    made: list[Booking] = []
+    # 2. As for one alone: the visitors' locks, then those of the slots, and what is there under them.
+    visitors = _lock_free_visitors([request.wanted.holder for request in requests])
+    slots, holds = _lock_free_slots([request.slot_id for request in requests], sorted(visitors))
+    # What was read of experts before somebody waited in line is old.
+    fresh = read_slots(slots) if any(request.has_waited for request in requests) else {}
+    read = dict(slots)
+    for request in requests:
+        wanted, seen = request.wanted, request.seen.slot
+        slot = slots.get(request.slot_id)
+        # Of a slot that others have changed since it was looked at, they may have left a seat to who asks.
+        is_as_seen = slot is not None and read[slot.pk].version == seen.version and not _has_lapsed(read[slot.pk])
+        held = holds[wanted.holder]
+        # A hold of the expert moves here, unless it is an offer; of many it is to be seen which count.
+        is_new = seen.expert_id not in held and len(held) < MOST_HOLDS
+        if slot is None or not is_as_seen or wanted.holder not in visitors or not is_new:
+            left.append(request)
+            continue
+        slot.expert = fresh[slot.pk].expert if slot.pk in fresh else seen.expert
+        # 3. Under the locks, the same rule again, in the order of arrival.
+        try:
+            hold = _hold_of(wanted, slot, request.lasts)
+        except (SlotTaken, NotHeld):
+            if slot is read[slot.pk]:
+                # Raised again in the request's own thread, which has its language.
+                outcomes.append((request, partial(_hold_of, wanted, slot, request.lasts)))
+            else:  # what others of these have taken is to be read
+                left.append(request)
+            continue
+        visitors.discard(wanted.holder)  # another tab's request finds this hold
+        slots[slot.pk] = slot.with_seats(held=wanted.seats)
+        made.append(hold)
+        outcomes.append((request, partial(_same, hold)))
+    insert_all(made)
+    publish_all(made)
+    for hold in made:
+        hold.slot = hold.slot.with_seats(held=hold.seats)
+    return outcomes, left
+
+
+def _same(hold: Booking) -> Booking:
+    return hold
+
+
+def _hold_of(wanted: Booking, slot: Slot, lasts: HoldTime) -> Booking:
+    """A new hold of the slot, not saved; ``wanted`` is left as it is. Raises SlotTaken, NotHeld."""
+    _check_seats(wanted, slot)
+    return _new_hold(copy(wanted), slot, lasts)
 
 
 def _moving_from_here(slot: Slot, visitor: str) -> Booking | None:
@@ -102,11 +190,18 @@ def _is_for(hold: Booking, wanted: Booking) -> bool:
     return (hold.session_type_id, hold.second_expert_id) == (wanted.session_type_id, wanted.second_expert_id)
 
 
-def _hold_under_lock(wanted: Booking, lasts: HoldTime, seen: SlotForVisitor | None, *, beyond_rules: bool) -> Booking:
+def _hold_alone(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool = False) -> Booking:
+    """Hold in a transaction of its own, which waits for the locks of the visitor and of all slots."""
+    with slot_transaction(waits=False):
+        return _hold_under_lock(wanted, lasts, beyond_rules=beyond_rules)
+
+
+def _hold_under_lock(wanted: Booking, lasts: HoldTime, *, beyond_rules: bool) -> Booking:
     visitor, seats = wanted.holder, wanted.seats
     # 2. One visitor's requests come one after another, or two tabs would make three holds.
     lock_visitor(visitor)
-    locked, (slot, chosen, others) = _lock_and_look(wanted, seen)
+    locked = _lock_slot_and_moving(wanted.slot, visitor)
+    slot, chosen, others = _look_again(wanted, locked)
     # 3. Under the lock, the same rule again.
     if lapse_and_serve(slot) is not slot:
         slot, chosen, others = _look_again(wanted, locked)
@@ -117,8 +212,7 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime, seen: SlotForVisitor | No
         holds, own = [own, *holds], None  # of the same start, for something else
     moving = next((hold for hold in holds if hold.slot.expert_id == slot.expert_id), None)
     must_be_locked(moving.slot_ids if moving else (), locked)
-    if reason := refusal_of(slot, seats, own=own or moving, beyond_rules=beyond_rules):
-        raise SlotTaken(slot, reason)
+    _check_seats(wanted, slot, own=own or moving, beyond_rules=beyond_rules)
     if own is not None:
         if seats > own.seats and not lasts.minutes:
             raise NotHeld(needs_work=lasts.needs_work)
@@ -129,40 +223,43 @@ def _hold_under_lock(wanted: Booking, lasts: HoldTime, seen: SlotForVisitor | No
             publish(own)
             serve_waitlists(own.slot_ids)
         return own
-    last = slot.ends_at if beyond_rules else slot.starts_at
-    expires_at = min(slot.read_at + timedelta(minutes=lasts.minutes), last)
     if moving is None:
         if len(holds) >= MOST_HOLDS:
             raise TooManyHolds
-        if not lasts.minutes:
-            raise NotHeld(needs_work=lasts.needs_work)
-        hold = wanted
-        take(hold, slot)
-        hold.created_at, hold.expires_at = slot.read_at, expires_at
+        hold = _new_hold(wanted, slot, lasts, beyond_rules=beyond_rules)
         insert_all([hold])
     else:
         if seats * len(slot.covered) > moving.seats * len(moving.slot_ids) and not lasts.minutes:
             raise NotHeld(needs_work=lasts.needs_work)
         hold = moving
+        expires_at = _expires_at(slot, lasts, beyond_rules=beyond_rules)
         _move(hold, slot, seats, expires_at if lasts.minutes else hold.runs_out_at)
     publish(hold)
     hold.slot = slot.with_seats(held=seats)
     return hold
 
 
+def _check_seats(wanted: Booking, slot: Slot, *, own: Booking | None = None, beyond_rules: bool = False) -> None:
+    if reason := refusal_of(slot, wanted.seats, own=own, beyond_rules=beyond_rules):
+        raise SlotTaken(slot, reason)
+
+
+def _new_hold(wanted: Booking, slot: Slot, lasts: HoldTime, *, beyond_rules: bool = False) -> Booking:
+    """Make what is wanted a hold of the slot, not saved. Raises NotHeld."""
+    if not lasts.minutes:
+        raise NotHeld(needs_work=lasts.needs_work)
+    take(wanted, slot)
+    wanted.created_at, wanted.expires_at = slot.read_at, _expires_at(slot, lasts, beyond_rules=beyond_rules)
+    return wanted
+
+
+def _expires_at(slot: Slot, lasts: HoldTime, *, beyond_rules: bool) -> datetime:
+    last = slot.ends_at if beyond_rules else slot.starts_at
+    return min(slot.read_at + timedelta(minutes=lasts.minutes), last)
+
+
 # What is wanted, and what the visitor has there and elsewhere.
 _Found = tuple[Slot, SlotForVisitor, list[SlotForVisitor]]
-
-
-def _lock_and_look(wanted: Booking, seen: SlotForVisitor | None) -> tuple[set[int], _Found]:
-    """Return the ids of the slots that are locked now, and what is there under the locks. Under the visitor's lock."""
-    if seen is None or (slot := _lock_at_once(seen, wanted)) is None:
-        locked = _lock_slot_and_moving(wanted.slot, wanted.holder)
-    elif slot.version == seen.slot.version:
-        return {slot.pk}, (slot, SlotForVisitor(slot), [])
-    else:  # others take seats of it, and may have left one to who asks
-        locked = {slot.pk}
-    return locked, _look_again(wanted, locked)
 
 
 def _look_again(wanted: Booking, locked: set[int]) -> _Found:
@@ -324,26 +421,44 @@ def _lock_slot_and_moving(slot: Slot, visitor: str) -> set[int]:
     return locked
 
 
-def _lock_at_once(seen: SlotForVisitor, wanted: Booking) -> Slot | None:
-    """Lock a slot that nobody else has locked, for a visitor who held nothing when it was looked.
+def _lock_free_visitors(visitors: list[str]) -> set[str]:
+    """As ``lock_visitor``, for those whose lock nobody else has. Returns them; waits for nobody."""
+    keys = {visitor_lock(visitor): visitor for visitor in visitors}
+    with said_with() as (history, values), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true),"
+            " ARRAY(SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_xact_lock(key))" + history,
+            [f"{settings.LOCK_TIMEOUT_MS}ms", list(keys), *values],
+        )
+        return {keys[key] for key in cursor.fetchone()[1]}
 
-    Returns it as new as its lock, with the expert as it was read before: where its ``version`` is still the same, the
-    visitor has no hold in it. None where it has to be waited for, or there is more to lock. Raises _HoldsMeanwhile.
+
+def _lock_free_slots(slot_ids: list[int], visitors: list[str]) -> tuple[dict[int, Slot], dict[str, list[int]]]:
+    """Lock those of the slots that nobody else has locked, and say of which experts the visitors hold something.
+
+    Returns the slots as new as their locks, by id, without experts; and of each hold, be it that its time has run out,
+    the expert, by visitor. Waits for nobody.
     """
-    if seen.has_holds or isinstance(wanted.slot, Session):
-        return None
-    for slot in _free_slot(wanted.slot.pk, wanted.holder):
-        if slot.has_holds:  # type: ignore[attr-defined]  # the annotation
-            raise _HoldsMeanwhile
-        slot.expert = seen.slot.expert
-        return slot
-    return None
+    rows = _free_slots(sorted(set(slot_ids)), visitors)
+    holds: dict[str, list[int]] = defaultdict(list)
+    for slot in rows[:1]:
+        for held in slot.held:  # type: ignore[attr-defined]  # the annotation
+            visitor, expert_id = held.split()
+            holds[visitor].append(int(expert_id))
+    return {slot.pk: slot for slot in rows}, holds
+
+
+def _has_lapsed(slot: Slot) -> bool:
+    """Whether a hold of it has run out and is to be written down first."""
+    return slot.next_hold_expiry is not None and slot.next_hold_expiry <= slot.read_at
 
 
 @PreparedQuery
-def _free_slot(slot_id: int, visitor: str) -> QuerySet[Slot]:
-    free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=slot_id).order_by())
-    return free.annotate(has_holds=has_holds(visitor))
+def _free_slots(slot_ids: list[int], visitors: list[str]) -> QuerySet[Slot]:
+    free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids))
+    held = Booking.objects.order_by().filter(holder__any_of=visitors, status=Status.HELD)
+    told = held.annotate(told=Concat("holder", Value(" "), Cast("slot__expert", TextField()), output_field=TextField()))
+    return free.order_by(*LOCK_ORDER).annotate(held=ArraySubquery(told.values("told")))
 
 
 @PreparedQuery

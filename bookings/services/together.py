@@ -11,6 +11,8 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+import pghistory
+
 from experts import history
 from experts.crowds import waiting_for_others
 from experts.waiting import News, hand_over
@@ -128,7 +130,7 @@ class Gate(Generic[Requests]):
                 if len(batch) == 1 and isinstance(error, Exception):
                     request.fail(error)
                 else:
-                    request.ask(partial(self._write_alone, request))
+                    request.ask(partial(self.write_alone, request))
             if not isinstance(error, Exception):
                 raise  # this thread is to end; the others go on
         finally:
@@ -145,11 +147,18 @@ class Gate(Generic[Requests]):
         else:
             del self._lines[key]
 
-    def _write_alone(self, request: Requests) -> None:
+    def write_alone(self, request: Requests) -> None:
+        """Write a request by itself, and tell it; in its own thread."""
         try:
             write_alone(self._write, request)
         except Exception as error:
             request.fail(error)
+
+
+def history_group() -> frozenset[tuple[str, str]]:
+    """What the history says of changes made now: requests for which it is the same can share a transaction."""
+    with pghistory.context() as context:
+        return frozenset((name, repr(value)) for name, value in context.metadata.items())
 
 
 def write_alone(write: Write[Requests], request: Requests) -> None:

@@ -78,8 +78,11 @@ def _render_button(shape, values):
 def booking_summary(context, badge="", taken=False, ended=False):
     """What is being booked: ``templates/bookings/_summary.html``.
 
-    ``badge``: a booking's status; ``taken``: the slot cannot be booked; ``ended``: the hold is over.
+    ``badge``: a booking's status; ``taken``: the slot cannot be booked; ``ended``: the hold is over. Where a
+    whole step is filled in (views/step_patterns.py), it was put together before.
     """
+    if filled := context.get("summary_html"):
+        return filled
     slot, expert, box = context["slot"], context["expert"], countdown_box(context, "side")
     shape = {"badge": badge, "taken": taken, "ended": ended, "reason": context.get("reason", "")}
     if isinstance(slot, Session):

@@ -65,9 +65,11 @@ from bookings.views.booking_flow import (
     values_as_typed,
 )
 from bookings.views.responses import load_instead, see_other
+from bookings.views.step_patterns import NewForm
 from experts.htmx import is_partial
 from experts.models import Session, Slot
 from experts.models.slot import BOOKABLE_STATES
+from experts.templatetags.expertbook import link_addresses
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -136,7 +138,7 @@ def _details(request, seen, values, *, note="", status=200):
 
     Holds no seat.
     """
-    slot, form = seen.slot, form_with(seen, values)
+    slot = seen.slot
     if seen.hold is None and not values["again"] and (booking := seen.find_booking(request.visitor)):
         return show_booked_already(request, slot, booking)
     state = without_hold(slot, seen.hold).state
@@ -145,7 +147,8 @@ def _details(request, seen, values, *, note="", status=200):
             return show_waiting(request, slot, entry)
         if request.method == "GET":
             _note_wish(request, slot, state)
-        return show_conflict(request, slot, Conflict.on_opening(slot, state), form)
+        return show_conflict(request, slot, Conflict.on_opening(slot, state), form_with(seen, values))
+    form = NewForm(slot, seen.held, seen.questions, values)
     return show_step(request, slot, "details", {"form": form, "note": note}, hold=seen.hold, status=status)
 
 
@@ -222,7 +225,8 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     except NotHeld as error:
         if page_url and not is_partial(request):
             return see_other(page_url)
-        context = {"form": form_with(seen, values), "note": str(error)} | challenge_for(slot, error)
+        form = NewForm(slot, seen.held, seen.questions, values)
+        context = {"form": form, "note": str(error)} | challenge_for(slot, error)
         return show_step(request, slot, "details", context)
     except (Busy, TooMany) as error:
         return show_retry(request, slot, form_with(seen, values), error, retry="resume")
@@ -233,7 +237,7 @@ def hold_and_show_details(request, seen, seats: int, values, *, conflict=Conflic
     if isinstance(slot, Session) and not isinstance(hold.slot, Session):
         hold.slot = slot  # it was held already
     values = values | {"seats": hold.seats}
-    form = BookingForm(slot=hold.slot, held=hold.seats, questions=seen.questions, initial=values)
+    form = NewForm(hold.slot, hold.seats, seen.questions, values)
     return refresh_grid(show_step(request, hold.slot, "details", {"form": form}, hold=hold))
 
 
@@ -390,9 +394,11 @@ def _done(request, slot, booking):
     step = "pending" if booking.status == Status.PENDING else "done"
     booking.slot = slot
     booking.slot = slot = booking.session  # what was agreed, whatever the type is by now
+    place = place_of(booking, timezone.now())
     context = {
         "google_url": google_url(booking),
-        "place": place_of(booking, timezone.now()),
+        "place": place,
+        "place_note": link_addresses(place.note),
         **mail_context(request, booking, is_new=True),
     }
     response = show_step(request, slot, step, context)

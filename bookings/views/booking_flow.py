@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zlib import crc32
 
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -26,6 +27,7 @@ from bookings.selectors.own_slots import own_key
 from bookings.selectors.slot_for_visitor import SlotForVisitor
 from bookings.services.new_booking import PROOF_LASTS
 from bookings.views.responses import load_instead, not_found, see_other, with_retry_after
+from bookings.views.step_patterns import NewForm, fill_step
 from bookings.views.zones import shown_clocks
 from experts import formatting
 from experts.clocks import Clocks
@@ -86,7 +88,10 @@ def form_with(seen: SlotForVisitor, values: dict[str, Any], *, for_waitlist=Fals
 
 
 def show_step(request, slot, step, context, *, hold=None, status=200):
-    """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released."""
+    """Render one step: ``templates/bookings/_book_<step>.html``. With a hold it counts down and can be released.
+
+    Its form, if it has one, may be a NewForm.
+    """
     expert = slot.expert
     clocks = shown_clocks(request, slot)
     form = context.get("form")
@@ -109,6 +114,12 @@ def show_step(request, slot, step, context, *, hold=None, status=200):
         **context,
     }
     with timezone.override(clocks.leading):
+        filled = fill_step(request, step, context)
+        if filled is not None and is_partial(request):
+            return HttpResponse(filled, status=status)
+        if filled is None and isinstance(form, NewForm):
+            context["form"] = form.made()
+        context["step_html"] = filled
         template = context["step_template"] if is_partial(request) else "bookings/book.html"
         return render(request, template, context, status=status)
 

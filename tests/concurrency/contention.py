@@ -9,11 +9,14 @@ import psycopg
 from django.db import connection, connections
 from psycopg import sql
 
+from bookings import services
 from bookings.models import Booking
+from bookings.services import holds
 from bookings.services.booking import gate
 from bookings.services.holds import visitor_lock
-from bookings.services.together import MOST_TOGETHER
+from bookings.services.together import MOST_TOGETHER, Gate
 from bookingsite.devserver.processes import wait_until
+from experts.models import Slot
 from tests.cast import book, make_slot
 from tests.live import site_environ
 
@@ -132,10 +135,19 @@ def book_in_one_batch(*works: Callable[[], object]) -> list:
 
     Results or exceptions, in the same order. Set LOCK_TIMEOUT_MS to more than the test takes.
     """
+    return _in_one_batch(gate, book, works)
+
+
+def hold_in_one_batch(*works: Callable[[], object]) -> list:
+    """As ``book_in_one_batch``, of holds."""
+    return _in_one_batch(holds.gate, lambda slot: services.hold_slot(slot_id=slot.pk, visitor="pilot" * 6), works)
+
+
+def _in_one_batch(gate: Gate, act: Callable[[Slot], object], works: Sequence[Callable[[], object]]) -> list:
     assert len(works) <= MOST_TOGETHER
     threads, results = _contenders(works)
     pilot_slot = make_slot()
-    pilot = threading.Thread(target=lambda: (book(pilot_slot), connections.close_all()), daemon=True)
+    pilot = threading.Thread(target=lambda: (act(pilot_slot), connections.close_all()), daemon=True)
     with held_table(Booking) as table:
         pilot.start()
         table.wait_for(1)

@@ -1,9 +1,14 @@
 """What is filled into patterns while somebody books is, byte for byte, what the templates render of the same values."""
 
+from datetime import timedelta
+
 import pytest
+from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.html import conditional_escape
 
+from bookings.views import booking_flow
+from bookings.views.step_patterns import NewForm
 from experts.patterns import Patterns
 from tests.cast import details, make_booking, make_expert, make_organization, make_row_of_slots, make_slot, make_type
 from tests.languages.pseudo import pseudo_language
@@ -24,13 +29,32 @@ def compared(monkeypatch):
     by_pattern, rendered = Patterns.fill, []
 
     def fill(self, about, values, render):
-        rendered.append(render({name: conditional_escape(value) for name, value in values.items()}))
+        words = render({name: conditional_escape(value) for name, value in values.items()})
+        rendered.append(words)
         filled = [by_pattern(self, about, values, render) for _twice in range(2)]
-        assert filled == rendered[-1:] * 2
+        assert filled == [words] * 2
         return filled[0]
 
     monkeypatch.setattr(Patterns, "fill", fill)
     return rendered
+
+
+@pytest.fixture(autouse=True)
+def whole_steps(monkeypatch):
+    """Compare each step that is filled in with what its template makes of the same context; returns their names."""
+    by_pattern, filled_in = booking_flow.fill_step, []
+
+    def fill(request, step, context):
+        if (filled := by_pattern(request, step, context)) is None:
+            return None
+        filled_in.append(step)
+        form = context.get("form")
+        made = {"form": form.made()} if isinstance(form, NewForm) else {}
+        assert filled == render_to_string(f"bookings/_book_{step}.html", context | made, request)
+        return filled
+
+    monkeypatch.setattr(booking_flow, "fill_step", fill)
+    return filled_in
 
 
 @pytest.fixture
@@ -51,10 +75,36 @@ def walk(client, slot, query=""):
     return response
 
 
-def test_a_group(client, expert, compared):
+def test_a_group(client, expert, compared, whole_steps):
     response = walk(client, make_slot(expert, capacity=4, title="Group <of> & four"))
     assert "badge-status" in response.content.decode()
     assert len(compared) >= 30
+    assert whole_steps == ["details", "review", "details", "done"]
+
+
+def test_pages_without_script(client, expert, whole_steps):
+    expert.venue, expert.venue_note = "in_person", "1 <High> Street, see https://example.com/?a=1&b=2"
+    expert.save()
+    slot = make_slot(expert, capacity=4)
+    page = f"/slots/{slot.pk}/book/"
+    assert client.get(page).status_code == 200
+    client.post(f"/slots/{slot.pk}/hold/")
+    client.get(page)
+    typed = {"name": '<b>Ō\'Neil & "Co"', "notes": "a\n\n<b>%00 \\ & c", "phone": "+44 20 7946 0018", "seats": "2"}
+    client.post(page, details(step="review", **typed))
+    booked = client.post(page, details(step="confirm", **typed))
+    done = client.get(booked["Location"])
+    assert "&lt;High&gt;" in done.content.decode()
+    assert whole_steps == ["details", "details", "review", "done"]
+
+
+def test_a_policy_and_an_offer_of_more_seats(client, expert, whole_steps):
+    organization = expert.organization
+    organization.cancel_until, organization.max_party = timedelta(hours=3), 1
+    organization.save()
+    for capacity in (1, 2, 3):
+        walk(client, make_slot(expert, at=f"1{capacity}:00", capacity=capacity))
+    assert whole_steps == ["details", "review", "details", "done"] * 3
 
 
 def test_alone_and_with_another_clock(client, expert):
