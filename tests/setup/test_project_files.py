@@ -51,6 +51,15 @@ def test_the_workflow_runs_on_the_oldest_python_that_is_supported():
     assert PROJECT["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
 
 
+def test_the_version_before_is_tried_on_each_new_schema():
+    workflow = read_yaml(ROOT / ".github" / "workflows" / "upgrade.yml")
+    (job,) = workflow["jobs"].values()
+    checkout, *_rest, last = job["steps"]
+    assert checkout["with"]["fetch-depth"] == 0, "the version before is in the history"
+    assert last["run"] == "make upgrade-test"
+    assert "**/migrations/**" in workflow[True]["pull_request"]["paths"]  # YAML takes "on" for a truth
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_may_only_read_and_use_actions_by_their_commit(path):
     workflow = read_yaml(path)
