@@ -35,7 +35,7 @@ def test_what_no_page_of_ours_said_counts_as_quick(forged):
 
 
 @pytest.mark.django_db
-def test_the_time_travels_through_all_steps(seconds_ago, settings, by_templates):
+def test_the_time_travels_through_all_steps(seconds_ago, settings, steps_compared):
     settings.RATE_LIMITS = True
     slot, person = make_slot(capacity=3), Client()
     url, opened = f"/slots/{slot.pk}/book/", seconds_ago(9)

@@ -45,6 +45,7 @@ def test_what_exists_is_left_alone(domain):
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("steps_compared")
 class TestTheQuestion:
     def send(self, client, slot, **values):
         return client.post(f"/slots/{slot.pk}/book/", details(**values), headers=PARTIAL)

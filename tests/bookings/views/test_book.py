@@ -18,7 +18,7 @@ from tests.cast import (
     make_unbookable,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_templates")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_compared")]
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

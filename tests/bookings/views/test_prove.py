@@ -14,7 +14,7 @@ from tests.bookings.views.test_book import PARTIAL, send, url
 from tests.cast import make_expert, make_organization, make_slot
 from tests.mail import send_mails
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("by_templates")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_compared")]
 
 
 @pytest.fixture
