@@ -66,11 +66,11 @@ def grid_part(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
-    live = staff_live(organization, day)
     zone = organization.zone
     experts = experts_to_choose(mine, organization, day)
     wanted = wanted_experts(request, organization)
     chosen = choose_columns(experts, wanted)
+    live = staff_live(organization, day, chosen)
     organizations = organizations_to_choose(request, organization)
     named = named_in_addresses(organization, organizations)
     found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)

@@ -18,7 +18,7 @@ from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.admin.people_read import read_words
 from bookings.admin.request_offers import AskedOffer, ask_offer, offer_form, offer_instead, offers_of
 from bookings.admin.staff_choice import chosen_organization, named_in_addresses, organizations_to_choose
-from bookings.admin.staff_live import staff_live
+from bookings.admin.staff_live import live_of_requests
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused, SlotTaken
 from bookings.models import Booking, Status
@@ -82,7 +82,7 @@ def _page(
     organization = chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", str(_TITLE), {})
-    live = staff_live(organization)  # before what is shown is read
+    live = live_of_requests(organization)  # before what is shown is read
     now = timezone.now()
     mine = _may_answer(request)
     organizations = organizations_to_choose(request, organization)
