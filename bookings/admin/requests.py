@@ -66,8 +66,11 @@ def _waiting(request, now: datetime) -> QuerySet[Booking]:
     mine, rows = reach(request), Booking.objects.with_slot()
     if not mine.everything:
         everywhere, own = mine.with_right("bookings.booking", CHANGE)
-        is_own = Q(slot__expert__user=mine.user_id) | Q(second_expert__user=mine.user_id)
-        rows = rows.filter(Q(of_organization__in=everywhere) | Q(of_organization__in=own) & is_own)
+        reached = Q(of_organization__in=everywhere)
+        if own:  # else slots and experts would be looked up for nothing
+            is_own = Q(slot__expert__user=mine.user_id) | Q(second_expert__user=mine.user_id)
+            reached |= Q(of_organization__in=own) & is_own
+        rows = rows.filter(reached)
     return waiting_requests(rows, now)
 
 

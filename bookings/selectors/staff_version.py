@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.models import Booking
+from bookings.selectors.requests import MOST_COUNTED
 from bookings.selectors.staff_experts import MOST_TO_CHOOSE
 from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.models import Expert, Membership, Organization, Slot, StaffSession
@@ -38,7 +39,8 @@ class StaffVersion(NamedTuple):
     """Keys of what is shown, one for each kind of things, and the experts of the organisation.
 
     ``day``: slots of the day and of those beside it, with their bookings, of those experts whom the ``StaffKey`` means.
-    ``requests``: all that wait for approval. Neither says anything about anybody.
+    ``requests``: what waits for approval; of very many what is written on the first alone. Neither says anything about
+    anybody.
     """
 
     day: str
@@ -111,7 +113,7 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
         return {
             (key := wanted[n - 1]): StaffVersion(
                 _short(key.organization_id, day, *versions),
-                requests.get(key.organization_id) or _short(key.organization_id, 0),
+                requests[key.organization_id],
                 frozenset(ids),
             )
             for n, day, ids, *versions in cursor.fetchall()
@@ -120,23 +122,33 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
 
 def read_requests_version(organization_id: int) -> str:
     """Read the key of the requests alone. One query."""
-    return _read_requests({organization_id}).get(organization_id) or _short(organization_id, 0)
+    return _read_requests({organization_id})[organization_id]
 
 
 def _read_requests(organizations: Collection[int]) -> dict[int, str]:
-    """The keys of the requests of those organisations that have any."""
+    """The keys of the requests of each of those organisations."""
+    bookings = Booking._meta.db_table
     with connection.cursor() as cursor:
-        # By the partial index of requests, which holds no more than waits at the moment.
+        # By the partial index of requests. Of the first, which pages show, by their rows; of all others, of which there
+        # may be thousands, by when they run out, which the index has.
         cursor.execute(
             f"""
-            SELECT b.of_organization_id, {_BOOKINGS_VERSION}
-            FROM {Booking._meta.db_table} b
-            WHERE b.status = 'PENDING' AND b.of_organization_id = ANY(%s)
-            GROUP BY b.of_organization_id
+            SELECT wanted.organization, of_first.version, of_all.version
+            FROM unnest(%s::bigint[]) AS wanted(organization),
+            LATERAL (
+                SELECT {_BOOKINGS_VERSION} AS version
+                FROM (SELECT b.id, b.xmin, b.ctid FROM {bookings} b
+                      WHERE b.status = 'PENDING' AND b.of_organization_id = wanted.organization
+                      ORDER BY b.expires_at LIMIT {MOST_COUNTED}) AS b
+            ) AS of_first,
+            LATERAL (
+                SELECT coalesce(sum(hashtextextended(b.expires_at::text, 0)), 0) AS version FROM {bookings} b
+                WHERE b.status = 'PENDING' AND b.of_organization_id = wanted.organization
+            ) AS of_all
             """,
             [list(organizations)],
         )
-        return {organization: _short(organization, version) for organization, version in cursor.fetchall()}
+        return {organization: _short(organization, *versions) for organization, *versions in cursor.fetchall()}
 
 
 def still_admitted(listening: Collection[StaffAccess]) -> set[StaffAccess]:
