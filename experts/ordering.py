@@ -301,16 +301,17 @@ class Selection:
         found, number = self._by_name_within(times, upto, least)
         if number != SAMPLE or len(found) >= min(least, upto):
             return found[:upto]
-        # Of the first by name hardly anyone is free then. Perhaps there are few slots at all: then all are read.
+        # Of the first by name hardly anyone is free then.
+        if self.count > MOST_LISTED:
+            soonest = self.soonest_within(times, MOST_LISTED_THEN + 1)  # the same on each page
+            return list(_by_name(Expert.objects.filter(pk__any_of=soonest))[:upto])
+        # Perhaps there are few slots at all: then all are read.
         widest = times.widest
         within = Slot.objects.filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
         rows = self._first_slots(within, times)
         if len(rows) < SPARSE:
             ids = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
             return list(_by_name(Expert.objects.filter(pk__any_of=list(ids)))[:upto])
-        if self.count > MOST_LISTED:
-            soonest = self.soonest_within(times, MOST_LISTED_THEN + 1)  # the same on each page
-            return list(_by_name(Expert.objects.filter(pk__any_of=soonest))[:upto])
         found, _number = self._by_name_within(times, upto, 0)
         return found[:upto]
 

@@ -70,7 +70,7 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            WITH asked AS (
+            WITH asked AS MATERIALIZED (
                 SELECT wanted.n, o.id AS organization,
                        coalesce(wanted.day, (now() AT TIME ZONE o.timezone)::date) AS day,
                        ARRAY(SELECT id FROM {experts} WHERE organization_id = o.id ORDER BY id) AS experts,
@@ -78,7 +78,7 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
                 FROM unnest(%s::bigint[], %s::date[], %s::text[]) WITH ORDINALITY
                          AS wanted(organization, day, shown, n)
                 JOIN {Organization._meta.db_table} o ON o.id = wanted.organization
-            ), meant AS (
+            ), meant AS MATERIALIZED (
                 SELECT asked.*,
                        CASE WHEN cardinality(experts) <= {MOST_LISTENED_TO} THEN experts
                             ELSE ARRAY(SELECT id FROM unnest(shown) AS id WHERE id = ANY(experts)) END AS listened_to
