@@ -45,6 +45,7 @@ MOST_LISTED = 1000  # experts that a list leads to; to find others one has to se
 # Of those who are free on a day or at an hour, who are found by reading slots: 22 pages.
 MOST_LISTED_THEN = 198
 MOST_NAMED = 10_000  # experts who are named in a statement
+MOST_NAMED_OF_HOUSE = 30_000  # if they are all of an organisation, whose keys are read in an index
 FEW = 100  # experts who are asked one by one
 SPARSE = 256  # slots in a span: if there are no more, all are read
 # By name: if of so many fewer are free then, it would take all to find a page.
