@@ -57,6 +57,7 @@ STRIDE_BY_NAME = 50  # experts who are asked at once; SAMPLE is a multiple
 _A_DAY = timedelta(days=1)
 # How far the clocks of places are ahead of UTC, and behind it.
 _MOST_AHEAD, _MOST_BEHIND = timedelta(hours=14), timedelta(hours=12)
+_PART = timedelta(hours=1)  # of a stretch in which only places elsewhere are meant
 
 Ref = Callable[[str], Any]  # makes of a field's name what stands for it in a query
 
@@ -143,7 +144,33 @@ class Times:
         if later:
             since, until_day = self.first + min(later), self.last + max(later)
             pieces = [replace(it, since=since, until=until_day) if it.is_elsewhere else it for it in pieces]
-        return pieces
+        if self.hours:
+            return pieces
+        return [part for it in pieces for part in (self._cut(it, others) if it.is_elsewhere else [it])]
+
+    def _cut(self, piece: "Stretch", others: dict[str, list[tuple[datetime, datetime]]]) -> Iterator["Stretch"]:
+        """Cut a piece so short that the clocks of the places that are meant tell them from places in other zones."""
+        zones = {ZoneInfo(zone): found for zone, found in others.items()}
+        first = piece.first
+        while first < piece.last:
+            last = min(first + _PART, piece.last)
+            within = [
+                (max(first, start).astimezone(zone), min(last, end).astimezone(zone))
+                for zone, found in zones.items()
+                for start, end in found
+                if start < last and end > first
+            ]
+            # Not where a day ends within it, or a clock is turned back.
+            is_one = all(
+                start.utcoffset() == end.utcoffset() and start.date() == (end - timedelta.resolution).date()
+                for start, end in within
+            )
+            clock = None
+            if within and is_one:
+                ends = [(end - timedelta.resolution).time() for _start, end in within]
+                clock = min(start.time() for start, _end in within), max(ends)
+            yield replace(piece, first=first, last=last, clock=clock)
+            first = last
 
     @property
     def here(self) -> ZoneInfo:
@@ -186,8 +213,9 @@ class Times:
 class Stretch:
     """From ``first`` until before ``last``; of slots of the days from ``since`` to ``until``, if they are given.
 
-    The days are those of the places: an index passes over all others. ``is_elsewhere``: there only places are meant
-    at which another clock leads than the visitor's; None: any may be.
+    The days are those of the places, as is what ``clock`` shows there, from when until when, where that is known: an
+    index passes over all others. ``is_elsewhere``: there only places are meant at which another clock leads than the
+    visitor's; None: any may be.
     """
 
     first: datetime
@@ -195,13 +223,16 @@ class Stretch:
     is_elsewhere: bool | None = None
     since: date | None = None
     until: date | None = None
+    clock: tuple[time, time] | None = None
 
     @property
     def days(self) -> tuple[date, date]:
         return self.since or date.min, self.until or date.max
 
     def clocks(self, hours: tuple[int, ...]) -> tuple[time, time]:
-        """From when until when clocks of the places may show one of the hours; any time where those are not asked."""
+        """From when until when clocks of the places may show one of the hours, or any time if none are asked."""
+        if self.clock:
+            return self.clock
         if not (hours and self.is_elsewhere):
             return time.min, time.max
         return time(hours[0]), time(hours[-1], 59, 59, 999_999)
@@ -279,11 +310,10 @@ class Selection:
         # The days and times of the places an index knows, and passes over all others.
         slots = slots.filter(starts_at__lt=_of("stretch.last", DateTimeField()))
         slots = slots.filter(date__gte=_of("stretch.since", DateField()), date__lte=_of("stretch.until", DateField()))
-        if times.hours:
-            first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
-            slots = slots.filter(time__gte=first, time__lte=last)
-            if places.others_are_few:
-                slots = slots.filter(times.is_at_place | Q(expert__in=_others()))
+        first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
+        slots = slots.filter(time__gte=first, time__lte=last)
+        if times.hours and places.others_are_few:
+            slots = slots.filter(times.is_at_place | Q(expert__in=_others()))
         following = _slots_after(slots, experts.filter(times.allow(OuterRef, F)), self.organization_id)
         given = zip(*((it.first, it.last, *it.days, *it.clocks(times.hours)) for it in stretches), strict=True)
         return _found(_walked(_SOONEST_WITHIN, following, _stride(upto), upto, *map(list, given)))[:upto]
