@@ -261,7 +261,7 @@ class Selection:
     """Active experts to put in order.
 
     ``count``: how many they are, or any number above MOST_LISTED. ``ids``: theirs, where they are at most MOST_NAMED
-    and not all that there are. ``organization_id``: all are of that one.
+    and not all that there are. ``organization_id``: all are of that one. ``is_remote``: one goes to see none of them.
     """
 
     experts: ExpertQuerySet
@@ -269,6 +269,7 @@ class Selection:
     ids: list[int] | None = None
     is_all: bool = False
     organization_id: int | None = None
+    is_remote: bool = False
 
     def soonest(self, upto: int) -> list[int]:
         """Return the ids of the first ``upto``, by the start of their first bookable slot, then by id.
@@ -301,6 +302,8 @@ class Selection:
         # At places their clocks lead; without the visitor's zone everywhere.
         places = _places(with_others=bool(times.hours and times.zone))
         zones = {zone for venue, zone in places.zones if venue == Venue.IN_PERSON or times.zone is None}
+        if self.is_remote and times.zone:
+            zones = set()
         stretches = times.stretches(timezone.now(), zones - {times.here.key})
         if not stretches:
             return []

@@ -12,6 +12,7 @@ from django.utils import timezone
 from experts import ordering
 from experts.clocks import clocks_for
 from experts.models import Expert, Slot
+from experts.models.expert import Venue
 from experts.models.slot import BOOKABLE_STATES
 from experts.ordering import MOST_LISTED, Selection, Times
 from tests.cast import make_category, make_expert, make_organization, when
@@ -105,6 +106,8 @@ def selections(organization_id: int):
         yield Selection(experts, MANY, ids=ids, organization_id=known)
         yield Selection(experts, MANY, organization_id=known)
         yield Selection(experts, len(ids), ids=ids, organization_id=known)
+    remote = everybody.exclude(venue=Venue.IN_PERSON)
+    yield Selection(remote, MANY, ids=list(remote.values_list("pk", flat=True)), is_remote=True)
 
 
 @pytest.mark.parametrize("seed", range(6))
