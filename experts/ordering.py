@@ -34,7 +34,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
 
-from experts.clocks import DayThere, leading_zone
+from experts.clocks import MOST_AHEAD, MOST_BEHIND, DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet, Venue
 from experts.models.slot_queryset import SlotQuerySet
@@ -55,8 +55,6 @@ STRIDE_BY_NAME = 50  # experts who are asked at once; SAMPLE is a multiple
 
 
 _A_DAY = timedelta(days=1)
-# How far the clocks of places are ahead of UTC, and behind it.
-_MOST_AHEAD, _MOST_BEHIND = timedelta(hours=14), timedelta(hours=12)
 _PART = timedelta(hours=1)  # of a stretch in which only places elsewhere are meant
 
 Ref = Callable[[str], Any]  # makes of a field's name what stands for it in a query
@@ -116,9 +114,9 @@ class Times:
         """All instants at which such a slot may start, wherever it is."""
         since, until = self.first, self.last
         if self.now:
-            since += (self.now - _MOST_BEHIND).astimezone(UTC).date() - self._today
-            until += (self.now + _MOST_AHEAD).astimezone(UTC).date() - self._today
-        return Stretch(_midnight(since, UTC) - _MOST_AHEAD, _midnight(until + _A_DAY, UTC) + _MOST_BEHIND)
+            since += (self.now - MOST_BEHIND).astimezone(UTC).date() - self._today
+            until += (self.now + MOST_AHEAD).astimezone(UTC).date() - self._today
+        return Stretch(_midnight(since, UTC) - MOST_AHEAD, _midnight(until + _A_DAY, UTC) + MOST_BEHIND)
 
     def stretches(self, now: datetime, zones: Iterable[str]) -> list["Stretch"]:
         """All instants from ``now`` on, in pieces that follow each other.
