@@ -27,6 +27,8 @@ MOMENT = re.compile(r"'\d{4}-\d\d-\d\d \d\d:\d\d:[^']+'")
 def test_the_squashed_make_the_models_to_which_the_replaced_lead_with_columns_in_the_same_order():
     loader = squash.undone(MigrationLoader(None))
     squashed = [loader.replacements[key] for key in sorted(loader.replacements, reverse=True)]  # experts come first
+    if not squashed:
+        pytest.skip("nothing is replaced")
     anew = squash.put_together(loader, [migration.replaces[-1] for migration in squashed])
     for there, expected in zip(squashed, anew, strict=True):
         for attribute in ("app_label", "name", "initial", "replaces", "dependencies"):
