@@ -6,7 +6,7 @@ from bookings.mail.pace import PATIENCE, Pace, idle_and_all, run_and_waited
 
 
 class Machine:
-    """What a thread is told of itself and of its processors: a batch takes a second, and as long again as it has to wait.
+    """What a thread is told of itself and of processors: a batch takes a second, and as long again as it has to wait.
 
     ``used``: the part of the processors that others use.
     """
