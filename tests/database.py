@@ -1,6 +1,8 @@
 """The databases of a test run: migrated once, copied for each of xdist's workers, emptied after a test that commits."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 import psycopg
@@ -38,6 +40,16 @@ def create(worker: str) -> None:
             _run(server, "ALTER DATABASE {} RENAME TO {}", unfinished, template)
         _run(server, "CREATE DATABASE {} TEMPLATE {}", name, template)
     connection.settings_dict["NAME"] = name
+
+
+@contextmanager
+def an_empty_one(name: str) -> Iterator[str]:
+    """Make a database in which nothing is, and remove it at the end."""
+    with _server() as server:
+        _run(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        _run(server, "CREATE DATABASE {}", name)
+        yield name
+        _run(server, "DROP DATABASE {} WITH (FORCE)", name)
 
 
 def drop_all() -> None:
