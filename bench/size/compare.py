@@ -87,6 +87,9 @@ EXCEPTIONS = {
     "experts of a category, soonest, first page": Exemption(
         ("blocks",), "its experts are named, and the policy of each slot is read that is passed", 1_500
     ),
+    "a large organisation, soonest, first page": Exemption(
+        ("blocks",), "the keys of its ten thousand experts are read, who are named", 1_500
+    ),
     "free tomorrow, soonest": Exemption(
         ("blocks",),
         "slots are passed over that are tomorrow for others only, or whose notice is too long",
