@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from bookingsite import startup
-from bookingsite.devserver import paths, processes, servers
+from bookingsite.devserver import paths, processes
+from tests import database
 
 PYTHON = sys.executable
 PYTEST = ["-m", "pytest", "-n", "auto", *sys.argv[1:]]
@@ -36,7 +37,7 @@ if os.environ.get("COVERAGE"):  # `make coverage`
 
 def main() -> int:
     start = time.monotonic()
-    with servers.running_for_tests(environ=os.environ) as embedded:
+    with database.running_servers(os.environ) as embedded:
         production = {
             "ENV_FILE": os.devnull,
             "DEBUG": "off",
@@ -45,7 +46,7 @@ def main() -> int:
             "SITE_URL": "https://bookings.example.org",
             "TRUSTED_PROXIES": "10.0.0.0/8",
         }
-        environ = os.environ | production | embedded.urls
+        environ = os.environ | production | embedded
         code = _check(environ) or _test(environ)
     print(f"{'failed' if code else 'passed'} {time.monotonic() - start:6.1f} s  in all")  # noqa: T201
     return code
