@@ -4,7 +4,7 @@ A few thousand of each are enough for PostgreSQL to choose as it does for millio
 """
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from bench.size import looks, staff
 from bench.size.fill import LARGE, Size, insert
@@ -35,13 +35,24 @@ LEFT_OUT = (
 )
 
 
+@pytest.fixture(scope="module")
+def _lasting_rows(django_db_setup, django_db_blocker):
+    """The same for all tests of this file: to make them takes longer than most of these."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        renew(Expert)
+        insert(SIZE, lambda _text: None)
+        with connection.cursor() as cursor:
+            rest = (
+                "experts_organization, experts_category, experts_timeoff, bookings_turnedaway, bookings_waitlistentry"
+            )
+            cursor.execute(f"ANALYZE {', '.join(LARGE)}, {rest}")
+        yield
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def filled():
-    renew(Expert)
-    insert(SIZE, lambda _text: None)
-    with connection.cursor() as cursor:
-        rest = "experts_organization, experts_category, experts_timeoff, bookings_turnedaway, bookings_waitlistentry"
-        cursor.execute(f"ANALYZE {', '.join(LARGE)}, {rest}")
+def filled(_lasting_rows, db):
+    """So many rows that PostgreSQL plans as it does for millions. What a test does to them is undone."""
 
 
 def test_an_organisation_is_the_same_in_a_database_of_any_size(db):

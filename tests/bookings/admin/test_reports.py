@@ -1,5 +1,6 @@
 """Reports in the admin: every number leads to a list with as many rows, and everybody sees their own."""
 
+import copy
 import csv
 import io
 import random
@@ -8,6 +9,7 @@ from datetime import date, timedelta
 from html import unescape
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from openpyxl import load_workbook
 
@@ -25,9 +27,18 @@ URL = "/admin/reports/"
 OWN = {"period": "own", "from": FIRST.isoformat(), "to": LAST.isoformat()}
 
 
+@pytest.fixture(scope="module")
+def _lasting_life(django_db_setup, django_db_blocker):
+    """One for all tests of this file: to make it takes longer than most of them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield a_life(random.Random(3))
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def life(db):
-    return a_life(random.Random(3))
+def life(_lasting_life, db):
+    """Experts of one organisation and what became of their bookings. What a test does to it is undone."""
+    return copy.deepcopy(_lasting_life)
 
 
 def rows_of(client, url: str) -> int:
