@@ -4,7 +4,7 @@ A few thousand of each are enough for PostgreSQL to choose as it does for millio
 """
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from bench.size import looks, staff
 from bench.size.fill import LARGE, Size, insert
@@ -13,7 +13,7 @@ from bookings.models import Booking, Notification, Status, TurnedAway, WaitlistE
 from bookings.selectors.booking_search import found_among
 from experts.models import Category, Expert, Organization, Slot, TimeOff, User
 from experts.ordering import MOST_LISTED, Selection
-from tests.database import renew
+from tests.database import lasting_rows, renew
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SIZE = Size(experts=4000, slots=60_000, bookings=18_000)
@@ -38,7 +38,7 @@ LEFT_OUT = (
 @pytest.fixture(scope="module")
 def _lasting_rows(django_db_setup, django_db_blocker):
     """The same for all tests of this file: to make them takes longer than most of these."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with lasting_rows(django_db_blocker):
         renew(Expert)
         insert(SIZE, lambda _text: None)
         with connection.cursor() as cursor:
@@ -47,7 +47,6 @@ def _lasting_rows(django_db_setup, django_db_blocker):
             )
             cursor.execute(f"ANALYZE {', '.join(LARGE)}, {rest}")
         yield
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

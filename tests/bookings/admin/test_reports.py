@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from html import unescape
 
 import pytest
-from django.db import transaction
 from django.urls import reverse
 from openpyxl import load_workbook
 
@@ -19,6 +18,7 @@ from bookings.selectors.reports import Scope
 from experts.models import ExportLog, Role
 from tests.bookings.selectors.test_reports import FIRST, LAST, a_life
 from tests.cast import make_booking, make_expert, make_organization, make_slot
+from tests.database import lasting_rows
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 from tests.statements import asked_of_database
 
@@ -30,9 +30,8 @@ OWN = {"period": "own", "from": FIRST.isoformat(), "to": LAST.isoformat()}
 @pytest.fixture(scope="module")
 def _lasting_life(django_db_setup, django_db_blocker):
     """One for all tests of this file: to make it takes longer than most of them."""
-    with django_db_blocker.unblock(), transaction.atomic():
+    with lasting_rows(django_db_blocker):
         yield a_life(random.Random(3))
-        transaction.set_rollback(True)
 
 
 @pytest.fixture
