@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that a fresh machine needs: Python 3.11 or newer with venv, make, and the package
 # registries. The first call makes .venv; it is brought up to date when the pins change.
 
-.PHONY: run test test-quick test-random abuse coverage lint types css js weight lock audit sbom bench profile cluster-test pgbouncer-test upgrade-test chaos fuzz
+.PHONY: run test test-quick test-random abuse coverage lint types squash css js weight lock audit sbom bench profile cluster-test pgbouncer-test upgrade-test chaos fuzz
 .DEFAULT_GOAL := run
 
 PY := .venv/bin/python
@@ -43,6 +43,10 @@ lint: .venv/installed
 
 types: .venv/installed
 	@DEBUG=on $(PY) -m mypy
+
+# After some dozen migrations, right after a release: one for each app that replaces them (docs/decisions/0063).
+squash: .venv/installed
+	@DEBUG=on DJANGO_SETTINGS_MODULE=bookingsite.settings exec $(PY) -m tests.upgrade.squash
 
 # After each change of requirements.txt: all that it brings along, with hashes, for every platform (docs/decisions/0035).
 lock: .venv-audit/installed

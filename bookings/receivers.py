@@ -14,7 +14,7 @@ from bookings.services import delete_ended_holds, serve_waitlists
 from bookings.webhooks.events import queue_capacity_events
 from experts.example_types import ExampleSet
 from experts.hooks import (
-    SlotChange,
+    ChangedSlot,
     counts_sessions_booked,
     finds_slots_in_use,
     on_example_added,
@@ -25,13 +25,13 @@ from experts.models import Expert, Organization, SessionType
 
 
 @on_slots_changed
-def serve_who_waits(changes: list[SlotChange]) -> None:
+def serve_who_waits(changes: list[ChangedSlot]) -> None:
     """Offer seats that a change has freed to the first in line."""
     serve_waitlists([change.after.pk for change in changes])
 
 
 @on_slots_changed
-def tell_webhooks(changes: list[SlotChange]) -> None:
+def tell_webhooks(changes: list[ChangedSlot]) -> None:
     """Tell endpoints of slots that a change has made full or free."""
     queue_capacity_events(changes)
 

@@ -160,10 +160,9 @@ def _valkey() -> redis.Redis:
 
 @cache
 def _migrations() -> frozenset[tuple[str, str]]:
-    """Those that this version brings."""
-    loader = MigrationLoader(None, ignore_no_migrations=True)
-    replaced = {old for migration in loader.disk_migrations.values() for old in migration.replaces}
-    return frozenset(set(loader.disk_migrations) - replaced)
+    """Those that this version brings. Of one that replaces others only those count, as for `migrate`."""
+    disk = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
+    return frozenset(key for key, migration in disk.items() if not migration.replaces)
 
 
 def missing_migrations() -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,8 @@ from experts.timezones import offset_at
 
 # What is today by one clock may be two days ago by another: zones are up to 26 hours apart.
 DAYS_BETWEEN_CLOCKS = 2
+# How far the clocks of places are ahead of UTC, and behind it.
+MOST_AHEAD, MOST_BEHIND = timedelta(hours=14), timedelta(hours=12)
 _AT_A_PLACE = "in_person"  # of the values of Expert.venue: whoever comes reads the clock on the wall there
 
 

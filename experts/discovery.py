@@ -23,8 +23,8 @@ from experts.corrections import correct
 from experts.filters import Query, today_in
 from experts.free_starts import starts_versions, types_version
 from experts.models import Category, Expert, Organization, Session, Slot
-from experts.models.expert import ExpertQuerySet
-from experts.ordering import MOST_LISTED, MOST_LISTED_THEN, MOST_NAMED, Selection, Times
+from experts.models.expert import ExpertQuerySet, Venue
+from experts.ordering import MOST_LISTED, MOST_LISTED_THEN, MOST_NAMED, MOST_NAMED_OF_HOUSE, Selection, Times
 from experts.prepared import PreparedValues, prepared_cursor
 from experts.search import search_condition, typed_words
 from experts.selectors import row_version
@@ -389,6 +389,7 @@ class _Finder:
             # By their ids, so that PostgreSQL finds both along one index.
             there = [it.pk for it in self.organizations if it.city == query.city]
             experts = experts.filter(Q(city=query.city) | Q(city="", organization__id__any_of=there))
+        is_remote = bool(query.venue) and Venue.IN_PERSON not in query.venue
         words = search_condition(query.search)
         if words is None:
             if query.search:
@@ -399,11 +400,14 @@ class _Finder:
             if query.sort == "name" and not query.when and not query.part and is_counted:
                 # The ids are not needed, and the number is known.
                 return Selection(experts, category.expert_count if category else _total(self.categories)), ()
-            return _selection(experts, organization_id), ()
-        selection = _selection(experts.filter(words), organization_id)
+            is_house = list(asked) == ["organization"] and not query.city
+            found = _selection(experts, organization_id, MOST_NAMED_OF_HOUSE if is_house else MOST_NAMED)
+            return replace(found, is_remote=is_remote), ()
+        selection = replace(_selection(experts.filter(words), organization_id), is_remote=is_remote)
         if selection.count or not (correction := correct(query.search)):
             return selection, ()
-        return _selection(experts.filter(correction.condition), organization_id), correction.meant
+        found = _selection(experts.filter(correction.condition), organization_id)
+        return replace(found, is_remote=is_remote), correction.meant
 
     def ways_out(self, query: Query) -> Iterator[WayOut]:
         """Queries that find somebody, where one finds nobody: at other times, a word alone, one filter less."""
@@ -431,9 +435,9 @@ class _Finder:
             yield WayOut(left_out, query, count)
 
 
-def _selection(experts: ExpertQuerySet, organization_id: int | None) -> Selection:
-    found = list(experts.order_by().values_list("pk", flat=True)[: MOST_NAMED + 1])
-    if len(found) > MOST_NAMED:
+def _selection(experts: ExpertQuerySet, organization_id: int | None, most: int = MOST_NAMED) -> Selection:
+    found = list(experts.order_by().values_list("pk", flat=True)[: most + 1])
+    if len(found) > most:
         return Selection(experts, len(found), organization_id=organization_id)
     # They need not be searched for again.
     named = Expert.objects.active().filter(pk__any_of=found)

@@ -14,14 +14,14 @@ from experts.models import Organization, SessionType, Slot
 
 
 @dataclass(frozen=True)
-class SlotChange:
+class ChangedSlot:
     """A slot as it was, and as it is now, with its expert."""
 
     before: Slot
     after: Slot
 
 
-OnChange = Callable[[list[SlotChange]], None]
+OnChange = Callable[[list[ChangedSlot]], None]
 FindUsed = Callable[[Collection[int]], set[int]]
 OnDelete = Callable[[Collection[int]], None]
 CountBooked = Callable[[Collection[tuple[int, int]]], int]
@@ -69,7 +69,7 @@ def example_added(organization: Organization, example: ExampleSet, types: list[S
         callback(organization, example, types)
 
 
-def slots_changed(changes: list[SlotChange]) -> None:
+def slots_changed(changes: list[ChangedSlot]) -> None:
     """Call what is registered for changes, in the order of registration."""
     if changes:
         for callback in _on_change:

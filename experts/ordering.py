@@ -34,7 +34,7 @@ from django.db.models.functions import Coalesce, Least, Now
 from django.db.models.lookups import GreaterThanOrEqual, In, LessThanOrEqual
 from django.utils import timezone
 
-from experts.clocks import DayThere, leading_zone
+from experts.clocks import MOST_AHEAD, MOST_BEHIND, DayThere, leading_zone
 from experts.models import Expert, Organization, Slot
 from experts.models.expert import ExpertQuerySet, Venue
 from experts.models.slot_queryset import SlotQuerySet
@@ -45,6 +45,7 @@ MOST_LISTED = 1000  # experts that a list leads to; to find others one has to se
 # Of those who are free on a day or at an hour, who are found by reading slots: 22 pages.
 MOST_LISTED_THEN = 198
 MOST_NAMED = 10_000  # experts who are named in a statement
+MOST_NAMED_OF_HOUSE = 30_000  # if they are all of an organisation, whose keys are read in an index
 FEW = 100  # experts who are asked one by one
 SPARSE = 256  # slots in a span: if there are no more, all are read
 # By name: if of so many fewer are free then, it would take all to find a page.
@@ -54,8 +55,7 @@ STRIDE_BY_NAME = 50  # experts who are asked at once; SAMPLE is a multiple
 
 
 _A_DAY = timedelta(days=1)
-# How far the clocks of places are ahead of UTC, and behind it.
-_MOST_AHEAD, _MOST_BEHIND = timedelta(hours=14), timedelta(hours=12)
+_PART = timedelta(hours=1)  # of a stretch in which only places elsewhere are meant
 
 Ref = Callable[[str], Any]  # makes of a field's name what stands for it in a query
 
@@ -114,9 +114,9 @@ class Times:
         """All instants at which such a slot may start, wherever it is."""
         since, until = self.first, self.last
         if self.now:
-            since += (self.now - _MOST_BEHIND).astimezone(UTC).date() - self._today
-            until += (self.now + _MOST_AHEAD).astimezone(UTC).date() - self._today
-        return Stretch(_midnight(since, UTC) - _MOST_AHEAD, _midnight(until + _A_DAY, UTC) + _MOST_BEHIND)
+            since += (self.now - MOST_BEHIND).astimezone(UTC).date() - self._today
+            until += (self.now + MOST_AHEAD).astimezone(UTC).date() - self._today
+        return Stretch(_midnight(since, UTC) - MOST_AHEAD, _midnight(until + _A_DAY, UTC) + MOST_BEHIND)
 
     def stretches(self, now: datetime, zones: Iterable[str]) -> list["Stretch"]:
         """All instants from ``now`` on, in pieces that follow each other.
@@ -142,7 +142,33 @@ class Times:
         if later:
             since, until_day = self.first + min(later), self.last + max(later)
             pieces = [replace(it, since=since, until=until_day) if it.is_elsewhere else it for it in pieces]
-        return pieces
+        if self.hours:
+            return pieces
+        return [part for it in pieces for part in (self._cut(it, others) if it.is_elsewhere else [it])]
+
+    def _cut(self, piece: "Stretch", others: dict[str, list[tuple[datetime, datetime]]]) -> Iterator["Stretch"]:
+        """Cut a piece so short that the clocks of the places that are meant tell them from places in other zones."""
+        zones = {ZoneInfo(zone): found for zone, found in others.items()}
+        first = piece.first
+        while first < piece.last:
+            last = min(first + _PART, piece.last)
+            within = [
+                (max(first, start).astimezone(zone), min(last, end).astimezone(zone))
+                for zone, found in zones.items()
+                for start, end in found
+                if start < last and end > first
+            ]
+            # Not where a day ends within it, or a clock is turned back.
+            is_one = all(
+                start.utcoffset() == end.utcoffset() and start.date() == (end - timedelta.resolution).date()
+                for start, end in within
+            )
+            clock = None
+            if within and is_one:
+                ends = [(end - timedelta.resolution).time() for _start, end in within]
+                clock = min(start.time() for start, _end in within), max(ends)
+            yield replace(piece, first=first, last=last, clock=clock)
+            first = last
 
     @property
     def here(self) -> ZoneInfo:
@@ -185,8 +211,9 @@ class Times:
 class Stretch:
     """From ``first`` until before ``last``; of slots of the days from ``since`` to ``until``, if they are given.
 
-    The days are those of the places: an index passes over all others. ``is_elsewhere``: there only places are meant
-    at which another clock leads than the visitor's; None: any may be.
+    The days are those of the places, as is what ``clock`` shows there, from when until when, where that is known: an
+    index passes over all others. ``is_elsewhere``: there only places are meant at which another clock leads than the
+    visitor's; None: any may be.
     """
 
     first: datetime
@@ -194,13 +221,16 @@ class Stretch:
     is_elsewhere: bool | None = None
     since: date | None = None
     until: date | None = None
+    clock: tuple[time, time] | None = None
 
     @property
     def days(self) -> tuple[date, date]:
         return self.since or date.min, self.until or date.max
 
     def clocks(self, hours: tuple[int, ...]) -> tuple[time, time]:
-        """From when until when clocks of the places may show one of the hours; any time where those are not asked."""
+        """From when until when clocks of the places may show one of the hours, or any time if none are asked."""
+        if self.clock:
+            return self.clock
         if not (hours and self.is_elsewhere):
             return time.min, time.max
         return time(hours[0]), time(hours[-1], 59, 59, 999_999)
@@ -229,7 +259,7 @@ class Selection:
     """Active experts to put in order.
 
     ``count``: how many they are, or any number above MOST_LISTED. ``ids``: theirs, where they are at most MOST_NAMED
-    and not all that there are. ``organization_id``: all are of that one.
+    and not all that there are. ``organization_id``: all are of that one. ``is_remote``: one goes to see none of them.
     """
 
     experts: ExpertQuerySet
@@ -237,6 +267,7 @@ class Selection:
     ids: list[int] | None = None
     is_all: bool = False
     organization_id: int | None = None
+    is_remote: bool = False
 
     def soonest(self, upto: int) -> list[int]:
         """Return the ids of the first ``upto``, by the start of their first bookable slot, then by id.
@@ -269,6 +300,8 @@ class Selection:
         # At places their clocks lead; without the visitor's zone everywhere.
         places = _places(with_others=bool(times.hours and times.zone))
         zones = {zone for venue, zone in places.zones if venue == Venue.IN_PERSON or times.zone is None}
+        if self.is_remote and times.zone:
+            zones = set()
         stretches = times.stretches(timezone.now(), zones - {times.here.key})
         if not stretches:
             return []
@@ -278,11 +311,10 @@ class Selection:
         # The days and times of the places an index knows, and passes over all others.
         slots = slots.filter(starts_at__lt=_of("stretch.last", DateTimeField()))
         slots = slots.filter(date__gte=_of("stretch.since", DateField()), date__lte=_of("stretch.until", DateField()))
-        if times.hours:
-            first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
-            slots = slots.filter(time__gte=first, time__lte=last)
-            if places.others_are_few:
-                slots = slots.filter(times.is_at_place | Q(expert__in=_others()))
+        first, last = _of("stretch.earliest", TimeField()), _of("stretch.latest", TimeField())
+        slots = slots.filter(time__gte=first, time__lte=last)
+        if times.hours and places.others_are_few:
+            slots = slots.filter(times.is_at_place | Q(expert__in=_others()))
         following = _slots_after(slots, experts.filter(times.allow(OuterRef, F)), self.organization_id)
         given = zip(*((it.first, it.last, *it.days, *it.clocks(times.hours)) for it in stretches), strict=True)
         return _found(_walked(_SOONEST_WITHIN, following, _stride(upto), upto, *map(list, given)))[:upto]
@@ -301,16 +333,17 @@ class Selection:
         found, number = self._by_name_within(times, upto, least)
         if number != SAMPLE or len(found) >= min(least, upto):
             return found[:upto]
-        # Of the first by name hardly anyone is free then. Perhaps there are few slots at all: then all are read.
+        # Of the first by name hardly anyone is free then.
+        if self.count > MOST_LISTED:
+            soonest = self.soonest_within(times, MOST_LISTED_THEN + 1)  # the same on each page
+            return list(_by_name(Expert.objects.filter(pk__any_of=soonest))[:upto])
+        # Perhaps there are few slots at all: then all are read.
         widest = times.widest
         within = Slot.objects.filter(starts_at__gte=widest.first, starts_at__lt=widest.last)
         rows = self._first_slots(within, times)
         if len(rows) < SPARSE:
             ids = {expert_id for expert_id, _starts_at, allowed in rows if allowed}
             return list(_by_name(Expert.objects.filter(pk__any_of=list(ids)))[:upto])
-        if self.count > MOST_LISTED:
-            soonest = self.soonest_within(times, MOST_LISTED_THEN + 1)  # the same on each page
-            return list(_by_name(Expert.objects.filter(pk__any_of=soonest))[:upto])
         found, _number = self._by_name_within(times, upto, 0)
         return found[:upto]
 

@@ -39,7 +39,7 @@ def joined(parts: list[str], values: Mapping[str, str]) -> str:
     return "".join(filled)
 
 
-class Shown:
+class PatternValues:
     """What a template may ask of a thing. Asked for anything else it fails, where a template would leave that out."""
 
     def __init__(self, **values: Any) -> None:

@@ -112,6 +112,16 @@ def _home() -> Path:
     return paths.home_of(paths.BASE_DIR)
 
 
+@contextlib.contextmanager
+def an_empty_one(name: str) -> Iterator[str]:
+    """Make a database in which nothing is, and remove it at the end."""
+    with _server() as server:
+        _run(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+        _run(server, "CREATE DATABASE {}", name)
+        yield name
+        _run(server, "DROP DATABASE {} WITH (FORCE)", name)
+
+
 def drop_all() -> None:
     """Remove the databases of this run."""
     with _server() as server:

@@ -36,7 +36,7 @@ def bursts(scene: Scene) -> list[Comparison]:
     """Thousands who want one slot at the same moment, until all are answered; and those who book other slots then.
 
     Each client of the crowd connects and asks at once. Where there is one seat, two others keep booking other slots of
-    the product, before the crowd comes and until all of it is answered.
+    the same contender, before the crowd comes and until all of it is answered.
     """
     found = []
     for clients, most in ((1000, 45), (5000, 110)):
@@ -59,9 +59,7 @@ def bursts(scene: Scene) -> list[Comparison]:
                 }
                 return crowd | {"facts": _facts(peaks) | facts}
 
-            turns = scene.turns(run, scene.product, scene.express)
-            if seats == 1:
-                turns["product"] = (scene.product.site, lambda run=run_with_others: run(scene.product))
+            turns = scene.turns(run_with_others if seats == 1 else run, scene.product, scene.express)
             work = f"{clients:,} clients at once, {seats} seat{'s' * (seats > 1)}"
             runs = in_turns(turns, most=most, warm=False)
             found.append(Comparison(work, "answers", runs, {"Express": 1}, {MEANWHILE: 3} if seats == 1 else {}))

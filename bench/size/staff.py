@@ -150,6 +150,7 @@ def _admin(who: str, client: Client) -> Iterator[tuple[str, Look]]:
         ("Bookings of an expert", bookings, {"slot__expert__id__exact": expert.pk}),
         ("Bookings of a person", bookings, {"person": booking.pk}),
         ("Bookings of this week", bookings, week),
+        ("Bookings of this week by a frequent name", bookings, {"q": "karim", **week}),
         ("Bookings of a week long ago (none)", bookings, {"slot__date_to": "2001-01-07"}),
         ("Bookings of an expert this week", bookings, {"slot__expert__id__exact": expert.pk, **week}),
         ("Bookings of a slot", bookings, {"slot__id__exact": booking.slot_id}),

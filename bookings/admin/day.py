@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from bookings.admin.checklist import checklist
 from bookings.admin.day_address import DayAddress, book_url
 from bookings.admin.day_booking import act_on, panel_of, panel_part, said
-from bookings.admin.day_drawing import WORDS, Drawing, Shown, class_name
+from bookings.admin.day_drawing import WORDS, Drawing, DrawnBlock, class_name
 from bookings.admin.moves import in_hand
 from bookings.admin.staff_choice import (
     chosen_organization,
@@ -66,11 +66,11 @@ def grid_part(request: HttpRequest) -> HttpResponse:
 def _context(request: HttpRequest, organization: Organization) -> dict:
     now, mine = timezone.now(), reach(request)
     day = wanted_day(request, organization, now)
-    live = staff_live(organization, day)
     zone = organization.zone
     experts = experts_to_choose(mine, organization, day)
     wanted = wanted_experts(request, organization)
     chosen = choose_columns(experts, wanted)
+    live = staff_live(organization, day, chosen)
     organizations = organizations_to_choose(request, organization)
     named = named_in_addresses(organization, organizations)
     found = read_day(organization=organization, experts=chosen, day=day, now=now, reach=mine)
@@ -155,7 +155,7 @@ def _hours(found: StaffDay) -> list[dict]:
     return hours
 
 
-def _rows(columns: list[dict], show: Count | None) -> list[Shown]:
+def _rows(columns: list[dict], show: Count | None) -> list[DrawnBlock]:
     """The day in one list, by time. What is free is left out, unless it is what was asked for."""
     blocks = [it for column in columns for it in column["blocks"] if it.is_listed or show == Count.FREE]
     return sorted(blocks, key=lambda it: (it.at, it.expert_name, it.id))

@@ -52,7 +52,7 @@ AWAY_ICONS = {Away.OFF: "tree-palm", Away.CLOSED: "ban", Away.BREAK: "coffee", A
 
 
 @dataclass(slots=True)
-class Shown:
+class DrawnBlock:
     """A block as the template draws it. ``at`` and ``minutes`` are minutes from the top of the axis; ``label`` is what
     is read aloud; ``data`` are attributes for scripts. Of the list: ``desk_time`` is by the organisation's clock,
     ``own_time`` by the expert's where that is another one.
@@ -117,7 +117,7 @@ class Drawing:
         when = formatting.soon(at, column.expert.zone, self.found.now)
         return {"when": when, "url": self.address.to(day=at.astimezone(self.zone).date())}
 
-    def block(self, expert: Expert, entry: Entry) -> Shown:
+    def block(self, expert: Expert, entry: Entry) -> DrawnBlock:
         zone, look, slot, booking = expert.zone, entry.look, entry.slot, entry.booking
         start, end = max(entry.starts_at, self.found.opens_at), min(entry.ends_at, self.found.closes_at)
         minutes = max(minutes_in(end - start), 1)
@@ -135,7 +135,7 @@ class Drawing:
         elif look == Look.FREE:
             data += f' data-free-slot="{slot.pk}"'
         words = (name, line, self.span(entry.starts_at, entry.ends_at, zone), self.words[look])
-        return Shown(
+        return DrawnBlock(
             id=f"{key}-{expert.pk}",
             css=css,
             icon=icon(ICONS[look]),

@@ -102,7 +102,6 @@ def my_day_view(request):
     organization = chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", str(_TITLE), {})
-    live = staff_live(organization, wanted_day(request, organization, timezone.now()))
     now = timezone.now()
     day = wanted_day(request, organization, now)
     experts = experts_to_choose(reach(request), organization, day)
@@ -111,6 +110,7 @@ def my_day_view(request):
         return render_page(request, "admin/my_day_nobody.html", str(_TITLE), {"organization": organization})
     if request.method == "POST" and "attend" in request.POST:
         return _attend(request)
+    live = staff_live(organization, day, [expert])
     organizations = organizations_to_choose(request, organization)
     here = Here(request, day, expert, named_in_addresses(organization, organizations))
     found = read_day(organization=organization, experts=[expert], day=day, now=now, reach=reach(request))

@@ -31,7 +31,7 @@ from experts.permissions import ADD
 def quick_booking(request) -> HttpResponse:
     """Show the form; by POST also hold, release, wait or book, as the button says that was pressed."""
     desk = Desk(request)
-    shown = Shown(desk)
+    shown = ShownForm(desk)
     if request.method == "POST":
         booking = desk.act()
         return shown.show() if booking is None else redirect(f"{reverse('admin:book')}?done={booking.pk}")
@@ -41,7 +41,7 @@ def quick_booking(request) -> HttpResponse:
     return shown.show()
 
 
-class Shown:
+class ShownForm:
     """What is shown of a form, by what its desk knows."""
 
     def __init__(self, desk: Desk) -> None:

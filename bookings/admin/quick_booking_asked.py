@@ -14,7 +14,7 @@ _DESK = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass
-class Asked:
+class QuickBookingQuery:
     """What the form holds: see templates/admin/_quick_booking.html."""
 
     organization: int = 0
@@ -33,7 +33,7 @@ class Asked:
     tell: bool = True
 
     @classmethod
-    def read(cls, data) -> "Asked":
+    def read(cls, data) -> "QuickBookingQuery":
         texts = ("who", "sought", "person", "name", "phone", "email", "what", "kind", "desk", "key")
         asked = cls(**{name: data.get(name, "").strip()[:LONGEST] for name in texts})
         asked.organization, asked.seats = read_key(data.get("organization", "")), read_key(data.get("seats", "")) or 1

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from bookings import services
 from bookings.admin.caller_answers import CallerAnswers
-from bookings.admin.quick_booking_asked import LONGEST, NEW, Asked
+from bookings.admin.quick_booking_asked import LONGEST, NEW, QuickBookingQuery
 from bookings.admin.staff_choice import chosen_organization
 from bookings.errors import InvalidDetails, Refused, SlotTaken
 from bookings.forms import new_key
@@ -38,7 +38,7 @@ class Desk:
 
     def __init__(self, request) -> None:
         self.request, self.now = request, timezone.now()
-        self.asked = Asked.read(request.POST if request.method == "POST" else {})
+        self.asked = QuickBookingQuery.read(request.POST if request.method == "POST" else {})
         self.problem = ""
         self.errors: dict[str, list[str]] = {}
         self.instead: list[dict] = []

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from bookings.admin.report_question import FIRST_COLUMN, GROUPINGS, Answer, Asked, read_question
+from bookings.admin.report_question import FIRST_COLUMN, GROUPINGS, ReportAnswer, ReportQuestion, read_question
 from bookings.selectors.reports import Figures, Report
 from experts import formatting, services
 from experts.admin.exports import table_response
@@ -17,7 +17,7 @@ from experts.tables import Cell, Row
 def export_view(request, file_format):
     """The table as it is shown, with all rows and minutes instead of parts; a workbook has hours and demand, too."""
     asked = read_question(request)
-    answer = Answer(request, asked)
+    answer = ReportAnswer(request, asked)
     report, names = answer.report, answer.names_of_rows()
     services.log_export(
         user=request.user,
@@ -36,7 +36,7 @@ def export_view(request, file_format):
     return table_response(file_format, "report", sheets)
 
 
-def _lines(asked: Asked, report: Report, names: dict[object, str]) -> Iterator[Row]:
+def _lines(asked: ReportQuestion, report: Report, names: dict[object, str]) -> Iterator[Row]:
     head = [_("From"), _("To"), str(FIRST_COLUMN[asked.by])]
     head += [_("Booked"), _("Attended"), _("No-shows"), _("Cancelled")]
     yield [*head, _("Offered minutes"), _("Used minutes"), _("Turned away"), _("Lead time in days")]

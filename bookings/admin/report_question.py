@@ -31,7 +31,7 @@ FIRST_COLUMN = {"day": gettext_lazy("Day"), "expert": gettext_lazy("Expert"), "t
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReportQuestion:
     """What a report is asked about, as its address says it."""
 
     period: str
@@ -61,7 +61,7 @@ class Asked:
         return urlencode(values)
 
 
-def read_question(request) -> Asked:
+def read_question(request) -> ReportQuestion:
     """What the address asks for; what it says wrongly of the period is as if it said nothing.
 
     Raises PermissionDenied for who sees no organisation, Http404 for one that they do not see.
@@ -82,7 +82,7 @@ def read_question(request) -> Asked:
         last = max(_day(given.get("to")) or today, first)
         is_cut = (last - first).days >= LONGEST
         last = min(last, first + timedelta(days=LONGEST - 1))
-    return Asked(period, first, last, today, by, organization, chosen, is_cut)
+    return ReportQuestion(period, first, last, today, by, organization, chosen, is_cut)
 
 
 def _day(text: str | None) -> date | None:
@@ -108,17 +108,17 @@ def _month_after(first: date, months: int) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-def moved(asked: Asked, steps: int) -> tuple[date, date]:
+def moved(asked: ReportQuestion, steps: int) -> tuple[date, date]:
     if asked.period in ("month", "quarter"):
         return bounds(asked.period, _month_after(asked.first, steps * (3 if asked.period == "quarter" else 1)))
     length = (asked.last - asked.first).days + 1
     return asked.first + timedelta(days=steps * length), asked.last + timedelta(days=steps * length)
 
 
-class Answer:
+class ReportAnswer:
     """What one person may see of what was asked: whose numbers, and the numbers themselves."""
 
-    def __init__(self, request, asked: Asked) -> None:
+    def __init__(self, request, asked: ReportQuestion) -> None:
         mine = reach(request)
         everywhere, _own = mine.with_right("bookings.booking", VIEW)
         # Else they see themselves only.

@@ -12,7 +12,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from bookings.admin.report_export import export_view
-from bookings.admin.report_question import FIRST_COLUMN, GROUPINGS, PERIODS, Answer, Asked, bounds, moved, read_question
+from bookings.admin.report_question import (
+    FIRST_COLUMN,
+    GROUPINGS,
+    PERIODS,
+    ReportAnswer,
+    ReportQuestion,
+    bounds,
+    moved,
+    read_question,
+)
 from bookings.admin.staff_choice import organizations_to_choose
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.selectors import reports
@@ -73,7 +82,7 @@ def reports_view(request):
     if asked.is_cut:
         text = ngettext("A report has at most %(count)d day.", "A report has at most %(count)d days.", LONGEST)
         messages.warning(request, text % {"count": LONGEST})
-    answer = Answer(request, asked)
+    answer = ReportAnswer(request, asked)
     report = answer.report
     links = Links(request, answer)
     context = {
@@ -100,7 +109,7 @@ def reports_view(request):
 class Links:
     """Addresses of the lists that numbers have counted."""
 
-    def __init__(self, request, answer: Answer) -> None:
+    def __init__(self, request, answer: ReportAnswer) -> None:
         self.asked = asked = answer.asked
         mine = reach(request)
         self.common: dict[str, object] = {}
@@ -137,7 +146,7 @@ class Links:
         return {"experts": key}
 
 
-def _period_url(asked: Asked, period: str) -> str:
+def _period_url(asked: ReportQuestion, period: str) -> str:
     """The same days seen as another kind of period: that in which today is, if it is one of them."""
     if period == "own":
         return f"?{asked.query(period=period)}"
@@ -146,7 +155,7 @@ def _period_url(asked: Asked, period: str) -> str:
     return f"?{asked.query(period=period, first=first, last=last)}"
 
 
-def _moved_url(asked: Asked, steps: int) -> str:
+def _moved_url(asked: ReportQuestion, steps: int) -> str:
     first, last = moved(asked, steps)
     return f"?{asked.query(first=first, last=last)}"
 
@@ -251,7 +260,7 @@ def _cell(figures: Figures | None, weekday: int, hour: int, links: Links) -> dic
     }
 
 
-def _demand(request, answer: Answer, links: Links) -> dict:
+def _demand(request, answer: ReportAnswer, links: Links) -> dict:
     report = answer.report
     by_id = answer.experts_named({it.expert_id for it in report.demand[:MOST_DEMAND]})
     most = [(by_id[it.expert_id], it) for it in report.demand[:MOST_DEMAND]]
@@ -287,7 +296,7 @@ def _add_url(expert: Expert, demand: Demand, place) -> str:
     return f"{reverse('admin:experts_slot_add')}?{urlencode(values)}"
 
 
-def _table(answer: Answer, links: Links) -> dict:
+def _table(answer: ReportAnswer, links: Links) -> dict:
     by, report = answer.asked.by, answer.report
     names = answer.names_of_rows(MOST_ROWS)
     number = answer.chosen.count() if by == "expert" and len(names) == MOST_ROWS else len(names)
@@ -328,7 +337,7 @@ def _row(name: str, figures: Figures, links: Links, **values) -> dict:
     }
 
 
-def _choices(answer: Answer) -> dict:
+def _choices(answer: ReportAnswer) -> dict:
     chosen = set(answer.expert_ids) if answer.asked.chosen else set()
     number = answer.experts.count()
     count = len(chosen) or number

@@ -18,7 +18,7 @@ from bookings.admin.decision_forms import DECISIONS, DecisionForm
 from bookings.admin.people_read import read_words
 from bookings.admin.request_offers import AskedOffer, ask_offer, offer_form, offer_instead, offers_of
 from bookings.admin.staff_choice import chosen_organization, named_in_addresses, organizations_to_choose
-from bookings.admin.staff_live import staff_live
+from bookings.admin.staff_live import live_of_requests
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.errors import Refused, SlotTaken
 from bookings.models import Booking, Status
@@ -66,8 +66,11 @@ def _waiting(request, now: datetime) -> QuerySet[Booking]:
     mine, rows = reach(request), Booking.objects.with_slot()
     if not mine.everything:
         everywhere, own = mine.with_right("bookings.booking", CHANGE)
-        is_own = Q(slot__expert__user=mine.user_id) | Q(second_expert__user=mine.user_id)
-        rows = rows.filter(Q(of_organization__in=everywhere) | Q(of_organization__in=own) & is_own)
+        reached = Q(of_organization__in=everywhere)
+        if own:  # else slots and experts would be looked up for nothing
+            is_own = Q(slot__expert__user=mine.user_id) | Q(second_expert__user=mine.user_id)
+            reached |= Q(of_organization__in=own) & is_own
+        rows = rows.filter(reached)
     return waiting_requests(rows, now)
 
 
@@ -82,7 +85,7 @@ def _page(
     organization = chosen_organization(request)
     if organization is None:
         return render_page(request, "admin/day/nobody.html", str(_TITLE), {})
-    live = staff_live(organization)  # before what is shown is read
+    live = live_of_requests(organization)  # before what is shown is read
     now = timezone.now()
     mine = _may_answer(request)
     organizations = organizations_to_choose(request, organization)

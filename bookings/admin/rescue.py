@@ -22,7 +22,7 @@ from bookings.admin.rescue_acts import Acts, Done
 from bookings.admin.rescue_drawing import Drawing
 from bookings.admin.rescue_message import MESSAGE_LASTS, MessageForm
 from bookings.admin.staff_choice import chosen_organization, organizations_to_choose, remembered_organization
-from bookings.admin.staff_live import staff_live
+from bookings.admin.staff_live import live_of_organization
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Rescue
 from bookings.selectors.rescue_rows import MOST_ROWS, RescueBoard, Stage, count_to_do, read_board
@@ -80,7 +80,7 @@ class RescuePage:
         return Acts(self.request, self.bookings(), self.takers(), self.zone, self.now).act(form)
 
     def context(self, form: MessageForm | None = None, done: Done | None = None) -> dict:
-        live = staff_live(self.organization)
+        live = live_of_organization(self.organization)
         board, drawing = self.board(), Drawing(self.zone, self.now)
         rows = [drawing.row(row) for row in board.rows]
         moved = [row for row in rows if row.row.stage == Stage.MOVED]

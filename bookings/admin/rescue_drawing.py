@@ -25,7 +25,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Shown:
+class DrawnRow:
     """A row as the template draws it."""
 
     row: RescueRow
@@ -86,7 +86,7 @@ class Drawing:
 
     # A row
 
-    def row(self, row: RescueRow) -> Shown:
+    def row(self, row: RescueRow) -> DrawnRow:
         booking, zone = row.booking, row.expert.zone
         common = {
             "row": row,
@@ -95,12 +95,12 @@ class Drawing:
             "call": f"tel:{booking.phone}" if booking.phone else "",
         }
         if row.stage == Stage.MOVED or (row.stage == Stage.PHONE and not row.is_lost):
-            return Shown(**common, **self._in_hand(row))
+            return DrawnRow(**common, **self._in_hand(row))
         if row.kept:
             ends = row.rescue.until if row.rescue else None
             kept = [Choice(it.slot.pk, self._named(it)) for it in row.kept]
             note = ngettext("Kept until %(when)s", "%(count)d times are kept until %(when)s", len(kept))
-            return Shown(
+            return DrawnRow(
                 **common,
                 proposal=self._times(row.kept),
                 note=note % {"count": len(kept), "when": formatting.lately(ends, zone, self.now) if ends else ""},
@@ -111,7 +111,7 @@ class Drawing:
             )
         choices = [Choice(it.slot.pk, self._named(it)) for it in row.proposals]
         same_time = next((it for it in row.proposals if it.is_same_time), None)
-        return Shown(
+        return DrawnRow(
             **common,
             proposal=choices[0].text if choices else "",
             note=self._note(row),

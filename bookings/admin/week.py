@@ -127,7 +127,7 @@ def _page(
     stretch = asked.stretch()
     shown = stretch.day if stretch else wanted_day(request, organization, now)
     first = formatting.week_start(shown)
-    live = staff_live(organization, first + timedelta(days=3))
+    live = staff_live(organization, first + timedelta(days=3), [expert])
     week = read_week(organization=organization, expert=expert, first=first, now=now)
     today = now.astimezone(expert.zone).date()
     opens_at = week[0].opens_at

@@ -13,7 +13,7 @@ from bookings.admin.staff_choice import chosen_organization, organizations_to_ch
 from bookings.admin.staff_page import StaffPage, render_page
 from bookings.models import Booking, Status
 from bookings.selectors.staff_experts import MOST_TO_CHOOSE, experts_seen
-from bookings.selectors.why_not import Answer, Reason, why_not
+from bookings.selectors.why_not import Reason, WhyNotAnswer, why_not
 from experts import formatting
 from experts.admin.base import read_key
 from experts.admin.scoping import reach
@@ -80,7 +80,7 @@ def _address(expert: Expert) -> DayAddress:
     return DayAddress(QueryDict(), {"organization": str(expert.organization_id)})
 
 
-def _answer(answer: Answer) -> dict:
+def _answer(answer: WhyNotAnswer) -> dict:
     offer = answer.offer
     return {
         "title": offer.session_type.name if offer else "",

@@ -10,8 +10,8 @@ from bookings.api.schemas import BOOKING, PERSON, STATUSES, Answers, BookingOut,
 from bookings.models import Booking, Source, Status
 from bookings.selectors.booking_facts import agreed_facts
 from bookings.selectors.place import whole_place
-from bookings.selectors.why_not import Answer
 from bookings.selectors.why_not import Reason as WhyNotReason
+from bookings.selectors.why_not import WhyNotAnswer
 from experts.api.schemas import Clock, Day, Flag, Input, Line, Slug, Text, Whole, example
 
 STAFF_BOOKING = BOOKING | PERSON | {"reason": "", "source": "api", "created_at": "2026-03-10T09:30:00Z"}
@@ -140,7 +140,7 @@ class WhyNotOut(BaseModel):
     answers: list[WhyNotOfType]
 
     @classmethod
-    def of(cls, answers: Iterable[Answer]) -> "WhyNotOut":
+    def of(cls, answers: Iterable[WhyNotAnswer]) -> "WhyNotOut":
         return cls(
             answers=[
                 WhyNotOfType(

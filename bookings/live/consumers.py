@@ -5,6 +5,7 @@ no task for each socket. A thousand of them come at once, and stay for hours.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from bookings.live.hub import MOST_SOCKETS_PER_ADDRESS, MOST_SOCKETS_PER_VISITOR
 from bookings.live.keys import WeekKey
 from bookings.live.queries import LONGEST_MONTH
 from bookings.live.sockets import TRANSPORT, DirectWire, Message, QueuedWire
+from bookings.selectors.staff_experts import MOST_COLUMNS
 from bookings.selectors.staff_version import StaffAccess, StaffKey
 from bookings.selectors.type_version import TypeKey
 from bookings.selectors.week import read_day
@@ -31,6 +33,7 @@ NOT_FOUND, NO_VISITOR, TOO_MANY_SOCKETS, TOO_MANY_MESSAGES = 4404, 4401, 4429, 4
 AGAIN = 1000
 JOIN_SECONDS = 30.0  # to be sent a first day; while the database is away, pages that went are not kept until it is back
 MOST_MESSAGES, LONGEST_MESSAGE = 20, 1024
+_KEYS = re.compile(rf"[0-9]{{1,18}}(,[0-9]{{1,18}}){{0,{MOST_COLUMNS - 1}}}")
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -190,10 +193,10 @@ class BookingsConsumer(PageConsumer):
 
 
 class StaffConsumer(PageConsumer):
-    """``/ws/staff/<organisation>/?day=YYYY-MM-DD``: pages of the admin, told what kind of thing has changed.
+    """``/ws/staff/<organisation>/?day=YYYY-MM-DD&experts=3,5``: pages of the admin, told what kind of thing changed.
 
     For those who work there, as long as they do and are logged in, and for superusers; to others there is nothing here.
-    Without a day it is about today.
+    Without a day it is about today. Experts are named where there are too many to listen to all.
     """
 
     staff_key: StaffKey | None = None
@@ -201,9 +204,10 @@ class StaffConsumer(PageConsumer):
 
     async def join(self, scope: dict[str, Any]) -> int | None:
         self._over: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        asked = QueryDict(scope.get("query_string", b"")).get("day", "")
+        query = QueryDict(scope.get("query_string", b""))
+        asked, named = query.get("day", ""), query.get("experts", "")
         day = read_day(asked)
-        if asked and day is None:
+        if (asked and day is None) or (named and not _KEYS.fullmatch(named)):
             return NOT_FOUND
         session_key = scope.get("cookies", {}).get(settings.SESSION_COOKIE_NAME, "")
         session = await database_sync_to_async(scope["find_staff"])(session_key)
@@ -216,7 +220,8 @@ class StaffConsumer(PageConsumer):
         if organization_id is None:
             return NOT_FOUND
         self.access = StaffAccess(session.pk, organization_id)
-        hub().join_staff(self, StaffKey(organization_id, day))
+        experts = tuple(sorted({int(key) for key in named.split(",")})) if named else ()
+        hub().join_staff(self, StaffKey(organization_id, day, experts))
         return None
 
     async def listen(self, receive: Receive) -> int | None:

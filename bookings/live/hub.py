@@ -273,7 +273,7 @@ class Hub:
         self.types.put_back(order.types)
         self.staff.put_back(order.staff)
 
-    def _take(self, order: reading.Order, answer: reading.Answer) -> None:
+    def _take(self, order: reading.Order, answer: reading.Reading) -> None:
         self._is_fresh = True
         for key, asked in order.rooms.items():
             room = self.rooms.get(key)

@@ -73,7 +73,7 @@ class Order:
 
 
 @dataclass
-class Answer:
+class Reading:
     """What was found. A room that could not be shown is missing."""
 
     rooms: dict[WeekKey, RoomAnswer] = field(default_factory=dict)
@@ -83,13 +83,13 @@ class Answer:
     admitted: set[StaffAccess] = field(default_factory=set)
 
 
-def read(order: Order) -> Answer:
+def read(order: Order) -> Reading:
     """Read and render what is asked for.
 
     One query compares all rooms; two more read each week that has changed or is new. Marks take three for all rooms,
     own pages one for all of them. Raises DatabaseError when the database does not answer.
     """
-    answer = Answer()
+    answer = Reading()
     # Read before the weeks: what changes in between is found by the next comparison.
     versions = queries.read_versions(list(order.rooms)) if order.rooms else {}
     for key, asked in order.rooms.items():
@@ -136,7 +136,7 @@ def _changes(old: Snapshot, snapshot: Snapshot, day: date, language: str) -> lis
     return found
 
 
-def _read_marks(order: Order, answer: Answer) -> None:
+def _read_marks(order: Order, answer: Reading) -> None:
     """For all rooms at once, and then to each what lies in its week."""
     wanted = {key: asked.visitors for key, asked in order.rooms.items() if asked.visitors and key in answer.rooms}
     if not wanted:

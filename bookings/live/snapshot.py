@@ -11,7 +11,7 @@ from experts.models.slot import BOOKABLE_STATES
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownSlot:
     """What was last said of a slot, or of the session that starts in it, which takes the slots ``taken``."""
 
     version: int
@@ -19,7 +19,7 @@ class Shown:
     seats_left: int
     taken: tuple[int, ...]
 
-    def is_before(self, other: "Shown") -> bool:
+    def is_before(self, other: "ShownSlot") -> bool:
         """Whether it was read earlier than another one of the same slot, as far as that can be told."""
         return self.taken == other.taken and self.version < other.version
 
@@ -29,7 +29,7 @@ class Snapshot:
     """A week as it was read at one moment, and the HTML of its parts in the languages that were asked for."""
 
     week: Week
-    shown: dict[int, Shown]
+    shown: dict[int, ShownSlot]
     _html: dict[tuple[object, ...], str] = field(default_factory=dict)
     _days: dict[tuple[date, str], Message] = field(default_factory=dict)
 
@@ -38,7 +38,7 @@ class Snapshot:
         return cls(
             week,
             {
-                slot.pk: Shown(
+                slot.pk: ShownSlot(
                     slot.version,
                     week.states[slot.pk],
                     slot.seats_left_at(week.now),
@@ -96,7 +96,7 @@ class Snapshot:
         return self._html[key]
 
 
-def _change(before: Shown | None, now: Shown) -> str:
+def _change(before: ShownSlot | None, now: ShownSlot) -> str:
     """How a change is shown: a slot that can be booked again is worth a flag, one that merely grew old is not."""
     if before is None or now.state in PLAIN_STATES:
         return ""

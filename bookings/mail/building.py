@@ -26,7 +26,7 @@ from experts.clocks import Clocks
 from experts.formatting import by_clock_of, zone_label, zone_line
 from experts.models import Organization, SessionTerms
 from experts.models.organization import Accent
-from experts.patterns import Shown, marks_for
+from experts.patterns import PatternValues, marks_for
 
 # The accents of static/src/app.css as sRGB, for programs that know no OKLCH: on light, on dark, and text on the latter.
 ACCENT_COLOURS = {
@@ -180,7 +180,7 @@ def _by_pattern(context: dict[str, Any], common: _Common) -> Rendered:
     if pattern is None:
         booking, marks = context["booking"], marks_for(values)
         times = Times(*(marks[name] for name in Times._fields))
-        shown = Shown(
+        shown = PatternValues(
             **{each: marks[each] for each in ("name", "with_whom", "reference", "session_name")},
             title=common.title,
             terms=common.terms,
@@ -189,7 +189,10 @@ def _by_pattern(context: dict[str, Any], common: _Common) -> Rendered:
             reason="",
             expires_at=None,
         )
-        slot, expert = Shown(minutes=common.minutes, terms=common.terms), Shown(headline=marks["headline"])
+        slot, expert = (
+            PatternValues(minutes=common.minutes, terms=common.terms),
+            PatternValues(headline=marks["headline"]),
+        )
         shown_things = {"booking": shown, "slot": slot, "expert": expert, "in_words": times}
         pattern = Pattern(common.name, context | marks | shown_things)
         patterns.put(common, pattern)

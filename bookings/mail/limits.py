@@ -95,7 +95,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass
-class Standing:
+class MailStanding:
     """What is known of some mailboxes and bookings, when their mails are about to leave."""
 
     proven: set[str] = field(default_factory=set)
@@ -141,9 +141,9 @@ class Standing:
         return HoldReason.SPARED if reason in _STOPS_ALL or purse in _CAUSED_BY_ANYBODY else None
 
 
-def read_standing(mails: Collection[Mail]) -> Standing:
+def read_standing(mails: Collection[Mail]) -> MailStanding:
     """Read what is known of the mailboxes and bookings of these mails, in one statement; none for no mails."""
-    standing = Standing()
+    standing = MailStanding()
     if not mails:
         return standing
     bookings = [mail.booking for mail in mails if mail.booking is not None]
@@ -215,7 +215,7 @@ def may_test(organization: Organization, address: str) -> bool:
     return all(spent[key, purse].used <= number for key, number in most.items())
 
 
-def hold_back(mails: Iterable[Mail], standing: Standing) -> dict[str, Refusal]:
+def hold_back(mails: Iterable[Mail], standing: MailStanding) -> dict[str, Refusal]:
     """Count the mails against their mailboxes, and against the quota of a new organisation. One statement.
 
     Returns those that must not leave now, by Message-ID.

@@ -130,7 +130,7 @@ def _mails(rows: list[OutboxMail]) -> tuple[list[_Mail], list[log.Delivery], dic
     return list(mails.values()), list(stale.values()), of_row
 
 
-def _hand_over(mails: list[_Mail], standing: limits.Standing, read_at: float, last_begin: float) -> _Batch:
+def _hand_over(mails: list[_Mail], standing: limits.MailStanding, read_at: float, last_begin: float) -> _Batch:
     """Build and send mails. One that fails keeps none of the others, unless the mail server is away.
 
     ``read_at``: when they were found to be true (time.monotonic()). One that is not any more is left out.

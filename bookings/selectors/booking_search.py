@@ -21,6 +21,7 @@ MOST_LISTED = 30  # of what staff look for from their day
 # Of the newest rows of a list: that many are looked through for each that is found where words are shared by one in 20,
 # then four times as many, until enough are found.
 _LOOKED_THROUGH = (20, 80, 320)
+_TOLD_BY_NEWEST = 10  # one in so many
 
 
 class Found(NamedTuple):
@@ -41,9 +42,9 @@ def found_among(rows: BookingQuerySet, text: str) -> Found | None:
     keys = _keys(rows.called(text))
     if len(keys) <= MOST_MATCHES:
         return Found(keys, is_part=False)
-    newest = list(rows.order_by("-pk").values_list("pk", flat=True)[: MOST_MATCHES + 1])
-    # Rows of an organisation lie between those of all others: how far apart, the newest tell.
-    span, above = newest[0] - newest[-1] + 1, newest[0]
+    newest = list(rows.order_by("-pk").values_list("pk", flat=True)[: MOST_MATCHES // _TOLD_BY_NEWEST + 1])
+    # Rows of an organisation, or of some days, lie between all others: how far apart, some of the newest tell.
+    span, above = (newest[0] - newest[-1] + 1) * _TOLD_BY_NEWEST, newest[0]
     parts = []
     for times in _LOOKED_THROUGH:
         below = newest[0] - span * times

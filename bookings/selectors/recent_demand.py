@@ -141,7 +141,7 @@ def has_webhooks() -> Exists:
     return Exists(endpoints)
 
 
-class Standing(NamedTuple):
+class DemandOfUnknown(NamedTuple):
     """What people unknown have of an expert, but for the asker's hold.
 
     ``seats_ahead``: all seats of the expert that lie ahead within the horizon. ``seats`` and ``held`` as in ``Lately``.
@@ -156,7 +156,7 @@ class Standing(NamedTuple):
     of_wide_network: int
 
 
-def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
+def look_closely(slot: Slot, *, network: str | None, visitor: str) -> DemandOfUnknown:
     """Count exactly who has asked the expert of the slot for what. ``network``: see ``network_of``.
 
     One statement, two where it finds people known.
@@ -183,7 +183,7 @@ def look_closely(slot: Slot, *, network: str | None, visitor: str) -> Standing:
     if known:
         with connection.cursor() as cursor:
             cursor.execute(_FORGET, values)
-    return Standing(*standing)
+    return DemandOfUnknown(*standing)
 
 
 # As ``proven_hash`` makes it: a hold has no address yet, and of a booking the address counts, whoever typed it.

@@ -1,10 +1,12 @@
 """Find the bookings that cannot take place: the expert is away then, or what they take was closed."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import (
+    BigIntegerField,
     BooleanField,
     Case,
     DateTimeField,
@@ -63,10 +65,18 @@ def slots_in_time_off(experts: QuerySet[Expert] | None = None) -> tuple[QuerySet
 
     Time off closes slots that came from hours. Of those made by hand, which these are, it says nothing.
     """
-    return (
-        _made_by_hand_in_time_off("expert", experts),
-        _made_by_hand_in_time_off("organization__experts", experts),
+    slots = Slot.objects.order_by()
+    of_expert, of_all = (
+        (TimeOff.objects.exclude(expert=None), slots.filter(expert=OuterRef("expert_id"))),
+        (TimeOff.objects.exclude(organization=None), slots.filter(expert__organization=OuterRef("organization_id"))),
     )
+    if experts is not None:
+        # As arrays: time off is read by its indexes, and what all others take is not.
+        those = experts.order_by()
+        keys, houses = ArraySubquery(those.values("pk")), ArraySubquery(those.values("organization_id").distinct())
+        of_expert = of_expert[0].filter(expert__id__any_of=keys), of_expert[1]
+        of_all = of_all[0].filter(organization__id__any_of=houses), of_all[1].filter(expert__id__any_of=keys)
+    return _made_by_hand_in(*of_expert), _made_by_hand_in(*of_all)
 
 
 def lost_in(bookings: BookingQuerySet, closed: Keys, away: Keys) -> BookingQuerySet:
@@ -105,27 +115,35 @@ def lost_in(bookings: BookingQuerySet, closed: Keys, away: Keys) -> BookingQuery
     return lost.exclude(Exists(settled))
 
 
-def _made_by_hand_in_time_off(whose: str, experts: QuerySet[Expert] | None) -> QuerySet[Any]:
+def _made_by_hand_in(time_off: QuerySet[TimeOff], slots: QuerySet[Slot]) -> QuerySet[Any]:
     """Return the keys of booked slots ahead that no hours made, and during which their experts are away.
 
-    From the time off to the slots of its days: there is less of it than there are slots. ``whose``: the way from time
-    off to the experts that it is about.
+    From the time off to the slots of its days: there is less of it than there are slots. ``slots``: of the experts whom
+    a time off, the outer query, is about.
     """
-    slot, zone = f"{whose}__slots", F(f"{whose}__timezone")
-    begins, is_over = _bounds(zone)
-    condition = (
-        Q(LessThan(begins, F(f"{slot}__ends_at")))
-        & Q(GreaterThan(is_over, F(f"{slot}__starts_at")))
+    begins, is_over = _bounds(F("expert__timezone"), OuterRef)
+    during = slots.filter(
+        LessThan(begins, F("ends_at")),
+        GreaterThan(is_over, F("starts_at")),
         # Also by the days, which an index has: with the one before, as slots may go on after midnight.
-        & Q(**{f"{slot}__date__gte": F("first_day") - timedelta(days=1), f"{slot}__date__lte": F("last_day")})
-        & Q(**{f"{slot}__starts_at__gt": Now() - _LONGEST_SLOT, f"{slot}__ends_at__gt": Now()})
-        & Q(**{f"{slot}__is_closed": False, f"{slot}__from_hours": False, f"{slot}__seats_booked__gt": 0})
+        date__gte=OuterRef("first_day") - timedelta(days=1),
+        date__lte=OuterRef("last_day"),
+        starts_at__gt=Now() - _LONGEST_SLOT,
+        ends_at__gt=Now(),
+        is_closed=False,
+        from_hours=False,
+        seats_booked__gt=0,
     )
-    if experts is not None:
-        condition &= Q(**{f"{whose}__in": experts.order_by().values("pk")})
-    # In one call: each further one would be about other slots.
-    lately: QuerySet[Any] = TimeOff.objects.order_by().filter(condition, last_day__gt=Now() - 2 * _LONGEST_SLOT)
-    return lately.values(slot)
+    lately: QuerySet[Any] = time_off.order_by().filter(last_day__gt=Now() - 2 * _LONGEST_SLOT)
+    # Of each time off by itself: of a join PostgreSQL would rather read all slots of an expert.
+    found: QuerySet[Any] = lately.annotate(found=_Unnested(ArraySubquery(during.values("pk")))).values("found")
+    return found
+
+
+class _Unnested(Func):
+    function = "unnest"
+    output_field = BigIntegerField()
+    set_returning = True
 
 
 def _goes_on_in(slots: Keys) -> Q:
@@ -153,12 +171,15 @@ def _off_during(starts: Any, ends: Any, zone: Any) -> QuerySet[TimeOff]:
     return TimeOff.objects.order_by().alias(begins=begins, is_over=is_over).filter(begins__lt=ends, is_over__gt=starts)
 
 
-def _bounds(zone: Any) -> tuple[Func, Func]:
-    """From which instant until which a time off lasts, by the clock of a zone."""
-    return _instant("first_day", "from_time", "00:00", zone), _instant("last_day", "to_time", "24:00", zone)
+def _bounds(zone: Any, ref: Callable[[str], Any] = F) -> tuple[Func, Func]:
+    """From which instant until which a time off lasts, by the clock of a zone; ``ref`` makes of a field's name what
+    stands for it.
+    """
+    begins = _instant(ref("first_day"), ref("from_time"), "00:00", zone)
+    return begins, _instant(ref("last_day"), ref("to_time"), "24:00", zone)
 
 
-def _instant(day: str, time: str, edge: str, zone: Any) -> Func:
+def _instant(day: Any, time: Any, edge: str, zone: Any) -> Func:
     """The instant of a time of a day, or of the edge of the day where there is no time, by the clock of a zone."""
     clock = Func(
         day,

@@ -9,6 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from bookings.models import Booking
+from bookings.selectors.requests import MOST_COUNTED
+from bookings.selectors.staff_experts import MOST_TO_CHOOSE
 from experts.clocks import DAYS_BETWEEN_CLOCKS
 from experts.models import Expert, Membership, Organization, Slot, StaffSession
 from experts.selectors import SLOTS_VERSION
@@ -17,18 +19,28 @@ from experts.selectors import SLOTS_VERSION
 _BOOKINGS_VERSION = "coalesce(sum(hashtextextended(concat_ws('.', b.id, b.xmin, b.ctid), 0)), 0)"
 
 
+# Experts of an organisation who are all listened to, whomever of them a page shows.
+MOST_LISTENED_TO = MOST_TO_CHOOSE
+
+
 class StaffKey(NamedTuple):
-    """An organisation (an id), and the day that a page shows; None for today, whatever day that is by now."""
+    """An organisation (an id), and the day that a page shows; None for today, whatever day that is by now.
+
+    ``experts``: the ids of those whom the page shows, by which it knows what changes in an organisation of more than
+    ``MOST_LISTENED_TO``. Of others all are meant.
+    """
 
     organization_id: int
     day: date | None
+    experts: tuple[int, ...] = ()
 
 
 class StaffVersion(NamedTuple):
     """Keys of what is shown, one for each kind of things, and the experts of the organisation.
 
-    ``day``: slots of the day and of those beside it, with their bookings. ``requests``: all that wait for approval.
-    Neither says anything about anybody.
+    ``day``: slots of the day and of those beside it, with their bookings, of those experts whom the ``StaffKey`` means.
+    ``requests``: what waits for approval; of very many what is written on the first alone. Neither says anything about
+    anybody.
     """
 
     day: str
@@ -54,49 +66,89 @@ def read_staff_versions(keys: Collection[StaffKey]) -> dict[StaffKey, StaffVersi
         return {}
     slots, experts, bookings = Slot._meta.db_table, Expert._meta.db_table, Booking._meta.db_table
     wanted = list(keys)
+    requests = _read_requests({key.organization_id for key in wanted})
     with connection.cursor() as cursor:
-        # By the partial index of requests, which holds no more than waits at the moment.
         cursor.execute(
             f"""
-            SELECT b.of_organization_id, {_BOOKINGS_VERSION}
-            FROM {bookings} b
-            WHERE b.status = 'PENDING' AND b.of_organization_id = ANY(%s)
-            GROUP BY b.of_organization_id
-            """,
-            [[key.organization_id for key in wanted]],
-        )
-        requests = dict(cursor.fetchall())
-        cursor.execute(
-            f"""
-            WITH shown AS (
-                SELECT wanted.*, coalesce(wanted.asked, (now() AT TIME ZONE o.timezone)::date) AS day,
-                       ARRAY(SELECT id FROM {experts} WHERE organization_id = o.id) AS experts
-                FROM unnest(%s::bigint[], %s::date[]) AS wanted(organization, asked)
+            WITH asked AS MATERIALIZED (
+                SELECT wanted.n, o.id AS organization,
+                       coalesce(wanted.day, (now() AT TIME ZONE o.timezone)::date) AS day,
+                       ARRAY(SELECT id FROM {experts} WHERE organization_id = o.id ORDER BY id) AS experts,
+                       wanted.shown::bigint[] AS shown
+                FROM unnest(%s::bigint[], %s::date[], %s::text[]) WITH ORDINALITY
+                         AS wanted(organization, day, shown, n)
                 JOIN {Organization._meta.db_table} o ON o.id = wanted.organization
+            ), meant AS MATERIALIZED (
+                SELECT asked.*,
+                       CASE WHEN cardinality(experts) <= {MOST_LISTENED_TO} THEN experts
+                            ELSE ARRAY(SELECT id FROM unnest(shown) AS id WHERE id = ANY(experts)) END AS listened_to
+                FROM asked
             )
-            SELECT shown.organization, shown.asked, shown.day, shown.experts, of_slots.version, of_bookings.version
-            FROM shown,
+            SELECT meant.n, meant.day, meant.experts, of_slots.version, of_bookings.version
+            FROM meant,
             LATERAL (
                 SELECT {SLOTS_VERSION} AS version, array_agg(s.id) AS ids FROM {slots} s
-                WHERE s.expert_id = ANY(shown.experts)
-                  AND s.date BETWEEN shown.day - {DAYS_BETWEEN_CLOCKS} AND shown.day + {DAYS_BETWEEN_CLOCKS}
+                WHERE s.expert_id = ANY(meant.listened_to)
+                  AND s.date BETWEEN meant.day - {DAYS_BETWEEN_CLOCKS} AND meant.day + {DAYS_BETWEEN_CLOCKS}
             ) AS of_slots,
+            -- With somebody who is not listened to first.
+            LATERAL (
+                SELECT array_agg(b.id) AS ids FROM {bookings} b
+                WHERE cardinality(meant.experts) > {MOST_LISTENED_TO}
+                  AND b.second_expert_id = ANY(meant.listened_to) AND b.more_slots && of_slots.ids
+            ) AS of_two,
             -- By an array: the index of bookings is read once for all of the slots, not for each.
             LATERAL (
                 SELECT {_BOOKINGS_VERSION} AS version FROM {bookings} b
-                WHERE b.slot_id = ANY(of_slots.ids) AND b.name <> ''
+                WHERE (b.slot_id = ANY(of_slots.ids) OR b.id = ANY(of_two.ids)) AND b.name <> ''
             ) AS of_bookings
             """,
-            [[key.organization_id for key in wanted], [key.day for key in wanted]],
+            [
+                [key.organization_id for key in wanted],
+                [key.day for key in wanted],
+                # Arrays of one length only could be an array of arrays.
+                [f"{{{','.join(map(str, key.experts))}}}" for key in wanted],
+            ],
         )
         return {
-            StaffKey(organization, asked): StaffVersion(
-                _short(organization, day, *versions),
-                _short(organization, requests.get(organization, 0)),
+            (key := wanted[n - 1]): StaffVersion(
+                _short(key.organization_id, day, *versions),
+                requests[key.organization_id],
                 frozenset(ids),
             )
-            for organization, asked, day, ids, *versions in cursor.fetchall()
+            for n, day, ids, *versions in cursor.fetchall()
         }
+
+
+def read_requests_version(organization_id: int) -> str:
+    """Read the key of the requests alone. One query."""
+    return _read_requests({organization_id})[organization_id]
+
+
+def _read_requests(organizations: Collection[int]) -> dict[int, str]:
+    """The keys of the requests of each of those organisations."""
+    bookings = Booking._meta.db_table
+    with connection.cursor() as cursor:
+        # By the partial index of requests. Of the first, which pages show, by their rows; of all others, of which there
+        # may be thousands, by when they run out, which the index has.
+        cursor.execute(
+            f"""
+            SELECT wanted.organization, of_first.version, of_all.version
+            FROM unnest(%s::bigint[]) AS wanted(organization),
+            LATERAL (
+                SELECT {_BOOKINGS_VERSION} AS version
+                FROM (SELECT b.id, b.xmin, b.ctid FROM {bookings} b
+                      WHERE b.status = 'PENDING' AND b.of_organization_id = wanted.organization
+                      ORDER BY b.expires_at LIMIT {MOST_COUNTED}) AS b
+            ) AS of_first,
+            LATERAL (
+                SELECT coalesce(sum(hashtextextended(b.expires_at::text, 0)), 0) AS version FROM {bookings} b
+                WHERE b.status = 'PENDING' AND b.of_organization_id = wanted.organization
+            ) AS of_all
+            """,
+            [list(organizations)],
+        )
+        return {organization: _short(organization, *versions) for organization, *versions in cursor.fetchall()}
 
 
 def still_admitted(listening: Collection[StaffAccess]) -> set[StaffAccess]:

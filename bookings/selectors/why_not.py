@@ -34,7 +34,7 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WhyNotAnswer:
     """Whether a time is offered, as a session of a type or (None) as the slot is. ``notes`` hide it from some only."""
 
     offer: OfferedType | None
@@ -46,7 +46,7 @@ class Answer:
         return not self.reasons
 
 
-def why_not(expert: Expert, day: date, at: time, now: datetime) -> list[Answer]:
+def why_not(expert: Expert, day: date, at: time, now: datetime) -> list[WhyNotAnswer]:
     """Say for each type that an expert has, or of the slot without any, why nobody can book a time of a day at ``now``.
 
     Day and time are the expert's. Needs the expert with the organisation. Six queries, and two for each other expert
@@ -73,9 +73,9 @@ class _Asked:
         rows = TimeOff.objects.of_expert(expert).filter(first_day__lte=day + _DAY, last_day__gte=day - _DAY)
         self.off = [(row, *off_instants(row, self.zone)) for row in rows]
 
-    def about(self, offer: OfferedType | None) -> Answer:
+    def about(self, offer: OfferedType | None) -> WhyNotAnswer:
         notes = list(_notes(offer)) if offer is not None else []
-        return Answer(offer, list(self._reasons(offer)), notes)
+        return WhyNotAnswer(offer, list(self._reasons(offer)), notes)
 
     def _reasons(self, offer: OfferedType | None) -> Iterator[Reason]:
         if offer is not None and not offer.session_type.is_active:

@@ -11,7 +11,7 @@ from bookings.selectors.answers import questions_with
 from bookings.selectors.blocks import blocks_of, is_blocked
 from bookings.services.answers import check_answers
 from bookings.services.audience import must_prove_return
-from bookings.services.caution import Asked, Caution, judge
+from bookings.services.caution import BookingAttempt, Caution, judge
 from bookings.services.checks import check_party, refusal_of
 from bookings.services.idempotency import Booked, KeyedAnswer, find_given, keep_refusals
 from bookings.services.sessions import session_wanted
@@ -164,7 +164,7 @@ def check_typed_answers(contenders: list[BookingRequest], slots: dict[int, Slot]
 
 def judge_contenders(contenders: list[BookingRequest], slots: dict[int, Slot]) -> list[BookingRequest]:
     """Note how careful to be with each (caution.py). Returns those who do not have enough of the expert already."""
-    verdicts = judge([Asked(it.wanted, slots[it.slot_id], it.work, it.is_quick) for it in contenders])
+    verdicts = judge([BookingAttempt(it.wanted, slots[it.slot_id], it.work, it.is_quick) for it in contenders])
     for request, verdict in zip(contenders, verdicts, strict=True):
         if verdict.has_enough:
             request.settle(partial(_refuse_more, slots[request.slot_id]))

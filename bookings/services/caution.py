@@ -17,7 +17,7 @@ from django.conf import settings
 from bookings.models import Booking, ProofReason, Source, Status
 from bookings.models.recipient import normalised
 from bookings.selectors.mailboxes import NOBODY, Mailbox, read_mailboxes
-from bookings.selectors.recent_demand import FEW, MOST_COUNTED, Lately, Standing, is_known, look_closely
+from bookings.selectors.recent_demand import FEW, MOST_COUNTED, DemandOfUnknown, Lately, is_known, look_closely
 from bookings.services.proof_of_work import accept_work
 from experts.models import Slot
 from experts.models.organization import ProofPolicy
@@ -52,7 +52,7 @@ class HoldTime(NamedTuple):
     needs_work: bool = False
 
 
-class Asked(NamedTuple):
+class BookingAttempt(NamedTuple):
     """Who wants to book: ``wanted`` is not saved, ``slot`` was read with ``lately`` and ``known``.
 
     ``work`` solves a challenge, and is spent where it is needed. ``is_quick``: see ``ProofReason``.
@@ -84,7 +84,7 @@ class _Earlier:
         self.requests: Counter[tuple[int, str | None]] = Counter()  # by expert and network
         self.of_mailbox: Counter[tuple[int, str]] = Counter()  # seats, by expert and mailbox
 
-    def add(self, asked: Asked, verdict: Verdict) -> None:
+    def add(self, asked: BookingAttempt, verdict: Verdict) -> None:
         wanted, expert_id, seats = asked.wanted, asked.slot.expert_id, _seats(asked.wanted, asked.slot)
         if verdict.has_enough or not settings.RATE_LIMITS:
             return
@@ -94,7 +94,7 @@ class _Earlier:
             self.requests[expert_id, wanted.network] += 1
 
 
-def judge(asked: Sequence[Asked]) -> list[Verdict]:
+def judge(asked: Sequence[BookingAttempt]) -> list[Verdict]:
     """Say of each who wants to book whether it has to be proven first. Asks the database only where it may matter.
 
     They come at the same moment, and count for one another in their order.
@@ -113,7 +113,7 @@ def judge(asked: Sequence[Asked]) -> list[Verdict]:
     return verdicts
 
 
-def _judge(asked: Asked, reason: ProofReason | None, mailbox: Mailbox, before: _Earlier) -> Verdict:
+def _judge(asked: BookingAttempt, reason: ProofReason | None, mailbox: Mailbox, before: _Earlier) -> Verdict:
     wanted, slot = asked.wanted, asked.slot
     if not _is_asked(asked):
         return Verdict(of_expert_id=None if wanted.source == Source.STAFF else slot.expert_id)
@@ -155,11 +155,11 @@ def may_count(booking: Booking, slot: Slot) -> bool:
     return not settings.RATE_LIMITS or _has_room(_look(slot, booking), booking, slot)
 
 
-def _is_asked(asked: Asked) -> bool:
+def _is_asked(asked: BookingAttempt) -> bool:
     return asked.wanted.source != Source.STAFF and asked.slot.expert.organization.proof != ProofPolicy.NEVER
 
 
-def _reason_at_once(asked: Asked) -> ProofReason | None:
+def _reason_at_once(asked: BookingAttempt) -> ProofReason | None:
     """Return why strangers are asked, as far as the request itself tells."""
     if asked.slot.expert.organization.proof == ProofPolicy.ALWAYS:
         return ProofReason.POLICY
@@ -200,7 +200,7 @@ def hold_time(wanted: Booking, slot: Slot, work: str = "") -> HoldTime:
     Parameters as for ``caution_about``.
     """
     minutes: int = slot.policy("hold_minutes")
-    if wanted.source == Source.STAFF or is_known(wanted, slot) or _is_quiet(Asked(wanted, slot)):
+    if wanted.source == Source.STAFF or is_known(wanted, slot) or _is_quiet(BookingAttempt(wanted, slot)):
         return HoldTime(minutes)
     standing = _look(slot, wanted)
     if not _has_room(standing, wanted, slot):
@@ -226,7 +226,7 @@ def _is_disposable(email: str) -> bool:
     return any(".".join(labels[first:]) in blocklist for first in range(len(labels) - 1))
 
 
-def _what_is_unusual(standing: Standing, few: int) -> ProofReason | None:
+def _what_is_unusual(standing: DemandOfUnknown, few: int) -> ProofReason | None:
     """Return the first of the reasons that holds."""
     if _is_crowded(standing):
         return ProofReason.NETWORK
@@ -235,12 +235,12 @@ def _what_is_unusual(standing: Standing, few: int) -> ProofReason | None:
     return None
 
 
-def _has_room(standing: Standing, wanted: Booking, slot: Slot) -> bool:
+def _has_room(standing: DemandOfUnknown, wanted: Booking, slot: Slot) -> bool:
     """Whether people unknown may keep what is wanted, too."""
     return standing.seats + _seats(wanted, slot) <= _kept_up_to(standing.seats_ahead, _few(wanted, slot))
 
 
-def _is_crowded(standing: Standing) -> bool:
+def _is_crowded(standing: DemandOfUnknown) -> bool:
     """Whether the asker's network has as much with this expert as it may have without being asked."""
     return standing.of_network >= MOST_OF_NETWORK or standing.of_wide_network >= MOST_OF_WIDE_NETWORK
 
@@ -253,7 +253,7 @@ def _kept_up_to(seats_ahead: int, few: int) -> int:
     return max(few, int(seats_ahead * KEPT_UP_TO))
 
 
-def _is_quiet(asked: Asked, before: _Earlier | None = None) -> bool:
+def _is_quiet(asked: BookingAttempt, before: _Earlier | None = None) -> bool:
     """Whether so little was asked of the expert, by anybody, that nothing can be unusual."""
     slot, lately = asked.slot, Lately.of(asked.slot)
     before = before or _Earlier()
@@ -269,7 +269,7 @@ def _is_quiet(asked: Asked, before: _Earlier | None = None) -> bool:
     return seats < _asked_from(seats_ahead, few) and lately.held <= _kept_up_to(seats_ahead, few) * LONG_HOLDS
 
 
-def _look(slot: Slot, wanted: Booking, before: _Earlier | None = None) -> Standing:
+def _look(slot: Slot, wanted: Booking, before: _Earlier | None = None) -> DemandOfUnknown:
     standing = look_closely(slot, network=wanted.network, visitor=wanted.holder)
     _seats_ahead.put(slot.expert_id, standing.seats_ahead)
     if before is None:

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from experts.formatting import clock, deadline
 from experts.models import Session
-from experts.patterns import Patterns, Shown
+from experts.patterns import Patterns, PatternValues
 
 register = template.Library()
 _boxes, _steppers, _summaries, _buttons = Patterns(200), Patterns(50), Patterns(500), Patterns(50)
@@ -108,16 +108,16 @@ def booking_summary(context, badge="", taken=False, ended=False):
 
 
 def _render_summary(shape, values):
-    expert = Shown(
+    expert = PatternValues(
         name=values["name"],
         tint=shape["tint"],
         initials=values["initials"],
         headline=values["headline"],
         photo=values["photo"],
         photo_small=values["photo"],
-        organization=Shown(name=values["organization"]),
+        organization=PatternValues(name=values["organization"]),
     )
-    slot = Shown(
+    slot = PatternValues(
         second=None,
         terms=None,
         title=values["title"],

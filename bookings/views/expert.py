@@ -38,7 +38,7 @@ from experts.scheduling.sessions import offered_by
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExpertPageQuery:
     """What an address asks for. ``month``: its first day, where the days of a month are shown.
 
     ``folded``: of a page that looks again, up to which slot it has folded past times. ``frame``: as ``frame_query``.
@@ -62,7 +62,7 @@ class Asked:
         return None if self.frame is None else dict(self.frame)
 
 
-def _read_address(request, frame_query: dict[str, str] | None) -> Asked | None:
+def _read_address(request, frame_query: dict[str, str] | None) -> ExpertPageQuery | None:
     """Return what the address asks for; None where it names a day or a month that is none."""
     day_text, month_text = request.GET.get("day") or "", request.GET.get("month") or ""
     day, month = read_day(day_text), read_month(month_text)
@@ -71,7 +71,7 @@ def _read_address(request, frame_query: dict[str, str] | None) -> Asked | None:
     if month and day and day.replace(day=1) != month:
         day = None
     folded = request.GET.get("folded", "")
-    return Asked(
+    return ExpertPageQuery(
         day,
         month,
         int(folded) if folded.isascii() and folded.isdigit() and len(folded) < 19 else None,
@@ -104,7 +104,7 @@ def embed_expert(request, slug):
     return response
 
 
-def _show(request, slug: str, template: str, asked: Asked | None, visitor: str) -> HttpResponse | None:
+def _show(request, slug: str, template: str, asked: ExpertPageQuery | None, visitor: str) -> HttpResponse | None:
     """Return the page; None when there is no such expert, or no such day."""
     if asked is None:
         return None
@@ -126,7 +126,7 @@ def _show(request, slug: str, template: str, asked: Asked | None, visitor: str) 
     return response if asked.frame is None else let_frame(response, found.embed_origins)
 
 
-def _make(request, template: str, slug: str, found: CalendarVersion, asked: Asked) -> Page:
+def _make(request, template: str, slug: str, found: CalendarVersion, asked: ExpertPageQuery) -> Page:
     """Render the page as everybody sees it. Raises Expert.DoesNotExist, also for a day that no page shows."""
     expert = Expert.objects.active().select_related("organization", "category").get(slug=slug)
     offered = list(offered_by(expert.pk)) if found.types else []
@@ -203,14 +203,16 @@ def _times(calendar: Calendar) -> dict[str, Any]:
     }
 
 
-def _choice(expert: Expert, offered: list[OfferedType], chosen: OfferedType | None, asked: Asked) -> TypeChoice:
+def _choice(
+    expert: Expert, offered: list[OfferedType], chosen: OfferedType | None, asked: ExpertPageQuery
+) -> TypeChoice:
     """Return what there is to choose from, with what was chosen. Each type's times begin with its first free day."""
     action = reverse("expert" if asked.frame is None else "embed_expert", args=[expert.slug])
     problem = not_offered(expert) if asked.session_type and chosen is None else ""
     return TypeChoice.of(expert, offered, chosen, action, problem=problem)
 
 
-def _with_own(request, page: Page, found: CalendarVersion, asked: Asked, visitor: str) -> HttpResponse:
+def _with_own(request, page: Page, found: CalendarVersion, asked: ExpertPageQuery, visitor: str) -> HttpResponse:
     """Lay over the page what is the viewer's own: the marks on tiles, and the bar of a hold."""
     if not found.has_own:
         return page.response(request, {"hold_bar": ""})

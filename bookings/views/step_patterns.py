@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from bookings.forms import BookingForm, consent_text, most_to_choose
 from bookings.templatetags.steps import booking_summary
 from experts.models import Session
-from experts.patterns import Patterns, Shown
+from experts.patterns import Patterns, PatternValues
 
 _steps = Patterns(500)
 _ADDRESSES = ("form_url", "release_url", "back_url", "extend_url")
@@ -77,7 +77,9 @@ def fill_step(request: Any, step: str, context: dict[str, Any]) -> SafeString | 
     def render_step(marks: dict[str, str]) -> str:
         left = None
         if countdown:
-            left = Shown(key=marks["countdown_key"], left=marks["left"], total=marks["total"], time=marks["time"])
+            left = PatternValues(
+                key=marks["countdown_key"], left=marks["left"], total=marks["total"], time=marks["time"]
+            )
         rendered = render_to_string(f"bookings/_book_{step}.html", marks | shape | {"countdown": left} | render(marks))
         if step == "done":  # in addresses the mark is quoted
             rendered = rendered.replace(quote(marks["reference"]), marks["reference"])
@@ -121,8 +123,8 @@ def _review(form: BookingForm, context: dict[str, Any]) -> tuple[Any, dict[str, 
         return {
             "form": marked,
             "details": [(label, marks[f"row_{letter}"]) for letter, (label, _) in zip(_ROWS, details, strict=False)],
-            "summary": Shown(day=marks["day"], time=marks["span"], zone_line=marks["zone_line"]),
-            "slot": Shown(terms=None, venue_label=marks["venue_label"], address=marks["address"]),
+            "summary": PatternValues(day=marks["day"], time=marks["span"], zone_line=marks["zone_line"]),
+            "slot": PatternValues(terms=None, venue_label=marks["venue_label"], address=marks["address"]),
         }
 
     return about, values, render
@@ -142,9 +144,9 @@ def _done(context: dict[str, Any]) -> tuple[Any, dict[str, Any], Any]:
 
     def render(marks: dict[str, str]) -> dict[str, Any]:
         return {
-            "booking": Shown(email=marks["email"], reference=marks["reference"], status=booking.status),
-            "mail_state": Shown(text=marks["mail_text"], needs_address=False, may_ask=False) if mail else None,
-            "place": Shown(note=bool(place.note), venue=place.venue),
+            "booking": PatternValues(email=marks["email"], reference=marks["reference"], status=booking.status),
+            "mail_state": PatternValues(text=marks["mail_text"], needs_address=False, may_ask=False) if mail else None,
+            "place": PatternValues(note=bool(place.note), venue=place.venue),
             "place_note": marks["place_note"],
             "look_again_in": context["look_again_in"],
         }

@@ -16,7 +16,7 @@ from bookings.models.webhook import new_event_id
 from bookings.queue import defer_jobs, new_job
 from bookings.selectors.answers import answers_for_webhooks
 from bookings.webhooks import payloads
-from experts.hooks import SlotChange
+from experts.hooks import ChangedSlot
 from experts.locking import read_slots
 from experts.models import Slot
 
@@ -164,7 +164,7 @@ def take_back(booking: Booking, kind: EventType, since: datetime) -> None:
     rows.filter(type=kind, attempts=0, created_at__gte=since).exclude(status=_Status.DELIVERED).delete()
 
 
-def queue_capacity_events(changes: list[SlotChange]) -> None:
+def queue_capacity_events(changes: list[ChangedSlot]) -> None:
     """Queue what a change of slots means to endpoints: more or fewer seats may make one full, or free it.
 
     Closing does neither: it is in the slot's ``state``.

@@ -28,7 +28,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from experts.admin.fields import SpanField, Suggestions
 from experts.admin.history import Entry, read_history
 from experts.admin.scoping import Scoped
-from experts.admin.shown import SHOWN, Difference, Shown, catch_up, words_of
+from experts.admin.shown import SHOWN, Difference, ShownValues, catch_up, words_of
 from experts.errors import Refused
 from experts.formatting import count_label
 from experts.locking import slot_transaction
@@ -199,11 +199,11 @@ class ServiceAdmin(Scoped, ModelAdmin):
 
     def _catch_up(self, request, obj: Model | None) -> None:
         """Refuse a form that is older than what is stored, with what is stored now wherever nothing was typed."""
-        shown = Shown.from_text(request.POST.get(SHOWN, ""))
+        shown = ShownValues.from_text(request.POST.get(SHOWN, ""))
         if obj is None or shown is None:
             return
         form, names, formsets = self._stored_forms(request, obj)
-        now = Shown.of(form, names, formsets)
+        now = ShownValues.of(form, names, formsets)
         sent, differences = catch_up(shown, now, request.POST, form, formsets)
         request.shown = now
         if differences:
@@ -246,7 +246,7 @@ class ServiceAdmin(Scoped, ModelAdmin):
         shown = getattr(request, "shown", None)
         if change and shown is None and not form.is_bound:
             grids = [grid.formset for grid in context["inline_admin_formsets"]]
-            shown = Shown.of(form, flatten_fieldsets(self.get_fieldsets(request, obj)), grids)
+            shown = ShownValues.of(form, flatten_fieldsets(self.get_fieldsets(request, obj)), grids)
         context |= {"shown": shown.as_text() if change and shown else "", "shown_name": SHOWN}
         return super().render_change_form(request, context, add, change, form_url, obj)
 

@@ -3,7 +3,10 @@
 A page that does not say to whom its rows belong (``Scoped``) is for superusers only.
 """
 
+from collections.abc import Iterable
 from functools import reduce
+from itertools import product
+from typing import Any
 
 from django.contrib.admin.exceptions import NotRegistered
 from django.contrib.postgres.expressions import ArraySubquery
@@ -59,15 +62,15 @@ class Scoped:
         everywhere, own = mine.with_right(label or self.opts.label_lower, right)
         if self.shared:
             return rows if everywhere or own else rows.none()
-        condition = Q(pk__in=())
-        for path in self._organization_paths:
-            condition |= Q(**{f"{self.listed_by or path}__in": everywhere})
-            if own and self._person_paths:
-                condition |= self._of_person(path, own, mine.user_id)
+        condition = self._in_one_of({f"{self.listed_by or path}__in": everywhere} for path in self._organization_paths)
+        if own and self._person_paths:
+            ways = product(self._organization_paths, self._person_paths)
+            condition |= self._in_one_of({f"{path}__in": own, person: mine.user_id} for path, person in ways)
         return rows.filter(condition)
 
-    def _of_person(self, path: str, own: frozenset[int], user_id: int | None) -> Q:
-        ways = [{f"{path}__in": own, person_path: user_id} for person_path in self._person_paths]
+    def _in_one_of(self, ways: Iterable[dict[str, Any]]) -> Q:
+        """Rows of which one of these is true."""
+        ways = list(ways)
         if len(ways) == 1:
             return Q(**ways[0])
         first, *others = (self.model._default_manager.order_by().filter(**way).values("pk") for way in ways)

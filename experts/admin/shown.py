@@ -22,12 +22,12 @@ Sent = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownValues:
     fields: Sent = field(default_factory=dict)
     rows: dict[str, dict[str, Sent]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, form: forms.BaseForm, names: Iterable[str], formsets: Iterable[forms.BaseFormSet]) -> "Shown":
+    def of(cls, form: forms.BaseForm, names: Iterable[str], formsets: Iterable[forms.BaseFormSet]) -> "ShownValues":
         """What these forms, which nobody has filled in, show; of the first the fields with these names."""
         fields = {name: sent_unchanged(form[name]) for name in names if name in form.fields}
         rows = {formset.prefix: _rows(formset) for formset in formsets}
@@ -37,7 +37,7 @@ class Shown:
         return json.dumps({"fields": self.fields, "rows": self.rows}, separators=(",", ":"))
 
     @classmethod
-    def from_text(cls, text: str) -> "Shown | None":
+    def from_text(cls, text: str) -> "ShownValues | None":
         """Read what a form carried; None for what no form carries."""
         try:
             values = json.loads(text)
@@ -74,7 +74,7 @@ def sent_unchanged(bound: forms.BoundField) -> list[str]:
 
 
 def catch_up(
-    shown: Shown, now: Shown, sent: QueryDict, form: forms.BaseForm, formsets: Iterable[forms.BaseFormSet]
+    shown: ShownValues, now: ShownValues, sent: QueryDict, form: forms.BaseForm, formsets: Iterable[forms.BaseFormSet]
 ) -> tuple[QueryDict, list[Difference]]:
     """Return what to show in the form, and what was changed by others; nothing, and ``sent`` as it is, if it is new.
 

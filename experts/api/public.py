@@ -13,6 +13,7 @@ from experts.api.error_schemas import errors
 from experts.api.kept_lists import expert_slots_version, experts_of, experts_version, kept_json
 from experts.api.pagination import LAST_PAGE, MOST_COUNTED, bounds, count_of, numbered, numbered_by_key
 from experts.api.schemas import Day, ExpertDetailOut, ExpertOut, Input, Listed, SessionTypeOut, SlotOut, Slug, StartOut
+from experts.clocks import MOST_AHEAD, MOST_BEHIND
 from experts.corrections import correct
 from experts.errors import Invalid, NotFound
 from experts.free_starts import correct_starts, with_next_start
@@ -148,7 +149,9 @@ def list_slots(request: HttpRequest, query: Query[SlotQuery]):
     now = timezone.now()
     slots = Slot.objects.bookable() if query.bookable else Slot.objects.of_active_experts()
     slots = within_days(slots, *days_of(query.from_, query.to, now.date()))
-    page = numbered_by_key(slots.order_by("starts_at", "pk"), query.page).with_expert()
+    # In the order of the index that each has: thousands of slots may start at one instant, and would be sorted.
+    order = ("starts_at", "expert_id") if query.bookable else ("starts_at", "pk")
+    page = numbered_by_key(slots.order_by(*order), query.page).with_expert()
     return Listed[SlotOut](items=[SlotOut.of(slot, now) for slot in page], count=count_of(slots))
 
 
@@ -240,6 +243,6 @@ def days_of(first: date | None, last: date | None, today: date, *, most: int = M
 
 def within_days(slots, first: date, last: date):
     """Slots on these days of their experts' calendars; the instants around them lead to the index by start."""
-    earliest = datetime.combine(first, time.min, tzinfo=UTC) - _A_DAY
-    latest = datetime.combine(last, time.max, tzinfo=UTC) + _A_DAY
+    earliest = datetime.combine(first, time.min, tzinfo=UTC) - MOST_AHEAD
+    latest = datetime.combine(last, time.max, tzinfo=UTC) + MOST_BEHIND
     return slots.filter(date__range=(first, last), starts_at__range=(earliest, latest))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from experts import publisher
 from experts.errors import ChangedMeanwhile, InvalidHours, NotFound, PreviewNeeded
-from experts.hooks import SlotChange, slots_changed, slots_deleting
+from experts.hooks import ChangedSlot, slots_changed, slots_deleting
 from experts.inserting import insert_all
 from experts.locking import LOCK_ORDER, repeated, slot_transaction, vouch_for_clocks
 from experts.models import Expert, Slot, TimeOff, WeeklyHours
@@ -262,7 +262,7 @@ def _write(plan: Plan) -> None:
     waited_for = [change.slot.pk for change in plan.changed if change.slot.seats_booked or change.slot.seats_held]
     if waited_for:
         slots = Slot.objects.with_expert().filter(pk__in=waited_for).order_by("pk")
-        slots_changed([SlotChange(before[slot.pk], slot) for slot in slots])
+        slots_changed([ChangedSlot(before[slot.pk], slot) for slot in slots])
     tell([*touched, *closing, *(slot for slot, _clock in plan.moved), *insert(expert, plan.added)])
     Expert.objects.filter(pk=expert.pk).update(slots_until=plan.until)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from experts import publisher
 from experts.errors import InvalidSlot, NotFound
-from experts.hooks import SlotChange, slots_changed, slots_deleting, slots_in_use
+from experts.hooks import ChangedSlot, slots_changed, slots_deleting, slots_in_use
 from experts.inserting import insert_all
 from experts.locking import lock_slot, slot_transaction, violated_constraint, vouch_for_clocks
 from experts.models import Expert, SessionType, Slot
@@ -159,7 +159,7 @@ def _change(slot_id: int, **values: Any) -> Slot:
         Slot.objects.filter(pk=slot_id).update(**values)
         slot = Slot.objects.with_expert().get(pk=slot_id)
         publisher.slot_changed(slot)
-        slots_changed([SlotChange(before, slot)])
+        slots_changed([ChangedSlot(before, slot)])
         return slot
 
 

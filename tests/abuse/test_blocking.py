@@ -162,7 +162,7 @@ def test_many_at_the_very_same_moment_get_no_more(expert, known, one_network):
         for number, slot in enumerate(expert.slots.all())
     ]
     slots = slots_to_book(wanted)
-    asked = [caution.Asked(booking, slots[booking.slot_id]) for booking in wanted]
+    asked = [caution.BookingAttempt(booking, slots[booking.slot_id]) for booking in wanted]
     verdicts = caution.judge(asked)
     counts_at_once = sum(verdict.caution is None and not verdict.has_enough for verdict in verdicts)
     kept_for_a_link = sum(verdict.caution is not None and verdict.caution.keeps for verdict in verdicts)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import threading
 
 import psycopg
 import pytest
@@ -17,8 +18,8 @@ from tests.live import start_python
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Books the first slot, and the others while it is being written: they are one batch. Says when they stand in line, and
-# the reference of each booking that was answered.
+# Books or holds the first slot, and the others while it is being written: they are one batch. Says when they stand in
+# line, and the reference of each booking that was answered.
 PROGRAM = """
 import json, sys, threading
 import django
@@ -26,13 +27,16 @@ django.setup()
 from django.conf import settings
 settings.LOCK_TIMEOUT_MS = 60_000
 from bookings import services
-from bookings.services.booking import gate
+from bookings.services import booking, holds
 from bookingsite.devserver.processes import wait_until
 
-def book(wanted):
-    print(services.book(**wanted).booking.reference, flush=True)
+gate = {"book": booking.gate, "hold": holds.gate}[sys.argv[1]]
 
-first, *others = json.loads(sys.argv[1])
+def book(wanted):
+    made = services.book(**wanted).booking if sys.argv[1] == "book" else services.hold_slot(**wanted)
+    print(made.reference, flush=True)
+
+first, *others = json.loads(sys.argv[2])
 threading.Thread(target=book, args=[first]).start()
 sys.stdin.readline()
 for number, wanted in enumerate(others):
@@ -46,9 +50,9 @@ print("in line", flush=True)
 def start_booking(worker_database):
     started = []
 
-    def start(wanted: list[dict]) -> subprocess.Popen:
+    def start(act: str, wanted: list[dict]) -> subprocess.Popen:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        program = start_python(["-c", PROGRAM, json.dumps(wanted)], worker_database, **pipes)
+        program = start_python(["-c", PROGRAM, act, json.dumps(wanted)], worker_database, **pipes)
         started.append(program)
         return program
 
@@ -68,11 +72,18 @@ def busy_sessions() -> int:
         return cursor.fetchone()[0]
 
 
-def waiting_statement() -> str:
+def waiting_statement(table: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'idempotency'")
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ %s", [table])
         [(statement,)] = cursor.fetchall()
         return statement
+
+
+def get_in_line(program: subprocess.Popen) -> None:
+    """Have the others of a batch stand in line, while the first is being written."""
+    program.stdin.write("\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "in line\n"
 
 
 def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booking):
@@ -89,15 +100,13 @@ def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booki
             [last.scope, last.key],
         )
         with held_table(Booking) as table:
-            program = start_booking(wanted)
+            program = start_booking("book", wanted)
             table.wait_for(1)
-            program.stdin.write("\n")
-            program.stdin.flush()
-            assert program.stdout.readline() == "in line\n"
+            get_in_line(program)
             table.let_go()
             answered = program.stdout.readline().strip()
             table.wait_for(1)
-            assert "INSERT" in waiting_statement()
+            assert "INSERT" in waiting_statement("idempotency")
             program.kill()
             somebody.rollback()
     assert processes.wait_until(lambda: busy_sessions() == 0, seconds=30)
@@ -109,3 +118,31 @@ def test_of_its_batch_nothing_is_written_and_what_was_answered_stays(start_booki
     assert references[0] == answered
     assert Booking.objects.count() == 9
     assert all(fresh(slot).seats_booked == 1 for slot in slots)
+
+
+def test_of_a_batch_of_holds_nothing_is_written_either(start_booking):
+    slots = [make_slot() for _ in range(9)]
+    wanted = [{"slot_id": slot.pk, "visitor": f"{n:032}"} for n, slot in enumerate(slots)]
+    with psycopg.connect(address()) as next_in_line, held_table(Booking.pgh_event_model) as history:
+        program = start_booking("hold", wanted)
+        history.wait_for(1)
+        get_in_line(program)
+        # Who asks for a lock of the history now gets it after the first hold, and before the batch, which then waits
+        # with its holds written.
+        lock = f"LOCK TABLE {Booking.pgh_event_model._meta.db_table} IN SHARE MODE"
+        asking = threading.Thread(target=next_in_line.execute, args=[lock])
+        asking.start()
+        history.wait_for(2)
+        history.let_go()
+        asking.join(timeout=30)
+        answered = program.stdout.readline().strip()
+        history.wait_for(1)
+        assert waiting_statement("bookings_booking").startswith("INSERT")
+        program.kill()
+        next_in_line.rollback()
+    assert processes.wait_until(lambda: busy_sessions() == 0, seconds=30)
+    assert [booking.reference for booking in Booking.objects.all()] == [answered]
+    assert [fresh(slot).seats_held for slot in slots] == [1] + 8 * [0]
+    references = [services.hold_slot(**hold).reference for hold in wanted]
+    assert references[0] == answered
+    assert all(fresh(slot).seats_held == 1 for slot in slots)

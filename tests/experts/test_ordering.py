@@ -1,8 +1,8 @@
 """Experts in order: what is read along an index is what asking each of them would tell."""
 
 import random
-from datetime import datetime, timedelta
-from itertools import product
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +12,7 @@ from django.utils import timezone
 from experts import ordering
 from experts.clocks import clocks_for
 from experts.models import Expert, Slot
+from experts.models.expert import Venue
 from experts.models.slot import BOOKABLE_STATES
 from experts.ordering import MOST_LISTED, Selection, Times
 from tests.cast import make_category, make_expert, make_organization, when
@@ -105,6 +106,8 @@ def selections(organization_id: int):
         yield Selection(experts, MANY, ids=ids, organization_id=known)
         yield Selection(experts, MANY, organization_id=known)
         yield Selection(experts, len(ids), ids=ids, organization_id=known)
+    remote = everybody.exclude(venue=Venue.IN_PERSON)
+    yield Selection(remote, MANY, ids=list(remote.values_list("pk", flat=True)), is_remote=True)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -180,3 +183,27 @@ def test_by_name_then_in_the_order_in_which_they_were_added():
     everybody = Selection(Expert.objects.active(), 3, is_all=True)
     assert everybody.by_name(9) == [ada.pk, other_ada.pk, zoe.pk]
     assert everybody.by_name(2) == [ada.pk, other_ada.pk]
+
+
+@pytest.mark.parametrize("now", ["2027-01-12T23:31", "2027-03-27T22:15", "2027-03-28T00:40", "2027-10-30T23:05"])
+@pytest.mark.parametrize("hours", [(), tuple(range(17, 24)), (1, 2)], ids=["whenever", "evening", "night"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_no_instant_that_is_meant_is_left_out_wherever_it_is(now, hours, first):
+    """Also on the days on which clocks are turned."""
+    now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    places = ["Europe/London", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York", "Asia/Tokyo", "UTC"]
+    for here in ("Europe/Berlin", "America/Los_Angeles", "Pacific/Kiritimati"):
+        zone = ZoneInfo(here)
+        since = now.astimezone(zone).date() + timedelta(days=first)
+        times = Times(since, since + timedelta(days=first), hours, zone, now)
+        pieces = times.stretches(now, places)
+        assert all(one.last <= following.first for one, following in pairwise(pieces))
+        for place, quarters in product([here, *places], range(1, 5 * 96)):
+            at = now + quarters * timedelta(minutes=15)
+            if not times.has(at, ZoneInfo(place)):
+                continue
+            there = at.astimezone(ZoneInfo(place))
+            [piece] = [it for it in pieces if it.first <= at < it.last]
+            assert piece.days[0] <= there.date() <= piece.days[1], (here, place, at)
+            assert piece.clocks(hours)[0] <= there.time() <= piece.clocks(hours)[1], (here, place, at)
+            assert place != here or not piece.is_elsewhere, (here, at)

@@ -11,11 +11,12 @@ from bookings.live.consumers import NO_VISITOR, NOT_FOUND, TOO_MANY_SOCKETS
 from bookings.live.hub import MOST_SOCKETS_PER_VISITOR
 from bookings.live.staff_rooms import MERGE_SECONDS
 from bookings.models import Booking, Status
+from bookings.selectors import staff_version
 from bookings.selectors.staff_version import StaffAccess, StaffKey, read_staff_versions, still_admitted
 from experts.models import Membership, Role, StaffSession, TwoFactor
 from tests.bookings.live.sockets import VISITOR, closing_code, in_loop, socket
 from tests.bookings.live.test_hub import until_heard
-from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_slot
+from tests.cast import book, day_ahead, make_booking, make_expert, make_organization, make_session_type, make_slot
 from tests.staff import logged_in, make_member, make_superuser, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,7 +131,12 @@ class TestAdmitted:
         for stranger in (other.desk, plain, staff):
             async with socket(clinic.path(), staff=stranger) as page:
                 assert await closing_code(page) == NOT_FOUND
-        for path in ("/ws/staff/nobody/", clinic.path("nonsense"), clinic.path("9999-12-31")):
+        for path in (
+            "/ws/staff/nobody/",
+            clinic.path("nonsense"),
+            clinic.path("9999-12-31"),
+            clinic.path() + "&experts=3,x",
+        ):
             async with socket(path, staff=root) as page:
                 assert await closing_code(page) == NOT_FOUND
         for known in (clinic.desk, expert, root):
@@ -226,3 +232,46 @@ def test_an_organisation_without_experts_has_keys():
     key = StaffKey(make_organization().pk, None)
     make_expert()
     assert set(read_staff_versions([key])[key].keys) == {"day", "requests"}
+
+
+@pytest.fixture
+def of_two(monkeypatch):
+    """A clinic of three, where no more than two would be listened to without being named."""
+    monkeypatch.setattr(staff_version, "MOST_LISTENED_TO", 2)
+    clinic = Clinic()
+    others = [make_slot(make_expert(organization=clinic.organization), day=clinic.slot.date) for _ in range(2)]
+    return clinic, others
+
+
+def test_in_a_large_organisation_a_day_is_of_those_who_are_named(of_two):
+    clinic, (other, third) = of_two
+    stranger = make_slot(day=clinic.slot.date)
+    key = StaffKey(clinic.organization.pk, clinic.slot.date, (clinic.expert.pk, other.expert_id, stranger.expert_id))
+
+    def told():
+        keys = [key, key._replace(experts=())]
+        found = read_staff_versions(keys)
+        assert {it.experts for it in found.values()} == {
+            frozenset([clinic.expert.pk, other.expert_id, third.expert_id])
+        }
+        return [found[it].day for it in keys]
+
+    [of_them, of_nobody] = told()
+    for elsewhere in (third, stranger):
+        book(elsewhere)
+        assert told() == [of_them, of_nobody]
+    for theirs in (clinic.slot, other):
+        book(theirs)
+        now, same = told()
+        assert (now != of_them, same) == (True, of_nobody)
+        of_them = now
+
+
+def test_in_a_large_organisation_a_session_of_two_is_of_the_second_too(of_two):
+    clinic, (other, _third) = of_two
+    kind = make_session_type(clinic.organization, clinic.expert, other.expert, experts_needed=2, minutes=other.minutes)
+    booking = book(other, session_type=kind.pk, second_expert=clinic.expert.pk)
+    key = StaffKey(clinic.organization.pk, clinic.slot.date, (clinic.expert.pk,))
+    before = read_staff_versions([key])[key].day
+    Booking.objects.filter(pk=booking.pk).update(name="Lena F.")
+    assert read_staff_versions([key])[key].day != before

@@ -2,20 +2,29 @@
 
 import pytest
 
-from bookings.mail.pace import PATIENCE, Pace, run_and_waited
+from bookings.mail.pace import PATIENCE, WINDOW, Pace, Use, read_use
 
 
 class Machine:
-    """What a thread is told of itself: a batch takes a second, and as long again as others let it wait."""
+    """Two processors. A batch takes its process a second, and the thread waits as long again as it is told to.
+
+    ``others``: the part of the processors that others use meanwhile, the mails' own database among them.
+    """
 
     def __init__(self) -> None:
-        self.ran = self.waited = self.now = 0
+        self.use, self.now = Use(), 0.0
+        self.others = 1.0
 
-    def batch(self, *, waits: float) -> None:
-        self.ran, self.waited, self.now = self.ran + 10**9, self.waited + int(waits * 10**9), self.now + 1 + waits
+    def goes_by(self, seconds: float, *, ran: float = 0, waited: float = 0) -> None:
+        use = Use(ran, waited, ran, min(2 * seconds, ran + 2 * seconds * self.others), 2 * seconds)
+        self.use = Use(*(before + more for before, more in zip(self.use, use, strict=True)))
+        self.now += seconds
+
+    def batch(self, *, waits: float, ran: float = 1) -> None:
+        self.goes_by(ran * (1 + waits), ran=ran, waited=ran * waits)
 
     def pace(self) -> Pace:
-        return Pace(lambda: (self.ran, self.waited), lambda: self.now)
+        return Pace(lambda: self.use, lambda: self.now)
 
 
 @pytest.fixture
@@ -52,9 +61,42 @@ def test_the_time_begins_anew_once_all_has_left(machine):
     assert not pace.goes_on(is_more=True)
 
 
-def test_what_linux_tells_of_a_thread_grows():
-    ran, waited = run_and_waited()
+def test_mails_do_not_give_way_to_their_own_work(machine):
+    """Their thread waits for a processor on two of which their database and mail server use some, too."""
+    machine.others = 0.3
+    pace = machine.pace()
+    for _ in range(30):
+        machine.batch(waits=1)
+        assert pace.goes_on(is_more=True)
+
+
+def test_mails_go_on_when_others_have_done_their_work(machine):
+    pace = machine.pace()
+    machine.batch(waits=1)
+    assert not pace.goes_on(is_more=True)
+    machine.others = 0.1
+    machine.goes_by(1)
+    machine.batch(waits=1)
+    assert pace.goes_on(is_more=True)
+
+
+def test_what_others_do_is_seen_over_a_while(machine):
+    """In so short a time as a small batch takes Linux counts next to nothing."""
+    pace = machine.pace()
+    machine.batch(waits=1, ran=WINDOW / 8)
+    assert pace.goes_on(is_more=True)
+    machine.batch(waits=1)
+    assert not pace.goes_on(is_more=True)
+    machine.others = 0
+    machine.batch(waits=0, ran=WINDOW / 8)
+    assert not pace.goes_on(is_more=True)
+
+
+def test_what_linux_tells_grows():
+    before = read_use()
     sum(range(3_000_000))
-    after = run_and_waited()
-    assert after >= (ran, waited)
-    assert after[0] > 0
+    after = read_use()
+    assert all(now >= then for now, then in zip(after, before, strict=True))
+    use = after.since(before)
+    assert 0 < use.ran <= use.process
+    assert 0 < before.process < before.busy < before.processors

@@ -11,7 +11,7 @@ from bookings.mail.messages import Before, booking_mail
 from bookings.mail.patterns import patterns
 from bookings.mail.rules import FOR_STAFF
 from bookings.models import MailKind, Status
-from experts.patterns import Shown
+from experts.patterns import PatternValues
 from tests.cast import make_booking, make_expert, make_organization, make_slot, make_type
 
 pytestmark = pytest.mark.django_db
@@ -93,4 +93,4 @@ def test_mails_that_have_much_in_common_share_one(bookings):
 
 def test_what_nobody_thought_of_is_not_left_out():
     with pytest.raises(RuntimeError):
-        _email = Shown(name="x").email
+        _email = PatternValues(name="x").email

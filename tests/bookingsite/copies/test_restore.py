@@ -24,7 +24,7 @@ from experts import services
 from experts.models import Backup, SendingHeld
 from experts.selectors import last_backup
 from tests.cast import book, make_booking, make_expert, make_slot, make_webhook
-from tests.database import address_of
+from tests.database import address_of, an_empty_one
 from tests.live import site_environ
 from tests.receiver import Receiver
 from tests.smtp import MailServer
@@ -36,13 +36,8 @@ KEY = "a-key-of-the-tests-0123456789-abcdefghijklmnop"
 @pytest.fixture
 def copy(worker_database):
     """An empty database beside that of the tests."""
-    name = f"{worker_database}-copy"
-    with psycopg.connect(address_of("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield name
-    with psycopg.connect(address_of("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with an_empty_one(f"{worker_database}-copy") as name:
+        yield name
 
 
 @pytest.fixture
