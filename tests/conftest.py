@@ -19,6 +19,7 @@ from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
 from bookingsite import startup
+from bookingsite.devserver import servers
 from tests import database
 from tests.live import LiveSite
 
@@ -108,13 +109,13 @@ def pytest_configure(config):
     """
     if not hasattr(config, "workerinput"):  # xdist's workers inherit all this
         try:
-            embedded = owned.enter_context(database.running_servers(os.environ))
+            embedded = owned.enter_context(servers.running_for_tests(environ=os.environ))
         except startup.CannotStartError as error:
             raise pytest.UsageError(str(error)) from error
         static = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-static-"))
         media = owned.enter_context(tempfile.TemporaryDirectory(prefix="expertbook-media-"))
         run = {"STATIC_ROOT": static, "MEDIA_ROOT": media, "TEST_RUN": f"expertbook-test-{secrets.token_hex(4)}"}
-        os.environ.update(ENVIRONMENT | embedded | run)
+        os.environ.update(ENVIRONMENT | embedded.urls | run)
         owned.callback(database.drop_all)
     os.environ["REDIS_KEY_PREFIX"] = f"{os.environ['TEST_RUN']}-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}."
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"

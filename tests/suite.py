@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from bookingsite import startup
-from bookingsite.devserver import paths, processes
-from tests import database
+from bookingsite.devserver import paths, processes, servers
 
 PYTHON = sys.executable
 PYTEST = ["-m", "pytest", "-n", "auto", *sys.argv[1:]]
@@ -37,7 +36,7 @@ if os.environ.get("COVERAGE"):  # `make coverage`
 
 def main() -> int:
     start = time.monotonic()
-    with database.running_servers(os.environ) as embedded:
+    with servers.running_for_tests(environ=os.environ) as embedded:
         production = {
             "ENV_FILE": os.devnull,
             "DEBUG": "off",
@@ -46,7 +45,7 @@ def main() -> int:
             "SITE_URL": "https://bookings.example.org",
             "TRUSTED_PROXIES": "10.0.0.0/8",
         }
-        environ = os.environ | production | embedded
+        environ = os.environ | production | embedded.urls
         code = _check(environ) or _test(environ)
     print(f"{'failed' if code else 'passed'} {time.monotonic() - start:6.1f} s  in all")  # noqa: T201
     return code

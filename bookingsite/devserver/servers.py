@@ -64,14 +64,11 @@ class Servers:
 
 
 @contextlib.contextmanager
-def running(
-    where: Place, *, environ: Mapping[str, str], note: str = "", durable: bool = True, data: Path | None = None
-) -> Iterator[Servers]:
+def running(where: Place, *, environ: Mapping[str, str], note: str = "", durable: bool = True) -> Iterator[Servers]:
     """Run the servers whose address `environ` does not name, until the block ends.
 
     `note` is what another start in the same place is told. `durable=False` is for tests: faster, and a crash of the
-    machine may ruin the data. The first start in a place begins with a copy of `data` instead of with no rows.
-    Raises CannotStartError.
+    machine may ruin the data. Raises CannotStartError.
     """
     servers = Servers({name: environ.get(name) or url for name, url in where.urls.items()})
     if environ.get("DATABASE_URL") and environ.get("REDIS_URL"):
@@ -89,7 +86,7 @@ def running(
             if not environ.get("REDIS_URL"):
                 servers.processes["Valkey"] = _start_valkey(stack, where, programs, user)
             if not environ.get("DATABASE_URL"):
-                servers.processes["PostgreSQL"] = _start_postgres(stack, where, programs, user, durable, data)
+                servers.processes["PostgreSQL"] = _start_postgres(stack, where, programs, user, durable)
         except OSError as error:
             raise CannotStartError(f"the embedded servers do not start: {error}") from error
         yield servers
@@ -97,13 +94,13 @@ def running(
 
 @contextlib.contextmanager
 def running_for_tests(
-    *, environ: Mapping[str, str], checkout: Path = BASE_DIR, durable: bool = False, data: Path | None = None
+    *, environ: Mapping[str, str], checkout: Path = BASE_DIR, durable: bool = False
 ) -> Iterator[Servers]:
     """`running` in a new place that is removed at the end. What killed runs left behind is removed first."""
     _remove_dead_test_places(checkout)
     where = new_test_place(checkout)
     try:
-        with running(where, environ=environ, durable=durable, data=data) as servers:
+        with running(where, environ=environ, durable=durable) as servers:
             yield servers
     finally:
         _remove(where)
@@ -263,10 +260,10 @@ def _is_ready(process: subprocess.Popen, answers: Callable[[], bool]) -> bool:
 
 
 def _start_postgres(
-    stack, where: Place, programs: Path, user: pwd.struct_passwd | None, durable: bool, data: Path | None
+    stack, where: Place, programs: Path, user: pwd.struct_passwd | None, durable: bool
 ) -> subprocess.Popen:
     if not where.data.exists():
-        _init_postgres(where, user, durable, data)
+        _init_postgres(where, user, durable)
     options = [
         "listen_addresses=",
         f"unix_socket_directories={where.sockets}",
@@ -289,13 +286,8 @@ def _start_postgres(
         time.sleep(0.1)
 
 
-def _init_postgres(where: Place, user: pwd.struct_passwd | None, durable: bool, data: Path | None) -> None:
+def _init_postgres(where: Place, user: pwd.struct_passwd | None, durable: bool) -> None:
     unfinished = where.folder / "postgres.new"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    # With its owner and its permissions. If somebody has removed it meanwhile, all begins anew.
-    if data and subprocess.run(["cp", "-pR", data, unfinished], capture_output=True, check=False).returncode == 0:
-        unfinished.rename(where.data)
-        return
     shutil.rmtree(unfinished, ignore_errors=True)
     make_folder(unfinished, 0o700, user)
     # `trust` lets in whoever reaches the socket: its folder is closed to all but the servers' user (and root).
