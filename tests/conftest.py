@@ -93,7 +93,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_xdist_auto_num_workers(config):
-    """For `-n auto` one worker more than there are processors: some tests wait for a clock, a browser or a process.
+    """For `-n auto` two workers more than there are processors: some tests wait for a clock, a browser or a process.
 
     `-n logical` is one for each processor: quicker for tests that do not wait.
     """

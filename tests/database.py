@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import psycopg
 from django.core.management import call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 from psycopg import sql
 from psycopg.errors import DeadlockDetected
@@ -84,6 +84,17 @@ def empty() -> None:
                 # A site that still runs reads several tables, in an order of its own: one of both has to begin again.
                 if not tries_left or not isinstance(error.__cause__, DeadlockDetected):
                     raise
+
+
+@contextmanager
+def lasting_rows(django_db_blocker) -> Iterator[None]:
+    """Have what is written in the block last until it ends, and not longer: for fixtures of a class or a file.
+
+    Each test that asks for such a fixture and then for ``db`` is undone by itself; objects in memory it has to copy.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def renew(*models: type[Model]) -> None:

@@ -13,7 +13,7 @@ from bookings.models import Booking, Notification, Status, TurnedAway, WaitlistE
 from bookings.selectors.booking_search import found_among
 from experts.models import Category, Expert, Organization, Slot, TimeOff, User
 from experts.ordering import MOST_LISTED, Selection
-from tests.database import renew
+from tests.database import lasting_rows, renew
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 SIZE = Size(experts=4000, slots=60_000, bookings=18_000)
@@ -35,13 +35,23 @@ LEFT_OUT = (
 )
 
 
+@pytest.fixture(scope="module")
+def _lasting_rows(django_db_setup, django_db_blocker):
+    """The same for all tests of this file: to make them takes longer than most of these."""
+    with lasting_rows(django_db_blocker):
+        renew(Expert)
+        insert(SIZE, lambda _text: None)
+        with connection.cursor() as cursor:
+            rest = (
+                "experts_organization, experts_category, experts_timeoff, bookings_turnedaway, bookings_waitlistentry"
+            )
+            cursor.execute(f"ANALYZE {', '.join(LARGE)}, {rest}")
+        yield
+
+
 @pytest.fixture
-def filled():
-    renew(Expert)
-    insert(SIZE, lambda _text: None)
-    with connection.cursor() as cursor:
-        rest = "experts_organization, experts_category, experts_timeoff, bookings_turnedaway, bookings_waitlistentry"
-        cursor.execute(f"ANALYZE {', '.join(LARGE)}, {rest}")
+def filled(_lasting_rows, db):
+    """So many rows that PostgreSQL plans as it does for millions. What a test does to them is undone."""
 
 
 def test_an_organisation_is_the_same_in_a_database_of_any_size(db):

@@ -1,16 +1,15 @@
 import pytest
 
+from tests.database import lasting_rows
+
 
 @pytest.fixture(scope="module")
 def _lasting_world(django_db_setup, django_db_blocker):
     """One for all tests of a file: to make it takes longer than most of them."""
-    from django.db import transaction
-
     from tests.bookingsite import isolation
 
-    with django_db_blocker.unblock(), transaction.atomic():
+    with lasting_rows(django_db_blocker):
         yield isolation.make_world()
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

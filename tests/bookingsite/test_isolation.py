@@ -156,7 +156,7 @@ def test_no_list_can_be_asked_for_it(world, who, model):
             remote = model._meta.get_field(path).remote_field if "__" not in path else None
             key = world.objects[remote.model].pk if remote else world.objects[Expert].pk
             queries += [{f"{path}__id__exact": key}, {f"{path}__exact": key}]
-    for query in queries:
+    for query in {tuple(query.items()): query for query in queries}.values():  # a filter is of a field, too
         response = client.get(admin_url(model), query)
         # What means nothing leads to the list with a note above it, which is one of the queries.
         assert response.status_code in (200, 400) or response["Location"].endswith("?e=1"), query

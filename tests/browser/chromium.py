@@ -20,7 +20,7 @@ NAMES = (HEADLESS, "chromium", "chromium-browser", "google-chrome")
 FONTS = "fonts-liberation"  # without them the pages have no letters, only boxes
 MISSING = (
     "There is no Chromium that starts. Put `chromium` on the PATH, or run `.venv/bin/python -m playwright install"
-    " --with-deps chromium`; without a browser there is `make test-quick`."
+    ' --with-deps chromium`; without a browser there is `.venv/bin/python -m pytest -n auto -m "not browser"`.'
 )
 
 

@@ -12,6 +12,7 @@ from experts.models import Category, Expert, Organization
 from experts.search import fold
 from experts.templatetags import expertbook
 from tests.cast import day_ahead, make_booking, make_category, make_expert, make_organization, make_slot
+from tests.database import lasting_rows
 from tests.kept import body_of
 
 pytestmark = pytest.mark.django_db
@@ -29,15 +30,18 @@ def times_of(client, **query):
 
 
 class TestSearch:
-    @pytest.fixture(autouse=True)
-    def experts(self):
-        health, legal = make_category(name="Health", slug="health"), make_category(name="Legal", slug="legal")
-        north = make_organization(name="Northgate Clinic", slug="northgate")
-        fair = make_organization(name="Fairwater Law", slug="fairwater")
-        make_expert(name="İbrahim Yılmaz", headline="Immigration lawyer", category=legal, organization=fair)
-        make_expert(name="Dr Tomás Herrera", headline="Dermatologist", category=health, organization=north)
-        make_expert(name="Mei-Ling Chen", headline="Pediatric “nurse”", category=health, organization=north)
-        make_expert(name="Lukas Größe", headline="Notary", category=legal, organization=fair)
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def experts(cls, django_db_setup, django_db_blocker):
+        with lasting_rows(django_db_blocker):
+            health, legal = make_category(name="Health", slug="health"), make_category(name="Legal", slug="legal")
+            north = make_organization(name="Northgate Clinic", slug="northgate")
+            fair = make_organization(name="Fairwater Law", slug="fairwater")
+            make_expert(name="İbrahim Yılmaz", headline="Immigration lawyer", category=legal, organization=fair)
+            make_expert(name="Dr Tomás Herrera", headline="Dermatologist", category=health, organization=north)
+            make_expert(name="Mei-Ling Chen", headline="Pediatric “nurse”", category=health, organization=north)
+            make_expert(name="Lukas Größe", headline="Notary", category=legal, organization=fair)
+            yield
 
     @pytest.mark.parametrize(
         ("text", "found"),

@@ -1,5 +1,6 @@
 """Reports in the admin: every number leads to a list with as many rows, and everybody sees their own."""
 
+import copy
 import csv
 import io
 import random
@@ -17,6 +18,7 @@ from bookings.selectors.reports import Scope
 from experts.models import ExportLog, Role
 from tests.bookings.selectors.test_reports import FIRST, LAST, a_life
 from tests.cast import make_booking, make_expert, make_organization, make_slot
+from tests.database import lasting_rows
 from tests.staff import logged_in, make_member, make_superuser, messages_of
 from tests.statements import asked_of_database
 
@@ -25,9 +27,17 @@ URL = "/admin/reports/"
 OWN = {"period": "own", "from": FIRST.isoformat(), "to": LAST.isoformat()}
 
 
+@pytest.fixture(scope="module")
+def _lasting_life(django_db_setup, django_db_blocker):
+    """One for all tests of this file: to make it takes longer than most of them."""
+    with lasting_rows(django_db_blocker):
+        yield a_life(random.Random(3))
+
+
 @pytest.fixture
-def life(db):
-    return a_life(random.Random(3))
+def life(_lasting_life, db):
+    """Experts of one organisation and what became of their bookings. What a test does to it is undone."""
+    return copy.deepcopy(_lasting_life)
 
 
 def rows_of(client, url: str) -> int:
