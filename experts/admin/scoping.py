@@ -62,6 +62,8 @@ class Scoped:
         everywhere, own = mine.with_right(label or self.opts.label_lower, right)
         if self.shared:
             return rows if everywhere or own else rows.none()
+        if not self._organization_paths:
+            return rows.none()
         condition = self._in_one_of({f"{self.listed_by or path}__in": everywhere} for path in self._organization_paths)
         if own and self._person_paths:
             ways = product(self._organization_paths, self._person_paths)
