@@ -107,7 +107,8 @@ def parameters(body: bytes) -> list[tuple[bool, bytes | None]]:
     return found
 
 
-INTEGERS, REALS, TEXTS, BOOLEAN = {20, 21, 23, 26}, {700: "!f", 701: "!d"}, {0, 25, 114, 1042, 1043}, 16  # type OIDs
+INTEGERS, REALS, TEXTS = {20, 21, 23, 26}, {700: "!f", 701: "!d"}, {0, 25, 114, 1042, 1043}  # type OIDs
+BOOLEAN, INTERVAL = 16, 1186
 
 # Of these, PostgreSQL has to be told. psycopg takes the smallest integers that hold the values; others may need more.
 ARRAYS = dict.fromkeys((1005, 1007, 1016), "bigint[]") | {
@@ -133,6 +134,9 @@ def filled_in(sql: str, types: list[int], values: list[tuple[bool, bytes | None]
             return str(struct.unpack(REALS[kind], value)[0])
         if is_binary and kind == BOOLEAN:
             return str(value != b"\0").lower()
+        if is_binary and kind == INTERVAL:
+            microseconds, days, months = struct.unpack("!qii", value)
+            return f"'{months} months {days} days {microseconds} microseconds'::interval"
         if is_binary and kind not in TEXTS:
             return f"'\\x{value.hex()}'"
         text = "'" + value.decode().replace("'", "''") + "'"

@@ -89,7 +89,7 @@ def _prepared(model: type[models.Model], left_out: frozenset[str]) -> tuple[str,
     names = [str(field.column) for field in fields]
     table, columns = quoted(model._meta.db_table), ", ".join(map(quoted, names))
     sql = (
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s)"
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json)"
         f" RETURNING {quoted(str(model._meta.pk.column))}"
     )
     return sql, names, attrgetter(*(field.attname for field in fields))

@@ -56,8 +56,9 @@ def record(scene: Scene) -> str:
 def script_of(asked: list[str], *, slot: int) -> str:
     """A pgbench script of the statements of one booking, which books another slot each time it runs.
 
-    What belongs to that booking alone becomes a variable: its slot, its id, its reference, and the id of its history
-    context, which all bookings would otherwise wait for in turn. All else stays as it was, literals of the statements.
+    What belongs to that booking alone becomes a variable: its slot, its id, its reference, its mailbox, and the id of
+    its history context, which all bookings would otherwise wait for in turn. All else stays as it was, literals of the
+    statements.
     """
     lines = [
         "-- Made by `make bench` from what the product asked of PostgreSQL for one booking that was alone.",
@@ -66,15 +67,20 @@ def script_of(asked: list[str], *, slot: int) -> str:
     ]
     contexts = re.findall(r"context_id', '([0-9a-f-]{36})'", " ".join(asked))
     own = {rf"\b{slot}\b": ":slot", rf"\b{BOOKING}\b": ":made_id", r"(?<=\bEB-)\w{4}-\w{4}\b": ":slot"}
+    # Bookings of one mailbox are counted: each is of another.
+    own |= dict.fromkeys(
+        {rf"\b{name}\b" for name in re.findall(r"\b(p\d+)@example\.com\b", " ".join(asked))}, "('p' || :slot)"
+    )
     own |= dict.fromkeys(contexts, "lpad(:slot::text, 32, '0')::uuid::text")
 
     def variables(found: re.Match[str]) -> str:
-        text = found[0]
+        # In JSON pgbench would take `:null` for a variable.
+        text = re.sub('":(?=[a-z])', '": ', found[0]) if found["literal"] else found[0]
         for pattern, variable in own.items():
             # Within a literal, its two halves are joined with the variable.
             replacement = f"' || {variable} || {found['escape'] or ''}'" if found["literal"] else variable
             text = re.sub(pattern, lambda _found, new=replacement: new, text)
-        return f"({text})" if found["literal"] and text != found[0] else text
+        return f"({text})" if "' || " in text and found["literal"] else text
 
     for sql in asked:
         line = re.sub(LITERAL_OR_NOT, variables, re.sub(r"\s+", " ", sql))

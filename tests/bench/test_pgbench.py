@@ -34,6 +34,18 @@ def test_each_has_a_history_context_of_its_own():
 
 
 def test_other_numbers_and_texts_stay():
-    assert statements_of("SELECT 1999870, 'p6@example.com', '2026-11-25 12:30:00+00:00'") == [
-        "SELECT 1999870, 'p6@example.com', '2026-11-25 12:30:00+00:00';"
+    assert statements_of("SELECT 1999870, 'Lena Fischer', '2026-11-25 12:30:00+00:00'") == [
+        "SELECT 1999870, 'Lena Fischer', '2026-11-25 12:30:00+00:00';"
     ]
+
+
+def test_each_is_of_another_mailbox_as_those_of_one_are_counted():
+    assert statements_of("SELECT 'p6', 'p61'", "SELECT 'p6@example.com'") == [
+        "SELECT ('' || ('p' || :slot) || ''), 'p61';",
+        "SELECT ('' || ('p' || :slot) || '@example.com');",
+    ]
+
+
+def test_what_json_says_is_no_variable():
+    """pgbench takes a word after a colon for one."""
+    assert statements_of("""SELECT '{"a":null,"b":1}'""") == ["""SELECT '{"a": null,"b":1}';"""]

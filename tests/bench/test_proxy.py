@@ -1,8 +1,11 @@
 """What the bench hears between the product and PostgreSQL, from messages as the protocol writes them."""
 
 import struct
+from datetime import timedelta
 
 import pytest
+from django.db import connection
+from psycopg.types.datetime import TimedeltaBinaryDumper
 
 from bench.proxy import Listener, Talk, filled_in, split
 
@@ -83,6 +86,15 @@ class TestRoundTrips:
 
 def test_ten_parameters_are_told_from_the_first():
     assert filled_in("SELECT $1, $10", [], [(False, str(n).encode()) for n in range(1, 11)]) == "SELECT '1', '10'"
+
+
+@pytest.mark.django_db
+def test_a_length_of_time_is_filled_in_as_postgresql_reads_it():
+    length = timedelta(days=3, hours=-2, microseconds=5)
+    value = bytes(TimedeltaBinaryDumper(timedelta).dump(length))
+    with connection.cursor() as cursor:
+        cursor.execute(filled_in("SELECT $1", [1186], [(True, value)]))
+        assert cursor.fetchone() == (length,)
 
 
 def test_what_stands_between_quotes_ends_no_statement():
