@@ -77,12 +77,14 @@ def day_ahead(days: int = 2) -> date:
 def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str = "10:00", **values) -> Slot:
     """A slot on the expert's wall clock, in two days at 10:00 unless told otherwise; or one that starts at an instant.
 
-    Read back: counters are real.
+    Read back: counters are real. There is no slot at an instant whose time the clock shows for the second time that
+    day: "30 days ago" may be such a one, and is an hour later then.
     """
     expert = expert or make_expert()
-    starts_at = values.pop("starts_at", None) or instant_of(
-        day or day_ahead(), time.fromisoformat(at), ZoneInfo(expert.timezone)
-    )
+    zone = ZoneInfo(expert.timezone)
+    starts_at = values.pop("starts_at", None) or instant_of(day or day_ahead(), time.fromisoformat(at), zone)
+    if starts_at.astimezone(zone).fold:
+        starts_at += timedelta(hours=1)
     minutes = values.pop("minutes", expert.session_minutes)
     slot = Slot.objects.create(
         expert=expert,
