@@ -77,14 +77,12 @@ def day_ahead(days: int = 2) -> date:
 def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str = "10:00", **values) -> Slot:
     """A slot on the expert's wall clock, in two days at 10:00 unless told otherwise; or one that starts at an instant.
 
-    Read back: counters are real. There is no slot at an instant whose time the clock shows for the second time that
-    day: "30 days ago" may be such a one, and is an hour later then.
+    Read back: counters are real.
     """
     expert = expert or make_expert()
-    zone = ZoneInfo(expert.timezone)
-    starts_at = values.pop("starts_at", None) or instant_of(day or day_ahead(), time.fromisoformat(at), zone)
-    if starts_at.astimezone(zone).fold:
-        starts_at += timedelta(hours=1)
+    starts_at = values.pop("starts_at", None) or instant_of(
+        day or day_ahead(), time.fromisoformat(at), ZoneInfo(expert.timezone)
+    )
     minutes = values.pop("minutes", expert.session_minutes)
     slot = Slot.objects.create(
         expert=expert,
@@ -96,8 +94,14 @@ def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str 
 
 
 def when(expert: Expert, starts_at: datetime) -> dict:
-    """What a slot of the expert says about its start."""
+    """What a slot of the expert says about its start.
+
+    No slot starts when the clock shows a time for the second time that day. "30 days ago" may be such an instant: the
+    slot starts an hour sooner then, at the same time by the clock.
+    """
     clock = starts_at.astimezone(ZoneInfo(expert.timezone))
+    if clock.fold:
+        starts_at -= timedelta(hours=1)
     return {"date": clock.date(), "time": clock.time(), "starts_at": starts_at}
 
 
