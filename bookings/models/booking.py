@@ -236,8 +236,13 @@ class Booking(models.Model):
             ),
             # Not for holds, which nobody has named yet and which come and go most often.
             GinIndex(WORDS_OF_NAME, name="booking_in_plain_words", condition=~Q(name="")),
-            # Requests that wait for staff; with the holds, what runs out next.
-            models.Index("expires_at", name="booking_to_expire", condition=Q(status__in=["HELD", "PENDING"])),
+            # Requests that wait for staff; with the holds, what runs out next. Not for who asks for holds and not for
+            # their ends: while PostgreSQL believes that there are none, reading them all looks best to it.
+            models.Index(
+                "expires_at",
+                name="booking_running_out",
+                condition=Q(status__in=["HELD", "PENDING"], expires_at__isnull=False),
+            ),
             models.Index("expires_at", name="booking_ended_holds", condition=Q(status="EXPIRED", name="")),
             models.Index("expires_at", name="booking_awaiting_proof", condition=Q(awaits_proof=True)),
             # To forget it in time.

@@ -13,14 +13,17 @@ BOOKED_IN_SQL = str(tuple(status.value for status in Status if status in BOOKED)
 _COUNT = """
 IF change.is_hold THEN
     -- The earliest expiry is read from other rows: first the lock and then, in a new statement, a fresh look.
-    PERFORM 1 FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
+    SELECT seats_held + change.held INTO all_held FROM experts_slot WHERE id = change.slot_id FOR NO KEY UPDATE;
+    SELECT min(expires_at), coalesce(sum(seats), 0) INTO expiry, held_here
+    FROM bookings_booking AS booking WHERE booking.slot_id = change.slot_id AND booking.status = 'HELD';
+    -- Seats that are held by none of these are held by bookings of several slots, for which it looks only then. In
+    -- words that no index of holds has, as PostgreSQL would rather read all holds, of which it remembers few.
+    IF all_held <> held_here THEN
+        SELECT least(expiry, min(expires_at)) INTO expiry FROM bookings_booking AS booking
+        WHERE booking.more_slots @> ARRAY[change.slot_id] AND booking.more_slots <> '{}' AND booking.status || '' = 'HELD';
+    END IF;
     UPDATE experts_slot
-    SET seats_held = seats_held + change.held,
-        seats_booked = seats_booked + change.booked,
-        next_hold_expiry = least(
-            (SELECT min(expires_at) FROM bookings_booking WHERE slot_id = change.slot_id AND status = 'HELD'),
-            (SELECT min(expires_at) FROM bookings_booking
-             WHERE more_slots @> ARRAY[change.slot_id] AND more_slots <> '{}' AND status = 'HELD'))
+    SET seats_held = all_held, seats_booked = seats_booked + change.booked, next_hold_expiry = expiry
     WHERE id = change.slot_id;
 ELSE
     UPDATE experts_slot
@@ -48,6 +51,9 @@ TRIGGERS = [
             ("was_booked", f"int := CASE WHEN OLD.status IN {BOOKED_IN_SQL} THEN OLD.seats ELSE 0 END"),
             ("is_booked", f"int := CASE WHEN NEW.status IN {BOOKED_IN_SQL} THEN NEW.seats ELSE 0 END"),
             ("change", "RECORD"),
+            ("all_held", "int"),
+            ("held_here", "int"),
+            ("expiry", "timestamptz"),
         ],
         func=f"""
                     -- As nearly always: one slot before and after, for which the loop would cost more than the update.

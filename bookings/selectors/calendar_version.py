@@ -142,8 +142,7 @@ def _of_somebody(
     visitor_zone: str,
     visitor: str,
 ) -> QuerySet[Any]:
-    # What nobody made is nobody's: in so many words, because the index has this very condition.
-    bookings = Booking.objects.occupying().filter(holder=visitor, slot__expert=OuterRef("pk")).exclude(holder="")
+    bookings = Booking.objects.occupying().of_browser(visitor).filter(slot__expert=OuterRef("pk"))
     waiting = WaitlistEntry.objects.waiting_of(visitor).filter(slot__expert=OuterRef("pk"))
     proofs = Proof.objects.live(visitor)
     calendar: QuerySet[Any] = _calendar(slug, day, midnight, earliest, first, last, latest, visitor_zone)

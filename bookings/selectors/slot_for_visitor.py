@@ -231,7 +231,7 @@ def _slot_with_own(slot_id: int, visitor: str, most: int, browser: str) -> Query
 
 
 def _has_holds(visitor: str) -> Exists:
-    held = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD)
+    held = Booking.objects.order_by().held_by(visitor)
     return Exists(held.filter(slot__expert=OuterRef("expert")))
 
 
@@ -243,7 +243,7 @@ def _to_book(slots: QuerySet[Slot], most: int, browser: str) -> QuerySet[Slot]:
 
 @PreparedQuery
 def _slots_with_holds(slot_id: int, visitor: str) -> QuerySet[Slot]:
-    held = Booking.objects.order_by().filter(holder=visitor, status=Status.HELD)
+    held = Booking.objects.order_by().held_by(visitor)
     chosen = Slot.objects.order_by().filter(pk=slot_id)
     # A union rather than conditions joined by OR: each branch has its index.
     return _with_hold_of(_slots().filter(pk__in=chosen.values("pk").union(held.values("slot"), all=True)), visitor)

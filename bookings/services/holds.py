@@ -354,7 +354,7 @@ def release_holds(*, visitor: str) -> None:
 
     What the waitlist offered stays, and what awaits its proof: the links of their e-mails work in any browser.
     """
-    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, offer=None, awaits_proof=False)
+    holds = Booking.objects.held_by(visitor).filter(offer=None, awaits_proof=False)
     for slot_id in holds.values_list("slot_id", flat=True) if visitor else ():
         with slot_transaction(waits=False):
             lock_visitor(visitor)
@@ -386,7 +386,7 @@ def release_under_lock(hold: Booking) -> None:
 
 
 def _holds_in(slot_id: int, visitor: str) -> QuerySet[Booking]:
-    return Booking.objects.filter(slot=slot_id, holder=visitor, status=Status.HELD)
+    return Booking.objects.held_by(visitor).filter(slot=slot_id)
 
 
 def lock_visitor(visitor: str) -> None:
@@ -456,13 +456,13 @@ def _has_lapsed(slot: Slot) -> bool:
 @PreparedQuery
 def _free_slots(slot_ids: list[int], visitors: list[str]) -> QuerySet[Slot]:
     free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids))
-    held = Booking.objects.order_by().filter(holder__any_of=visitors, status=Status.HELD)
+    held = Booking.objects.order_by().filter(holder__any_of=visitors).exclude(holder="").held_of_few()
     told = held.annotate(told=Concat("holder", Value(" "), Cast("slot__expert", TextField()), output_field=TextField()))
     return free.order_by(*LOCK_ORDER).annotate(held=ArraySubquery(told.values("told")))
 
 
 @PreparedQuery
 def _slots_and_moving(slot_ids: list[int], visitor: str, expert_id: int) -> QuerySet[Slot]:
-    holds = Booking.objects.filter(holder=visitor, status=Status.HELD, slot__expert=expert_id, offer=None)
+    holds = Booking.objects.held_by(visitor).filter(slot__expert=expert_id, offer=None)
     slots = Slot.objects.filter(Q(pk__any_of=slot_ids) | Q(pk__any_of=slot_ids_of(holds)))
     return slots.select_for_update(no_key=True).only("pk").order_by(*LOCK_ORDER)

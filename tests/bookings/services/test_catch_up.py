@@ -91,7 +91,7 @@ def test_runs_every_minute():
 @pytest.mark.parametrize(
     ("rows", "index"),
     [
-        (expiry.overdue, "booking_to_expire"),
+        (expiry.overdue, "booking_running_out"),
         (catch_up.recently_finished, "booking_over"),
         (catch_up.finished, "booking_over"),
         (catch_up.free_and_waited_for, "waitlist_in_line"),

@@ -74,7 +74,7 @@ class TestWhatIsDue:
             cursor.execute("SET LOCAL enable_seqscan = off")
             cursor.execute("SET LOCAL enable_bitmapscan = off")  # better for a small table, but not in order
             plan = expiry.overdue(timezone.now()).exclude(pk__in=[1])[:BATCH].explain()
-        assert "booking_to_expire" in plan
+        assert "booking_running_out" in plan
         assert "Sort" not in plan
 
     def test_a_mistake_with_one_keeps_none_of_the_others_and_is_tried_again_later(self, monkeypatch, caplog, clock):

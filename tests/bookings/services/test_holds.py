@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -12,7 +13,7 @@ from bookings.errors import InvalidDetails, NotAllowed, NotFound, SlotTaken, Too
 from bookings.models import Booking, Status, TurnedAway, WaitlistEntry
 from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import caution
-from tests.cast import book, fresh, make_booking, make_expert, make_slot
+from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
 from tests.concurrency.contention import held_row, run_together
 
 VISITOR, OTHER = "a" * 32, "b" * 32
@@ -344,3 +345,60 @@ class TestAtOnce:
         second.refresh_from_db()
         assert (first.slot, second.slot) == (two, one), results
         assert (fresh(one).seats_booked, fresh(two).seats_booked) == (1, 1)
+
+
+@pytest.mark.django_db
+class TestAmongManyHolds:
+    """What a hold costs does not grow with those of others: each step reads a few rows, not all that are held."""
+
+    @pytest.fixture
+    def rows_read(self):
+        """Rows of bookings read until now. Many are held since PostgreSQL last looked what there is: a rush."""
+        expert = make_expert()
+        slots = [make_slot(expert, day=day_ahead(days), capacity=100) for days in range(2, 32)]
+
+        def add(count, **values):
+            Booking.objects.bulk_create(
+                Booking(slot=slots[n % len(slots)], holder=f"{n:032}", name="Lena", **values) for n in range(count)
+            )
+
+        ends = timezone.now() + timedelta(minutes=5)
+        add(400, status=Status.CONFIRMED, email="lena@example.com")
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE bookings_booking")
+            # As a plan of a statement that is prepared once, which is made without knowing what will be asked for.
+            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        add(300, status=Status.HELD, expires_at=ends)
+
+        def read():
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
+                    " WHERE relname = 'bookings_booking'"
+                )
+                return cursor.fetchone()[0]
+
+        return read
+
+    def test_control_looking_at_all_of_them_is_counted(self, rows_read):
+        before = rows_read()
+        assert len(Booking.objects.filter(status=Status.HELD)) == 300
+        assert rows_read() - before >= 300
+
+    @pytest.mark.parametrize("step", ["hold", "again", "move", "extend", "look", "let go", "book"])
+    def test_reads_few(self, rows_read, step):
+        expert = make_expert()
+        first, second = make_slot(expert, at="09:00"), make_slot(expert, at="11:00")
+        steps = {
+            "again": lambda: hold(first),
+            "move": lambda: hold(second),
+            "extend": lambda: services.extend_hold(slot_id=first.pk, visitor=VISITOR, extensions=0),
+            "look": lambda: slot_for_visitor(first.pk, VISITOR),
+            "let go": lambda: services.release_hold(slot_id=first.pk, visitor=VISITOR),
+            "book": lambda: book(first, visitor=VISITOR),
+        }
+        if step != "hold":
+            hold(first)
+        before = rows_read()
+        steps.get(step, lambda: hold(first))()
+        assert rows_read() - before < 60
