@@ -86,7 +86,7 @@ def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str 
     minutes = values.pop("minutes", expert.session_minutes)
     slot = Slot.objects.create(
         expert=expert,
-        **when(expert, starts_at),
+        **when(expert, first_showing(expert, starts_at)),
         ends_at=starts_at + timedelta(minutes=minutes),
         **values,
     )
@@ -94,20 +94,25 @@ def make_slot(expert: Expert | None = None, *, day: date | None = None, at: str 
 
 
 def when(expert: Expert, starts_at: datetime) -> dict:
-    """What a slot of the expert says about its start.
-
-    No slot starts when the clock shows a time for the second time that day. "30 days ago" may be such an instant: the
-    slot starts an hour sooner then, at the same time by the clock.
-    """
+    """What a slot of the expert says about its start."""
     clock = starts_at.astimezone(ZoneInfo(expert.timezone))
-    if clock.fold:
-        starts_at -= timedelta(hours=1)
     return {"date": clock.date(), "time": clock.time(), "starts_at": starts_at}
+
+
+def first_showing(expert: Expert, starts_at: datetime) -> datetime:
+    """The instant, or an hour sooner where the expert's clock shows its time for the second time that day.
+
+    No slot is put there, and "30 days ago" may be such an instant.
+    """
+    fold = starts_at.astimezone(ZoneInfo(expert.timezone)).fold
+    return starts_at - timedelta(hours=1) if fold else starts_at
 
 
 def move_slot(slot: Slot, starts_at: datetime, ends_at: datetime | None = None) -> None:
     """Let a slot take place at another time, whoever has booked it; as long as before unless told otherwise."""
     ends_at = ends_at or starts_at + (slot.ends_at - slot.starts_at)
+    if starts_at != slot.starts_at:
+        starts_at = first_showing(slot.expert, starts_at)
     Slot.objects.filter(pk=slot.pk).update(**when(slot.expert, starts_at), ends_at=ends_at)
 
 

@@ -100,8 +100,8 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def held_of_few(self) -> Self:
         """Of rows that another condition has an index for, the holds.
 
-        In words that no index has: PostgreSQL remembers how few holds there were when it last looked, at night none, and
-        would rather read "all holds" than the few rows, in a rush thousands of them each time.
+        In words that no index has: PostgreSQL remembers how few holds there were when it last looked, at night none,
+        and would rather read "all holds" than the few rows, in a rush thousands of them each time.
         """
         return self.filter(Exact(_STATUS_WITHOUT_INDEX, Status.HELD.value))
 

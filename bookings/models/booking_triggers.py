@@ -20,7 +20,8 @@ IF change.is_hold THEN
     -- words that no index of holds has, as PostgreSQL would rather read all holds, of which it remembers few.
     IF all_held <> held_here THEN
         SELECT least(expiry, min(expires_at)) INTO expiry FROM bookings_booking AS booking
-        WHERE booking.more_slots @> ARRAY[change.slot_id] AND booking.more_slots <> '{}' AND booking.status || '' = 'HELD';
+        WHERE booking.more_slots @> ARRAY[change.slot_id] AND booking.more_slots <> '{}'
+          AND booking.status || '' = 'HELD';
     END IF;
     UPDATE experts_slot
     SET seats_held = all_held, seats_booked = seats_booked + change.booked, next_hold_expiry = expiry
