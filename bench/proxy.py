@@ -12,6 +12,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 TRANSACTION = re.compile(r"\s*(BEGIN|START|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE)\b", re.IGNORECASE)
@@ -109,6 +110,8 @@ def parameters(body: bytes) -> list[tuple[bool, bytes | None]]:
 
 INTEGERS, REALS, TEXTS = {20, 21, 23, 26}, {700: "!f", 701: "!d"}, {0, 25, 114, 1042, 1043}  # type OIDs
 BOOLEAN, INTERVAL = 16, 1186
+# Microseconds since that instant, on the clock of UTC.
+INSTANTS, BEGAN = {1114: "timestamp", 1184: "timestamptz"}, datetime(2000, 1, 1, tzinfo=UTC)
 
 # Of these, PostgreSQL has to be told. psycopg takes the smallest integers that hold the values; others may need more.
 ARRAYS = dict.fromkeys((1005, 1007, 1016), "bigint[]") | {
@@ -137,6 +140,9 @@ def filled_in(sql: str, types: list[int], values: list[tuple[bool, bytes | None]
         if is_binary and kind == INTERVAL:
             microseconds, days, months = struct.unpack("!qii", value)
             return f"'{months} months {days} days {microseconds} microseconds'::interval"
+        if is_binary and kind in INSTANTS:
+            at = BEGAN + timedelta(microseconds=struct.unpack("!q", value)[0])
+            return f"'{at.isoformat()}'::{INSTANTS[kind]}"
         if is_binary and kind not in TEXTS:
             return f"'\\x{value.hex()}'"
         text = "'" + value.decode().replace("'", "''") + "'"

@@ -82,3 +82,23 @@ def _shortened(sql: str) -> str:
 def boundless_counts(statements: list[str]) -> list[str]:
     """Those that count rows, however many there are."""
     return [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
+
+
+def rows_read(table: str) -> int:
+    """How many rows of a table this transaction has read until now, by whatever index or by none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = %s", [table]
+        )
+        [(count,)] = cursor.fetchall()
+        return count
+
+
+def count_and_plan_once(table: str) -> None:
+    """Let PostgreSQL count a table as it is now, and plan each statement once, without knowing what it is given.
+
+    Rows that come later are unknown to it, as in a rush. For the rest of the transaction.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")

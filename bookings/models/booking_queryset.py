@@ -8,8 +8,9 @@ from django.contrib.postgres.search import SearchQuery, SearchVector
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce, Lower, Now
-from django.db.models.lookups import Exact, GreaterThan
+from django.db.models.lookups import GreaterThan
 
+from bookings.models.of_few import has_status
 from bookings.models.proof import Proof
 from bookings.phones import COUNTRY_CODE, digits_at_home, digits_to_find
 from bookings.transitions import OCCUPYING, Status
@@ -59,7 +60,6 @@ PHONE_AT_HOME = Func(
 _ENDED_HOLD = (Q(name="", erased_at=None) | Q(awaits_proof=True)) & (
     Q(status=Status.EXPIRED) | Q(status=Status.HELD, expires_at__lte=Now())
 )
-_STATUS_WITHOUT_INDEX = Func(F("status"), template="(%(expressions)s || '')", output_field=models.CharField())
 # A session of a type may end before the slot in which it starts, or with one of those that follow.
 ENDS_AT = Coalesce("session_ends_at", "slot__ends_at")
 IS_AHEAD = Q(status__in=[Status.PENDING, Status.CONFIRMED]) & Q(GreaterThan(ENDS_AT, Now()))
@@ -87,7 +87,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def held_by(self, visitor: str) -> Self:
         """What was kept for a browser, whether or not its time is over."""
-        return self.of_browser(visitor).held_of_few()
+        return self.of_browser(visitor).filter(has_status(Status.HELD))
 
     def of_browser(self, visitor: str) -> Self:
         """All rows of a browser, none of nobody.
@@ -96,14 +96,6 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         PostgreSQL does not know that it is no empty text.
         """
         return self.filter(holder=visitor).exclude(holder="")
-
-    def held_of_few(self) -> Self:
-        """Of rows that another condition has an index for, the holds.
-
-        In words that no index has: PostgreSQL remembers how few holds there were when it last looked, at night none,
-        and would rather read "all holds" than the few rows, in a rush thousands of them each time.
-        """
-        return self.filter(Exact(_STATUS_WITHOUT_INDEX, Status.HELD.value))
 
     def ended_holds(self) -> Self:
         """Holds that ran out or were let go, and bookings whose link nobody opened in time. Nothing is told of them."""

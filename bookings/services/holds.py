@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from bookings.errors import NotAllowed, NotFound, NotHeld, SlotTaken, TooManyHolds
 from bookings.models import Booking, Source, Status, WaitlistEntry
+from bookings.models.of_few import has_status
 from bookings.networks import network_of
 from bookings.selectors.slot_for_visitor import SlotForVisitor, slot_and_holds, slot_for_visitor
 from bookings.services.caution import HoldTime, counted_for, hold_time
@@ -456,7 +457,7 @@ def _has_lapsed(slot: Slot) -> bool:
 @PreparedQuery
 def _free_slots(slot_ids: list[int], visitors: list[str]) -> QuerySet[Slot]:
     free = with_clock(Slot.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__any_of=slot_ids))
-    held = Booking.objects.order_by().filter(holder__any_of=visitors).exclude(holder="").held_of_few()
+    held = Booking.objects.order_by().filter(has_status(Status.HELD), holder__any_of=visitors).exclude(holder="")
     told = held.annotate(told=Concat("holder", Value(" "), Cast("slot__expert", TextField()), output_field=TextField()))
     return free.order_by(*LOCK_ORDER).annotate(held=ArraySubquery(told.values("told")))
 

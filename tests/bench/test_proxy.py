@@ -1,11 +1,12 @@
 """What the bench hears between the product and PostgreSQL, from messages as the protocol writes them."""
 
 import struct
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
-from psycopg.types.datetime import TimedeltaBinaryDumper
+from psycopg.types.datetime import DatetimeBinaryDumper, DatetimeNoTzBinaryDumper, TimedeltaBinaryDumper
 
 from bench.proxy import Listener, Talk, filled_in, split
 
@@ -95,6 +96,22 @@ def test_a_length_of_time_is_filled_in_as_postgresql_reads_it():
     with connection.cursor() as cursor:
         cursor.execute(filled_in("SELECT $1", [1186], [(True, value)]))
         assert cursor.fetchone() == (length,)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("kind", "dumper", "instant"),
+    [
+        (1114, DatetimeNoTzBinaryDumper, datetime(1999, 12, 31, 23, 59, 59, 5)),
+        (1184, DatetimeBinaryDumper, datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=1)),
+    ],
+)
+def test_an_instant_is_filled_in_as_postgresql_reads_it(kind, dumper, instant):
+    value = bytes(dumper(datetime).dump(instant))
+    with connection.cursor() as cursor:
+        cursor.execute(filled_in("SELECT $1", [kind], [(True, value)]))
+        [told] = cursor.fetchone()
+    assert (told, told.tzinfo is None) == (instant.astimezone(UTC) if instant.tzinfo else instant, kind == 1114)
 
 
 def test_what_stands_between_quotes_ends_no_statement():

@@ -4,7 +4,6 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -15,6 +14,7 @@ from bookings.selectors.slot_for_visitor import slot_for_visitor
 from bookings.services import caution
 from tests.cast import book, day_ahead, fresh, make_booking, make_expert, make_slot
 from tests.concurrency.contention import held_row, run_together
+from tests.statements import count_and_plan_once, rows_read
 
 VISITOR, OTHER = "a" * 32, "b" * 32
 
@@ -351,9 +351,9 @@ class TestAtOnce:
 class TestAmongManyHolds:
     """What a hold costs does not grow with those of others: each step reads a few rows, not all that are held."""
 
-    @pytest.fixture
-    def rows_read(self):
-        """Rows of bookings read until now. Many are held since PostgreSQL last looked what there is: a rush."""
+    @pytest.fixture(autouse=True)
+    def many_hold(self):
+        """Since PostgreSQL last counted, and then nobody held anything."""
         expert = make_expert()
         slots = [make_slot(expert, day=day_ahead(days), capacity=100) for days in range(2, 32)]
 
@@ -362,31 +362,17 @@ class TestAmongManyHolds:
                 Booking(slot=slots[n % len(slots)], holder=f"{n:032}", name="Lena", **values) for n in range(count)
             )
 
-        ends = timezone.now() + timedelta(minutes=5)
         add(400, status=Status.CONFIRMED, email="lena@example.com")
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE bookings_booking")
-            # As a plan of a statement that is prepared once, which is made without knowing what will be asked for.
-            cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        add(300, status=Status.HELD, expires_at=ends)
+        count_and_plan_once("bookings_booking")
+        add(300, status=Status.HELD, expires_at=timezone.now() + timedelta(minutes=5))
 
-        def read():
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables"
-                    " WHERE relname = 'bookings_booking'"
-                )
-                return cursor.fetchone()[0]
-
-        return read
-
-    def test_control_looking_at_all_of_them_is_counted(self, rows_read):
-        before = rows_read()
+    def test_control_looking_at_all_of_them_is_counted(self):
+        before = rows_read("bookings_booking")
         assert len(Booking.objects.filter(status=Status.HELD)) == 300
-        assert rows_read() - before >= 300
+        assert rows_read("bookings_booking") - before >= 300
 
     @pytest.mark.parametrize("step", ["hold", "again", "move", "extend", "look", "let go", "book"])
-    def test_reads_few(self, rows_read, step):
+    def test_reads_few(self, step):
         expert = make_expert()
         first, second = make_slot(expert, at="09:00"), make_slot(expert, at="11:00")
         steps = {
@@ -399,6 +385,6 @@ class TestAmongManyHolds:
         }
         if step != "hold":
             hold(first)
-        before = rows_read()
+        before = rows_read("bookings_booking")
         steps.get(step, lambda: hold(first))()
-        assert rows_read() - before < 60
+        assert rows_read("bookings_booking") - before < 60
