@@ -10,7 +10,6 @@ from django.db.models.functions import Coalesce, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking, session_with
-from bookings.models.of_few import has_status
 from bookings.models.of_organization import key_of, of_slot
 from bookings.transitions import Status
 from bookings.validators import NAME_VALIDATORS, validate_plain_text
@@ -36,7 +35,7 @@ class WaitlistQuerySet(models.QuerySet["WaitlistEntry"]):
 
     def waiting_of(self, *visitors: str) -> Self:
         """What these browsers are waiting for, as they were told."""
-        return self.of_visitors(*visitors).filter(has_status(WaitlistEntry.Status.WAITING), status__in=_OF_BROWSERS)
+        return self.of_visitors(*visitors).filter(status=WaitlistEntry.Status.WAITING)
 
     def joined_by(self, *visitors: str) -> Self:
         """As ``waiting_of``, and what they asked for without having opened the link of the mail."""
@@ -86,9 +85,6 @@ class WaitlistStatus(models.TextChoices):
     BOOKED = "BOOKED", _("Booked")
     MISSED = "MISSED", _("Offer not taken")
     LEFT = "LEFT", _("Left")
-
-
-_OF_BROWSERS = [WaitlistStatus.UNPROVEN.value, WaitlistStatus.WAITING.value, WaitlistStatus.OFFERED.value]  # the index
 
 
 class WaitlistEntry(models.Model):
@@ -158,7 +154,7 @@ class WaitlistEntry(models.Model):
             models.Index(
                 "visitor",
                 name="waitlist_of_browser",
-                condition=Q(status__in=_OF_BROWSERS) & ~Q(visitor=""),
+                condition=Q(status__in=["UNPROVEN", "WAITING", "OFFERED"]) & ~Q(visitor=""),
             ),
         ]
         triggers = [

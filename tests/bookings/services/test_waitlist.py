@@ -28,7 +28,6 @@ from tests.cast import (
     move_slot,
 )
 from tests.concurrency.contention import run_together
-from tests.statements import count_and_plan_once, rows_read
 
 pytestmark = pytest.mark.django_db
 LENA, OMAR, RUTH = "a" * 32, "b" * 32, "c" * 32
@@ -435,28 +434,3 @@ class TestTogether:
         assert [status for _name, status in statuses(slot)] == ["OFFERED"] * 6 + ["WAITING"] * 2
         assert fresh(slot).seats_held == 6
         assert offers().count() == 6
-
-
-@pytest.mark.parametrize("what", ["waiting_of", "joined_by", "shown_to"])
-def test_what_one_waits_for_is_read_without_all_others(what):
-    """Also while PostgreSQL does not know yet that many wait."""
-    slots = [make_full_slot(day=day_ahead(days)) for days in range(2, 12)]
-
-    def add(status):
-        WaitlistEntry.objects.bulk_create(
-            WaitlistEntry(
-                slot=slots[n % len(slots)],
-                status=status,
-                visitor=f"{n:032}",
-                name="Omar",
-                email=f"{status}{n}@example.com",
-            )
-            for n in range(300)
-        )
-
-    add(WaitlistEntry.Status.LEFT)
-    count_and_plan_once("bookings_waitlistentry")
-    add(WaitlistEntry.Status.WAITING)
-    before = rows_read("bookings_waitlistentry")
-    assert len(getattr(WaitlistEntry.objects, what)(f"{7:032}")) == 1
-    assert rows_read("bookings_waitlistentry") - before < 20
