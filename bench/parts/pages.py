@@ -9,7 +9,7 @@ from bench.report import Comparison, Run
 from bench.scene import Scene
 
 AT_A_TIME = 8  # visitors who go through pages
-VISITORS = 120  # of a run of holds; each holds two seats, which is as many as one may
+VISITORS = 240  # of a run of holds, which ends by the clock like one of bookings; each may hold two seats
 
 
 def holds(scene: Scene) -> list[Comparison]:
