@@ -39,7 +39,7 @@ def bursts(scene: Scene) -> list[Comparison]:
     the same contender, before the crowd comes and until all of it is answered.
     """
     found = []
-    for clients, most in ((1000, 45), (5000, 110)):
+    for clients, most in ((1000, 45), (5000, 65)):
         for seats in (1, 10):
 
             def run(who: Contender, clients: int = clients, seats: int = seats) -> Run:
