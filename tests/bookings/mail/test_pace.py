@@ -98,5 +98,6 @@ def test_what_linux_tells_grows():
     after = read_use()
     assert all(now >= then for now, then in zip(after, before, strict=True))
     use = after.since(before)
-    assert 0 < use.ran <= use.process
+    # Linux brings what a running thread took up to date at each tick of its clock: a hundredth of a second at most.
+    assert 0 < use.ran <= use.process + 0.01
     assert 0 < before.process < before.busy < before.processors
