@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 PATIENCE = 15.0  # seconds for which mails give way, without a pause between; then they leave as quickly as they can
 WINDOW = 0.5  # seconds at least over which it is seen what others do: Linux counts in hundredths of a second
-_OWN = Path("/proc/thread-self/schedstat")  # Linux: nanoseconds for which this thread has run, and has waited to run
+_OWN = Path("/proc/thread-self/schedstat")  # Linux: of this thread; the second number, nanoseconds it waited to run
 _ALL = Path("/proc/stat")  # Linux: what all processors have done since they began
 _TICKS = os.sysconf("SC_CLK_TCK")  # of a second
 
@@ -34,13 +34,14 @@ class Use(NamedTuple):
 def read_use() -> Use:
     """Return what the processors have done until now."""
     try:
-        ran, waited, _times = map(int, _OWN.read_text().split())
+        _ran, waited, _times = map(int, _OWN.read_text().split())
         _cpu, *did = _ALL.read_text().partition("\n")[0].split()
         user, nice, system, idle, for_disks, *interrupts = (int(one) / _TICKS for one in did[:7])
     except (OSError, ValueError):
         return Use()
     busy = user + nice + system + sum(interrupts)
-    return Use(ran / 1e9, waited / 1e9, time.process_time(), busy, busy + idle + for_disks)
+    # The clock of the thread, as what schedstat says of one that runs may be a tick old.
+    return Use(time.thread_time(), waited / 1e9, time.process_time(), busy, busy + idle + for_disks)
 
 
 class Pace:
